@@ -1,0 +1,1 @@
+"""Rows in `prompts` become pictures in an object store and posts on a blog, each exactly once."""

@@ -1,0 +1,19 @@
+"""The one base class of every error this product raises on purpose.
+
+A message says what happened, which value, and what to do. The CLI prints it without a stack trace;
+the Dagster layer turns it into a step failure with that text. Nothing here knows any other room.
+"""
+
+from __future__ import annotations
+
+
+class GladError(Exception):
+    """Something a person can mend: the message is for them, and the exit code of a command is 1."""
+
+    exit_code = 1
+
+
+class UsageError(GladError):
+    """What was asked for cannot be right (a bad value, a bad file, a bad option): exit code 2."""
+
+    exit_code = 2

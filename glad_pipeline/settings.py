@@ -1,0 +1,146 @@
+"""Every setting: its environment variable, type, default and meaning, in one place.
+
+Read from the environment, then from a `.env` file in the working directory. Knows no other room.
+The table in README.md is made from this file (`glad settings --markdown`) and a test keeps them equal.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from glad_pipeline.errors import UsageError
+
+
+class Settings(BaseSettings):
+    """What a deployment may set. Absent means the default; an empty value counts as absent."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    # database
+    database_url: SecretStr | None = Field(
+        None, alias="DATABASE_URL", description="PostgreSQL ≥ 14 with the blog's tables. Absent: an embedded server."
+    )
+    dagster_database_url: SecretStr | None = Field(
+        None,
+        alias="DAGSTER_DATABASE_URL",
+        description="Dagster's own database. Absent: `<database>_dagster` on the same server, created if missing.",
+    )
+
+    # object store
+    s3_bucket: str | None = Field(
+        None, alias="AWS_S3_BUCKET", description="Bucket for the pictures. Absent: an embedded S3 server."
+    )
+    s3_region: str = Field(
+        "us-east-1",
+        validation_alias=AliasChoices("AWS_S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"),
+        description="Region of the bucket (also read from AWS_REGION and AWS_DEFAULT_REGION).",
+    )
+    s3_endpoint_url: str | None = Field(
+        None,
+        alias="AWS_ENDPOINT_URL_S3",
+        pattern=r"^https?://",
+        description="Endpoint of an S3-compatible store. Absent: AWS.",
+    )
+    s3_access_key_id: str | None = Field(
+        None, alias="AWS_ACCESS_KEY_ID", description="Absent: boto3's default chain (profile, role)."
+    )
+    s3_secret_access_key: SecretStr | None = Field(
+        None, alias="AWS_SECRET_ACCESS_KEY", description="Goes with AWS_ACCESS_KEY_ID."
+    )
+    s3_session_token: SecretStr | None = Field(
+        None, alias="AWS_SESSION_TOKEN", description="For temporary credentials only."
+    )
+    cloudfront_domain: str | None = Field(
+        None,
+        alias="AWS_CLOUDFRONT_DOMAIN",
+        pattern=r"^[A-Za-z0-9.-]+(:\d+)?$",
+        description="CDN host in front of the bucket; picture URLs become `https://<domain>/<key>`.",
+    )
+    public_base_url: str | None = Field(
+        None,
+        alias="GLAD_PUBLIC_BASE_URL",
+        pattern=r"^https?://",
+        description="Full base of picture URLs where neither CloudFront nor the store's own address fits.",
+    )
+
+    # generation
+    model: str = Field(
+        "demo",
+        alias="GLAD_MODEL",
+        description="`demo`, a directory with an SDXL checkpoint in diffusers layout, or a hub id such as "
+        "`stabilityai/stable-diffusion-xl-base-1.0`.",
+    )
+    model_revision: str | None = Field(
+        None,
+        alias="GLAD_MODEL_REVISION",
+        pattern=r"^[0-9a-f]{40}$",
+        description="Commit (40 hex digits) of a hub model. SDXL base 1.0 has a pinned default.",
+    )
+    device: Literal["auto", "cuda", "mps", "cpu"] = Field(
+        "auto", alias="GLAD_DEVICE", description="`auto` takes the GPU; without one only the demo model runs on the CPU."
+    )
+    width: int | None = Field(
+        None, alias="GLAD_WIDTH", ge=64, le=4096, multiple_of=8, description="Pixels. Absent: the model's own size."
+    )
+    height: int | None = Field(
+        None, alias="GLAD_HEIGHT", ge=64, le=4096, multiple_of=8, description="Pixels. Absent: the model's own size."
+    )
+    steps: int | None = Field(
+        None, alias="GLAD_STEPS", ge=1, le=200, description="Denoising steps. Absent: 30 (demo model: 20)."
+    )
+    guidance_scale: float | None = Field(
+        None, alias="GLAD_GUIDANCE_SCALE", ge=0, le=30, description="Absent: 7.0 (demo model: 3.0)."
+    )
+    scheduler: str = Field("euler", alias="GLAD_SCHEDULER", description="`euler`, `euler_a`, `dpmpp_2m`, `ddim` or `unipc`.")
+    gpu_batch: int = Field(4, alias="GLAD_GPU_BATCH", ge=1, le=256, description="Pictures drawn at once, a fixed size.")
+
+    # queue
+    batch_size: int = Field(
+        256, alias="GLAD_BATCH_SIZE", ge=1, le=100_000, description="Most prompts one run claims."
+    )
+    lease_seconds: int = Field(
+        120, alias="GLAD_LEASE_SECONDS", ge=5, le=86_400, description="How long a silent run keeps its prompts."
+    )
+    max_attempts: int = Field(
+        5, alias="GLAD_MAX_ATTEMPTS", ge=1, le=100, description="Claims after which a prompt is `failed`."
+    )
+
+    # Dagster
+    sensor: bool = Field(True, alias="GLAD_SENSOR", description="Whether the sensor `new_prompts` starts switched on.")
+    schedule: bool = Field(
+        True, alias="GLAD_SCHEDULE", description="Whether the schedule `publish_prompts_hourly` starts switched on."
+    )
+    max_runtime_seconds: int = Field(
+        14_400, alias="GLAD_MAX_RUNTIME_SECONDS", ge=60, description="A run that takes longer is ended by Dagster."
+    )
+
+    # this machine
+    home: Path = Field(
+        Path(".glad"), alias="GLAD_HOME", description="Where the embedded servers, secrets and logs live."
+    )
+    web_port: int = Field(
+        3000, alias="GLAD_WEB_PORT", ge=1, le=65_535, description="Dagster's web UI; if taken, the next free one."
+    )
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises `UsageError` that names each variable at fault, its value's problem and what is allowed.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors(include_url=False):
+            name = str(fault["loc"][0]) if fault["loc"] else "?"
+            secret = "URL" in name or "SECRET" in name or "TOKEN" in name
+            value = "" if secret else f" is {fault['input']!r}:"
+            faults.append(f"{name}{value} {fault['msg']}")
+        raise UsageError("; ".join(faults) + ". See the settings table in README.md") from error
