@@ -1,0 +1,39 @@
+-- What `migrate` asks before it changes anything.
+
+-- name: search_path
+SELECT current_setting('search_path') AS search_path, current_schema() AS current_schema, current_user AS current_user;
+
+-- name: schema_exists
+SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %(name)s);
+
+-- name: missing_schema_rights
+-- The rights we lack to make tables in a schema, as GRANT spells them; NULL if none.
+SELECT string_agg(wanted, ', ')
+FROM unnest(ARRAY['USAGE', 'CREATE']) AS wanted
+WHERE NOT has_schema_privilege(%(name)s, wanted);
+
+-- name: relation
+-- The oid of a relation by its quoted name, or NULL.
+SELECT to_regclass(%(name)s)::oid;
+
+-- name: read_only
+SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean;
+
+-- name: names_taken
+-- Relations of the schema that carry the names ours will have, as a phrase; NULL if none.
+SELECT string_agg(format('%%s %%s', CASE c.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a view' WHEN 'S' THEN 'a sequence'
+                                      WHEN 'i' THEN 'an index' WHEN 'c' THEN 'a type' ELSE 'a table' END,
+                         quote_ident(c.relname)), ' and ' ORDER BY c.relname)
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname IN ('prompts', 'images', 'prompt_claim_tokens');
+
+-- name: try_lock
+SELECT pg_try_advisory_lock(%(key)s::bigint);
+
+-- name: lock_holder
+-- The server process that holds the migration lock.
+SELECT pid
+FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = 0 AND objid = %(key)s::bigint::oid
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
