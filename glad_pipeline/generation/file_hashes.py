@@ -1,0 +1,45 @@
+"""SHA-256 of files, remembered in a JSON file by path, size and modification time: 7 GB are read once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+
+class FileHashes:
+    """Hashes with an optional memory. A lost, damaged or unwritable memory only costs time."""
+
+    def __init__(self, memory: Path | None) -> None:
+        self._memory = memory
+        self._known: dict[str, str] = {}
+        self._changed = False
+        if memory is not None:
+            with suppress(OSError, ValueError):
+                known = json.loads(memory.read_bytes())
+                self._known = {str(key): str(value) for key, value in known.items()} if isinstance(known, dict) else {}
+
+    def sha256(self, file: Path) -> str:
+        """64 hex digits; read from the file unless it is remembered as it is now."""
+        stat = file.stat()
+        key = f"{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+        if key not in self._known:
+            with file.open("rb") as stream:
+                self._known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+            self._changed = True
+        return self._known[key]
+
+    def save(self) -> None:
+        """Writes the memory if there is news: to a file beside it, then renamed, so no reader sees half of it."""
+        if self._memory is None or not self._changed:
+            return
+        with suppress(OSError):
+            self._memory.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self._memory.parent, prefix=self._memory.name)
+            with os.fdopen(handle, "w") as stream:
+                json.dump(self._known, stream, indent=1)
+            Path(name).replace(self._memory)
+            self._changed = False

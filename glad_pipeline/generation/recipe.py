@@ -1,0 +1,165 @@
+"""A recipe: everything that decides a picture's pixels, and the hash that names the picture.
+
+Standard library only: intake, keys and the catalogue use it where no torch may be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from glad_pipeline.errors import UsageError
+
+HASH_FORMAT = "glad-recipe/1"  # part of every hash: a new meaning of any field needs a new number
+MAX_PROMPT_CHARS = 2_000
+MIN_SIDE, MAX_SIDE, SIDE_STEP = 64, 4_096, 8  # pixels; SDXL's latents are an eighth of the picture
+MAX_PIXELS = 4_096 * 2_048
+MIN_STEPS, MAX_STEPS = 1, 200
+MIN_GUIDANCE, MAX_GUIDANCE = 0.0, 30.0
+MIN_SEED, MAX_SEED = 0, 2**63 - 1  # a PostgreSQL bigint and a torch generator both hold it
+SCHEDULERS = ("euler", "euler_a", "dpmpp_2m", "ddim", "unipc")
+
+Shape = tuple[str, str, int, int, int, float, str, bool]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """What to draw, completely: the same recipe on the same hardware and versions gives the same pixels.
+
+    Texts are held in Unicode's NFC form, which is how CLIP reads them anyway: the two spellings of "é" are one
+    recipe. `guidance_scale` is a float: 7 and 7.0 are one recipe. Nothing else is altered; whether the values
+    are possible is `validate_recipe_fields`' question.
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    seed: int
+    width: int  # pixels
+    height: int  # pixels
+    num_inference_steps: int
+    guidance_scale: float  # at 1 or below there is no guidance and the negative prompt is without effect
+    scheduler: str  # one of SCHEDULERS
+    model: str
+    model_revision: str  # commit of a hub model, or `sha256:…` over a local one's files
+    _hash: str = field(default="", init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prompt", unicodedata.normalize("NFC", self.prompt))
+        object.__setattr__(self, "negative_prompt", unicodedata.normalize("NFC", self.negative_prompt))
+        object.__setattr__(self, "guidance_scale", float(self.guidance_scale) + 0.0)  # + 0.0: no minus zero
+
+    @property
+    def hash(self) -> str:
+        """64 hex digits, the SHA-256 of the recipe's canonical JSON: sorted keys, ASCII, no spaces."""
+        if not self._hash:
+            canonical = json.dumps(
+                {"format": HASH_FORMAT, **self.as_dict()}, sort_keys=True, separators=(",", ":"), allow_nan=False
+            )
+            object.__setattr__(self, "_hash", hashlib.sha256(canonical.encode("ascii")).hexdigest())
+        return self._hash
+
+    @property
+    def shape(self) -> Shape:
+        """What recipes must share to be drawn in one batch.
+
+        The last part is whether there is a negative prompt: without one SDXL guides away from zeros, not from
+        the embedding of an empty text, and a batch does only one of the two.
+        """
+        return (
+            self.model,
+            self.model_revision,
+            self.width,
+            self.height,
+            self.num_inference_steps,
+            self.guidance_scale,
+            self.scheduler,
+            bool(self.negative_prompt.strip()),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The ten fields as JSON-ready values; `from_dict` reads them back."""
+        return {name: getattr(self, name) for name in FIELD_NAMES}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """The recipe written by `as_dict`. Raises `UsageError` that names missing and unknown fields."""
+        missing = [name for name in FIELD_NAMES if name not in values]
+        unknown = sorted(set(values) - set(FIELD_NAMES))
+        if missing or unknown:
+            raise UsageError(f"not a recipe: missing {missing}, unknown {unknown}. A recipe has {list(FIELD_NAMES)}")
+        return cls(**values)
+
+
+FIELD_NAMES = tuple(item.name for item in fields(Recipe) if item.init)
+
+
+def validate_recipe_fields(
+    *,
+    prompt: object,
+    negative_prompt: object = "",
+    seed: object = None,
+    width: object = None,
+    height: object = None,
+    num_inference_steps: object = None,
+    guidance_scale: object = None,
+    scheduler: object = None,
+) -> list[str]:
+    """Why these values cannot be drawn, one readable reason each; empty when they can.
+
+    None means "the pipeline's default" and is always allowed, except for the prompt. Takes any value of any
+    type and never raises: it stands between strangers' rows and the GPU.
+    """
+    reasons = _text_faults("prompt", prompt)
+    if isinstance(prompt, str) and not prompt.strip():
+        reasons.append("prompt is empty: write what the picture should show")
+    if negative_prompt is not None:
+        reasons += _text_faults("negative_prompt", negative_prompt)
+    for name, side in (("width", width), ("height", height)):
+        faults = _number_faults(name, side, MIN_SIDE, MAX_SIDE, whole=True)
+        if not faults and isinstance(side, int) and side % SIDE_STEP:
+            down = side - side % SIDE_STEP
+            faults = [f"{name} is {side}: it has to be a multiple of {SIDE_STEP}, such as {down} or {down + SIDE_STEP}"]
+        reasons += faults
+    if isinstance(width, int) and isinstance(height, int) and MAX_PIXELS < width * height <= MAX_SIDE**2:
+        reasons.append(f"width × height is {width} × {height} = {width * height:,}: at most {MAX_PIXELS:,} pixels")
+    reasons += _number_faults("seed", seed, MIN_SEED, MAX_SEED, whole=True)
+    reasons += _number_faults("num_inference_steps", num_inference_steps, MIN_STEPS, MAX_STEPS, whole=True)
+    reasons += _number_faults("guidance_scale", guidance_scale, MIN_GUIDANCE, MAX_GUIDANCE, whole=False)
+    if scheduler is not None and scheduler not in SCHEDULERS:
+        reasons.append(f"scheduler is {_shown(scheduler)}: it has to be one of {', '.join(SCHEDULERS)}")
+    return reasons
+
+
+def _text_faults(name: str, value: object) -> list[str]:
+    if not isinstance(value, str):
+        return [f"{name} is {_shown(value)}: it has to be text"]
+    faults = []
+    if len(value) > MAX_PROMPT_CHARS:
+        faults.append(f"{name} has {len(value):,} characters: at most {MAX_PROMPT_CHARS:,}")
+    if "\0" in value:
+        faults.append(f"{name} has a NUL character at position {value.index(chr(0))}: remove it")
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        faults.append(f"{name} has half of a surrogate pair: it is not valid Unicode, encode it as UTF-8 again")
+    return faults
+
+
+def _number_faults(name: str, value: object, low: float, high: float, *, whole: bool) -> list[str]:
+    if value is None:
+        return []
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        return [f"{name} is {_shown(value)}: it has to be a {'whole ' if whole else ''}number"]
+    if not low <= value <= high:
+        return [f"{name} is {_shown(value)}: it has to be from {low} to {high}"]
+    return []
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"a whole number of {value.bit_length():,} bits"  # Python refuses to print thousands of digits
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
