@@ -1,0 +1,114 @@
+-- Statements of `intake.py`. A file is first copied to `incoming`, a table only this transaction sees;
+-- every check between its rows, and against what is there already, is made here rather than in Python's memory.
+
+-- name: begin_staging
+-- An import may take as long as it needs, whatever the server's default is.
+SET LOCAL statement_timeout = 0;
+
+-- name: create_staging
+-- Holds the file's rows until all of them have been checked.
+CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS
+SELECT 0::bigint AS line, prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
+       post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, model, model_revision,
+       priority, publish_at, needs_approval, content_hash
+FROM prompts WITH NO DATA;
+
+-- name: copy_staging
+-- Streams the file's good rows in.
+COPY incoming (prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
+               post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, model, model_revision,
+               priority, publish_at, needs_approval, content_hash, line) FROM STDIN;
+
+-- name: analyze_staging
+-- Tells the planner how much there is: autovacuum never sees a temporary table.
+ANALYZE incoming;
+
+-- name: one_at_a_time
+-- Two imports decide one after the other what is new, so that the second sees the first one's rows. Runs are not held up.
+SELECT pg_advisory_xact_lock(7020191120016);
+
+-- name: task_ids_twice
+-- Lines that repeat an earlier line's task_id with other fields.
+SELECT line, task_id AS value, first_line, count(*) OVER () AS faults
+FROM (SELECT line, task_id, content_hash,
+             first_value(line) OVER earliest AS first_line, first_value(content_hash) OVER earliest AS first_hash
+      FROM incoming WHERE task_id IS NOT NULL
+      WINDOW earliest AS (PARTITION BY task_id ORDER BY line)) AS grouped
+WHERE content_hash <> first_hash
+ORDER BY line LIMIT %(limit)s;
+
+-- name: slugs_twice
+-- Lines that repeat an earlier line's slug and are another prompt.
+SELECT line, slug AS value, first_line, count(*) OVER () AS faults
+FROM (SELECT line, slug, coalesce(task_id, content_hash) AS identity,
+             first_value(line) OVER earliest AS first_line,
+             first_value(coalesce(task_id, content_hash)) OVER earliest AS first_identity
+      FROM incoming WHERE slug IS NOT NULL
+      WINDOW earliest AS (PARTITION BY slug ORDER BY line)) AS grouped
+WHERE identity <> first_identity
+ORDER BY line LIMIT %(limit)s;
+
+-- name: slugs_of_prompts
+-- New lines whose slug another prompt has. A cancelled prompt holds no slug.
+SELECT i.line, i.slug AS value, min(p.id) AS prompt_id, count(*) OVER () AS faults
+FROM incoming AS i
+JOIN prompts AS p ON p.slug = i.slug AND p.status <> 'cancelled'
+WHERE NOT EXISTS (SELECT FROM prompts AS same WHERE same.content_hash = i.content_hash)
+  AND NOT EXISTS (SELECT FROM prompts AS same WHERE same.task_id = i.task_id)
+GROUP BY i.line, i.slug
+ORDER BY i.line LIMIT %(limit)s;
+
+-- name: slugs_of_posts
+-- New lines whose slug a post of the blog has, unless that is the very post to illustrate.
+SELECT i.line, i.slug AS value, posts.id::text AS post_id, count(*) OVER () AS faults
+FROM incoming AS i
+JOIN posts ON posts.slug = i.slug AND i.post_id::text IS DISTINCT FROM posts.id::text
+WHERE NOT EXISTS (SELECT FROM prompts AS same WHERE same.content_hash = i.content_hash)
+  AND NOT EXISTS (SELECT FROM prompts AS same WHERE same.task_id = i.task_id)
+ORDER BY i.line LIMIT %(limit)s;
+
+-- name: blog_has_posts
+-- Whether there is a posts table to look at.
+SELECT to_regclass('posts') IS NOT NULL AS found;
+
+-- name: count_differing
+-- Lines whose task_id is in the queue already with other fields: they are left as they are there.
+SELECT count(*) AS differing FROM incoming AS i
+JOIN prompts AS p ON p.task_id = i.task_id AND p.content_hash <> i.content_hash;
+
+-- name: insert_staged
+-- Adds what is new; a line that is there already, by task_id or content, is passed over.
+INSERT INTO prompts (prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
+                     post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, model,
+                     model_revision, priority, publish_at, needs_approval, content_hash)
+SELECT prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
+       post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, model,
+       model_revision, priority, publish_at, needs_approval, content_hash
+FROM incoming
+WHERE NOT EXISTS (SELECT FROM prompts WHERE prompts.content_hash = incoming.content_hash)
+  AND NOT EXISTS (SELECT FROM prompts WHERE prompts.task_id = incoming.task_id)
+ORDER BY line
+ON CONFLICT DO NOTHING;
+
+-- name: same_prompt
+-- The prompt that is there already, by task_id or content.
+SELECT id FROM prompts WHERE task_id = %(task_id)s OR content_hash = %(content_hash)s ORDER BY id LIMIT 1;
+
+-- name: slug_of_prompt
+-- The prompt that has this slug already.
+SELECT id FROM prompts WHERE slug = %(slug)s AND status <> 'cancelled' ORDER BY id LIMIT 1;
+
+-- name: slug_of_post
+-- The post that has this slug already, unless it is the one to illustrate.
+SELECT id::text AS id FROM posts WHERE slug = %(slug)s AND id::text IS DISTINCT FROM %(post_id)s::text LIMIT 1;
+
+-- name: insert_one
+-- Adds one prompt; none if it is there already.
+INSERT INTO prompts (prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
+                     post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, model,
+                     model_revision, priority, publish_at, needs_approval, content_hash)
+VALUES (%(prompt)s, %(negative_prompt)s, %(title)s, %(slug)s, %(excerpt)s, %(content)s, %(category)s, %(author)s,
+        %(alt_text)s, %(task_id)s, %(post_id)s, %(seed)s, %(width)s, %(height)s, %(num_inference_steps)s,
+        %(guidance_scale)s, %(scheduler)s, %(model)s, %(model_revision)s, %(priority)s, %(publish_at)s,
+        %(needs_approval)s, %(content_hash)s)
+ON CONFLICT DO NOTHING RETURNING id;

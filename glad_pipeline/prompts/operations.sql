@@ -1,0 +1,84 @@
+-- Statements of `operations.py`: what people ask of single prompts by hand. Rows are locked in the order of
+-- their ids, so that two people at once never wait for each other in a circle.
+
+-- name: list_prompts
+-- A page of prompts, the newest first.
+SELECT p.id, p.status, p.priority, p.attempts, p.title, p.prompt, p.slug, p.task_id, p.last_error, p.created_at,
+       p.publish_at, p.published_at, i.url AS image_url
+FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id
+WHERE (%(status)s::text IS NULL OR p.status = %(status)s)
+  AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
+ORDER BY p.id DESC LIMIT %(limit)s;
+
+-- name: show_prompt
+-- Everything about one prompt and its picture.
+SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.sha256 AS image_sha256,
+       i.width AS image_width, i.height AS image_height, i.model AS image_model,
+       i.model_revision AS image_model_revision, i.seconds AS image_seconds
+FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id
+WHERE p.id = %(id)s;
+
+-- name: post_of
+-- The post a prompt has become.
+SELECT slug, title, status FROM posts WHERE id::text = %(post_id)s::text;
+
+-- name: blog_has_posts
+-- Whether there is a posts table to look at.
+SELECT to_regclass('posts') IS NOT NULL AS found;
+
+-- name: counts_by_status
+-- How many prompts are in each state.
+SELECT status, count(*) AS prompts FROM prompts GROUP BY status;
+
+-- name: states_of
+-- Where these prompts are now, to say why one did not move.
+SELECT id, status FROM prompts WHERE id = ANY(%(ids)s);
+
+-- name: retry
+-- Back to the queue with all attempts before it.
+WITH chosen AS (
+    SELECT id FROM prompts WHERE id = ANY(%(ids)s) AND status IN ('failed', 'rejected', 'cancelled')
+    ORDER BY id FOR UPDATE
+)
+UPDATE prompts SET status = 'pending', attempts = 0, last_error = NULL,
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+FROM chosen WHERE prompts.id = chosen.id
+RETURNING prompts.id;
+
+-- name: retry_all_failed
+-- Empties the dead letter back into the queue.
+WITH chosen AS (SELECT id FROM prompts WHERE status = 'failed' ORDER BY id FOR UPDATE)
+UPDATE prompts SET status = 'pending', attempts = 0, last_error = NULL,
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+FROM chosen WHERE prompts.id = chosen.id;
+
+-- name: cancel
+-- Out of the queue, from wherever it is before publication; a run that holds it loses it.
+WITH chosen AS (
+    SELECT id FROM prompts
+    WHERE id = ANY(%(ids)s) AND status IN ('pending', 'claimed', 'generated', 'awaiting_approval')
+    ORDER BY id FOR UPDATE
+)
+UPDATE prompts SET status = 'cancelled', claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+FROM chosen WHERE prompts.id = chosen.id
+RETURNING prompts.id;
+
+-- name: approve
+-- A person has seen the picture: the next run, whichever it is, publishes it.
+WITH chosen AS (
+    SELECT id FROM prompts WHERE id = ANY(%(ids)s) AND status = 'awaiting_approval' ORDER BY id FOR UPDATE
+)
+UPDATE prompts SET status = 'generated', last_error = NULL,
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+FROM chosen WHERE prompts.id = chosen.id
+RETURNING prompts.id;
+
+-- name: reject
+-- A person has seen the picture and does not want it.
+WITH chosen AS (
+    SELECT id FROM prompts WHERE id = ANY(%(ids)s) AND status = 'awaiting_approval' ORDER BY id FOR UPDATE
+)
+UPDATE prompts SET status = 'rejected', last_error = %(reason)s,
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+FROM chosen WHERE prompts.id = chosen.id
+RETURNING prompts.id;

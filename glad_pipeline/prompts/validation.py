@@ -1,0 +1,282 @@
+"""What a prompt may be: the rules for its columns, and slugs from any script.
+
+Pure: knows no SQL and no file. The same rules judge a line of a file, the arguments of `glad prompts add`,
+and a row that somebody inserted by plain SQL.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from anyascii import anyascii
+
+from glad_pipeline.errors import UsageError
+
+SCHEDULERS = ("euler", "euler_a", "dpmpp_2m", "ddim", "unipc")
+LONGEST_FIELD = 1_000_000
+_INT4 = 2**31
+
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_LINE_BREAK = re.compile(r"[\n\t\u2028\u2029]")
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_REVISION = re.compile(r"[0-9a-f]{40}")
+_UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}(\.0+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+_WORDS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewPrompt:
+    """A prompt that has passed every rule, ready for the queue."""
+
+    prompt: str  # what to draw
+    negative_prompt: str = ""  # what to keep out of the picture
+    title: str | None = None  # the post's title; with it the prompt becomes a new post
+    slug: str | None = None  # the post's address; absent: made from the title
+    excerpt: str | None = None
+    content: str | None = None  # markdown
+    category: str | None = None
+    author: str | None = None
+    alt_text: str | None = None
+    task_id: str | None = None  # the client's idempotency key: the same one again is the same prompt
+    post_id: UUID | None = None  # an existing post to illustrate
+    seed: int | None = None  # absent: made from the other fields, so the same line gives the same picture
+    width: int | None = None  # pixels; for this and the rest of the recipe, absent means the pipeline's default
+    height: int | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    scheduler: str | None = None
+    model: str | None = None
+    model_revision: str | None = None
+    priority: int = 0  # higher first
+    publish_at: datetime | None = None  # not before; without a zone it is taken as UTC
+    needs_approval: bool = False  # wait for `glad prompts approve` before publishing
+
+
+FIELDS = tuple(field.name for field in dataclass_fields(NewPrompt))
+
+
+class _Fault(Exception):
+    """Why one value is refused; the text follows the field's name."""
+
+
+def reasons_against(fields: Mapping[str, Any]) -> list[str]:
+    """Why these fields cannot be a prompt: each reason names the field, its value and what is allowed.
+
+    `fields` is a row of the `prompts` table or the cells of a file; other keys are ignored, `None` means absent.
+    Empty when nothing is wrong.
+    """
+    return _read(fields)[1]
+
+
+def new_prompt(fields: Mapping[str, Any]) -> NewPrompt:
+    """The prompt these fields describe. Raises `UsageError` with every reason if they break a rule."""
+    values, reasons = _read(fields)
+    if reasons:
+        raise UsageError("; ".join(reasons))
+    return NewPrompt(**values)
+
+
+def _read(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    values: dict[str, Any] = {}
+    reasons: list[str] = []
+    if fields.get("prompt") is None:
+        reasons.append("prompt is missing: say what to draw, in 1 to 2,000 characters")
+    for name, rule in _RULES.items():
+        value = fields.get(name)
+        if value is None:
+            continue
+        try:
+            values[name] = rule(value)
+        except _Fault as fault:
+            reasons.append(f"{name} {fault}")
+    return values, reasons
+
+
+def slugify(text: str) -> str:
+    """An address for a title in any script, `a-z0-9` and single hyphens, at most 200 characters, never empty.
+
+    >>> slugify("Sunset over Þingvellir 🌅")
+    'sunset-over-thingvellir-sunrise'
+    """
+    words = re.findall(r"[a-z0-9]+", anyascii(text).lower().replace("'", ""))
+    slug = "-".join(words)
+    if len(slug) > 200:
+        cut = slug[:201].rfind("-")
+        slug = slug[: cut if cut > 0 else 200]
+    return slug or "post"
+
+
+def shortened(value: object, limit: int = 40) -> str:
+    """The value for a message: quoted, escaped, and cut with its length if it is long."""
+    text = value if isinstance(value, str) else str(value)
+    shown = repr(text[:limit]) if isinstance(value, str) else text[:limit]
+    return shown if len(text) <= limit else f"{shown}… ({len(text):,} characters)"
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing in it is visible: spaces, line breaks, zero-width and direction marks only."""
+    return all(unicodedata.category(c) in {"Zs", "Zl", "Zp", "Cc", "Cf"} for c in text)
+
+
+# ---- one rule per field: takes a value as found, returns it as stored, or raises _Fault
+
+
+def _text(longest: int, *, blank: bool = True, one_line: bool = False, trim: bool = True) -> Callable[[Any], str]:
+    def rule(value: Any) -> str:
+        if not isinstance(value, str):
+            raise _Fault(f"{shortened(value)} must be text, in quotes")
+        text = value.replace("\r\n", "\n") if "\r" in value else value  # quoted line breaks of a CRLF file
+        text = text.strip() if trim else text
+        if found := _FORBIDDEN.search(text):
+            raise _Fault(
+                f"{shortened(text)} has {_character(found)}, which no text may hold: only line breaks and tabs may"
+            )
+        if not blank and is_blank(text):
+            raise _Fault(f"{shortened(value)} is blank: 1 to {longest:,} visible characters, or leave it out")
+        if len(text) > longest:
+            raise _Fault(f"{shortened(text)} is too long: at most {longest:,} characters")
+        if one_line and (found := _LINE_BREAK.search(text)):
+            raise _Fault(f"{shortened(text)} has {_character(found)}: it must be one line")
+        return text
+
+    return rule
+
+
+def _character(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    name = {0: "a NUL character", 9: "a tab", 10: "a line break", 13: "a carriage return"}.get(code)
+    kind = "half a surrogate pair" if 0xD800 <= code <= 0xDFFF else "the control character"
+    return f"{name or f'{kind} U+{code:04X}'} at character {found.start() + 1:,}"
+
+
+def _prompt(value: Any) -> str:
+    text = _text(2_000)(value)
+    if is_blank(text):
+        raise _Fault(f"{shortened(value)} is blank: say what to draw, in 1 to 2,000 characters")
+    return text
+
+
+def _matching(pattern: re.Pattern[str], allowed: str, longest: int = 255) -> Callable[[Any], str]:
+    text_rule = _text(longest, one_line=True, trim=False)
+
+    def rule(value: Any) -> str:
+        text = text_rule(value)
+        if not pattern.fullmatch(text):
+            raise _Fault(f"{shortened(text)} must be {allowed}")
+        return text
+
+    return rule
+
+
+def _task_id(value: Any) -> str:
+    text = _text(255, blank=False, one_line=True, trim=False)(value)
+    if text != text.strip():
+        raise _Fault(f"{shortened(text)} has blanks around it: remove them")
+    return text
+
+
+def _post_id(value: Any) -> UUID:
+    if isinstance(value, UUID):
+        return value
+    if not (isinstance(value, str) and _UUID.fullmatch(value.strip())):
+        raise _Fault(f"{shortened(value)} must be a UUID such as 0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d")
+    return UUID(value.strip())
+
+
+def _whole(low: int, high: int, *, multiple_of: int = 1) -> Callable[[Any], int]:
+    allowed = f"a whole number from {low:,} to {high:,}" + (f", a multiple of {multiple_of}" if multiple_of > 1 else "")
+
+    def rule(value: Any) -> int:
+        number: int | None = None
+        if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+            number = int(value.strip().partition(".")[0])
+        elif isinstance(value, int) and not isinstance(value, bool):
+            number = value
+        elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53:  # pandas writes 512 as 512.0
+            number = int(value)
+        if number is None or not low <= number <= high or number % multiple_of:
+            raise _Fault(f"{shortened(value)} must be {allowed}")
+        return number
+
+    return rule
+
+
+def _guidance_scale(value: Any) -> float:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**53
+    is_numeral = isinstance(value, str) and _NUMBER.fullmatch(value.strip())
+    number = float(value) if is_number or is_numeral else math.nan
+    if not 0 <= number <= 30:
+        raise _Fault(f"{shortened(value)} must be a number from 0 to 30")
+    return number
+
+
+def _scheduler(value: Any) -> str:
+    if value not in SCHEDULERS:
+        raise _Fault(f"{shortened(value)} must be one of {', '.join(SCHEDULERS)}")
+    return str(value)
+
+
+def _publish_at(value: Any) -> datetime:
+    """A time in UTC; one without a zone is taken as UTC already."""
+    try:
+        time = value if isinstance(value, datetime) else datetime.fromisoformat(value.strip())
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError, AttributeError):
+        raise _Fault(f"{shortened(value)} must be a time such as 2026-03-01T09:00:00+01:00 (ISO 8601)") from None
+
+
+def _needs_approval(value: Any) -> bool:
+    answer = _WORDS.get(str(value).strip().lower()) if isinstance(value, (str, int)) else None
+    if answer is None:
+        raise _Fault(f"{shortened(value)} must be true or false (or yes, no, on, off, 1, 0)")
+    return answer
+
+
+def review_reason(text: str) -> str:
+    """Why a person refused a picture, checked: 1 to 500 visible characters."""
+    try:
+        return _text(500, blank=False)(text)
+    except _Fault as fault:
+        raise UsageError(f"the reason {fault}") from None
+
+
+_size = _whole(64, 4096, multiple_of=8)
+_name = _text(255, blank=False, one_line=True)
+
+_RULES: Mapping[str, Callable[[Any], Any]] = {
+    "prompt": _prompt,
+    "negative_prompt": _text(2_000),
+    "title": _name,
+    "slug": _matching(_SLUG, "lower-case letters a-z, digits and single hyphens, such as sunset-over-the-lake"),
+    "excerpt": _text(500),
+    "content": _text(LONGEST_FIELD, trim=False),
+    "category": _name,
+    "author": _name,
+    "alt_text": _text(255),
+    "task_id": _task_id,
+    "post_id": _post_id,
+    "seed": _whole(0, 2**63 - 1),
+    "width": _size,
+    "height": _size,
+    "num_inference_steps": _whole(1, 200),
+    "guidance_scale": _guidance_scale,
+    "scheduler": _scheduler,
+    "model": _name,
+    "model_revision": _matching(_REVISION, "a commit: 40 hex digits, lower case"),
+    "priority": _whole(-_INT4, _INT4 - 1),
+    "publish_at": _publish_at,
+    "needs_approval": _needs_approval,
+}
