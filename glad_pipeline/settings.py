@@ -128,6 +128,11 @@ class Settings(BaseSettings):
         3000, alias="GLAD_WEB_PORT", ge=1, le=65_535, description="Dagster's web UI; if taken, the next free one."
     )
 
+    @property
+    def picture_base_url(self) -> str | None:
+        """What precedes the key in a public URL; None: the store's own address."""
+        return self.public_base_url or (f"https://{self.cloudfront_domain}" if self.cloudfront_domain else None)
+
 
 def load_settings() -> Settings:
     """The settings of this process.

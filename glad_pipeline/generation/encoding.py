@@ -40,11 +40,16 @@ def contrast(pixels: Pixels) -> float:
     return float(luma.std(dtype=np.float64))
 
 
-def thumbnail(pixels: Pixels, max_side: int) -> bytes:
-    """A WebP whose longer side is at most `max_side` pixels; never enlarged."""
+def shrunk(pixels: Pixels, max_side: int) -> Pixels:
+    """The same picture with a longer side of at most `max_side` pixels; never enlarged."""
     image = Image.fromarray(pixels)
     image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-    return _webp(image, quality=80)
+    return np.asarray(image)
+
+
+def thumbnail(pixels: Pixels, max_side: int) -> bytes:
+    """A WebP whose longer side is at most `max_side` pixels; never enlarged."""
+    return _webp(Image.fromarray(shrunk(pixels, max_side)), quality=80)
 
 
 def contact_sheet(tiles: Sequence[Pixels], columns: int, max_bytes: int = 10_000) -> bytes:

@@ -1,0 +1,74 @@
+"""The front door: the whole graph, wired, on one screen. Loads without torch and without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from glad_pipeline.defs.assets import generated_images, prompts, published_posts, s3_objects
+from glad_pipeline.defs.checks import CHECKS
+from glad_pipeline.defs.io_managers import QueueIOManager, S3ImageIOManager
+from glad_pipeline.defs.jobs import publish_prompts
+from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, QueueResource, SdxlResource
+from glad_pipeline.defs.triggers import new_prompts, publish_prompts_hourly
+from glad_pipeline.settings import Settings, load_settings
+
+
+def build_resources(settings: Settings) -> dict[str, Any]:
+    """Every resource by its key. Secrets stay `EnvVar`s, so that the UI shows their names and not their values."""
+    postgres = PostgresResource(url=dg.EnvVar("DATABASE_URL"))
+    queue = QueueResource(
+        postgres=postgres,
+        batch_size=settings.batch_size,
+        lease_seconds=settings.lease_seconds,
+        max_attempts=settings.max_attempts,
+    )
+    object_store = ObjectStoreResource(
+        bucket=dg.EnvVar("AWS_S3_BUCKET"),
+        region=settings.s3_region,
+        endpoint_url=settings.s3_endpoint_url,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=dg.EnvVar("AWS_SECRET_ACCESS_KEY") if settings.s3_secret_access_key else None,
+        session_token=dg.EnvVar("AWS_SESSION_TOKEN") if settings.s3_session_token else None,
+        public_base_url=settings.picture_base_url,
+    )
+    sdxl = SdxlResource(
+        model=settings.model,
+        model_revision=settings.model_revision,
+        device=settings.device,
+        width=settings.width,
+        height=settings.height,
+        steps=settings.steps,
+        guidance_scale=settings.guidance_scale,
+        scheduler=settings.scheduler,
+        gpu_batch=settings.gpu_batch,
+        hash_cache=str(settings.home / "model-hashes.json"),
+    )
+    return {
+        "postgres": postgres,
+        "queue": queue,
+        "object_store": object_store,
+        "sdxl": sdxl,
+        "queue_rows": QueueIOManager(queue=queue),
+        "image_store": S3ImageIOManager(object_store=object_store, queue=queue, sdxl=sdxl),
+    }
+
+
+def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """The graph with these settings (the environment's if None) and, for tests, some resources replaced."""
+    settings = settings or load_settings()
+    return dg.Definitions(
+        assets=[prompts, generated_images, s3_objects, published_posts],
+        asset_checks=CHECKS,
+        jobs=[publish_prompts(settings)],
+        sensors=[new_prompts(settings)],
+        schedules=[publish_prompts_hourly(settings)],
+        resources={**build_resources(settings), **(resource_overrides or {})},
+        # one process per run: a process per step costs 2 s each, and the GPU's model would be loaded anew
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,198 @@
+"""How data travels between the assets: through the queue and the bucket, never through a file of a run.
+
+What a step hands on is what PostgreSQL and the store hold for this run, so two runs never see each other's
+data, and a step run alone, or again after a crash, finds what is there.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.resources import ObjectStoreResource, QueueResource, Row, SdxlResource
+from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.storage.keys import original_key
+from glad_pipeline.storage.s3 import S3Store, StoredObject
+from glad_pipeline.storage.upload import in_background
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from glad_pipeline.generation.engine import Drawn
+
+SHEET_PICTURES = 24
+SHEET_SIDE = 96  # pixels
+LINKS = 20
+
+
+@dataclass(kw_only=True)
+class PictureStream:
+    """Pictures as they are drawn, and, when all are, what is to be told about them."""
+
+    pictures: "Iterator[Drawn]"
+    report: dict[str, Any] = field(default_factory=dict)  # filled while `pictures` is consumed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placed:
+    """A prompt in hand, its recipe, and what the store holds for it."""
+
+    row: Row
+    recipe: Recipe
+    object: StoredObject | None
+
+
+class QueueIOManager(dg.ConfigurableIOManager):
+    """Prompts travel by the claim on them: loading is asking the queue what this run has in hand."""
+
+    queue: dg.ResourceDependency[QueueResource]
+
+    def handle_output(self, context: dg.OutputContext, obj: "pd.DataFrame") -> None:
+        """Nothing to keep: the rows are in the queue, under this run's hold."""
+
+    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
+        with clearly():
+            return frame(self.queue.in_hand())
+
+
+def frame(rows: list[Row]) -> "pd.DataFrame":
+    """Rows as a DataFrame of plain Python values: a missing number stays None and an id stays an integer."""
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["id", "prompt"], dtype=object)
+
+
+class S3ImageIOManager(dg.ConfigurableIOManager):
+    """Pictures travel through the bucket: uploaded while the next are drawn, found again by their recipe's key."""
+
+    object_store: dg.ResourceDependency[ObjectStoreResource]
+    queue: dg.ResourceDependency[QueueResource]
+    sdxl: dg.ResourceDependency[SdxlResource]
+
+    def handle_output(self, context: dg.OutputContext, obj: PictureStream) -> None:
+        from glad_pipeline.generation.encoding import contact_sheet, shrunk
+
+        store = self.object_store.store
+        started = time.monotonic()
+        uploaded = found = size = 0
+        encode_seconds = upload_seconds = drawing_seconds = 0.0
+        links: list[str] = []
+        small: list[Any] = []
+
+        def noticed(pictures: "Iterator[Drawn]") -> "Iterator[Drawn]":
+            for drawn in pictures:
+                if len(small) < SHEET_PICTURES and drawn.pixels is not None:
+                    small.append(shrunk(drawn.pixels, SHEET_SIDE))
+                yield drawn
+
+        with clearly():
+            for done in in_background(noticed(obj.pictures), partial(upload, store, context.run_id)):
+                uploaded += done.written
+                found += not done.written
+                size += done.bytes
+                encode_seconds += done.encode_seconds
+                upload_seconds += done.upload_seconds
+                drawing_seconds += done.drawing_seconds
+                if len(links) < LINKS:
+                    links.append(f"[{done.key}]({store.url(done.key)})")
+                if (uploaded + found) % 100 == 0:
+                    context.log.info("%s pictures stored so far", uploaded + found)
+        seconds = time.monotonic() - started
+        drawn_count = uploaded + found
+        metadata: dict[str, Any] = {
+            **obj.report,
+            "drawn": drawn_count,
+            "stored": uploaded,
+            "bytes": size,
+            "images_per_second": round(drawn_count / seconds, 3) if drawn_count else 0.0,
+            "seconds": round(seconds, 3),
+            "seconds_drawing": round(drawing_seconds, 3),
+            "seconds_encoding_all_threads": round(encode_seconds, 3),
+            "seconds_uploading_all_threads": round(upload_seconds, 3),
+            "bucket": store.bucket,
+        }
+        if small:
+            import base64
+
+            sheet = base64.b64encode(contact_sheet(small, columns=6)).decode()
+            metadata["contact_sheet"] = dg.MetadataValue.md(f"![contact sheet](data:image/webp;base64,{sheet})")
+            metadata["objects"] = dg.MetadataValue.md("\n".join(f"- {link}" for link in links))
+        context.add_output_metadata(metadata)
+
+    def load_input(self, context: dg.InputContext) -> list[Placed]:
+        with clearly():
+            rows = self.queue.in_hand()
+            recipes = [self.sdxl.recipe(row) for row in rows]
+            objects = self.object_store.store.heads({original_key(recipe.hash) for recipe in recipes})
+        return [
+            Placed(row=row, recipe=recipe, object=objects.get(original_key(recipe.hash)))
+            for row, recipe in zip(rows, recipes, strict=True)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Uploaded:
+    """One picture's way into the store."""
+
+    key: str
+    bytes: int
+    written: bool  # False: another run had stored this very recipe meanwhile
+    drawing_seconds: float
+    encode_seconds: float
+    upload_seconds: float
+
+
+def upload(store: S3Store, run_id: str, drawn: "Drawn") -> Uploaded:
+    """Encode a picture and store it once, with all that is needed to catalogue it from the bucket alone.
+
+    The recipe with its prompt is in the PNG (S3 allows 2 KB of metadata, ASCII); the rest is in the metadata.
+    """
+    import json
+
+    from glad_pipeline.generation.encoding import contrast, encode_png
+
+    assert drawn.pixels is not None  # noqa: S101  the gate lets only pictures through
+    began = time.monotonic()
+    height, width = drawn.pixels.shape[:2]
+    recipe = drawn.recipe
+    body = encode_png(drawn.pixels, text={"glad_recipe": json.dumps(recipe.as_dict()), "Software": "glad_pipeline"})
+    encoded = time.monotonic()
+    key = original_key(recipe.hash)
+    metadata = {
+        "recipe-hash": recipe.hash,
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "bytes": str(len(body)),
+        "width": str(width),
+        "height": str(height),
+        "seed": str(recipe.seed),
+        "model": recipe.model.encode("ascii", "backslashreplace").decode(),
+        "model-revision": recipe.model_revision,
+        "seconds": f"{drawn.seconds:.3f}",
+        "contrast": f"{contrast(drawn.pixels):.2f}",
+        "provenance": json.dumps(drawn.provenance),
+        "run-id": run_id,
+        "generated-date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    written = store.put_once(key, body, content_type="image/png", metadata=metadata)
+    return Uploaded(
+        key=key,
+        bytes=len(body),
+        written=written,
+        drawing_seconds=drawn.seconds,
+        encode_seconds=encoded - began,
+        upload_seconds=time.monotonic() - encoded,
+    )
+
+
+def number(metadata: Mapping[str, str], name: str) -> float | None:
+    """A number from an object's metadata, or None where it is missing or is none."""
+    try:
+        return float(metadata[name])
+    except (KeyError, ValueError):
+        return None

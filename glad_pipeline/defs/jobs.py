@@ -1,0 +1,19 @@
+"""The one job: everything from the queue to the blog."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from glad_pipeline.settings import Settings
+
+JOB_NAME = "publish_prompts"
+
+
+def publish_prompts(settings: Settings) -> dg.UnresolvedAssetJobDefinition:
+    """Draw what is pending, store it, publish it. Dagster ends a run that takes longer than the setting allows."""
+    return dg.define_asset_job(
+        JOB_NAME,
+        selection=dg.AssetSelection.all(),
+        description="Draw what is pending, store it and publish it.",
+        tags={"dagster/max_runtime": str(settings.max_runtime_seconds)},
+    )

@@ -1,0 +1,171 @@
+"""What the assets work with: the database, this run's hold on the queue, the object store, and SDXL."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from glad_pipeline.database import Connection, Database
+from glad_pipeline.database import connect as connect_to
+from glad_pipeline.errors import GladError
+from glad_pipeline.generation.models import ModelProfile, resolve_model
+from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.prompts.queue import Hold
+from glad_pipeline.prompts.validation import reasons_against
+from glad_pipeline.storage.s3 import S3Store
+
+if TYPE_CHECKING:
+    from glad_pipeline.generation.engine import Drawn
+
+Row = Mapping[str, Any]
+
+
+class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The blog's PostgreSQL: a small pool for a run, single connections for sensors and checks."""
+
+    url: str = Field(description="postgresql://user:password@host:5432/database")
+    _database: Database | None = PrivateAttr(default=None)
+
+    @property
+    def database(self) -> Database:
+        if self._database is None:
+            self._database = Database(self.url, application_name="glad-run")
+        return self._database
+
+    def connect(self) -> Connection:
+        """One connection of its own; the caller closes it."""
+        return connect_to(self.url, application_name="glad-look")
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        if self._database is not None:
+            self._database.close()
+
+
+class QueueResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """This run's hold on the prompts it has claimed. However the run ends, what it did not finish waits again."""
+
+    postgres: dg.ResourceDependency[PostgresResource]
+    batch_size: int = Field(description="Most prompts one run claims.")
+    lease_seconds: int = Field(description="How long a silent run keeps its prompts.")
+    max_attempts: int = Field(description="Claims after which a prompt is failed.")
+    _hold: Hold | None = PrivateAttr(default=None)
+    _run_id: str = PrivateAttr(default="")
+    _claimed: bool = PrivateAttr(default=False)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        self._run_id = context.run_id or "unknown run"
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        if self._hold is not None:
+            self._hold.close()
+
+    @property
+    def hold(self) -> Hold:
+        if self._hold is None:
+            self._hold = Hold(
+                self.postgres.database,
+                worker=self._run_id,
+                lease=timedelta(seconds=self.lease_seconds),
+                max_attempts=self.max_attempts,
+            )
+        return self._hold
+
+    def claim(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Row]:
+        """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons."""
+        rows = self.hold.claim(batch or self.batch_size, ids=ids)
+        self._claimed = True
+        bad = {row["id"]: "; ".join(faults) for row in rows if (faults := reasons_against(row))}
+        if bad:
+            self.hold.reject(bad)
+        return [row for row in rows if row["id"] not in bad]
+
+    def in_hand(self) -> list[Row]:
+        """What this run has claimed and not settled; a run that starts further down the graph claims here."""
+        return list(self.hold.held()) if self._claimed else self.claim()
+
+
+class ObjectStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The bucket of the pictures, on AWS S3 or any S3-compatible store."""
+
+    bucket: str
+    region: str = "us-east-1"
+    endpoint_url: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    session_token: str | None = None
+    public_base_url: str | None = Field(default=None, description="What precedes the key in a public URL.")
+    _store: S3Store | None = PrivateAttr(default=None)
+
+    @property
+    def store(self) -> S3Store:
+        if self._store is None:
+            self._store = S3Store(
+                bucket=self.bucket,
+                region=self.region,
+                endpoint_url=self.endpoint_url,
+                access_key_id=self.access_key_id,
+                secret_access_key=self.secret_access_key,
+                session_token=self.session_token,
+                public_base_url=self.public_base_url,
+            )
+        return self._store
+
+
+class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """SDXL on this machine's GPU (the demo model also on its CPU): prompts to recipes, recipes to pixels."""
+
+    model: str = Field(description="`demo`, a directory, or a hub id.")
+    model_revision: str | None = Field(default=None, description="Commit of a hub model.")
+    device: str = Field(default="auto", description="auto, cuda, mps or cpu.")
+    width: int | None = Field(default=None, description="Pixels; absent: the model's own.")
+    height: int | None = Field(default=None, description="Pixels; absent: the model's own.")
+    steps: int | None = None
+    guidance_scale: float | None = None
+    scheduler: str = "euler"
+    gpu_batch: int = Field(default=4, description="Pictures drawn at once.")
+    hash_cache: str | None = Field(default=None, description="File that remembers the hashes of local weights.")
+    _profiles: dict[tuple[str, str | None], ModelProfile] = PrivateAttr(default_factory=dict)
+
+    def profile(self, model: str | None = None, revision: str | None = None) -> ModelProfile:
+        """The model by name, ours if None. Raises `GladError` if there is no such model."""
+        wanted = (model or self.model, revision or (self.model_revision if model in (None, self.model) else None))
+        if wanted not in self._profiles:
+            self._profiles[wanted] = resolve_model(*wanted, cache=Path(self.hash_cache) if self.hash_cache else None)
+        return self._profiles[wanted]
+
+    def recipe(self, row: Row) -> Recipe:
+        """The complete recipe of a prompt: its own values, else the settings', else the model's."""
+        profile = self.profile(row["model"], row["model_revision"])
+        return Recipe(
+            prompt=row["prompt"],
+            negative_prompt=row["negative_prompt"],
+            seed=row["seed"],
+            width=row["width"] or self.width or profile.width,
+            height=row["height"] or self.height or profile.height,
+            num_inference_steps=row["num_inference_steps"] or self.steps or profile.num_inference_steps,
+            guidance_scale=_first(row["guidance_scale"], self.guidance_scale, profile.guidance_scale),
+            scheduler=row["scheduler"] or self.scheduler,
+            model=profile.name,
+            model_revision=profile.revision,
+        )
+
+    def generate(self, recipes: Iterable[Recipe]) -> "Iterator[Drawn]":
+        """Draw each recipe, one model after the other. See `generation.engine.Engine.generate`."""
+        from glad_pipeline.generation.engine import Engine
+
+        by_model = sorted(recipes, key=lambda recipe: (recipe.model, recipe.model_revision))
+        for (name, revision), group in groupby(by_model, key=lambda recipe: (recipe.model, recipe.model_revision)):
+            profile = next(p for p in self._profiles.values() if (p.name, p.revision) == (name, revision))
+            yield from Engine(profile, device=self.device, bucket=self.gpu_batch).generate(group)  # type: ignore[arg-type]
+
+
+def _first(*values: float | None) -> float:
+    """The first that is given; 0 counts, None does not."""
+    found = next((value for value in values if value is not None), None)
+    if found is None:
+        raise GladError("no guidance scale is given anywhere")
+    return found

@@ -1,0 +1,128 @@
+-- Every statement of the queue that moves a prompt from one state to another while a run works.
+-- What people do by hand (add, import, retry, cancel) is in the other .sql files of this folder.
+
+-- name: next_token
+-- A new number for a new hold; its advisory lock tells the others that the holder lives.
+SELECT nextval('prompt_claim_tokens')::integer AS token
+
+-- name: lock_token
+-- Held on the heartbeat's own connection: gone the instant that process or its network is gone.
+SELECT prompts_lock_token(%(token)s)
+
+-- name: renew
+-- The heartbeat: this hold's rows stay ours for another lease.
+UPDATE prompts SET lease_expires_at = now() + %(lease)s
+WHERE claim_token = %(token)s AND status IN ('claimed', 'generated')
+
+-- name: return_abandoned
+-- Rows whose holder is gone (lock released) or silent (lease over) wait again, or fail when their attempts are spent.
+WITH gone AS (
+    SELECT id FROM prompts
+    WHERE status = 'claimed'
+      AND (lease_expires_at < now() OR claim_token NOT IN (SELECT prompts_live_tokens()))
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE prompts p
+SET status = CASE WHEN attempts >= %(max_attempts)s THEN 'failed' ELSE 'pending' END,
+    last_error = format('run %%s ended without finishing (attempt %%s of %%s)', claimed_by, attempts, %(max_attempts)s::integer),
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+FROM gone WHERE p.id = gone.id
+RETURNING p.id, p.status
+
+-- name: requeue_named
+-- Prompts named on purpose are worked again even if they had ended.
+UPDATE prompts SET status = 'pending', attempts = 0, last_error = NULL, claim_token = NULL, claimed_by = NULL,
+    lease_expires_at = NULL
+WHERE id = ANY(%(ids)s) AND status IN ('published', 'rejected', 'failed', 'cancelled')
+
+-- name: states_of
+-- What became of the prompts named on purpose.
+SELECT id, status, claimed_by FROM prompts WHERE id = ANY(%(ids)s)
+
+-- name: claim
+-- Take up to `batch` waiting prompts, the most urgent and then the oldest first; two runs never take the same row.
+WITH next AS MATERIALIZED (
+    SELECT id FROM prompts
+    WHERE status = 'pending' AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
+    ORDER BY priority DESC, id
+    LIMIT %(batch)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE prompts p
+SET status = 'claimed', attempts = attempts + 1, claim_token = %(token)s, claimed_by = %(worker)s,
+    lease_expires_at = now() + %(lease)s, claimed_at = now()
+FROM next WHERE p.id = next.id
+
+-- name: held
+-- What this hold has in hand, in the order of its claim.
+SELECT * FROM prompts WHERE claim_token = %(token)s AND status = 'claimed' ORDER BY priority DESC, id
+
+-- name: settle_failed
+-- A prompt whose own work went wrong: it waits for another attempt, or fails when they are spent.
+UPDATE prompts SET status = CASE WHEN attempts >= %(max_attempts)s THEN 'failed' ELSE 'pending' END,
+    last_error = %(reason)s, claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+WHERE id = %(id)s AND claim_token = %(token)s AND status = 'claimed'
+
+-- name: settle_rejected
+-- A prompt that can never be published as it is: put aside with the reason.
+UPDATE prompts SET status = 'rejected', last_error = %(reason)s,
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+WHERE id = %(id)s AND claim_token IS NOT DISTINCT FROM %(token)s AND status IN ('claimed', 'generated')
+
+-- name: settle_generated
+-- Its picture is in the store and in the catalogue.
+UPDATE prompts p SET status = 'generated', image_id = done.image_id, generated_at = now(), last_error = NULL
+FROM unnest(%(ids)s::bigint[], %(image_ids)s::bigint[]) AS done (id, image_id)
+WHERE p.id = done.id AND p.claim_token = %(token)s AND p.status = 'claimed'
+RETURNING p.id
+
+-- name: await_approval
+-- Those of them that a person wants to see first.
+UPDATE prompts SET status = 'awaiting_approval', claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+WHERE id = ANY(%(ids)s) AND status = 'generated' AND needs_approval
+RETURNING id
+
+-- name: publishable
+-- Pictures whose time has come: this hold's own, and those that no living run holds.
+SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.width AS image_width,
+       i.height AS image_height, i.content_type AS image_content_type
+FROM prompts p JOIN images i ON i.id = p.image_id
+WHERE p.status = 'generated' AND coalesce(p.publish_at, '-infinity'::timestamptz) <= now()
+  AND (p.claim_token IS NULL OR p.claim_token = %(token)s OR p.lease_expires_at < now()
+       OR p.claim_token NOT IN (SELECT prompts_live_tokens()))
+ORDER BY coalesce(p.publish_at, '-infinity'::timestamptz), p.id
+LIMIT %(batch)s
+FOR UPDATE OF p SKIP LOCKED
+
+-- name: settle_published
+-- Committed together with the post itself.
+UPDATE prompts p SET status = 'published', published_post_id = done.post_id, published_at = now(), last_error = NULL,
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+FROM unnest(%(ids)s::bigint[], %(post_ids)s::uuid[]) AS done (id, post_id)
+WHERE p.id = done.id AND p.status = 'generated'
+
+-- name: release
+-- The run ends: what it did not finish waits again, and this try does not count against it.
+UPDATE prompts SET status = 'pending', attempts = greatest(attempts - 1, 0), last_error = coalesce(%(reason)s, last_error),
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+WHERE claim_token = %(token)s AND status = 'claimed'
+
+-- name: let_go
+-- Pictures of this hold that are not due yet belong to nobody from now on.
+UPDATE prompts SET claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+WHERE claim_token = %(token)s AND status = 'generated'
+
+-- name: ready
+-- One look for the sensor, the same price whatever the table's size: is there anything a run could do now?
+SELECT EXISTS (SELECT FROM prompts WHERE status = 'pending') AS pending,
+       EXISTS (SELECT FROM prompts WHERE status = 'generated'
+               AND coalesce(publish_at, '-infinity'::timestamptz) <= now()
+               AND (claim_token IS NULL OR lease_expires_at < now()
+                    OR claim_token NOT IN (SELECT prompts_live_tokens()))) AS due,
+       EXISTS (SELECT FROM prompts WHERE status = 'claimed'
+               AND (lease_expires_at < now() OR claim_token NOT IN (SELECT prompts_live_tokens()))) AS abandoned
+
+-- name: overdue
+-- For the check: rows still claimed although their lease is over.
+SELECT id, claimed_by, lease_expires_at FROM prompts
+WHERE status = 'claimed' AND lease_expires_at < now() ORDER BY lease_expires_at LIMIT 20

@@ -1,0 +1,60 @@
+"""The catalogue: one `images` row per stored picture, written after the object was seen whole in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from glad_pipeline.database import Connection, named_queries
+
+SQL = named_queries(__package__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CatalogueEntry:
+    """What the catalogue keeps of one stored picture."""
+
+    key: str
+    recipe_hash: str  # 64 hex digits
+    recipe: Mapping[str, Any]  # everything that decides the pixels
+    model: str
+    model_revision: str
+    url: str
+    sha256: str  # of the stored bytes, hex
+    bytes: int
+    width: int  # pixels
+    height: int
+    content_type: str
+    seconds: float | None  # drawing time, this picture's share of its batch
+    contrast: float | None  # standard deviation of its grey levels, 0..127.5
+    provenance: Mapping[str, Any]  # device, library versions
+
+
+def record(connection: Connection, entries: Sequence[CatalogueEntry]) -> dict[str, int]:
+    """In the caller's transaction: write the rows, and return images.id by recipe hash.
+
+    In key order, so that two runs that share recipes cannot wait for each other.
+    """
+    bound = [
+        {
+            **{name: getattr(entry, name) for name in CatalogueEntry.__slots__},
+            "recipe": Jsonb(entry.recipe),
+            "provenance": Jsonb(entry.provenance),
+        }
+        for entry in sorted(entries, key=lambda entry: entry.key)
+    ]
+    ids: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.executemany(SQL["record_image"], bound, returning=True)
+        if bound:
+            for result in cursor.results():
+                ids.update((row["recipe_hash"], row["id"]) for row in result)
+    return ids
+
+
+def newest(connection: Connection, limit: int) -> list[dict[str, Any]]:
+    """The newest `limit` catalogue rows."""
+    return connection.execute(SQL["newest_images"], {"limit": limit}).fetchall()

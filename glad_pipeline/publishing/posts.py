@@ -1,0 +1,289 @@
+"""The blog's rows: a new post, an existing post's picture, or a task's picture, in the caller's one transaction.
+
+The blog owns its tables and they differ from one version to the next: the columns that exist are looked up
+and only those are written, none wider than it is. Where the blog refuses one row, that prompt is rejected
+with the reason and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from glad_pipeline.database import Connection, named_queries
+from glad_pipeline.errors import GladError
+from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
+
+SQL = named_queries(__package__)
+MAX_URL = 500
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    name: str
+    type: str
+    width: int | None  # characters of a varchar
+    owed: bool  # NOT NULL without a default
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcomes:
+    """What became of a group of prompts, by prompt id."""
+
+    post_ids: dict[int, UUID | None]  # published: the post, or None where only a task was illustrated
+    rejected: dict[int, str]  # refused, with the reason
+
+
+class Blog:
+    """The blog's tables as they are in this database; made once per run."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.posts = self._columns(connection, "posts")
+        self.tasks = self._columns(connection, "content_tasks")
+        self.labels = {table: self._columns(connection, table) for table in ("categories", "authors")}
+        if not self.posts:
+            raise GladError("this database has no table `posts`: run `./glad migrate` first")
+        unknown = sorted(c.name for c in self.posts.values() if c.owed and c.name not in FILLED)
+        if unknown:
+            raise GladError(
+                f"the blog's table posts wants a value in {', '.join(unknown)}, which this pipeline does not know: "
+                "give the column a default"
+            )
+
+    @staticmethod
+    def _columns(connection: Connection, table: str) -> dict[str, Column]:
+        rows = connection.execute(SQL["columns_of"], {"table": table})
+        return {row["name"]: Column(**row) for row in rows}
+
+    def publish(self, connection: Connection, rows: Sequence[Row]) -> Outcomes:
+        """Write what these prompts (joined with their image) become; the caller marks them in the same transaction."""
+        try:
+            with connection.transaction():  # a savepoint
+                return self._publish(connection, rows)
+        except (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.RaiseException) as error:
+            if len(rows) == 1:
+                return Outcomes(post_ids={}, rejected={rows[0]["id"]: f"the blog refused the post: {_reason(error)}"})
+        outcomes = Outcomes(post_ids={}, rejected={})
+        for row in rows:
+            alone = self.publish(connection, [row])
+            outcomes.post_ids.update(alone.post_ids)
+            outcomes.rejected.update(alone.rejected)
+        return outcomes
+
+    def _publish(self, connection: Connection, rows: Sequence[Row]) -> Outcomes:
+        rejected = {row["id"]: fault for row in rows if (fault := _url_fault(row["image_url"]))}
+        rows = [row for row in rows if row["id"] not in rejected]
+        tasks = self._existing_tasks(connection, rows)
+        posts = self._existing_posts(connection, rows)
+        post_ids: dict[int, UUID | None] = {}
+        new, old = [], []
+        for row in rows:
+            illustrated = row["post_id"] or row["published_post_id"]
+            if row["post_id"] and row["post_id"] not in posts:
+                rejected[row["id"]] = f"post_id: no post has the id {row['post_id']}"
+            elif illustrated in posts:
+                old.append((row, illustrated))
+            elif row["task_id"] in tasks and not row["title"]:
+                post_ids[row["id"]] = None
+            else:
+                new.append(row)
+        post_ids.update({row["id"]: post for row, post in old})
+        self._illustrate(connection, old)
+        created, refused = self._create(connection, new)
+        post_ids.update(created)
+        rejected.update(refused)
+        self._update_tasks(connection, [row for row in rows if row["task_id"] in tasks and row["id"] in post_ids])
+        return Outcomes(post_ids=post_ids, rejected=rejected)
+
+    def _existing_posts(self, connection: Connection, rows: Sequence[Row]) -> set[UUID]:
+        ids = [i for row in rows for i in (row["post_id"], row["published_post_id"]) if i]
+        if not ids:
+            return set()
+        return {row["id"] for row in connection.execute(SQL["existing_posts"], {"ids": ids})}
+
+    def _existing_tasks(self, connection: Connection, rows: Sequence[Row]) -> set[str]:
+        ids = [row["task_id"] for row in rows if row["task_id"]]
+        if not ids or "task_id" not in self.tasks:
+            return set()
+        return {row["task_id"] for row in connection.execute(SQL["existing_tasks"], {"ids": ids})}
+
+    def _create(self, connection: Connection, rows: Sequence[Row]) -> tuple[dict[int, UUID | None], dict[int, str]]:
+        """Insert new posts. Returns their ids and, for rows whose slug or author cannot be had, why."""
+        slugs, rejected = self._slugs(connection, rows)
+        labels: dict[tuple[str, str], Any] = {}
+        for table, column in (("categories", "category"), ("authors", "author")):
+            for name in {row[column] for row in rows if row[column]}:
+                labels[table, name] = self._label(connection, table, name)
+        created: dict[int, UUID | None] = {}
+        values = []
+        for row in rows:
+            if row["id"] in rejected:
+                continue
+            author = labels.get(("authors", row["author"]))
+            if row["author"] and author is None and "author" not in self.posts:
+                rejected[row["id"]] = f"author: the blog has no author {row['author']!r} and wants more than a name to add one"
+                continue
+            created[row["id"]] = post = uuid4()
+            values.append(
+                self._fitting(
+                    {
+                        **_picture(row),
+                        "id": post,
+                        "title": title_of(row),
+                        "slug": slugs[row["id"]],
+                        "content": row["content"] or row["excerpt"] or row["prompt"],
+                        "excerpt": row["excerpt"],
+                        "status": "published",
+                        "category_id": labels.get(("categories", row["category"])),
+                        "author_id": author,
+                        "author": row["author"],
+                        "seo_title": title_of(row),
+                        "seo_description": row["excerpt"],
+                        "task_id": row["task_id"],
+                        "published_at": row["publish_at"] or datetime.now(UTC),
+                        "created_at": datetime.now(UTC),
+                        "updated_at": datetime.now(UTC),
+                        "metadata": Jsonb(_metadata(row)),
+                    }
+                )
+            )
+        if values:
+            names = list(values[0])
+            statement = sql.SQL("INSERT INTO posts ({}) VALUES ({})").format(
+                sql.SQL(", ").join(map(sql.Identifier, names)), sql.SQL(", ").join(map(sql.Placeholder, names))
+            )
+            with connection.cursor() as cursor:
+                cursor.executemany(statement, values)
+        return created, rejected
+
+    def _slugs(self, connection: Connection, rows: Sequence[Row]) -> tuple[dict[int, str], dict[int, str]]:
+        """A free slug for each row: the one it asks for, or one made from its title."""
+        asked = {row["id"]: row["slug"] or slugify(title_of(row)) for row in rows}
+        candidates = [*asked.values(), *(with_id(slug, i) for i, slug in asked.items())]
+        taken = {row["slug"] for row in connection.execute(SQL["taken_slugs"], {"slugs": candidates})}
+        slugs: dict[int, str] = {}
+        rejected: dict[int, str] = {}
+        for row in sorted(rows, key=lambda row: not row["slug"]):  # those that ask for one come first
+            slug = row["slug"] if row["slug"] not in taken else None
+            if not row["slug"]:
+                slug = free_slug(title_of(row), row["id"], taken)
+            if slug:
+                taken.add(slug)
+                slugs[row["id"]] = slug
+            else:
+                rejected[row["id"]] = f"slug: {asked[row['id']]!r} is taken by another post: choose another slug"
+        return slugs, rejected
+
+    def _label(self, connection: Connection, table: str, name: str) -> Any:
+        """The id of a category or author, added if the blog lets a name and a slug suffice; else None."""
+        columns = self.labels[table]
+        if "name" not in columns:
+            return None
+        found = sql.SQL("SELECT id FROM {} WHERE name = %s").format(sql.Identifier(table))
+        if row := connection.execute(found, [name]).fetchone():
+            return row["id"]
+        values: dict[str, Any] = {"name": name, "slug": slugify(name)}
+        if columns["id"].type == "uuid":
+            values["id"] = uuid4()
+        if any(c.owed and c.name not in values for c in columns.values()):
+            return None
+        values = {key: value for key, value in values.items() if key in columns}
+        added = sql.SQL("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING").format(
+            sql.Identifier(table),
+            sql.SQL(", ").join(map(sql.Identifier, values)),
+            sql.SQL(", ").join(map(sql.Placeholder, values)),
+        )
+        connection.execute(added, values)
+        row = connection.execute(found, [name]).fetchone()  # another run may have been first
+        if row is None and "slug" in columns:  # the same slug under another spelling: "Sea side" and "sea-side"
+            same = sql.SQL("SELECT id FROM {} WHERE slug = %s").format(sql.Identifier(table))
+            row = connection.execute(same, [values["slug"]]).fetchone()
+        return row["id"] if row else None
+
+    def _illustrate(self, connection: Connection, rows: Sequence[tuple[Row, UUID]]) -> None:
+        """Give existing posts their picture; nothing else of theirs is touched."""
+        for row, post in rows:
+            values = self._fitting({**_picture(row), "updated_at": datetime.now(UTC)})
+            pairs = [sql.SQL("{} = {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in values]
+            if "metadata" in self.posts:
+                pairs.append(sql.SQL("metadata = coalesce(metadata, '{{}}'::jsonb) || {}").format(sql.Placeholder("more")))
+            statement = sql.SQL("UPDATE posts SET {} WHERE id = {}").format(
+                sql.SQL(", ").join(pairs), sql.Placeholder("post")
+            )
+            connection.execute(statement, {**values, "more": Jsonb(_metadata(row)), "post": post})
+
+    def _update_tasks(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Tell the tasks where their picture is. Their state belongs to the blog and is not touched."""
+        for row in rows:
+            told = {
+                "s3_image_url": row["image_url"],
+                "featured_image_url": row["image_url"],
+                "featured_image_prompt": row["prompt"],
+                "updated_at": datetime.now(UTC),
+            }
+            values = {name: value for name, value in told.items() if name in self.tasks}
+            pairs = [sql.SQL("{} = {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in values]
+            statement = sql.SQL("UPDATE content_tasks SET {} WHERE task_id = {}").format(
+                sql.SQL(", ").join(pairs), sql.Placeholder("task")
+            )
+            connection.execute(statement, {**values, "task": row["task_id"]})
+
+    def _fitting(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Only columns that exist; summaries for search engines cut to their width."""
+        fitting = {name: value for name, value in values.items() if name in self.posts}
+        for name in ("excerpt", "seo_title", "seo_description"):
+            width = self.posts[name].width if name in self.posts else None
+            if width and fitting.get(name):
+                fitting[name] = fitting[name][:width]
+        return fitting
+
+
+FILLED = frozenset(
+    "id title slug content excerpt status category_id author_id author seo_title seo_description task_id published_at "
+    "created_at updated_at metadata featured_image_url image_file_size image_s3_key".split()
+)
+
+
+def title_of(row: Row) -> str:
+    """The title it was given, or its prompt's first words."""
+    if row["title"]:
+        return str(row["title"])
+    words = " ".join(str(row["prompt"]).split())
+    short = words if len(words) <= 80 else words[:80].rsplit(" ", 1)[0] + "…"
+    return short[:1].upper() + short[1:]
+
+
+def _picture(row: Row) -> dict[str, Any]:
+    return {
+        "featured_image_url": row["image_url"],
+        "image_file_size": row["image_bytes"],
+        "image_s3_key": row["image_key"],
+    }
+
+
+def _metadata(row: Row) -> dict[str, Any]:
+    known = {"featured_image_alt": row["alt_text"] or title_of(row), "pipeline_task_id": row["task_id"]}
+    return {name: value for name, value in known.items() if value}
+
+
+def _url_fault(url: str) -> str | None:
+    if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
+        return f"the picture's URL must be http(s) and at most {MAX_URL} characters, not {url[:80]!r} ({len(url)})"
+    return None
+
+
+def _reason(error: psycopg.Error) -> str:
+    return error.diag.message_primary or str(error).splitlines()[0]
+
+
+def bad_urls(connection: Connection, *, limit: int) -> list[dict[str, Any]]:
+    """Of the newest `limit` posts of ours, those whose picture URL a browser could not open."""
+    return connection.execute(SQL["bad_urls"], {"limit": limit}).fetchall()
