@@ -9,7 +9,7 @@ import dagster as dg
 
 from glad_pipeline.defs.assets import generated_images, prompts, published_posts, s3_objects
 from glad_pipeline.defs.checks import CHECKS
-from glad_pipeline.defs.io_managers import QueueIOManager, S3ImageIOManager
+from glad_pipeline.defs.io_managers import image_store, queue_rows
 from glad_pipeline.defs.jobs import publish_prompts
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, QueueResource, SdxlResource
 from glad_pipeline.defs.triggers import new_prompts, publish_prompts_hourly
@@ -51,8 +51,8 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "queue": queue,
         "object_store": object_store,
         "sdxl": sdxl,
-        "queue_rows": QueueIOManager(queue=queue),
-        "image_store": S3ImageIOManager(object_store=object_store, queue=queue, sdxl=sdxl),
+        "queue_rows": queue_rows,
+        "image_store": image_store,
     }
 
 

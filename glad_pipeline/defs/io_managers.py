@@ -48,10 +48,15 @@ class Placed:
     object: StoredObject | None
 
 
-class QueueIOManager(dg.ConfigurableIOManager):
+# Plain classes made by `@dg.io_manager` functions: a resource nested in a ConfigurableIOManager is a copy with a
+# hold of its own, and the run must have one hold.
+
+
+class QueueIOManager(dg.IOManager):
     """Prompts travel by the claim on them: loading is asking the queue what this run has in hand."""
 
-    queue: dg.ResourceDependency[QueueResource]
+    def __init__(self, queue: QueueResource) -> None:
+        self.queue = queue
 
     def handle_output(self, context: dg.OutputContext, obj: "pd.DataFrame") -> None:
         """Nothing to keep: the rows are in the queue, under this run's hold."""
@@ -68,12 +73,18 @@ def frame(rows: list[Row]) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["id", "prompt"], dtype=object)
 
 
-class S3ImageIOManager(dg.ConfigurableIOManager):
+@dg.io_manager(required_resource_keys={"queue"})
+def queue_rows(context: dg.InitResourceContext) -> QueueIOManager:
+    return QueueIOManager(context.resources.queue)
+
+
+class S3ImageIOManager(dg.IOManager):
     """Pictures travel through the bucket: uploaded while the next are drawn, found again by their recipe's key."""
 
-    object_store: dg.ResourceDependency[ObjectStoreResource]
-    queue: dg.ResourceDependency[QueueResource]
-    sdxl: dg.ResourceDependency[SdxlResource]
+    def __init__(self, object_store: ObjectStoreResource, queue: QueueResource, sdxl: SdxlResource) -> None:
+        self.object_store = object_store
+        self.queue = queue
+        self.sdxl = sdxl
 
     def handle_output(self, context: dg.OutputContext, obj: PictureStream) -> None:
         from glad_pipeline.generation.encoding import contact_sheet, shrunk
@@ -134,6 +145,12 @@ class S3ImageIOManager(dg.ConfigurableIOManager):
             Placed(row=row, recipe=recipe, object=objects.get(original_key(recipe.hash)))
             for row, recipe in zip(rows, recipes, strict=True)
         ]
+
+
+@dg.io_manager(required_resource_keys={"object_store", "queue", "sdxl"})
+def image_store(context: dg.InitResourceContext) -> S3ImageIOManager:
+    resources = context.resources
+    return S3ImageIOManager(resources.object_store, resources.queue, resources.sdxl)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
