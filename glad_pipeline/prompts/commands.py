@@ -131,7 +131,7 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
             "status": row["status"],
             "attempts": row["attempts"],
             "title or prompt": _one_line(row["title"] or row["prompt"], 48),
-            "picture or error": row["image_url"] or _one_line(row["last_error"] or "", 80),
+            "picture or error": _outcome(row),
         }
         for row in rows
     ]
@@ -141,6 +141,13 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
     if len(rows) == args.limit:
         print(f"older ones: --before {rows[-1]['id']}")
     return 0
+
+
+def _outcome(row: operations.Row) -> str:
+    """The picture's URL, whole, or for a prompt that came to nothing the reason."""
+    error = _one_line(row["last_error"] or "", 80)
+    ended_badly = row["status"] in ("failed", "rejected") and error
+    return error if ended_badly else row["image_url"] or error
 
 
 def _show(args: argparse.Namespace, settings: Settings) -> int:
