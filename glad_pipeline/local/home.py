@@ -1,0 +1,150 @@
+"""The state directory (`GLAD_HOME`): its lock, its one file of secrets, its one file of remembered facts.
+
+Knows files, not what the servers keep in them.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import random
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.local.progress import Step
+
+PORTS = range(15_000, 22_000)  # with twins 10,000 above: below the range systems give out to clients
+CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "s3.json", "run", "dagster", "logs")
+FILES = (".env", "secrets.json", "state.json", "up.json", "lock", "up.lock")
+
+
+class Busy(GladError):
+    """Another process holds the lock that was asked for."""
+
+
+class Home:
+    """One directory, ours alone (0700), under which everything of the embedded stack lives."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().absolute()
+        self.logs = self.path / "logs"
+
+    def prepare(self) -> Home:
+        """Make the directory. Raises `UsageError` if it cannot be ours."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            owner = self.path.stat().st_uid
+            if owner != os.geteuid():
+                raise UsageError(
+                    f"GLAD_HOME {self.path} belongs to user {owner}, you are user {os.geteuid()}. "
+                    "Run as that user, or set GLAD_HOME to a directory of your own"
+                )
+            self.path = self.path.resolve()
+            self.logs = self.path / "logs"
+            for folder in (self.logs, self.path / "run"):
+                folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"GLAD_HOME {self.path} cannot be used: {error.strerror}. Set GLAD_HOME to a directory you may write"
+            ) from error
+        return self
+
+    @contextmanager
+    def lock(self, name: str = "lock", *, wait: bool = True) -> Iterator[None]:
+        """Hold an exclusive lock, across processes. Without `wait` raises `Busy` if another one has it."""
+        with (self.path / name).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    raise
+                if not wait:
+                    raise Busy(f"{self.path / name} is held by another process") from error
+                with Step("waiting for another glad to finish starting or stopping"):
+                    fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def secret(self, name: str) -> str:
+        """The secret of that name, drawn at the first call and the same ever after. Call it under the lock."""
+        known = self._read("secrets.json")
+        if name not in known:
+            known[name] = secrets.token_urlsafe(24)
+            write_atomically(self.path / "secrets.json", json.dumps(known, indent=1))
+        return str(known[name])
+
+    def recall(self, name: str) -> Any:
+        return self._read("state.json").get(name)
+
+    def remember(self, name: str, value: Any) -> None:
+        state = self._read("state.json")
+        state[name] = value
+        write_atomically(self.path / "state.json", json.dumps(state, indent=1))
+
+    def port(self, name: str, usable: Callable[[int], bool] | None = None) -> int:
+        """The port of that name: the one remembered if it is free, else another, remembered from now on."""
+        usable = usable or port_is_free
+        taken = {v for k, v in self._read("state.json").items() if k.startswith("port ") and k != f"port {name}"}
+        known = self.recall(f"port {name}")
+        if known and known not in taken and usable(known):
+            return int(known)
+        for _ in range(1000):
+            port = random.choice(PORTS)  # noqa: S311 - a port, not a secret
+            if port not in taken and usable(port):
+                self.remember(f"port {name}", port)
+                return port
+        raise GladError(f"no free port between {PORTS.start} and {PORTS.stop} on 127.0.0.1. End some other servers")
+
+    def clear(self) -> None:
+        """Remove all that is ours in it, and nothing else: GLAD_HOME may be a directory with other things in it."""
+        for name in CONTENTS:
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        for name in FILES:
+            (self.path / name).unlink(missing_ok=True)
+        left = [name for name in CONTENTS if (self.path / name).exists()]
+        if left:
+            raise GladError(f"could not remove {', '.join(left)} in {self.path}. Remove it by hand")
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
+
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise GladError(f"{self.path / name} is damaged. Remove everything with: glad reset") from error
+        return content
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server of ours could listen there; connections still closing do not count."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file in one move, readable by its owner only from the first byte."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,129 @@
+"""Starting, finding and ending processes so that none is left behind. Knows nothing of what they serve."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+LAUNCH = Path(__file__).with_name("launch.py")
+Confinement = Literal["namespace", "setuid"]
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    cwd: Path,
+    env: Mapping[str, str],
+    die_with_us: signal.Signals | None = None,
+    as_nobody: Confinement | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, its output appended to `log`.
+
+    With `die_with_us` it gets that signal when this process ends, even by kill -9 (Linux). Without, it outlives us.
+    """
+    options = [] if die_with_us is None else ["--die-with", str(os.getpid()), str(int(die_with_us))]
+    options += [] if as_nobody is None else ["--as-nobody", as_nobody]
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-I", str(LAUNCH), *options, "--", *map(str, command)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env=dict(env),
+            start_new_session=True,
+        )
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, indented, for an error message."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 8192))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return "  (no log)"
+    return "\n".join(f"  | {line}" for line in text.splitlines()[-lines:]) or "  (the log is empty)"
+
+
+def running_in(folder: Path, program: str) -> Iterator[psutil.Process]:
+    """The processes of that program whose working directory is the folder: how a server is known by its data."""
+    for process in psutil.process_iter(["name"]):
+        if process.info["name"] != program:
+            continue
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == folder:
+                yield process
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+
+
+def end(process: psutil.Process, *steps: tuple[signal.Signals, float]) -> None:
+    """Send each signal and wait its seconds, until the process is gone. Returns at once if it was."""
+    for signal_number, seconds in steps:
+        try:
+            process.send_signal(signal_number)
+            process.wait(timeout=seconds)
+        except psutil.NoSuchProcess:
+            return
+        except psutil.TimeoutExpired:
+            continue
+        return
+
+
+def session_members(session: int) -> list[psutil.Process]:
+    """Every living process of a session: children whose parent is gone still belong to it."""
+    members = []
+    for process in psutil.process_iter(["status"]):
+        try:
+            if os.getsid(process.pid) == session and process.info["status"] != psutil.STATUS_ZOMBIE:
+                members.append(process)
+        except (ProcessLookupError, PermissionError):
+            continue
+    return members
+
+
+def end_session(leader: subprocess.Popen[bytes], first: signal.Signals, seconds: float) -> None:
+    """End a program started by `spawn` and everything it has started: politely, then for certain."""
+    members = session_members(leader.pid)
+    if leader.poll() is None:
+        leader.send_signal(first)
+        try:
+            leader.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            leader.kill()
+            leader.wait()
+    known = {member.pid: member for member in [*members, *session_members(leader.pid)]}
+    left = [member for member in known.values() if member.pid != leader.pid and member.is_running()]
+    for member in left:
+        end_quietly(member, signal.SIGTERM)
+    _, left = psutil.wait_procs(left, timeout=5)
+    for member in left:
+        end_quietly(member, signal.SIGKILL)
+    psutil.wait_procs(left, timeout=5)
+
+
+def end_quietly(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
+
+
+def wait_until_gone(folder: Path, program: str, seconds: float) -> bool:
+    """Whether no process of that program works in the folder any more, waiting for it that long."""
+    deadline = time.monotonic() + seconds
+    while any(True for _ in running_in(folder, program)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

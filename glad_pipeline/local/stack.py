@@ -1,0 +1,177 @@
+"""What a command needs to find: a database and an object store, given by settings or started here.
+
+Turns settings into the environment of every process we start, and writes it for other shells. Knows the servers,
+not what is kept in them.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from glad_pipeline.database import connect, describe
+from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.local.home import Home, write_atomically
+from glad_pipeline.local.object_store import ObjectStore
+from glad_pipeline.local.postgres import Postgres
+from glad_pipeline.settings import Settings
+
+DATABASE = "glad"
+# libpq reads these too: dagster.yaml can then stay with host, port, user, password and database.
+LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
+
+
+def project_root() -> Path:
+    """The repository this package lies in; the working directory for a package installed without one."""
+    root = Path(__file__).resolve().parents[2]
+    return root if (root / "pyproject.toml").exists() else Path.cwd()
+
+
+def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
+    """The environment a command needs; servers that are absent from the settings are started if they do not run.
+
+    With `foreground` the servers started now end with this process; otherwise they stay until `glad down`.
+    Raises `UsageError` for settings that are half given, `GladError` for servers that do not come up.
+    """
+    check(settings)
+    home = Home(settings.home).prepare()
+    with home.lock():
+        exports = {"GLAD_HOME": str(home.path), "DAGSTER_HOME": str(home.path / "dagster")}
+        if settings.database_url is None:
+            server = Postgres(home)
+            server.start(die_with_us=foreground)
+            _create(server.url(), DATABASE)
+            exports["DATABASE_URL"] = server.url(DATABASE)
+        else:
+            exports["DATABASE_URL"] = settings.database_url.get_secret_value()
+        exports |= _dagster_database(settings, exports["DATABASE_URL"])
+        if settings.s3_bucket is None:
+            store = ObjectStore(home)
+            store.start(die_with_us=foreground)
+            exports |= store.environment()
+        else:
+            exports |= _given_store(settings)
+        _lay_dagster_home(home)
+        lines = [f"{name}={shlex.quote(value)}\n" for name, value in exports.items()]
+        write_atomically(home.path / ".env", "".join(lines))
+    return environment(settings, exports)
+
+
+def check(settings: Settings) -> None:
+    """Raises `UsageError` for a store that is named by half."""
+    if settings.s3_bucket is None:
+        for name, value in (
+            ("AWS_ENDPOINT_URL_S3", settings.s3_endpoint_url),
+            ("AWS_CLOUDFRONT_DOMAIN", settings.cloudfront_domain),
+        ):
+            if value:
+                raise UsageError(
+                    f"{name} is set to {value} but AWS_S3_BUCKET is not. Set AWS_S3_BUCKET to use that store, "
+                    f"or unset {name} to use the embedded one"
+                )
+    elif (settings.s3_access_key_id is None) != (settings.s3_secret_access_key is None):
+        given, missing = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
+        if settings.s3_access_key_id is None:
+            given, missing = missing, given
+        raise UsageError(f"{given} is set but {missing} is not. Set both, or neither to use boto3's default chain")
+
+
+def environment(settings: Settings, exports: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with the exports in it, and this Python's programs first on PATH."""
+    inherited = dict(os.environ)
+    if settings.s3_bucket is None:  # a person's AWS profile, token or endpoint must not reach the embedded store
+        inherited = {name: value for name, value in inherited.items() if not name.startswith("AWS_")}
+    programs = str(Path(sys.executable).parent)
+    path = [programs, *(part for part in inherited.get("PATH", "").split(os.pathsep) if part != programs)]
+    return inherited | dict(exports) | {"PATH": os.pathsep.join(path)}
+
+
+def stop(settings: Settings) -> list[str]:
+    """Stop the embedded servers, the store first. Returns the names of those that ran."""
+    home = Home(settings.home)
+    if not home.path.exists():
+        return []
+    home.prepare()
+    with home.lock():
+        stopped = [("the S3 server", ObjectStore(home).stop()), ("PostgreSQL", Postgres(home).stop())]
+    return [name for name, ran in stopped if ran]
+
+
+def _given_store(settings: Settings) -> dict[str, str]:
+    """A store of the person's own, by the names every process of ours reads; what is absent is left to boto3."""
+    region = {"AWS_S3_REGION": settings.s3_region}
+    optional = {
+        "AWS_S3_BUCKET": settings.s3_bucket,
+        "AWS_ENDPOINT_URL_S3": settings.s3_endpoint_url,
+        "AWS_ACCESS_KEY_ID": settings.s3_access_key_id,
+        "AWS_SECRET_ACCESS_KEY": settings.s3_secret_access_key and settings.s3_secret_access_key.get_secret_value(),
+        "AWS_SESSION_TOKEN": settings.s3_session_token and settings.s3_session_token.get_secret_value(),
+        "AWS_CLOUDFRONT_DOMAIN": settings.cloudfront_domain,
+    }
+    return region | {name: value for name, value in optional.items() if value}
+
+
+def _dagster_database(settings: Settings, database_url: str) -> dict[str, str]:
+    """Dagster's own database and the parts of its URL that dagster.yaml reads; created unless it was named."""
+    if settings.dagster_database_url is not None:
+        url = settings.dagster_database_url.get_secret_value()
+    else:
+        with connect(database_url) as connection:
+            name = f"{connection.info.dbname}_dagster"
+        _create(database_url, name)
+        url = _with_database(database_url, name)
+    with connect(url, application_name="glad up") as connection:
+        info = connection.info
+        parts = {
+            "DAGSTER_DATABASE_URL": url,
+            "DAGSTER_PG_HOST": info.host or "localhost",
+            "DAGSTER_PG_PORT": str(info.port),
+            "DAGSTER_PG_USER": info.user,
+            "DAGSTER_PG_PASSWORD": info.password,
+            "DAGSTER_PG_DB": info.dbname,
+        }
+    given = conninfo_to_dict(url)
+    return parts | {variable: str(given[key]) for key, variable in LIBPQ.items() if given.get(key)}
+
+
+def _create(url: str, name: str) -> None:
+    """Create a database unless it exists; two at once are fine."""
+    with connect(url, autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+            return
+        try:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            return
+        except psycopg.Error as error:
+            raise GladError(
+                f"the database {name} for Dagster's own tables could not be created at {describe(url)}: "
+                f"{str(error).splitlines()[0]}. Have it created, or set DAGSTER_DATABASE_URL to another database"
+            ) from error
+
+
+def _with_database(url: str, name: str) -> str:
+    """The same server, another database, in the form the URL came in."""
+    parts = conninfo_to_dict(url)
+    query = "&".join(
+        f"{key}={quote(str(value), safe='')}" for key, value in parts.items() if key != "dbname" and value is not None
+    )
+    return f"postgresql:///{quote(name, safe='')}?{query}"
+
+
+def _lay_dagster_home(home: Home) -> None:
+    """Dagster reads its instance's settings from DAGSTER_HOME: ours, afresh at every start."""
+    folder = home.path / "dagster"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    ours = project_root() / "dagster.yaml"
+    if ours.exists():
+        shutil.copyfile(ours, folder / "dagster.yaml")
