@@ -37,6 +37,7 @@ import os, sys
 from glad_pipeline.database.migrations import migrate
 import alembic.command, sqlalchemy.dialects.postgresql.psycopg
 print("ready", flush=True)
+sys.stdin.readline()
 print(*migrate(os.environ["MIGRATE_URL"]), sep="\\n", flush=True)
 """
 
@@ -125,10 +126,11 @@ def eventually(true: Callable[[], Any], seconds: float = 20) -> None:
 
 
 @contextmanager
-def migrating(url: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own that has imported everything and starts to migrate now."""
+def migrating(url: str, *, held: bool = False, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that has imported everything and migrates now, or, if `held`, once it is let `go`."""
     process = subprocess.Popen(
         [sys.executable, "-c", MIGRATE],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -138,10 +140,18 @@ def migrating(url: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[st
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n", process.communicate()[1]
+        if not held:
+            go(process)
         yield process
     finally:
         process.kill()
         process.communicate()
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
 
 
 def applied_by(process: subprocess.Popen[str], seconds: float = 90) -> list[str]:
@@ -444,12 +454,15 @@ def test_four_processes_at_once_apply_each_migration_once(database_url: str) -> 
     with Writer(database_url) as writer:
         eventually(lambda: writer.written > 5)
         with (
-            migrating(database_url) as one,
-            migrating(database_url) as two,
-            migrating(database_url) as three,
-            migrating(database_url) as four,
+            migrating(database_url, held=True) as one,
+            migrating(database_url, held=True) as two,
+            migrating(database_url, held=True) as three,
+            migrating(database_url, held=True) as four,
         ):
-            applied = [applied_by(process) for process in (one, two, three, four)]
+            processes = (one, two, three, four)
+            for process in processes:
+                go(process)
+            applied = [applied_by(process) for process in processes]
     assert sorted(applied) == [[], [], [], ALL]
     assert index_names(database_url) >= {"idx_posts_status_created", "idx_posts_author"}
     assert writer.written > 20
