@@ -1,0 +1,273 @@
+"""The engine with the real pipeline and the demo checkpoint, on the CPU."""
+
+import dataclasses
+import random
+import shutil
+
+import numpy as np
+import pytest
+
+from glad_pipeline.errors import GladError
+from glad_pipeline.generation.encoding import contrast
+from glad_pipeline.generation.engine import Engine, choose_device
+from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
+from glad_pipeline.generation.recipe import MAX_SEED, SCHEDULERS, Recipe
+
+STEPS = 3  # the number of steps changes no promise made here, only how long the tests take
+BUCKET = 3
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine(resolve_model("demo"), device="cpu", bucket=BUCKET)
+
+
+def recipe(prompt="a red fox", seed=1, **changes):
+    demo = resolve_model("demo")
+    values = {
+        "prompt": prompt,
+        "seed": seed,
+        "width": 64,
+        "height": 64,
+        "num_inference_steps": STEPS,
+        "guidance_scale": 3.0,
+        "scheduler": "euler",
+        "model": demo.name,
+        "model_revision": demo.revision,
+    }
+    return Recipe(**{**values, **changes})
+
+
+def pixels_of(engine, recipes):
+    drawn = list(engine.generate(recipes))
+    assert [result.error for result in drawn] == [None] * len(recipes)
+    return {result.recipe.hash: result.pixels for result in drawn}
+
+
+def test_a_recipe_has_the_same_pixels_alone_in_a_batch_and_in_any_order(engine):
+    recipes = [recipe(f"prompt {place}", seed=place) for place in range(7)]
+    recipes += [recipe("wide", width=96), recipe("guided away", negative_prompt="green")]
+    together = pixels_of(engine, recipes)
+    shuffled = random.Random(0).sample(recipes, len(recipes))
+    again = pixels_of(engine, shuffled)
+    for each in recipes[::3]:
+        alone = pixels_of(engine, [each])
+        assert np.array_equal(alone[each.hash], together[each.hash])
+    assert all(np.array_equal(again[key], together[key]) for key in together)
+
+
+def test_another_engine_draws_the_same(engine):
+    other = Engine(engine.profile, device="cpu", bucket=BUCKET)
+    [mine], [theirs] = list(engine.generate([recipe()])), list(other.generate([recipe()]))
+    assert np.array_equal(mine.pixels, theirs.pixels)
+    assert mine.provenance == theirs.provenance
+
+
+def test_a_bucket_is_what_plain_diffusers_draws_at_the_same_batch_size(engine):
+    """No private mathematics: the engine's own decode and padding give diffusers' very pixels."""
+    import torch
+    from diffusers import StableDiffusionXLPipeline
+
+    recipes = [recipe(f"a tree {seed}", seed=seed) for seed in range(BUCKET)]
+    plain = StableDiffusionXLPipeline.from_pretrained(DEMO_CHECKPOINT)
+    assert plain.unet.dtype == torch.float32
+    images = plain(
+        [each.prompt for each in recipes],
+        generator=[torch.Generator().manual_seed(each.seed) for each in recipes],
+        width=64,
+        height=64,
+        num_inference_steps=STEPS,
+        guidance_scale=3.0,
+        output_type="np",
+    ).images
+    for each, image in zip(engine.generate(recipes), images, strict=True):
+        assert np.abs(each.pixels.astype(int) - (image * 255).round()).max() <= 1  # the batch of its VAE decode differs
+
+
+def test_another_seed_and_another_prompt_give_visibly_other_pictures_and_none_is_blank(engine):
+    recipes = [recipe(prompt, seed=seed, num_inference_steps=20, width=128, height=128)
+               for prompt in ("a red fox", "the sea at night", "🦊") for seed in (1, 2)]  # fmt: skip
+    pictures = list(pixels_of(engine, recipes).values())
+    for place, picture in enumerate(pictures):
+        assert picture.shape == (128, 128, 3)
+        assert picture.dtype == np.uint8
+        assert contrast(picture) > 5
+        for other in pictures[:place]:
+            assert np.abs(picture.astype(int) - other).mean() > 2
+
+
+def test_results_come_bucket_by_bucket_and_no_more_is_pulled_than_is_drawn(engine):
+    pulled = []
+
+    def stream():
+        for seed in range(2 * BUCKET):
+            pulled.append(seed)
+            yield recipe(seed=seed)
+
+    first = next(iter(engine.generate(stream())))
+    assert first.recipe.seed == 0
+    assert len(pulled) == BUCKET
+
+
+def test_full_buckets_come_first_and_what_is_left_follows_in_order(engine):
+    shapes = [64, 72, 64, 72, 64, 80]
+    drawn = list(engine.generate(recipe(seed=place, width=width) for place, width in enumerate(shapes)))
+    assert [result.recipe.seed for result in drawn] == [0, 2, 4, 1, 3, 5]
+    assert [result.provenance["slot"] for result in drawn] == [0, 1, 2, 0, 1, 0]
+    assert all(result.seconds > 0 for result in drawn)
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("steps", [1, 4])
+def test_every_scheduler_draws_the_same_in_any_company(engine, scheduler, steps):
+    one = recipe(scheduler=scheduler, num_inference_steps=steps)
+    others = [recipe(seed=seed, scheduler=scheduler, num_inference_steps=steps) for seed in (5, 6)]
+    assert np.array_equal(pixels_of(engine, [*others, one])[one.hash], pixels_of(engine, [one])[one.hash])
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "🦊🌅👨‍👩‍👧‍👦",
+        "שלום עולם",
+        "مرحبا بالعالم",
+        "一只红色的狐狸",
+        "\u202eright to left\u202c",
+        "<|endoftext|>",
+        ".",
+        "e\u0301" * 9,
+    ],
+)
+def test_any_unicode_draws(engine, prompt):
+    [drawn] = engine.generate([recipe(prompt, negative_prompt=prompt)])
+    assert drawn.error is None
+
+
+def test_a_prompt_beyond_the_window_draws_and_says_how_much_was_dropped(engine, capfd):
+    long, short = recipe("a fox " * 333), recipe("a fox")
+    drawn = {result.recipe: result for result in engine.generate([long, short])}
+    assert drawn[long].error is None
+    assert drawn[long].provenance["prompt_tokens_dropped"] > 500
+    assert drawn[short].provenance["prompt_tokens_dropped"] == 0
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("width", "height"), [(136, 72), (72, 200), (64, 104), (1024, 64)])
+def test_sizes_that_are_multiples_of_eight_only_draw_exactly(engine, width, height):
+    [drawn] = engine.generate([recipe(width=width, height=height, num_inference_steps=1)])
+    assert drawn.error is None
+    assert drawn.pixels.shape == (height, width, 3)
+
+
+@pytest.mark.parametrize("guidance", [0.0, 0.5, 1.0, 30.0])
+def test_extreme_guidance_and_seeds_draw(engine, guidance):
+    [drawn] = engine.generate([recipe(guidance_scale=guidance, seed=MAX_SEED, negative_prompt="green")])
+    assert drawn.error is None
+
+
+def test_impossible_recipes_come_back_with_their_reasons_and_the_rest_is_whole(engine):
+    good = recipe()
+    bad = [
+        recipe(width=100),
+        recipe(scheduler="no"),
+        recipe(num_inference_steps=-1),
+        recipe(model="other"),
+        recipe(" "),
+    ]
+    drawn = {result.recipe.hash: result for result in engine.generate([bad[0], good, *bad[1:]])}
+    for each, reason in zip(bad, ("multiple of 8", "scheduler", "steps", "asks for model other", "empty"), strict=True):
+        assert drawn[each.hash].pixels is None
+        assert reason in drawn[each.hash].error
+    assert np.array_equal(drawn[good.hash].pixels, pixels_of(engine, [good])[good.hash])
+
+
+def test_a_failure_while_drawing_costs_only_the_recipe_at_fault(engine, monkeypatch):
+    recipes = [recipe("a fox"), recipe("the fault"), recipe("a tree"), recipe("a house")]
+    whole = pixels_of(engine, recipes)
+    tokenize = engine._pipeline.encode_prompt
+
+    def encode_prompt(prompt, **rest):
+        if "the fault" in prompt:
+            raise RuntimeError("injected\nsecond line")
+        return tokenize(prompt, **rest)
+
+    monkeypatch.setattr(engine._pipeline, "encode_prompt", encode_prompt)
+    drawn = {result.recipe.prompt: result for result in engine.generate(recipes)}
+    assert drawn["the fault"].error == "drawing failed: RuntimeError: injected"
+    for each in recipes:
+        if each.prompt != "the fault":
+            assert np.array_equal(drawn[each.prompt].pixels, whole[each.hash])
+
+
+def test_nan_pixels_are_an_error_of_that_picture_alone(engine, monkeypatch):
+    recipes = [recipe(seed=seed) for seed in range(BUCKET)]
+    denoise = engine._denoise
+
+    def poisoned(bucket):
+        latents = denoise(bucket)
+        latents[1] = float("nan")
+        return latents
+
+    monkeypatch.setattr(engine, "_denoise", poisoned)
+    drawn = list(engine.generate(recipes))
+    assert [result.error is None for result in drawn] == [True, False, True]
+    assert "NaN" in drawn[1].error
+
+
+def test_out_of_memory_says_which_setting_to_lower_and_the_engine_goes_on(engine, monkeypatch):
+    import torch
+
+    def full(_bucket):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as fault:
+        fault.setattr(engine, "_denoise", full)
+        drawn = list(engine.generate([recipe(seed=1), recipe(seed=2)]))
+    assert ["lower GLAD_GPU_BATCH" in result.error for result in drawn] == [True, True]
+    assert len(pixels_of(engine, [recipe()])) == 1
+
+
+def test_provenance_tells_what_is_needed_to_draw_again(engine):
+    [drawn] = engine.generate([recipe()])
+    assert set(drawn.provenance) >= {"device", "dtype", "torch", "diffusers", "bucket", "slot", "threads"}
+    assert (drawn.provenance["bucket"], drawn.provenance["dtype"]) == (BUCKET, "float32")
+    assert engine.load_seconds > 0
+
+
+def test_without_a_gpu_only_the_demo_model_falls_back_to_the_cpu(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device("auto", is_demo=True) == "cpu"
+    assert choose_device("cpu", is_demo=False) == "cpu"
+    with pytest.raises(GladError, match=r"no GPU found.*GLAD_DEVICE=cpu"):
+        choose_device("auto", is_demo=False)
+    with pytest.raises(GladError, match=r"GLAD_DEVICE=cuda, but torch .* finds no cuda device"):
+        choose_device("cuda", is_demo=True)
+
+
+def test_a_local_checkpoint_on_a_cpu_has_to_be_asked_for_and_draws_like_its_original(engine, tmp_path):
+    profile = resolve_model(str(shutil.copytree(DEMO_CHECKPOINT, tmp_path / "copy of it")))
+    own = recipe(model=profile.name)
+    engine.load()  # sets the number of threads, which decides last bits
+    [drawn] = Engine(profile, device="cpu", bucket=BUCKET).generate([own])
+    assert np.array_equal(drawn.pixels, pixels_of(engine, [recipe()])[recipe().hash])
+
+
+def test_a_hub_model_that_is_not_here_names_the_command_that_fetches_it(monkeypatch):
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    profile = resolve_model("someone/not-in-any-cache", "0" * 40)
+    with pytest.raises(GladError, match="hf download someone/not-in-any-cache --revision 0000"):
+        Engine(profile, device="cpu").load()
+
+
+def test_a_checkpoint_damaged_after_it_was_checked_is_a_clear_error(tmp_path):
+    profile = resolve_model(str(shutil.copytree(DEMO_CHECKPOINT, tmp_path / "model")))
+    (tmp_path / "model" / "unet" / "config.json").write_text(
+        dataclasses.replace(recipe(), prompt="not a config").prompt
+    )
+    with pytest.raises(GladError, match="cannot load the model model"):
+        Engine(profile, device="cpu").load()
