@@ -40,6 +40,8 @@ class Home:
 
     def prepare(self) -> Home:
         """Make the directory. Raises `UsageError` if it cannot be ours."""
+        if self.path in (Path("/"), Path.home()):
+            raise UsageError(f"GLAD_HOME {self.path} must be a directory of its own. Set it to a folder in there")
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             owner = self.path.stat().st_uid

@@ -1,0 +1,228 @@
+"""`glad …`: what a person types, turned into calls of the rooms.
+
+Imports a room when its command runs, so that `glad status` answers at once. A person's mistake is a message and an
+exit code (1 failed, 2 cannot be right), never a stack trace.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices
+
+from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.local.stack import project_root
+from glad_pipeline.prompts import commands as prompt_commands
+from glad_pipeline.settings import Settings, load_settings
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        take_environment()
+        code: int = arguments.func(arguments, load_settings())
+        return code
+    except GladError as error:
+        print(f"glad: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\nglad: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `glad prompts list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def take_environment() -> None:
+    """Put the repository's `.env` into the environment (a variable that is set wins) and make GLAD_HOME absolute."""
+    root = project_root()
+    for name, value in dotenv_values(root / ".env").items():
+        if value and not os.environ.get(name):
+            os.environ[name] = str(root / value) if name == "GLAD_HOME" else value
+    os.environ["GLAD_HOME"] = str(Path(os.environ.get("GLAD_HOME") or root / ".glad").expanduser().absolute())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="glad", description="Rows in a prompts table become pictures in an object store and posts on a blog."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, func: object, text: str) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(func=func)
+        return command
+
+    add("demo", _demo, "from nothing to illustrated posts and a gallery.html, once")
+    add("up", _up, "servers, web UI and daemon in the foreground; Ctrl-C stops them")
+    add("down", _down, "stop a running `glad up` and the embedded servers")
+    add("status", _status, "what runs, where, and how far the queue is")
+    reset = add("reset", _reset, "stop everything and delete the embedded servers' data")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    run = add("run", _run, "run any command with the environment: glad run -- CMD …")
+    run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD …")
+    add("migrate", _migrate, "bring the database's tables up to date")
+    settings = add("settings", _settings, "every setting: variable, default, meaning")
+    settings.add_argument("--markdown", action="store_true", help="as the table in README.md")
+    commands.add_parser("test", help="install what the tests need and run them (by the launcher: ./glad test)")
+    prompt_commands.register(commands)
+    _wrap_prompts(commands.choices["prompts"])
+    return parser
+
+
+def _wrap_prompts(parser: argparse.ArgumentParser) -> None:
+    """Have the servers started before any command of the queue: they need a database and nothing else."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                handler = command.get_default("func")
+                command.set_defaults(
+                    func=lambda arguments, settings, run=handler: run(arguments, _with_database(settings))
+                )
+
+
+def _with_database(settings: Settings) -> Settings:
+    environment = _ready(settings)
+    os.environ.update(environment)
+    return load_settings()
+
+
+def _ready(settings: Settings) -> dict[str, str]:
+    """The environment of a command; a database of our own is migrated too, a person's own only when they say so."""
+    from glad_pipeline.local import stack
+
+    environment = stack.ensure(settings)
+    if settings.database_url is None:
+        from glad_pipeline.database.migrations import migrate
+
+        migrate(environment["DATABASE_URL"])
+    return environment
+
+
+def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
+    from glad_pipeline.demo import demo
+
+    return demo(settings)
+
+
+def _up(arguments: argparse.Namespace, settings: Settings) -> int:
+    from glad_pipeline.database.migrations import migrate
+    from glad_pipeline.local.foreground import up
+
+    return up(settings, migrate)
+
+
+def _down(arguments: argparse.Namespace, settings: Settings) -> int:
+    from glad_pipeline.local.foreground import down
+
+    stopped = down(settings)
+    print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+    return 0
+
+
+def _status(arguments: argparse.Namespace, settings: Settings) -> int:
+    import psycopg
+    from tabulate import tabulate
+
+    from glad_pipeline.database import Database, DatabaseError
+    from glad_pipeline.local.status import report
+    from glad_pipeline.prompts.operations import counts_by_status
+
+    rows, url = report(settings)
+    print(tabulate(rows, headers=("part", "state", "address", "pid")))
+    print(f"\ndata: {settings.home}")
+    if url is None:
+        return 0
+    try:
+        with Database(url, application_name="glad status") as database:
+            counts = counts_by_status(database)
+    except DatabaseError as error:
+        print(f"queue: {error}")
+    except psycopg.errors.UndefinedTable:
+        print("queue: no tables yet; make them with: glad migrate")
+    else:
+        print("queue: " + (", ".join(f"{n:,} {status}" for status, n in counts.items() if n) or "empty"))
+    return 0
+
+
+def _reset(arguments: argparse.Namespace, settings: Settings) -> int:
+    from glad_pipeline.local.foreground import down
+    from glad_pipeline.local.home import Home
+
+    home = Home(settings.home)
+    if not home.path.exists():
+        print(f"nothing to delete: there is no {home.path}")
+        return 0
+    if not arguments.yes:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                f"reset deletes the data in {home.path}; there is no terminal to ask on. Use: glad reset --yes"
+            )
+        answer = input(f"Delete the embedded database, pictures and logs in {home.path}? Type yes: ")
+        if answer.strip().lower() != "yes":
+            print("nothing was deleted")
+            return 1
+    down(settings)
+    home.prepare().clear()
+    print(f"deleted the data in {home.path}")
+    return 0
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+    command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    if not command:
+        raise UsageError(
+            "run what? For example: glad run -- dagster job execute -m glad_pipeline.definitions -j publish_prompts"
+        )
+    environment = _ready(settings)
+    program = shutil.which(command[0], path=environment["PATH"])
+    if program is None:
+        print(f"glad: there is no command {command[0]!r}", file=sys.stderr)
+        return 127
+    sys.stdout.flush()
+    os.execve(program, command, environment)  # noqa: S606 - its signals, its exit code: it replaces us
+
+
+def _migrate(arguments: argparse.Namespace, settings: Settings) -> int:
+    from glad_pipeline.database import describe
+    from glad_pipeline.database.migrations import migrate
+    from glad_pipeline.local import stack
+
+    url = stack.ensure(settings)["DATABASE_URL"]
+    done = migrate(url)
+    print(f"{describe(url)}: {', '.join(done) if done else 'up to date'}")
+    return 0
+
+
+def _settings(arguments: argparse.Namespace, settings: Settings) -> int:
+    from tabulate import tabulate
+
+    rows = list(settings_rows())
+    if arguments.markdown:
+        rows = [(f"`{name}`", f"`{default}`" if default else "", meaning) for name, default, meaning in rows]
+    headers = ("variable", "default", "meaning")
+    widths = None if arguments.markdown else [None, None, 80]
+    style = "github" if arguments.markdown else "simple"
+    print(tabulate(rows, headers=headers, tablefmt=style, disable_numparse=True, maxcolwidths=widths))
+    return 0
+
+
+def settings_rows() -> Iterator[tuple[str, str, str]]:
+    """Variable, default and meaning of every setting, read from the settings themselves."""
+    for field in Settings.model_fields.values():
+        alias = field.validation_alias
+        name = str(alias.choices[0]) if isinstance(alias, AliasChoices) else str(field.alias or alias)
+        default = "" if field.default is None else str(field.default)
+        yield name, default.lower() if isinstance(field.default, bool) else default, field.description or ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

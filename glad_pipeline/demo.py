@@ -1,0 +1,151 @@
+"""`glad demo`: from nothing to illustrated posts, once, with everything shown on the way.
+
+Puts the rooms together as a person would: servers, schema, import, one run of the job, a table, a gallery.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from glad_pipeline.database import Database, named_queries
+from glad_pipeline.database.migrations import migrate
+from glad_pipeline.errors import GladError
+from glad_pipeline.local import stack
+from glad_pipeline.local.home import Home
+from glad_pipeline.local.processes import tail
+from glad_pipeline.local.progress import Step
+from glad_pipeline.prompts.intake import import_file
+from glad_pipeline.prompts.operations import counts_by_status
+from glad_pipeline.publishing.gallery import Exhibit, write_gallery
+from glad_pipeline.settings import Settings
+
+QUERIES = named_queries("glad_pipeline", "demo.sql")
+SHOWN = 60  # posts in the table and the gallery: a demo of a full database stays readable
+
+
+def demo(settings: Settings) -> int:
+    """Do it all; 0 if every prompt is published, else a `GladError` that says which is not, and why."""
+    root = stack.project_root()
+    environment = stack.ensure(settings)
+    with Step("migrating the database"):
+        migrate(environment["DATABASE_URL"])
+    with Database(environment["DATABASE_URL"], application_name="glad demo") as database:
+        report = import_file(database, root / "examples" / "prompts.csv")
+        print(f"examples/prompts.csv: {report.added} prompts added, {report.existing} known already")
+        before = _one(database, "totals")
+        since = _one(database, "now")["now"]
+        if _waiting(database):
+            _run_job(database, environment, root, Home(settings.home))
+        after = _one(database, "totals")
+        unfinished = _all(database, "unfinished", since=since)
+        posts = _all(database, "posts", limit=SHOWN)
+    _print_table(posts)
+    gallery = root / "gallery.html"
+    write_gallery([_exhibit(post) for post in posts], gallery)
+    drawn, published = after["drawn"] - before["drawn"], after["published"] - before["published"]
+    told = ": everything is already there" if drawn == published == 0 and not unfinished else ""
+    print(f"\n{drawn} drawn, {published} published{told}.")
+    if unfinished:
+        reasons = "\n".join(f"  {row['id']} {row['title']}: {row['status']}, {_reason(row)}" for row in unfinished)
+        raise GladError(f"not every prompt is published:\n{reasons}\nTry again with: glad demo")
+    _print_next_steps(settings, gallery)
+    return 0
+
+
+def _run_job(database: Database, environment: dict[str, str], root: Path, home: Home) -> None:
+    """One `dagster job execute`, its output in a log, the queue's counts on the screen while it runs."""
+    log = home.logs / "demo-run.log"
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "job",
+        "execute",
+        "-m",
+        "glad_pipeline.definitions",
+        "-j",
+        "publish_prompts",
+    ]
+    with log.open("wb") as output, Step("drawing and publishing (dagster job execute)", always=True) as step:
+        run = subprocess.Popen(command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            while run.poll() is None:
+                counts = counts_by_status(database)
+                step.detail = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+                time.sleep(0.5)
+        except BaseException:
+            run.terminate()
+            run.wait()
+            raise
+    if run.returncode != 0:
+        raise GladError(f"the Dagster run failed (exit {run.returncode}). Its log: {log}\n{tail(log, 30)}")
+
+
+def _waiting(database: Database) -> bool:
+    counts = counts_by_status(database)
+    return any(counts.get(status) for status in ("pending", "claimed", "generated"))
+
+
+def _print_table(posts: list[dict[str, Any]]) -> None:
+    rows = [(post["title"], post["slug"], post["url"], post["bytes"], post["seconds"]) for post in posts]
+    headers = ("title", "slug", "picture", "bytes", "seconds")
+    print("\n" + tabulate(rows, headers=headers, floatfmt=".2f", maxcolwidths=[40, 34, None, None, None]))
+
+
+def _exhibit(post: dict[str, Any]) -> Exhibit:
+    """A post with its picture's bytes, read where a visitor's browser would read them."""
+    try:
+        with urllib.request.urlopen(post["url"], timeout=30) as answer:  # noqa: S310 - the table's CHECK: http(s) only
+            picture = answer.read()
+    except (urllib.error.URLError, OSError) as error:
+        raise GladError(
+            f"the picture of {post['title']!r} does not answer at {post['url']}: {error}. "
+            "Pictures must be readable by anyone under generated/: see the bucket's policy"
+        ) from error
+    return Exhibit(
+        title=post["title"],
+        slug=post["slug"],
+        prompt=post["prompt"],
+        url=post["url"],
+        picture=picture,
+        facts=f"{post['width']} × {post['height']} · {post['bytes'] / 1024:.0f} KB"
+        + (f" · {post['seconds']:.1f} s" if post["seconds"] is not None else ""),
+        model=post["model"],
+    )
+
+
+def _reason(row: dict[str, Any]) -> str:
+    if row["last_error"]:
+        return str(row["last_error"])
+    if row["status"] == "claimed":
+        return "held by another run"
+    return "not taken by this run (GLAD_BATCH_SIZE bounds one run)"
+
+
+def _print_next_steps(settings: Settings, gallery: Path) -> None:
+    print(f"\nGallery: {gallery.as_uri()}")
+    if settings.database_url is None or settings.s3_bucket is None:
+        print("The embedded servers stay up, so that these URLs work. Stop them with: ./glad down")
+    print(
+        "\nTry next:\n"
+        "  ./glad prompts add 'a lighthouse at dusk over a calm sea' --title 'The Last Lighthouse'\n"
+        "  ./glad run -- dagster job execute -m glad_pipeline.definitions -j publish_prompts\n"
+        "  ./glad up        the web UI, with the sensor that publishes new rows by itself"
+    )
+
+
+def _one(database: Database, name: str) -> dict[str, Any]:
+    return _all(database, name)[0]
+
+
+def _all(database: Database, name: str, **parameters: Any) -> list[dict[str, Any]]:
+    with database.transaction() as connection:
+        return connection.execute(QUERIES[name], parameters or None).fetchall()

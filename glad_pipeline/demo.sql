@@ -1,0 +1,27 @@
+-- name: totals
+-- How many pictures and published prompts there are: the difference between two calls is what happened between.
+SELECT (SELECT count(*) FROM images) AS drawn,
+       (SELECT count(*) FROM prompts WHERE status = 'published') AS published
+
+-- name: posts
+-- The newest published posts with their pictures.
+SELECT o.title, o.slug, o.featured_image_url AS url, p.prompt, i.bytes, i.seconds, i.width, i.height, i.model
+FROM prompts p
+JOIN images i ON i.id = p.image_id
+JOIN posts o ON o.id = p.published_post_id
+WHERE p.status = 'published'
+ORDER BY p.published_at DESC, p.id
+LIMIT %(limit)s
+
+-- name: unfinished
+-- What a run should have published and did not, and what it gave up since the given moment.
+SELECT id, coalesce(title, left(prompt, 60)) AS title, status, last_error
+FROM prompts
+WHERE status IN ('pending', 'claimed')
+   OR (status = 'generated' AND coalesce(publish_at, now()) <= now())
+   OR (status IN ('failed', 'rejected') AND updated_at >= %(since)s)
+ORDER BY id
+LIMIT 20
+
+-- name: now
+SELECT now() AS now

@@ -1,0 +1,228 @@
+"""From a bare Python to the installed command: what `./glad` does before `glad_pipeline.cli` can be imported.
+
+Makes `.venv` in the repository, installs with the exact versions of constraints.txt, and replaces itself by the CLI.
+Standard library only. A stamp in `.venv` says what was installed: while it holds, nothing is done and no network used.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from glad_pipeline.local.progress import Step
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "glad-installed.json"
+CONSTRAINTS = ROOT / "constraints.txt"
+# Brought along, so that a Python without ensurepip (Debian's) needs no download we could not trust.
+PIP_WHEEL = ROOT / "vendor" / "pip-26.3-py3-none-any.whl"
+PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
+
+
+class SetUpFailed(Exception):
+    """A step of the installation went wrong; the text is for the person."""
+
+
+def main(arguments: list[str]) -> int:
+    """Install what is missing, then become the command."""
+    testing = arguments[:1] == ["test"]
+    extras = "local,test" if testing else "local"
+    try:
+        if not is_installed(extras):
+            with (ROOT / "glad").open() as lock:  # our own file: it needs no place to be written to
+                with Step("waiting for another glad that installs"):
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                if not is_installed(extras):
+                    install(extras)
+        if testing:
+            return run_tests(arguments[1:])
+    except SetUpFailed as error:
+        sys.stderr.write(f"glad: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nglad: interrupted; start it again, it goes on where it was\n")
+        return 130
+    os.execv(PYTHON, [str(PYTHON), "-m", "glad_pipeline.cli", *arguments])  # noqa: S606
+
+
+def is_installed(extras: str) -> bool:
+    """Whether `.venv` is here, works, and holds what pyproject.toml and constraints.txt ask for today."""
+    try:
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    wanted = set(extras.split(","))
+    return bool(
+        stamp.get("inputs") == inputs() and wanted <= set(stamp.get("extras", ())) and os.access(PYTHON, os.X_OK)
+    )
+
+
+def inputs() -> str:
+    """What the installation depends on, as a hash: the requirements, their versions, and where we are."""
+    text = "\0".join([(ROOT / "pyproject.toml").read_text(), CONSTRAINTS.read_text(), str(ROOT), platform.machine()])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def install(extras: str) -> None:
+    log = open_log()
+    sys.stderr.write(f"Setting up {VENV} (once; details: {log})\n")
+    try:
+        free = shutil.disk_usage(ROOT).free
+        make_venv(log)
+        install_torch(log)
+        install_package(extras, log)
+    except OSError as error:
+        raise SetUpFailed(
+            f"cannot set up {VENV}: {error}. Free on that disk: {free / 1e9:.1f} GB. "
+            "The repository must be writable for you"
+        ) from error
+    STAMP.write_text(json.dumps({"inputs": inputs(), "extras": extras.split(",")}), encoding="utf-8")
+
+
+def open_log() -> Path:
+    """The installation's log, in the state directory's `logs`."""
+    home = Path(os.environ.get("GLAD_HOME") or ROOT / ".glad").expanduser().absolute()
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (home / "logs").mkdir(mode=0o700, exist_ok=True)
+        log = home / "logs" / "install.log"
+        log.write_text("", encoding="utf-8")
+    except OSError as error:
+        raise SetUpFailed(f"cannot write in {home}: {error.strerror}. Set GLAD_HOME to a directory of yours") from error
+    return log
+
+
+def make_venv(log: Path) -> None:
+    """A virtual environment with pip, unless a working one is here; one that was moved or broken is replaced."""
+    if VENV.exists() and not venv_works():
+        if VENV.is_symlink():
+            VENV.unlink()
+        else:
+            shutil.rmtree(VENV)
+    if not VENV.exists():
+        step("Making the virtual environment", [sys.executable, "-m", "venv", "--without-pip", VENV], log)
+    if subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0:
+        return
+    if hashlib.sha256(PIP_WHEEL.read_bytes()).hexdigest() != PIP_SHA256:
+        raise SetUpFailed(f"{PIP_WHEEL} is damaged: its sha256 is not {PIP_SHA256}. Restore it: git checkout vendor")
+    pip: list[str | Path] = [
+        PYTHON,
+        PIP_WHEEL / "pip",
+        "install",
+        "--no-index",
+        "--disable-pip-version-check",
+        PIP_WHEEL,
+    ]
+    step("Installing pip", pip, log)
+
+
+def venv_works() -> bool:
+    """Whether its Python starts and it was made for this very path (its scripts name the path they were made at)."""
+    try:
+        activate = (VENV / "bin" / "activate").read_text(encoding="utf-8")
+        version = subprocess.run(
+            [PYTHON, "-c", "import sys; print(sys.version_info >= (3, 11))"], capture_output=True, check=False
+        )
+    except OSError:
+        return False
+    return str(VENV) in activate and version.stdout.strip() == b"True"
+
+
+def install_torch(log: Path) -> None:
+    """Torch first and by pip alone: uv's and pip's ideas of which build fits differ, and pip's is the makers'."""
+    pin = next(line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("torch==")).split(" ")[0]
+    version = pin.removeprefix("torch==")
+    probe = f"import importlib.metadata as m; assert m.version('torch').split('+')[0] == '{version}'"
+    if subprocess.run([PYTHON, "-c", probe], capture_output=True, check=False).returncode == 0:
+        return
+    environment = dict(os.environ)
+    chosen = os.environ.get("GLAD_TORCH_INDEX")
+    if chosen:
+        environment["PIP_EXTRA_INDEX_URL"] = chosen
+    elif sys.platform == "linux" and shutil.which("nvidia-smi") is None:
+        sys.stderr.write(
+            "  No NVIDIA GPU found. If several GB of CUDA libraries start to download, stop with Ctrl-C and set\n"
+            "  GLAD_TORCH_INDEX to PyTorch's index of CPU builds (see README.md).\n"
+        )
+    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "-c", str(CONSTRAINTS), pin]
+    step(f"Installing {pin}", pip, log, environment=environment)
+
+
+def install_package(extras: str, log: Path) -> None:
+    """The package itself, editable, and all it needs: by uv if there is one, else by pip."""
+    what = ["-c", str(CONSTRAINTS), "-e", f".[{extras}]"]
+    uv = shutil.which("uv")
+    if uv:
+        try:
+            step("Installing the package with uv", [uv, "pip", "install", "--python", PYTHON, *what], log)
+            return
+        except SetUpFailed:
+            sys.stderr.write("  uv did not manage (it has an index configuration of its own); trying pip\n")
+    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
+    step("Installing the package with pip", [*pip, *what], log)
+
+
+def step(label: str, command: Sequence[str | Path], log: Path, *, environment: dict[str, str] | None = None) -> None:
+    """Run one command with its output in the log. Raises `SetUpFailed` with the log's end and the cure."""
+    with log.open("ab") as output:
+        output.write(f"\n$ {' '.join(map(str, command))}\n".encode())
+        output.flush()
+        with Step(f"  {label}", always=True) as progress:
+            child = subprocess.Popen(
+                [str(part) for part in command],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            try:
+                while True:
+                    try:
+                        code = child.wait(timeout=0.5)
+                        break
+                    except subprocess.TimeoutExpired:
+                        progress.detail = last_line(log)
+            except BaseException:
+                child.terminate()
+                child.wait()
+                raise
+    if code != 0:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+        told = "\n".join(f"  | {line}" for line in lines)
+        raise SetUpFailed(
+            f"{label.lower()} failed (exit {code}). Log: {log}\n{told}\n"
+            "Check the network (or pip's configured index) and the free disk space, then run the same command again: "
+            "what was installed is kept"
+        )
+
+
+def last_line(log: Path) -> str:
+    """What the running command said last, short."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 2048))
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    return lines[-1].strip()[:60] if lines else ""
+
+
+def run_tests(arguments: list[str]) -> int:
+    """The whole test suite, in a state directory of its own that is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="glad-test-") as home:
+        environment = dict(os.environ, GLAD_HOME=home, PATH=f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}")
+        tests = subprocess.Popen([PYTHON, "-m", "pytest", *arguments], cwd=ROOT, env=environment)
+        while True:
+            try:
+                return tests.wait()
+            except KeyboardInterrupt:  # the terminal has told pytest too: it stops its servers, we wait for it
+                continue

@@ -1,0 +1,221 @@
+"""`glad up`: the servers, Dagster's web UI and its daemon as children of one process, ended in order.
+
+Knows how Dagster's two programs are started and that they bring code servers of their own. Imports no Dagster.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from glad_pipeline.errors import GladError
+from glad_pipeline.local import stack
+from glad_pipeline.local.home import Busy, Home, port_is_free, write_atomically
+from glad_pipeline.local.object_store import ObjectStore
+from glad_pipeline.local.postgres import Postgres
+from glad_pipeline.local.processes import end, end_session, session_members, spawn, tail
+from glad_pipeline.local.progress import Step
+from glad_pipeline.settings import Settings
+
+PROGRAMS = {"web UI": "dagster_webserver", "daemon": "dagster._daemon"}
+
+
+class Stopped(BaseException):
+    """Somebody asked for the end: Ctrl-C, SIGTERM or a closed terminal."""
+
+
+@dataclass
+class Child:
+    """One program of Dagster's with everything it starts."""
+
+    name: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+
+def up(settings: Settings, migrate: Callable[[str], Any]) -> int:
+    """Run everything until somebody asks for the end (0) or something dies (1). `migrate` gets the database's URL."""
+    home = Home(settings.home).prepare()
+    try:
+        with home.lock("up.lock", wait=False):
+            return _run(settings, home, migrate)
+    except Busy as error:
+        other = describe(home)
+        where = f" at {other['url']} (pid {other['pid']})" if other else ""
+        raise GladError(f"glad up runs already{where}. Stop it with: glad down") from error
+
+
+def describe(home: Home) -> dict[str, Any] | None:
+    """The `glad up` that runs in this state directory: its pid, when it started, the URL of the web UI."""
+    try:
+        told: dict[str, Any] = json.loads((home.path / "up.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return told if _is(told["pid"], told["created"]) else None
+
+
+def down(settings: Settings) -> list[str]:
+    """End a running `glad up`, or what one that was killed left behind, then the servers. Returns what ran."""
+    home = Home(settings.home)
+    stopped = []
+    if running := describe(home):
+        with Step("stopping glad up"):
+            end(psutil.Process(running["pid"]), (signal.SIGTERM, 90), (signal.SIGKILL, 5))
+        stopped.append("glad up")
+    try:
+        left = json.loads((home.path / "up.json").read_text(encoding="utf-8"))["children"]
+    except (OSError, ValueError):
+        left = []
+    for pid, created in left:
+        if _is(pid, created):
+            for member in session_members(pid):
+                end(member, (signal.SIGTERM, 10), (signal.SIGKILL, 5))
+            stopped.append(f"process {pid}")
+    (home.path / "up.json").unlink(missing_ok=True)
+    return stopped + stack.stop(settings)
+
+
+def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _raise_stopped)
+    children: list[Child] = []
+    try:
+        environment = stack.ensure(settings, foreground=True)
+        with Step("migrating the database"):
+            migrate(environment["DATABASE_URL"])
+        port = _web_port(settings.web_port)
+        url = f"http://127.0.0.1:{port}"
+        for name, module in PROGRAMS.items():
+            children.append(_start(name, module, home, environment, port))
+            _write_state(home, url, children)
+        _wait_for_web(children, port)
+        _announce(url, environment, home)
+        _watch(settings, home, children)
+    except Stopped:
+        print("\nstopping …", file=sys.stderr)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # the way down is short and must be walked to its end
+        for child in reversed(children):
+            with Step(f"stopping the {child.name}"):
+                end_session(child.process, signal.SIGINT, seconds=20)
+        stack.stop(settings)
+        (home.path / "up.json").unlink(missing_ok=True)
+    print("stopped; nothing is left running", file=sys.stderr)
+    return 0
+
+
+def _raise_stopped(number: int, frame: FrameType | None) -> None:
+    raise Stopped
+
+
+def _start(name: str, module: str, home: Home, environment: dict[str, str], port: int) -> Child:
+    root = stack.project_root()
+    workspace = root / "workspace.yaml"
+    code = ["-w", str(workspace)] if workspace.exists() else ["-m", "glad_pipeline.definitions"]
+    own = ["-h", "127.0.0.1", "-p", str(port)] if module == "dagster_webserver" else []
+    run = ["run"] if module == "dagster._daemon" else []
+    log = home.logs / f"{name.lower().replace(' ', '-')}.log"
+    process = spawn(
+        [sys.executable, "-m", module, *run, *code, *own],
+        log=log,
+        cwd=root,
+        env=environment,
+        die_with_us=signal.SIGTERM,
+    )
+    return Child(name=name, log=log, process=process)
+
+
+def _write_state(home: Home, url: str, children: list[Child]) -> None:
+    me = psutil.Process()
+    known = [(child.process.pid, psutil.Process(child.process.pid).create_time()) for child in children]
+    state = {"pid": me.pid, "created": me.create_time(), "url": url, "children": known}
+    write_atomically(home.path / "up.json", json.dumps(state))
+
+
+def _is(pid: int, created: float) -> bool:
+    """Whether a process is the one that was noted down, not a later one with its number."""
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _web_port(wanted: int) -> int:
+    port = wanted
+    while port <= 65_535 and not port_is_free(port):
+        port += 1
+    if port > 65_535:
+        raise GladError(f"no free port from {wanted} up for the web UI. Set GLAD_WEB_PORT to a lower one")
+    if port != wanted:
+        print(f"port {wanted} is taken, the web UI uses {port}", file=sys.stderr)
+    return port
+
+
+def _wait_for_web(children: list[Child], port: int, seconds: float = 180) -> None:
+    deadline = time.monotonic() + seconds
+    with Step("starting Dagster"):
+        while not _answers(port):
+            _check(children)
+            if time.monotonic() > deadline:
+                raise GladError(
+                    f"the web UI did not answer in {seconds:.0f} s: {children[0].log}\n{tail(children[0].log)}"
+                )
+            time.sleep(0.3)
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/server_info")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _announce(url: str, environment: dict[str, str], home: Home) -> None:
+    print(
+        f"\nDagster       {url}\n"
+        f"object store  {environment.get('AWS_ENDPOINT_URL_S3', 'AWS')}  (bucket {environment['AWS_S3_BUCKET']})\n"
+        f"database      {environment['DAGSTER_PG_HOST']}:{environment['DAGSTER_PG_PORT']}\n"
+        f"logs          {home.logs}\n"
+        f"environment   set -a; . '{home.path}/.env'\n\n"
+        "New rows in `prompts` are drawn and published within seconds. Ctrl-C stops everything.",
+        flush=True,
+    )
+
+
+def _watch(settings: Settings, home: Home, children: list[Child]) -> None:
+    """Return never: raise `GladError` when something dies."""
+    servers = []
+    if settings.database_url is None:
+        servers.append(("PostgreSQL", Postgres(home)))
+    if settings.s3_bucket is None:
+        servers.append(("the S3 server", ObjectStore(home)))  # type: ignore[arg-type]
+    while True:
+        _check(children)
+        for name, server in servers:
+            if server.running() is None:
+                raise GladError(f"{name} died. Its log: {server.log}\n{tail(server.log)}\nStart again with: glad up")
+        time.sleep(1)
+
+
+def _check(children: list[Child]) -> None:
+    for child in children:
+        code = child.process.poll()
+        if code is not None:
+            raise GladError(f"the {child.name} ended (exit {code}). Its log: {child.log}\n{tail(child.log)}")
