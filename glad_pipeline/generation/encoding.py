@@ -62,7 +62,7 @@ def contact_sheet(tiles: Sequence[Pixels], columns: int, max_bytes: int = 10_000
         raise ValueError(f"{len(tiles)} tiles in {columns} columns and {max_bytes} bytes: need ≥ 1, ≥ 1 and ≥ 200")
     columns = min(columns, len(tiles))
     cell_width, cell_height = max(tile.shape[1] for tile in tiles), max(tile.shape[0] for tile in tiles)
-    sheet = Image.new("RGB", (columns * cell_width, math.ceil(len(tiles) / columns) * cell_height))
+    sheet = Image.new("RGB", (columns * cell_width, math.ceil(len(tiles) / columns) * cell_height), "white")
     for place, tile in enumerate(tiles):
         row, column = divmod(place, columns)
         left = column * cell_width + (cell_width - tile.shape[1]) // 2

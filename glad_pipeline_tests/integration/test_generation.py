@@ -125,6 +125,15 @@ def test_every_scheduler_draws_the_same_in_any_company(engine, scheduler, steps)
     assert np.array_equal(pixels_of(engine, [*others, one])[one.hash], pixels_of(engine, [one])[one.hash])
 
 
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_no_scheduler_clips_latents_or_forgets_how_the_model_was_trained(engine, scheduler):
+    engine.load()
+    config = engine._new_scheduler(scheduler).config
+    assert not config.get("clip_sample", False)
+    assert config["prediction_type"] == "v_prediction"
+    assert (config["beta_start"], config["timestep_spacing"]) == (0.00085, "leading")
+
+
 @pytest.mark.parametrize(
     "prompt",
     [

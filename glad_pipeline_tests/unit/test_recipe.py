@@ -72,6 +72,7 @@ def test_seven_and_seven_point_zero_and_both_spellings_of_an_accent_are_one_reci
     assert dataclasses.replace(RECIPE, guidance_scale=7).hash == RECIPE.hash
     assert dataclasses.replace(RECIPE, guidance_scale=-0.0).hash == dataclasses.replace(RECIPE, guidance_scale=0).hash
     composed, decomposed = "caf\u00e9", "cafe\u0301"
+    assert dataclasses.replace(RECIPE, prompt=decomposed).prompt == composed
     assert dataclasses.replace(RECIPE, prompt=composed).hash == dataclasses.replace(RECIPE, prompt=decomposed).hash
 
 
