@@ -76,18 +76,18 @@ class ObjectStore:
             if self.running() is None:
                 self._start(die_with_us=die_with_us)
                 self._wait_until_ready(seconds=60)
-                self._prepare_bucket(seconds=60)
+                self._wait_until_it_stores(seconds=60)
             else:
                 self._wait_until_ready(seconds=60)
 
     def stop(self) -> bool:
-        """Orderly, then kill. False if there was nothing to stop."""
+        """Orderly, then kill: it waits for idle connections of clients without end. False if there was nothing to stop."""
         processes = list(running_in(self.data, "weed"))
         if not processes:
             return False
         with Step("stopping the S3 server"):
             for process in processes:
-                end(process, (signal.SIGTERM, 15), (signal.SIGKILL, 5))
+                end(process, (signal.SIGTERM, 8), (signal.SIGKILL, 5))
             self._remove_sockets()
         return True
 
@@ -178,18 +178,23 @@ class ObjectStore:
         finally:
             connection.close()
 
-    def _prepare_bucket(self, seconds: float) -> None:
-        """Bucket, policy and CORS rules, then a write: only that shows that every server in it is up."""
+    def prepare_bucket(self, bucket: str) -> None:
+        """Create a bucket unless it exists, with pictures that anyone may read."""
+        client = self.client()
+        if bucket not in {known["Name"] for known in client.list_buckets()["Buckets"]}:
+            client.create_bucket(Bucket=bucket)
+        client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(_policy(bucket)))
+        client.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [_cors()]})
+
+    def _wait_until_it_stores(self, seconds: float) -> None:
+        """Make our bucket, then write into it: only that shows that every server in it is up."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         client = self.client()
         deadline = time.monotonic() + seconds
         while True:
             try:
-                if BUCKET not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
-                    client.create_bucket(Bucket=BUCKET)
-                client.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(_policy()))
-                client.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [_cors()]})
+                self.prepare_bucket(BUCKET)
                 client.put_object(Bucket=BUCKET, Key=".glad/ready", Body=b"ready")
                 client.delete_object(Bucket=BUCKET, Key=".glad/ready")
                 return
@@ -219,7 +224,7 @@ def locate() -> Path:
     return Path(found)
 
 
-def _policy() -> dict[str, object]:
+def _policy(bucket: str) -> dict[str, object]:
     """Anyone may read the pictures; nobody without a key may list, write, or read anything else."""
     return {
         "Version": "2012-10-17",
@@ -229,7 +234,7 @@ def _policy() -> dict[str, object]:
                 "Effect": "Allow",
                 "Principal": "*",
                 "Action": ["s3:GetObject"],
-                "Resource": [f"arn:aws:s3:::{BUCKET}/{PUBLIC_PREFIX}*"],
+                "Resource": [f"arn:aws:s3:::{bucket}/{PUBLIC_PREFIX}*"],
             }
         ],
     }

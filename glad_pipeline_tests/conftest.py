@@ -1,0 +1,54 @@
+"""Real servers for the tests: one private stack a run, a fresh database and a fresh bucket a test.
+
+Nothing of the person's own is ever touched: their settings are taken out of the environment before any import.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+OWN = ("DATABASE_URL", "GLAD_", "AWS_", "DAGSTER_")
+for name in [name for name in os.environ if name.startswith(OWN)]:
+    del os.environ[name]
+os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a running embedded stack, in a state directory with spaces in its name."""
+    from glad_pipeline.local import stack as local_stack
+    from glad_pipeline.settings import Settings
+
+    settings = Settings(home=tmp_path_factory.mktemp("glad home"), _env_file=None)
+    try:
+        yield local_stack.ensure(settings, foreground=True)
+    finally:
+        local_stack.stop(settings)
+
+
+@pytest.fixture
+def database_url(stack: dict[str, str]) -> Iterator[str]:
+    """A fresh, empty database, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    url = stack["DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    yield url.removesuffix("/glad") + f"/{name}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def s3(stack: dict[str, str]) -> dict[str, str]:
+    """The settings, by their variables, of a fresh bucket whose `generated/` anyone may read."""
+    from glad_pipeline.local.home import Home
+    from glad_pipeline.local.object_store import ObjectStore
+
+    bucket = f"test-{uuid.uuid4().hex[:12]}"
+    ObjectStore(Home(Path(stack["GLAD_HOME"]))).prepare_bucket(bucket)
+    return {name: value for name, value in stack.items() if name.startswith("AWS_")} | {"AWS_S3_BUCKET": bucket}
