@@ -83,7 +83,9 @@ class Settings(BaseSettings):
         description="Commit (40 hex digits) of a hub model. SDXL base 1.0 has a pinned default.",
     )
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
-        "auto", alias="GLAD_DEVICE", description="`auto` takes the GPU; without one only the demo model runs on the CPU."
+        "auto",
+        alias="GLAD_DEVICE",
+        description="`auto` takes the GPU; without one only the demo model runs on the CPU.",
     )
     width: int | None = Field(
         None, alias="GLAD_WIDTH", ge=64, le=4096, multiple_of=8, description="Pixels. Absent: the model's own size."
@@ -97,13 +99,13 @@ class Settings(BaseSettings):
     guidance_scale: float | None = Field(
         None, alias="GLAD_GUIDANCE_SCALE", ge=0, le=30, description="Absent: 7.0 (demo model: 3.0)."
     )
-    scheduler: str = Field("euler", alias="GLAD_SCHEDULER", description="`euler`, `euler_a`, `dpmpp_2m`, `ddim` or `unipc`.")
+    scheduler: str = Field(
+        "euler", alias="GLAD_SCHEDULER", description="`euler`, `euler_a`, `dpmpp_2m`, `ddim` or `unipc`."
+    )
     gpu_batch: int = Field(4, alias="GLAD_GPU_BATCH", ge=1, le=256, description="Pictures drawn at once, a fixed size.")
 
     # queue
-    batch_size: int = Field(
-        256, alias="GLAD_BATCH_SIZE", ge=1, le=100_000, description="Most prompts one run claims."
-    )
+    batch_size: int = Field(256, alias="GLAD_BATCH_SIZE", ge=1, le=100_000, description="Most prompts one run claims.")
     lease_seconds: int = Field(
         120, alias="GLAD_LEASE_SECONDS", ge=5, le=86_400, description="How long a silent run keeps its prompts."
     )
@@ -145,7 +147,7 @@ def load_settings() -> Settings:
         faults = []
         for fault in error.errors(include_url=False):
             name = str(fault["loc"][0]) if fault["loc"] else "?"
-            secret = "URL" in name or "SECRET" in name or "TOKEN" in name
+            secret = any(word in name for word in ("DATABASE_URL", "SECRET", "TOKEN"))
             value = "" if secret else f" is {fault['input']!r}:"
             faults.append(f"{name}{value} {fault['msg']}")
         raise UsageError("; ".join(faults) + ". See the settings table in README.md") from error

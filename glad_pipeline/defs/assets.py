@@ -4,6 +4,7 @@ Each asset takes what is ready for it, says which stage does the work, and repor
 a crash, it picks up where the rows and the bucket say that work stopped.
 """
 
+import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from glad_pipeline.storage.keys import original_key
 if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn
 
+GROUP = "illustrated_posts"  # one group: the UI shows the whole graph at once
 OWNERS = ["team:blog"]
 ROWS_PER_TRANSACTION = 500
 POSTS_PER_TRANSACTION = 100
@@ -45,12 +47,16 @@ Pictures = dg.DagsterType(
 class PromptsConfig(dg.Config):
     """Empty: whatever is pending. Named ids are worked again even if they had been published."""
 
-    prompt_ids: list[int] = Field(default=[], description="Only these prompts, also published, failed or cancelled ones.")
-    batch_size: int | None = Field(default=None, ge=1, le=100_000, description="Most prompts to claim; absent: GLAD_BATCH_SIZE.")
+    prompt_ids: list[int] = Field(
+        default=[], description="Only these prompts, also published, failed or cancelled ones."
+    )
+    batch_size: int | None = Field(
+        default=None, ge=1, le=100_000, description="Most prompts to claim; absent: GLAD_BATCH_SIZE."
+    )
 
 
 @dg.asset(
-    group_name="queue",
+    group_name=GROUP,
     kinds={"postgres", "pandas"},
     owners=OWNERS,
     io_manager_key="queue_rows",
@@ -65,12 +71,14 @@ def prompts(context: dg.AssetExecutionContext, config: PromptsConfig, queue: Que
     """
     with clearly():
         rows = queue.claim(batch=config.batch_size, ids=config.prompt_ids)
-    context.add_output_metadata({"claimed": len(rows), "waiting": _table(rows, ("id", "prompt", "title", "priority", "attempts"))})
+    context.add_output_metadata(
+        {"claimed": len(rows), "waiting": _table(rows, ("id", "prompt", "title", "priority", "attempts"))}
+    )
     return frame(rows)
 
 
 @dg.asset(
-    group_name="images",
+    group_name=GROUP,
     kinds={"diffusers", "torch", "s3"},
     owners=OWNERS,
     io_manager_key="image_store",
@@ -149,7 +157,7 @@ def _fit_to_store(
 
 
 @dg.asset(
-    group_name="images",
+    group_name=GROUP,
     kinds={"s3", "postgres"},
     owners=OWNERS,
     ins={"generated_images": dg.AssetIn(dagster_type=Pictures, input_manager_key="image_store")},
@@ -188,7 +196,9 @@ def s3_objects(
             "damaged": len(damaged),
             "not_in_the_store": len(placed) - len(whole) - len(damaged),
             "links": dg.MetadataValue.md(
-                "\n".join(f"- [{p.row['title'] or p.row['prompt']}]({_entry(p, object_store).url})" for p in whole[:SHOWN])
+                "\n".join(
+                    f"- [{p.row['title'] or p.row['prompt']}]({_entry(p, object_store).url})" for p in whole[:SHOWN]
+                )
                 or "none"
             ),
         }
@@ -208,8 +218,6 @@ def _fault(placed: Placed) -> str | None:
 
 
 def _entry(placed: Placed, object_store: ObjectStoreResource) -> CatalogueEntry:
-    import json
-
     stored, recipe = placed.object, placed.recipe
     assert stored is not None  # noqa: S101  only what is in the store is catalogued
     return CatalogueEntry(
@@ -230,7 +238,7 @@ def _entry(placed: Placed, object_store: ObjectStoreResource) -> CatalogueEntry:
     )
 
 
-@dg.asset(group_name="blog", kinds={"postgres"}, owners=OWNERS, deps=[s3_objects], retry_policy=BLIPS)
+@dg.asset(group_name=GROUP, kinds={"postgres"}, owners=OWNERS, deps=[s3_objects], retry_policy=BLIPS)
 def published_posts(
     context: dg.AssetExecutionContext, queue: QueueResource, postgres: PostgresResource
 ) -> dg.MaterializeResult[Any]:

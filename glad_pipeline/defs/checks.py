@@ -42,7 +42,9 @@ def objects_match_catalogue(postgres: PostgresResource, object_store: ObjectStor
     ]
     return dg.AssetCheckResult(
         passed=not wrong,
-        description=f"{len(wrong)} of {len(rows)} looked at are missing or differ" if wrong else f"{len(rows)} looked at",
+        description=f"{len(wrong)} of {len(rows)} looked at are missing or differ"
+        if wrong
+        else f"{len(rows)} looked at",
         metadata={"looked_at": len(rows), "wrong": wrong},
     )
 
@@ -63,7 +65,7 @@ def no_blank_picture(postgres: PostgresResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=published_posts)
 def urls_are_public(postgres: PostgresResource) -> dg.AssetCheckResult:
-    """The picture URLs of the newest 1,000 posts are http(s) and at most 500 characters: no base64, no relative path."""
+    """The picture URLs of the newest 1,000 posts are http(s), at most 500 characters, neither base64 nor relative."""
     with clearly(), postgres.connect() as connection:
         rows = bad_urls(connection, limit=1_000)
     return dg.AssetCheckResult(

@@ -4,7 +4,9 @@ What a step hands on is what PostgreSQL and the store hold for this run, so two 
 data, and a step run alone, or again after a crash, finds what is there.
 """
 
+import base64
 import hashlib
+import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -116,7 +118,11 @@ class S3ImageIOManager(dg.IOManager):
                     context.log.info("%s pictures stored so far", uploaded + found)
         seconds = time.monotonic() - started
         drawn_count = uploaded + found
-        metadata: dict[str, Any] = {
+        metadata: dict[str, Any] = {}
+        if small:
+            sheet = base64.b64encode(contact_sheet(small, columns=6)).decode()
+            metadata["contact_sheet"] = dg.MetadataValue.md(f"![contact sheet](data:image/webp;base64,{sheet})")
+        metadata |= {
             **obj.report,
             "drawn": drawn_count,
             "stored": uploaded,
@@ -127,13 +133,8 @@ class S3ImageIOManager(dg.IOManager):
             "seconds_encoding_all_threads": round(encode_seconds, 3),
             "seconds_uploading_all_threads": round(upload_seconds, 3),
             "bucket": store.bucket,
+            "objects": dg.MetadataValue.md("\n".join(f"- {link}" for link in links) or "none"),
         }
-        if small:
-            import base64
-
-            sheet = base64.b64encode(contact_sheet(small, columns=6)).decode()
-            metadata["contact_sheet"] = dg.MetadataValue.md(f"![contact sheet](data:image/webp;base64,{sheet})")
-            metadata["objects"] = dg.MetadataValue.md("\n".join(f"- {link}" for link in links))
         context.add_output_metadata(metadata)
 
     def load_input(self, context: dg.InputContext) -> list[Placed]:
@@ -170,8 +171,6 @@ def upload(store: S3Store, run_id: str, drawn: "Drawn") -> Uploaded:
 
     The recipe with its prompt is in the PNG (S3 allows 2 KB of metadata, ASCII); the rest is in the metadata.
     """
-    import json
-
     from glad_pipeline.generation.encoding import contrast, encode_png
 
     assert drawn.pixels is not None  # noqa: S101  the gate lets only pictures through

@@ -96,9 +96,7 @@ def new_prompts(settings: Settings) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING if settings.sensor else dg.DefaultSensorStatus.STOPPED,
         description="Asks for a run when prompts wait, a picture is due, or a run died and left its prompts behind.",
     )
-    def new_prompts(
-        context: dg.SensorEvaluationContext, postgres: PostgresResource
-    ) -> dg.RunRequest | dg.SkipReason:
+    def new_prompts(context: dg.SensorEvaluationContext, postgres: PostgresResource) -> dg.RunRequest | dg.SkipReason:
         return _request(context, postgres)
 
     return new_prompts

@@ -104,7 +104,9 @@ class Hold:
         known = {row["id"]: row for row in connection.execute(SQL["states_of"], bound)}
         unknown = [i for i in bound["ids"] if i not in known]
         if unknown:
-            raise UsageError(f"prompt_ids: no prompt has the id {', '.join(map(str, unknown))}; `glad prompts list` shows them")
+            raise UsageError(
+                f"prompt_ids: no prompt has the id {', '.join(map(str, unknown))}; `glad prompts list` shows them"
+            )
         for row in known.values():
             if row["status"] == "claimed" and row["claimed_by"] != bound["worker"]:
                 log.warning("prompt %s is held by run %s and left to it", row["id"], row["claimed_by"])

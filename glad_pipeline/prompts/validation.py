@@ -1,4 +1,4 @@
-"""What a prompt may be: the rules for its columns, and slugs from any script.
+"""What a prompt may be: the rules for its columns.
 
 Pure: knows no SQL and no file. The same rules judge a line of a file, the arguments of `glad prompts add`,
 and a row that somebody inserted by plain SQL.
@@ -15,8 +15,6 @@ from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
-
-from anyascii import anyascii
 
 from glad_pipeline.errors import UsageError
 
@@ -103,20 +101,6 @@ def _read(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         except _Fault as fault:
             reasons.append(f"{name} {fault}")
     return values, reasons
-
-
-def slugify(text: str) -> str:
-    """An address for a title in any script, `a-z0-9` and single hyphens, at most 200 characters, never empty.
-
-    >>> slugify("Sunset over Þingvellir 🌅")
-    'sunset-over-thingvellir-sunrise'
-    """
-    words = re.findall(r"[a-z0-9]+", anyascii(text).lower().replace("'", ""))
-    slug = "-".join(words)
-    if len(slug) > 200:
-        cut = slug[:201].rfind("-")
-        slug = slug[: cut if cut > 0 else 200]
-    return slug or "post"
 
 
 def shortened(value: object, limit: int = 40) -> str:

@@ -129,7 +129,9 @@ class Blog:
                 continue
             author = labels.get(("authors", row["author"]))
             if row["author"] and author is None and "author" not in self.posts:
-                rejected[row["id"]] = f"author: the blog has no author {row['author']!r} and wants more than a name to add one"
+                rejected[row["id"]] = (
+                    f"author: the blog has no author {row['author']!r} and wants more than a name to add one"
+                )
                 continue
             created[row["id"]] = post = uuid4()
             values.append(
@@ -214,7 +216,9 @@ class Blog:
             values = self._fitting({**_picture(row), "updated_at": datetime.now(UTC)})
             pairs = [sql.SQL("{} = {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in values]
             if "metadata" in self.posts:
-                pairs.append(sql.SQL("metadata = coalesce(metadata, '{{}}'::jsonb) || {}").format(sql.Placeholder("more")))
+                pairs.append(
+                    sql.SQL("metadata = coalesce(metadata, '{{}}'::jsonb) || {}").format(sql.Placeholder("more"))
+                )
             statement = sql.SQL("UPDATE posts SET {} WHERE id = {}").format(
                 sql.SQL(", ").join(pairs), sql.Placeholder("post")
             )
@@ -246,9 +250,13 @@ class Blog:
         return fitting
 
 
+# The columns of `posts` that we write where they exist.
 FILLED = frozenset(
-    "id title slug content excerpt status category_id author_id author seo_title seo_description task_id published_at "
-    "created_at updated_at metadata featured_image_url image_file_size image_s3_key".split()
+    {
+        *("id", "title", "slug", "content", "excerpt", "status", "category_id", "author_id", "author"),
+        *("seo_title", "seo_description", "task_id", "published_at", "created_at", "updated_at", "metadata"),
+        *("featured_image_url", "image_file_size", "image_s3_key"),
+    }
 )
 
 

@@ -154,8 +154,8 @@ CURES = {
     "NoSuchBucket": "the bucket does not exist: create it or correct AWS_S3_BUCKET",
     "InvalidAccessKeyId": "the store does not know this AWS_ACCESS_KEY_ID: correct it",
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY does not fit AWS_ACCESS_KEY_ID: correct it",
-    "AccessDenied": "these credentials may not do that: allow s3:GetObject, s3:PutObject and s3:ListBucket on the bucket",
-    "403": "these credentials are wrong or may not do that: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the policy",
+    "AccessDenied": "these credentials may not do that: they need s3:GetObject, s3:PutObject, s3:ListBucket",
+    "403": "these credentials are wrong or may not do that: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "PermanentRedirect": "the bucket lives in another region: correct AWS_S3_REGION",
     "301": "the bucket lives in another region: correct AWS_S3_REGION",
     "404": "the bucket does not exist: create it or correct AWS_S3_BUCKET",
@@ -183,4 +183,6 @@ class _Clearly:
             cure = CURES.get(code, str(error))
             raise StoreError(f"could not {self._doing} in {place}: {cure}") from error
         if isinstance(error, BotoCoreError):
-            raise StoreError(f"could not {self._doing} in {place}: {error} Check AWS_ENDPOINT_URL_S3 and the network") from error
+            raise StoreError(
+                f"could not {self._doing} in {place}: {error} Check AWS_ENDPOINT_URL_S3 and the network"
+            ) from error

@@ -13,20 +13,30 @@ Stored = TypeVar("Stored")
 WORKERS = 8
 
 
-def in_background(items: Iterable[Made], store: Callable[[Made], Stored], *, workers: int = WORKERS) -> Iterator[Stored]:
+def in_background(
+    items: Iterable[Made], store: Callable[[Made], Stored], *, workers: int = WORKERS
+) -> Iterator[Stored]:
     """Call `store(item)` on `workers` threads while `items` makes the next one; yield results in order of `items`.
 
     At most twice `workers` items exist at once: when the store is slow, `items` is not asked for more. The first
-    failure is raised here, after the uploads in flight have ended; those not begun are dropped.
+    failed upload is raised here and drops those not begun; if `items` fails, what it had made is still stored.
     """
     window: deque[Future[Stored]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="glad-upload")
+
+    def oldest() -> Stored:
+        try:
+            return window.popleft().result()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
     try:
         for item in items:
             window.append(pool.submit(store, item))
             while window and (window[0].done() or len(window) >= 2 * workers):
-                yield window.popleft().result()
+                yield oldest()
         while window:
-            yield window.popleft().result()
+            yield oldest()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=True)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glad_pipeline.errors import UsageError
-from glad_pipeline.prompts.validation import FIELDS, NewPrompt, new_prompt, reasons_against, slugify
+from glad_pipeline.prompts.validation import FIELDS, NewPrompt, new_prompt, reasons_against
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=400)  # half surrogate pairs too
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -223,33 +223,3 @@ def test_whatever_the_values_there_is_a_prompt_or_there_are_reasons(fields: dict
         return
     again = {name: getattr(new_prompt(fields), name) for name in FIELDS}
     assert reasons_against(again) == []  # what has passed passes again, as a row of the table
-
-
-@pytest.mark.parametrize(
-    ("title", "slug"),
-    [
-        ("Sunset over Þingvellir", "sunset-over-thingvellir"),
-        ("Don’t Stop!", "dont-stop"),
-        ("日本", "riben"),
-        ("Закат", "zakat"),
-        ("🌅", "sunrise"),
-        ("", "post"),
-        ("!!! …", "post"),
-    ],
-)
-def test_a_slug_is_made_from_any_script(title: str, slug: str) -> None:
-    assert slugify(title) == slug
-
-
-def test_a_long_title_is_cut_at_a_word() -> None:
-    assert slugify("word " * 100) == "-".join(["word"] * 40)
-    assert slugify("x" * 300) == "x" * 200
-
-
-@patient
-@given(ANY_TEXT)
-def test_every_text_has_a_good_slug(text: str) -> None:
-    slug = slugify(text)
-    assert GOOD_SLUG.fullmatch(slug)
-    assert len(slug) <= 200
-    assert reasons(slug=slug) == []

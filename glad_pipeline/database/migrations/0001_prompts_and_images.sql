@@ -78,6 +78,8 @@ CREATE TABLE prompts (
     claimed_at          timestamptz,
     generated_at        timestamptz,
     published_at        timestamptz,
+    -- a date that Python cannot hold would stop every claim that meets the row
+    CONSTRAINT publish_at_is_a_date_of_our_calendar CHECK (publish_at >= '1900-01-01' AND publish_at < '9999-01-01'),
     CONSTRAINT claimed_rows_have_a_lease
         CHECK (status <> 'claimed' OR (claim_token IS NOT NULL AND claimed_by IS NOT NULL AND lease_expires_at IS NOT NULL)),
     CONSTRAINT drawn_rows_have_an_image
@@ -88,6 +90,7 @@ CREATE TABLE prompts (
 CREATE INDEX prompts_pending ON prompts (priority DESC, id) WHERE status = 'pending';
 CREATE INDEX prompts_held ON prompts (claim_token) WHERE status IN ('claimed', 'generated');
 CREATE INDEX prompts_due ON prompts (coalesce(publish_at, '-infinity'::timestamptz)) WHERE status = 'generated';
+CREATE INDEX prompts_slug ON prompts (slug) WHERE slug IS NOT NULL;
 CREATE INDEX prompts_image ON prompts (image_id);
 CREATE INDEX prompts_published ON prompts (published_at DESC) WHERE status = 'published';
 

@@ -1,0 +1,30 @@
+"""The one fake that is allowed: a GPU of any speed. It draws real arrays for the real recipes of real rows."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from glad_pipeline.defs.resources import SdxlResource
+from glad_pipeline.generation.engine import Drawn
+from glad_pipeline.generation.recipe import Recipe
+
+
+class InstantSdxl(SdxlResource):
+    """Noise in no time (about 1 KB as PNG), or in `seconds_each`. Words in the prompt ask for faults."""
+
+    model: str = "demo"
+    seconds_each: float = 0.0
+    side: int = 18  # pixels
+
+    def generate(self, recipes: Iterable[Recipe]) -> Iterator[Drawn]:
+        for recipe in recipes:
+            if self.seconds_each:
+                time.sleep(self.seconds_each)
+            if "UNDRAWABLE" in recipe.prompt:
+                yield Drawn(recipe=recipe, error="NaN in the picture", provenance={})
+                continue
+            pixels = np.random.default_rng(recipe.seed).integers(0, 256, (self.side, self.side, 3), dtype=np.uint8)
+            if "BLANK" in recipe.prompt:
+                pixels[:] = 7
+            yield Drawn(recipe=recipe, pixels=pixels, seconds=self.seconds_each, provenance={"device": "none"})

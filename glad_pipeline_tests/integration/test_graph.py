@@ -1,0 +1,424 @@
+"""The lineage graph on a real PostgreSQL and a real S3 server, run by Dagster in this process."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from uuid import uuid4
+
+import dagster as dg
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from glad_pipeline.database.migrations import migrate
+from glad_pipeline.definitions import build_defs
+from glad_pipeline.generation.encoding import encode_png
+from glad_pipeline.settings import load_settings
+from glad_pipeline.storage.s3 import CACHE_CONTROL, S3Store
+from glad_pipeline_tests.fakes import InstantSdxl
+
+BLOGS = Path(__file__).parent / "blog_schemas"
+
+
+class World:
+    """A database, a bucket, and the graph on them."""
+
+    def __init__(self, database_url):
+        self.connection = psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
+        self.instance = dg.DagsterInstance.ephemeral()
+
+    @property
+    def store(self):
+        settings = load_settings()
+        return S3Store(
+            bucket=settings.s3_bucket,
+            endpoint_url=settings.s3_endpoint_url,
+            access_key_id=settings.s3_access_key_id,
+            secret_access_key=settings.s3_secret_access_key.get_secret_value(),
+        )
+
+    def sql(self, statement, *values):
+        cursor = self.connection.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else []
+
+    def add(self, prompt, **columns):
+        names = ["prompt", *columns]
+        marks = ", ".join(["%s"] * len(names))
+        statement = f"INSERT INTO prompts ({', '.join(names)}) VALUES ({marks}) RETURNING id"
+        return self.sql(statement, prompt, *columns.values())[0]["id"]
+
+    def run(self, *assets, sdxl=None, expect_success=True, config=None):
+        defs = build_defs(resource_overrides={"sdxl": sdxl or InstantSdxl()})
+        job = defs.resolve_job_def("publish_prompts")
+        result = job.execute_in_process(
+            instance=self.instance,
+            raise_on_error=False,
+            asset_selection=[dg.AssetKey(name) for name in assets] or None,
+            run_config={"ops": {"prompts": {"config": config}}} if config else None,
+        )
+        assert result.success is expect_success, [e.message for e in result.all_events if e.is_failure]
+        return result
+
+    def prompts(self):
+        return {row["id"]: row for row in self.sql("SELECT * FROM prompts ORDER BY id")}
+
+    def statuses(self):
+        return [row["status"] for row in self.prompts().values()]
+
+    def posts(self):
+        return self.sql("SELECT * FROM posts ORDER BY title")
+
+    def objects(self):
+        pages = self.store.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.store.bucket, Prefix="generated/"
+        )
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+
+@pytest.fixture
+def world(database_url, s3, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    migrate(database_url)
+    world = World(database_url)
+    yield world
+    world.connection.close()
+
+
+def metadata(result, asset):
+    (event,) = (e for e in result.get_asset_materialization_events() if e.asset_key == dg.AssetKey(asset))
+    return {name: value.value for name, value in event.materialization.metadata.items()}
+
+
+def test_rows_become_posts_whose_pictures_anybody_can_fetch_as_the_catalogue_says(world):
+    for n in range(3):
+        world.add(f"a hill {n}", title=f"Hill {n}", category="Landscapes", author="Ada", excerpt="High up.")
+    world.run()
+    assert world.statuses() == ["published"] * 3
+    assert [post["title"] for post in world.posts()] == ["Hill 0", "Hill 1", "Hill 2"]
+    images = {row["url"]: row for row in world.sql("SELECT * FROM images")}
+    for post in world.posts():
+        assert post["status"] == "published"
+        assert post["category_id"] is not None
+        assert post["author_id"] is not None
+        with urllib.request.urlopen(post["featured_image_url"], timeout=10) as answer:
+            body = answer.read()
+            assert answer.status == 200
+            assert answer.headers["Content-Type"] == "image/png"
+            assert answer.headers["Cache-Control"] == CACHE_CONTROL
+        image = images[post["featured_image_url"]]
+        assert hashlib.sha256(body).hexdigest() == image["sha256"]
+        assert len(body) == image["bytes"] == post["image_file_size"]
+        assert post["image_s3_key"] == image["key"]
+
+
+def test_the_same_again_draws_and_publishes_nothing(world):
+    world.add("a hill", title="Hill")
+    world.run()
+    result = world.run()
+    assert metadata(result, "generated_images")["drawn"] == 0
+    assert metadata(result, "published_posts")["published"] == 0
+    assert len(world.posts()) == len(world.objects()) == 1
+
+
+def test_an_operator_sees_counts_speed_bytes_model_and_a_contact_sheet(world):
+    world.add("a hill", title="Hill")
+    result = world.run()
+    seen = metadata(result, "generated_images")
+    assert seen["prompts"] == seen["drawn"] == seen["stored"] == 1
+    assert seen["bytes"] > 500
+    assert seen["images_per_second"] > 0
+    assert seen["model"] == "demo"
+    assert seen["contact_sheet"].startswith("![contact sheet](data:image/webp;base64,")
+    assert len(seen["contact_sheet"]) < 15_000
+    assert "http" in seen["objects"]
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+    assert len(result.get_asset_check_evaluations()) == 4
+
+
+def test_a_blank_picture_rejects_its_prompt_and_a_failed_one_costs_an_attempt_the_others_go_on(world):
+    good, blank, nan = world.add("fine"), world.add("BLANK"), world.add("UNDRAWABLE")
+    world.run()
+    prompts = world.prompts()
+    assert prompts[good]["status"] == "published"
+    assert prompts[blank]["status"] == "rejected"
+    assert "blank" in prompts[blank]["last_error"]
+    assert (prompts[nan]["status"], prompts[nan]["attempts"], prompts[nan]["last_error"]) == (
+        "pending",
+        1,
+        "NaN in the picture",
+    )
+    assert len(world.objects()) == 1
+    for _ in range(4):
+        world.run()
+    assert world.prompts()[nan]["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("columns", "word"),
+    [
+        ({"prompt": "   "}, "blank"),
+        ({"prompt": "x" * 20_000}, "2,000"),
+        ({"prompt": "p", "width": 1001}, "width"),
+        ({"prompt": "p", "height": 100_000}, "height"),
+        ({"prompt": "p", "num_inference_steps": -1}, "num_inference_steps"),
+        ({"prompt": "p", "guidance_scale": float("nan")}, "guidance_scale"),
+        ({"prompt": "p", "seed": -1}, "seed"),
+        ({"prompt": "p", "scheduler": "magic"}, "scheduler"),
+        ({"prompt": "p", "model": "/nowhere"}, "nowhere"),
+        ({"prompt": "p", "slug": "No Spaces"}, "slug"),
+        ({"prompt": "p", "title": "t" * 300}, "title"),
+        ({"prompt": "p", "post_id": uuid4()}, "no post has the id"),
+    ],
+)
+def test_a_bad_row_of_plain_sql_is_rejected_with_the_reason_and_the_others_go_on(world, columns, word):
+    bad = world.add(**columns)
+    good = world.add("a good one")
+    world.run()
+    assert world.prompts()[bad]["status"] == "rejected"
+    assert word in world.prompts()[bad]["last_error"]
+    assert world.prompts()[good]["status"] == "published"
+    assert len(world.posts()) == 1
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["أمواج البحر عند الغروب", "🌅🌊", "夕日の海", "\u202ereversed\u202c text", "a\nb\tc", "'; DROP TABLE posts; --"],
+)
+def test_any_script_becomes_a_post(world, prompt):
+    world.add(prompt, title=prompt.splitlines()[0])
+    world.run()
+    (post,) = world.posts()
+    assert post["title"] == prompt.splitlines()[0]
+    assert post["slug"]
+
+
+def test_equal_titles_get_slugs_of_their_own_and_a_slug_that_is_taken_is_refused(world):
+    for n in range(3):
+        world.add(f"a hill {n}", title="Hill")
+    world.run()
+    taken = world.add("another", title="Other", slug="hill")
+    world.run()
+    assert {post["slug"] for post in world.posts()} == {"hill", "hill-2", "hill-3"}
+    assert "taken" in world.prompts()[taken]["last_error"]
+    assert world.prompts()[taken]["status"] == "rejected"
+
+
+def test_prompts_with_the_same_recipe_share_one_picture(world):
+    for _ in range(2):
+        world.add("a hill", title="Hill", seed=5)
+    result = world.run()
+    assert metadata(result, "generated_images")["drawn"] == 1
+    assert len(world.posts()) == 2
+    assert len(world.objects()) == 1
+
+
+def test_what_is_in_the_bucket_is_not_drawn_again_even_if_every_row_is_lost(world):
+    world.add("a hill", title="Hill", seed=5)
+    world.run()
+    world.sql("DELETE FROM prompts")
+    world.sql("DELETE FROM images")
+    world.add("a hill", title="Hill again", seed=5)
+    result = world.run()
+    assert metadata(result, "generated_images")["drawn"] == 0
+    assert world.statuses() == ["published"]
+
+
+def test_named_prompts_are_published_again_without_a_second_post(world):
+    first, _ = world.add("one", title="One"), world.add("two", title="Two")
+    world.run()
+    before = world.prompts()[first]["published_post_id"]
+    world.sql("UPDATE prompts SET seed = 123 WHERE id = %s", first)
+    result = world.run(config={"prompt_ids": [first], "batch_size": 5})
+    assert metadata(result, "prompts")["claimed"] == 1
+    assert metadata(result, "generated_images")["drawn"] == 1
+    assert world.prompts()[first]["published_post_id"] == before
+    assert len(world.posts()) == 2
+    post = world.sql("SELECT * FROM posts WHERE id = %s", before)[0]
+    assert post["image_s3_key"] == world.sql("SELECT key FROM images ORDER BY id DESC LIMIT 1")[0]["key"]
+
+
+def test_an_unknown_prompt_id_fails_with_a_clear_message(world):
+    result = world.run(config={"prompt_ids": [999]}, expect_success=False)
+    assert "no prompt has the id 999" in str([e.event_specific_data for e in result.all_events if e.is_step_failure])
+
+
+def test_batch_size_bounds_a_run(world):
+    for n in range(5):
+        world.add(f"a hill {n}")
+    world.run(config={"batch_size": 2})
+    assert sorted(world.statuses()) == ["pending"] * 3 + ["published"] * 2
+
+
+def test_every_asset_can_be_materialized_alone(world):
+    (prompt,) = [world.add("a hill", title="Hill")]
+    world.run("prompts")
+    assert world.statuses() == ["pending"]
+    world.run("generated_images")
+    assert world.statuses() == ["pending"]
+    assert len(world.objects()) == 1
+    world.run("s3_objects")
+    assert world.statuses() == ["generated"]
+    world.run("published_posts")
+    assert world.statuses() == ["published"]
+    assert world.prompts()[prompt]["attempts"] == 1
+
+
+def test_an_existing_post_gets_its_picture_and_keeps_everything_else(world):
+    post = world.sql(
+        "INSERT INTO posts (id, title, slug, content, status) VALUES (gen_random_uuid(), 'Mine', 'mine', 'text', 'draft') RETURNING id"
+    )[0]["id"]
+    world.add("a hill", post_id=post)
+    world.run()
+    (row,) = world.posts()
+    assert (row["title"], row["slug"], row["content"], row["status"]) == ("Mine", "mine", "text", "draft")
+    assert row["featured_image_url"].startswith("http")
+
+
+def test_a_task_gets_its_picture_and_no_post(world):
+    world.sql("INSERT INTO content_tasks (task_id, status) VALUES ('t-1', 'in_progress')")
+    world.add("a hill", task_id="t-1")
+    world.run()
+    (task,) = world.sql("SELECT * FROM content_tasks")
+    assert task["s3_image_url"] == task["featured_image_url"] == world.sql("SELECT url FROM images")[0]["url"]
+    assert task["status"] == "in_progress"
+    assert world.posts() == []
+    assert world.statuses() == ["published"]
+
+
+@pytest.mark.parametrize("version", ["a", "b", "c", "d"])
+def test_posts_fit_every_version_of_the_blog(database_url, s3, monkeypatch, version):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute((BLOGS / f"{version}.sql").read_text())
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    migrate(database_url)
+    world = World(database_url)
+    world.add(
+        "a hill", title="A new hill", category="New category", excerpt="e" * 500, task_id="task-x", alt_text="Alt"
+    )
+    world.run()
+    (post,) = world.sql("SELECT * FROM posts WHERE title = 'A new hill'")
+    assert post["status"] == "published"
+    assert post["published_at"] is not None
+    assert post["category_id"] is not None
+    assert post["featured_image_url"].startswith("http")
+    if post.get("metadata"):
+        assert post["metadata"]["featured_image_alt"] == "Alt"
+    world.connection.close()
+
+
+def test_a_post_that_the_blog_refuses_does_not_stop_the_others(world):
+    world.sql("ALTER TABLE posts ADD CONSTRAINT no_cats CHECK (title NOT LIKE '%cat%')")
+    bad = world.add("x", title="A cat")
+    for n in range(3):
+        world.add(f"hill {n}", title=f"Hill {n}")
+    world.run()
+    assert sorted(world.statuses()) == ["published"] * 3 + ["rejected"]
+    assert "no_cats" in world.prompts()[bad]["last_error"]
+
+
+def test_a_store_that_refuses_us_fails_the_run_clearly_and_costs_no_attempt(world, monkeypatch):
+    prompt = world.add("a hill")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    result = world.run(expect_success=False)
+    assert "AWS_SECRET_ACCESS_KEY" in str([e.event_specific_data for e in result.all_events if e.is_step_failure])
+    row = world.prompts()[prompt]
+    assert (row["status"], row["attempts"], row["claim_token"]) == ("pending", 0, None)
+
+
+def test_an_object_that_is_not_ours_is_never_published(world):
+    prompt = world.add("a hill", seed=5)
+    recipe = InstantSdxl().recipe(world.prompts()[prompt])
+    world.store.put_once(
+        f"generated/{recipe.hash[:2]}/{recipe.hash}.png", b"not ours", content_type="text/plain", metadata={}
+    )
+    world.run()
+    assert world.posts() == []
+    assert "not written by this pipeline" in world.prompts()[prompt]["last_error"]
+
+
+def test_two_runs_at_once_share_the_work_and_repeat_none_of_it(world):
+    for n in range(60):
+        world.add(f"a hill {n}", title=f"Hill {n}")
+    results = []
+
+    def work():
+        defs = build_defs(resource_overrides={"sdxl": InstantSdxl(seconds_each=0.01)})
+        with dg.DagsterInstance.ephemeral() as instance:
+            config = {"ops": {"prompts": {"config": {"batch_size": 20}}}}
+            for _ in range(2):
+                results.append(
+                    defs.resolve_job_def("publish_prompts").execute_in_process(instance=instance, run_config=config)
+                )
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(result.success for result in results)
+    assert set(world.statuses()) == {"published"}
+    assert len(world.posts()) == len(world.objects()) == 60
+    assert sum(metadata(result, "generated_images")["drawn"] for result in results) == 60
+    for result in results:
+        assert metadata(result, "prompts")["claimed"] == metadata(result, "published_posts")["published"]
+
+
+RUN = """
+import dagster as dg
+from glad_pipeline.definitions import build_defs
+from glad_pipeline_tests.fakes import InstantSdxl
+job = build_defs(resource_overrides={"sdxl": InstantSdxl(seconds_each=0.03)}).resolve_job_def("publish_prompts")
+job.execute_in_process(instance=dg.DagsterInstance.ephemeral())
+"""
+
+
+def test_after_a_killed_run_the_next_publishes_all_and_draws_only_what_is_missing(world):
+    for n in range(100):
+        world.add(f"a hill {n}", title=f"Hill {n}")
+    process = subprocess.Popen([sys.executable, "-c", RUN], env=os.environ.copy(), stderr=subprocess.DEVNULL)
+    while len(world.objects()) < 40:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    time.sleep(0.5)  # until PostgreSQL has noticed
+    there = len(world.objects())
+    assert 40 <= there < 100
+    assert set(world.statuses()) == {"claimed"}
+    result = world.run()
+    assert metadata(result, "generated_images")["drawn"] == 100 - there
+    assert metadata(result, "generated_images")["already_stored"] == there
+    assert set(world.statuses()) == {"published"}
+    assert len(world.posts()) == len(world.objects()) == 100
+
+
+def test_a_stored_picture_tells_how_it_was_made(world):
+    world.add("a hill at dawn 🌅", seed=5)
+    world.run()
+    (image,) = world.sql("SELECT * FROM images")
+    stored = world.store.head(image["key"])
+    assert stored.metadata["sha256"] == image["sha256"]
+    assert stored.metadata["seed"] == "5"
+    assert stored.metadata["generated-date"].endswith("+00:00")
+    body = world.store.client.get_object(Bucket=world.store.bucket, Key=image["key"])["Body"].read()
+    assert b"glad_recipe" in body
+    assert image["recipe"]["prompt"] == "a hill at dawn 🌅"
+
+
+def test_the_store_takes_an_object_once_and_none_that_was_damaged_on_the_way(world):
+    import numpy as np
+
+    body = encode_png(np.zeros((8, 8, 3), np.uint8), text={})
+    assert world.store.put_once("generated/x.png", body, content_type="image/png", metadata={}) is True
+    assert world.store.put_once("generated/x.png", b"other", content_type="image/png", metadata={}) is False
+    assert world.store.head("generated/x.png").bytes == len(body)
+    assert world.store.head("generated/none.png") is None

@@ -1,0 +1,275 @@
+"""The queue on a real PostgreSQL: who may take what, how a hold ends, and what the sensor sees."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from glad_pipeline.database import Database
+from glad_pipeline.database.migrations import migrate
+from glad_pipeline.errors import UsageError
+from glad_pipeline.prompts.queue import Hold, overdue, readiness
+
+
+@pytest.fixture
+def database(database_url):
+    migrate(database_url)
+    with Database(database_url) as database:
+        yield database
+
+
+def hold(database, worker="run-1", lease=60.0, max_attempts=3):
+    return Hold(database, worker=worker, lease=timedelta(seconds=lease), max_attempts=max_attempts)
+
+
+def execute(database, statement, *values):
+    with database.transaction() as connection:
+        cursor = connection.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def add(database, count=1, **columns):
+    names = ["prompt", *columns]
+    marks = ", ".join(["%s"] * len(names))
+    return [
+        execute(
+            database,
+            f"INSERT INTO prompts ({', '.join(names)}) VALUES ({marks}) RETURNING id",
+            f"prompt {i}",
+            *columns.values(),
+        )[0]["id"]
+        for i in range(count)
+    ]
+
+
+def rows(database):
+    return {row["id"]: row for row in execute(database, "SELECT * FROM prompts ORDER BY id")}
+
+
+def add_image(database, recipe_hash="a" * 64):
+    return execute(
+        database,
+        "INSERT INTO images (key, recipe_hash, url, sha256, bytes, width, height, content_type, recipe, model,"
+        " model_revision, verified_at) VALUES (%s, %s, 'https://x/y.png', %s, 1, 8, 8, 'image/png', '{}', 'm', 'r', now())"
+        " RETURNING id",
+        f"generated/{recipe_hash}",
+        recipe_hash,
+        "0" * 64,
+    )[0]["id"]
+
+
+def test_the_most_urgent_and_then_the_oldest_are_claimed_first(database):
+    first, second = add(database, 2)
+    (urgent,) = add(database, priority=5)
+    with hold(database) as mine:
+        assert [row["id"] for row in mine.claim(2)] == [urgent, first]
+        assert [row["id"] for row in mine.claim(2)] == [urgent, first, second]
+
+
+def test_two_holds_never_take_the_same_row(database):
+    add(database, 200)
+    taken = []
+
+    def work(worker):
+        with hold(database, worker) as mine:
+            for _ in range(5):
+                mine.claim(10)
+            taken.extend(row["id"] for row in mine.held())
+            barrier.wait()
+
+    barrier = threading.Barrier(4)
+    threads = [threading.Thread(target=work, args=(f"run-{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 200
+    assert max(Counter(taken).values()) == 1
+
+
+def test_an_ended_hold_gives_back_what_it_did_not_finish_and_the_try_is_not_counted(database):
+    (prompt,) = add(database)
+    with hold(database) as mine:
+        mine.claim(1)
+        assert rows(database)[prompt]["attempts"] == 1
+    row = rows(database)[prompt]
+    assert (row["status"], row["attempts"], row["claim_token"], row["claimed_by"]) == ("pending", 0, None, None)
+
+
+def test_the_rows_of_a_killed_process_are_free_at_once(database, database_url):
+    (prompt,) = add(database)
+    script = (
+        "import sys, time; from datetime import timedelta; from glad_pipeline.database import Database;"
+        "from glad_pipeline.prompts.queue import Hold;"
+        "h = Hold(Database(sys.argv[1]), worker='dead', lease=timedelta(hours=1), max_attempts=3);"
+        "print(len(h.claim(5)), flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, database_url], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().strip() == "1"
+    with hold(database) as mine:
+        assert mine.claim(5) == []  # the holder lives
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while not readiness_of(database).abandoned:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with hold(database) as mine:
+        (row,) = mine.claim(5)
+        assert row["id"] == prompt
+        assert row["attempts"] == 2  # a process that dies may die of its prompt: that try counts
+        assert "dead" in row["last_error"]
+
+
+def readiness_of(database):
+    with database.transaction() as connection:
+        return readiness(connection)
+
+
+def test_a_silent_holder_loses_its_rows_when_the_lease_is_over_and_can_no_longer_settle_them(database):
+    (prompt,) = add(database)
+    silent, other = hold(database, "silent"), hold(database, "other")
+    silent.claim(1)
+    silent._stop.set()  # its heart stops, its connection and lock stay
+    silent._heart.join()
+    execute(database, "UPDATE prompts SET lease_expires_at = now() - interval '1 second'")
+    with database.transaction() as connection:
+        assert [row["id"] for row in overdue(connection)] == [prompt]
+    assert [row["id"] for row in other.claim(1)] == [prompt]
+    image = add_image(database)
+    with database.transaction() as connection:
+        assert silent.generated(connection, {prompt: image}) == (0, 0)
+    silent.reject({prompt: "late"})
+    silent.fail({prompt: "late"})
+    silent.close()
+    row = rows(database)[prompt]
+    assert (row["status"], row["claimed_by"], row["last_error"] == "late") == ("claimed", "other", False)
+    other.close()
+
+
+def test_the_heartbeat_renews_the_lease(database):
+    (prompt,) = add(database)
+    with hold(database, lease=0.6) as mine:
+        mine.claim(1)
+        before = rows(database)[prompt]["lease_expires_at"]
+        time.sleep(1.0)
+        assert rows(database)[prompt]["lease_expires_at"] > before
+        with hold(database, "other") as other:
+            assert other.claim(1) == []
+
+
+def test_the_heartbeat_survives_a_lost_connection(database):
+    (prompt,) = add(database)
+    with hold(database, lease=0.9) as mine:
+        mine.claim(1)
+        execute(database, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        deadline = time.monotonic() + 10
+        while not execute(database, "SELECT prompts_live_tokens() AS token"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert [row["id"] for row in mine.held()] == [prompt]
+
+
+def test_a_prompt_whose_attempts_are_spent_is_failed_with_the_last_reason(database):
+    (prompt,) = add(database)
+    for attempt in range(1, 4):
+        with hold(database) as mine:
+            mine.claim(1)
+            mine.fail({prompt: f"NaN {attempt}"})
+    row = rows(database)[prompt]
+    assert (row["status"], row["attempts"], row["last_error"]) == ("failed", 3, "NaN 3")
+    with hold(database) as mine:
+        assert mine.claim(1) == []
+
+
+def test_a_prompt_that_kills_every_run_ends_as_failed(database):
+    (prompt,) = add(database)
+    for n in range(3):
+        with hold(database, f"run-{n}") as mine:
+            mine.claim(1)
+            execute(database, "UPDATE prompts SET claim_token = -1")  # as if that process were gone
+            mine._token = None
+    with hold(database, "last") as mine:
+        assert mine.claim(1) == []
+    assert rows(database)[prompt]["status"] == "failed"
+
+
+def test_named_prompts_are_worked_again_and_unknown_ones_are_an_error(database):
+    done, other = add(database, 2)
+    with hold(database) as mine:
+        mine.claim(1)
+        mine.reject({done: "no"})
+    with hold(database) as mine:
+        assert [row["id"] for row in mine.claim(10, ids=[done])] == [done]
+        with pytest.raises(UsageError, match="no prompt has the id 999"):
+            mine.claim(10, ids=[999])
+    assert rows(database)[other]["status"] == "pending"
+
+
+def test_approval_holds_a_picture_back_and_publish_at_its_post(database):
+    now, later, asked = (
+        add(database)[0],
+        add(database, publish_at="2999-01-01")[0],
+        add(database, needs_approval=True)[0],
+    )
+    image = add_image(database)
+    with hold(database) as mine:
+        mine.claim(10)
+        with database.transaction() as connection:
+            assert mine.generated(connection, dict.fromkeys([now, later, asked], image)) == (3, 1)
+        with database.transaction() as connection:
+            assert [row["id"] for row in mine.publishable(connection, 10)] == [now]
+    assert {i: row["status"] for i, row in rows(database).items()} == {
+        now: "generated",
+        later: "generated",
+        asked: "awaiting_approval",
+    }
+
+
+def test_another_run_publishes_what_a_dead_run_had_drawn_but_not_what_a_living_one_has(database):
+    (prompt,) = add(database)
+    image = add_image(database)
+    first, second = hold(database, "first"), hold(database, "second")
+    first.claim(1)
+    second.claim(1)
+    with database.transaction() as connection:
+        first.generated(connection, {prompt: image})
+    with database.transaction() as connection:
+        assert second.publishable(connection, 10) == []
+    execute(database, "UPDATE prompts SET claim_token = -1")
+    assert readiness_of(database).due
+    with database.transaction() as connection:
+        assert [row["id"] for row in second.publishable(connection, 10)] == [prompt]
+    first.close()
+    second.close()
+
+
+def test_the_sensor_sees_pending_due_and_abandoned_and_nothing_else(database):
+    assert not readiness_of(database)
+    (prompt,) = add(database)
+    assert readiness_of(database).pending
+    with hold(database) as mine:
+        mine.claim(1)
+        assert not readiness_of(database)
+        with database.transaction() as connection:
+            mine.generated(connection, {prompt: add_image(database)})
+        assert not readiness_of(database)  # the living run will publish it
+    assert readiness_of(database).due
+
+
+def test_the_claim_reads_only_what_waits(database):
+    execute(
+        database,
+        "INSERT INTO prompts (prompt) SELECT 'p' FROM generate_series(1, 3000)",
+    )
+    execute(database, "UPDATE prompts SET status = 'cancelled' WHERE id <= 2900")
+    execute(database, "ANALYZE prompts")
+    plan = execute(
+        database,
+        "EXPLAIN SELECT id FROM prompts WHERE status = 'pending' ORDER BY priority DESC, id LIMIT 10 FOR UPDATE SKIP LOCKED",
+    )
+    assert "prompts_pending" in str(plan)

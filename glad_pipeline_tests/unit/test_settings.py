@@ -1,0 +1,48 @@
+"""Settings: read from the environment, refused clearly, and documented as they are."""
+
+import pytest
+
+from glad_pipeline.errors import UsageError
+from glad_pipeline.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # no .env here
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GLAD_WIDTH", "1001"),
+        ("GLAD_STEPS", "-3"),
+        ("GLAD_DEVICE", "tpu"),
+        ("GLAD_BATCH_SIZE", "many"),
+        ("AWS_ENDPOINT_URL_S3", "localhost:9000"),
+        ("GLAD_MODEL_REVISION", "main"),
+        ("AWS_CLOUDFRONT_DOMAIN", "https://cdn.example.com"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_variable(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=name) as caught:
+        load_settings()
+    assert value in str(caught.value)
+
+
+def test_an_empty_value_counts_as_absent(monkeypatch):
+    monkeypatch.setenv("GLAD_WIDTH", "")
+    assert load_settings().width is None
+
+
+def test_the_cdn_is_the_base_of_picture_urls(monkeypatch):
+    monkeypatch.setenv("AWS_CLOUDFRONT_DOMAIN", "cdn.example.com")
+    assert load_settings().picture_base_url == "https://cdn.example.com"
+    monkeypatch.setenv("GLAD_PUBLIC_BASE_URL", "https://pictures.example.com/x")
+    assert load_settings().picture_base_url == "https://pictures.example.com/x"
+
+
+def test_secrets_are_not_shown(monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:hunter2@h/d")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    assert "hunter2" not in repr(load_settings())
