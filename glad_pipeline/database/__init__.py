@@ -49,11 +49,11 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
             application_name=application_name,
             options=_options(url),
         )
-    except psycopg.ProgrammingError as error:
+    except psycopg.ProgrammingError:
         raise DatabaseError(
-            f"DATABASE_URL is not a PostgreSQL URL: {_first_line(error)}. "
-            "It looks like postgresql://user:password@host:5432/database"
-        ) from error
+            "DATABASE_URL is not a PostgreSQL URL. It looks like postgresql://user:password@host:5432/database, "
+            "with % and other signs of the password percent-encoded"
+        ) from None  # libpq's own message quotes the URL, password and all
     except psycopg.OperationalError as error:
         raise DatabaseError(
             f"cannot connect to PostgreSQL at {describe(url)}: {_first_line(error)}. "
