@@ -4,6 +4,7 @@ Nothing of the person's own is ever touched: their settings are taken out of the
 """
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 OWN = ("DATABASE_URL", "GLAD_", "AWS_", "DAGSTER_")
 for name in [name for name in os.environ if name.startswith(OWN)]:
     del os.environ[name]
+_nowhere = tempfile.TemporaryDirectory(prefix="glad-test-")  # where a test that names no GLAD_HOME ends up
+os.environ["GLAD_HOME"] = _nowhere.name
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 

@@ -24,7 +24,7 @@ from glad_pipeline.local import stack
 from glad_pipeline.local.home import Busy, Home, port_is_free, write_atomically
 from glad_pipeline.local.object_store import ObjectStore
 from glad_pipeline.local.postgres import Postgres
-from glad_pipeline.local.processes import end, end_session, session_members, spawn, tail
+from glad_pipeline.local.processes import end, end_session, gone, session_members, spawn, tail
 from glad_pipeline.local.progress import Step
 from glad_pipeline.settings import Settings
 
@@ -148,7 +148,7 @@ def _is(pid: int, created: float) -> bool:
     """Whether a process is the one that was noted down, not a later one with its number."""
     try:
         process = psutil.Process(pid)
-        return abs(process.create_time() - created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        return abs(process.create_time() - created) < 1 and not gone(process)
     except psutil.NoSuchProcess:
         return False
 

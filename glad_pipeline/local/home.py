@@ -23,8 +23,8 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local.progress import Step
 
 PORTS = range(15_000, 22_000)  # with twins 10,000 above: below the range systems give out to clients
-CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "s3.json", "run", "dagster", "logs")
-FILES = (".env", "secrets.json", "state.json", "up.json", "lock", "up.lock")
+CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "run", "dagster", "logs")
+FILES = (".env", "secrets.json", "state.json", "s3.json", "up.json", "lock", "up.lock")
 
 
 class Busy(GladError):

@@ -81,7 +81,7 @@ class ObjectStore:
                 self._wait_until_ready(seconds=60)
 
     def stop(self) -> bool:
-        """Orderly, then kill: it waits for idle connections of clients without end. False if there was nothing to stop."""
+        """Orderly, then kill. False if there was nothing to stop."""
         processes = list(running_in(self.data, "weed"))
         if not processes:
             return False

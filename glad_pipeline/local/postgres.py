@@ -23,7 +23,7 @@ import psycopg
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.processes import Confinement, end, running_in, spawn, tail, wait_until_gone
+from glad_pipeline.local.processes import Confinement, end, gone, running_in, spawn, tail, wait_until_gone
 from glad_pipeline.local.progress import Step
 
 USER = "glad"
@@ -103,7 +103,7 @@ class Postgres:
         lines = self._pid_file()
         try:
             process = psutil.Process(int(lines[0])) if lines else None
-            if process is None or process.status() == psutil.STATUS_ZOMBIE:
+            if process is None or gone(process):
                 return None
             command = process.cmdline()
         except (psutil.NoSuchProcess, ValueError):

@@ -61,7 +61,7 @@ def running_in(folder: Path, program: str) -> Iterator[psutil.Process]:
         if process.info["name"] != program:
             continue
         try:
-            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == folder:
+            if not gone(process) and Path(process.cwd()) == folder:
                 yield process
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
@@ -70,14 +70,20 @@ def running_in(folder: Path, program: str) -> Iterator[psutil.Process]:
 def end(process: psutil.Process, *steps: tuple[signal.Signals, float]) -> None:
     """Send each signal and wait its seconds, until the process is gone. Returns at once if it was."""
     for signal_number, seconds in steps:
-        try:
-            process.send_signal(signal_number)
-            process.wait(timeout=seconds)
-        except psutil.NoSuchProcess:
-            return
-        except psutil.TimeoutExpired:
-            continue
-        return
+        if gone(process):
+            break
+        signal_quietly(process, signal_number)
+        deadline = time.monotonic() + seconds
+        while not gone(process) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def gone(process: psutil.Process) -> bool:
+    """Whether it has ended. A zombie has: the one who should reap it may never do so (a container's first process)."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def session_members(session: int) -> list[psutil.Process]:
@@ -105,14 +111,15 @@ def end_session(leader: subprocess.Popen[bytes], first: signal.Signals, seconds:
     known = {member.pid: member for member in [*members, *session_members(leader.pid)]}
     left = [member for member in known.values() if member.pid != leader.pid and member.is_running()]
     for member in left:
-        end_quietly(member, signal.SIGTERM)
-    _, left = psutil.wait_procs(left, timeout=5)
+        signal_quietly(member, signal.SIGTERM)
+    deadline = time.monotonic() + 5
+    while not all(gone(member) for member in left) and time.monotonic() < deadline:
+        time.sleep(0.05)
     for member in left:
-        end_quietly(member, signal.SIGKILL)
-    psutil.wait_procs(left, timeout=5)
+        end(member, (signal.SIGKILL, 5))
 
 
-def end_quietly(process: psutil.Process, number: signal.Signals) -> None:
+def signal_quietly(process: psutil.Process, number: signal.Signals) -> None:
     try:
         process.send_signal(number)
     except psutil.NoSuchProcess:

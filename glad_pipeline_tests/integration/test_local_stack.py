@@ -1,0 +1,156 @@
+"""What a command is given: servers that are absent are started, given ones are used, halves are refused."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+from dotenv import dotenv_values
+
+from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.local import stack as local_stack
+from glad_pipeline.settings import Settings
+
+GLAD = [sys.executable, "-m", "glad_pipeline.cli"]
+
+
+def settings(home, **given):
+    return Settings(home=home, _env_file=None, **given)
+
+
+def test_two_that_start_at_once_get_the_same_servers(tmp_path):
+    home = tmp_path / "home"
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom glad_pipeline.local import stack\n"
+        "from glad_pipeline.settings import Settings\n"
+        "e = stack.ensure(Settings(home=Path(sys.argv[1]), _env_file=None))\n"
+        "print(e['DATABASE_URL'], e['AWS_ENDPOINT_URL_S3'])"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", program, home], stdout=subprocess.PIPE, text=True) for _ in "ab"]
+    try:
+        answers = [process.communicate(timeout=120)[0] for process in both]
+        assert [process.returncode for process in both] == [0, 0]
+        assert answers[0] == answers[1] != ""
+    finally:
+        assert local_stack.stop(settings(home)) == ["the S3 server", "PostgreSQL"]
+    left = [
+        p.info["cmdline"] for p in psutil.process_iter(["cmdline"]) if str(home) in " ".join(p.info["cmdline"] or [])
+    ]
+    assert left == []
+
+
+def test_the_file_for_other_shells_says_the_same_as_the_environment(stack):
+    path = f"{stack['GLAD_HOME']}/.env"
+    assert Path(path).stat().st_mode & 0o777 == 0o600
+    shown = subprocess.run(
+        ["sh", "-c", f"set -a; . {shlex.quote(path)}; env"],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.splitlines()
+    for name, value in dotenv_values(path).items():
+        assert stack[name] == value
+        assert f"{name}={value}" in shown
+
+
+def test_dagster_gets_a_database_of_its_own(stack):
+    with psycopg.connect(stack["DAGSTER_DATABASE_URL"]) as connection:
+        assert connection.info.dbname == stack["DAGSTER_PG_DB"] == "glad_dagster"
+
+
+def test_a_person_s_aws_profile_does_not_reach_the_embedded_store(stack, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    environment = local_stack.environment(settings(stack["GLAD_HOME"]), {"AWS_SESSION_TOKEN": ""})
+    assert {n: v for n, v in environment.items() if n.startswith("AWS_")} == {"AWS_SESSION_TOKEN": ""}
+
+
+def test_given_servers_are_used_as_they_are(stack, tmp_path, database_url, s3):
+    given = settings(
+        tmp_path / "home",
+        database_url=database_url,
+        s3_bucket=s3["AWS_S3_BUCKET"],
+        s3_endpoint_url=s3["AWS_ENDPOINT_URL_S3"],
+        s3_access_key_id=s3["AWS_ACCESS_KEY_ID"],
+        s3_secret_access_key=s3["AWS_SECRET_ACCESS_KEY"],
+    )
+    environment = local_stack.ensure(given)
+    assert environment["DATABASE_URL"] == database_url
+    assert environment["AWS_S3_BUCKET"] == s3["AWS_S3_BUCKET"]
+    assert not (tmp_path / "home" / "postgres").exists()
+    assert not (tmp_path / "home" / "s3").exists()
+    assert local_stack.stop(given) == []
+    with psycopg.connect(stack["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {environment['DAGSTER_PG_DB']}")
+
+
+def test_who_may_not_create_a_database_is_told_which_setting_helps(database_url, tmp_path):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE stranger LOGIN PASSWORD 'secret'")
+    try:
+        url = database_url.replace(database_url.split("//")[1].split("@")[0], "stranger:secret")
+        with pytest.raises(GladError, match="set DAGSTER_DATABASE_URL") as error:
+            local_stack.ensure(settings(tmp_path / "home", database_url=url))
+        assert "secret" not in str(error.value)
+    finally:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("DROP ROLE stranger")
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"s3_endpoint_url": "http://127.0.0.1:9000"}, "AWS_ENDPOINT_URL_S3.*AWS_S3_BUCKET"),
+        ({"cloudfront_domain": "cdn.example.org"}, "AWS_CLOUDFRONT_DOMAIN.*AWS_S3_BUCKET"),
+        ({"s3_bucket": "b", "s3_access_key_id": "k"}, "AWS_SECRET_ACCESS_KEY is not"),
+        ({"s3_bucket": "b", "s3_secret_access_key": "s"}, "AWS_ACCESS_KEY_ID is not"),
+    ],
+)
+def test_half_a_store_is_refused(given, named, tmp_path):
+    with pytest.raises(UsageError, match=named):
+        local_stack.ensure(settings(tmp_path / "home", **given))
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_command_gets_the_environment_and_its_own_exit_code(stack):
+    run = subprocess.run(
+        [*GLAD, "run", "--", "sh", "-c", "echo $AWS_S3_BUCKET; command -v dagster; exit 7"],
+        env=os.environ | {"GLAD_HOME": stack["GLAD_HOME"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (7, "")
+    assert run.stdout.splitlines() == ["glad", str(Path(sys.executable).with_name("dagster"))]
+
+
+def test_status_shows_what_runs_and_reset_needs_a_yes(stack):
+    environment = os.environ | {"GLAD_HOME": stack["GLAD_HOME"]}
+    shown = subprocess.run([*GLAD, "status"], env=environment, capture_output=True, text=True, check=False)
+    assert shown.returncode == 0
+    assert stack["AWS_ENDPOINT_URL_S3"] in shown.stdout
+    reset = subprocess.run(
+        [*GLAD, "reset"], env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert (reset.returncode, "--yes" in reset.stderr) == (2, True)
+
+
+def test_reset_removes_what_is_ours_and_nothing_else(tmp_path):
+    home = tmp_path / "home"
+    local_stack.ensure(settings(home))
+    (home / "notes.txt").write_text("mine")
+    done = subprocess.run(
+        [*GLAD, "reset", "--yes"],
+        env=os.environ | {"GLAD_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in home.iterdir()] == ["notes.txt"]
