@@ -73,12 +73,11 @@ class ObjectStore:
     def start(self, *, die_with_us: bool = False) -> None:
         """See to it that the server runs, answers and has its bucket; one that runs already is taken over."""
         with Step("starting the S3 server"):
-            if self.running() is None:
+            if self.running() is None or not self._answers(seconds=60):  # the one found may be dying
                 self._start(die_with_us=die_with_us)
-                self._wait_until_ready(seconds=60)
+                if not self._answers(seconds=60):
+                    raise GladError(f"the S3 server did not come up: {self.log}\n{tail(self.log)}")
                 self._wait_until_it_stores(seconds=60)
-            else:
-                self._wait_until_ready(seconds=60)
 
     def stop(self) -> bool:
         """Orderly, then kill. False if there was nothing to stop."""
@@ -139,6 +138,9 @@ class ObjectStore:
     def _ports(self) -> dict[str, int]:
         """Ports for every server in it. The S3 one is in published URLs, hence it never changes by itself."""
         known = self.port
+        deadline = time.monotonic() + 5  # a server of ours that was just killed may not have let go yet
+        while known and not _usable(known) and time.monotonic() < deadline:
+            time.sleep(0.1)
         if known and not _usable(known):
             raise GladError(
                 f"port {known} of the embedded S3 server is taken by {_holder(known)}. The URLs of the published "
@@ -159,14 +161,14 @@ class ObjectStore:
         # HOME: a security.toml of the person's own installation must not reach this server.
         return {"PATH": os.environ.get("PATH", ""), "HOME": str(self.data), "GOMEMLIMIT": "512MiB", **tokens}
 
-    def _wait_until_ready(self, seconds: float) -> None:
+    def _answers(self, seconds: float) -> bool:
+        """Whether it answers in time; False as soon as it has died."""
         deadline = time.monotonic() + seconds
         while not self._healthy():
-            if self.running() is None:
-                raise GladError(f"the S3 server ended while starting: {self.log}\n{tail(self.log)}")
-            if time.monotonic() > deadline:
-                raise GladError(f"the S3 server did not answer in {seconds:.0f} s: {self.log}\n{tail(self.log)}")
+            if self.running() is None or time.monotonic() > deadline:
+                return False
             time.sleep(0.1)
+        return True
 
     def _healthy(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)

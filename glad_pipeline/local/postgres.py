@@ -114,9 +114,11 @@ class Postgres:
     def start(self, *, die_with_us: bool = False) -> None:
         """See to it that the server runs and answers; one that runs already is taken over as it is."""
         with Step("starting PostgreSQL"):
-            if self.running() is None:
+            found = self.running()
+            if found is None or not self._wait_until_ready(seconds=60):  # the one found may be dying
                 self._start(die_with_us=die_with_us)
-            self._wait_until_ready(seconds=60)
+                if not self._wait_until_ready(seconds=60):
+                    raise GladError(f"PostgreSQL did not come up: {self.log}\n{tail(self.log)}")
 
     def stop(self) -> bool:
         """Fast shutdown, then immediate, then kill. False if there was nothing to stop."""
@@ -165,12 +167,13 @@ class Postgres:
                 )
             time.sleep(0.3)
 
-    def _wait_until_ready(self, seconds: float) -> None:
+    def _wait_until_ready(self, seconds: float) -> bool:
+        """Whether it answers; False if it died or the time is over."""
         deadline = time.monotonic() + seconds
         while True:
             try:
                 psycopg.connect(self.url(), connect_timeout=5).close()
-                return
+                return True
             except psycopg.OperationalError as error:
                 if "password authentication failed" in str(error):
                     raise GladError(
@@ -178,7 +181,7 @@ class Postgres:
                         "Put the right secrets.json back, or start anew with: glad reset"
                     ) from error
                 if self.running() is None or time.monotonic() > deadline:
-                    raise GladError(f"PostgreSQL did not come up: {self.log}\n{tail(self.log)}") from error
+                    return False
             time.sleep(0.05)
 
     def _initialise(self, binaries: Binaries) -> None:

@@ -79,9 +79,14 @@ def end(process: psutil.Process, *steps: tuple[signal.Signals, float]) -> None:
 
 
 def gone(process: psutil.Process) -> bool:
-    """Whether it has ended. A zombie has: the one who should reap it may never do so (a container's first process)."""
+    """Whether it has ended. A zombie has: the one who should reap it may never do so (a container's first process).
+
+    Unless other threads of it still run: then it still holds its ports.
+    """
     try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        if not process.is_running():
+            return True
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
     except psutil.NoSuchProcess:
         return True
 
