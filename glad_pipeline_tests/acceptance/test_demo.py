@@ -1,0 +1,113 @@
+"""`glad demo` and what it says to try next, as real processes on servers of their own."""
+
+import csv
+import signal
+import time
+
+import pytest
+
+from glad_pipeline_tests.acceptance.conftest import ROOT, fetched
+
+TITLES = [row["title"] for row in csv.DictReader((ROOT / "examples" / "prompts.csv").open(encoding="utf-8"))]
+
+
+@pytest.fixture(scope="module")
+def demo(machine):
+    return machine.glad("demo")
+
+
+def test_the_demo_publishes_posts_whose_pictures_anybody_can_fetch(machine, demo):
+    rows = machine.sql("SELECT p.title, p.slug, i.* FROM posts p JOIN images i ON i.url = p.featured_image_url")
+    assert sorted(row["title"] for row in rows) == sorted(TITLES)
+    assert len(rows) >= 12
+    for row in rows:
+        status, headers, sha256 = fetched(row["url"])
+        assert status == 200
+        assert headers["Content-Type"] == "image/png"
+        assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert sha256 == row["sha256"]
+        assert row["url"] in demo
+    assert f"{len(TITLES)} drawn, {len(TITLES)} published" in demo
+    assert "./glad down" in demo
+    gallery = (ROOT / "gallery.html").read_text(encoding="utf-8")
+    assert gallery.count("data:image/") >= len(TITLES)
+
+
+def test_a_second_demo_draws_and_publishes_nothing(machine, demo):
+    again = machine.glad("demo")
+    assert "0 drawn, 0 published: everything is already there" in again
+    assert len(machine.sql("SELECT 1 FROM posts")) == len(TITLES)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts"],
+        ["dg", "launch", "--job", "publish_prompts"],
+    ],
+    ids=["dagster job execute", "dg launch"],
+)
+def test_the_job_from_the_command_line_publishes_new_prompts(machine, demo, command):
+    title = f"Told by {command[0]}"
+    machine.glad("prompts", "add", f"a lighthouse, {command[0]}", "--title", title)
+    machine.glad("run", "--", *command)
+    (row,) = machine.sql("SELECT * FROM prompts WHERE title = %s", title)
+    assert row["status"] == "published", row
+
+
+def test_a_run_that_is_killed_leaves_nothing_behind_that_the_next_does_not_finish(machine, demo):
+    before = machine.sql("SELECT count(*) AS n FROM images")[0]["n"]
+    machine.sql("INSERT INTO prompts (prompt, title) SELECT 'a dune ' || g, 'Dune ' || g FROM generate_series(1, 24) g")
+    job = ["run", "--", "dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts"]
+    log = (machine.home / "killed.log").open("w+")
+    process = machine.start(*job, stdout=log, stderr=log)
+    deadline = time.monotonic() + 60
+    while machine.sql("SELECT 1 FROM prompts WHERE status = 'claimed' LIMIT 1") == []:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(5)  # somewhere between loading the model and the last picture
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    time.sleep(0.5)
+    machine.glad(*job)
+    states = machine.sql("SELECT status, count(*) AS n FROM prompts WHERE title LIKE 'Dune %' GROUP BY 1")
+    assert states == [{"status": "published", "n": 24}]
+    assert machine.sql("SELECT count(*) AS n FROM images")[0]["n"] == before + 24
+    assert machine.sql("SELECT count(*) AS n FROM posts WHERE title LIKE 'Dune %'")[0]["n"] == 24
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("DATABASE_URL", "postgresql://nobody:hunter2@127.0.0.1:1/none", ["127.0.0.1:1", "DATABASE_URL"]),
+        ("GLAD_WIDTH", "1001", ["GLAD_WIDTH", "1001"]),
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9", ["AWS_S3_BUCKET"]),
+    ],
+)
+def test_a_wrong_setting_is_told_without_a_stack_trace(machine, monkeypatch, variable, value, words):
+    monkeypatch.setenv(variable, value)
+    code = 1 if variable == "DATABASE_URL" else 2
+    told = machine.glad("prompts", "list", code=code)
+    assert "Traceback" not in told
+    assert "hunter2" not in told
+    for word in words:
+        assert word in told
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("GLAD_MODEL", "/no/such/model", ["/no/such/model", "not a directory"]),
+        ("GLAD_DEVICE", "cuda", ["GLAD_DEVICE"]),
+    ],
+)
+def test_a_run_that_cannot_draw_says_why_and_loses_nothing(machine, demo, monkeypatch, variable, value, words):
+    machine.sql("DELETE FROM prompts WHERE title = 'Waits'")
+    machine.sql("INSERT INTO prompts (prompt, title) VALUES ('a hill', 'Waits')")
+    monkeypatch.setenv(variable, value)
+    job = ["run", "--", "dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts"]
+    told = machine.glad(*job, code=1)
+    for word in words:
+        assert word in told
+    (row,) = machine.sql("SELECT * FROM prompts WHERE title = 'Waits'")
+    assert (row["status"], row["attempts"]) == ("pending", 0)
