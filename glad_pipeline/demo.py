@@ -95,9 +95,14 @@ def _waiting(database: Database) -> bool:
 
 
 def _print_table(posts: list[dict[str, Any]]) -> None:
-    rows = [(post["title"], post["slug"], post["url"], post["bytes"], post["seconds"]) for post in posts]
-    headers = ("title", "slug", "picture", "bytes", "seconds")
-    print("\n" + tabulate(rows, headers=headers, floatfmt=".2f", maxcolwidths=[40, 34, None, None, None]))
+    # the URL comes last: a narrow terminal then breaks only its lines
+    rows = [(_cut(post["title"]), post["slug"], post["bytes"], post["seconds"], post["url"]) for post in posts]
+    headers = ("title", "slug", "bytes", "seconds", "picture")
+    print("\n" + tabulate(rows, headers=headers, floatfmt=".2f"))
+
+
+def _cut(title: str) -> str:
+    return title if len(title) <= 40 else title[:39] + "…"
 
 
 def _exhibit(post: dict[str, Any]) -> Exhibit:

@@ -6,8 +6,8 @@ PREFIX = "generated/"
 
 
 def original_key(recipe_hash: str) -> str:
-    """The key of the picture with this recipe (64 hex digits): `generated/ab/abcd….png`.
+    """The key of the picture with this recipe (64 hex digits): `generated/ab/abcd….png`, 128 bits of the hash.
 
     Two levels, so that a listing by prefix can be split 256 ways.
     """
-    return f"{PREFIX}{recipe_hash[:2]}/{recipe_hash}.png"
+    return f"{PREFIX}{recipe_hash[:2]}/{recipe_hash[:32]}.png"

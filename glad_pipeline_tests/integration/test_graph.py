@@ -19,6 +19,7 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.generation.encoding import encode_png
 from glad_pipeline.settings import load_settings
+from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.s3 import CACHE_CONTROL, S3Store
 from glad_pipeline_tests.fakes import InstantSdxl
 
@@ -337,9 +338,7 @@ def test_a_store_that_refuses_us_fails_the_run_clearly_and_costs_no_attempt(worl
 def test_an_object_that_is_not_ours_is_never_published(world):
     prompt = world.add("a hill", seed=5)
     recipe = InstantSdxl().recipe(world.prompts()[prompt])
-    world.store.put_once(
-        f"generated/{recipe.hash[:2]}/{recipe.hash}.png", b"not ours", content_type="text/plain", metadata={}
-    )
+    world.store.put_once(original_key(recipe.hash), b"not ours", content_type="text/plain", metadata={})
     world.run()
     assert world.posts() == []
     assert "not written by this pipeline" in world.prompts()[prompt]["last_error"]
