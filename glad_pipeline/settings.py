@@ -18,9 +18,8 @@ from glad_pipeline.errors import UsageError
 class Settings(BaseSettings):
     """What a deployment may set. Absent means the default; an empty value counts as absent."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
-    )
+    # never populate_by_name: it reads the fields' own names from the environment too, and HOME is not GLAD_HOME
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     # database
     database_url: SecretStr | None = Field(

@@ -27,7 +27,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     from glad_pipeline.local import stack as local_stack
     from glad_pipeline.settings import Settings
 
-    settings = Settings(home=tmp_path_factory.mktemp("glad home"), _env_file=None)
+    settings = Settings(GLAD_HOME=tmp_path_factory.mktemp("glad home"), _env_file=None)
     try:
         yield local_stack.ensure(settings, foreground=True)
     finally:

@@ -1,6 +1,7 @@
-"""`glad up`: the servers, Dagster's web UI and its daemon as children of one process, ended in order.
+"""`glad up`: the servers, Dagster's code server, web UI and daemon as children of one process, ended in order.
 
-Knows how Dagster's two programs are started and that they bring code servers of their own. Imports no Dagster.
+One code server for both: left to itself the daemon starts a new one every minute, and a sensor's tick waits for it.
+Knows how Dagster's programs are started; imports no Dagster.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from glad_pipeline.local.processes import end, end_session, gone, session_member
 from glad_pipeline.local.progress import Step
 from glad_pipeline.settings import Settings
 
-PROGRAMS = {"web UI": "dagster_webserver", "daemon": "dagster._daemon"}
+LOCATION = "glad_pipeline"
+CODE = ["dagster", "code-server", "start", "-m", "glad_pipeline.definitions", "--location-name", LOCATION]
 
 
 class Stopped(BaseException):
@@ -96,10 +98,21 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
             migrate(environment["DATABASE_URL"])
         port = _web_port(settings.web_port)
         url = f"http://127.0.0.1:{port}"
-        for name, module in PROGRAMS.items():
-            children.append(_start(name, module, home, environment, port))
+        with home.lock():
+            code_port = home.port("code server")
+        workspace = _lay_workspace(home, code_port)
+        at = ["-h", "127.0.0.1", "-p"]
+        programs = {
+            "code server": [*CODE, "--use-python-environment-entry-point", *at, str(code_port)],
+            "web UI": ["dagster_webserver", "-w", str(workspace), *at, str(port)],
+            "daemon": ["dagster._daemon", "run", "-w", str(workspace)],
+        }
+        for name, words in programs.items():
+            children.append(_start(name, words, home, environment))
             _write_state(home, url, children)
-        _wait_for_web(children, port)
+            if name == "code server":
+                _wait_for(children, "loading the code location", lambda: not port_is_free(code_port))
+        _wait_for(children, "starting Dagster", lambda: _answers(port))
         _announce(url, environment, home)
         _watch(settings, home, children)
     except Stopped:
@@ -120,21 +133,24 @@ def _raise_stopped(number: int, frame: FrameType | None) -> None:
     raise Stopped
 
 
-def _start(name: str, module: str, home: Home, environment: dict[str, str], port: int) -> Child:
-    root = stack.project_root()
-    workspace = root / "workspace.yaml"
-    code = ["-w", str(workspace)] if workspace.exists() else ["-m", "glad_pipeline.definitions"]
-    own = ["-h", "127.0.0.1", "-p", str(port)] if module == "dagster_webserver" else []
-    run = ["run"] if module == "dagster._daemon" else []
+def _start(name: str, words: list[str], home: Home, environment: dict[str, str]) -> Child:
     log = home.logs / f"{name.lower().replace(' ', '-')}.log"
     process = spawn(
-        [sys.executable, "-m", module, *run, *code, *own],
+        [sys.executable, "-m", *words],
         log=log,
-        cwd=root,
+        cwd=stack.project_root(),
         env=environment,
         die_with_us=signal.SIGTERM,
     )
     return Child(name=name, log=log, process=process)
+
+
+def _lay_workspace(home: Home, port: int) -> Path:
+    """The workspace that leads web UI and daemon to the one code server."""
+    server = {"grpc_server": {"host": "127.0.0.1", "port": port, "location_name": LOCATION}}
+    path = home.path / "workspace.yaml"
+    write_atomically(path, json.dumps({"load_from": [server]}))  # JSON is YAML
+    return path
 
 
 def _write_state(home: Home, url: str, children: list[Child]) -> None:
@@ -164,15 +180,15 @@ def _web_port(wanted: int) -> int:
     return port
 
 
-def _wait_for_web(children: list[Child], port: int, seconds: float = 180) -> None:
+def _wait_for(children: list[Child], doing: str, ready: Callable[[], bool], seconds: float = 180) -> None:
+    """Until `ready`. Raises `GladError` with the newest child's log if one ends or it takes too long."""
     deadline = time.monotonic() + seconds
-    with Step("starting Dagster"):
-        while not _answers(port):
+    with Step(doing):
+        while not ready():
             _check(children)
             if time.monotonic() > deadline:
-                raise GladError(
-                    f"the web UI did not answer in {seconds:.0f} s: {children[0].log}\n{tail(children[0].log)}"
-                )
+                child = children[-1]
+                raise GladError(f"the {child.name} did not answer in {seconds:.0f} s: {child.log}\n{tail(child.log)}")
             time.sleep(0.3)
 
 

@@ -24,7 +24,17 @@ from glad_pipeline.local.progress import Step
 
 PORTS = range(15_000, 22_000)  # with twins 10,000 above: below the range systems give out to clients
 CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "run", "dagster", "logs")
-FILES = (".env", "secrets.json", "state.json", "s3.json", "model-hashes.json", "up.json", "lock", "up.lock")
+FILES = (
+    ".env",
+    "secrets.json",
+    "state.json",
+    "s3.json",
+    "model-hashes.json",
+    "up.json",
+    "workspace.yaml",
+    "lock",
+    "up.lock",
+)
 
 
 class Busy(GladError):

@@ -19,7 +19,7 @@ GLAD = [sys.executable, "-m", "glad_pipeline.cli"]
 
 
 def settings(home, **given):
-    return Settings(home=home, _env_file=None, **given)
+    return Settings(GLAD_HOME=home, _env_file=None, **given)
 
 
 def test_two_that_start_at_once_get_the_same_servers(tmp_path):
@@ -27,7 +27,7 @@ def test_two_that_start_at_once_get_the_same_servers(tmp_path):
     program = (
         "import sys\nfrom pathlib import Path\nfrom glad_pipeline.local import stack\n"
         "from glad_pipeline.settings import Settings\n"
-        "e = stack.ensure(Settings(home=Path(sys.argv[1]), _env_file=None))\n"
+        "e = stack.ensure(Settings(GLAD_HOME=Path(sys.argv[1]), _env_file=None))\n"
         "print(e['DATABASE_URL'], e['AWS_ENDPOINT_URL_S3'])"
     )
     both = [subprocess.Popen([sys.executable, "-c", program, home], stdout=subprocess.PIPE, text=True) for _ in "ab"]
@@ -72,14 +72,7 @@ def test_a_person_s_aws_profile_does_not_reach_the_embedded_store(stack, monkeyp
 
 
 def test_given_servers_are_used_as_they_are(stack, tmp_path, database_url, s3):
-    given = settings(
-        tmp_path / "home",
-        database_url=database_url,
-        s3_bucket=s3["AWS_S3_BUCKET"],
-        s3_endpoint_url=s3["AWS_ENDPOINT_URL_S3"],
-        s3_access_key_id=s3["AWS_ACCESS_KEY_ID"],
-        s3_secret_access_key=s3["AWS_SECRET_ACCESS_KEY"],
-    )
+    given = settings(tmp_path / "home", DATABASE_URL=database_url, **s3)
     environment = local_stack.ensure(given)
     assert environment["DATABASE_URL"] == database_url
     assert environment["AWS_S3_BUCKET"] == s3["AWS_S3_BUCKET"]
@@ -96,7 +89,7 @@ def test_who_may_not_create_a_database_is_told_which_setting_helps(database_url,
     try:
         url = database_url.replace(database_url.split("//")[1].split("@")[0], "stranger:secret")
         with pytest.raises(GladError, match="set DAGSTER_DATABASE_URL") as error:
-            local_stack.ensure(settings(tmp_path / "home", database_url=url))
+            local_stack.ensure(settings(tmp_path / "home", DATABASE_URL=url))
         assert "secret" not in str(error.value)
     finally:
         with psycopg.connect(database_url, autocommit=True) as connection:
@@ -106,10 +99,10 @@ def test_who_may_not_create_a_database_is_told_which_setting_helps(database_url,
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        ({"s3_endpoint_url": "http://127.0.0.1:9000"}, "AWS_ENDPOINT_URL_S3.*AWS_S3_BUCKET"),
-        ({"cloudfront_domain": "cdn.example.org"}, "AWS_CLOUDFRONT_DOMAIN.*AWS_S3_BUCKET"),
-        ({"s3_bucket": "b", "s3_access_key_id": "k"}, "AWS_SECRET_ACCESS_KEY is not"),
-        ({"s3_bucket": "b", "s3_secret_access_key": "s"}, "AWS_ACCESS_KEY_ID is not"),
+        ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9000"}, "AWS_ENDPOINT_URL_S3.*AWS_S3_BUCKET"),
+        ({"AWS_CLOUDFRONT_DOMAIN": "cdn.example.org"}, "AWS_CLOUDFRONT_DOMAIN.*AWS_S3_BUCKET"),
+        ({"AWS_S3_BUCKET": "b", "AWS_ACCESS_KEY_ID": "k"}, "AWS_SECRET_ACCESS_KEY is not"),
+        ({"AWS_S3_BUCKET": "b", "AWS_SECRET_ACCESS_KEY": "s"}, "AWS_ACCESS_KEY_ID is not"),
     ],
 )
 def test_half_a_store_is_refused(given, named, tmp_path):

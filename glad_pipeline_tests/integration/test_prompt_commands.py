@@ -50,7 +50,7 @@ def run(database_url: str | None, *words: str) -> int:
     parser = argparse.ArgumentParser()
     commands.register(parser.add_subparsers())
     args = parser.parse_args(["prompts", *words])
-    return int(args.func(args, Settings(_env_file=None, database_url=database_url)))
+    return int(args.func(args, Settings(_env_file=None, DATABASE_URL=database_url)))
 
 
 def prompt_in(database: Database, status: str) -> int:

@@ -46,3 +46,11 @@ def test_secrets_are_not_shown(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:hunter2@h/d")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
     assert "hunter2" not in repr(load_settings())
+
+
+@pytest.mark.parametrize("name", ["HOME", "MODEL", "WIDTH", "DEVICE", "SCHEDULE"])
+def test_variables_that_are_not_ours_mean_nothing(monkeypatch, name):
+    monkeypatch.setenv(name, "128")
+    settings = load_settings()
+    assert str(settings.home) == ".glad"
+    assert (settings.model, settings.width, settings.device, settings.schedule) == ("demo", None, "auto", True)
