@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from glad_pipeline.defs.failures import BLIPS, clearly
+from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.io_managers import PictureStream, Placed, frame, number
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, QueueResource, Row, SdxlResource
 from glad_pipeline.errors import GladError
@@ -61,7 +61,6 @@ class PromptsConfig(dg.Config):
     owners=OWNERS,
     io_manager_key="queue_rows",
     dagster_type=PromptsFrame,
-    retry_policy=BLIPS,
 )
 def prompts(context: dg.AssetExecutionContext, config: PromptsConfig, queue: QueueResource) -> Any:
     """The prompts this run has claimed from the table `prompts`, the most urgent and then the oldest first.
@@ -69,7 +68,7 @@ def prompts(context: dg.AssetExecutionContext, config: PromptsConfig, queue: Que
     A row that can never be drawn (empty, too long, an impossible size) is rejected here with the reason.
     Materialized alone it only looks: the claim ends with the run.
     """
-    with clearly():
+    with clearly(context.retry_number):
         rows = queue.claim(batch=config.batch_size, ids=config.prompt_ids)
     context.add_output_metadata(
         {"claimed": len(rows), "waiting": _table(rows, ("id", "prompt", "title", "priority", "attempts"))}
@@ -85,7 +84,6 @@ def prompts(context: dg.AssetExecutionContext, config: PromptsConfig, queue: Que
     pool="gpu",
     ins={"prompts": dg.AssetIn(dagster_type=PromptsFrame, input_manager_key="queue_rows")},
     dagster_type=Pictures,
-    retry_policy=BLIPS,
 )
 def generated_images(
     context: dg.AssetExecutionContext,
@@ -99,7 +97,7 @@ def generated_images(
     A picture that is in the store already is not drawn again; a blank one rejects its prompt, a failed one
     costs its prompt an attempt, and the others go on.
     """
-    with clearly():
+    with clearly(context.retry_number):
         by_recipe = _by_recipe(prompts.to_dict("records"), sdxl, queue)
         existing = _existing(by_recipe, object_store)
     stream = PictureStream(
@@ -161,7 +159,6 @@ def _fit_to_store(
     kinds={"s3", "postgres"},
     owners=OWNERS,
     ins={"generated_images": dg.AssetIn(dagster_type=Pictures, input_manager_key="image_store")},
-    retry_policy=BLIPS,
 )
 def s3_objects(
     context: dg.AssetExecutionContext,
@@ -174,7 +171,7 @@ def s3_objects(
     placed: list[Placed] = generated_images
     whole = [p for p in placed if p.object is not None and _fault(p) is None]
     damaged = {p.row["id"]: fault for p in placed if p.object is not None and (fault := _fault(p))}
-    with clearly():
+    with clearly(context.retry_number):
         if damaged:
             queue.hold.fail(damaged)
         moved = awaiting = 0
@@ -238,7 +235,7 @@ def _entry(placed: Placed, object_store: ObjectStoreResource) -> CatalogueEntry:
     )
 
 
-@dg.asset(group_name=GROUP, kinds={"postgres"}, owners=OWNERS, deps=[s3_objects], retry_policy=BLIPS)
+@dg.asset(group_name=GROUP, kinds={"postgres"}, owners=OWNERS, deps=[s3_objects])
 def published_posts(
     context: dg.AssetExecutionContext, queue: QueueResource, postgres: PostgresResource
 ) -> dg.MaterializeResult[Any]:
@@ -246,7 +243,7 @@ def published_posts(
     started = time.monotonic()
     published: list[Row] = []
     rejected: dict[int, str] = {}
-    with clearly():
+    with clearly(context.retry_number):
         blog: Blog | None = None
         while True:
             with postgres.database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""What a person sees when a step fails: our own message, and no retry of what a retry cannot mend."""
+"""What a person sees when a step fails: our own message, and a retry only of what a retry can mend."""
 
 from __future__ import annotations
 
@@ -6,17 +6,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+import psycopg
 
+from glad_pipeline.database import DatabaseError
 from glad_pipeline.errors import GladError
 
-# Blips only (a database that restarts): whatever lasts longer is left to the queue's attempts and the next run.
-BLIPS = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+# A database that restarts is back in seconds; whatever lasts longer is left to the next run.
+# Not a RetryPolicy: with one, Dagster takes Ctrl-C and the UI's *Terminate* for a failure and starts the step again.
+BLIP_RETRIES = 2
+LAST_TRY = BLIP_RETRIES
 
 
 @contextmanager
-def clearly() -> Iterator[None]:
-    """Turn a `GladError` into a step failure with its text, which Dagster does not retry."""
+def clearly(attempt: int = LAST_TRY) -> Iterator[None]:
+    """Turn errors inside the block into what Dagster should do and a person should read.
+
+    A database that does not answer asks for a retry as long as `attempt` (0: the step's first) is not the last.
+    Any other `GladError` fails the step with its text at once.
+    """
     try:
         yield
+    except (psycopg.OperationalError, DatabaseError) as error:
+        if attempt < BLIP_RETRIES:
+            raise dg.RetryRequested(max_retries=BLIP_RETRIES, seconds_to_wait=2 * 2**attempt) from error
+        text = str(error) if isinstance(error, GladError) else f"the database did not answer: {error}"
+        raise dg.Failure(description=text, allow_retries=False) from error
     except GladError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error

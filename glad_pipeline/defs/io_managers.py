@@ -64,7 +64,7 @@ class QueueIOManager(dg.IOManager):
         """Nothing to keep: the rows are in the queue, under this run's hold."""
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
-        with clearly():
+        with clearly(context.step_context.previous_attempt_count):
             return frame(self.queue.in_hand())
 
 
@@ -104,7 +104,7 @@ class S3ImageIOManager(dg.IOManager):
                     small.append(shrunk(drawn.pixels, SHEET_SIDE))
                 yield drawn
 
-        with clearly():
+        with clearly(context.step_context.previous_attempt_count):
             for done in in_background(noticed(obj.pictures), partial(upload, store, context.run_id)):
                 uploaded += done.written
                 found += not done.written
@@ -138,7 +138,7 @@ class S3ImageIOManager(dg.IOManager):
         context.add_output_metadata(metadata)
 
     def load_input(self, context: dg.InputContext) -> list[Placed]:
-        with clearly():
+        with clearly(context.step_context.previous_attempt_count):
             rows = self.queue.in_hand()
             recipes = [self.sdxl.recipe(row) for row in rows]
             objects = self.object_store.store.heads({original_key(recipe.hash) for recipe in recipes})

@@ -50,6 +50,7 @@ def test_secrets_are_not_shown(monkeypatch):
 
 @pytest.mark.parametrize("name", ["HOME", "MODEL", "WIDTH", "DEVICE", "SCHEDULE"])
 def test_variables_that_are_not_ours_mean_nothing(monkeypatch, name):
+    monkeypatch.delenv("GLAD_HOME", raising=False)
     monkeypatch.setenv(name, "128")
     settings = load_settings()
     assert str(settings.home) == ".glad"
