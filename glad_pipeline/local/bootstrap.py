@@ -18,6 +18,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from glad_pipeline.errors import GladError
+from glad_pipeline.local.home import Home
 from glad_pipeline.local.progress import Step
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,24 +84,24 @@ def install(extras: str) -> None:
         make_venv(log)
         install_torch(log)
         install_package(extras, log)
+        STAMP.write_text(json.dumps({"inputs": inputs(), "extras": extras.split(",")}), encoding="utf-8")
     except OSError as error:
         raise SetUpFailed(
             f"cannot set up {VENV}: {error}. Free on that disk: {free / 1e9:.1f} GB. "
             "The repository must be writable for you"
         ) from error
-    STAMP.write_text(json.dumps({"inputs": inputs(), "extras": extras.split(",")}), encoding="utf-8")
 
 
 def open_log() -> Path:
     """The installation's log, in the state directory's `logs`."""
-    home = Path(os.environ.get("GLAD_HOME") or ROOT / ".glad").expanduser().absolute()
+    home = Home(Path(os.environ.get("GLAD_HOME") or ROOT / ".glad"))
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (home / "logs").mkdir(mode=0o700, exist_ok=True)
-        log = home / "logs" / "install.log"
+        log = home.prepare().logs / "install.log"
         log.write_text("", encoding="utf-8")
+    except GladError as error:
+        raise SetUpFailed(str(error)) from error
     except OSError as error:
-        raise SetUpFailed(f"cannot write in {home}: {error.strerror}. Set GLAD_HOME to a directory of yours") from error
+        raise SetUpFailed(f"cannot write {log}: {error.strerror}. Set GLAD_HOME to a directory of yours") from error
     return log
 
 
@@ -149,7 +151,8 @@ def install_torch(log: Path) -> None:
     environment = dict(os.environ)
     chosen = os.environ.get("GLAD_TORCH_INDEX")
     if chosen:
-        environment["PIP_EXTRA_INDEX_URL"] = chosen
+        known = environment.get("PIP_EXTRA_INDEX_URL", "")  # a company's own index stays in use
+        environment["PIP_EXTRA_INDEX_URL"] = f"{known} {chosen}".strip()
     elif sys.platform == "linux" and shutil.which("nvidia-smi") is None:
         sys.stderr.write(
             "  No NVIDIA GPU found. If several GB of CUDA libraries start to download, stop with Ctrl-C and set\n"

@@ -1,6 +1,6 @@
 """The state directory (`GLAD_HOME`): its lock, its one file of secrets, its one file of remembered facts.
 
-Knows files, not what the servers keep in them.
+Knows files, not what the servers keep in them. Standard library only: the launcher needs it before any install.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ FILES = (
     "model-hashes.json",
     "up.json",
     "workspace.yaml",
-    "lock",
+    "gallery.html",
     "up.lock",
 )
+MARK = "lock"  # the first file we make: an empty one tells a directory of ours from somebody's own
 
 
 class Busy(GladError):
@@ -48,10 +49,24 @@ class Home:
         self.path = path.expanduser().absolute()
         self.logs = self.path / "logs"
 
+    def check(self) -> None:
+        """Raises `UsageError` for somebody's own directory: there our names would overwrite and delete theirs."""
+        try:
+            theirs = sorted(path.name for path in self.path.iterdir()) if self.path.exists() else []
+            mark = self.path / MARK
+            ours = not theirs or (mark.is_file() and mark.stat().st_size == 0)
+        except OSError as error:
+            raise self._unusable(error) from error
+        if self.path in (Path("/"), Path.home()) or not ours:
+            holds = f" (it holds {', '.join(theirs[:3])}{' …' if len(theirs) > 3 else ''})" if theirs else ""
+            raise UsageError(
+                f"GLAD_HOME {self.path} must be a directory of its own{holds}. Set it to a new folder, for example "
+                f"{self.path / 'glad'}. Nothing was touched"
+            )
+
     def prepare(self) -> Home:
         """Make the directory. Raises `UsageError` if it cannot be ours."""
-        if self.path in (Path("/"), Path.home()):
-            raise UsageError(f"GLAD_HOME {self.path} must be a directory of its own. Set it to a folder in there")
+        self.check()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             owner = self.path.stat().st_uid
@@ -62,16 +77,20 @@ class Home:
                 )
             self.path = self.path.resolve()
             self.logs = self.path / "logs"
+            (self.path / MARK).touch(mode=0o600)
             for folder in (self.logs, self.path / "run"):
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise UsageError(
-                f"GLAD_HOME {self.path} cannot be used: {error.strerror}. Set GLAD_HOME to a directory you may write"
-            ) from error
+            raise self._unusable(error) from error
         return self
 
+    def _unusable(self, error: OSError) -> UsageError:
+        return UsageError(
+            f"GLAD_HOME {self.path} cannot be used: {error.strerror}. Set GLAD_HOME to a directory you may write"
+        )
+
     @contextmanager
-    def lock(self, name: str = "lock", *, wait: bool = True) -> Iterator[None]:
+    def lock(self, name: str = MARK, *, wait: bool = True) -> Iterator[None]:
         """Hold an exclusive lock, across processes. Without `wait` raises `Busy` if another one has it."""
         with (self.path / name).open("w") as file:
             try:
@@ -116,7 +135,7 @@ class Home:
         raise GladError(f"no free port between {PORTS.start} and {PORTS.stop} on 127.0.0.1. End some other servers")
 
     def clear(self) -> None:
-        """Remove all that is ours in it, and nothing else: GLAD_HOME may be a directory with other things in it."""
+        """Remove all that is ours in it, and nothing else. Beside other things its mark stays: it may be used again."""
         for name in CONTENTS:
             shutil.rmtree(self.path / name, ignore_errors=True)
         for name in FILES:
@@ -124,7 +143,8 @@ class Home:
         left = [name for name in CONTENTS if (self.path / name).exists()]
         if left:
             raise GladError(f"could not remove {', '.join(left)} in {self.path}. Remove it by hand")
-        if not any(self.path.iterdir()):
+        if [path.name for path in self.path.iterdir()] == [MARK]:
+            (self.path / MARK).unlink()
             self.path.rmdir()
 
     def _read(self, name: str) -> dict[str, Any]:

@@ -29,7 +29,8 @@ def imported(path):
     "path",
     [
         "glad",
-        *(f"glad_pipeline/{name}.py" for name in ("__init__", "local/__init__", "local/bootstrap", "local/progress")),
+        *(f"glad_pipeline/{name}.py" for name in ("__init__", "errors", "local/__init__")),
+        *(f"glad_pipeline/local/{name}.py" for name in ("bootstrap", "home", "progress")),
     ],
 )
 def test_what_runs_before_the_installation_needs_the_standard_library_only(path):
@@ -103,6 +104,34 @@ def test_the_stamp_holds_until_a_requirement_a_version_or_an_extra_changes(repos
     assert bootstrap.is_installed("local")
     bootstrap.CONSTRAINTS.write_text(bootstrap.CONSTRAINTS.read_text() + "\n")
     assert not bootstrap.is_installed("local")
+
+
+@pytest.mark.parametrize(
+    ("known", "given"),
+    [(None, "https://cpu.example"), ("https://corp.example", "https://corp.example https://cpu.example")],
+)
+def test_the_index_for_torch_is_added_to_the_ones_pip_is_told_already(repository, monkeypatch, known, given):
+    bootstrap.PYTHON.parent.mkdir(parents=True)
+    bootstrap.PYTHON.write_text("#!/bin/sh\nexit 1\n")  # a Python without torch
+    bootstrap.PYTHON.chmod(0o755)
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+    if known:
+        monkeypatch.setenv("PIP_EXTRA_INDEX_URL", known)
+    monkeypatch.setenv("GLAD_TORCH_INDEX", "https://cpu.example")
+    asked = {}
+    monkeypatch.setattr(bootstrap, "step", lambda *words, environment: asked.update(environment))
+    bootstrap.install_torch(repository / "log")
+    assert asked["PIP_EXTRA_INDEX_URL"] == given
+
+
+def test_the_installation_writes_no_log_into_somebody_s_own_directory(repository, monkeypatch):
+    monkeypatch.setenv("GLAD_HOME", str(repository))
+    with pytest.raises(bootstrap.SetUpFailed, match="must be a directory of its own"):
+        bootstrap.open_log()
+    assert not (repository / "logs").exists()
+    monkeypatch.setenv("GLAD_HOME", str(repository / "new"))
+    bootstrap.open_log()
+    assert bootstrap.open_log() == repository / "new" / "logs" / "install.log"
 
 
 def test_a_failed_step_names_itself_the_log_its_end_and_the_cure(tmp_path):
