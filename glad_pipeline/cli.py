@@ -7,6 +7,7 @@ exit code (1 failed, 2 cannot be right), never a stack trace.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shutil
 import sys
@@ -17,7 +18,7 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices
 
 from glad_pipeline.errors import GladError, UsageError
-from glad_pipeline.local.stack import project_root
+from glad_pipeline.local.stack import forget_ours, project_root
 from glad_pipeline.prompts import commands as prompt_commands
 from glad_pipeline.settings import Settings, load_settings
 
@@ -39,11 +40,34 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # `glad prompts list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        print(f"glad: {_told(error)}", file=sys.stderr)
+        return 1
+
+
+def _told(error: OSError) -> str:
+    """What a file or a disk refused, where, and the cure."""
+    home = os.environ.get("GLAD_HOME", ".glad")
+    where = f"{error.filename}: " if error.filename else ""
+    cures = {
+        errno.ENOSPC: f"Free some space on that disk (the data of the embedded servers is in {home})",
+        errno.EDQUOT: f"Free some space, your quota is used up (the data of the embedded servers is in {home})",
+        errno.EACCES: "Make it accessible to you, or set GLAD_HOME to a directory of your own",
+        errno.EPERM: "Make it accessible to you, or set GLAD_HOME to a directory of your own",
+        errno.EROFS: "Set GLAD_HOME to a directory on a disk that can be written",
+        errno.EMFILE: "Allow more open files: ulimit -n 4096",
+    }
+    cure = cures.get(error.errno or 0, f"If it is a file in {home}: ./glad down, and try again")
+    return f"{where}{error.strerror or error}. {cure}"
 
 
 def take_environment() -> None:
-    """Put the repository's `.env` into the environment (a variable that is set wins) and make GLAD_HOME absolute."""
+    """Put the repository's `.env` into the environment (a variable that is set wins) and make GLAD_HOME absolute.
+
+    What `glad run` or a shell that has read GLAD_HOME/.env hands on of our own is no setting of the person's.
+    """
     root = project_root()
+    forget_ours(os.environ)
     for name, value in dotenv_values(root / ".env").items():
         if value and not os.environ.get(name):
             os.environ[name] = str(root / value) if name == "GLAD_HOME" else value
@@ -61,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(func=func)
         return command
 
-    add("demo", _demo, "from nothing to illustrated posts and a gallery.html, once")
+    demo = add("demo", _demo, "from nothing to illustrated posts and a gallery.html, once")
+    demo.add_argument("--yes", action="store_true", help="do not ask before publishing on a database of your own")
     add("up", _up, "servers, web UI and daemon in the foreground; Ctrl-C stops them")
     add("down", _down, "stop a running `glad up` and the embedded servers")
     add("status", _status, "what runs, where, and how far the queue is")
@@ -99,6 +124,7 @@ def _ready(settings: Settings) -> dict[str, str]:
     """The environment of a command; a database of our own is migrated too, a person's own only when they say so."""
     from glad_pipeline.local import stack
 
+    _require_migrated(settings)
     environment = stack.ensure(settings)
     if settings.database_url is None:
         from glad_pipeline.database.migrations import migrate
@@ -107,9 +133,36 @@ def _ready(settings: Settings) -> dict[str, str]:
     return environment
 
 
+def _require_migrated(settings: Settings) -> None:
+    """Raises `GladError` if a person's own database is not up to date: only `glad migrate` changes it."""
+    if settings.database_url is None:
+        return
+    from glad_pipeline.database import describe
+    from glad_pipeline.database.migrations import pending
+
+    url = settings.database_url.get_secret_value()
+    if missing := pending(url):
+        raise GladError(f"{describe(url)} is not up to date, it lacks {', '.join(missing)}. Run ./glad migrate first")
+
+
+def _confirmed(question: str, refusal: str) -> bool:
+    """Whether somebody types yes. Raises `UsageError` with the refusal where there is no terminal to ask on."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"{refusal}; there is no terminal to ask on. Use --yes")
+    return input(f"{question} Type yes: ").strip().lower() == "yes"
+
+
 def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
     from glad_pipeline.demo import demo
 
+    if settings.database_url is not None and not arguments.yes:
+        from glad_pipeline.database import describe
+
+        where = describe(settings.database_url.get_secret_value())
+        told = f"migrate your own database {where} and publish sample posts on its blog"
+        if not _confirmed(f"The demo will {told}.", f"the demo would {told}"):
+            print("nothing was changed")
+            return 1
     return demo(settings)
 
 
@@ -117,6 +170,7 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
     from glad_pipeline.database.migrations import migrate
     from glad_pipeline.local.foreground import up
 
+    _require_migrated(settings)
     return up(settings, migrate)
 
 
@@ -161,15 +215,12 @@ def _reset(arguments: argparse.Namespace, settings: Settings) -> int:
     if not home.path.exists():
         print(f"nothing to delete: there is no {home.path}")
         return 0
-    if not arguments.yes:
-        if not sys.stdin.isatty():
-            raise UsageError(
-                f"reset deletes the data in {home.path}; there is no terminal to ask on. Use: glad reset --yes"
-            )
-        answer = input(f"Delete the embedded database, pictures and logs in {home.path}? Type yes: ")
-        if answer.strip().lower() != "yes":
-            print("nothing was deleted")
-            return 1
+    home.check()
+    if not arguments.yes and not _confirmed(
+        f"Delete the embedded database, pictures and logs in {home.path}?", f"reset deletes the data in {home.path}"
+    ):
+        print("nothing was deleted")
+        return 1
     down(settings)
     home.prepare().clear()
     print(f"deleted the data in {home.path}")

@@ -48,8 +48,7 @@ def demo(settings: Settings) -> int:
         unfinished = _all(database, "unfinished", since=since)
         posts = _all(database, "posts", limit=SHOWN)
     _print_table(posts)
-    gallery = root / "gallery.html"
-    write_gallery([_exhibit(post) for post in posts], gallery)
+    gallery = _write_gallery([_exhibit(post) for post in posts], root, Home(settings.home))
     drawn, published = after["drawn"] - before["drawn"], after["published"] - before["published"]
     told = ": everything is already there" if drawn == published == 0 and not unfinished else ""
     print(f"\n{drawn} drawn, {published} published{told}.")
@@ -125,6 +124,24 @@ def _exhibit(post: dict[str, Any]) -> Exhibit:
         + (f" · {post['seconds']:.1f} s" if post["seconds"] is not None else ""),
         model=post["model"],
     )
+
+
+def _write_gallery(exhibits: list[Exhibit], root: Path, home: Home) -> Path:
+    """The page in the repository, or in the state directory where the repository may not be written."""
+    path = root / "gallery.html"
+    try:
+        write_gallery(exhibits, path)
+    except OSError as refused:
+        print(f"\n{path} cannot be written ({refused.strerror}): the gallery goes to {home.path}")
+        path = home.path / "gallery.html"
+        try:
+            write_gallery(exhibits, path)
+        except OSError as error:
+            raise GladError(
+                f"the gallery cannot be written to {path}: {error.strerror}. The posts are published; "
+                "free some space or set GLAD_HOME to a directory you may write, and run it again"
+            ) from error
+    return path
 
 
 def _reason(row: dict[str, Any]) -> str:

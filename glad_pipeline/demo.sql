@@ -5,7 +5,8 @@ SELECT (SELECT count(*) FROM images) AS drawn,
 
 -- name: posts
 -- The newest published posts with their pictures.
-SELECT o.title, o.slug, o.featured_image_url AS url, p.prompt, i.bytes, i.seconds, i.width, i.height, i.model
+SELECT coalesce(o.title, p.title, left(p.prompt, 60)) AS title, coalesce(o.slug, '') AS slug, i.url, p.prompt,
+       i.bytes, i.seconds, i.width, i.height, i.model
 FROM prompts p
 JOIN images i ON i.id = p.image_id
 JOIN posts o ON o.id = p.published_post_id

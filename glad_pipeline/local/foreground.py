@@ -47,7 +47,10 @@ class Child:
 
 
 def up(settings: Settings, migrate: Callable[[str], Any]) -> int:
-    """Run everything until somebody asks for the end (0) or something dies (1). `migrate` gets the database's URL."""
+    """Run everything until somebody asks for the end (0) or something dies (1).
+
+    `migrate` gets the URL of the embedded database; a person's own is not changed by starting something.
+    """
     home = Home(settings.home).prepare()
     try:
         with home.lock("up.lock", wait=False):
@@ -70,6 +73,7 @@ def describe(home: Home) -> dict[str, Any] | None:
 def down(settings: Settings) -> list[str]:
     """End a running `glad up`, or what one that was killed left behind, then the servers. Returns what ran."""
     home = Home(settings.home)
+    home.check()
     stopped = []
     if running := describe(home):
         with Step("stopping glad up"):
@@ -94,8 +98,9 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
     children: list[Child] = []
     try:
         environment = stack.ensure(settings, foreground=True)
-        with Step("migrating the database"):
-            migrate(environment["DATABASE_URL"])
+        if settings.database_url is None:
+            with Step("migrating the database"):
+                migrate(environment["DATABASE_URL"])
         port = _web_port(settings.web_port)
         url = f"http://127.0.0.1:{port}"
         with home.lock():

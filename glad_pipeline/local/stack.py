@@ -6,11 +6,12 @@ not what is kept in them.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.settings import Settings
 
 DATABASE = "glad"
+EMBEDDED = "GLAD_EMBEDDED"  # which exported values are ours, each with its fingerprint
 # libpq reads these too: dagster.yaml can then stay with host, port, user, password and database.
 LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
 
@@ -44,26 +46,49 @@ def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
     """
     check(settings)
     home = Home(settings.home).prepare()
+    ours: dict[str, str] = {}
     with home.lock():
         exports = {"GLAD_HOME": str(home.path), "DAGSTER_HOME": str(home.path / "dagster")}
         if settings.database_url is None:
             server = Postgres(home)
             server.start(die_with_us=foreground)
             _create(server.url(), DATABASE)
-            exports["DATABASE_URL"] = server.url(DATABASE)
+            exports["DATABASE_URL"] = ours["DATABASE_URL"] = server.url(DATABASE)
         else:
             exports["DATABASE_URL"] = settings.database_url.get_secret_value()
-        exports |= _dagster_database(settings, exports["DATABASE_URL"])
+        dagster = _dagster_database(settings, exports["DATABASE_URL"])
+        exports |= dagster
+        if settings.dagster_database_url is None:
+            ours |= dagster
         if settings.s3_bucket is None:
             store = ObjectStore(home)
             store.start(die_with_us=foreground)
             exports |= store.environment()
+            ours |= store.environment()
         else:
             exports |= _given_store(settings)
         _lay_dagster_home(home)
+        exports[EMBEDDED] = ",".join(f"{name}:{_fingerprint(value)}" for name, value in ours.items())
         lines = [f"{name}={shlex.quote(value)}\n" for name, value in exports.items()]
         write_atomically(home.path / ".env", "".join(lines))
     return environment(settings, exports)
+
+
+def forget_ours(variables: MutableMapping[str, str]) -> None:
+    """Remove the values that an earlier `ensure` has exported: `glad run` and sourced shells hand them back to us.
+
+    They are known by the variable GLAD_EMBEDDED beside them, also when the servers have moved or gone since. A value
+    that a person has changed since stays, and so does what they had given themselves.
+    """
+    for mark in filter(None, variables.pop(EMBEDDED, "").split(",")):
+        name, _, fingerprint = mark.partition(":")
+        if name in variables and _fingerprint(variables[name]) == fingerprint:
+            del variables[name]
+
+
+def _fingerprint(value: str) -> str:
+    """Enough to know a value again, in place of the secret itself."""
+    return hashlib.sha256(value.encode()).hexdigest()[:16]
 
 
 def check(settings: Settings) -> None:

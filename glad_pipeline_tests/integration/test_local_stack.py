@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local import stack as local_stack
+from glad_pipeline.local.home import Home
 from glad_pipeline.settings import Settings
 
 GLAD = [sys.executable, "-m", "glad_pipeline.cli"]
@@ -123,6 +124,68 @@ def test_a_command_gets_the_environment_and_its_own_exit_code(stack):
     assert run.stdout.splitlines() == ["glad", str(Path(sys.executable).with_name("dagster"))]
 
 
+def test_a_shell_that_has_read_the_servers_file_is_not_taken_for_servers_of_the_person_s_own(stack):
+    script = 'set -a; . "$GLAD_HOME/.env"; "$@" status && "$@" run -- "$@" status'
+    shown = subprocess.run(
+        ["sh", "-c", script, "sh", *GLAD],
+        env=os.environ | {"GLAD_HOME": stack["GLAD_HOME"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "yours" not in shown.stdout
+    assert shown.stdout.count("PostgreSQL         running") == shown.stdout.count("object store       running") == 2
+
+
+def test_a_value_changed_since_in_that_shell_is_the_person_s_own(stack, database_url):
+    script = '. "$GLAD_HOME/.env"; export GLAD_EMBEDDED DATABASE_URL="$1"; shift; "$@" status'
+    shown = subprocess.run(
+        ["sh", "-c", script, "sh", database_url, *GLAD],
+        env=os.environ | {"GLAD_HOME": stack["GLAD_HOME"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "yours (DATABASE_URL)" in shown.stdout
+    assert "yours (AWS_S3_BUCKET)" not in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        (["up"], 1, "Run ./glad migrate first"),
+        (["run", "--", "true"], 1, "Run ./glad migrate first"),
+        (["prompts", "list"], 1, "Run ./glad migrate first"),
+        (["demo"], 2, "migrate your own database 127.0.0.1"),
+    ],
+)
+def test_a_person_s_own_database_is_changed_by_no_command_but_migrate(command, code, told, database_url, tmp_path):
+    done = subprocess.run(
+        [*GLAD, *command],
+        env=os.environ | {"GLAD_HOME": str(tmp_path / "home"), "DATABASE_URL": database_url},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+    assert database_url.rsplit("/", 1)[1] in done.stderr
+    assert not (tmp_path / "home").exists()
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT 1 FROM pg_tables WHERE schemaname = 'public'").fetchall() == []
+
+
+def test_after_migrate_a_person_s_own_database_is_used(database_url, tmp_path, stack):
+    environment = os.environ | {"GLAD_HOME": str(tmp_path / "home"), "DATABASE_URL": database_url}
+    environment |= {"DAGSTER_DATABASE_URL": stack["DAGSTER_DATABASE_URL"]}
+    environment |= {name: value for name, value in stack.items() if name.startswith("AWS_")}
+    subprocess.run([*GLAD, "migrate"], env=environment, check=True, capture_output=True)
+    done = subprocess.run([*GLAD, "run", "--", "true"], env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_status_shows_what_runs_and_reset_needs_a_yes(stack):
     environment = os.environ | {"GLAD_HOME": stack["GLAD_HOME"]}
     shown = subprocess.run([*GLAD, "status"], env=environment, capture_output=True, text=True, check=False)
@@ -146,4 +209,5 @@ def test_reset_removes_what_is_ours_and_nothing_else(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in home.iterdir()] == ["notes.txt"]
+    assert sorted(path.name for path in home.iterdir()) == ["lock", "notes.txt"]
+    Home(home).prepare()  # still known as ours
