@@ -29,7 +29,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         bucket=dg.EnvVar("AWS_S3_BUCKET"),
         region=settings.s3_region,
         endpoint_url=settings.s3_endpoint_url,
-        access_key_id=settings.s3_access_key_id,
+        access_key_id=dg.EnvVar("AWS_ACCESS_KEY_ID") if settings.s3_access_key_id else None,
         secret_access_key=dg.EnvVar("AWS_SECRET_ACCESS_KEY") if settings.s3_secret_access_key else None,
         session_token=dg.EnvVar("AWS_SESSION_TOKEN") if settings.s3_session_token else None,
         public_base_url=settings.picture_base_url,

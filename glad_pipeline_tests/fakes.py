@@ -17,8 +17,9 @@ class InstantSdxl(SdxlResource):
     seconds_each: float = 0.0
     side: int = 18  # pixels
 
-    def generate(self, recipes: Iterable[Recipe]) -> Iterator[Drawn]:
+    def generate(self, recipes: Iterable[Recipe], *, begun=lambda recipes: None) -> Iterator[Drawn]:
         for recipe in recipes:
+            begun([recipe])
             if self.seconds_each:
                 time.sleep(self.seconds_each)
             if "UNDRAWABLE" in recipe.prompt:

@@ -86,9 +86,9 @@ class Database:
         with self._opened().connection(timeout=30) as connection:
             yield connection
 
-    def connect(self, *, autocommit: bool = False) -> Connection:
+    def connect(self, *, autocommit: bool = False, application_name: str | None = None) -> Connection:
         """A connection of its own, outside the pool, for locks and long streams. The caller closes it."""
-        return connect(self.url, autocommit=autocommit, application_name=self._application_name)
+        return connect(self.url, autocommit=autocommit, application_name=application_name or self._application_name)
 
     def close(self) -> None:
         if self._pool is not None:

@@ -5,8 +5,10 @@ a crash, it picks up where the rows and the bucket say that work stopped.
 """
 
 import json
+import re
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -113,7 +115,11 @@ def generated_images(
     )
     missing = [recipe for recipe in by_recipe if recipe.hash not in existing]
     context.log.info("%s prompts: %s to draw, %s already stored", len(prompts), len(missing), len(existing))
-    stream.pictures = _fit_to_store(sdxl.generate(missing), by_recipe, queue, stream.report)
+
+    def begun(bucket: Sequence[Recipe]) -> None:
+        queue.hold.begin_drawing([prompt_id for recipe in bucket for prompt_id in by_recipe[recipe]])
+
+    stream.pictures = _fit_to_store(sdxl.generate(missing, begun=begun), by_recipe, queue, stream.report)
     return stream
 
 
@@ -124,7 +130,7 @@ def _by_recipe(rows: Sequence[Row], sdxl: SdxlResource, queue: QueueResource) ->
         try:
             by_recipe.setdefault(sdxl.recipe(row), []).append(row["id"])
         except GladError as error:
-            if row["model"] is None:  # not this row's fault but the deployment's: nothing can be drawn
+            if not (row["model"] or row["model_revision"]):  # the deployment's fault: nothing can be drawn
                 raise
             queue.hold.reject({row["id"]: str(error)})
     return by_recipe
@@ -132,6 +138,8 @@ def _by_recipe(rows: Sequence[Row], sdxl: SdxlResource, queue: QueueResource) ->
 
 def _existing(recipes: Collection[Recipe], object_store: ObjectStoreResource) -> set[str]:
     """The hashes of the recipes whose picture the store holds; the store is asked, no table is believed."""
+    if recipes:
+        object_store.store.check()  # before the GPU has worked for nothing
     stored = object_store.store.heads(original_key(recipe.hash) for recipe in recipes)
     return {recipe.hash for recipe in recipes if original_key(recipe.hash) in stored}
 
@@ -142,16 +150,25 @@ def _fit_to_store(
     """Only the pictures that may be stored; the prompts of the others are settled with the reason."""
     from glad_pipeline.generation.encoding import contrast
 
+    good = 0
+    device_faults: dict[int, str] = {}
     for picture in drawn:
         ids = by_recipe[picture.recipe]
-        if picture.pixels is None:
+        if picture.device_fault:
+            device_faults |= dict.fromkeys(ids, picture.error or "the GPU failed")
+        elif picture.pixels is None:
             queue.hold.fail(dict.fromkeys(ids, picture.error or "the model drew nothing"))
             report["failed"] += len(ids)
         elif fault := fault_of(contrast(picture.pixels)):
             queue.hold.reject(dict.fromkeys(ids, fault))
             report["rejected"] += len(ids)
         else:
+            good += 1
             yield picture
+    if device_faults and not good:
+        raise GladError(f"nothing could be drawn: {next(iter(device_faults.values()))}")
+    queue.hold.fail(device_faults)  # others could be drawn: it is these pictures that are too large
+    report["failed"] += len(device_faults)
 
 
 @dg.asset(
@@ -169,11 +186,10 @@ def s3_objects(
 ) -> dg.MaterializeResult[Any]:
     """The catalogue `images`: one row per picture that the store really holds, whole and of the right type."""
     placed: list[Placed] = generated_images
-    whole = [p for p in placed if p.object is not None and _fault(p) is None]
-    damaged = {p.row["id"]: fault for p in placed if p.object is not None and (fault := _fault(p))}
+    faults = {p.row["id"]: fault for p in placed if (fault := _fault(p, drawn=queue.hold.drew(p.row["id"])))}
+    whole = [p for p in placed if p.object is not None and p.row["id"] not in faults]
     with clearly(context.retry_number):
-        if damaged:
-            queue.hold.fail(damaged)
+        queue.hold.fail(faults)
         moved = awaiting = 0
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):
             some = whole[start : start + ROWS_PER_TRANSACTION]
@@ -190,23 +206,20 @@ def s3_objects(
             "bytes": sum(p.object.bytes for p in whole if p.object),
             "prompts_ready": moved - awaiting,
             "awaiting_approval": awaiting,
-            "damaged": len(damaged),
-            "not_in_the_store": len(placed) - len(whole) - len(damaged),
-            "links": dg.MetadataValue.md(
-                "\n".join(
-                    f"- [{p.row['title'] or p.row['prompt']}]({_entry(p, object_store).url})" for p in whole[:SHOWN]
-                )
-                or "none"
-            ),
+            "damaged": len(faults),
+            "not_drawn_yet": len(placed) - len(whole) - len(faults),
+            "links": _links((title_of(p.row), object_store.store.url(p.object.key)) for p in whole if p.object),
         }
     )
 
 
-def _fault(placed: Placed) -> str | None:
+def _fault(placed: Placed, *, drawn: bool) -> str | None:
     """What is wrong with a stored object, or None. Its bytes were checked by the store when it took them."""
     stored = placed.object
     if stored is None:
-        return None
+        return (
+            "the store took the picture and does not have it: check its consistency and the bucket" if drawn else None
+        )
     if stored.metadata.get("recipe-hash") != placed.recipe.hash or "sha256" not in stored.metadata:
         return f"the object {stored.key} was not written by this pipeline: remove it from the bucket"
     if number(stored.metadata, "bytes") != stored.bytes:
@@ -263,20 +276,24 @@ def published_posts(
             "published": len(published),
             "rejected": len(rejected),
             "seconds": round(time.monotonic() - started, 3),
-            "posts": dg.MetadataValue.md(
-                "\n".join(f"- [{title_of(row)}]({row['image_url']})" for row in published[:SHOWN]) or "none"
-            ),
+            "posts": _links((title_of(row), row["image_url"]) for row in published),
         }
     )
 
 
+def _links(items: Iterable[tuple[str, str]]) -> dg.MarkdownMetadataValue:
+    """The first (text, URL) pairs as a list of links."""
+    return dg.MetadataValue.md("\n".join(f"- [{_plain(text)}]({url})" for text, url in islice(items, SHOWN)) or "none")
+
+
 def _table(rows: Sequence[Row], columns: Sequence[str]) -> dg.MarkdownMetadataValue:
-    """The first rows as a small markdown table; texts cut, so that an event stays small."""
-
-    def cell(value: Any) -> str:
-        text = " ".join(str("" if value is None else value).split()).replace("|", "\\|")
-        return text if len(text) <= 60 else text[:59] + "…"
-
+    """The first rows as a small markdown table."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(cell(row[name]) for name in columns) + " |" for row in rows[:SHOWN]]
+    lines += ["| " + " | ".join(_plain(row[name]) for name in columns) + " |" for row in rows[:SHOWN]]
     return dg.MetadataValue.md("\n".join(lines))
+
+
+def _plain(value: Any) -> str:
+    """Somebody's text for markdown: cut, so that an event stays small, and with nothing in it that markdown reads."""
+    text = " ".join(str("" if value is None else value).split())
+    return re.sub(r"([\\`*_\[\]()!<>|#~&:])", r"\\\1", text if len(text) <= 60 else text[:59] + "…")

@@ -9,15 +9,19 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import psycopg
 
+from glad_pipeline.database import DatabaseError
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.resources import ObjectStoreResource, QueueResource, Row, SdxlResource
+from glad_pipeline.errors import GladError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.s3 import S3Store, StoredObject
@@ -104,7 +108,7 @@ class S3ImageIOManager(dg.IOManager):
                     small.append(shrunk(drawn.pixels, SHEET_SIDE))
                 yield drawn
 
-        with clearly(context.step_context.previous_attempt_count):
+        with clearly(context.step_context.previous_attempt_count), self._refunding():
             for done in in_background(noticed(obj.pictures), partial(upload, store, context.run_id)):
                 uploaded += done.written
                 found += not done.written
@@ -137,14 +141,25 @@ class S3ImageIOManager(dg.IOManager):
         }
         context.add_output_metadata(metadata)
 
+    @contextmanager
+    def _refunding(self) -> Iterator[None]:
+        """An error here is the store's, the database's or the GPU's: a prompt's own fault is told with its picture."""
+        try:
+            yield
+        except Exception:
+            with suppress(psycopg.Error, DatabaseError):
+                self.queue.hold.refund()
+            raise
+
     def load_input(self, context: dg.InputContext) -> list[Placed]:
         with clearly(context.step_context.previous_attempt_count):
-            rows = self.queue.in_hand()
-            recipes = [self.sdxl.recipe(row) for row in rows]
-            objects = self.object_store.store.heads({original_key(recipe.hash) for recipe in recipes})
+            recipes: list[tuple[Row, Recipe]] = []
+            for row in self.queue.in_hand():
+                with suppress(GladError):  # a model that does not exist: rejected where it would be drawn
+                    recipes.append((row, self.sdxl.recipe(row)))
+            objects = self.object_store.store.heads({original_key(recipe.hash) for _, recipe in recipes})
         return [
-            Placed(row=row, recipe=recipe, object=objects.get(original_key(recipe.hash)))
-            for row, recipe in zip(rows, recipes, strict=True)
+            Placed(row=row, recipe=recipe, object=objects.get(original_key(recipe.hash))) for row, recipe in recipes
         ]
 
 

@@ -1,6 +1,6 @@
 """What the assets work with: the database, this run's hold on the queue, the object store, and SDXL."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
@@ -71,7 +71,7 @@ class QueueResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 worker=self._run_id,
                 lease=timedelta(seconds=self.lease_seconds),
                 max_attempts=self.max_attempts,
-            )
+            ).open()
         return self._hold
 
     def claim(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Row]:
@@ -153,14 +153,33 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             model_revision=profile.revision,
         )
 
-    def generate(self, recipes: Iterable[Recipe]) -> "Iterator[Drawn]":
-        """Draw each recipe, one model after the other. See `generation.engine.Engine.generate`."""
-        from glad_pipeline.generation.engine import Engine
+    def generate(
+        self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+    ) -> "Iterator[Drawn]":
+        """Draw each recipe, one model after the other. See `generation.engine.Engine.generate`.
 
-        by_model = sorted(recipes, key=lambda recipe: (recipe.model, recipe.model_revision))
-        for (name, revision), group in groupby(by_model, key=lambda recipe: (recipe.model, recipe.model_revision)):
+        A model that cannot be loaded is the deployment's fault if it is ours, and raised; if a prompt named it,
+        it is that prompt's.
+        """
+        from glad_pipeline.generation.engine import Drawn, Engine
+
+        by_model = sorted(recipes, key=_model_of)
+        for (name, revision), group in groupby(by_model, key=_model_of):
+            wanted = list(group)
             profile = next(p for p in self._profiles.values() if (p.name, p.revision) == (name, revision))
-            yield from Engine(profile, device=self.device, bucket=self.gpu_batch).generate(group)  # type: ignore[arg-type]
+            engine = Engine(profile, device=self.device, bucket=self.gpu_batch)  # type: ignore[arg-type]
+            try:
+                engine.load()
+            except GladError as error:
+                if profile == self.profile():
+                    raise
+                yield from (Drawn(recipe=recipe, error=str(error), provenance={}) for recipe in wanted)
+            else:
+                yield from engine.generate(wanted, begun=begun)
+
+
+def _model_of(recipe: Recipe) -> tuple[str, str]:
+    return recipe.model, recipe.model_revision
 
 
 def _first(*values: float | None) -> float:

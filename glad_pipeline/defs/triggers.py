@@ -2,9 +2,14 @@
 
 A run pulls what is pending by itself, so a bell that rings twice is harmless; these only avoid runs that would
 find nothing, would have to queue behind others, or would fail as the last ones did.
+
+Dagster does not notice that a run's process is gone, keeps it as started and its place in the pool taken. The hold
+does: the sensor marks such runs as failed.
 """
 
-from collections.abc import Sequence
+import json
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -12,12 +17,13 @@ import dagster as dg
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.jobs import JOB_NAME
 from glad_pipeline.defs.resources import PostgresResource
-from glad_pipeline.prompts.queue import Readiness, readiness
+from glad_pipeline.prompts.queue import Readiness, live_workers, readiness
 from glad_pipeline.settings import Settings
 
 POOL = "gpu"
 EVERY_SECONDS = 5
 LONGEST_PAUSE = 300.0  # seconds between runs when they keep failing
+SETTLING = 30.0  # seconds after its start in which a run may have no hold yet
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -52,8 +58,37 @@ def why_not(ready: Readiness, lately: Lately, limit: int) -> str | None:
     return None
 
 
-def _lately(instance: dg.DagsterInstance, now: float) -> Lately:
-    in_flight = instance.get_runs_count(dg.RunsFilter(job_name=JOB_NAME, statuses=IN_FLIGHT))
+def is_dead(run: dg.DagsterRun, started: float | None, alive: Collection[str], now: float) -> bool:
+    """Whether a run that Dagster believes to be working has no hold on the queue any more, or never got one."""
+    working = run.status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+    return working and run.run_id not in alive and now - (started or now) > SETTLING
+
+
+def _in_flight(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
+    """The runs that wait for the GPU or have it: the job's, and those of *Materialize* in the web UI."""
+    records = instance.get_run_records(dg.RunsFilter(statuses=IN_FLIGHT))
+    return [record for record in records if _uses_gpu(record.dagster_run)]
+
+
+def _uses_gpu(run: dg.DagsterRun) -> bool:
+    pools = run.run_op_concurrency.all_pools if run.run_op_concurrency else None
+    return run.job_name == JOB_NAME or POOL in (pools or ())
+
+
+def _bury_the_dead(
+    context: dg.SensorEvaluationContext, in_flight: Sequence[dg.RunRecord], alive: Collection[str], now: float
+) -> int:
+    """Mark runs as failed that were dead at two ticks in a row: a living one may be connecting anew. How many."""
+    dead = [record.dagster_run for record in in_flight if is_dead(record.dagster_run, record.start_time, alive, now)]
+    suspected = set(json.loads(context.cursor or "[]"))
+    sure = [run for run in dead if run.run_id in suspected]
+    for run in sure:
+        context.instance.report_run_failed(run, "The process of this run is gone. The next run takes its prompts over.")
+    context.update_cursor(json.dumps([run.run_id for run in dead if run not in sure]))
+    return len(sure)
+
+
+def _lately(instance: dg.DagsterInstance, in_flight: int, now: float) -> Lately:
     ended = instance.get_run_records(
         dg.RunsFilter(
             job_name=JOB_NAME,
@@ -80,11 +115,15 @@ def _limit(instance: dg.DagsterInstance) -> int:
 def _request(
     context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext, postgres: PostgresResource
 ) -> dg.RunRequest | dg.SkipReason:
-    import time
-
+    now = time.time()
     with clearly(), postgres.connect() as connection:
         ready = readiness(connection)
-    reason = why_not(ready, _lately(context.instance, time.time()), _limit(context.instance))
+        alive = live_workers(connection)
+    in_flight = _in_flight(context.instance)
+    buried = 0
+    if isinstance(context, dg.SensorEvaluationContext):
+        buried = _bury_the_dead(context, in_flight, alive, now)
+    reason = why_not(ready, _lately(context.instance, len(in_flight) - buried, now), _limit(context.instance))
     # no run_key: Dagster would remember it forever, and a prompt that is put back would never run again
     return dg.SkipReason(reason) if reason else dg.RunRequest()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import platform
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +32,7 @@ class Drawn:
     recipe: Recipe
     pixels: Pixels | None = None  # uint8, (height, width, 3), RGB
     error: str | None = None
+    device_fault: bool = False  # the error is the GPU's (its memory, its driver), not the recipe's
     seconds: float = 0.0  # this picture's share of its bucket's wall time
     provenance: dict[str, Any]  # device, versions, dtype, bucket, slot, prompt_tokens_dropped: JSON-ready
 
@@ -114,8 +115,13 @@ class Engine:
                 f"cannot load the model {profile.name} from {profile.source}: {_first_line(error)}. {cure}"
             ) from error
 
-    def generate(self, recipes: Iterable[Recipe]) -> Iterator[Drawn]:
+    def generate(
+        self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+    ) -> Iterator[Drawn]:
         """Draws each recipe once and yields it as soon as its bucket is done; full buckets first, short ones last.
+
+        `begun` is called with the recipes of each bucket just before they are drawn: should the process die of one,
+        its caller knows which.
 
         Pulls from `recipes` only as fast as it draws, so a stream of any length takes flat memory. A recipe that
         cannot be drawn comes back with `error` and leaves its neighbours whole. Raises only what `load` raises.
@@ -130,8 +136,10 @@ class Engine:
             group = waiting.setdefault(recipe.shape, [])
             group.append(recipe)
             if len(group) == self.bucket:
+                begun(group)
                 yield from self._draw(waiting.pop(recipe.shape))
         for group in waiting.values():
+            begun(group)
             yield from self._draw(group)
 
     def _faults(self, recipe: Recipe) -> list[str]:
@@ -149,6 +157,7 @@ class Engine:
         import torch
 
         started = time.perf_counter()
+        device_fault = False
         try:
             latents = self._denoise(recipes)
             outcomes = [self._decode(latent, recipe) for latent, recipe in zip(latents, recipes, strict=False)]
@@ -157,7 +166,10 @@ class Engine:
                 f"the GPU's memory is too small for {self.bucket} pictures of this size at once: lower GLAD_GPU_BATCH"
             )
             torch.cuda.empty_cache()
-            outcomes = [message] * len(recipes)
+            outcomes, device_fault = [message] * len(recipes), True
+        except torch.AcceleratorError as error:
+            message = f"the GPU failed: {_first_line(error)}. Look at its driver and temperature"
+            outcomes, device_fault = [message] * len(recipes), True
         except Exception as error:  # noqa: BLE001 one bad request must not take its neighbours down
             if len(recipes) > 1:
                 return [drawn for recipe in recipes for drawn in self._draw([recipe])]
@@ -168,6 +180,7 @@ class Engine:
                 recipe=recipe,
                 pixels=None if isinstance(outcome, str) else outcome,
                 error=outcome if isinstance(outcome, str) else None,
+                device_fault=device_fault,
                 seconds=share,
                 provenance={**self._provenance, "slot": slot, "prompt_tokens_dropped": self._tokens_dropped(recipe)},
             )

@@ -13,15 +13,22 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from glad_pipeline.errors import UsageError
+from glad_pipeline.limits import (
+    MAX_GUIDANCE,
+    MAX_PIXELS,
+    MAX_PROMPT_CHARS,
+    MAX_SEED,
+    MAX_SIDE,
+    MAX_STEPS,
+    MIN_GUIDANCE,
+    MIN_SEED,
+    MIN_SIDE,
+    MIN_STEPS,
+    SCHEDULERS,
+    SIDE_STEP,
+)
 
 HASH_FORMAT = "glad-recipe/1"  # part of every hash: a new meaning of any field needs a new number
-MAX_PROMPT_CHARS = 2_000
-MIN_SIDE, MAX_SIDE, SIDE_STEP = 64, 4_096, 8  # pixels; SDXL's latents are an eighth of the picture
-MAX_PIXELS = 4_096 * 2_048
-MIN_STEPS, MAX_STEPS = 1, 200
-MIN_GUIDANCE, MAX_GUIDANCE = 0.0, 30.0
-MIN_SEED, MAX_SEED = 0, 2**63 - 1  # a PostgreSQL bigint and a torch generator both hold it
-SCHEDULERS = ("euler", "euler_a", "dpmpp_2m", "ddim", "unipc")
 
 Shape = tuple[str, str, int, int, int, float, str, bool]
 

@@ -7,24 +7,29 @@ SELECT nextval('prompt_claim_tokens')::integer AS token
 
 -- name: lock_token
 -- Held on the heartbeat's own connection: gone the instant that process or its network is gone.
-SELECT prompts_lock_token(%(token)s)
+SELECT prompts_lock_token(%(token)s) AS locked
 
 -- name: renew
 -- The heartbeat: this hold's rows stay ours for another lease.
 UPDATE prompts SET lease_expires_at = now() + %(lease)s
 WHERE claim_token = %(token)s AND status IN ('claimed', 'generated')
 
+-- name: without_life
+-- Tokens of claims whose holder has no lock now: it is gone, or is just connecting anew.
+SELECT DISTINCT claim_token AS token FROM prompts
+WHERE status = 'claimed' AND claim_token NOT IN (SELECT token FROM prompts_live_holds())
+
 -- name: return_abandoned
--- Rows whose holder is gone (lock released) or silent (lease over) wait again, or fail when their attempts are spent.
+-- Rows whose holder is gone or silent (its lease is over) wait again, or fail when their attempts are spent.
 WITH gone AS (
     SELECT id FROM prompts
-    WHERE status = 'claimed'
-      AND (lease_expires_at < now() OR claim_token NOT IN (SELECT prompts_live_tokens()))
+    WHERE status = 'claimed' AND (lease_expires_at < now() OR claim_token = ANY(%(gone)s))
     FOR UPDATE SKIP LOCKED
 )
 UPDATE prompts p
 SET status = CASE WHEN attempts >= %(max_attempts)s THEN 'failed' ELSE 'pending' END,
-    last_error = format('run %%s ended without finishing (attempt %%s of %%s)', claimed_by, attempts, %(max_attempts)s::integer),
+    last_error = format('run %%s ended without finishing it (drawing was begun %%s times, at most %%s)',
+                        claimed_by, attempts, %(max_attempts)s::integer),
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 FROM gone WHERE p.id = gone.id
 RETURNING p.id, p.status
@@ -49,7 +54,7 @@ WITH next AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 )
 UPDATE prompts p
-SET status = 'claimed', attempts = attempts + 1, claim_token = %(token)s, claimed_by = %(worker)s,
+SET status = 'claimed', claim_token = %(token)s, claimed_by = %(worker)s,
     lease_expires_at = now() + %(lease)s, claimed_at = now()
 FROM next WHERE p.id = next.id
 
@@ -57,9 +62,19 @@ FROM next WHERE p.id = next.id
 -- What this hold has in hand, in the order of its claim.
 SELECT * FROM prompts WHERE claim_token = %(token)s AND status = 'claimed' ORDER BY priority DESC, id
 
+-- name: begin_drawing
+-- From here on a process that dies may have died of these prompts: each such try counts.
+UPDATE prompts SET attempts = attempts + 1 WHERE id = ANY(%(ids)s) AND claim_token = %(token)s AND status = 'claimed'
+
+-- name: refund
+-- The store, the database or the GPU was at fault and not these prompts: the try does not count.
+UPDATE prompts SET attempts = greatest(attempts - 1, 0)
+WHERE id = ANY(%(ids)s) AND claim_token = %(token)s AND status = 'claimed'
+
 -- name: settle_failed
 -- A prompt whose own work went wrong: it waits for another attempt, or fails when they are spent.
-UPDATE prompts SET status = CASE WHEN attempts >= %(max_attempts)s THEN 'failed' ELSE 'pending' END,
+UPDATE prompts SET attempts = attempts + %(uncounted)s,
+    status = CASE WHEN attempts + %(uncounted)s >= %(max_attempts)s THEN 'failed' ELSE 'pending' END,
     last_error = %(reason)s, claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 WHERE id = %(id)s AND claim_token = %(token)s AND status = 'claimed'
 
@@ -89,7 +104,7 @@ SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.wi
 FROM prompts p JOIN images i ON i.id = p.image_id
 WHERE p.status = 'generated' AND coalesce(p.publish_at, '-infinity'::timestamptz) <= now()
   AND (p.claim_token IS NULL OR p.claim_token = %(token)s OR p.lease_expires_at < now()
-       OR p.claim_token NOT IN (SELECT prompts_live_tokens()))
+       OR p.claim_token NOT IN (SELECT token FROM prompts_live_holds()))
 ORDER BY coalesce(p.publish_at, '-infinity'::timestamptz), p.id
 LIMIT %(batch)s
 FOR UPDATE OF p SKIP LOCKED
@@ -102,8 +117,10 @@ FROM unnest(%(ids)s::bigint[], %(post_ids)s::uuid[]) AS done (id, post_id)
 WHERE p.id = done.id AND p.status = 'generated'
 
 -- name: release
--- The run ends: what it did not finish waits again, and this try does not count against it.
-UPDATE prompts SET status = 'pending', attempts = greatest(attempts - 1, 0), last_error = coalesce(%(reason)s, last_error),
+-- The run ends: what it did not finish waits again, or fails when its attempts are spent.
+UPDATE prompts SET status = CASE WHEN attempts >= %(max_attempts)s THEN 'failed' ELSE 'pending' END,
+    last_error = CASE WHEN attempts >= %(max_attempts)s
+        THEN format('run %%s was stopped while it drew this for the %%sth time', claimed_by, attempts) ELSE last_error END,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 WHERE claim_token = %(token)s AND status = 'claimed'
 
@@ -118,9 +135,13 @@ SELECT EXISTS (SELECT FROM prompts WHERE status = 'pending') AS pending,
        EXISTS (SELECT FROM prompts WHERE status = 'generated'
                AND coalesce(publish_at, '-infinity'::timestamptz) <= now()
                AND (claim_token IS NULL OR lease_expires_at < now()
-                    OR claim_token NOT IN (SELECT prompts_live_tokens()))) AS due,
+                    OR claim_token NOT IN (SELECT token FROM prompts_live_holds()))) AS due,
        EXISTS (SELECT FROM prompts WHERE status = 'claimed'
-               AND (lease_expires_at < now() OR claim_token NOT IN (SELECT prompts_live_tokens()))) AS abandoned
+               AND (lease_expires_at < now() OR claim_token NOT IN (SELECT token FROM prompts_live_holds()))) AS abandoned
+
+-- name: live_workers
+-- The runs whose hold is alive, whatever their prompts' state.
+SELECT DISTINCT worker FROM prompts_live_holds()
 
 -- name: overdue
 -- For the check: rows still claimed although their lease is over.

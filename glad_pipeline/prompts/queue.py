@@ -1,16 +1,18 @@
 """The queue: who holds which prompts, and how a hold ends.
 
 A run opens a `Hold`, claims a batch with it and settles every prompt of it. A heartbeat thread renews the
-lease; its connection also carries an advisory lock, so that the rows of a killed run are free at once and
+lease; its connection also carries an advisory lock, so that the rows of a killed run are free seconds later and
 those of an unreachable one when the lease is over. Every settling statement names the hold's token: a run
-that lost its rows cannot move them.
+that lost its rows cannot move them. An attempt is counted when drawing begins, so that a prompt that kills
+every run is found out, and its neighbours are not blamed for it.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +25,8 @@ from glad_pipeline.database import Connection, Database, DatabaseError, named_qu
 from glad_pipeline.errors import UsageError
 
 SQL = named_queries(__package__)
+PING = 2.0  # seconds between looks at the heartbeat's connection
+GRACE = 5.0  # seconds without a lock after which a holder counts as gone: a living one is back by then
 Row = dict[str, Any]
 
 log = logging.getLogger(__name__)
@@ -41,10 +45,16 @@ class Readiness:
 
 
 def readiness(connection: Connection) -> Readiness:
-    """One indexed look at the queue; its cost does not grow with the table."""
+    """One indexed look at the queue, in the caller's transaction; its cost does not grow with the table."""
+    connection.execute("SET LOCAL enable_seqscan = off")  # without fresh statistics the planner would read it all
     row = connection.execute(SQL["ready"]).fetchone()
     assert row is not None  # noqa: S101  an aggregate always has a row
     return Readiness(**row)
+
+
+def live_workers(connection: Connection) -> set[str]:
+    """The workers (Dagster run ids) whose hold is alive."""
+    return {row["worker"] for row in connection.execute(SQL["live_workers"])}
 
 
 def overdue(connection: Connection) -> list[Row]:
@@ -53,7 +63,7 @@ def overdue(connection: Connection) -> list[Row]:
 
 
 class Hold:
-    """One run's hold on its prompts; a context manager. Nothing is held before the first `claim`.
+    """One run's hold on its prompts; a context manager that ends it. `open` first.
 
     Args:
         database: where the queue is.
@@ -68,20 +78,33 @@ class Hold:
         self._lease = lease
         self._max_attempts = max_attempts
         self._token: int | None = None
+        self._begun: set[int] = set()  # prompts whose drawing began: this try is counted
         self._stop = threading.Event()
         self._heart: threading.Thread | None = None
 
-    @property
-    def token(self) -> int | None:
-        return self._token
+    def open(self) -> Hold:
+        """Draw a token, lock it and start the heartbeat. Raises `DatabaseError`."""
+        connection = self._database.connect(autocommit=True, application_name=f"glad-hold {self._worker}")
+        try:
+            row = connection.execute(SQL["next_token"]).fetchone()
+            assert row is not None  # noqa: S101  nextval always answers
+            if not self._lock(connection, row["token"]):
+                raise DatabaseError(f"the claim token {row['token']} is locked already: another database uses ours")
+        except BaseException:
+            connection.close()
+            raise
+        self._token = row["token"]
+        self._heart = threading.Thread(target=self._beat, args=(connection,), name="glad-lease", daemon=True)
+        self._heart.start()
+        return self
 
     def claim(self, batch: int, *, ids: Sequence[int] = ()) -> list[Row]:
-        """Hold up to `batch` waiting prompts (0: none), and return all that this hold has in hand.
+        """Hold up to `batch` waiting prompts, and return all that this hold has in hand.
 
         With `ids`, just these, even if they had ended before (a redo on purpose). Raises `UsageError`
-        for ids that do not exist. A prompt that another run holds is left to it.
+        for ids that do not exist. A prompt that another run holds is left to it. Where rows are held by a
+        run that seems gone, waits `GRACE` seconds to be sure.
         """
-        self._begin()
         bound = {
             "token": self._token,
             "worker": self._worker,
@@ -89,6 +112,7 @@ class Hold:
             "batch": batch,
             "ids": list(ids) or None,
             "max_attempts": self._max_attempts,
+            "gone": self._gone(),
         }
         with self._database.transaction() as connection:
             for row in connection.execute(SQL["return_abandoned"], bound):
@@ -98,6 +122,18 @@ class Hold:
                 connection.execute(SQL["requeue_named"], bound)
             connection.execute(SQL["claim"], bound)
             return connection.execute(SQL["held"], bound).fetchall()
+
+    def _gone(self) -> list[int]:
+        """Tokens without a lock, now and `GRACE` seconds later: their processes are gone."""
+        suspects = self._without_life()
+        if suspects:
+            time.sleep(GRACE)
+            suspects &= self._without_life()
+        return list(suspects)
+
+    def _without_life(self) -> set[int]:
+        with self._database.transaction() as connection:
+            return {row["token"] for row in connection.execute(SQL["without_life"])}
 
     @staticmethod
     def _check_named(connection: Connection, bound: Mapping[str, Any]) -> None:
@@ -113,10 +149,20 @@ class Hold:
 
     def held(self) -> list[Row]:
         """The prompts that this hold has claimed and not settled yet."""
-        if self._token is None:
-            return []
         with self._database.transaction() as connection:
             return connection.execute(SQL["held"], {"token": self._token}).fetchall()
+
+    def begin_drawing(self, ids: Collection[int]) -> None:
+        """Count a try for these prompts: should this process die of one, it will be found out."""
+        with self._database.transaction() as connection:
+            connection.execute(SQL["begin_drawing"], {"ids": list(ids), "token": self._token})
+        self._begun |= set(ids)
+
+    def refund(self) -> None:
+        """Something else than the prompts was at fault: the tries begun and not settled do not count."""
+        with self._database.transaction() as connection:
+            connection.execute(SQL["refund"], {"ids": list(self._begun), "token": self._token})
+        self._begun.clear()
 
     def reject(self, reasons: Mapping[int, str]) -> None:
         """Put prompts aside for good, each with its reason."""
@@ -130,7 +176,13 @@ class Hold:
 
     def _settle(self, connection: Connection, statement: str, reasons: Mapping[int, str]) -> None:
         bound = [
-            {"id": i, "reason": reason, "token": self._token, "max_attempts": self._max_attempts}
+            {
+                "id": i,
+                "reason": reason,
+                "token": self._token,
+                "max_attempts": self._max_attempts,
+                "uncounted": int(i not in self._begun),
+            }
             for i, reason in reasons.items()
         ]
         with connection.cursor() as cursor:
@@ -167,14 +219,18 @@ class Hold:
                 [{"id": i, "reason": reason, "token": tokens[i]} for i, reason in reasons.items()],
             )
 
-    def close(self, reason: str | None = None) -> None:
-        """End the hold: unfinished prompts wait again (this try is not counted), the heartbeat stops."""
+    def drew(self, prompt_id: int) -> bool:
+        """Whether this hold began to draw that prompt."""
+        return prompt_id in self._begun
+
+    def close(self) -> None:
+        """End the hold: unfinished prompts wait again, pictures not yet due belong to nobody, the heartbeat stops."""
         if self._token is None:
             return
         self._stop.set()
         if self._heart is not None:
             self._heart.join(timeout=15)
-        bound = {"token": self._token, "reason": reason}
+        bound = {"token": self._token, "max_attempts": self._max_attempts}
         self._token = None
         # with the database gone there is nobody to tell: the lock went with the connection, the lease will end
         with suppress(psycopg.Error, DatabaseError), self._database.transaction() as connection:
@@ -187,35 +243,31 @@ class Hold:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin(self) -> None:
-        if self._token is not None:
-            return
-        connection = self._database.connect(autocommit=True)
-        row = connection.execute(SQL["next_token"]).fetchone()
-        assert row is not None  # noqa: S101  nextval always answers
-        self._token = row["token"]
-        self._lock(connection)
-        self._heart = threading.Thread(target=self._beat, args=(connection,), name="glad-lease", daemon=True)
-        self._heart.start()
-
-    def _lock(self, connection: Connection) -> None:
-        connection.execute(SQL["lock_token"], {"token": self._token})
+    @staticmethod
+    def _lock(connection: Connection, token: int) -> bool:
+        row = connection.execute(SQL["lock_token"], {"token": token}).fetchone()
+        return row is not None and row["locked"]
 
     def _beat(self, connection: Connection) -> None:
-        """Renew the lease three times per lease until told to stop; after a lost connection, connect anew."""
-        pause = self._lease.total_seconds() / 3
-        try:
-            while not self._stop.wait(pause):
-                try:
-                    if connection.closed:
-                        connection = self._database.connect(autocommit=True)
-                        self._lock(connection)
-                    connection.execute(SQL["renew"], {"token": self._token, "lease": self._lease})
-                except (psycopg.Error, DatabaseError) as error:
-                    log.warning("the lease could not be renewed and is tried again: %s", error)
-                    connection.close()
-                    pause = min(pause, 2.0)
+        """Renew the lease three times per lease and keep the lock; a lost connection is made anew within seconds."""
+        every = self._lease.total_seconds() / 3
+        renew_at = time.monotonic() + every
+        locked = True
+        while not self._stop.wait(min(PING, every)):
+            token = self._token
+            if token is None:
+                break
+            try:
+                if connection.closed:
+                    connection = self._database.connect(autocommit=True, application_name=f"glad-hold {self._worker}")
+                    locked = False
+                locked = locked or self._lock(connection, token)
+                if time.monotonic() >= renew_at:
+                    connection.execute(SQL["renew"], {"token": token, "lease": self._lease})
+                    renew_at = time.monotonic() + every
                 else:
-                    pause = self._lease.total_seconds() / 3
-        finally:
-            connection.close()
+                    connection.execute("SELECT 1")  # notices a lost connection
+            except (psycopg.Error, DatabaseError) as error:
+                log.warning("the heartbeat lost its connection and makes a new one: %s", error)
+                connection.close()
+        connection.close()

@@ -17,8 +17,19 @@ from typing import Any
 from uuid import UUID
 
 from glad_pipeline.errors import UsageError
+from glad_pipeline.limits import (
+    MAX_PIXELS,
+    MAX_PROMPT_CHARS,
+    MAX_SEED,
+    MAX_SIDE,
+    MAX_STEPS,
+    MIN_SEED,
+    MIN_SIDE,
+    MIN_STEPS,
+    SCHEDULERS,
+    SIDE_STEP,
+)
 
-SCHEDULERS = ("euler", "euler_a", "dpmpp_2m", "ddim", "unipc")
 LONGEST_FIELD = 1_000_000
 _INT4 = 2**31
 
@@ -100,6 +111,9 @@ def _read(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             values[name] = rule(value)
         except _Fault as fault:
             reasons.append(f"{name} {fault}")
+    pixels = values.get("width", 0) * values.get("height", 0)
+    if pixels > MAX_PIXELS:
+        reasons.append(f"width × height is {pixels:,} pixels: at most {MAX_PIXELS:,}")
     return values, reasons
 
 
@@ -147,7 +161,7 @@ def _character(found: re.Match[str]) -> str:
 
 
 def _prompt(value: Any) -> str:
-    text = _text(2_000)(value)
+    text = _text(MAX_PROMPT_CHARS)(value)
     if is_blank(text):
         raise _Fault(f"{shortened(value)} is blank: say what to draw, in 1 to 2,000 characters")
     return text
@@ -217,7 +231,10 @@ def _publish_at(value: Any) -> datetime:
     """A time in UTC; one without a zone is taken as UTC already."""
     try:
         time = value if isinstance(value, datetime) else datetime.fromisoformat(value.strip())
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        if not 1900 <= time.year < 9999:
+            raise ValueError
+        return time
     except (ValueError, OverflowError, AttributeError):
         raise _Fault(f"{shortened(value)} must be a time such as 2026-03-01T09:00:00+01:00 (ISO 8601)") from None
 
@@ -237,12 +254,12 @@ def review_reason(text: str) -> str:
         raise UsageError(f"the reason {fault}") from None
 
 
-_size = _whole(64, 4096, multiple_of=8)
+_size = _whole(MIN_SIDE, MAX_SIDE, multiple_of=SIDE_STEP)
 _name = _text(255, blank=False, one_line=True)
 
 _RULES: Mapping[str, Callable[[Any], Any]] = {
     "prompt": _prompt,
-    "negative_prompt": _text(2_000),
+    "negative_prompt": _text(MAX_PROMPT_CHARS),
     "title": _name,
     "slug": _matching(_SLUG, "lower-case letters a-z, digits and single hyphens, such as sunset-over-the-lake"),
     "excerpt": _text(500),
@@ -252,10 +269,10 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "alt_text": _text(255),
     "task_id": _task_id,
     "post_id": _post_id,
-    "seed": _whole(0, 2**63 - 1),
+    "seed": _whole(MIN_SEED, MAX_SEED),
     "width": _size,
     "height": _size,
-    "num_inference_steps": _whole(1, 200),
+    "num_inference_steps": _whole(MIN_STEPS, MAX_STEPS),
     "guidance_scale": _guidance_scale,
     "scheduler": _scheduler,
     "model": _name,

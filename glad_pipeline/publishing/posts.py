@@ -68,7 +68,9 @@ class Blog:
         try:
             with connection.transaction():  # a savepoint
                 return self._publish(connection, rows)
-        except (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.RaiseException) as error:
+        except psycopg.Error as error:
+            if not _is_about_the_row(error):
+                raise
             if len(rows) == 1:
                 return Outcomes(post_ids={}, rejected={rows[0]["id"]: f"the blog refused the post: {_reason(error)}"})
         outcomes = Outcomes(post_ids={}, rejected={})
@@ -286,6 +288,16 @@ def _url_fault(url: str) -> str | None:
     if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
         return f"the picture's URL must be http(s) and at most {MAX_URL} characters, not {url[:80]!r} ({len(url)})"
     return None
+
+
+def _is_about_the_row(error: psycopg.Error) -> bool:
+    """Whether the blog refused this row, rather than the server us: then another row may fare better.
+
+    Not about the row are lost connections (08), missing tables, columns and rights (42), retries (40), and the
+    server's own trouble: memory, disk, shutdown (53, 57, 58).
+    """
+    state = error.sqlstate or ""
+    return bool(state) and state[:2] not in {"08", "40", "42", "53", "55", "57", "58"}
 
 
 def _reason(error: psycopg.Error) -> str:

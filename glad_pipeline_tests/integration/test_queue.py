@@ -9,10 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from glad_pipeline.database import Database
+from glad_pipeline.database import Database, DatabaseError
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import UsageError
-from glad_pipeline.prompts.queue import Hold, overdue, readiness
+from glad_pipeline.prompts import queue
+from glad_pipeline.prompts.queue import Hold, live_workers, overdue, readiness
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def database(database_url):
 
 
 def hold(database, worker="run-1", lease=60.0, max_attempts=3):
-    return Hold(database, worker=worker, lease=timedelta(seconds=lease), max_attempts=max_attempts)
+    return Hold(database, worker=worker, lease=timedelta(seconds=lease), max_attempts=max_attempts).open()
 
 
 def execute(database, statement, *values):
@@ -91,38 +92,63 @@ def test_two_holds_never_take_the_same_row(database):
     assert max(Counter(taken).values()) == 1
 
 
-def test_an_ended_hold_gives_back_what_it_did_not_finish_and_the_try_is_not_counted(database):
+def test_an_ended_hold_gives_back_what_it_did_not_finish(database):
     (prompt,) = add(database)
     with hold(database) as mine:
         mine.claim(1)
-        assert rows(database)[prompt]["attempts"] == 1
+        assert rows(database)[prompt]["status"] == "claimed"
     row = rows(database)[prompt]
     assert (row["status"], row["attempts"], row["claim_token"], row["claimed_by"]) == ("pending", 0, None, None)
 
 
-def test_the_rows_of_a_killed_process_are_free_at_once(database, database_url):
-    (prompt,) = add(database)
+def test_a_try_counts_from_when_drawing_begins_and_not_if_something_else_was_at_fault(database):
+    begun, other = add(database, 2)
+    with hold(database) as mine:
+        mine.claim(2)
+        mine.begin_drawing([begun])
+        assert mine.drew(begun)
+        assert not mine.drew(other)
+    assert [row["attempts"] for row in rows(database).values()] == [1, 0]
+    with hold(database) as mine:
+        mine.claim(2)
+        mine.begin_drawing([begun, other])
+        mine.refund()
+    assert [row["attempts"] for row in rows(database).values()] == [1, 0]
+
+
+def test_the_rows_of_a_killed_process_are_taken_over_by_the_next_claim(database, database_url):
+    prompt, neighbour = add(database, 2)
     script = (
         "import sys, time; from datetime import timedelta; from glad_pipeline.database import Database;"
         "from glad_pipeline.prompts.queue import Hold;"
-        "h = Hold(Database(sys.argv[1]), worker='dead', lease=timedelta(hours=1), max_attempts=3);"
-        "print(len(h.claim(5)), flush=True); time.sleep(60)"
+        "h = Hold(Database(sys.argv[1]), worker='dead', lease=timedelta(hours=1), max_attempts=3).open();"
+        "n = len(h.claim(5)); h.begin_drawing([int(sys.argv[2])]); print(n, flush=True); time.sleep(60)"
     )
-    process = subprocess.Popen([sys.executable, "-c", script, database_url], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline().strip() == "1"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, database_url, str(prompt)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline().strip() == "2"
     with hold(database) as mine:
         assert mine.claim(5) == []  # the holder lives
+        assert live(database) == {"dead", "run-1"}
     process.kill()
     process.wait()
     deadline = time.monotonic() + 10
     while not readiness_of(database).abandoned:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    assert live(database) == set()
     with hold(database) as mine:
-        (row,) = mine.claim(5)
-        assert row["id"] == prompt
-        assert row["attempts"] == 2  # a process that dies may die of its prompt: that try counts
-        assert "dead" in row["last_error"]
+        assert [row["id"] for row in mine.claim(5)] == [prompt, neighbour]
+    after = rows(database)
+    assert after[prompt]["attempts"] == 1  # a process that dies may have died of what it drew
+    assert after[neighbour]["attempts"] == 0
+    assert "dead" in after[prompt]["last_error"]
+
+
+def live(database):
+    with database.transaction() as connection:
+        return live_workers(connection)
 
 
 def readiness_of(database):
@@ -162,16 +188,28 @@ def test_the_heartbeat_renews_the_lease(database):
             assert other.claim(1) == []
 
 
-def test_the_heartbeat_survives_a_lost_connection(database):
+def test_a_holder_that_loses_its_connection_keeps_its_rows(database):
     (prompt,) = add(database)
-    with hold(database, lease=0.9) as mine:
+    with hold(database) as mine, hold(database, "rival") as rival:
         mine.claim(1)
-        execute(database, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
-        deadline = time.monotonic() + 10
-        while not execute(database, "SELECT prompts_live_tokens() AS token"):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        execute(
+            database,
+            "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN prompts p ON l.objid::bigint = p.claim_token"
+            " WHERE l.locktype = 'advisory'",
+        )
+        assert rival.claim(1) == []
         assert [row["id"] for row in mine.held()] == [prompt]
+        assert live(database) == {"run-1", "rival"}
+
+
+def test_a_hold_that_cannot_be_locked_is_none(database, monkeypatch):
+    add(database)
+    mine = Hold(database, worker="run-1", lease=timedelta(seconds=60), max_attempts=3)
+    monkeypatch.setattr(Hold, "_lock", lambda self, connection, token: False)
+    with pytest.raises(DatabaseError, match="locked already"):
+        mine.open()
+    assert mine._heart is None
+    assert live(database) == set()
 
 
 def test_a_prompt_whose_attempts_are_spent_is_failed_with_the_last_reason(database):
@@ -186,16 +224,28 @@ def test_a_prompt_whose_attempts_are_spent_is_failed_with_the_last_reason(databa
         assert mine.claim(1) == []
 
 
-def test_a_prompt_that_kills_every_run_ends_as_failed(database):
-    (prompt,) = add(database)
+def test_a_prompt_that_kills_every_run_ends_as_failed_and_its_neighbours_do_not(database, monkeypatch):
+    monkeypatch.setattr(queue, "GRACE", 0.0)
+    poison, neighbour = add(database, 2)
     for n in range(3):
         with hold(database, f"run-{n}") as mine:
-            mine.claim(1)
-            execute(database, "UPDATE prompts SET claim_token = -1")  # as if that process were gone
-            mine._token = None
+            assert len(mine.claim(2)) == 2
+            mine.begin_drawing([poison])
+            execute(database, "UPDATE prompts SET claim_token = -1 WHERE status = 'claimed'")  # as if it were gone
     with hold(database, "last") as mine:
-        assert mine.claim(1) == []
-    assert rows(database)[prompt]["status"] == "failed"
+        assert [row["id"] for row in mine.claim(2)] == [neighbour]
+    assert rows(database)[poison]["status"] == "failed"
+    assert "begun 3 times" in rows(database)[poison]["last_error"]
+
+
+def test_a_prompt_that_makes_every_run_be_stopped_ends_as_failed(database):
+    (slow,) = add(database)
+    for _ in range(3):
+        with hold(database) as mine:
+            mine.claim(1)
+            mine.begin_drawing([slow])
+    assert rows(database)[slow]["status"] == "failed"
+    assert "stopped" in rows(database)[slow]["last_error"]
 
 
 def test_named_prompts_are_worked_again_and_unknown_ones_are_an_error(database):
@@ -261,15 +311,37 @@ def test_the_sensor_sees_pending_due_and_abandoned_and_nothing_else(database):
     assert readiness_of(database).due
 
 
-def test_the_claim_reads_only_what_waits(database):
-    execute(
-        database,
-        "INSERT INTO prompts (prompt) SELECT 'p' FROM generate_series(1, 3000)",
-    )
-    execute(database, "UPDATE prompts SET status = 'cancelled' WHERE id <= 2900")
+@pytest.mark.parametrize("state", ["cancelled", "waiting for its time"])
+def test_the_sensors_look_and_the_claim_read_only_what_is_ready(database, state):
+    execute(database, "INSERT INTO prompts (prompt) SELECT 'p' FROM generate_series(1, 20000)")
+    if state == "cancelled":
+        execute(database, "UPDATE prompts SET status = 'cancelled' WHERE id > 10")
+    else:
+        image = add_image(database)
+        execute(
+            database,
+            "UPDATE prompts SET status = 'claimed', claim_token = -1, claimed_by = 'x', lease_expires_at = now() WHERE id > 10",
+        )
+        execute(
+            database,
+            "UPDATE prompts SET status = 'generated', claim_token = NULL, publish_at = '2999-01-01', image_id = %s WHERE id > 10",
+            image,
+        )
     execute(database, "ANALYZE prompts")
-    plan = execute(
-        database,
-        "EXPLAIN SELECT id FROM prompts WHERE status = 'pending' ORDER BY priority DESC, id LIMIT 10 FOR UPDATE SKIP LOCKED",
-    )
-    assert "prompts_pending" in str(plan)
+    bound = {
+        "batch": 10,
+        "ids": None,
+        "token": 1,
+        "worker": "x",
+        "lease": timedelta(seconds=5),
+    }
+    with database.transaction() as connection:
+        connection.execute("SET LOCAL enable_seqscan = off")
+        look = str(connection.execute("EXPLAIN " + queue.SQL["ready"]).fetchall())
+    with database.transaction() as connection:
+        claim = str(connection.execute("EXPLAIN " + queue.SQL["claim"], bound).fetchall())
+    assert "Seq Scan on prompts" not in look
+    assert "prompts_due" in look
+    assert "prompts_leases" in look
+    assert "prompts_pending" in claim
+    assert "Seq Scan on prompts" not in claim

@@ -28,10 +28,12 @@ CREATE FUNCTION prompts_lock_token(token integer) RETURNS boolean LANGUAGE sql V
     SELECT pg_try_advisory_lock(1735156068, token)
 $$;
 
-CREATE FUNCTION prompts_live_tokens() RETURNS SETOF integer LANGUAGE sql STABLE AS $$
-    SELECT objid::bigint::integer FROM pg_locks
-    WHERE locktype = 'advisory' AND classid::bigint = 1735156068 AND objsubid = 2 AND granted
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+-- Who holds, and is alive: the token, and the run by the name of its heartbeat's connection ("glad-hold <run id>").
+CREATE FUNCTION prompts_live_holds() RETURNS TABLE (token integer, worker text) LANGUAGE sql STABLE AS $$
+    SELECT l.objid::bigint::integer, substr(a.application_name, 11)
+    FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'advisory' AND l.classid::bigint = 1735156068 AND l.objsubid = 2 AND l.granted
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 $$;
 
 CREATE TABLE prompts (
@@ -65,7 +67,7 @@ CREATE TABLE prompts (
     status              text NOT NULL DEFAULT 'pending' CHECK (status IN (
                             'pending', 'claimed', 'generated', 'published',
                             'awaiting_approval', 'rejected', 'failed', 'cancelled')),
-    attempts            integer NOT NULL DEFAULT 0,
+    attempts            integer NOT NULL DEFAULT 0,    -- how often drawing it was begun and its run did not end well
     claim_token         integer,                       -- fencing: whoever commits must still hold this
     claimed_by          text,                          -- the Dagster run
     lease_expires_at    timestamptz,
@@ -89,6 +91,7 @@ CREATE TABLE prompts (
 -- A claim costs the same with a hundred rows and with a hundred million: only what waits is in this index.
 CREATE INDEX prompts_pending ON prompts (priority DESC, id) WHERE status = 'pending';
 CREATE INDEX prompts_held ON prompts (claim_token) WHERE status IN ('claimed', 'generated');
+CREATE INDEX prompts_leases ON prompts (lease_expires_at, claim_token) WHERE status = 'claimed';
 CREATE INDEX prompts_due ON prompts (coalesce(publish_at, '-infinity'::timestamptz)) WHERE status = 'generated';
 CREATE INDEX prompts_slug ON prompts (slug) WHERE slug IS NOT NULL;
 CREATE INDEX prompts_image ON prompts (image_id);
