@@ -156,6 +156,8 @@ CURES = {
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY does not fit AWS_ACCESS_KEY_ID: correct it",
     "AccessDenied": "these credentials may not do that: they need s3:GetObject, s3:PutObject, s3:ListBucket",
     "403": "these credentials are wrong or may not do that: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "BadDigest": "the object was damaged on the way: try again, and look at the network",
+    "XAmzContentSHA256Mismatch": "the object was damaged on the way: try again, and look at the network",
     "PermanentRedirect": "the bucket lives in another region: correct AWS_S3_REGION",
     "301": "the bucket lives in another region: correct AWS_S3_REGION",
     "404": "the bucket does not exist: create it or correct AWS_S3_BUCKET",
