@@ -7,13 +7,17 @@ import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import boto3
+import psutil
 import psycopg
 import pytest
 from dotenv import dotenv_values
 from psycopg.rows import dict_row
+
+from glad_pipeline.local.processes import gone
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,10 +27,16 @@ class Machine:
     """A state directory, and `glad` run on it."""
 
     home: Path
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self):
-        return os.environ | {"GLAD_HOME": str(self.home)}
+        return os.environ | self.settings | {"GLAD_HOME": str(self.home)}
+
+    @property
+    def exports(self):
+        """What the machine's servers are reached by."""
+        return dotenv_values(self.home / ".env")
 
     def command(self, *words):
         return [sys.executable, "-m", "glad_pipeline.cli", *words]
@@ -48,11 +58,23 @@ class Machine:
     def start(self, *words, **options):
         return subprocess.Popen(self.command(*words), cwd=ROOT, env=self.environment, text=True, **options)
 
-    def sql(self, statement, *values):
-        url = dotenv_values(self.home / ".env")["DATABASE_URL"]
-        with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+    def sql(self, statement, *values, database="DATABASE_URL"):
+        with psycopg.connect(self.exports[database], autocommit=True, row_factory=dict_row) as connection:
             cursor = connection.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
+
+    def pictures(self):
+        """Key and time of every picture in the bucket."""
+        told = self.exports
+        client = boto3.client(
+            "s3",
+            endpoint_url=told["AWS_ENDPOINT_URL_S3"],
+            region_name=told["AWS_S3_REGION"],
+            aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
+        )
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=told["AWS_S3_BUCKET"], Prefix="generated/")
+        return {found["Key"]: found["LastModified"] for page in pages for found in page.get("Contents", [])}
 
     def wait_until_published(self, prompt_id, seconds):
         """How long it took; fails with the row if it took longer."""
@@ -73,17 +95,27 @@ def machine(tmp_path_factory):
     assert left_running(machine.home) == []
 
 
-def left_running(home):
-    """Command lines of processes that still mention the state directory."""
+def left_running(home, *, but=()):
+    """Command lines of living processes whose words or environment name the state directory."""
     found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+    for process in psutil.process_iter():
         try:
-            words = entry.read_bytes().decode(errors="replace").replace("\0", " ")
-        except OSError:
+            words = process.cmdline()
+            concerned = str(home) in " ".join(words) or process.environ().get("GLAD_HOME") == str(home)
+            if concerned and not gone(process) and Path(words[0]).name not in but and "pytest" not in " ".join(words):
+                found.append(" ".join(words))
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-        if str(home) in words and "pytest" not in words:
-            found.append(words)
     return found
+
+
+def soon(condition, seconds=60):
+    """The first true answer of the condition; fails if there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)
+    return answer
 
 
 def fetched(url):

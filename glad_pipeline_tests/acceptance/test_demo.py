@@ -2,12 +2,13 @@
 
 import csv
 import signal
-import time
+from pathlib import Path
 
 import pytest
 
-from glad_pipeline_tests.acceptance.conftest import ROOT, fetched
+from glad_pipeline_tests.acceptance.conftest import ROOT, fetched, left_running, soon
 
+JOB = ["run", "--", "dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts"]
 TITLES = [row["title"] for row in csv.DictReader((ROOT / "examples" / "prompts.csv").open(encoding="utf-8"))]
 
 
@@ -55,25 +56,49 @@ def test_the_job_from_the_command_line_publishes_new_prompts(machine, demo, comm
     assert row["status"] == "published", row
 
 
-def test_a_run_that_is_killed_leaves_nothing_behind_that_the_next_does_not_finish(machine, demo):
-    before = machine.sql("SELECT count(*) AS n FROM images")[0]["n"]
-    machine.sql("INSERT INTO prompts (prompt, title) SELECT 'a dune ' || g, 'Dune ' || g FROM generate_series(1, 24) g")
-    job = ["run", "--", "dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts"]
-    log = (machine.home / "killed.log").open("w+")
-    process = machine.start(*job, stdout=log, stderr=log)
-    deadline = time.monotonic() + 60
-    while machine.sql("SELECT 1 FROM prompts WHERE status = 'claimed' LIMIT 1") == []:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    time.sleep(5)  # somewhere between loading the model and the last picture
+@pytest.fixture
+def halfway(machine, demo, request):
+    """A run in the middle of 100 new pictures: its process, how the prompts are called, and what was stored before."""
+    name = f"{request.node.callspec.id if hasattr(request.node, 'callspec') else 'dune'}".title()
+    before = machine.pictures()
+    machine.sql(
+        f"INSERT INTO prompts (prompt, title) SELECT '{name} ' || g, '{name} ' || g FROM generate_series(1, 100) g"
+    )
+    log = (machine.home / "run" / "halfway.log").open("w+")
+    process = machine.start(*JOB, stdout=log, stderr=log)
+    soon(lambda: len(machine.pictures()) >= len(before) + 8 or process.poll() is not None, seconds=90)
+    assert process.poll() is None, Path(log.name).read_text()
+    yield process, name, before
+    process.kill()
+    process.wait()
+
+
+def test_a_run_that_is_killed_leaves_nothing_behind_that_the_next_does_not_finish(machine, halfway):
+    process, name, before = halfway
     process.send_signal(signal.SIGKILL)
     process.wait()
-    time.sleep(0.5)
-    machine.glad(*job)
-    states = machine.sql("SELECT status, count(*) AS n FROM prompts WHERE title LIKE 'Dune %' GROUP BY 1")
-    assert states == [{"status": "published", "n": 24}]
-    assert machine.sql("SELECT count(*) AS n FROM images")[0]["n"] == before + 24
-    assert machine.sql("SELECT count(*) AS n FROM posts WHERE title LIKE 'Dune %'")[0]["n"] == 24
+    soon(lambda: left_running(machine.home, but=("postgres", "weed")) == [], seconds=20)
+    stored = machine.pictures()
+    assert len(before) < len(stored) < len(before) + 100
+    machine.glad(*JOB)
+    after = machine.pictures()
+    assert len(after) == len(before) + 100
+    assert {key: after[key] for key in stored} == stored  # what was there was not written again
+    states = machine.sql("SELECT status, count(*) AS n FROM prompts WHERE title LIKE %s GROUP BY 1", f"{name} %")
+    assert states == [{"status": "published", "n": 100}]
+    assert machine.sql("SELECT count(*) AS n FROM posts WHERE title LIKE %s", f"{name} %") == [{"n": 100}]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["interrupted", "terminated"])
+def test_a_run_that_is_told_to_end_does_so_and_gives_its_prompts_back(machine, halfway, number):
+    process, name, _ = halfway
+    process.send_signal(number)
+    process.wait(timeout=20)
+    assert process.returncode != 0
+    soon(lambda: left_running(machine.home, but=("postgres", "weed")) == [], seconds=10)
+    states = machine.sql("SELECT status, count(*) AS n FROM prompts WHERE title LIKE %s GROUP BY 1", f"{name} %")
+    assert [row["status"] for row in states] == ["pending"]
+    machine.sql("UPDATE prompts SET status = 'cancelled' WHERE status = 'pending' AND title LIKE %s", f"{name} %")
 
 
 @pytest.mark.parametrize(
@@ -105,8 +130,7 @@ def test_a_run_that_cannot_draw_says_why_and_loses_nothing(machine, demo, monkey
     machine.sql("DELETE FROM prompts WHERE title = 'Waits'")
     machine.sql("INSERT INTO prompts (prompt, title) VALUES ('a hill', 'Waits')")
     monkeypatch.setenv(variable, value)
-    job = ["run", "--", "dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts"]
-    told = machine.glad(*job, code=1)
+    told = machine.glad(*JOB, code=1)
     for word in words:
         assert word in told
     (row,) = machine.sql("SELECT * FROM prompts WHERE title = 'Waits'")

@@ -3,33 +3,48 @@
 import re
 import shutil
 import subprocess
-import time
 
 import pytest
 
-from glad_pipeline_tests.acceptance.conftest import interrupted, left_running
+from glad_pipeline_tests.acceptance.conftest import Machine, interrupted, left_running, soon
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="module")
-def web(machine):
-    """The address of the web UI of a running `glad up`."""
-    log = machine.home / "up.out"
+def running_up(machine, folder):
+    """`glad up` on that machine: yields the address of its web UI, then ends it with Ctrl-C."""
+    log = folder / "up.out"
     with log.open("w") as out:
         process = machine.start("up", stdout=out, stderr=subprocess.STDOUT)
-    deadline = time.monotonic() + 90
-    while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+    try:
+        found = soon(lambda: re.search(r"Dagster +(http://\S+)", log.read_text()) or process.poll(), seconds=90)
         assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.2)
-    yield found.group()
-    assert interrupted(process) == 0, log.read_text()
-    assert left_running(machine.home) == []
+        yield found[1]
+        assert interrupted(process) == 0, log.read_text()
+        assert left_running(machine.home) == []
+    finally:
+        if process.poll() is None:
+            interrupted(process)
+
+
+@pytest.fixture(scope="module")
+def web(machine, tmp_path_factory):
+    yield from running_up(machine, tmp_path_factory.mktemp("up"))
+
+
+@pytest.fixture(scope="module")
+def quiet_machine(tmp_path_factory):
+    """A machine on which nothing starts by itself."""
+    return Machine(tmp_path_factory.mktemp("a quiet machine"), {"GLAD_SENSOR": "false", "GLAD_SCHEDULE": "false"})
+
+
+@pytest.fixture(scope="module")
+def quiet_web(quiet_machine, tmp_path_factory):
+    yield from running_up(quiet_machine, tmp_path_factory.mktemp("quiet up"))
 
 
 @pytest.fixture
-def page(web):
+def page():
     """A page of a real browser."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: the web UI was not looked at")
@@ -80,12 +95,22 @@ def test_the_web_ui_shows_the_materialized_graph_and_the_pictures(web, published
     assert sheet.evaluate("image => image.complete && image.naturalWidth") > 50
 
 
-def test_materialize_all_in_the_web_ui_is_enough(machine, web, page):
-    page.goto(f"{web}/asset-groups")
-    runs = len(machine.sql("SELECT 1 FROM prompts WHERE status = 'published'"))
-    page.get_by_text("Materialize all").first.click()
-    (row,) = machine.sql("INSERT INTO prompts (prompt, title) VALUES ('a bay at dawn', 'Dawn bay') RETURNING id")
-    machine.wait_until_published(row["id"], seconds=90)
-    page.goto(f"{web}/runs")
+def test_materialize_all_in_the_web_ui_is_enough_and_with_the_triggers_off_nothing_starts_before(
+    quiet_machine, quiet_web, page
+):
+    (row,) = quiet_machine.sql("INSERT INTO prompts (prompt, title) VALUES ('a bay at dawn', 'Dawn bay') RETURNING id")
+    page.wait_for_timeout(8_000)  # the sensor would look every 5 s
+    page.goto(f"{quiet_web}/asset-groups")
+    button = page.get_by_text("Materialize all").first
+    button.wait_for()
+    assert quiet_machine.sql("SELECT 1 FROM runs", database="DAGSTER_DATABASE_URL") == []
+    button.click()
+    quiet_machine.wait_until_published(row["id"], seconds=90)
+    page.goto(f"{quiet_web}/runs")
     page.get_by_text("Manually launched").first.wait_for()
-    assert len(machine.sql("SELECT 1 FROM prompts WHERE status = 'published'")) == runs + 1
+    runs = quiet_machine.sql("SELECT run_id FROM runs", database="DAGSTER_DATABASE_URL")
+    started_by = quiet_machine.sql(
+        "SELECT * FROM run_tags WHERE key IN ('dagster/sensor_name', 'dagster/schedule_name')",
+        database="DAGSTER_DATABASE_URL",
+    )
+    assert (len(runs), started_by) == (1, [])
