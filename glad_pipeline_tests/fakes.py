@@ -18,8 +18,10 @@ class InstantSdxl(SdxlResource):
     side: int = 18  # pixels
 
     def generate(self, recipes: Iterable[Recipe], *, begun=lambda recipes: None) -> Iterator[Drawn]:
-        for recipe in recipes:
-            begun([recipe])
+        waiting = list(recipes)
+        for place, recipe in enumerate(waiting):
+            if place % self.gpu_batch == 0:
+                begun(waiting[place : place + self.gpu_batch])
             if self.seconds_each:
                 time.sleep(self.seconds_each)
             if "UNDRAWABLE" in recipe.prompt:

@@ -47,11 +47,6 @@ def shrunk(pixels: Pixels, max_side: int) -> Pixels:
     return np.asarray(image)
 
 
-def thumbnail(pixels: Pixels, max_side: int) -> bytes:
-    """A WebP whose longer side is at most `max_side` pixels; never enlarged."""
-    return _webp(Image.fromarray(shrunk(pixels, max_side)), quality=80)
-
-
 def contact_sheet(tiles: Sequence[Pixels], columns: int, max_bytes: int = 10_000) -> bytes:
     """One WebP with the tiles in rows of `columns`, never over `max_bytes` (at least 200).
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from glad_pipeline.errors import UsageError
-from glad_pipeline.generation.encoding import contact_sheet, contrast, encode_png, thumbnail
+from glad_pipeline.generation.encoding import contact_sheet, contrast, encode_png, shrunk
 from glad_pipeline.generation.recipe import MAX_PROMPT_CHARS, MAX_SEED, Recipe, validate_recipe_fields
 
 RECIPE = Recipe(
@@ -173,10 +173,10 @@ def test_contrast_is_zero_for_blank_and_largest_for_black_and_white():
     assert contrast(halves) == pytest.approx(127.5, abs=0.01)
 
 
-def test_a_thumbnail_keeps_the_ratio_and_is_never_enlarged():
+def test_a_shrunk_picture_keeps_the_ratio_and_is_never_enlarged():
     pixels = np.zeros((100, 400, 3), dtype=np.uint8)
-    assert Image.open(io.BytesIO(thumbnail(pixels, 200))).size == (200, 50)
-    assert Image.open(io.BytesIO(thumbnail(pixels, 999))).size == (400, 100)
+    assert shrunk(pixels, 200).shape == (50, 200, 3)
+    assert shrunk(pixels, 999).shape == (100, 400, 3)
 
 
 @pytest.mark.parametrize(("count", "columns", "most"), [(1, 4, 200), (7, 3, 2_000), (40, 8, 10_000), (300, 2, 500)])
