@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from psycopg.rows import dict_row
 from glad_pipeline.local.processes import gone
 
 ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @dataclass
@@ -128,3 +131,35 @@ def interrupted(process, seconds=60):
     """Ctrl-C, and the exit code."""
     process.send_signal(signal.SIGINT)
     return process.wait(seconds)
+
+
+def running_up(machine, folder):
+    """`glad up` on that machine: yields the address of its web UI, then ends it with Ctrl-C."""
+    log = folder / "up.out"
+    with log.open("w") as out:
+        process = machine.start("up", stdout=out, stderr=subprocess.STDOUT)
+    try:
+        found = soon(lambda: re.search(r"Dagster +(http://\S+)", log.read_text()) or process.poll(), seconds=90)
+        assert process.poll() is None, log.read_text()
+        yield found[1]
+        assert interrupted(process) == 0, log.read_text()
+        assert left_running(machine.home) == []
+    finally:
+        if process.poll() is None:
+            interrupted(process)
+
+
+@pytest.fixture
+def page():
+    """A page of a real browser."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: the web UI was not looked at")
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.set_default_timeout(30_000)
+        yield page
+        browser.close()

@@ -58,11 +58,11 @@ def test_the_job_from_the_command_line_publishes_new_prompts(machine, demo, comm
 
 @pytest.fixture
 def halfway(machine, demo, request):
-    """A run in the middle of 100 new pictures: its process, how the prompts are called, and what was stored before."""
+    """A run in the middle of 60 new pictures: its process, how the prompts are called, and what was stored before."""
     name = f"{request.node.callspec.id if hasattr(request.node, 'callspec') else 'dune'}".title()
     before = machine.pictures()
     machine.sql(
-        f"INSERT INTO prompts (prompt, title) SELECT '{name} ' || g, '{name} ' || g FROM generate_series(1, 100) g"
+        f"INSERT INTO prompts (prompt, title) SELECT '{name} ' || g, '{name} ' || g FROM generate_series(1, 60) g"
     )
     log = (machine.home / "run" / "halfway.log").open("w+")
     process = machine.start(*JOB, stdout=log, stderr=log)
@@ -79,14 +79,14 @@ def test_a_run_that_is_killed_leaves_nothing_behind_that_the_next_does_not_finis
     process.wait()
     soon(lambda: left_running(machine.home, but=("postgres", "weed")) == [], seconds=20)
     stored = machine.pictures()
-    assert len(before) < len(stored) < len(before) + 100
+    assert len(before) < len(stored) < len(before) + 60
     machine.glad(*JOB)
     after = machine.pictures()
-    assert len(after) == len(before) + 100
+    assert len(after) == len(before) + 60
     assert {key: after[key] for key in stored} == stored  # what was there was not written again
     states = machine.sql("SELECT status, count(*) AS n FROM prompts WHERE title LIKE %s GROUP BY 1", f"{name} %")
-    assert states == [{"status": "published", "n": 100}]
-    assert machine.sql("SELECT count(*) AS n FROM posts WHERE title LIKE %s", f"{name} %") == [{"n": 100}]
+    assert states == [{"status": "published", "n": 60}]
+    assert machine.sql("SELECT count(*) AS n FROM posts WHERE title LIKE %s", f"{name} %") == [{"n": 60}]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["interrupted", "terminated"])
