@@ -59,7 +59,8 @@ def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
         dagster = _dagster_database(settings, exports["DATABASE_URL"])
         exports |= dagster
         if settings.dagster_database_url is None:
-            ours |= dagster
+            # DAGSTER_PG_* is overwritten each time and read by no setting
+            ours |= {name: value for name, value in dagster.items() if not name.startswith("DAGSTER_PG_")}
         if settings.s3_bucket is None:
             store = ObjectStore(home)
             store.start(die_with_us=foreground)

@@ -34,10 +34,12 @@ def test_the_demo_publishes_posts_whose_pictures_anybody_can_fetch(machine, demo
     assert gallery.count("data:image/") >= len(TITLES)
 
 
-def test_a_second_demo_draws_and_publishes_nothing(machine, demo):
+def test_a_second_demo_draws_and_publishes_nothing_and_shows_all_though_a_post_was_edited(machine, demo):
+    machine.sql("UPDATE posts SET featured_image_url = NULL WHERE title = %s", TITLES[0])
     again = machine.glad("demo")
     assert "0 drawn, 0 published: everything is already there" in again
     assert len(machine.sql("SELECT 1 FROM posts")) == len(TITLES)
+    assert (ROOT / "gallery.html").read_text(encoding="utf-8").count("data:image/") == len(TITLES)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from glad_pipeline import cli, demo
 from glad_pipeline.errors import GladError
 from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
+from glad_pipeline.publishing.gallery import Exhibit, write_gallery
 from glad_pipeline.settings import Settings
 
 
@@ -118,6 +119,13 @@ def test_a_disk_that_refuses_is_a_message_with_the_cure(error, words, monkeypatc
     told = capsys.readouterr().err
     for word in words:
         assert word in told
+
+
+def test_a_page_in_place_of_a_picture_is_named_with_its_address(tmp_path):
+    url = "https://cdn.example/generated/x.png"
+    words = {"title": "Dunes", "slug": "dunes", "prompt": "dunes", "facts": "", "model": "demo"}
+    with pytest.raises(GladError, match=f"what {url} answers is not the whole picture of 'Dunes'"):
+        write_gallery([Exhibit(url=url, picture=b"<html>Not here</html>", **words)], tmp_path / "gallery.html")
 
 
 def test_a_repository_that_cannot_be_written_gets_its_gallery_in_the_state_directory(tmp_path, capsys):
