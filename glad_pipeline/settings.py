@@ -1,6 +1,6 @@
 """Every setting: its environment variable, type, default and meaning, in one place.
 
-Read from the environment, then from a `.env` file in the working directory. Knows no other room.
+Read from the environment alone; `glad` puts the repository's `.env` there first. Knows no other room.
 The table in README.md is made from this file (`glad settings --markdown`) and a test keeps them equal.
 """
 
@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     """What a deployment may set. Absent means the default; an empty value counts as absent."""
 
     # never populate_by_name: it reads the fields' own names from the environment too, and HOME is not GLAD_HOME
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     # database
     database_url: SecretStr | None = Field(
