@@ -163,6 +163,7 @@ def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
         if not _confirmed(f"The demo will {told}.", f"the demo would {told}"):
             print("nothing was changed")
             return 1
+    _require_store(settings)
     return demo(settings)
 
 
@@ -171,7 +172,24 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
     from glad_pipeline.local.foreground import up
 
     _require_migrated(settings)
+    _require_store(settings)
     return up(settings, migrate)
+
+
+def _require_store(settings: Settings) -> None:
+    """A person's own bucket has to answer before anything is promised. Raises `StoreError`, with the cure."""
+    if settings.s3_bucket is None:
+        return
+    from glad_pipeline.storage.s3 import S3Store
+
+    S3Store(
+        bucket=settings.s3_bucket,
+        region=settings.s3_region,
+        endpoint_url=settings.s3_endpoint_url,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=settings.s3_secret_access_key.get_secret_value() if settings.s3_secret_access_key else None,
+        session_token=settings.s3_session_token.get_secret_value() if settings.s3_session_token else None,
+    ).check()
 
 
 def _down(arguments: argparse.Namespace, settings: Settings) -> int:

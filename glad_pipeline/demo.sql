@@ -4,15 +4,15 @@ SELECT (SELECT count(*) FROM images) AS drawn,
        (SELECT count(*) FROM prompts WHERE status = 'published') AS published
 
 -- name: posts
--- The newest published posts with their pictures.
+-- The published posts of the sample prompts, with their pictures, in the order of the file.
 SELECT coalesce(o.title, p.title, left(p.prompt, 60)) AS title, coalesce(o.slug, '') AS slug, i.url, p.prompt,
        i.bytes, i.seconds, i.width, i.height, i.model
 FROM prompts p
 JOIN images i ON i.id = p.image_id
 JOIN posts o ON o.id = p.published_post_id
-WHERE p.status = 'published'
-ORDER BY p.published_at DESC, p.id
-LIMIT %(limit)s
+WHERE p.status = 'published' AND p.title = ANY(%(titles)s)
+ORDER BY p.id
+LIMIT 100
 
 -- name: unfinished
 -- What a run should have published and did not, and what it gave up since the given moment.

@@ -68,7 +68,7 @@ def _options(url: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].strip() if str(error).strip() else type(error).__name__
+    return str(error).strip().splitlines()[-1].strip(" .?") if str(error).strip() else type(error).__name__
 
 
 class Database:

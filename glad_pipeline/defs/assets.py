@@ -5,6 +5,7 @@ a crash, it picks up where the rows and the bucket say that work stopped.
 """
 
 import json
+import logging
 import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ OWNERS = ["team:blog"]
 ROWS_PER_TRANSACTION = 500
 POSTS_PER_TRANSACTION = 100
 SHOWN = 20  # rows in a preview
+TELL_EVERY = 5.0  # seconds between lines about drawing: each is a row of Dagster's event log
 # pandas is imported where it is used: the code location loads half a second sooner without it
 PromptsFrame = dg.DagsterType(
     name="PromptsFrame",
@@ -70,7 +72,7 @@ def prompts(context: dg.AssetExecutionContext, config: PromptsConfig, queue: Que
     A row that can never be drawn (empty, too long, an impossible size) is rejected here with the reason.
     Materialized alone it only looks: the claim ends with the run.
     """
-    with clearly(context.retry_number):
+    with clearly(context.retry_number, queue.explain):
         rows = queue.claim(batch=config.batch_size, ids=config.prompt_ids)
     context.add_output_metadata(
         {"claimed": len(rows), "waiting": _table(rows, ("id", "prompt", "title", "priority", "attempts"))}
@@ -99,27 +101,29 @@ def generated_images(
     A picture that is in the store already is not drawn again; a blank one rejects its prompt, a failed one
     costs its prompt an attempt, and the others go on.
     """
-    with clearly(context.retry_number):
+    with clearly(context.retry_number, queue.explain):
         by_recipe = _by_recipe(prompts.to_dict("records"), sdxl, queue)
         existing = _existing(by_recipe, object_store)
+    missing = [recipe for recipe in by_recipe if recipe.hash not in existing]
+    context.log.info("%s prompts: %s to draw, %s already stored", len(prompts), len(missing), len(existing))
     stream = PictureStream(
         pictures=iter(()),
         report={
             "prompts": len(prompts),
             "already_stored": len(existing),
+            "to_draw": len(missing),
             "model": ", ".join(sorted({recipe.model for recipe in by_recipe})),
             "model_revision": ", ".join(sorted({recipe.model_revision for recipe in by_recipe})),
             "rejected": 0,
             "failed": 0,
         },
     )
-    missing = [recipe for recipe in by_recipe if recipe.hash not in existing]
-    context.log.info("%s prompts: %s to draw, %s already stored", len(prompts), len(missing), len(existing))
 
     def begun(bucket: Sequence[Recipe]) -> None:
         queue.hold.begin_drawing([prompt_id for recipe in bucket for prompt_id in by_recipe[recipe]])
 
-    stream.pictures = _fit_to_store(sdxl.generate(missing, begun=begun), by_recipe, queue, stream.report)
+    pictures = sdxl.generate(missing, begun=begun)
+    stream.pictures = _fit_to_store(pictures, by_recipe, queue, stream.report, context.log)
     return stream
 
 
@@ -145,15 +149,23 @@ def _existing(recipes: Collection[Recipe], object_store: ObjectStoreResource) ->
 
 
 def _fit_to_store(
-    drawn: "Iterator[Drawn]", by_recipe: Mapping[Recipe, list[int]], queue: QueueResource, report: dict[str, Any]
+    drawn: "Iterator[Drawn]",
+    by_recipe: Mapping[Recipe, list[int]],
+    queue: QueueResource,
+    report: dict[str, Any],
+    log: logging.Logger,
 ) -> "Iterator[Drawn]":
     """Only the pictures that may be stored; the prompts of the others are settled with the reason."""
     from glad_pipeline.generation.encoding import contrast
 
     good = 0
     device_faults: dict[int, str] = {}
-    for picture in drawn:
+    told = time.monotonic()
+    for done, picture in enumerate(drawn, start=1):
         ids = by_recipe[picture.recipe]
+        if time.monotonic() - told >= TELL_EVERY:
+            told = time.monotonic()
+            log.info("%s of %s drawn", done, report["to_draw"])
         if picture.device_fault:
             device_faults |= dict.fromkeys(ids, picture.error or "the GPU failed")
         elif picture.pixels is None:
@@ -188,7 +200,7 @@ def s3_objects(
     placed: list[Placed] = generated_images
     faults = {p.row["id"]: fault for p in placed if (fault := _fault(p, drawn=queue.hold.drew(p.row["id"])))}
     whole = [p for p in placed if p.object is not None and p.row["id"] not in faults]
-    with clearly(context.retry_number):
+    with clearly(context.retry_number, queue.explain):
         queue.hold.fail(faults)
         moved = awaiting = 0
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):
@@ -256,7 +268,7 @@ def published_posts(
     started = time.monotonic()
     published: list[Row] = []
     rejected: dict[int, str] = {}
-    with clearly(context.retry_number):
+    with clearly(context.retry_number, queue.explain):
         blog: Blog | None = None
         while True:
             with postgres.database.transaction() as connection:

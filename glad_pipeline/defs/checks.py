@@ -9,8 +9,10 @@ from glad_pipeline.prompts.queue import overdue
 from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.posts import MAX_URL, bad_urls
 from glad_pipeline.publishing.quality import fault_of
+from glad_pipeline.storage.public import fault_of_visit
 
 SAMPLE = 20
+VISITS = 3
 
 
 @dg.asset_check(asset=prompts)
@@ -75,4 +77,17 @@ def urls_are_public(postgres: PostgresResource) -> dg.AssetCheckResult:
     )
 
 
-CHECKS = [no_expired_lease, objects_match_catalogue, no_blank_picture, urls_are_public]
+@dg.asset_check(asset=published_posts)
+def pictures_answer(postgres: PostgresResource) -> dg.AssetCheckResult:
+    """The newest 3 pictures answer to anybody, as they will to the blog's visitors."""
+    with clearly(), postgres.connect() as connection:
+        rows = catalogue.newest(connection, VISITS)
+    silent = {row["url"]: fault for row in rows if (fault := fault_of_visit(row["url"]))}
+    return dg.AssetCheckResult(
+        passed=not silent,
+        description="; ".join(f"{url}: {fault}" for url, fault in silent.items()) or f"{len(rows)} looked at",
+        metadata={"looked_at": len(rows), "silent": list(silent)},
+    )
+
+
+CHECKS = [no_expired_lease, objects_match_catalogue, no_blank_picture, urls_are_public, pictures_answer]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
@@ -18,11 +18,12 @@ LAST_TRY = BLIP_RETRIES
 
 
 @contextmanager
-def clearly(attempt: int = LAST_TRY) -> Iterator[None]:
+def clearly(attempt: int = LAST_TRY, tell: Callable[[str], None] = lambda text: None) -> Iterator[None]:
     """Turn errors inside the block into what Dagster should do and a person should read.
 
     A database that does not answer asks for a retry as long as `attempt` (0: the step's first) is not the last.
-    Any other `GladError` fails the step with its text at once.
+    Any other `GladError` fails the step with its text at once, and `tell` gets the text too: the queue keeps it
+    with the prompts that wait because of it.
     """
     try:
         yield
@@ -30,6 +31,8 @@ def clearly(attempt: int = LAST_TRY) -> Iterator[None]:
         if attempt < BLIP_RETRIES:
             raise dg.RetryRequested(max_retries=BLIP_RETRIES, seconds_to_wait=2 * 2**attempt) from error
         text = str(error) if isinstance(error, GladError) else f"the database did not answer: {error}"
-        raise dg.Failure(description=text, allow_retries=False) from error
+        tell(text)
+        raise dg.Failure(description=text, allow_retries=False) from None
     except GladError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+        tell(str(error))
+        raise dg.Failure(description=str(error), allow_retries=False) from None  # our message says it all

@@ -108,7 +108,7 @@ class S3ImageIOManager(dg.IOManager):
                     small.append(shrunk(drawn.pixels, SHEET_SIDE))
                 yield drawn
 
-        with clearly(context.step_context.previous_attempt_count), self._refunding():
+        with clearly(context.step_context.previous_attempt_count, self.queue.explain), self._refunding():
             for done in in_background(noticed(obj.pictures), partial(upload, store, context.run_id)):
                 uploaded += done.written
                 found += not done.written
@@ -118,8 +118,6 @@ class S3ImageIOManager(dg.IOManager):
                 drawing_seconds += done.drawing_seconds
                 if len(links) < LINKS:
                     links.append(f"[{done.key}]({store.url(done.key)})")
-                if (uploaded + found) % 100 == 0:
-                    context.log.info("%s pictures stored so far", uploaded + found)
         seconds = time.monotonic() - started
         drawn_count = uploaded + found
         metadata: dict[str, Any] = {}
@@ -152,7 +150,7 @@ class S3ImageIOManager(dg.IOManager):
             raise
 
     def load_input(self, context: dg.InputContext) -> list[Placed]:
-        with clearly(context.step_context.previous_attempt_count):
+        with clearly(context.step_context.previous_attempt_count, self.queue.explain):
             recipes: list[tuple[Row, Recipe]] = []
             for row in self.queue.in_hand():
                 with suppress(GladError):  # a model that does not exist: rejected where it would be drawn

@@ -74,6 +74,11 @@ class QueueResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             ).open()
         return self._hold
 
+    def explain(self, reason: str) -> None:
+        """Why this run fails: told with every prompt that it gives back."""
+        if self._hold is not None:
+            self._hold.reason = reason
+
     def claim(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Row]:
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons."""
         rows = self.hold.claim(batch or self.batch_size, ids=ids)

@@ -107,7 +107,8 @@ def end_session(leader: subprocess.Popen[bytes], first: signal.Signals, seconds:
     """End a program started by `spawn` and everything it has started: politely, then for certain."""
     members = session_members(leader.pid)
     if leader.poll() is None:
-        leader.send_signal(first)
+        for member in members:  # a run in a code server must hear of it too, or the server waits for its end
+            signal_quietly(member, first)
         try:
             leader.wait(timeout=seconds)
         except subprocess.TimeoutExpired:

@@ -118,7 +118,7 @@ def environment(settings: Settings, exports: Mapping[str, str]) -> dict[str, str
         inherited = {name: value for name, value in inherited.items() if not name.startswith("AWS_")}
     programs = str(Path(sys.executable).parent)
     path = [programs, *(part for part in inherited.get("PATH", "").split(os.pathsep) if part != programs)]
-    return inherited | dict(exports) | {"PATH": os.pathsep.join(path)}
+    return inherited | dict(exports) | {"PATH": os.pathsep.join(path), "VIRTUAL_ENV": sys.prefix}
 
 
 def stop(settings: Settings) -> list[str]:

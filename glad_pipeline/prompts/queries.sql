@@ -120,7 +120,8 @@ WHERE p.id = done.id AND p.status = 'generated'
 -- The run ends: what it did not finish waits again, or fails when its attempts are spent.
 UPDATE prompts SET status = CASE WHEN attempts >= %(max_attempts)s THEN 'failed' ELSE 'pending' END,
     last_error = CASE WHEN attempts >= %(max_attempts)s
-        THEN format('run %%s was stopped while it drew this for the %%sth time', claimed_by, attempts) ELSE last_error END,
+        THEN format('run %%s was stopped while it drew this for the %%sth time', claimed_by, attempts)
+        ELSE coalesce(%(reason)s, last_error) END,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 WHERE claim_token = %(token)s AND status = 'claimed'
 

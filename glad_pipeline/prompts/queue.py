@@ -78,6 +78,7 @@ class Hold:
         self._lease = lease
         self._max_attempts = max_attempts
         self._token: int | None = None
+        self.reason: str | None = None  # why the run fails, kept with the prompts it gives back
         self._begun: set[int] = set()  # prompts whose drawing began: this try is counted
         self._stop = threading.Event()
         self._heart: threading.Thread | None = None
@@ -230,7 +231,7 @@ class Hold:
         self._stop.set()
         if self._heart is not None:
             self._heart.join(timeout=15)
-        bound = {"token": self._token, "max_attempts": self._max_attempts}
+        bound = {"token": self._token, "max_attempts": self._max_attempts, "reason": self.reason}
         self._token = None
         # with the database gone there is nobody to tell: the lock went with the connection, the lease will end
         with suppress(psycopg.Error, DatabaseError), self._database.transaction() as connection:

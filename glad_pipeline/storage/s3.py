@@ -143,7 +143,7 @@ class S3Store:
 
     def check(self) -> None:
         """Raise `StoreError` with the cure unless the bucket exists and takes our credentials."""
-        with self._clearly("look at the bucket"):
+        with self._clearly("list objects"):
             self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
 
     def _clearly(self, doing: str) -> _Clearly:

@@ -149,7 +149,7 @@ def test_an_operator_sees_counts_speed_bytes_model_and_a_contact_sheet(world):
     assert len(seen["contact_sheet"]) < 15_000
     assert "http" in seen["objects"]
     assert all(check.passed for check in result.get_asset_check_evaluations())
-    assert len(result.get_asset_check_evaluations()) == 4
+    assert len(result.get_asset_check_evaluations()) == 5
 
 
 def test_a_blank_picture_rejects_its_prompt_and_a_failed_one_costs_an_attempt_the_others_go_on(world):
@@ -473,6 +473,19 @@ def test_a_store_that_loses_pictures_is_not_drawn_for_for_ever(world, monkeypatc
     assert "does not have it" in world.prompts()[prompt]["last_error"]
 
 
+def test_a_picture_that_visitors_may_not_read_is_found_out(world, database_url):
+    world.add("a hill")
+    world.run()
+    postgres = PostgresResource(url=database_url)
+    assert checks.pictures_answer(postgres=postgres).passed
+    world.store.client.delete_bucket_policy(Bucket=world.store.bucket)
+    found = checks.pictures_answer(postgres=postgres)
+    assert not found.passed
+    assert "403: visitors may not read it" in found.description
+    world.store.client.delete_object(Bucket=world.store.bucket, Key=world.objects()[0])
+    assert not checks.pictures_answer(postgres=postgres).passed
+
+
 def test_a_wrong_bucket_is_told_before_anything_is_drawn(world, monkeypatch):
     prompt = world.add("a hill")
     monkeypatch.setenv("AWS_S3_BUCKET", "no-such-bucket")
@@ -485,6 +498,7 @@ def test_a_wrong_bucket_is_told_before_anything_is_drawn(world, monkeypatch):
     result = world.run(sdxl=Never(), expect_success=False)
     assert "AWS_S3_BUCKET" in failures(result)
     assert (world.prompts()[prompt]["status"], world.prompts()[prompt]["attempts"]) == ("pending", 0)
+    assert "AWS_S3_BUCKET" in world.prompts()[prompt]["last_error"]
 
 
 def test_titles_cannot_write_markdown_into_the_web_ui(world):
