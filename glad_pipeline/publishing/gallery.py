@@ -36,7 +36,9 @@ def write_gallery(exhibits: Sequence[Exhibit], path: Path) -> None:
     """Write the page. Raises `OSError` if the file cannot be written or a picture cannot be read."""
     page = files("glad_pipeline.publishing").joinpath("gallery.html.txt").read_text(encoding="utf-8")
     models = " · ".join(sorted({exhibit.model for exhibit in exhibits}))
-    told = f"{len(exhibits)} post{'' if len(exhibits) == 1 else 's'}" + (f", drawn by the model {models}" if models else "")
+    told = f"{len(exhibits)} post{'' if len(exhibits) == 1 else 's'}" + (
+        f", drawn by the model {models}" if models else ""
+    )
     cards = "\n".join(_card(exhibit) for exhibit in exhibits)
     empty = '<p class="empty">Nothing is published yet. Add a prompt and run the job.</p>'
     path.write_text(page.replace("{{told}}", escape(told)).replace("{{cards}}", cards or empty), encoding="utf-8")

@@ -158,3 +158,20 @@ def vocabulary() -> list[str]:
     texts += ["colours colors green blue house road people person castle bridge boat flowers animal cat dog fox"]
     words = " ".join(texts).replace("|", " ").replace(",", " ").replace("{0}", " ").split()
     return sorted(set(words) | {","})
+
+
+def named(scene: Scene, text: str) -> dict[str, str]:
+    """What of the scene's time, place, colour and light a caption says: by that alone may a picture be judged."""
+    lights = {"sun": SUN, "moon": f"{FULL}|{CRESCENT}"}
+    said = {
+        "time": (scene.time, TIMES[scene.time]),
+        "place": (scene.place, PLACES[scene.place]),
+        "colour": (scene.colour or "", COLOURS.get(scene.colour or "", "")),
+        "light": (scene.light, lights.get(scene.light, "")),
+    }
+    return {name: label for name, (label, words) in said.items() if words and _says(text, words)}
+
+
+def _says(text: str, choices: str) -> bool:
+    """Whether one of the choices is there, or its last word, as when a mood came between article and noun."""
+    return any(choice in text or choice.split()[-1] in text.replace(",", " ").split() for choice in choices.split("|"))

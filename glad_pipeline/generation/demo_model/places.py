@@ -48,6 +48,7 @@ def _ridges(canvas: Canvas, light: Light, random: Random, *, snow: bool) -> None
     for place in range(3):
         noise = Noise1(random, frequency=1.6 + 0.5 * place, octaves=6, decay=0.46)
         line = light.horizon - 0.1 + 0.09 * place - (0.24 - 0.03 * place) * np.abs(noise(canvas.x))
+        line = _valley(canvas, line, light)
         colour = mix(light.sky, rgb(74, 78, 102) * light.ambient, 0.34 + 0.29 * place)
         canvas.below(line, colour, shade=-0.12, depth=0.3)
         if snow and place:
@@ -57,6 +58,16 @@ def _ridges(canvas: Canvas, light: Light, random: Random, *, snow: bool) -> None
             y = canvas.y[top:, None]
             weight = np.clip((y - line) * canvas.height + 0.5, 0, 1) * np.clip((limit - y) * canvas.height, 0, 1)
             canvas.blend(mix(light.sky, WHITE * light.ambient * 1.1, 0.4 + 0.25 * place), weight, top=top)
+
+
+def _valley(canvas: Canvas, line: Array, light: Light) -> Array:
+    """The line, lowered where it would hide the sun or the moon."""
+    if not light.source:
+        return line
+    x, y, _ = light.source
+    hidden = float(y + 0.045 - np.interp(x, canvas.x, line))
+    dip: Array = line + max(0.0, hidden) * np.exp(-(((canvas.x - x) / 0.15) ** 2))
+    return dip
 
 
 def _desert(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:
@@ -131,8 +142,10 @@ def _boat(canvas: Canvas, light: Light, random: Random, waterline: float) -> Non
     sail = np.minimum(np.minimum((v + 1.05) * 0.5 - (u - 0.04), u - 0.04), -0.2 - v)
     jib = np.minimum(np.minimum((v + 0.9) * 0.42 + (u + 0.02), -0.02 - u), -0.2 - v)
     hull = np.minimum(np.minimum(0.02 - v, v + 0.15), 0.46 - np.abs(u) - (v + 0.15) * 0.9)
-    cloth = mix(WHITE * light.ambient, light.sky, 0.25) if light.brightness > 0.6 else mix(
-        WHITE * light.ambient, light.sky, 0.1
+    cloth = (
+        mix(WHITE * light.ambient, light.sky, 0.25)
+        if light.brightness > 0.6
+        else mix(WHITE * light.ambient, light.sky, 0.1)
     )
     canvas.stamp((rows, columns), cloth, np.maximum(sail, jib) * scale + 0.5)
     canvas.stamp((rows, columns), rgb(96, 42, 34) * light.ambient, hull * scale + 0.5)
@@ -178,7 +191,9 @@ def _palm(canvas: Canvas, x: float, foot: float, light: Light, random: Random) -
     for reach in (-0.12, -0.085, 0.085, 0.12):
         along = np.clip(u / reach, 0, 1)
         droop = -0.05 * np.sin(along * 2.2) + (0.075 if abs(reach) > 0.1 else 0.02) * along**2
-        shape = np.maximum(shape, np.where((u / reach > 0) & (u / reach < 1), 0.016 * (1.05 - along) - np.abs(v - droop), -1))
+        shape = np.maximum(
+            shape, np.where((u / reach > 0) & (u / reach < 1), 0.016 * (1.05 - along) - np.abs(v - droop), -1)
+        )
     canvas.stamp((rows, columns), rgb(34, 104, 50) * light.ambient, shape * canvas.height + 0.5)
 
 
@@ -194,12 +209,22 @@ def _city(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:
             spire, shade, seed = random.random(), random.uniform(0.9, 1.1), int(random.integers(2**32))
             if x < canvas.aspect:
                 top = light.horizon - tall + 0.13 * place
+                if light.source and abs(light.source[0] - x - wide / 2) < wide / 2 + 0.05:
+                    top = max(top, light.source[1] + 0.05)
                 _block(canvas, x, wide, top, colour * shade)
                 if spire < 0.15:
                     _block(canvas, x + wide * 0.46, wide * 0.08, top - 0.06, colour * shade)
                 if place:
                     windows = np.random.default_rng(seed)
-                    _windows(canvas, windows, x, wide, top, (0.016, 0.024) if place == 1 else (0.02, 0.03), (lit, lamp, pane, colour))
+                    _windows(
+                        canvas,
+                        windows,
+                        x,
+                        wide,
+                        top,
+                        (0.016, 0.024) if place == 1 else (0.02, 0.03),
+                        (lit, lamp, pane, colour),
+                    )
             x += wide + float(random.choice((0.0, 0.004, 0.02)))
 
 
@@ -209,7 +234,9 @@ def _block(canvas: Canvas, x: float, wide: float, top: float, colour: Array) -> 
     canvas.pixels[rows, left:right] = colour
 
 
-def _windows(canvas: Canvas, random: Random, x: float, wide: float, top: float, pitch: tuple[float, float], paint: Any) -> None:
+def _windows(
+    canvas: Canvas, random: Random, x: float, wide: float, top: float, pitch: tuple[float, float], paint: Any
+) -> None:
     """A grid of panes: a share `lit` of them glows, the others mirror the sky a little."""
     lit, lamp, pane, wall = paint
     rows, columns, dx, dy = canvas.patch(x + wide / 2, (top + 1.02) / 2, wide / 2 - 0.008, (1.02 - top) / 2 - 0.012)
@@ -229,7 +256,9 @@ def _forest(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None
         _pines(canvas, random, base, 0.16 + 0.06 * place, 0.055 + 0.012 * place, colour)
 
 
-def _pines(canvas: Canvas, random: Random, base: float, tall: float, pitch: float, colour: Array, share: float = 1.0) -> None:
+def _pines(
+    canvas: Canvas, random: Random, base: float, tall: float, pitch: float, colour: Array, share: float = 1.0
+) -> None:
     """A row of conifers, standing on ground of their own colour when there is no gap (`share` 1)."""
     line = np.full(canvas.width, base + (0.0 if share == 1 else 9.0), np.float32)
     count = int(4 / pitch)
@@ -260,7 +289,9 @@ def _lake(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:
         for place in range(2):
             noise = Noise1(random, frequency=1.1, octaves=2)
             line = light.horizon - 0.02 + 0.03 * place - 0.1 * np.abs(noise(canvas.x, round_off=True))
-            canvas.below(line, mix(light.sky, rgb(70, 110, 70) * light.ambient, 0.5 + 0.3 * place))
+            canvas.below(
+                _valley(canvas, line, light), mix(light.sky, rgb(70, 110, 70) * light.ambient, 0.5 + 0.3 * place)
+            )
     if scene.trees:
         _pines(canvas, random, shore - 0.02, 0.12, 0.04, rgb(26, 62, 44) * light.ambient, share=0.6)
     line = shore + 0.008 * Noise1(random, frequency=3, octaves=3)(canvas.x) - 0.012

@@ -20,23 +20,22 @@ class Preset:
 
 
 PRESETS = {
-    # an hour of two busy cores
+    # an hour of one or two busy cores: half the side, a quarter of the work
     "cpu": Preset(
         sizes=Sizes(
-            side=256, latent=8, vae=(16, 32, 48, 64), vae_layers=1,
+            side=128, latent=8, vae=(16, 32, 48, 64), vae_layers=1,
             unet=(48, 96, 144), unet_layers=1, heads=48, text=96, text_layers=3,
         ),
-        vae=VaePlan(pictures=1_500, side=256, crop=128, batch=8, whole=0.88, rate=2.5e-3, average=0.995),
-        denoiser=DenoiserPlan(
-            pictures={(128, 128): 8_000, (96, 160): 1_500, (160, 96): 1_500, (256, 256): 4_000},
-            phases=(
-                Phase(until=0.5, batch=48, shapes=((128, 128), (128, 128), (128, 128), (96, 160), (160, 96))),
-                Phase(until=1.0, batch=20, shapes=((256, 256),) * 5 + ((128, 128),)),
-            ),
-            rate=1.2e-3,
-            average=0.996,
+        vae=VaePlan(
+            pictures=3_000, side=128, crop=128, batch=8, whole=2.0, rate=2e-3, matrix_rate=0.01, average=0.99
         ),
-        vae_share=0.28,
+        denoiser=DenoiserPlan(
+            pictures={(128, 128): 8_000, (96, 160): 800, (160, 96): 800},
+            phases=(Phase(until=1.0, batch=48, shapes=((128, 128),) * 8 + ((96, 160), (160, 96))),),
+            rate=1.2e-3,
+            average=0.997,
+        ),
+        vae_share=0.34,
     ),
     # twenty minutes of one H200
     "gpu": Preset(
@@ -44,7 +43,7 @@ PRESETS = {
             side=256, latent=8, vae=(24, 48, 96, 128), vae_layers=1,
             unet=(64, 128, 192), unet_layers=1, heads=32, text=128, text_layers=3,
         ),
-        vae=VaePlan(pictures=20_000, side=256, crop=128, batch=64, whole=0.8, rate=1.5e-3, average=0.999),
+        vae=VaePlan(pictures=20_000, side=256, crop=128, batch=64, whole=0.8, rate=1.5e-3, matrix_rate=0.01, average=0.999),
         denoiser=DenoiserPlan(
             pictures={(256, 256): 50_000, (128, 128): 15_000, (192, 320): 10_000, (320, 192): 10_000},
             phases=(
@@ -62,7 +61,7 @@ PRESETS = {
             side=64, latent=4, vae=(8, 8, 16, 16), vae_layers=1,
             unet=(16, 16, 32), unet_layers=1, heads=16, text=32, text_layers=2,
         ),
-        vae=VaePlan(pictures=12, side=64, crop=32, batch=4, whole=0.8, rate=2e-3, average=0.99),
+        vae=VaePlan(pictures=12, side=64, crop=32, batch=4, whole=0.8, rate=2e-3, matrix_rate=0.01, average=0.99),
         denoiser=DenoiserPlan(
             pictures={(64, 64): 12, (48, 80): 8},
             phases=(Phase(until=0.5, batch=4, shapes=((64, 64), (48, 80))), Phase(until=1.0, batch=2, shapes=((64, 64),))),

@@ -43,6 +43,11 @@ TINT_WEIGHT = {"sunset": 0.72, "dawn": 0.66, "day": 0.7, "night": 0.6, "storm": 
 TINT_LIGHT = {"sunset": 1.0, "dawn": 1.08, "day": 1.0, "night": 0.42, "storm": 0.62, "aurora": 0.3}
 DARKNESS = {"sunset": 0.5, "dawn": 0.78, "day": 1.0, "night": 0.27, "storm": 0.46, "aurora": 0.26}
 SUNS = {"sunset": rgb(255, 226, 150), "dawn": rgb(255, 244, 214), "day": rgb(255, 252, 226)}
+CLEARANCE = {
+    "forest": 0.15,
+    "canyon": 0.15,
+    "city": 0.12,
+}  # picture heights that a low sun stands above the land's tops
 MOON = rgb(234, 238, 246)
 
 
@@ -126,7 +131,9 @@ def _sky(canvas: Canvas, scene: Scene, horizon: float, random: Random) -> Light:
     fall, drift = random.uniform(size=2)
     x = float(canvas.aspect * (0.18 + 0.64 * fall))
     low_sun = scene.time in ("sunset", "dawn")
-    y = float(horizon - 0.03 - 0.17 * drift if low_sun else 0.12 + 0.22 * drift)
+    y = float(horizon - 0.03 - CLEARANCE.get(scene.place, 0) - 0.17 * drift if low_sun else 0.12 + 0.2 * drift)
+    if scene.place == "canyon":  # to be seen between the walls
+        x = float(canvas.aspect * (0.43 + 0.14 * fall))
     radius = float(random.uniform(0.05, 0.085))
     colour = MOON if scene.light == "moon" else SUNS.get(scene.time, MOON)
     if scene.colour and scene.light == "sun":
@@ -142,7 +149,7 @@ def _sky(canvas: Canvas, scene: Scene, horizon: float, random: Random) -> Light:
     if scene.stars:
         _stars(canvas, horizon, random)
     if scene.time == "aurora":
-        _aurora(canvas, TINTS[scene.colour or "green"], horizon, random)
+        _aurora(canvas, scene.colour, horizon, random)
     if scene.clouds:
         _clouds(canvas, scene.time, light, random)
     if scene.light != "none":
@@ -167,8 +174,9 @@ def _stars(canvas: Canvas, horizon: float, random: Random) -> None:
 WIDEST_SKY = 4.0  # picture heights
 
 
-def _aurora(canvas: Canvas, colour: Array, horizon: float, random: Random) -> None:
-    """Curtains: bright along a wandering foot, fading upwards in rays."""
+def _aurora(canvas: Canvas, named: str | None, horizon: float, random: Random) -> None:
+    """Curtains: bright along a wandering foot, fading upwards in rays, and into a second colour if none is named."""
+    colour, fade = TINTS[named or "green"], 0.15 if named else 0.6
     second = TINTS[str(random.choice(("green", "teal", "purple", "pink")))]
     for place in range(3):
         wander = Noise1(random, frequency=0.9, octaves=3)
@@ -177,7 +185,7 @@ def _aurora(canvas: Canvas, colour: Array, horizon: float, random: Random) -> No
         above = (foot[None, :] - canvas.y[:, None]) / (0.34 + 0.06 * place)
         curtain = np.where(above > 0, np.exp(-3.0 * above), np.exp(22 * above))
         curtain = curtain * (0.62 + 0.38 * rays(canvas.x, round_off=True))[None, :]
-        shade = mix(colour, second, np.clip(above * 0.75 - 0.1, 0, 0.6)[..., None])
+        shade = mix(colour, second, np.clip(above * 0.75 - 0.1, 0, fade)[..., None])
         canvas.pixels += (np.clip(curtain, 0, 1) * (0.8 - 0.12 * place))[..., None] * shade
     np.clip(canvas.pixels, 0, 1, out=canvas.pixels)
 

@@ -24,7 +24,8 @@ class VaePlan:
     crop: int  # pixels of the parts trained on, until `whole`
     batch: int
     whole: float  # progress from which whole pictures are trained on, a quarter as many at a time
-    rate: float
+    rate: float  # of AdamW
+    matrix_rate: float  # of Muon
     average: float
     closeness: float = 1e-4  # weight of the divergence from a normal distribution
 
@@ -92,7 +93,13 @@ def train_vae(
         if step % 100 == 0:
             psnr = 10 * np.log10(4 / (total / (step - told)))
             pace = (step - told) / (time.monotonic() - began)
-            log("vae", step=step, psnr=round(float(psnr), 2), steps_per_second=round(pace, 2), done=round(trainer.progress.done, 3))
+            log(
+                "vae",
+                step=step,
+                psnr=round(float(psnr), 2),
+                steps_per_second=round(pace, 2),
+                done=round(trainer.progress.done, 3),
+            )
             total, told, began = 0.0, step, time.monotonic()
         if pause():
             return

@@ -115,7 +115,8 @@ class Training:
         seconds = options.minutes * 60
         if self.stage == "vae":
             progress = Progress(options.vae_steps, seconds * plan.vae_share)
-            return Trainer({"vae": self.networks.vae}, progress, rate=plan.vae.rate, decay=0.0, average=plan.vae.average)
+            return Trainer({"vae": self.networks.vae}, progress, rate=plan.vae.rate, decay=0.0,
+                           average=plan.vae.average, matrix_rate=plan.vae.matrix_rate)  # fmt: skip
         progress = Progress(options.denoiser_steps, seconds * (1 - plan.vae_share))
         return Trainer(
             self.networks.denoiser_modules(), progress, rate=plan.denoiser.rate, decay=0.01,

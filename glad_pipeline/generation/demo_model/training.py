@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from glad_pipeline.generation.demo_model.muon import Muon
+
 
 @dataclass
 class Progress:
@@ -50,25 +52,39 @@ class Progress:
 
 
 class Trainer:
-    """AdamW with warm-up and a cosine, gradient clipping, and an exponential average of the weights."""
+    """AdamW (and Muon for convolutions, if it has a rate) with warm-up and a cosine, gradient clipping, and an exponential average of the weights."""
 
     def __init__(
-        self, modules: dict[str, nn.Module], progress: Progress, *, rate: float, decay: float, average: float
+        self,
+        modules: dict[str, nn.Module],
+        progress: Progress,
+        *,
+        rate: float,
+        decay: float,
+        average: float,
+        matrix_rate: float | None = None,
     ) -> None:
-        self.modules, self.progress, self.rate, self.average = modules, progress, rate, average
+        self.modules, self.progress, self.average = modules, progress, average
         self.parameters = [each for module in modules.values() for each in module.parameters()]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=rate, betas=(0.9, 0.98), weight_decay=decay, fused=True)
+        inner = [each for each in self.parameters if matrix_rate and each.ndim == 4 and min(each.shape[:2]) > 3]
+        outer = [each for each in self.parameters if not any(each is other for other in inner)]
+        self.optimizers: list[tuple[torch.optim.Optimizer, float]] = [
+            (torch.optim.AdamW(outer, lr=rate, betas=(0.9, 0.98), weight_decay=decay, fused=True), rate)
+        ]
+        if matrix_rate:
+            self.optimizers.append((Muon(inner, lr=matrix_rate), matrix_rate))
         self.averages = [each.detach().clone() for each in self.parameters]
 
     def step(self, loss: torch.Tensor) -> None:
         progress = self.progress
-        rate = self.rate * min(1.0, (progress.step + 1) / 100) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * progress.done))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
+        share = min(1.0, (progress.step + 1) / 100) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * progress.done))
+        for optimizer, rate in self.optimizers:
+            optimizer.param_groups[0]["lr"] = rate * share
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
+        for optimizer, _ in self.optimizers:
+            optimizer.step()
         progress.step += 1
         keep = min(self.average, (1 + progress.step) / (10 + progress.step))
         with torch.no_grad():
@@ -96,7 +112,7 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         return {
             "modules": {name: module.state_dict() for name, module in self.modules.items()},
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
             "averages": self.averages,
             "step": self.progress.step,
             "spent": self.progress.elapsed,
@@ -105,7 +121,8 @@ class Trainer:
     def restore(self, state: dict[str, Any]) -> None:
         for name, module in self.modules.items():
             module.load_state_dict(state["modules"][name])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for (optimizer, _), saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         for mine, theirs in zip(self.averages, state["averages"], strict=True):
             mine.copy_(theirs)
         self.progress.step, self.progress.spent = state["step"], state["spent"]
