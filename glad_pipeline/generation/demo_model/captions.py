@@ -20,19 +20,26 @@ TIMES = {
     "aurora": "the aurora|aurora|the northern lights|northern lights|aurora borealis|polar lights|a dancing aurora",
 }
 PLACES = {
-    "mountains": "mountains|mountains|the mountains|mountain peaks|a mountain range|the alps|a mountain|high peaks|summits|"
+    "mountains": "mountains|mountains|the mountains|mountain peaks|a mountain range|the alps|"
+    "a mountain|high peaks|summits|"
     "a rocky ridge|an alpine valley",
     "desert": "a desert|the desert|desert|sand dunes|dunes|desert dunes|a sandy desert|the sahara|golden sand",
-    "ocean": "the ocean|the ocean|the sea|the sea|ocean|a harbour|a harbor|a bay|the coast|waves|the seaside|a beach|open water|"
+    "ocean": "the ocean|the ocean|the sea|the sea|ocean|a harbour|a harbor|a bay|the coast|waves|"
+    "the seaside|a beach|open water|"
     "the shore",
     "city": "a city|the city|a city|city|a city skyline|a skyline|downtown|skyscrapers|a big town|city towers|rooftops|"
     "tall buildings|city streets",
-    "forest": "a forest|the forest|forest|a pine forest|the woods|woodland|pine trees|fir trees|a wood of tall trees|a jungle",
-    "lake": "a lake|the lake|lake|a still lake|a mountain lake|a pond|a river|a lagoon|a fjord|a lake shore|calm lake water",
-    "hills": "hills|green hills|rolling hills|the hills|a meadow|fields|the countryside|grassland|pastures|a farm|a green valley|"
+    "forest": "a forest|the forest|forest|a pine forest|the woods|woodland|pine trees|fir trees|"
+    "a wood of tall trees|a jungle",
+    "lake": "a lake|the lake|lake|a still lake|a mountain lake|a pond|a river|a lagoon|a fjord|"
+    "a lake shore|calm lake water",
+    "hills": "hills|green hills|rolling hills|the hills|a meadow|fields|the countryside|grassland|"
+    "pastures|a farm|a green valley|"
     "vineyards|a garden",
-    "snow": "snow|snowy hills|a snowy landscape|a winter landscape|snow fields|fresh snow|winter|a frozen plain|the tundra|ice",
-    "canyon": "a canyon|the canyon|canyon|a red canyon|a gorge|red rocks|cliffs|a rocky canyon|badlands|canyon walls|a mesa",
+    "snow": "snow|snowy hills|a snowy landscape|a winter landscape|snow fields|fresh snow|winter|"
+    "a frozen plain|the tundra|ice",
+    "canyon": "a canyon|the canyon|canyon|a red canyon|a gorge|red rocks|cliffs|a rocky canyon|"
+    "badlands|canyon walls|a mesa",
     "island": "an island|the island|a tropical island|an island with palm trees|a palm island|an atoll|a small island|"
     "palm trees on an island|a paradise island|palms",
 }
@@ -62,12 +69,15 @@ STYLES = {
 }
 OPENINGS = "|a photo of |a picture of |a view of |an image of |a painting of |photo of |a beautiful view of "
 MOODS = (
-    "quiet|calm|beautiful|peaceful|lonely|distant|small|big|wide|old|empty|silent|cold|warm|soft|gentle|still|vast|dreamy|"
+    "quiet|calm|beautiful|peaceful|lonely|distant|small|big|wide|old|empty|silent|cold|warm|soft|"
+    "gentle|still|vast|dreamy|"
     "dramatic|stunning|pretty|ancient|hidden|endless"
 )
 ASIDES = (
-    "cinematic|highly detailed|4k|for my blog|wide angle|depth of field|travel photography|no people|reflections in the "
-    "water|mist in the distance|fine art|serene mood|after a long walk|seen from above|in the style of a postcard|trending"
+    "cinematic|highly detailed|4k|for my blog|wide angle|depth of field|travel photography|"
+    "no people|reflections in the "
+    "water|mist in the distance|fine art|serene mood|after a long walk|seen from above|"
+    "in the style of a postcard|trending"
 )
 FORMS = (
     "{open}{a_time} over {place}{with_}",
@@ -96,7 +106,7 @@ def caption(scene: Scene, random: Random) -> str:
     """One of thousands of ways to describe a scene: mostly all of time, place and colour, sometimes just one."""
     time, place = pick(random, TIMES[scene.time]), pick(random, PLACES[scene.place])
     colour = pick(random, COLOURS[scene.colour]) if scene.colour and random.random() < 0.92 else ""
-    opening = pick(random, STYLES[scene.style] if scene.style in STYLES else OPENINGS)
+    opening = pick(random, STYLES.get(scene.style, OPENINGS))
     if random.random() < 0.3:
         place = _with_mood(place, pick(random, MOODS))
     terse = random.random()

@@ -15,7 +15,9 @@ class _GroupNorm(torch.autograd.Function):
     """torch's forward; the backward pass as two sums and one pass over the pixels, all in channels-last order."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, groups: int, eps: float) -> Any:
+    def forward(  # noqa: PLR0917 torch passes them by position
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, groups: int, eps: float
+    ) -> Any:
         batch, channels, height, width = x.shape
         y, mean, rstd = torch.native_group_norm(
             x, weight.to(x.dtype), bias.to(x.dtype), batch, channels, height * width, groups, eps
@@ -52,7 +54,9 @@ class FastGroupNorm(nn.GroupNorm):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if input.dim() != 4:
             return super().forward(input)
-        result: torch.Tensor = _GroupNorm.apply(input, self.weight, self.bias, self.num_groups, self.eps)
+        result: torch.Tensor = _GroupNorm.apply(  # type: ignore[no-untyped-call]  # torch's own
+            input, self.weight, self.bias, self.num_groups, self.eps
+        )
         return result
 
 

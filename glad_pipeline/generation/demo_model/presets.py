@@ -43,7 +43,9 @@ PRESETS = {
             side=256, latent=8, vae=(24, 48, 96, 128), vae_layers=1,
             unet=(64, 128, 192), unet_layers=1, heads=32, text=128, text_layers=3,
         ),
-        vae=VaePlan(pictures=20_000, side=256, crop=128, batch=64, whole=0.8, rate=1.5e-3, matrix_rate=0.01, average=0.999),
+        vae=VaePlan(
+            pictures=20_000, side=256, crop=128, batch=64, whole=0.8, rate=1.5e-3, matrix_rate=0.01, average=0.999
+        ),
         denoiser=DenoiserPlan(
             pictures={(256, 256): 50_000, (128, 128): 15_000, (192, 320): 10_000, (320, 192): 10_000},
             phases=(
@@ -64,7 +66,10 @@ PRESETS = {
         vae=VaePlan(pictures=12, side=64, crop=32, batch=4, whole=0.8, rate=2e-3, matrix_rate=0.01, average=0.99),
         denoiser=DenoiserPlan(
             pictures={(64, 64): 12, (48, 80): 8},
-            phases=(Phase(until=0.5, batch=4, shapes=((64, 64), (48, 80))), Phase(until=1.0, batch=2, shapes=((64, 64),))),
+            phases=(
+                Phase(until=0.5, batch=4, shapes=((64, 64), (48, 80))),
+                Phase(until=1.0, batch=2, shapes=((64, 64),)),
+            ),
             rate=1e-3,
             average=0.99,
         ),

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glad_pipeline.generation.demo_model import places
-from glad_pipeline.generation.demo_model.canvas import WHITE, Array, Canvas, Noise1, Noise2, Random, mix, rgb, smooth
-from glad_pipeline.generation.demo_model.places import Light
+from glad_pipeline.generation.demo_model.canvas import WHITE, Canvas, Noise1, Noise2, Random, mix, rgb, smooth
+from glad_pipeline.generation.demo_model.light import Light
 
 TIMES = ("sunset", "dawn", "day", "night", "storm", "aurora")
 PLACES = tuple(places.PAINTERS)

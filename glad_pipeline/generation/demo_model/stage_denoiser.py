@@ -93,7 +93,10 @@ def train_denoiser(
         noise = torch.randn(latents.shape, generator=noise_random, device=device)
         noised = schedule.add_noise(latents, noise, times).to(memory_format=torch.channels_last)
         with autocast(device):
-            drawn = denoise(networks, noised, times, pool.tokens[chosen], kept, pool.time_ids.expand(phase.batch, 6))
+            drawn = denoise(
+                networks, noised=noised, times=times, tokens=pool.tokens[chosen], kept=kept,
+                time_ids=pool.time_ids.expand(phase.batch, 6),
+            )  # fmt: skip
         loss = functional.mse_loss(drawn.float(), schedule.get_velocity(latents, noise, times))
         trainer.step(loss)
         losses.append(loss.detach())
@@ -112,6 +115,7 @@ def train_denoiser(
 
 def denoise(
     networks: Networks,
+    *,
     noised: torch.Tensor,
     times: torch.Tensor,
     tokens: torch.Tensor,

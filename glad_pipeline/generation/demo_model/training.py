@@ -52,7 +52,7 @@ class Progress:
 
 
 class Trainer:
-    """AdamW (and Muon for convolutions, if it has a rate) with warm-up and a cosine, gradient clipping, and an exponential average of the weights."""
+    """AdamW, and Muon for convolutions if it has a rate; warm-up and a cosine, clipped gradients, averaged weights."""
 
     def __init__(
         self,
