@@ -13,9 +13,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
-from glad_pipeline.errors import GladError
+from PIL import Image
 
 WIDTH = 640  # pixels a card needs on a dense screen
 QUALITY = 86
@@ -35,25 +33,17 @@ class Exhibit:
 
 
 def write_gallery(exhibits: Sequence[Exhibit], path: Path) -> None:
-    """Write the page. Raises `OSError` if the file cannot be written, `GladError` for bytes that are no picture."""
+    """Write the page. Raises `OSError` if the file cannot be written or a picture cannot be read."""
     page = files("glad_pipeline.publishing").joinpath("gallery.html.txt").read_text(encoding="utf-8")
     models = " · ".join(sorted({exhibit.model for exhibit in exhibits}))
-    told = f"{len(exhibits)} post{'' if len(exhibits) == 1 else 's'}" + (
-        f", drawn by the model {models}" if models else ""
-    )
+    told = f"{len(exhibits)} post{'' if len(exhibits) == 1 else 's'}" + (f", drawn by the model {models}" if models else "")
     cards = "\n".join(_card(exhibit) for exhibit in exhibits)
     empty = '<p class="empty">Nothing is published yet. Add a prompt and run the job.</p>'
     path.write_text(page.replace("{{told}}", escape(told)).replace("{{cards}}", cards or empty), encoding="utf-8")
 
 
 def _card(exhibit: Exhibit) -> str:
-    try:
-        source, width, height = _embedded(exhibit.picture)
-    except (UnidentifiedImageError, OSError) as error:
-        raise GladError(
-            f"what {exhibit.url} answers is not the whole picture of {exhibit.title!r}: {error}. Open it in a browser: "
-            "a CDN or proxy may answer with a page of its own"
-        ) from error
+    source, width, height = _embedded(exhibit.picture)
     return (
         f'<article><a class="frame" href="{escape(exhibit.url)}">'
         f'<img src="{source}" width="{width}" height="{height}" alt="{escape(exhibit.prompt)}" loading="lazy"></a>'

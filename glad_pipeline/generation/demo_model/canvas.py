@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 Random = np.random.Generator
 WIDEST = 4.0  # picture heights: what noise and scattered things cover from left to right
 

@@ -23,7 +23,8 @@ def orthogonal(matrix: torch.Tensor, iterations: int = 5) -> torch.Tensor:
     for _ in range(iterations):
         square = x @ x.T
         x = first * x + (third * square + fifth * square @ square) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    result: torch.Tensor = (x.T if tall else x).to(matrix.dtype)
+    return result
 
 
 class Muon(torch.optim.Optimizer):

@@ -40,7 +40,10 @@ def load_pictures(plan: VaePlan, seed: int, workers: int) -> torch.Tensor:
 
 def batch_of(pictures: torch.Tensor, plan: VaePlan, done: float, random: torch.Generator) -> torch.Tensor:
     """Crops, or whole pictures at half size, or near the end whole ones; half of them mirrored. -1..1."""
-    draw = lambda high, size: torch.randint(high, (size,), generator=random)  # noqa: E731
+
+    def draw(high: int, size: int) -> torch.Tensor:
+        return torch.randint(high, (size,), generator=random)
+
     if done >= plan.whole:
         chosen = pictures[draw(len(pictures), max(1, plan.batch // 4))]
     else:
@@ -118,7 +121,8 @@ def encode(vae: Any, pictures: torch.Tensor, device: str) -> torch.Tensor:
 def reconstruction_psnr(vae: Any, pictures: torch.Tensor, device: str, *, batch: int = 8) -> float:
     """Decibels over whole uint8 pictures, encoded to the mean and decoded in full precision."""
     total = 0.0
-    for part in pictures.split(batch):
+    for start in range(0, len(pictures), batch):
+        part = pictures[start : start + batch]
         wanted = part.to(device).float().div(127.5).sub(1)
         drawn = vae.decode(vae.encode(wanted).latent_dist.mean).sample.clamp(-1, 1)
         total += functional.mse_loss(drawn, wanted).item() * len(part)

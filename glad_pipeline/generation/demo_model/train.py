@@ -126,7 +126,7 @@ class Training:
     def _finish_vae(self, pictures: torch.Tensor) -> None:
         self.trainer.settle()
         vae, device = self.networks.vae, self.options.device
-        latents = torch.cat([encode(vae, part, device) for part in pictures[:256].split(16)])
+        latents = torch.cat([encode(vae, part, device) for part in pictures[:256].tensor_split(16)])
         mean, std = (value.to(device) for value in (latents.mean((0, 2, 3)), latents.std((0, 2, 3))))
         before = reconstruction_psnr(vae, pictures[:32], device)
         normalise_latents(vae, mean, std)
