@@ -83,7 +83,7 @@ def ridges(canvas: Canvas, light: Light, random: Random, *, snow: bool) -> None:
     """Three mountain chains, each nearer one darker and lower; the last may carry snow."""
     for place in range(3):
         noise = Noise1(random, frequency=1.6 + 0.5 * place, octaves=6, decay=0.46)
-        line = light.horizon - 0.1 + 0.09 * place - (0.24 - 0.03 * place) * np.abs(noise(canvas.x))
+        line: Array = light.horizon - 0.1 + 0.09 * place - (0.24 - 0.03 * place) * np.abs(noise(canvas.x))
         line = valley(canvas, line, light)
         colour = mix(light.sky, rgb(74, 78, 102) * light.ambient, 0.34 + 0.29 * place)
         canvas.below(line, colour, shade=-0.12, depth=0.3)

@@ -31,8 +31,8 @@ PRESETS = {
         ),
         denoiser=DenoiserPlan(
             pictures={(128, 128): 8_000, (96, 160): 800, (160, 96): 800},
-            phases=(Phase(until=1.0, batch=48, shapes=((128, 128),) * 8 + ((96, 160), (160, 96))),),
-            rate=1.2e-3,
+            phases=(Phase(until=1.0, batch=32, shapes=((128, 128),) * 8 + ((96, 160), (160, 96))),),
+            rate=1e-3,
             average=0.997,
         ),
         vae_share=0.34,

@@ -79,7 +79,7 @@ def train_vae(
 ) -> None:
     """Until the stage's progress is 1, or `pause` says to stop for now."""
     total, told, began = 0.0, trainer.progress.step, time.monotonic()
-    noise = torch.Generator(device).manual_seed(int(torch.randint(2**62, (1,), generator=random)))
+    noise = torch.Generator(device)
     while not trainer.progress.finished:
         wanted = batch_of(pictures, plan, trainer.progress.done, random).to(device, memory_format=torch.channels_last)
         noise.manual_seed(int(torch.randint(2**62, (1,), generator=random)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glad_pipeline.generation.demo_model.canvas import WHITE, Canvas, Noise1, Random, mix, rgb, smooth
+from glad_pipeline.generation.demo_model.canvas import WHITE, Array, Canvas, Noise1, Random, mix, rgb, smooth
 from glad_pipeline.generation.demo_model.land import pines, ridges, valley
 from glad_pipeline.generation.demo_model.light import Labels, Light
 
@@ -47,7 +47,7 @@ def lake(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:
     else:
         for place in range(2):
             noise = Noise1(random, frequency=1.1, octaves=2)
-            line = light.horizon - 0.02 + 0.03 * place - 0.1 * np.abs(noise(canvas.x, round_off=True))
+            line: Array = light.horizon - 0.02 + 0.03 * place - 0.1 * np.abs(noise(canvas.x, round_off=True))
             canvas.below(
                 valley(canvas, line, light), mix(light.sky, rgb(70, 110, 70) * light.ambient, 0.5 + 0.3 * place)
             )
