@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from glad_pipeline.generation.demo_model import canvas, places, scenes
+from glad_pipeline.generation.demo_model import canvas, city, land, light, places, scenes, water
 from glad_pipeline.generation.demo_model.data import examples
 from glad_pipeline.generation.demo_model.scenes import COLOURS, LIGHTS, PLACES, TIMES, Scene
 from glad_pipeline.generation.demo_model.training import autocast
 
 QUESTIONS = {"time": TIMES, "place": PLACES, "colour": COLOURS, "light": LIGHTS}
+PAINTING = (canvas, city, land, light, places, scenes, water)  # what a change of makes a judge out of date
 SIDE = 64  # pixels it looks at
 UNKNOWN = -100  # torch's "no label": no colour was named
 
@@ -73,7 +74,7 @@ def labels(scene: Scene) -> list[int]:
 
 def trained_judge(cache: Path, *, pictures: int = 10_000, epochs: int = 10, workers: int = 1) -> Judge:
     """The judge, from `cache` if it was trained there on these very scenes before; else trained now (minutes)."""
-    source = "".join(Path(str(each.__file__)).read_text(encoding="utf-8") for each in (canvas, places, scenes))
+    source = "".join(Path(str(each.__file__)).read_text(encoding="utf-8") for each in PAINTING)
     key = hashlib.sha256(f"{source}{pictures}{epochs}".encode()).hexdigest()[:16]
     file = cache / f"judge-{key}.pt"
     judge = Judge()
