@@ -137,7 +137,7 @@ def _speed(drawer: Drawer) -> dict[str, Any]:
     }
 
 
-def report(figures: dict[str, Any]) -> str:
+def report(figures: dict[str, Any], *, style: str = "simple") -> str:
     """The figures as a table, beside their goals."""
     rows: list[list[Any]] = [["reconstruction, dB", figures["psnr"], "", "≥ 28"]]
     for name, goal in GOALS.items():
@@ -153,7 +153,7 @@ def report(figures: dict[str, Any]) -> str:
         ["seconds to load", figures["load_seconds"], "", "≤ 1"],
         ["megabytes", figures["megabytes"], "", "≤ 25"],
     ]
-    return tabulate(rows, headers=["", "drawn", "real renders", "goal"], disable_numparse=True)
+    return tabulate(rows, headers=["", "drawn", "real renders", "goal"], tablefmt=style, disable_numparse=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -164,8 +164,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--cache", type=Path, default=Path(".glad") / "demo-model", help="where the judge is kept")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="processes that draw")
+    parser.add_argument("--threads", type=int, help="of torch; its own choice if not given")
     given = vars(parser.parse_args(arguments))
-    checkpoint, cache = given.pop("checkpoint"), given.pop("cache")
+    checkpoint, cache, threads = (given.pop(name) for name in ("checkpoint", "cache", "threads"))
+    if threads:
+        torch.set_num_threads(threads)
     figures = evaluate(checkpoint, cache, **given)
     (checkpoint / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(report(figures))

@@ -40,8 +40,8 @@ PRESETS = {
     # twenty minutes of one H200
     "gpu": Preset(
         sizes=Sizes(
-            side=256, latent=8, vae=(24, 48, 96, 128), vae_layers=1,
-            unet=(64, 128, 192), unet_layers=1, heads=32, text=128, text_layers=3,
+            side=256, latent=8, vae=(24, 48, 64, 96), vae_layers=1,
+            unet=(64, 128, 160), unet_layers=1, heads=32, text=96, text_layers=3,
         ),
         vae=VaePlan(
             pictures=20_000, side=256, crop=128, batch=64, whole=0.8, rate=1.5e-3, matrix_rate=0.01, average=0.999
