@@ -1,5 +1,6 @@
 """The demo model: its training program in small, and that the shipped checkpoint does what a prompt says."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -165,3 +166,9 @@ def test_the_autoencoder_works_both_ways_on_a_scene_it_never_saw(pipeline):
 
     pictures = np.stack([example(99, "held-out", place, (128, 128)).pixels for place in range(8)])
     assert reconstruction_psnr(pipeline.vae, torch.from_numpy(pictures).permute(0, 3, 1, 2), "cpu") > 24
+
+
+def test_the_card_names_the_very_weights_it_lies_beside():
+    card = (DEMO_CHECKPOINT / "README.md").read_text(encoding="utf-8")
+    for file in DEMO_CHECKPOINT.rglob("*.safetensors"):
+        assert hashlib.sha256(file.read_bytes()).hexdigest() in card
