@@ -1,6 +1,6 @@
 """Writes a demo checkpoint's model card from what training logged and evaluation measured.
 
-python -m glad_pipeline.generation.demo_model.card --checkpoint DIR --hardware "…" --log FILE [--log FILE …]
+python -m glad_pipeline.generation.demo_model.card --checkpoint DIR --hardware "…" --log FILE
 """
 
 from __future__ import annotations
@@ -45,13 +45,14 @@ draws one of these scenes all the same.
 - {stages}
 - Hardware: {hardware}
 - Programs: `demo_model/train.py` (preset `{preset}`, seed {seed}){polished}.
-  The number of steps was set by the clock; the logs have it, and training by steps is reproducible on like hardware.
-
+  The number of steps was set by the clock. Training by steps (`--vae-steps`, `--denoiser-steps`) is reproducible on
+  like hardware.
+{note}
 ## Measured
 
 On {captions} held-out captions and pictures of a seed (`{held_out_seed}`) that no training used. Adherence is judged by
-a small classifier that was taught on the renderer's own labels; what it makes of real renders stands beside. Speed on
-{device}, {threads} thread(s).
+a small classifier that was taught on the renderer's own labels, where a caption names the thing ({counts} captions);
+what it makes of real renders stands beside. Speed on {device}, {threads} thread(s), other work on the machine.
 
 {table}
 
@@ -70,7 +71,7 @@ License: Apache-2.0
 """
 
 
-def write_card(checkpoint: Path, logs: Sequence[Path], hardware: str) -> None:
+def write_card(checkpoint: Path, logs: Sequence[Path], hardware: str, note: str = "") -> None:
     """`README.md` in the checkpoint."""
     events = [json.loads(line) for log in logs for line in log.read_text(encoding="utf-8").splitlines()]
     figures = json.loads((checkpoint / "metrics.json").read_text(encoding="utf-8"))
@@ -85,6 +86,8 @@ def write_card(checkpoint: Path, logs: Sequence[Path], hardware: str) -> None:
         parts=parts,
         stages="; ".join(_stages(events)),
         hardware=hardware,
+        note=f"- {note}\n" if note else "",
+        counts=", ".join(f"{name} {count}" for name, count in figures["judged"].items()),
         preset=start["preset"],
         seed=start["seed"],
         polished=", then `demo_model/polish.py`" if polished else "",
@@ -115,8 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--checkpoint", type=Path, default=Path(__file__).parent / "checkpoint")
     parser.add_argument("--log", type=Path, action="append", required=True)
     parser.add_argument("--hardware", required=True)
+    parser.add_argument("--note", default="", help="what else is to be known of this training")
     given = parser.parse_args(arguments)
-    write_card(given.checkpoint, given.log, given.hardware)
+    write_card(given.checkpoint, given.log, given.hardware, given.note)
 
 
 if __name__ == "__main__":
