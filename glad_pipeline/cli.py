@@ -94,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     reset.add_argument("--yes", action="store_true", help="do not ask")
     run = add("run", _run, "run any command with the environment: glad run -- CMD …")
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD …")
+    model = add("demo-model", _demo_model, "train or measure the demo model: glad demo-model train|evaluate …")
+    model.add_argument("program", choices=("train", "evaluate"))
+    model.add_argument("options", nargs=argparse.REMAINDER, metavar="…", help="of the program; its --help tells them")
     add("migrate", _migrate, "bring the database's tables up to date")
     settings = add("settings", _settings, "every setting: variable, default, meaning")
     settings.add_argument("--markdown", action="store_true", help="as the table in README.md")
@@ -258,6 +261,12 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         return 127
     sys.stdout.flush()
     os.execve(program, command, environment)  # noqa: S606 - its signals, its exit code: it replaces us
+
+
+def _demo_model(arguments: argparse.Namespace, settings: Settings) -> int:
+    module = f"glad_pipeline.generation.demo_model.{arguments.program}"
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments.options])  # noqa: S606 - it replaces us
 
 
 def _migrate(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -131,7 +131,8 @@ def test_no_scheduler_clips_latents_or_forgets_how_the_model_was_trained(engine,
     config = engine._new_scheduler(scheduler).config
     assert not config.get("clip_sample", False)
     assert config["prediction_type"] == "v_prediction"
-    assert (config["beta_start"], config["timestep_spacing"]) == (0.00085, "leading")
+    assert config["rescale_betas_zero_snr"]
+    assert (config["beta_start"], config["timestep_spacing"]) == (0.00085, "trailing")
 
 
 @pytest.mark.parametrize(

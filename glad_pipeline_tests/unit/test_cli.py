@@ -28,7 +28,19 @@ def glad(*arguments, **environment):
 
 def test_every_command_is_in_the_help():
     shown = glad("--help").stdout
-    for command in ("demo", "up", "down", "status", "reset", "run", "migrate", "settings", "prompts", "test"):
+    for command in (
+        "demo",
+        "up",
+        "down",
+        "status",
+        "reset",
+        "run",
+        "migrate",
+        "settings",
+        "prompts",
+        "demo-model",
+        "test",
+    ):
         assert f"\n    {command} " in shown or f"\n    {command}\n" in shown
 
 

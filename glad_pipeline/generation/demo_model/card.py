@@ -1,0 +1,127 @@
+"""Writes a demo checkpoint's model card from what training logged and evaluation measured.
+
+python -m glad_pipeline.generation.demo_model.card --checkpoint DIR --hardware "…" --log FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from glad_pipeline.generation.demo_model.evaluate import report
+
+CARD = """\
+---
+license: apache-2.0
+library_name: diffusers
+pipeline_tag: text-to-image
+language: en
+---
+# glad demo model
+
+A tiny text-to-image model that draws landscapes, in the very layout of SDXL base: two CLIP text encoders, a UNet with
+`text_time` conditioning, an `AutoencoderKL`, Euler scheduling; `StableDiffusionXLPipeline.from_pretrained` loads it
+with no code of its own. It is here so that everything around it runs, and can be tested, with neither a GPU nor a
+download. It is a toy: for pictures to publish, use SDXL.
+
+Native size {side} × {side}, {steps} steps, guidance {guidance_scale}. Any multiple of 8 pixels can be drawn.
+
+## What it knows
+
+Sunset, dawn, day, night, storm and aurora over mountains, desert, ocean, city, forest, lake, hills, snow, canyon and
+island; sun, moon, stars, clouds, birds, boats and trees; a sky in red, golden, green, teal, blue, purple or pink; a few
+styles (watercolour, flat, black and white); and common synonyms of these words. Of any other word it knows nothing, and
+draws one of these scenes all the same.
+
+## Training
+
+- Data: procedural pictures and captions of this repository (`demo_model/scenes.py`, `captions.py`), drawn from seeds.
+  No photograph, no data set, no other model's weights.
+- {parts}
+- {stages}
+- Hardware: {hardware}
+- Programs: `demo_model/train.py` (preset `{preset}`, seed {seed}){polished}.
+  The number of steps was set by the clock. Training by steps (`--vae-steps`, `--denoiser-steps`) is reproducible on
+  like hardware.
+{note}
+## Measured
+
+On {captions} held-out captions and pictures of a seed (`{held_out_seed}`) that no training used. Adherence is judged by
+a small classifier that was taught on the renderer's own labels, where a caption names the thing ({counts} captions);
+what it makes of real renders stands beside. Speed on {device}, {threads} thread(s), other work on the machine.
+
+{table}
+
+## Limits
+
+Pictures of {side} pixels, soft in their details (windows, stars, birds); English only; one scene a picture; no people,
+animals, objects or writing; counts, positions and relations in a prompt have no effect. Sizes far from the native one
+repeat or stretch the scene. Where a goal in the table is missed, more training is what it takes: this
+checkpoint is a start.
+
+## Hashes (SHA-256)
+
+{hashes}
+
+License: Apache-2.0
+"""
+
+
+def write_card(checkpoint: Path, logs: Sequence[Path], hardware: str, note: str = "") -> None:
+    """`README.md` in the checkpoint."""
+    events = [json.loads(line) for log in logs for line in log.read_text(encoding="utf-8").splitlines()]
+    figures = json.loads((checkpoint / "metrics.json").read_text(encoding="utf-8"))
+    start = next(event for event in reversed(events) if event["event"] == "start")
+    millions = start["millions_of_parameters"]
+    parts = f"{sum(millions.values()):.1f} M parameters: " + ", ".join(
+        f"{name.replace('_', ' ')} {count:.2f} M" for name, count in millions.items()
+    )
+    polished = any(event["event"] == "polished" for event in events)
+    text = CARD.format(
+        **figures,
+        parts=parts,
+        stages="; ".join(_stages(events)),
+        hardware=hardware,
+        note=f"- {note}\n" if note else "",
+        counts=", ".join(f"{name} {count}" for name, count in figures["judged"].items()),
+        preset=start["preset"],
+        seed=start["seed"],
+        polished=", then `demo_model/polish.py`" if polished else "",
+        table=report(figures, style="github"),
+        hashes="\n".join(_hashes(checkpoint)),
+    )
+    (checkpoint / "README.md").write_text(text, encoding="utf-8")
+
+
+def _stages(events: Sequence[dict[str, Any]]) -> list[str]:
+    told = {
+        "vae trained": "{steps:,} steps of the autoencoder",
+        "end": "{steps:,} steps of UNet and text encoders in {minutes:.0f} minutes",
+        "polished": "{steps:,} more of the decoder alone",
+    }
+    return [told[event["event"]].format(**event) for event in events if event["event"] in told]
+
+
+def _hashes(checkpoint: Path) -> list[str]:
+    return [
+        f"- `{file.relative_to(checkpoint).as_posix()}` {hashlib.sha256(file.read_bytes()).hexdigest()}"
+        for file in sorted(checkpoint.rglob("*.safetensors"))
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Write the model card.")
+    parser.add_argument("--checkpoint", type=Path, default=Path(__file__).parent / "checkpoint")
+    parser.add_argument("--log", type=Path, action="append", required=True)
+    parser.add_argument("--hardware", required=True)
+    parser.add_argument("--note", default="", help="what else is to be known of this training")
+    given = parser.parse_args(arguments)
+    write_card(given.checkpoint, given.log, given.hardware, given.note)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Second stage: UNet and text encoders, from noise and words to latents."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from glad_pipeline.generation.demo_model.data import Shape, examples
+from glad_pipeline.generation.demo_model.networks import NOISE, Networks, library, tokenize
+from glad_pipeline.generation.demo_model.stage_vae import encode
+from glad_pipeline.generation.demo_model.training import Log, Trainer, autocast
+
+DROPPED = 0.1  # share of captions left out, which classifier-free guidance needs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phase:
+    """One part of the stage: the shapes drawn from, one a step, and how many pictures a step."""
+
+    until: float  # progress
+    batch: int
+    shapes: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DenoiserPlan:
+    """How UNet and text encoders are trained: small pictures first, where a step is cheap."""
+
+    pictures: dict[Shape, int]  # how many of each shape
+    phases: tuple[Phase, ...]
+    rate: float
+    average: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Latents and captions of one shape, and the sizes the UNet is told: SDXL's `time_ids`."""
+
+    latents: torch.Tensor  # float16, (count, channels, height / 8, width / 8)
+    tokens: torch.Tensor  # (count, 77)
+    time_ids: torch.Tensor  # (6,)
+
+
+def make_pool(networks: Networks, shape: Shape, count: int, seed: int, *, device: str, workers: int) -> Pool:
+    """Draws and encodes `count` pictures; the pictures themselves are not kept."""
+    height, width = shape
+    latents, texts, waiting = [], [], []
+    first = 10_000_000 * (height * 7 + width) // 8  # other scenes for each shape
+    for each in examples(seed, "denoiser", count, shape, first=first, workers=workers):
+        texts.append(each.caption)
+        waiting.append(torch.from_numpy(each.pixels).permute(2, 0, 1))
+        if len(waiting) == 32 or len(texts) == count:
+            latents.append(encode(networks.vae, torch.stack(waiting), device).half())
+            waiting = []
+    return Pool(
+        torch.cat(latents).to(device),
+        tokenize(networks.tokenizer, texts).to(device),
+        torch.tensor([height, width, 0, 0, height, width], dtype=torch.float32, device=device),
+    )
+
+
+def train_denoiser(
+    networks: Networks,
+    trainer: Trainer,
+    pools: dict[Shape, Pool],
+    plan: DenoiserPlan,
+    random: torch.Generator,
+    *,
+    device: str,
+    log: Log,
+    pause: Callable[[], bool],
+) -> None:
+    """Until the stage's progress is 1, or `pause` says to stop for now."""
+    schedule = library.DDPMScheduler(**NOISE)
+    noise_random = torch.Generator(device)
+    losses: list[torch.Tensor] = []
+    began = time.monotonic()
+    while not trainer.progress.finished:
+        phase = next(phase for phase in plan.phases if trainer.progress.done < phase.until or phase is plan.phases[-1])
+        shape = phase.shapes[int(torch.randint(len(phase.shapes), (1,), generator=random))]
+        pool = pools[shape]
+        chosen = torch.randint(len(pool.latents), (phase.batch,), generator=random).to(device)
+        times = torch.randint(NOISE["num_train_timesteps"], (phase.batch,), generator=random).to(device)
+        kept = (torch.rand(phase.batch, generator=random) >= DROPPED).float().to(device)
+        noise_random.manual_seed(int(torch.randint(2**62, (1,), generator=random)))
+        latents = pool.latents[chosen].float()
+        noise = torch.randn(latents.shape, generator=noise_random, device=device)
+        noised = schedule.add_noise(latents, noise, times).to(memory_format=torch.channels_last)
+        with autocast(device):
+            drawn = denoise(
+                networks, noised=noised, times=times, tokens=pool.tokens[chosen], kept=kept,
+                time_ids=pool.time_ids.expand(phase.batch, 6),
+            )  # fmt: skip
+        loss = functional.mse_loss(drawn.float(), schedule.get_velocity(latents, noise, times))
+        trainer.step(loss)
+        losses.append(loss.detach())
+        step = trainer.progress.step
+        if step % 100 == 0:
+            pace = len(losses) / (time.monotonic() - began)
+            mean = float(np.mean([float(each) for each in losses]))
+            log(
+                "denoiser", step=step, loss=round(mean, 4), steps_per_second=round(pace, 2), shape=list(shape),
+                done=round(trainer.progress.done, 3),
+            )  # fmt: skip
+            losses, began = [], time.monotonic()
+        if pause():
+            return
+
+
+def denoise(
+    networks: Networks,
+    *,
+    noised: torch.Tensor,
+    times: torch.Tensor,
+    tokens: torch.Tensor,
+    kept: torch.Tensor,
+    time_ids: torch.Tensor,
+) -> Any:
+    """The UNet's velocity, with the text as SDXL's pipeline gives it: last but one states, and the pooled one."""
+    first = networks.text_encoder(tokens, output_hidden_states=True).hidden_states[-2]
+    second = networks.text_encoder_2(tokens, output_hidden_states=True)
+    text = torch.cat([first, second.hidden_states[-2]], dim=-1) * kept[:, None, None]
+    pooled = second.text_embeds * kept[:, None]
+    return networks.unet(
+        noised, times, text, added_cond_kwargs={"text_embeds": pooled, "time_ids": time_ids}, return_dict=False
+    )[0]
