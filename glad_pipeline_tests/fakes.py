@@ -28,7 +28,7 @@ class InstantSdxl(SdxlResource):
                 yield Drawn(recipe=recipe, error="NaN in the picture", provenance={})
                 continue
             if "TOO LARGE" in recipe.prompt:
-                yield Drawn(recipe=recipe, error="the GPU's memory is too small", device_fault=True, provenance={})
+                yield Drawn(recipe=recipe, error="the GPU's memory is too small", fault="device", provenance={})
                 continue
             pixels = np.random.default_rng(recipe.seed).integers(0, 256, (self.side, self.side, 3), dtype=np.uint8)
             if "BLANK" in recipe.prompt:

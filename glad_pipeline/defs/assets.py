@@ -166,8 +166,11 @@ def _fit_to_store(
         if time.monotonic() - told >= TELL_EVERY:
             told = time.monotonic()
             log.info("%s of %s drawn", done, report["to_draw"])
-        if picture.device_fault:
-            device_faults |= dict.fromkeys(ids, picture.error or "the GPU failed")
+        if picture.error is not None and picture.fault == "device":
+            device_faults |= dict.fromkeys(ids, picture.error)
+        elif picture.error is not None and picture.fault == "recipe":  # drawn again it would be the same
+            queue.hold.reject(dict.fromkeys(ids, picture.error))
+            report["rejected"] += len(ids)
         elif picture.pixels is None:
             queue.hold.fail(dict.fromkeys(ids, picture.error or "the model drew nothing"))
             report["failed"] += len(ids)

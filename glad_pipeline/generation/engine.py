@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import torch
 
 DeviceChoice = Literal["auto", "cuda", "mps", "cpu"]
+# Whose fault it is that there is no picture: the recipe's (the same again every time), the device's (its memory, its
+# driver), or nobody knows.
+Fault = Literal["recipe", "device", "unknown"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +35,7 @@ class Drawn:
     recipe: Recipe
     pixels: Pixels | None = None  # uint8, (height, width, 3), RGB
     error: str | None = None
-    device_fault: bool = False  # the error is the GPU's (its memory, its driver), not the recipe's
+    fault: Fault = "unknown"  # whose `error` is
     seconds: float = 0.0  # this picture's share of its bucket's wall time
     provenance: dict[str, Any]  # device, versions, dtype, bucket, slot, prompt_tokens_dropped: JSON-ready
 
@@ -131,7 +134,7 @@ class Engine:
         for recipe in recipes:
             reasons = self._faults(recipe)
             if reasons:
-                yield Drawn(recipe=recipe, error="; ".join(reasons), provenance=dict(self._provenance))
+                yield Drawn(recipe=recipe, error="; ".join(reasons), fault="recipe", provenance=dict(self._provenance))
                 continue
             group = waiting.setdefault(recipe.shape, [])
             group.append(recipe)
@@ -157,7 +160,7 @@ class Engine:
         import torch
 
         started = time.perf_counter()
-        device_fault = False
+        fault: Fault = "unknown"
         try:
             latents = self._denoise(recipes)
             outcomes = [self._decode(latent, recipe) for latent, recipe in zip(latents, recipes, strict=False)]
@@ -166,10 +169,10 @@ class Engine:
                 f"the GPU's memory is too small for {self.bucket} pictures of this size at once: lower GLAD_GPU_BATCH"
             )
             torch.cuda.empty_cache()
-            outcomes, device_fault = [message] * len(recipes), True
+            outcomes, fault = [message] * len(recipes), "device"
         except torch.AcceleratorError as error:
             message = f"the GPU failed: {_first_line(error)}. Look at its driver and temperature"
-            outcomes, device_fault = [message] * len(recipes), True
+            outcomes, fault = [message] * len(recipes), "device"
         except Exception as error:  # noqa: BLE001 one bad request must not take its neighbours down
             if len(recipes) > 1:
                 return [drawn for recipe in recipes for drawn in self._draw([recipe])]
@@ -180,7 +183,7 @@ class Engine:
                 recipe=recipe,
                 pixels=None if isinstance(outcome, str) else outcome,
                 error=outcome if isinstance(outcome, str) else None,
-                device_fault=device_fault,
+                fault=fault,
                 seconds=share,
                 provenance={**self._provenance, "slot": slot, "prompt_tokens_dropped": self._tokens_dropped(recipe)},
             )

@@ -30,8 +30,41 @@ _CHOICES = "Possible are `demo`, a directory in diffusers layout, or a hub id su
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Component:
+    """Weights beside the model's own, identified: another VAE, a refiner."""
+
+    name: str  # the directory's name or the hub id
+    source: str  # what diffusers loads: an absolute directory or the hub id
+    revision: str  # a hub commit (40 hex digits), or `sha256:` and 64 hex digits over weights and configs
+    variant: str | None = None
+    is_local: bool = True
+
+    @property
+    def identity(self) -> str:
+        """As recipes name it: `name@revision`."""
+        return f"{self.name}@{self.revision}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lora:
+    """A change to the weights, identified. `source` is an absolute directory or the hub id, `file` is within it."""
+
+    name: str  # the file's stem if local, else hub id and file: owner/name/file.safetensors
+    source: str
+    file: str
+    revision: str
+    weight: float = 1.0
+    is_local: bool = True
+
+    @property
+    def identity(self) -> str:
+        """As recipes name it: `name@revision*weight`."""
+        return f"{self.name}@{self.revision}*{self.weight:g}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ModelProfile:
-    """One model, identified, with the values a recipe takes where a prompt names none."""
+    """One model, identified, with all that is loaded for it and the values a recipe takes where a prompt names none."""
 
     name: str  # what recipes call it: `demo`, the directory's name, or the hub id
     source: str  # what diffusers loads: an absolute directory or the hub id
@@ -43,6 +76,21 @@ class ModelProfile:
     guidance_scale: float
     is_demo: bool = False
     is_local: bool = True
+    vae: Component | None = None  # None: the model's own
+    refiner: Component | None = None  # None: the preset needs none
+    loras: tuple[Lora, ...] = ()
+    quantization: str | None = None  # presets.Preset.quantization
+
+    @property
+    def weights(self) -> tuple[str, str, str, str, str]:
+        """All that is loaded, as `Recipe.weights` names it."""
+        return (
+            self.name,
+            self.revision,
+            self.vae.identity if self.vae else "",
+            self.refiner.identity if self.refiner else "",
+            ", ".join(lora.identity for lora in self.loras),
+        )
 
 
 def resolve_model(model: str, revision: str | None = None, *, cache: Path | None = None) -> ModelProfile:

@@ -24,13 +24,14 @@ from glad_pipeline.limits import (
     MIN_SEED,
     MIN_SIDE,
     MIN_STEPS,
+    PRESETS,
     SCHEDULERS,
     SIDE_STEP,
 )
 
 HASH_FORMAT = "glad-recipe/1"  # part of every hash: a new meaning of any field needs a new number
 
-Shape = tuple[str, str, int, int, int, float, str, bool]
+Shape = tuple[str, str, str, str, str, str, int, int, int, float, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +53,11 @@ class Recipe:
     scheduler: str  # one of SCHEDULERS
     model: str
     model_revision: str  # commit of a hub model, or `sha256:…` over a local one's files
+    # What came after the first pictures were keyed: a field at its default is left out of the hash.
+    preset: str = "base"  # one of PRESETS: guidance cut-off, refiner, number format … (presets.py)
+    vae: str = ""  # another decoder than the model's own: `name@revision`
+    refiner: str = ""  # what draws the last steps: `name@revision`
+    lora: str = ""  # changes to the weights, in order: `name@revision*weight`, joined by ", "
     _hash: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -63,38 +69,43 @@ class Recipe:
     def hash(self) -> str:
         """64 hex digits, the SHA-256 of the recipe's canonical JSON: sorted keys, ASCII, no spaces."""
         if not self._hash:
+            told = {
+                name: value
+                for name, value in self.as_dict().items()
+                if not (name in LATER_FIELDS and value == LATER_FIELDS[name])
+            }
             canonical = json.dumps(
-                {"format": HASH_FORMAT, **self.as_dict()}, sort_keys=True, separators=(",", ":"), allow_nan=False
+                {"format": HASH_FORMAT, **told}, sort_keys=True, separators=(",", ":"), allow_nan=False
             )
             object.__setattr__(self, "_hash", hashlib.sha256(canonical.encode("ascii")).hexdigest())
         return self._hash
 
     @property
     def shape(self) -> Shape:
-        """What recipes must share to be drawn in one batch.
-
-        The last part is whether there is a negative prompt: without one SDXL guides away from zeros, not from
-        the embedding of an empty text, and a batch does only one of the two.
-        """
+        """What recipes must share to be drawn in one batch."""
         return (
-            self.model,
-            self.model_revision,
+            *self.weights,
+            self.preset,
             self.width,
             self.height,
             self.num_inference_steps,
             self.guidance_scale,
             self.scheduler,
-            bool(self.negative_prompt.strip()),
         )
 
+    @property
+    def weights(self) -> tuple[str, str, str, str, str]:
+        """All that has to be loaded: model, its revision, VAE, refiner, LoRA."""
+        return self.model, self.model_revision, self.vae, self.refiner, self.lora
+
     def as_dict(self) -> dict[str, Any]:
-        """The ten fields as JSON-ready values; `from_dict` reads them back."""
+        """Every field as a JSON-ready value; `from_dict` reads them back."""
         return {name: getattr(self, name) for name in FIELD_NAMES}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
         """The recipe written by `as_dict`. Raises `UsageError` that names missing and unknown fields."""
-        missing = [name for name in FIELD_NAMES if name not in values]
+        missing = [name for name in FIELD_NAMES if name not in values and name not in LATER_FIELDS]
         unknown = sorted(set(values) - set(FIELD_NAMES))
         if missing or unknown:
             raise UsageError(f"not a recipe: missing {missing}, unknown {unknown}. A recipe has {list(FIELD_NAMES)}")
@@ -102,6 +113,7 @@ class Recipe:
 
 
 FIELD_NAMES = tuple(item.name for item in fields(Recipe) if item.init)
+LATER_FIELDS = {"preset": "base", "vae": "", "refiner": "", "lora": ""}
 
 
 def validate_recipe_fields(
@@ -114,6 +126,7 @@ def validate_recipe_fields(
     num_inference_steps: object = None,
     guidance_scale: object = None,
     scheduler: object = None,
+    preset: object = None,
 ) -> list[str]:
     """Why these values cannot be drawn, one readable reason each; empty when they can.
 
@@ -138,6 +151,8 @@ def validate_recipe_fields(
     reasons += _number_faults("guidance_scale", guidance_scale, MIN_GUIDANCE, MAX_GUIDANCE, whole=False)
     if scheduler is not None and scheduler not in SCHEDULERS:
         reasons.append(f"scheduler is {_shown(scheduler)}: it has to be one of {', '.join(SCHEDULERS)}")
+    if preset is not None and preset not in PRESETS:
+        reasons.append(f"preset is {_shown(preset)}: it has to be one of {', '.join(PRESETS)}")
     return reasons
 
 

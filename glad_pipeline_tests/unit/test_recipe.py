@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glad_pipeline import limits
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.encoding import contact_sheet, contrast, encode_png, shrunk
-from glad_pipeline.generation.recipe import MAX_PROMPT_CHARS, MAX_SEED, Recipe, validate_recipe_fields
+from glad_pipeline.generation.presets import PRESETS
+from glad_pipeline.generation.recipe import LATER_FIELDS, MAX_PROMPT_CHARS, MAX_SEED, Recipe, validate_recipe_fields
 
 RECIPE = Recipe(
     prompt="a red fox",
@@ -38,6 +40,10 @@ OTHER = {
     "scheduler": "ddim",
     "model": "demo2",
     "model_revision": "sha256:01",
+    "preset": "fast",
+    "vae": "owner/vae@01",
+    "refiner": "owner/refiner@01",
+    "lora": "owner/lora/file.safetensors@01*0.8",
 }
 POSSIBLE = {
     "prompt": "a fox",
@@ -85,7 +91,7 @@ def test_a_dictionary_that_is_no_recipe_is_refused_by_field_name():
 
 def test_recipes_share_a_shape_only_when_one_batch_can_draw_them():
     assert dataclasses.replace(RECIPE, prompt="another", seed=9, negative_prompt="ugly").shape == RECIPE.shape
-    for name in set(OTHER) - {"prompt", "seed"}:
+    for name in set(OTHER) - {"prompt", "negative_prompt", "seed"}:
         assert dataclasses.replace(RECIPE, **{name: OTHER[name]}).shape != RECIPE.shape
 
 
@@ -194,3 +200,9 @@ def test_a_contact_sheet_shows_its_tiles_in_reading_order():
     sheet = np.asarray(Image.open(io.BytesIO(contact_sheet(tiles, 2))).convert("L"))
     assert sheet.shape == (64, 64)
     assert [round(float(sheet[y, x]), -1) for y, x in ((16, 16), (16, 48), (48, 16))] == [40, 120, 200]
+
+
+def test_a_preset_has_the_name_that_intake_knows_and_old_recipes_keep_their_keys():
+    assert tuple(PRESETS) == limits.PRESETS
+    old = {name: value for name, value in RECIPE.as_dict().items() if name not in LATER_FIELDS}
+    assert Recipe.from_dict(old).hash == RECIPE.hash
