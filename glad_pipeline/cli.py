@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dotenv import dotenv_values
 from pydantic import AliasChoices
@@ -21,6 +23,9 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local.stack import forget_ours, project_root
 from glad_pipeline.prompts import commands as prompt_commands
 from glad_pipeline.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from glad_pipeline.storage.s3 import S3Store
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -97,6 +102,17 @@ def _parser() -> argparse.ArgumentParser:
     model = add("demo-model", _demo_model, "train or measure the demo model: glad demo-model train|evaluate …")
     model.add_argument("program", choices=("train", "evaluate"))
     model.add_argument("options", nargs=argparse.REMAINDER, metavar="…", help="of the program; its --help tells them")
+    again = add(
+        "reproduce", _reproduce, "draw a published picture again and say whether it is the same, and what differs"
+    )
+    again.add_argument(
+        "picture", metavar="POST|IMAGE", help="a post's id or slug; an image's id, key or URL; or a PNG file of ours"
+    )
+    again.add_argument(
+        "--model", metavar="DIR", help="draw with this model; else the recorded one, as GLAD_MODEL finds it"
+    )
+    again.add_argument("--save", metavar="FILE.png", type=Path, help="keep the new picture")
+    again.add_argument("--json", action="store_true", help="one JSON object")
     add("migrate", _migrate, "bring the database's tables up to date")
     settings = add("settings", _settings, "every setting: variable, default, meaning")
     settings.add_argument("--markdown", action="store_true", help="as the table in README.md")
@@ -179,20 +195,46 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
     return up(settings, migrate)
 
 
+def _reproduce(arguments: argparse.Namespace, settings: Settings) -> int:
+    """0 if the new picture is bit-equal, 1 if not; 2, by `UsageError`, for what does not exist."""
+    from glad_pipeline.database import Database
+    from glad_pipeline.reproduce import record_of, record_of_file, reproduce, save
+
+    if arguments.save is not None and not arguments.save.parent.is_dir():
+        raise UsageError(f"{arguments.save.parent} is no directory: --save needs one that exists")
+    if Path(arguments.picture).is_file():
+        record = record_of_file(Path(arguments.picture))
+    else:
+        settings = _with_database(settings)
+        assert settings.database_url is not None  # noqa: S101 - it has just been started
+        with Database(settings.database_url.get_secret_value(), application_name="glad reproduce") as database:
+            record = record_of(arguments.picture, database, _store(settings))
+    outcome = reproduce(record, settings, model=arguments.model)
+    if arguments.save is not None:
+        save(outcome, arguments.save)
+    print(json.dumps(outcome.as_dict(), ensure_ascii=False, indent=2) if arguments.json else outcome)
+    return 0 if outcome.bit_equal else 1
+
+
 def _require_store(settings: Settings) -> None:
     """A person's own bucket has to answer before anything is promised. Raises `StoreError`, with the cure."""
     if settings.s3_bucket is None:
         return
+    _store(settings).check()
+
+
+def _store(settings: Settings) -> S3Store:
     from glad_pipeline.storage.s3 import S3Store
 
-    S3Store(
+    assert settings.s3_bucket is not None  # noqa: S101
+    return S3Store(
         bucket=settings.s3_bucket,
         region=settings.s3_region,
         endpoint_url=settings.s3_endpoint_url,
         access_key_id=settings.s3_access_key_id,
         secret_access_key=settings.s3_secret_access_key.get_secret_value() if settings.s3_secret_access_key else None,
         session_token=settings.s3_session_token.get_secret_value() if settings.s3_session_token else None,
-    ).check()
+    )
 
 
 def _down(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -245,6 +245,7 @@ def _fault(placed: Placed, *, drawn: bool) -> str | None:
 def _entry(placed: Placed, object_store: ObjectStoreResource) -> CatalogueEntry:
     stored, recipe = placed.object, placed.recipe
     assert stored is not None  # noqa: S101  only what is in the store is catalogued
+    thumbnail = stored.metadata.get("thumbnail")
     return CatalogueEntry(
         key=stored.key,
         recipe_hash=recipe.hash,
@@ -259,8 +260,20 @@ def _entry(placed: Placed, object_store: ObjectStoreResource) -> CatalogueEntry:
         content_type=stored.content_type,
         seconds=number(stored.metadata, "seconds"),
         contrast=number(stored.metadata, "contrast"),
-        provenance=json.loads(stored.metadata.get("provenance", "{}")),
+        provenance=_provenance(placed.provenance) or _provenance(stored.metadata.get("provenance")),
+        pixels_sha256=stored.metadata.get("pixels-sha256"),
+        thumbnail_key=thumbnail,
+        thumbnail_url=object_store.store.url(thumbnail) if thumbnail else None,
     )
+
+
+def _provenance(text: str | None) -> dict[str, Any]:
+    """The record, read; empty where there is none or it cannot be read."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @dg.asset(group_name=GROUP, kinds={"postgres"}, owners=OWNERS, deps=[s3_objects])

@@ -6,7 +6,6 @@ data, and a step run alone, or again after a crash, finds what is there.
 
 import base64
 import hashlib
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,7 +22,7 @@ from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.resources import ObjectStoreResource, QueueResource, Row, SdxlResource
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.storage.keys import original_key
+from glad_pipeline.storage.keys import original_key, thumbnail_key
 from glad_pipeline.storage.s3 import S3Store, StoredObject
 from glad_pipeline.storage.upload import in_background
 
@@ -35,6 +34,9 @@ if TYPE_CHECKING:
 SHEET_PICTURES = 24
 SHEET_SIDE = 96  # pixels
 LINKS = 20
+START_BYTES = 16_384  # of an object, read in place of a HEAD: it costs the same and holds most pictures' texts
+METADATA_BYTES = 2_048  # keys and values of an object, by S3's limit; what a key adds to its header's name is counted
+LONGEST_NAME = 200  # characters of a model's name in the metadata; recipe and catalogue have it whole
 
 
 @dataclass(kw_only=True)
@@ -52,6 +54,7 @@ class Placed:
     row: Row
     recipe: Recipe
     object: StoredObject | None
+    provenance: str | None = None  # JSON, from the picture's own texts; pictures of the first version have none
 
 
 # Plain classes made by `@dg.io_manager` functions: a resource nested in a ConfigurableIOManager is a copy with a
@@ -155,10 +158,30 @@ class S3ImageIOManager(dg.IOManager):
             for row in self.queue.in_hand():
                 with suppress(GladError):  # a model that does not exist: rejected where it would be drawn
                     recipes.append((row, self.sdxl.recipe(row)))
-            objects = self.object_store.store.heads({original_key(recipe.hash) for _, recipe in recipes})
+            look = partial(described, self.object_store.store)
+            objects = self.object_store.store.each(look, {original_key(recipe.hash) for _, recipe in recipes})
         return [
-            Placed(row=row, recipe=recipe, object=objects.get(original_key(recipe.hash))) for row, recipe in recipes
+            Placed(row=row, recipe=recipe, object=stored, provenance=provenance)
+            for row, recipe in recipes
+            for stored, provenance in [objects.get(original_key(recipe.hash), (None, None))]
         ]
+
+
+def described(store: S3Store, key: str) -> tuple[StoredObject, str | None] | None:
+    """What is stored under a key, with the provenance (JSON) that the picture carries; None where nothing is stored.
+
+    One request, unless the texts before the provenance are longer than START_BYTES.
+    """
+    from glad_pipeline.generation.png_text import PROVENANCE, read_texts
+
+    length = START_BYTES
+    while (seen := store.start(key, length)) is not None:
+        stored, start = seen
+        texts = read_texts(start)
+        if PROVENANCE in texts.found or not len(start) < texts.needed <= stored.bytes:
+            return stored, texts.found.get(PROVENANCE)
+        length = texts.needed
+    return None
 
 
 @dg.io_manager(required_resource_keys={"object_store", "queue", "sdxl"})
@@ -182,32 +205,25 @@ class Uploaded:
 def upload(store: S3Store, run_id: str, drawn: "Drawn") -> Uploaded:
     """Encode a picture and store it once, with all that is needed to catalogue it from the bucket alone.
 
-    The recipe with its prompt is in the PNG (S3 allows 2 KB of metadata, ASCII); the rest is in the metadata.
+    Recipe and provenance are in the PNG; what S3 allows of them (2 KB, ASCII) is in the metadata too. The thumbnail
+    goes first: where the picture is, its thumbnail is.
     """
-    from glad_pipeline.generation.encoding import contrast, encode_png
+    from glad_pipeline.generation.encoding import encode_png, thumbnail
+    from glad_pipeline.generation.png_text import texts_of
+    from glad_pipeline.generation.provenance import completed
 
     assert drawn.pixels is not None  # noqa: S101  the gate lets only pictures through
     began = time.monotonic()
-    height, width = drawn.pixels.shape[:2]
     recipe = drawn.recipe
-    body = encode_png(drawn.pixels, text={"glad_recipe": json.dumps(recipe.as_dict()), "Software": "glad_pipeline"})
+    provenance = completed(drawn.provenance, drawn.pixels)
+    body = encode_png(drawn.pixels, text=texts_of(recipe, provenance))
+    small = thumbnail(drawn.pixels)
+    metadata = described_in_short(drawn, provenance, body, run_id=run_id)
     encoded = time.monotonic()
+    if small is not None:
+        metadata["thumbnail"] = thumbnail_key(recipe.hash)
+        store.put_once(metadata["thumbnail"], small, content_type="image/webp", metadata={"recipe-hash": recipe.hash})
     key = original_key(recipe.hash)
-    metadata = {
-        "recipe-hash": recipe.hash,
-        "sha256": hashlib.sha256(body).hexdigest(),
-        "bytes": str(len(body)),
-        "width": str(width),
-        "height": str(height),
-        "seed": str(recipe.seed),
-        "model": recipe.model.encode("ascii", "backslashreplace").decode(),
-        "model-revision": recipe.model_revision,
-        "seconds": f"{drawn.seconds:.3f}",
-        "contrast": f"{contrast(drawn.pixels):.2f}",
-        "provenance": json.dumps(drawn.provenance),
-        "run-id": run_id,
-        "generated-date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
     written = store.put_once(key, body, content_type="image/png", metadata=metadata)
     return Uploaded(
         key=key,
@@ -217,6 +233,39 @@ def upload(store: S3Store, run_id: str, drawn: "Drawn") -> Uploaded:
         encode_seconds=encoded - began,
         upload_seconds=time.monotonic() - encoded,
     )
+
+
+def described_in_short(drawn: "Drawn", provenance: Mapping[str, Any], body: bytes, *, run_id: str) -> dict[str, str]:
+    """An original's metadata: ASCII, and with the key of a thumbnail not over METADATA_BYTES."""
+    from glad_pipeline.generation.encoding import contrast
+    from glad_pipeline.generation.provenance import shortened
+
+    assert drawn.pixels is not None  # noqa: S101
+    height, width = drawn.pixels.shape[:2]
+    recipe = drawn.recipe
+    metadata = {
+        "recipe-hash": recipe.hash,
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "pixels-sha256": provenance["pixels_sha256"],
+        "bytes": str(len(body)),
+        "width": str(width),
+        "height": str(height),
+        "seed": str(recipe.seed),
+        "model": recipe.model.encode("ascii", "backslashreplace").decode()[:LONGEST_NAME],
+        "model-revision": recipe.model_revision,
+        "preset": recipe.preset,
+        "seconds": f"{drawn.seconds:.3f}",
+        "contrast": f"{contrast(drawn.pixels):.2f}",
+        "run-id": run_id,
+        "generated-date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    longest = {**metadata, "thumbnail": thumbnail_key(recipe.hash), "provenance": ""}
+    return {**metadata, "provenance": shortened(provenance, METADATA_BYTES - size_of(longest))}
+
+
+def size_of(metadata: Mapping[str, str]) -> int:
+    """Bytes of an object's metadata as S3 counts them, at most: keys with the prefix that they travel under."""
+    return sum(len("x-amz-meta-") + len(name) + len(value) for name, value in metadata.items())
 
 
 def number(metadata: Mapping[str, str], name: str) -> float | None:

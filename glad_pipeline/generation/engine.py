@@ -58,6 +58,7 @@ class Engine:
         self._pipeline: Any = None
         self._scheduler_config: Any = None
         self._provenance: dict[str, Any] = {}
+        self._scheduler_version = ""
 
     def load(self) -> None:
         """Loads the model if it is not loaded yet, and sets `load_seconds` (imports included).
@@ -94,6 +95,7 @@ class Engine:
             "bucket": self.bucket,
         }
         self._pipeline = pipeline
+        self._scheduler_version = diffusers.__version__
         self.load_seconds = time.perf_counter() - started
 
     def _open(self, diffusers: Any, dtype: dict[str, Any]) -> Any:
@@ -147,7 +149,7 @@ class Engine:
 
     def _faults(self, recipe: Recipe) -> list[str]:
         values = recipe.as_dict()
-        model, revision = values.pop("model"), values.pop("model_revision")
+        model, revision, *_ = (values.pop(name) for name in ("model", "model_revision", "vae", "refiner", "lora"))
         faults = validate_recipe_fields(**values)
         if (model, revision) != (self.profile.name, self.profile.revision):
             faults.append(
@@ -185,7 +187,12 @@ class Engine:
                 error=outcome if isinstance(outcome, str) else None,
                 fault=fault,
                 seconds=share,
-                provenance={**self._provenance, "slot": slot, "prompt_tokens_dropped": self._tokens_dropped(recipe)},
+                provenance={
+                    **self._provenance,
+                    "scheduler": self._scheduler_told(recipe.scheduler),
+                    "slot": slot,
+                    "prompt_tokens_dropped": self._tokens_dropped(recipe),
+                },
             )
             for slot, (recipe, outcome) in enumerate(zip(recipes, outcomes, strict=True))
         ]
@@ -248,6 +255,11 @@ class Engine:
         }
         kind, changes = kinds[name]
         return kind.from_config(self._scheduler_config, **changes)
+
+    def _scheduler_told(self, name: str) -> dict[str, Any]:
+        scheduler = self._new_scheduler(name)
+        config = {key: value for key, value in scheduler.config.items() if not key.startswith("_")}
+        return {"class": type(scheduler).__name__, "version": self._scheduler_version, **config}
 
     def _tokens_dropped(self, recipe: Recipe) -> int:
         """How many of the prompt's tokens CLIP never saw: it reads 77, start and end included."""

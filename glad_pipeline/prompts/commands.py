@@ -19,6 +19,7 @@ from tabulate import tabulate
 
 from glad_pipeline.database import Database, DatabaseError, describe, jsonable
 from glad_pipeline.errors import UsageError
+from glad_pipeline.limits import PRESETS, SCHEDULERS
 from glad_pipeline.prompts import operations
 from glad_pipeline.prompts.intake import add_prompt, import_file
 from glad_pipeline.prompts.validation import FIELDS
@@ -42,9 +43,11 @@ _FIELD_HELP = {
     "height": "pixels, 64 to 4096, a multiple of 8",
     "num_inference_steps": "1 to 200",
     "guidance_scale": "0 to 30",
-    "scheduler": "euler, euler_a, dpmpp_2m, ddim or unipc",
+    "scheduler": ", ".join(SCHEDULERS),
+    "preset": ", ".join(PRESETS),
     "model": "a directory or hub id, instead of GLAD_MODEL",
     "model_revision": "commit of a hub model, 40 hex digits",
+    "lora": "a path or hub id with its weight (≤ 500 characters)",
     "priority": "higher goes first; 0 if absent",
     "publish_at": "not before this time, ISO 8601; without a zone it is UTC",
 }

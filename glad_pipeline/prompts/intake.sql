@@ -9,15 +9,15 @@ SET LOCAL statement_timeout = 0;
 -- Holds the file's rows until all of them have been checked.
 CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS
 SELECT 0::bigint AS line, prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
-       post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, model, model_revision,
-       priority, publish_at, needs_approval, content_hash
+       post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model, model_revision,
+       lora, priority, publish_at, needs_approval, content_hash
 FROM prompts WITH NO DATA;
 
 -- name: copy_staging
 -- Streams the file's good rows in.
 COPY incoming (prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
-               post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, model, model_revision,
-               priority, publish_at, needs_approval, content_hash, line) FROM STDIN;
+               post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model, model_revision,
+               lora, priority, publish_at, needs_approval, content_hash, line) FROM STDIN;
 
 -- name: analyze_staging
 -- Tells the planner how much there is: autovacuum never sees a temporary table.
@@ -79,11 +79,11 @@ JOIN prompts AS p ON p.task_id = i.task_id AND p.content_hash <> i.content_hash;
 -- name: insert_staged
 -- Adds what is new; a line that is there already, by task_id or content, is passed over.
 INSERT INTO prompts (prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
-                     post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, model,
-                     model_revision, priority, publish_at, needs_approval, content_hash)
+                     post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model,
+                     model_revision, lora, priority, publish_at, needs_approval, content_hash)
 SELECT prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
-       post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, model,
-       model_revision, priority, publish_at, needs_approval, content_hash
+       post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model,
+       model_revision, lora, priority, publish_at, needs_approval, content_hash
 FROM incoming
 WHERE NOT EXISTS (SELECT FROM prompts WHERE prompts.content_hash = incoming.content_hash)
   AND NOT EXISTS (SELECT FROM prompts WHERE prompts.task_id = incoming.task_id)
@@ -105,10 +105,10 @@ SELECT id::text AS id FROM posts WHERE slug = %(slug)s AND id::text IS DISTINCT 
 -- name: insert_one
 -- Adds one prompt; none if it is there already.
 INSERT INTO prompts (prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
-                     post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, model,
-                     model_revision, priority, publish_at, needs_approval, content_hash)
+                     post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model,
+                     model_revision, lora, priority, publish_at, needs_approval, content_hash)
 VALUES (%(prompt)s, %(negative_prompt)s, %(title)s, %(slug)s, %(excerpt)s, %(content)s, %(category)s, %(author)s,
         %(alt_text)s, %(task_id)s, %(post_id)s, %(seed)s, %(width)s, %(height)s, %(num_inference_steps)s,
-        %(guidance_scale)s, %(scheduler)s, %(model)s, %(model_revision)s, %(priority)s, %(publish_at)s,
-        %(needs_approval)s, %(content_hash)s)
+        %(guidance_scale)s, %(scheduler)s, %(preset)s, %(model)s, %(model_revision)s, %(lora)s, %(priority)s,
+        %(publish_at)s, %(needs_approval)s, %(content_hash)s)
 ON CONFLICT DO NOTHING RETURNING id;

@@ -14,7 +14,8 @@ ORDER BY p.id DESC LIMIT %(limit)s;
 -- Everything about one prompt and its picture.
 SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.sha256 AS image_sha256,
        i.width AS image_width, i.height AS image_height, i.model AS image_model,
-       i.model_revision AS image_model_revision, i.seconds AS image_seconds
+       i.model_revision AS image_model_revision, i.seconds AS image_seconds, i.pixels_sha256 AS image_pixels_sha256,
+       i.thumbnail_url AS image_thumbnail_url
 FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id
 WHERE p.id = %(id)s;
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from glad_pipeline.limits import (
     MIN_SEED,
     MIN_SIDE,
     MIN_STEPS,
+    PRESETS,
     SCHEDULERS,
     SIDE_STEP,
 )
@@ -67,8 +68,10 @@ class NewPrompt:
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     scheduler: str | None = None
+    preset: str | None = None  # a named way to draw
     model: str | None = None
     model_revision: str | None = None
+    lora: str | None = None  # changes to the model's weights: a path or hub id, with its weight
     priority: int = 0  # higher first
     publish_at: datetime | None = None  # not before; without a zone it is taken as UTC
     needs_approval: bool = False  # wait for `glad prompts approve` before publishing
@@ -221,10 +224,13 @@ def _guidance_scale(value: Any) -> float:
     return number
 
 
-def _scheduler(value: Any) -> str:
-    if value not in SCHEDULERS:
-        raise _Fault(f"{shortened(value)} must be one of {', '.join(SCHEDULERS)}")
-    return str(value)
+def _one_of(allowed: Sequence[str]) -> Callable[[Any], str]:
+    def rule(value: Any) -> str:
+        if value not in allowed:
+            raise _Fault(f"{shortened(value)} must be one of {', '.join(allowed)}")
+        return str(value)
+
+    return rule
 
 
 def _publish_at(value: Any) -> datetime:
@@ -274,9 +280,11 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "height": _size,
     "num_inference_steps": _whole(MIN_STEPS, MAX_STEPS),
     "guidance_scale": _guidance_scale,
-    "scheduler": _scheduler,
+    "scheduler": _one_of(SCHEDULERS),
+    "preset": _one_of(PRESETS),
     "model": _name,
     "model_revision": _matching(_REVISION, "a commit: 40 hex digits, lower case"),
+    "lora": _text(500, blank=False, one_line=True),
     "priority": _whole(-_INT4, _INT4 - 1),
     "publish_at": _publish_at,
     "needs_approval": _needs_approval,

@@ -30,7 +30,10 @@ class CatalogueEntry:
     content_type: str
     seconds: float | None  # drawing time, this picture's share of its batch
     contrast: float | None  # standard deviation of its grey levels, 0..127.5
-    provenance: Mapping[str, Any]  # device, library versions
+    provenance: Mapping[str, Any]  # all that drawing it depended on: device, versions, weights, scheduler …
+    pixels_sha256: str | None  # hex; the same for equal pixels in whatever file
+    thumbnail_key: str | None  # None: the picture itself is no larger, or older than thumbnails
+    thumbnail_url: str | None
 
 
 def record(connection: Connection, entries: Sequence[CatalogueEntry]) -> dict[str, int]:

@@ -2,12 +2,17 @@
 -- INSERT and UPDATE of `posts` are composed in posts.py from the columns that the blog at hand has.
 
 -- name: record_image
--- A picture seen whole in the store; seen again, it is only confirmed.
+-- A picture seen whole in the store. Seen again, it is confirmed with what its object says now: it may have been lost
+-- and drawn anew since.
 INSERT INTO images (key, recipe_hash, url, sha256, bytes, width, height, content_type, recipe, model, model_revision,
-                    seconds, contrast, provenance, verified_at)
+                    seconds, contrast, provenance, pixels_sha256, thumbnail_key, thumbnail_url, verified_at)
 VALUES (%(key)s, %(recipe_hash)s, %(url)s, %(sha256)s, %(bytes)s, %(width)s, %(height)s, %(content_type)s, %(recipe)s,
-        %(model)s, %(model_revision)s, %(seconds)s, %(contrast)s, %(provenance)s, now())
-ON CONFLICT (key) DO UPDATE SET verified_at = now(), url = excluded.url, sha256 = excluded.sha256, bytes = excluded.bytes
+        %(model)s, %(model_revision)s, %(seconds)s, %(contrast)s, %(provenance)s, %(pixels_sha256)s, %(thumbnail_key)s,
+        %(thumbnail_url)s, now())
+ON CONFLICT (key) DO UPDATE SET verified_at = now(), url = excluded.url, sha256 = excluded.sha256,
+    bytes = excluded.bytes, seconds = excluded.seconds, contrast = excluded.contrast, provenance = excluded.provenance,
+    pixels_sha256 = excluded.pixels_sha256, thumbnail_key = excluded.thumbnail_key,
+    thumbnail_url = excluded.thumbnail_url
 RETURNING id, recipe_hash
 
 -- name: newest_images

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 PREFIX = "generated/"
+_KEY = re.compile(rf"{PREFIX}[0-9a-f]{{2}}/[0-9a-f]{{32}}(?=(-256\.webp|\.png)$)")
 
 
 def original_key(recipe_hash: str) -> str:
@@ -10,4 +13,19 @@ def original_key(recipe_hash: str) -> str:
 
     Two levels, so that a listing by prefix can be split 256 ways.
     """
-    return f"{PREFIX}{recipe_hash[:2]}/{recipe_hash[:32]}.png"
+    return f"{_stem(recipe_hash)}.png"
+
+
+def thumbnail_key(recipe_hash: str) -> str:
+    """The key of its thumbnail, whose longer side is 256 pixels: `generated/ab/abcd…-256.webp`."""
+    return f"{_stem(recipe_hash)}-256.webp"
+
+
+def key_in(text: str) -> str | None:
+    """The original's key that a key or a URL ends with, a thumbnail's included; None where it ends with none."""
+    found = _KEY.search(text)
+    return f"{found.group()}.png" if found else None
+
+
+def _stem(recipe_hash: str) -> str:
+    return f"{PREFIX}{recipe_hash[:2]}/{recipe_hash[:32]}"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from glad_pipeline.errors import GladError
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 CACHE_CONTROL = "public, max-age=31536000, immutable"
 CONCURRENCY = 16  # requests in flight at once when many objects are looked at
+
+
+Seen = TypeVar("Seen")
 
 
 class StoreError(GladError):
@@ -137,9 +140,51 @@ class S3Store:
         )
 
     def heads(self, keys: Iterable[str]) -> dict[str, StoredObject]:
-        """`head` for many keys, some at a time; those that are not there are left out."""
-        with ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="glad-head") as pool:
-            return {found.key: found for found in pool.map(self.head, keys) if found is not None}
+        """`head` for many keys; those that are not there are left out."""
+        return self.each(self.head, keys)
+
+    def start(self, key: str, length: int) -> tuple[StoredObject, bytes] | None:
+        """`head` together with the first `length` bytes (all, where there are fewer), in one request."""
+        from botocore.exceptions import ClientError
+
+        with self._clearly(f"read {key}"):
+            try:
+                answer = self.client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{length - 1}")
+                start = answer["Body"].read(length)
+                answer["Body"].close()  # a store that ignores Range would send it all
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                    return None
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 416:  # it is empty
+                    found = self.head(key)
+                    return None if found is None else (found, b"")
+                raise
+        total = answer.get("ContentRange", "").rpartition("/")[2]
+        stored = StoredObject(
+            key=key,
+            bytes=int(total) if total.isdigit() else answer["ContentLength"],
+            content_type=answer["ContentType"],
+            metadata=answer["Metadata"],
+        )
+        return stored, start
+
+    def each(self, look: Callable[[str], Seen | None], keys: Iterable[str]) -> dict[str, Seen]:
+        """`look(key)` for many keys, some at a time; those it finds nothing for are left out."""
+        keys = list(keys)
+        with ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="glad-look") as pool:
+            return {key: seen for key, seen in zip(keys, pool.map(look, keys), strict=True) if seen is not None}
+
+    def fetch(self, key: str) -> bytes | None:
+        """The whole object, or None. Raises `StoreError`."""
+        from botocore.exceptions import ClientError
+
+        with self._clearly(f"read {key}"):
+            try:
+                return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                    return None
+                raise
 
     def check(self) -> None:
         """Raise `StoreError` with the cure unless the bucket exists and takes our credentials."""

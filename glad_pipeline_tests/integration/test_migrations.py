@@ -25,7 +25,7 @@ from glad_pipeline.database import DatabaseError, connect
 from glad_pipeline.database import migrations as room
 from glad_pipeline.database.migrations import migrate, pending
 
-ALL = ["0001_prompts_and_images", "0002_blog_tables", "0003_blog_indexes"]
+ALL = ["0001_prompts_and_images", "0002_blog_tables", "0003_blog_indexes", "0004_pictures_in_full"]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
 OURS = {"prompts", "images", "glad_alembic_version"}

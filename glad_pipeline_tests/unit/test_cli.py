@@ -35,6 +35,7 @@ def test_every_command_is_in_the_help():
         "status",
         "reset",
         "run",
+        "reproduce",
         "migrate",
         "settings",
         "prompts",

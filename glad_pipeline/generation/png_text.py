@@ -1,0 +1,117 @@
+"""What a stored PNG says about itself, in text chunks before its pixels, and how that is read from its first bytes.
+
+`parameters` is for people and the usual tools (AUTOMATIC1111's form); `glad_recipe` and `glad_provenance` are exact,
+in JSON. Knows no torch and no store.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from glad_pipeline import __version__
+from glad_pipeline.generation.encoding import PNG_SIGNATURE
+from glad_pipeline.generation.recipe import Recipe
+
+RECIPE = "glad_recipe"
+PROVENANCE = "glad_provenance"
+SAMPLERS = {
+    "euler": "Euler",
+    "euler_a": "Euler a",
+    "dpmpp_2m": "DPM++ 2M",
+    "ddim": "DDIM",
+    "unipc": "UniPC",
+    "lcm": "LCM",
+}
+_NEGATIVE = re.compile(r"^(\s*)(?=Negative prompt:)", re.MULTILINE)
+_CHUNK_FRAME = 12  # bytes: length, kind, checksum
+_LARGEST_TEXT = 1 << 20  # bytes; Pillow reads no larger one either
+
+
+def texts_of(recipe: Recipe, provenance: Mapping[str, Any]) -> dict[str, str]:
+    """The text chunks of a picture. Provenance comes first: the catalogue needs no more than that."""
+    return {
+        PROVENANCE: json.dumps(provenance),
+        RECIPE: json.dumps(recipe.as_dict()),
+        "parameters": parameters(recipe, provenance),
+        "Software": f"glad_pipeline {__version__}",
+    }
+
+
+def parameters(recipe: Recipe, provenance: Mapping[str, Any]) -> str:
+    """The recipe as AUTOMATIC1111's web UI writes it and ComfyUI, Civitai and others read it.
+
+    Prompt, `Negative prompt: …` unless there is none, and last a line of settings; only that line is read as settings,
+    whatever the prompt looks like. A line of the prompt that begins with "Negative prompt:" is kept apart from the
+    real one by a zero-width space.
+    """
+    lines = [_NEGATIVE.sub("\\1\u200b", recipe.prompt)]
+    if recipe.negative_prompt:
+        lines.append("Negative prompt: " + _NEGATIVE.sub("\\1\u200b", recipe.negative_prompt))
+    weights = provenance.get("weights")
+    unet = weights.get("unet") if isinstance(weights, Mapping) else None
+    settings = {
+        "Steps": recipe.num_inference_steps,
+        "Sampler": SAMPLERS.get(recipe.scheduler, recipe.scheduler),
+        "CFG scale": f"{recipe.guidance_scale:g}",
+        "Seed": recipe.seed,
+        "Size": f"{recipe.width}x{recipe.height}",
+        "Model hash": str(unet)[:10] if unet else None,
+        "Model": recipe.model,
+        "Preset": recipe.preset if recipe.preset != "base" else None,
+        "VAE": recipe.vae,
+        "Refiner": recipe.refiner,
+        "Lora": recipe.lora,
+        "Version": f"glad_pipeline {__version__}",
+    }
+    lines.append(", ".join(f"{name}: {_quoted(str(value))}" for name, value in settings.items() if value or value == 0))
+    return "\n".join(lines)
+
+
+def _quoted(value: str) -> str:
+    """As those tools quote: only what would end the value, and then as JSON."""
+    return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ',:"\n') else value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Texts:
+    """The texts found in the first bytes of a PNG."""
+
+    found: Mapping[str, str]
+    needed: int  # bytes from the start that the next text ends at; 0: the pixels begin, there is no other
+
+
+def read_texts(start: bytes) -> Texts:
+    """The text chunks that are whole in the first bytes of a PNG, as far as its pixels.
+
+    Never raises: what is no PNG, or is damaged, has no (more) texts.
+    """
+    found: dict[str, str] = {}
+    place = len(PNG_SIGNATURE)
+    if start[:place] != PNG_SIGNATURE[: len(start)]:
+        return Texts(found=found, needed=0)
+    while True:
+        length, kind = int.from_bytes(start[place : place + 4]), start[place + 4 : place + 8]
+        if len(start) < place + 8:
+            return Texts(found=found, needed=place + 8)
+        end = place + _CHUNK_FRAME + length
+        if kind in (b"IDAT", b"IEND") or length > _LARGEST_TEXT:
+            return Texts(found=found, needed=0)
+        if len(start) < end:
+            return Texts(found=found, needed=end)
+        if text := _text_of(kind, start[place + 8 : end - 4]):
+            found.setdefault(*text)
+        place = end
+
+
+def _text_of(kind: bytes, data: bytes) -> tuple[str, str] | None:
+    """Keyword and text, of a kind that we write."""
+    keyword, _, text = data.partition(b"\0")
+    if kind == b"tEXt":
+        return keyword.decode("latin-1"), text.decode("latin-1")
+    if kind == b"iTXt" and text[:4] == b"\0\0\0\0":
+        return keyword.decode("latin-1"), text[4:].decode(errors="replace")
+    return None

@@ -1,0 +1,297 @@
+"""`glad reproduce`: draw a published picture again from its record, and say what is the same and what is not.
+
+Puts the rooms together as `demo` does: the catalogue or a PNG's own texts for the record, the store for the bytes,
+the engine for the new picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glad_pipeline.database import Database, named_queries
+from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.generation.encoding import Pixels, decode_png, encode_png, pixels_sha256
+from glad_pipeline.generation.models import ModelProfile, resolve_model
+from glad_pipeline.generation.png_text import PROVENANCE, RECIPE, read_texts, texts_of
+from glad_pipeline.generation.provenance import Comparison, compared, completed
+from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.settings import Settings
+from glad_pipeline.storage.keys import PREFIX, key_in
+from glad_pipeline.storage.s3 import S3Store
+
+if TYPE_CHECKING:
+    from glad_pipeline.generation.engine import Drawn
+
+QUERIES = named_queries("glad_pipeline", "reproduce.sql")
+SHOWN_VALUE = 80  # characters of one value in the report
+HUB_COMMIT = 40  # hex digits of a hub model's revision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A picture that was drawn once: how, and what became of it."""
+
+    name: str  # for people: image 12, generated/ab/….png
+    recipe: Recipe
+    provenance: Mapping[str, Any]
+    data: bytes  # the stored PNG
+    sha256: str | None  # of `data`, as catalogued; None: a file, whose catalogue is not asked
+    pixels_sha256: str | None  # None: drawn before it was recorded
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PixelDifference:
+    """How far two pictures of one size are apart."""
+
+    share: float  # of the pixels that differ in any colour, 0..1
+    largest: int  # of one colour, 0..255
+    mean: float  # over all colours of all pixels, 0..255
+    psnr: float  # dB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """The outcome of drawing a picture again."""
+
+    record: Record
+    bit_equal: bool
+    difference: PixelDifference | None  # None: bit-equal, or of another size
+    sizes: tuple[tuple[int, int], tuple[int, int]]  # (width, height) in pixels, stored and now
+    contradictions: tuple[str, ...]  # where the record and the stored object disagree
+    components: Comparison
+    recipe: Recipe  # as drawn now
+    pixels: Pixels  # as drawn now
+    provenance: Mapping[str, Any]  # of the new picture
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready, without the pixels."""
+        return {
+            "picture": self.record.name,
+            "bit_equal": self.bit_equal,
+            "difference": asdict(self.difference) if self.difference else None,
+            "sizes": {"stored": list(self.sizes[0]), "now": list(self.sizes[1])},
+            "contradictions": list(self.contradictions),
+            "differing": [asdict(each) for each in self.components.differing],
+            "not_recorded": list(self.components.not_recorded),
+            "recipe": self.recipe.as_dict(),
+            "provenance": dict(self.provenance),
+        }
+
+    def __str__(self) -> str:
+        recipe = self.record.recipe
+        lines = [
+            f"picture     {self.record.name}",
+            f"recipe      {recipe.model}, {recipe.width} × {recipe.height}, {recipe.num_inference_steps} steps, "
+            f"{recipe.scheduler}, seed {recipe.seed}",
+            *(f"record      DISAGREES with the stored file: {each}" for each in self.contradictions),
+            f"result      {self._result()}",
+        ]
+        if self.components.differing:
+            lines.append("components  these differ, recorded → now:")
+            lines += [
+                f"  {each.name}: {_shown(each.recorded)} → {_shown(each.now)}" for each in self.components.differing
+            ]
+        else:
+            lines.append("components  as recorded")
+        if self.components.not_recorded:
+            lines.append(f"            not in the record: {', '.join(self.components.not_recorded)}")
+        return "\n".join(lines)
+
+    def _result(self) -> str:
+        (width, height), now = self.sizes
+        if self.bit_equal:
+            return f"bit-equal: all {width * height:,} pixels are the same"
+        if self.difference is None:
+            return f"differs: the stored picture has {width} × {height} pixels, the new one {now[0]} × {now[1]}"
+        return (
+            f"differs: {self.difference.share:.1%} of the pixels, by at most {self.difference.largest} and on average "
+            f"{self.difference.mean:.3g} of 255; PSNR {self.difference.psnr:.1f} dB"
+        )
+
+
+def reproduce(record: Record, settings: Settings, *, model: str | None = None) -> Reproduction:
+    """Draw the picture again here, in a bucket of the recorded size.
+
+    `model`: a directory or hub id to draw with; None: the one that the record names, found through the settings.
+    Where its revision or its parts are not the recorded ones, what is here draws, and the difference is told.
+    Raises `UsageError` where the model is not to be found, `GladError` where it cannot draw.
+    """
+    from glad_pipeline.generation.engine import Engine
+
+    stored = _decoded(record)
+    profile = _profile(record.recipe, settings, model)
+    name, revision, vae, refiner, lora = profile.weights
+    recipe = replace(record.recipe, model=name, model_revision=revision, vae=vae, refiner=refiner, lora=lora)
+    bucket = record.provenance.get("bucket")
+    engine = Engine(profile, device=settings.device, bucket=bucket if isinstance(bucket, int) else settings.gpu_batch)
+    (drawn,) = engine.generate([recipe])
+    pixels = _pixels_of(drawn)
+    now = json.loads(json.dumps(completed(drawn.provenance, pixels)))
+    components = compared({**record.recipe.as_dict(), **record.provenance}, {**recipe.as_dict(), **now})
+    equal = np.array_equal(stored, pixels)
+    same_size = stored.shape == pixels.shape
+    return Reproduction(
+        record=record,
+        bit_equal=equal,
+        difference=_difference(stored, pixels) if same_size and not equal else None,
+        sizes=((stored.shape[1], stored.shape[0]), (pixels.shape[1], pixels.shape[0])),
+        contradictions=_contradictions(record, stored),
+        components=components,
+        recipe=recipe,
+        pixels=pixels,
+        provenance=now,
+    )
+
+
+def save(reproduction: Reproduction, file: Path) -> None:
+    """The new picture as a PNG, with the texts that a stored one has."""
+    text = texts_of(reproduction.recipe, reproduction.provenance)
+    file.write_bytes(encode_png(reproduction.pixels, text=text))
+
+
+def record_of_file(file: Path) -> Record:
+    """The record that a PNG of ours carries itself. Raises `UsageError` where it carries none."""
+    data = file.read_bytes()
+    texts = read_texts(data).found
+    if RECIPE not in texts:
+        raise UsageError(
+            f"{file} carries no recipe (the text {RECIPE} of a PNG): it was not drawn by this pipeline, or a program "
+            "has saved it anew. Name the post or the image instead"
+        )
+    try:
+        recipe = Recipe.from_dict(json.loads(texts[RECIPE]))
+        provenance = dict(json.loads(texts.get(PROVENANCE, "{}")))
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"the record in {file} cannot be read: {error}. Name the post or the image instead") from error
+    return Record(
+        name=str(file),
+        recipe=recipe,
+        provenance=provenance,
+        data=data,
+        sha256=None,
+        pixels_sha256=provenance.get("pixels_sha256"),
+    )
+
+
+def record_of(target: str, database: Database, store: S3Store) -> Record:
+    """The record of a catalogued picture and its bytes from the store.
+
+    `target`: an `images.id`, an object's key, a picture's URL, or the id or slug of a post that shows it.
+    Raises `UsageError`, which says what to do, where there is no such picture.
+    """
+    row = _row(target, database)
+    name = f"image {row['id']}, {row['key']}"
+    data = store.fetch(row["key"])
+    if data is None:
+        raise UsageError(
+            f"{name} is in the catalogue but not in bucket {store.bucket!r}: restore it, or have it drawn anew with "
+            "`./glad prompts retry`"
+        )
+    return Record(
+        name=name,
+        recipe=Recipe.from_dict(row["recipe"]),
+        provenance=row["provenance"],
+        data=data,
+        sha256=row["sha256"],
+        pixels_sha256=row["pixels_sha256"],
+    )
+
+
+def _row(target: str, database: Database) -> dict[str, Any]:
+    """The catalogue's row of the picture that is meant."""
+    if target.isdecimal() and int(target) < 2**63 and (found := _all(database, "image_by_id", id=int(target))):
+        return found[0]
+    if key := key_in(target.partition("?")[0]):
+        if found := _all(database, "image_by_key", key=key):
+            return found[0]
+        raise UsageError(f"the catalogue has no picture {key}. If you have it as a file, name the file")
+    if "/" in target or "." in target:  # no slug has either
+        raise UsageError(
+            f"{target!r} is no file here, and no picture of ours: their keys and URLs end with {PREFIX}ab/<32 hex "
+            "digits>.png"
+        )
+    has_posts = _all(database, "blog_has_posts")[0]["found"]
+    posts = _all(database, "picture_of_post", post=target) if has_posts else []
+    if not posts:
+        raise UsageError(
+            f"there is no post and no image {target!r}: give a post's id or slug, an image's id, key or URL, or a PNG "
+            "file. `./glad prompts list` shows the pictures"
+        )
+    post, url = posts[0], posts[0]["featured_image_url"]
+    key = key_in((url or "").partition("?")[0])
+    found = _all(database, "image_by_key", key=key) if key else []
+    if not found:
+        shows = f"shows {url!r}, which is not in the catalogue" if url else "has no picture"
+        raise UsageError(f"the post {post['slug']!r} ({post['id']}) {shows}: nothing of ours to draw again")
+    return found[0]
+
+
+def _all(database: Database, name: str, **parameters: Any) -> list[dict[str, Any]]:
+    with database.transaction() as connection:
+        return connection.execute(QUERIES[name], parameters or None).fetchall()
+
+
+def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProfile:
+    """The model to draw with: the one asked for, or the settings' own, the demo model or a hub's by its name."""
+    cache = settings.home / "model-hashes.json"
+    hub_revision = recipe.model_revision if len(recipe.model_revision) == HUB_COMMIT else None
+    if model is not None:
+        return resolve_model(model, hub_revision if model == recipe.model else None, cache=cache)
+    if Path(settings.model).expanduser().name == recipe.model and hub_revision is None:
+        return resolve_model(settings.model, cache=cache)
+    if recipe.model == "demo":
+        return resolve_model("demo", cache=cache)
+    if hub_revision is not None:
+        return resolve_model(recipe.model, hub_revision, cache=cache)
+    raise UsageError(
+        f"the picture was drawn with the local model {recipe.model!r} ({recipe.model_revision}), which is not the one "
+        f"in the settings (GLAD_MODEL is {settings.model!r}): name its directory with --model"
+    )
+
+
+def _decoded(record: Record) -> Pixels:
+    try:
+        return decode_png(record.data)
+    except ValueError as error:
+        raise GladError(f"{record.name} holds {len(record.data):,} bytes that are {error}") from error
+
+
+def _pixels_of(drawn: Drawn) -> Pixels:
+    if drawn.pixels is None:
+        raise GladError(f"the picture cannot be drawn here: {drawn.error}")
+    return drawn.pixels
+
+
+def _contradictions(record: Record, stored: Pixels) -> tuple[str, ...]:
+    """Where the record and the stored file disagree: then it is the file, or the record, that has changed since."""
+    said = (
+        ("SHA-256 of the file", record.sha256, hashlib.sha256(record.data).hexdigest()),
+        ("pixel hash", record.pixels_sha256, pixels_sha256(stored)),
+        ("pixel hash in the provenance", record.provenance.get("pixels_sha256"), pixels_sha256(stored)),
+    )
+    return tuple(f"{what} {was} recorded, {found} found" for what, was, found in said if was not in (None, found))
+
+
+def _difference(stored: Pixels, pixels: Pixels) -> PixelDifference:
+    apart = np.abs(stored.astype(np.int16) - pixels)
+    square = float(np.mean(np.square(apart, dtype=np.float64)))
+    return PixelDifference(
+        share=float(np.mean(apart.any(axis=2))),
+        largest=int(apart.max()),
+        mean=float(apart.mean()),
+        psnr=float(10 * np.log10(255**2 / square)),
+    )
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= SHOWN_VALUE else text[: SHOWN_VALUE - 1] + "…"
