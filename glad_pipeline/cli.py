@@ -198,11 +198,11 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
 def _reproduce(arguments: argparse.Namespace, settings: Settings) -> int:
     """0 if the new picture is bit-equal, 1 if not; 2, by `UsageError`, for what does not exist."""
     from glad_pipeline.database import Database
-    from glad_pipeline.reproduce import record_of, record_of_file, reproduce, save
+    from glad_pipeline.reproduce import is_file, record_of, record_of_file, reproduce, save
 
     if arguments.save is not None and not arguments.save.parent.is_dir():
         raise UsageError(f"{arguments.save.parent} is no directory: --save needs one that exists")
-    if Path(arguments.picture).is_file():
+    if is_file(arguments.picture):
         record = record_of_file(Path(arguments.picture))
     else:
         settings = _with_database(settings)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 QUERIES = named_queries("glad_pipeline", "reproduce.sql")
 SHOWN_VALUE = 80  # characters of one value in the report
 HUB_COMMIT = 40  # hex digits of a hub model's revision
+LARGEST_BUCKET = 256
+LOADED = ("model", "model_revision", "vae", "refiner", "lora")  # Recipe.weights, by name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,14 +129,12 @@ def reproduce(record: Record, settings: Settings, *, model: str | None = None) -
 
     stored = _decoded(record)
     profile = _profile(record.recipe, settings, model)
-    name, revision, vae, refiner, lora = profile.weights
-    recipe = replace(record.recipe, model=name, model_revision=revision, vae=vae, refiner=refiner, lora=lora)
-    bucket = record.provenance.get("bucket")
-    engine = Engine(profile, device=settings.device, bucket=bucket if isinstance(bucket, int) else settings.gpu_batch)
+    recipe = replace(record.recipe, **_named(profile.weights))
+    engine = Engine(profile, device=settings.device, bucket=_bucket(record, settings))
     (drawn,) = engine.generate([recipe])
     pixels = _pixels_of(drawn)
     now = json.loads(json.dumps(completed(drawn.provenance, pixels)))
-    components = compared({**record.recipe.as_dict(), **record.provenance}, {**recipe.as_dict(), **now})
+    components = compared({**_named(record.recipe.weights), **record.provenance}, {**_named(recipe.weights), **now})
     equal = np.array_equal(stored, pixels)
     same_size = stored.shape == pixels.shape
     return Reproduction(
@@ -150,10 +150,29 @@ def reproduce(record: Record, settings: Settings, *, model: str | None = None) -
     )
 
 
+def _bucket(record: Record, settings: Settings) -> int:
+    """The recorded one where there is one: another may change a picture's last bits."""
+    bucket = record.provenance.get("bucket")
+    return bucket if isinstance(bucket, int) and 1 <= bucket <= LARGEST_BUCKET else settings.gpu_batch
+
+
+def _named(weights: tuple[str, ...]) -> dict[str, Any]:
+    """`Recipe.weights` by the names of the recipe's fields."""
+    return dict(zip(LOADED, weights, strict=True))
+
+
 def save(reproduction: Reproduction, file: Path) -> None:
     """The new picture as a PNG, with the texts that a stored one has."""
     text = texts_of(reproduction.recipe, reproduction.provenance)
     file.write_bytes(encode_png(reproduction.pixels, text=text))
+
+
+def is_file(target: str) -> bool:
+    """Whether this names a file here."""
+    try:
+        return Path(target).is_file()
+    except (OSError, ValueError):  # too long, or not possible as a name
+        return False
 
 
 def record_of_file(file: Path) -> Record:
@@ -168,7 +187,7 @@ def record_of_file(file: Path) -> Record:
     try:
         recipe = Recipe.from_dict(json.loads(texts[RECIPE]))
         provenance = dict(json.loads(texts.get(PROVENANCE, "{}")))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UsageError) as error:
         raise UsageError(f"the record in {file} cannot be read: {error}. Name the post or the image instead") from error
     return Record(
         name=str(file),
@@ -244,7 +263,7 @@ def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProf
     hub_revision = recipe.model_revision if len(recipe.model_revision) == HUB_COMMIT else None
     if model is not None:
         return resolve_model(model, hub_revision if model == recipe.model else None, cache=cache)
-    if Path(settings.model).expanduser().name == recipe.model and hub_revision is None:
+    if Path(settings.model).expanduser().resolve().name == recipe.model and hub_revision is None:
         return resolve_model(settings.model, cache=cache)
     if recipe.model == "demo":
         return resolve_model("demo", cache=cache)

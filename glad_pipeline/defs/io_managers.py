@@ -180,7 +180,7 @@ def described(store: S3Store, key: str) -> tuple[StoredObject, str | None] | Non
         texts = read_texts(start)
         if PROVENANCE in texts.found or not len(start) < texts.needed <= stored.bytes:
             return stored, texts.found.get(PROVENANCE)
-        length = texts.needed
+        length = texts.needed + START_BYTES
     return None
 
 

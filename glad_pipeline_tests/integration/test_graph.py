@@ -1,6 +1,8 @@
 """The lineage graph on a real PostgreSQL and a real S3 server, run by Dagster in this process."""
 
 import hashlib
+import io
+import json
 import os
 import subprocess
 import sys
@@ -15,13 +17,15 @@ import dagster as dg
 import numpy as np
 import psycopg
 import pytest
+from PIL import Image
 from psycopg.rows import dict_row
 
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs import checks
+from glad_pipeline.defs.io_managers import described
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, SdxlResource
-from glad_pipeline.generation.encoding import encode_png
+from glad_pipeline.generation.encoding import decode_png, encode_png, pixels_sha256
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage import s3 as s3_room
 from glad_pipeline.storage.keys import original_key
@@ -421,9 +425,103 @@ def test_a_stored_picture_tells_how_it_was_made(world):
     assert stored.metadata["sha256"] == image["sha256"]
     assert stored.metadata["seed"] == "5"
     assert stored.metadata["generated-date"].endswith("+00:00")
-    body = world.store.client.get_object(Bucket=world.store.bucket, Key=image["key"])["Body"].read()
-    assert b"glad_recipe" in body
+    body = world.store.fetch(image["key"])
+    texts = Image.open(io.BytesIO(body)).text
+    assert json.loads(texts["glad_recipe"]) == image["recipe"]
+    assert json.loads(texts["glad_provenance"]) == image["provenance"]
+    assert texts["parameters"].startswith("a hill at dawn 🌅\nSteps: 20, Sampler: Euler, ")
     assert image["recipe"]["prompt"] == "a hill at dawn 🌅"
+    assert image["provenance"]["device"] == "none"
+    assert image["pixels_sha256"] == image["provenance"]["pixels_sha256"] == pixels_sha256(decode_png(body))
+    assert (image["thumbnail_key"], image["thumbnail_url"]) == (None, None)  # 18 × 18 pixels: it needs none
+
+
+def test_a_large_picture_has_a_thumbnail_that_anybody_can_fetch(world):
+    world.add("a hill", seed=5)
+    world.run(sdxl=InstantSdxl(side=300))
+    (image,) = world.sql("SELECT * FROM images")
+    assert image["thumbnail_key"] == image["key"].replace(".png", "-256.webp")
+    with urllib.request.urlopen(image["thumbnail_url"], timeout=10) as answer:
+        assert answer.headers["Content-Type"] == "image/webp"
+        assert answer.headers["Cache-Control"] == CACHE_CONTROL
+        assert Image.open(io.BytesIO(answer.read())).size == (256, 256)
+
+
+def test_where_an_original_is_its_thumbnail_is(world, monkeypatch):
+    world.add("a hill", seed=5)
+    put_once = S3Store.put_once
+
+    def lost_after_the_first(store, key, *args, **kwargs):
+        put_once(store, key, *args, **kwargs)
+        raise StoreError("the store went away")
+
+    with monkeypatch.context() as fault:
+        fault.setattr(S3Store, "put_once", lost_after_the_first)
+        world.run(sdxl=InstantSdxl(side=300), expect_success=False)
+    assert [key[-9:] for key in world.objects()] == ["-256.webp"]
+    result = world.run(sdxl=InstantSdxl(side=300))
+    assert metadata(result, "generated_images")["drawn"] == 1
+    assert len(world.objects()) == 2
+    assert world.statuses() == ["published"]
+
+
+def test_a_catalogue_rebuilt_from_the_bucket_is_whole(world):
+    world.add("a hill", title="Hill", seed=5)
+    world.run(sdxl=InstantSdxl(side=300))
+    before = world.sql("SELECT * FROM images")[0]
+    world.sql("DELETE FROM prompts")
+    world.sql("DELETE FROM images")
+    world.add("a hill", title="Hill again", seed=5)
+    world.run()
+    after = world.sql("SELECT * FROM images")[0]
+    passing = {"id", "verified_at", "created_at"}
+    assert {k: v for k, v in after.items() if k not in passing} == {k: v for k, v in before.items() if k not in passing}
+
+
+def test_an_object_of_the_first_version_is_catalogued_too(world):
+    """No texts of ours but the recipe, provenance in the metadata alone, no thumbnail, no pixel hash."""
+    prompt = world.add("a hill", seed=5)
+    recipe = InstantSdxl().recipe(world.prompts()[prompt])
+    body = encode_png(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8), text={"glad_recipe": "{}"})
+    old = {
+        "recipe-hash": recipe.hash,
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "bytes": str(len(body)),
+        "width": "300",
+        "height": "300",
+        "provenance": '{"device": "cpu (x86_64)", "bucket": 4}',
+    }
+    world.store.put_once(original_key(recipe.hash), body, content_type="image/png", metadata=old)
+    world.run()
+    (image,) = world.sql("SELECT * FROM images")
+    assert image["provenance"] == {"device": "cpu (x86_64)", "bucket": 4}
+    assert (image["pixels_sha256"], image["thumbnail_key"], image["bytes"]) == (None, None, len(body))
+    assert world.statuses() == ["published"]
+
+
+def test_looking_at_an_object_is_one_request_and_texts_of_any_length_are_read(world):
+    asked, store = [], world.store
+    store.client.meta.events.register("before-send.s3", lambda request, **_: asked.append(request.method))
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    for name, texts, requests in (
+        ("usual", {"glad_provenance": '{"a": 1}', "parameters": "x" * 40_000}, 1),
+        ("long", {"glad_provenance": json.dumps({"a": "x" * 40_000})}, 2),
+        ("late", {"first": "x" * 20_000, "second": "狐" * 20_000, "glad_provenance": "{}"}, 3),
+        ("foreign", {"Comment": "x"}, 1),
+    ):
+        body = encode_png(pixels, text=texts)
+        store.put_once(f"generated/{name}", body, content_type="image/png", metadata={"a": "b"})
+        asked.clear()
+        stored, provenance = described(store, f"generated/{name}")
+        assert provenance == texts.get("glad_provenance")
+        assert (stored.bytes, stored.content_type, stored.metadata) == (len(body), "image/png", {"a": "b"})
+        assert asked[0] == "GET"
+        assert len(asked) <= requests, name
+    for name, body in (("empty", b""), ("short", b"\x89PNG"), ("cut", encode_png(pixels, text={"a": "b" * 99})[:60])):
+        store.put_once(f"generated/{name}", body, content_type="image/png", metadata={})
+        stored, provenance = described(store, f"generated/{name}")
+        assert (stored.bytes, provenance) == (len(body), None)
+    assert described(store, "generated/none") is None
 
 
 def test_the_store_takes_an_object_once_and_none_that_was_damaged_on_the_way(world, monkeypatch):

@@ -89,8 +89,8 @@ def test_every_column_of_a_csv_and_every_key_of_a_jsonl_arrives(database: Databa
         "prompt": "a lake", "negative_prompt": "people", "title": "Lake", "slug": "lake", "excerpt": "x",
         "content": "# y", "category": "Lakes", "author": "Mara", "alt_text": "a lake", "task_id": "t1",
         "post_id": "0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d", "seed": 5, "width": 512, "height": 768,
-        "num_inference_steps": 12, "guidance_scale": 6.5, "scheduler": "ddim", "model": "some/model",
-        "model_revision": "a" * 40, "priority": 9, "publish_at": "2030-01-01T00:00:00+01:00", "needs_approval": True,
+        "num_inference_steps": 12, "guidance_scale": 6.5, "scheduler": "ddim", "preset": "fast", "model": "some/model",
+        "model_revision": "a" * 40, "lora": "owner/name/file.safetensors*0.8", "priority": 9, "publish_at": "2030-01-01T00:00:00+01:00", "needs_approval": True,
     }  # fmt: skip
     assert set(fields) == set(FIELDS)
     expected = new_prompt(fields)

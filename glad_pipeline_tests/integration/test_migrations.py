@@ -347,6 +347,35 @@ def test_posts_beside_categories_of_another_make_go_without_the_foreign_key(
     assert "posts.author_id does not reference authors" in caplog.text
 
 
+# --- from an earlier release ---
+
+
+def test_rows_of_the_first_release_stay_as_they_are_and_may_be_told_more(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import alembic.command
+
+    upgrade = alembic.command.upgrade
+    with monkeypatch.context() as first_release:
+        first_release.setattr(alembic.command, "upgrade", lambda config, _head: upgrade(config, "0003"))
+        migrate(database_url)
+    assert pending(database_url) == ALL[3:]
+    run(
+        database_url,
+        "INSERT INTO images (key, recipe_hash, url, sha256, bytes, width, height, content_type, recipe, model,"
+        " model_revision, verified_at) VALUES ('k', 'h', 'http://h/k', repeat('a', 64), 1, 1, 1, 'image/png', '{}', 'm',"
+        " 'r', now()); INSERT INTO prompts (prompt) VALUES ('a fox')",
+    )
+    told = "SELECT to_jsonb(i) - '{pixels_sha256,thumbnail_key,thumbnail_url}'::text[] FROM images i"
+    before = rows(database_url, told)
+    assert migrate(database_url) == ALL[3:]
+    assert rows(database_url, told) == before
+    assert rows(database_url, "SELECT pixels_sha256, thumbnail_key, thumbnail_url FROM images") == [(None, None, None)]
+    assert rows(database_url, "SELECT preset, lora FROM prompts") == [(None, None)]
+    with pytest.raises(psycopg.errors.CheckViolation):
+        run(database_url, "UPDATE images SET pixels_sha256 = 'none'")
+
+
 # --- somebody else's tables ---
 
 

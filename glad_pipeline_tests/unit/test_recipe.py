@@ -13,7 +13,7 @@ from PIL import Image
 
 from glad_pipeline import limits
 from glad_pipeline.errors import UsageError
-from glad_pipeline.generation.encoding import contact_sheet, contrast, encode_png, shrunk
+from glad_pipeline.generation.encoding import contact_sheet, contrast, shrunk
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import LATER_FIELDS, MAX_PROMPT_CHARS, MAX_SEED, Recipe, validate_recipe_fields
 
@@ -158,17 +158,6 @@ def test_importing_the_room_imports_no_torch():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
-
-
-def test_a_png_gives_back_every_pixel_and_its_texts():
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 24, 3), dtype=np.uint8)
-    text = {"glad": json.dumps(RECIPE.as_dict()), "prompt": "שלום 🦊 狐\nsecond line"}
-    image = Image.open(io.BytesIO(encode_png(pixels, text=text)))
-    assert image.format == "PNG"
-    assert np.array_equal(np.asarray(image), pixels)
-    assert image.text == text
-    with pytest.raises(ValueError, match="1 to 79"):
-        encode_png(pixels, text={"": "x"})
 
 
 def test_contrast_is_zero_for_blank_and_largest_for_black_and_white():
