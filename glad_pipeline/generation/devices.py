@@ -87,7 +87,7 @@ def described(device: str) -> dict[str, Any]:
     import transformers
 
     cuda = device == "cuda"
-    cudnn = torch.backends.cudnn.version() if cuda else None
+    cudnn = torch.backends.cudnn.version() if cuda else None  # type: ignore[no-untyped-call]
     return {
         "device": torch.cuda.get_device_name() if cuda else f"{device} ({platform.machine()})",
         "cpu": f"{_cpu_name()}, {torch.backends.cpu.get_cpu_capability()}",

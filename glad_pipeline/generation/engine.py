@@ -342,9 +342,9 @@ class Engine:
         """The latents with the rest of the noise taken off by the refiner."""
         import torch
 
-        assert self._refiner_texts is not None  # noqa: S101  there is a refiner
-        first = recipes[0]
         pipeline = self._open.refiner
+        assert pipeline is not None and self._refiner_texts is not None  # noqa: S101, PT018  there is a refiner
+        first = recipes[0]
         pipeline.scheduler = schedulers.new_scheduler(first.scheduler, self._refiner_noise, {})
         result = pipeline(
             **self._embed(self._refiner_texts, recipes),

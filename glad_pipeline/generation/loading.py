@@ -61,9 +61,9 @@ def open_pipelines(
 
     Raises `GladError` for what cannot be had, read or done on this device.
     """
-    import diffusers
     import torch
 
+    diffusers: Any = importlib.import_module("diffusers")  # its classes carry no types
     cuda = device == "cuda"
     main = torch.bfloat16 if cuda else torch.float32
     compiling = ("regional" if cuda else "none") if compiling == "auto" else compiling
