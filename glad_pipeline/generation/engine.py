@@ -232,12 +232,18 @@ class Engine:
         except torch.AcceleratorError as error:
             message, fault = f"the GPU failed: {first_line(error)}. Look at its driver and temperature", "device"
         except Exception as error:  # noqa: BLE001 one bad request must not take its neighbours down
-            if len(recipes) > 1:
+            if isinstance(error, torch._dynamo.exc.TorchDynamoException):
+                message, fault = (
+                    f"cannot compile the model: {first_line(error)}. GLAD_COMPILE=none does without",
+                    "device",
+                )
+            elif len(recipes) > 1:
                 middle = len(recipes) // 2
                 yield from self._draw_in_buckets(recipes[:middle], bucket)
                 yield from self._draw_in_buckets(recipes[middle:], bucket)
                 return
-            message = f"drawing failed: {type(error).__name__}: {first_line(error)}"
+            else:
+                message = f"drawing failed: {type(error).__name__}: {first_line(error)}"
         yield from (self._undrawn(recipe, message, fault) for recipe in recipes)
 
     def _draw_together(self, recipes: Sequence[Recipe], bucket: int) -> list[Drawn]:

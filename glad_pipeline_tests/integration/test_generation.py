@@ -376,3 +376,16 @@ def test_compiling_block_by_block_covers_unet_and_decoder_without_graph_breaks_a
     whole = Engine(engine.profile, device="cpu", bucket=BUCKET, compiling="full")
     assert np.array_equal(pixels_of(whole, [recipe()])[recipe().hash], pixels_of(engine, [recipe()])[recipe().hash])
     assert kinds == ["UNet2DConditionModel", "Decoder"]
+
+
+def test_a_machine_that_cannot_compile_says_so_once_for_the_bucket_and_costs_no_prompt_an_attempt(
+    engine, monkeypatch, tmp_path
+):
+    import torch._inductor.config
+
+    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", (None, "/no/such/compiler"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    torch.compiler.reset()
+    blocks = Engine(engine.profile, device="cpu", bucket=BUCKET, compiling="regional")
+    drawn = list(blocks.generate([recipe(seed=1), recipe(seed=2)]))
+    assert [(result.fault, "GLAD_COMPILE=none" in result.error) for result in drawn] == [("device", True)] * 2
