@@ -38,6 +38,7 @@ def test_every_command_is_in_the_help():
         "migrate",
         "settings",
         "prompts",
+        "model",
         "demo-model",
         "test",
     ):
