@@ -16,7 +16,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.generation.components import SDXL_REFINER, SDXL_VAE, resolve_loras
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.hub import told_size
-from glad_pipeline.generation.models import SDXL_BASE, ModelProfile, resolve_model
+from glad_pipeline.generation.models import DEMO_CHECKPOINT, SDXL_BASE, ModelProfile, resolve_model
 from glad_pipeline.generation.parts import Part, component_part, lora_part, parts_of, pull, size_of, verify
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.settings import Settings
@@ -74,17 +74,15 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _list(args: argparse.Namespace, settings: Settings) -> int:
-    parts = {("demo", ""): parts_of(resolve_model("demo", cache=_memory(settings)))[0]}
+    demo = parts_of(resolve_model("demo", cache=_memory(settings)))
     notes = []
     try:
         configured = parts_of(_profile(settings, None, "base"))
     except GladError as error:
         configured = []
         notes.append(f"GLAD_MODEL={settings.model}: {error}")
-    for part in (*configured, *_pinned()):
-        parts.setdefault((part.name, "" if part.name == "demo" else part.revision), part)
     rows = []
-    for part in parts.values():
+    for part in dict.fromkeys((*demo, *configured, *_pinned())):
         size, state, note = _state(part)
         rows.append((part.kind, part.name, part.revision.removeprefix("sha256:")[:12], size, state))
         notes += [note] if note else []
@@ -113,7 +111,7 @@ def _state(part: Part) -> tuple[str, str, str | None]:
         size = told_size(size_of(part.read()))
     except GladError as error:
         return "", "damaged", str(error)
-    return size, "in the package" if part.name == "demo" else "here", None
+    return size, "in the package" if part.directory == DEMO_CHECKPOINT else "here", None
 
 
 def _profile(settings: Settings, model: str | None, preset: str) -> ModelProfile:

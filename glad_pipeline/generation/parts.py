@@ -138,9 +138,9 @@ def lora_part(lora: Lora) -> Part:
 def weight_hashes(profile: ModelProfile, cache: Path | None) -> dict[str, str]:
     """64 hex digits for each loaded component: `unet`, `vae`, `text_encoder`, `refiner/unet`, `lora/NAME` …
 
-    One file's own SHA-256; of several shards the SHA-256 over theirs, in the order of their names. A model's own VAE is
-    left out where another takes its place, and the refiner's always: it is not what decodes. `cache` remembers hashes
-    as for `resolve_model`. No network: what is from the hub is looked for in its cache.
+    One file's own SHA-256; of several shards the SHA-256 over theirs, in the order of their names. `vae` is the
+    one that decodes, the model's own or another; the refiner's is left out. `cache` remembers hashes as for
+    `resolve_model`. No network: what is from the hub is looked for in its cache.
 
     Raises `GladError` where a part is not there or not whole.
     """
@@ -149,7 +149,7 @@ def weight_hashes(profile: ModelProfile, cache: Path | None) -> dict[str, str]:
     for part in parts_of(profile):
         prefix = {"model": "", "VAE": "", "refiner": "refiner/", "LoRA": "lora/"}[part.kind]
         for component, files in part.read().weights.items():
-            if component == "vae" and (part.kind == "refiner" or (part.kind == "model" and profile.vae)):
+            if part.kind == "refiner" and component == "vae":
                 continue
             each = [hashes.sha256(file) for file in sorted(files)]
             told[prefix + component] = each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
