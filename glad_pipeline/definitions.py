@@ -37,6 +37,10 @@ def build_resources(settings: Settings) -> dict[str, Any]:
     sdxl = SdxlResource(
         model=settings.model,
         model_revision=settings.model_revision,
+        vae=settings.vae,
+        refiner=settings.refiner,
+        lora=settings.lora,
+        few_step_lora=settings.few_step_lora,
         device=settings.device,
         width=settings.width,
         height=settings.height,

@@ -95,6 +95,30 @@ class Settings(BaseSettings):
         pattern=r"^[0-9a-f]{40}$",
         description="Commit (40 hex digits) of a hub model. SDXL base 1.0 has a pinned default.",
     )
+    vae: str | None = Field(
+        None,
+        alias="GLAD_VAE",
+        description="Another VAE: a directory, `owner/name@commit`, or `none` for the model's own. Absent: for SDXL "
+        "base the fp16-fix VAE, pinned; else the model's own.",
+    )
+    refiner: str | None = Field(
+        None,
+        alias="GLAD_REFINER",
+        description="What draws the last steps in the preset `refined`: a directory or `owner/name@commit`. Absent: "
+        "for SDXL base its own, pinned.",
+    )
+    lora: str | None = Field(
+        None,
+        alias="GLAD_LORA",
+        description="LoRA, separated by commas: a `.safetensors` file or `owner/name/file.safetensors@commit`, each "
+        "with `*WEIGHT` behind it if that is not 1.",
+    )
+    few_step_lora: str | None = Field(
+        None,
+        alias="GLAD_FEW_STEP_LORA",
+        description="LoRA of the few-step presets, or `none` if the model is a few-step one already. Absent: for a hub "
+        "model the preset's own, pinned.",
+    )
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
         "auto",
         alias="GLAD_DEVICE",

@@ -148,19 +148,24 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def profile(
         self, model: str | None = None, revision: str | None = None, preset: str | None = None, lora: str | None = None
     ) -> ModelProfile:
-        """The model and all that is loaded with it, ours where None. Raises `GladError` if there is no such thing."""
+        """The model and all that is loaded with it, ours where None. Raises `GladError` if there is no such thing.
+
+        VAE, refiner and LoRA of the settings go with the settings' model; another model comes without.
+        """
         name = model or self.model
-        commit = revision or (self.model_revision if model in (None, self.model) else None)
-        wanted = (name, commit, preset or self.preset, lora or self.lora)
+        ours = name == self.model
+        commit = revision or (self.model_revision if ours else None)
+        loras = lora or (self.lora if ours else None) or ""
+        wanted = (name, commit, preset or self.preset, loras)
         if wanted not in self._profiles:
             self._profiles[wanted] = resolve_model(
                 name,
                 commit,
-                vae=self.vae if name == self.model else None,
-                refiner=self.refiner,
-                loras=lora or self.lora or "",
+                vae=self.vae if ours else None,
+                refiner=self.refiner if ours else None,
+                loras=loras,
                 preset=preset or self.preset,
-                few_step_lora=self.few_step_lora,
+                few_step_lora=self.few_step_lora if ours else None,
                 cache=Path(self.hash_cache) if self.hash_cache else None,
             )
         return self._profiles[wanted]

@@ -20,6 +20,7 @@ from glad_pipeline.generation.devices import DeviceChoice
 from glad_pipeline.generation.encoding import Pixels
 from glad_pipeline.generation.loading import CompileChoice, Pipelines, first_line, open_pipelines, silence
 from glad_pipeline.generation.models import ModelProfile
+from glad_pipeline.generation.parts import weight_hashes
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe, Shape, validate_recipe_fields
 from glad_pipeline.generation.texts import TextEmbeddings
@@ -112,13 +113,20 @@ class Engine:
         silence()
         device = devices.choose_device(self._device_choice, is_demo=self.profile.is_demo)
         devices.set_switches(device, is_demo=self.profile.is_demo)
-        pipelines = open_pipelines(self.profile, device, compiling=self._compiling, compile_cache=self._compile_cache)
+        pipelines = open_pipelines(
+            self.profile,
+            device,
+            compiling=self._compiling,
+            compile_cache=self._compile_cache,
+            hash_cache=self._hash_cache,
+        )
         self._provenance = {
             **devices.described(device),
             "dtype": pipelines.dtype,
             "vae_dtype": pipelines.vae_dtype,
             "quantization": self.profile.quantization,
             "compile": pipelines.compile,
+            "weights": weight_hashes(self.profile, self._hash_cache),
         }
         self._device = device
         self._noise = pipelines.base.scheduler.config  # schedules as the checkpoints were trained
@@ -264,7 +272,6 @@ class Engine:
         shares = {stage: round(seconds / len(recipes), 4) for stage, seconds in clock.seconds.items()}
         common = {
             **self._provenance,
-            "weights": self._weights(),
             "scheduler": schedulers.described(scheduler),
             "bucket": bucket,
             "seconds": shares,
@@ -393,9 +400,6 @@ class Engine:
                     for pixels, is_number, recipe in zip(rgb, finite, recipes[start:], strict=False)
                 ]
         return outcomes
-
-    def _weights(self) -> dict[str, str]:
-        return {}
 
     def _tokens_dropped(self, recipe: Recipe) -> int:
         """How many of the prompt's tokens CLIP never saw: it reads 77, start and end included."""

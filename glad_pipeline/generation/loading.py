@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from glad_pipeline.errors import GladError
-from glad_pipeline.generation.models import Component, Lora, ModelProfile
+from glad_pipeline.generation.file_hashes import FileHashes
+from glad_pipeline.generation.models import Lora, ModelProfile
+from glad_pipeline.generation.parts import Part, lora_part, parts_of, pull
 
 CompileChoice = Literal["auto", "none", "regional", "full"]
 # Shapes a block may meet before dynamo would give up on it: SDXL's 17 kinds of block, times sizes and buckets.
@@ -45,15 +50,20 @@ def silence() -> None:
     transformers before diffusers: importing the latter already warns about a torchvision that nothing here needs.
     """
     for library in ("transformers", "diffusers"):
-        logging = importlib.import_module(f"{library}.utils.logging")
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+        its_logging = importlib.import_module(f"{library}.utils.logging")
+        its_logging.set_verbosity_error()
+        its_logging.disable_progress_bar()
 
 
 def open_pipelines(
-    profile: ModelProfile, device: str, *, compiling: CompileChoice, compile_cache: Path | None
+    profile: ModelProfile,
+    device: str,
+    *,
+    compiling: CompileChoice,
+    compile_cache: Path | None,
+    hash_cache: Path | None,
 ) -> Pipelines:
-    """Load everything the profile names.
+    """Load everything the profile names; what is the hub's and not on this machine is fetched first.
 
     On CUDA: bfloat16 for UNet, text encoders and VAE (no flipping to float32 in mid-picture), channels last, fused
     attention projections, compiled. Elsewhere float32 and uncompiled. `compile_cache` keeps compiled kernels for the
@@ -69,25 +79,27 @@ def open_pipelines(
     compiling = ("regional" if cuda else "none") if compiling == "auto" else compiling
     if compiling != "none" and compile_cache is not None:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(compile_cache))
-    parts: dict[str, Any] = {}
-    if profile.vae is not None:
-        with _clearly("VAE", profile.vae):
-            parts["vae"] = diffusers.AutoencoderKL.from_pretrained(**_where(profile.vae), dtype=main)
-    with _clearly("model", profile):
+    hashes = FileHashes(hash_cache)
+    where = {part.kind: _here(part, hashes) for part in parts_of(profile) if part.kind != "LoRA"}
+    own = {}
+    if "VAE" in where:
+        with _clearly(where["VAE"]):
+            own["vae"] = diffusers.AutoencoderKL.from_pretrained(**_files(where["VAE"]), dtype=main)
+    with _clearly(where["model"]):
         base = diffusers.StableDiffusionXLPipeline.from_pretrained(
-            **_where(profile), dtype=main, add_watermarker=False, **parts
+            **_files(where["model"]), dtype=main, add_watermarker=False, **own
         )
     for lora in profile.loras:
-        _fuse(base, lora)
+        _fuse(base, lora, _here(lora_part(lora), hashes))
     refiner = None
-    if profile.refiner is not None:
-        with _clearly("refiner", profile.refiner):
+    if "refiner" in where:
+        with _clearly(where["refiner"]):
             refiner = diffusers.StableDiffusionXLImg2ImgPipeline.from_pretrained(
-                **_where(profile.refiner), dtype=main, add_watermarker=False, vae=base.vae
+                **_files(where["refiner"]), dtype=main, add_watermarker=False, vae=base.vae
             )
         if refiner.unet.config.in_channels != base.unet.config.in_channels:
             raise GladError(
-                f"the refiner {profile.refiner.name} works on {refiner.unet.config.in_channels} latent channels, the "
+                f"the refiner {where['refiner'].name} works on {refiner.unet.config.in_channels} latent channels, the "
                 f"model {profile.name} on {base.unet.config.in_channels}: they do not go together, correct GLAD_REFINER"
             )
         # else latents of other than four channels would be taken for a picture
@@ -111,38 +123,45 @@ def open_pipelines(
     return Pipelines(base=base, refiner=refiner, dtype=name, vae_dtype=name, compile=compiling)
 
 
-def _where(part: ModelProfile | Component) -> dict[str, Any]:
-    """The arguments of `from_pretrained` that say which files."""
+def _here(part: Part, hashes: FileHashes) -> Part:
+    """The part, on this machine: fetched from the hub if it was not."""
+    try:
+        part.read()
+    except GladError:
+        if part.is_local:
+            raise
+        pull(part, hashes, logging.getLogger(__name__).info)
+    return part
+
+
+def _files(part: Part) -> dict[str, Any]:
+    """The arguments of `from_pretrained` that say which files: in a directory, so that no network is asked."""
     return {
-        "pretrained_model_name_or_path": part.source,
-        "revision": None if part.is_local else part.revision,
-        "variant": part.variant,
+        "pretrained_model_name_or_path": part.directory,
+        "variant": part.read().variant,
         "use_safetensors": True,
+        "local_files_only": True,
     }
 
 
-class _clearly:
+@contextmanager
+def _clearly(part: Part) -> Iterator[None]:
     """Every library underneath raises its own: here it becomes a `GladError` that says what to do."""
+    import torch
 
-    def __init__(self, what: str, part: ModelProfile | Component | Lora) -> None:
-        self._what, self._part = what, part
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, Exception) or isinstance(error, GladError):
-            return
-        import torch
-
-        part = self._part
+    try:
+        yield
+    except GladError:
+        raise
+    except Exception as error:
         cure = "Copy its files again, or point the setting at another"
         if not part.is_local:
-            cure = "With a network, `glad model pull` fetches it and HF_HUB_OFFLINE=1 then uses that copy"
+            cure = "`./glad model verify` tells whether its files are whole"
         if isinstance(error, torch.OutOfMemoryError):
             cure = "The device's memory is too small for it, or another program holds it (nvidia-smi tells)"
-        what = f"{self._what} {part.name} at {part.revision}"
-        raise GladError(f"cannot load the {what} from {part.source}: {first_line(error)}. {cure}") from error
+        raise GladError(
+            f"cannot load the {part.kind} {part.name} from {part.directory}: {first_line(error)}. {cure}"
+        ) from error
 
 
 def first_line(error: BaseException) -> str:
@@ -150,15 +169,11 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
 
 
-def _fuse(pipeline: Any, lora: Lora) -> None:
+def _fuse(pipeline: Any, lora: Lora, part: Part) -> None:
     """Add a LoRA to the weights themselves: nothing of it costs time while drawing."""
-    with _clearly("LoRA", lora):
+    with _clearly(part):
         pipeline.load_lora_weights(
-            lora.source,
-            weight_name=lora.file,
-            revision=None if lora.is_local else lora.revision,
-            adapter_name="one",
-            use_safetensors=True,
+            part.directory, weight_name=part.file, adapter_name="one", use_safetensors=True, local_files_only=True
         )
         if not pipeline.get_active_adapters():
             raise GladError(

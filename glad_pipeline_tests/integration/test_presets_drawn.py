@@ -190,9 +190,12 @@ def test_a_lora_that_fits_nothing_or_does_not_exist_is_a_clear_error(demo, lora,
     from safetensors.torch import save_file
 
     save_file({"lora_unet_no_such_layer.lora_down.weight": torch.zeros(2, 4)}, tmp_path / "odd.safetensors")
-    for file, source in (("odd.safetensors", str(tmp_path)), ("missing.safetensors", lora.source)):
+    for file, source, told in (
+        ("odd.safetensors", str(tmp_path), "LoRA tiny"),
+        ("missing.safetensors", lora.source, r"missing\.safetensors is missing"),
+    ):
         odd = dataclasses.replace(lora, source=source, file=file)
-        with pytest.raises(GladError, match=r"LoRA tiny"):
+        with pytest.raises(GladError, match=told):
             engine_of(dataclasses.replace(demo, loras=(odd,))).load()
 
 
