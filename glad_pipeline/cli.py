@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices
 
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.generation import commands as model_commands
 from glad_pipeline.local.stack import forget_ours, project_root
 from glad_pipeline.prompts import commands as prompt_commands
 from glad_pipeline.settings import Settings, load_settings
@@ -118,19 +119,27 @@ def _parser() -> argparse.ArgumentParser:
     settings.add_argument("--markdown", action="store_true", help="as the table in README.md")
     commands.add_parser("test", help="install what the tests need and run them (by the launcher: ./glad test)")
     prompt_commands.register(commands)
-    _wrap_prompts(commands.choices["prompts"])
+    _wrap(commands.choices["prompts"], _with_database)
+    model_commands.register(commands)
+    _wrap(commands.choices["model"], _with_home)
     return parser
 
 
-def _wrap_prompts(parser: argparse.ArgumentParser) -> None:
-    """Have the servers started before any command of the queue: they need a database and nothing else."""
+def _wrap(parser: argparse.ArgumentParser, ready: Callable[[Settings], Settings]) -> None:
+    """Have what a room's commands need made ready before any of them: the queue's database, the models' directory."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():
                 handler = command.get_default("func")
-                command.set_defaults(
-                    func=lambda arguments, settings, run=handler: run(arguments, _with_database(settings))
-                )
+                command.set_defaults(func=lambda arguments, settings, run=handler: run(arguments, ready(settings)))
+
+
+def _with_home(settings: Settings) -> Settings:
+    """Models need GLAD_HOME, for the hashes they remember there, and no server."""
+    from glad_pipeline.local.home import Home
+
+    Home(settings.home).prepare()
+    return settings
 
 
 def _with_database(settings: Settings) -> Settings:

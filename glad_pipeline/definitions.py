@@ -37,13 +37,21 @@ def build_resources(settings: Settings) -> dict[str, Any]:
     sdxl = SdxlResource(
         model=settings.model,
         model_revision=settings.model_revision,
+        vae=settings.vae,
+        refiner=settings.refiner,
+        lora=settings.lora,
+        few_step_lora=settings.few_step_lora,
         device=settings.device,
         width=settings.width,
         height=settings.height,
         steps=settings.steps,
         guidance_scale=settings.guidance_scale,
         scheduler=settings.scheduler,
+        preset=settings.preset,
         gpu_batch=settings.gpu_batch,
+        gpu_small_batch=settings.gpu_small_batch,
+        compiling=settings.compiling,
+        compile_cache=str(settings.compile_cache or settings.home / "compiled"),
         hash_cache=str(settings.home / "model-hashes.json"),
     )
     return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 QUERIES = named_queries("glad_pipeline", "reproduce.sql")
 SHOWN_VALUE = 80  # characters of one value in the report
-HUB_COMMIT = 40  # hex digits of a hub model's revision
+_COMMIT = re.compile(r"[0-9a-f]{40}")  # the revision of what is on the hub
 LARGEST_BUCKET = 256
 LOADED = ("model", "model_revision", "vae", "refiner", "lora")  # Recipe.weights, by name
 
@@ -130,7 +131,14 @@ def reproduce(record: Record, settings: Settings, *, model: str | None = None) -
     stored = _decoded(record)
     profile = _profile(record.recipe, settings, model)
     recipe = replace(record.recipe, **_named(profile.weights))
-    engine = Engine(profile, device=settings.device, bucket=_bucket(record, settings))
+    engine = Engine(
+        profile,
+        device=settings.device,
+        bucket=_bucket(record, settings),
+        compiling=settings.compiling,
+        compile_cache=settings.compile_cache or settings.home / "compiled",
+        hash_cache=settings.home / "model-hashes.json",
+    )
     (drawn,) = engine.generate([recipe])
     pixels = _pixels_of(drawn)
     now = json.loads(json.dumps(completed(drawn.provenance, pixels)))
@@ -150,7 +158,7 @@ def reproduce(record: Record, settings: Settings, *, model: str | None = None) -
     )
 
 
-def _bucket(record: Record, settings: Settings) -> int:
+def _bucket(record: Record, settings: Settings) -> int | None:
     """The recorded one where there is one: another may change a picture's last bits."""
     bucket = record.provenance.get("bucket")
     return bucket if isinstance(bucket, int) and 1 <= bucket <= LARGEST_BUCKET else settings.gpu_batch
@@ -258,21 +266,57 @@ def _all(database: Database, name: str, **parameters: Any) -> list[dict[str, Any
 
 
 def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProfile:
-    """The model to draw with: the one asked for, or the settings' own, the demo model or a hub's by its name."""
-    cache = settings.home / "model-hashes.json"
-    hub_revision = recipe.model_revision if len(recipe.model_revision) == HUB_COMMIT else None
-    if model is not None:
-        return resolve_model(model, hub_revision if model == recipe.model else None, cache=cache)
-    if Path(settings.model).expanduser().resolve().name == recipe.model and hub_revision is None:
-        return resolve_model(settings.model, cache=cache)
+    """The model to draw with and all its parts, as recorded; what is local is found through the settings."""
+    name, revision = _model(recipe, settings) if model is None else (model, None)
+    if name == recipe.model and _COMMIT.fullmatch(recipe.model_revision):
+        revision = recipe.model_revision
+    ours = [*(settings.lora or "").split(","), settings.few_step_lora or ""]
+    lora_files = {Path(text.rpartition("*")[0] or text).expanduser().stem.strip(): text for text in ours}
+    return resolve_model(
+        name,
+        revision,
+        vae=_part(recipe.vae, settings.vae, "GLAD_VAE") or "none",
+        refiner=_part(recipe.refiner, settings.refiner, "GLAD_REFINER") or None,
+        loras=", ".join(_lora(each, lora_files) for each in recipe.lora.split(", ") if each),
+        preset=recipe.preset,
+        few_step_lora="none",  # the record has it among the others
+        cache=settings.home / "model-hashes.json",
+    )
+
+
+def _model(recipe: Recipe, settings: Settings) -> tuple[str, None]:
+    if _COMMIT.fullmatch(recipe.model_revision):
+        return recipe.model, None
+    if Path(settings.model).expanduser().resolve().name == recipe.model:
+        return settings.model, None
     if recipe.model == "demo":
-        return resolve_model("demo", cache=cache)
-    if hub_revision is not None:
-        return resolve_model(recipe.model, hub_revision, cache=cache)
+        return "demo", None
     raise UsageError(
         f"the picture was drawn with the local model {recipe.model!r} ({recipe.model_revision}), which is not the one "
         f"in the settings (GLAD_MODEL is {settings.model!r}): name its directory with --model"
     )
+
+
+def _part(recorded: str, setting: str | None, variable: str) -> str:
+    """A VAE or refiner that a recipe names, as `resolve_model` takes it; empty for none."""
+    name, _, revision = recorded.rpartition("@")
+    if not recorded or _COMMIT.fullmatch(revision):
+        return recorded
+    if setting and Path(setting).expanduser().resolve().name == name:
+        return setting
+    raise UsageError(f"the picture was drawn with the local part {recorded!r}: name its directory in {variable}")
+
+
+def _lora(recorded: str, files: Mapping[str, str]) -> str:
+    """A LoRA that a recipe names, as `resolve_model` takes it. `files`: those of the settings, by the file's stem."""
+    identity, _, weight = recorded.rpartition("*")
+    name, _, revision = identity.rpartition("@")
+    if _COMMIT.fullmatch(revision):
+        return recorded
+    if name in files:
+        file = files[name].strip()
+        return f"{file.rpartition('*')[0] or file}*{weight}"
+    raise UsageError(f"the picture was drawn with the local LoRA {recorded!r}: name its file in GLAD_LORA")
 
 
 def _decoded(record: Record) -> Pixels:
@@ -310,7 +354,7 @@ def _difference(stored: Pixels, pixels: Pixels) -> PixelDifference:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
+    if value in (None, ""):
         return "nothing"
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= SHOWN_VALUE else text[: SHOWN_VALUE - 1] + "…"

@@ -17,7 +17,14 @@ from pydantic import Field
 
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.io_managers import PictureStream, Placed, frame, number
-from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, QueueResource, Row, SdxlResource
+from glad_pipeline.defs.resources import (
+    CHOOSES_MODEL,
+    ObjectStoreResource,
+    PostgresResource,
+    QueueResource,
+    Row,
+    SdxlResource,
+)
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.publishing import catalogue
@@ -134,7 +141,7 @@ def _by_recipe(rows: Sequence[Row], sdxl: SdxlResource, queue: QueueResource) ->
         try:
             by_recipe.setdefault(sdxl.recipe(row), []).append(row["id"])
         except GladError as error:
-            if not (row["model"] or row["model_revision"]):  # the deployment's fault: nothing can be drawn
+            if not any(row[name] for name in CHOOSES_MODEL):  # the deployment's fault: nothing can be drawn
                 raise
             queue.hold.reject({row["id"]: str(error)})
     return by_recipe

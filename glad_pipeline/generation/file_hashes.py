@@ -24,13 +24,21 @@ class FileHashes:
 
     def sha256(self, file: Path) -> str:
         """64 hex digits; read from the file unless it is remembered as it is now."""
-        stat = file.stat()
-        key = f"{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-        if key not in self._known:
-            with file.open("rb") as stream:
-                self._known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+        known = self.remembered(file)
+        if known is None:
+            known = read_sha256(file)
+            self.remember(file, known)
+        return known
+
+    def remembered(self, file: Path) -> str | None:
+        """What was last remembered of the file, if its size and modification time are still the same."""
+        return self._known.get(_key(file))
+
+    def remember(self, file: Path, digest: str) -> None:
+        """Takes a hash that was read elsewhere."""
+        if self._known.get(_key(file)) != digest:
+            self._known[_key(file)] = digest
             self._changed = True
-        return self._known[key]
 
     def save(self) -> None:
         """Writes the memory if there is news: to a file beside it, then renamed, so no reader sees half of it."""
@@ -43,3 +51,14 @@ class FileHashes:
                 json.dump(self._known, stream, indent=1)
             Path(name).replace(self._memory)
             self._changed = False
+
+
+def read_sha256(file: Path) -> str:
+    """64 hex digits over the whole file, read now."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _key(file: Path) -> str:
+    stat = file.stat()
+    return f"{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"

@@ -1,65 +1,40 @@
-"""Which model draws: the demo checkpoint, a local SDXL directory, or a hub id at a pinned commit.
+"""Which model draws: the demo checkpoint, a local SDXL directory, or a hub id at a pinned commit; and all its parts.
 
-Answers without torch: reads JSON and safetensors headers only, so a wrong path or a half-copied file is found
-before minutes of loading. Loading itself is the engine's.
+Answers without torch and without a network. Loading is the engine's, fetching hub.py's.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.generation.checkpoints import SDXL_SIDE, native_side, read_model
+from glad_pipeline.generation.components import (
+    SDXL_REFINER,
+    SDXL_VAE,
+    Component,
+    Lora,
+    cached_variant,
+    require_different,
+    resolve_few_step_lora,
+    resolve_loras,
+    resolve_refiner,
+    resolve_vae,
+)
 from glad_pipeline.generation.file_hashes import FileHashes
-from glad_pipeline.generation.safetensors_files import find_weights, require_whole
+from glad_pipeline.generation.presets import PRESETS
+
+__all__ = ["DEMO_CHECKPOINT", "PINNED", "SDXL_BASE", "Component", "Lora", "ModelProfile", "resolve_model"]
 
 DEMO_CHECKPOINT = Path(__file__).parent / "demo_model" / "checkpoint"
+SDXL_BASE = "stabilityai/stable-diffusion-xl-base-1.0"
 # Hub id → commit, weight variant. Of the two sets of SDXL base, fp16 is half the download.
-PINNED = {"stabilityai/stable-diffusion-xl-base-1.0": ("462165984030d82259a11f4367a4eed129e94a7b", "fp16")}
-SDXL_SIDE = 1_024  # pixels; the size SDXL was trained at
-_PIPELINE_CLASSES = ("StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline")
-_WEIGHTED = ("text_encoder", "text_encoder_2", "unet", "vae")
-_COMPONENTS = (*_WEIGHTED, "tokenizer", "tokenizer_2", "scheduler")
+PINNED = {SDXL_BASE: ("462165984030d82259a11f4367a4eed129e94a7b", "fp16")}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _CHOICES = "Possible are `demo`, a directory in diffusers layout, or a hub id such as `owner/name` with its commit"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Component:
-    """Weights beside the model's own, identified: another VAE, a refiner."""
-
-    name: str  # the directory's name or the hub id
-    source: str  # what diffusers loads: an absolute directory or the hub id
-    revision: str  # a hub commit (40 hex digits), or `sha256:` and 64 hex digits over weights and configs
-    variant: str | None = None
-    is_local: bool = True
-
-    @property
-    def identity(self) -> str:
-        """As recipes name it: `name@revision`."""
-        return f"{self.name}@{self.revision}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lora:
-    """A change to the weights, identified. `source` is an absolute directory or the hub id, `file` is within it."""
-
-    name: str  # the file's stem if local, else hub id and file: owner/name/file.safetensors
-    source: str
-    file: str
-    revision: str
-    weight: float = 1.0
-    is_local: bool = True
-
-    @property
-    def identity(self) -> str:
-        """As recipes name it: `name@revision*weight`."""
-        return f"{self.name}@{self.revision}*{self.weight:g}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,23 +68,65 @@ class ModelProfile:
         )
 
 
-def resolve_model(model: str, revision: str | None = None, *, cache: Path | None = None) -> ModelProfile:
-    """The profile of `model` as the setting GLAD_MODEL gives it.
+def resolve_model(
+    model: str,
+    revision: str | None = None,
+    *,
+    vae: str | None = None,
+    refiner: str | None = None,
+    loras: str = "",
+    preset: str = "base",
+    few_step_lora: str | None = None,
+    cache: Path | None = None,
+) -> ModelProfile:
+    """The profile of `model` as the setting GLAD_MODEL gives it, with all that the preset needs.
 
-    A local model is checked whole and hashed; `cache` is a JSON file that remembers hashes by path, size and
-    modification time, so that 7 GB are read once. A hub id is not looked up here: nothing touches the network.
+    `vae`: a directory, `owner/name@commit`, or `none` for the model's own; None is the fp16-fix VAE for SDXL base and
+    else the model's own. `refiner`: a directory or `owner/name@commit`, looked at only where the preset has a refiner;
+    None is SDXL's for SDXL base. `loras`: `PATH_OR_HUB[*WEIGHT]`, separated by commas, where the hub's are
+    `owner/name/file.safetensors@commit` and a weight is -10 to 10, 1 if absent. `few_step_lora`: one such, or `none`,
+    instead of the preset's own, looked at only where the preset has one; it comes before the others.
 
-    Raises `UsageError` for what cannot be a model or a revision, `GladError` for a checkpoint that is
-    incomplete, truncated, pickled or of another kind; each message names the file and the cure.
+    What is local is checked whole and hashed; `cache` is a JSON file that remembers hashes by path, size and
+    modification time, so that 7 GB are read once. What is on the hub is not looked up: nothing touches the network.
+
+    Raises `UsageError` for what cannot be right, `GladError` for a checkpoint that is incomplete, truncated, pickled or
+    of another kind; each message names the value or file and the cure.
     """
-    given = model.strip()
+    wanted = PRESETS.get(preset)
+    if wanted is None:
+        raise UsageError(f"preset is {preset!r}: it has to be one of {', '.join(PRESETS)}")
+    hashes = FileHashes(cache)
+    try:
+        profile = _model(model.strip(), revision, hashes)
+        is_sdxl_base = profile.name == SDXL_BASE and not profile.is_local
+        added = (
+            *resolve_few_step_lora(few_step_lora, wanted, profile.name, hashes, is_local=profile.is_local),
+            *resolve_loras(loras, hashes),
+        )
+        require_different(added)
+        drawing_on = None
+        if wanted.refiner_from is not None:
+            drawing_on = resolve_refiner(refiner, SDXL_REFINER if is_sdxl_base else None, profile.name, hashes)
+        return replace(
+            profile,
+            vae=resolve_vae(vae, SDXL_VAE if is_sdxl_base else None, hashes),
+            refiner=drawing_on,
+            loras=added,
+            quantization=wanted.quantization,
+        )
+    finally:
+        hashes.save()
+
+
+def _model(given: str, revision: str | None, hashes: FileHashes) -> ModelProfile:
     if given == "demo":
         _refuse_revision(given, revision)
-        return _local(DEMO_CHECKPOINT, cache, is_demo=True)
+        return _local(DEMO_CHECKPOINT, hashes, is_demo=True)
     path = Path(given).expanduser()
     if given and path.is_dir():
         _refuse_revision(given, revision)
-        return _local(path.resolve(), cache, is_demo=False)
+        return _local(path.resolve(), hashes, is_demo=False)
     if path.is_file():
         raise UsageError(
             f"model {given!r} is a single file: give the directory in diffusers layout that holds model_index.json. "
@@ -132,6 +149,8 @@ def _hub(hub_id: str, revision: str | None) -> ModelProfile:
         raise UsageError(
             f"revision {commit!r} of {hub_id} is not a commit: it has to be 40 hex digits, not a branch or tag"
         )
+    if pinned is None:
+        variant = cached_variant(read_model, hub_id, commit)
     return ModelProfile(
         name=hub_id,
         source=hub_id,
@@ -145,69 +164,22 @@ def _hub(hub_id: str, revision: str | None) -> ModelProfile:
     )
 
 
-def _local(directory: Path, cache: Path | None, *, is_demo: bool) -> ModelProfile:
-    index_file = directory / "model_index.json"
-    if not index_file.is_file():
+def _local(directory: Path, hashes: FileHashes, *, is_demo: bool) -> ModelProfile:
+    if not (directory / "model_index.json").is_file():
         raise GladError(f"{directory} has no model_index.json: it is not a checkpoint in diffusers layout. {_CHOICES}")
-    index = _read_json(index_file)
-    if index.get("_class_name") not in _PIPELINE_CLASSES:
-        raise GladError(
-            f"{index_file} describes a {index.get('_class_name')}: only SDXL checkpoints "
-            f"({' or '.join(_PIPELINE_CLASSES)}) can be drawn with"
-        )
-    for component in _COMPONENTS:
-        if (index.get(component) or [None])[0] is None:
-            raise GladError(f"{index_file} lists no {component}: SDXL base needs {', '.join(_COMPONENTS)}")
-        if not (directory / component).is_dir():
-            raise GladError(f"{directory} has no folder {component}/: the checkpoint is incomplete, copy it again")
-    variant, weights = find_weights([directory / component for component in _WEIGHTED])
-    for file in weights:
-        require_whole(file)
-    side = _native_side(directory)
+    checkpoint = read_model(directory)
+    side = native_side(directory)
     return ModelProfile(
         name="demo" if is_demo else directory.name,
         source=str(directory),
-        revision=_identity(directory, weights, FileHashes(cache)),
-        variant=variant,
+        revision=checkpoint.identity(hashes),
+        variant=checkpoint.variant,
         width=side,
         height=side,
         num_inference_steps=20 if is_demo else 30,
         guidance_scale=3.0 if is_demo else 7.0,
         is_demo=is_demo,
     )
-
-
-def _native_side(directory: Path) -> int:
-    """Pixels: the UNet's latent side times what the VAE enlarges by (2 per block after the first)."""
-    unet, vae = _read_json(directory / "unet" / "config.json"), _read_json(directory / "vae" / "config.json")
-    sample_size, blocks = unet.get("sample_size"), vae.get("block_out_channels")
-    if not isinstance(sample_size, int) or not isinstance(blocks, list):
-        return SDXL_SIDE
-    return int(sample_size * 2 ** (len(blocks) - 1))
-
-
-def _identity(directory: Path, weights: list[Path], hashes: FileHashes) -> str:
-    """`sha256:…` over the relative names and hashes of all that is loaded; the folder's own name does not matter."""
-    configs = [directory / "model_index.json"]
-    for component in _COMPONENTS:
-        configs += [file for file in (directory / component).iterdir() if file.suffix in (".json", ".txt")]
-    total = hashlib.sha256()
-    for file in sorted({*configs, *weights}, key=lambda file: file.relative_to(directory).as_posix()):
-        total.update(f"{file.relative_to(directory).as_posix()}\0{hashes.sha256(file)}\n".encode())
-    hashes.save()
-    return f"sha256:{total.hexdigest()}"
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_bytes())
-    except FileNotFoundError as error:
-        raise GladError(f"{file} is missing: the checkpoint is incomplete, copy it again") from error
-    except ValueError as error:
-        raise GladError(f"{file} is not valid JSON ({error}): copy the checkpoint again") from error
-    if not isinstance(value, dict):
-        raise GladError(f"{file} is not a JSON object: copy the checkpoint again")
-    return value
 
 
 def _refuse_revision(model: str, revision: str | None) -> None:

@@ -6,26 +6,30 @@ Only headers are read. Pickled weights are refused: opening one runs whatever co
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from glad_pipeline.errors import GladError
 
-_VARIANTS = (None, "fp16", "bf16")
+VARIANTS: tuple[str | None, ...] = (None, "fp16", "bf16")  # the sets of weights one checkpoint may have, best first
 _STEMS = ("diffusion_pytorch_model", "model")
 _LARGEST_HEADER = 100_000_000  # bytes; the format's own limit
 
 
-def find_weights(components: list[Path]) -> tuple[str | None, list[Path]]:
-    """The first variant that every component folder has as safetensors, and all its files, shards included.
+def find_weights(
+    components: list[Path], variants: tuple[str | None, ...] = VARIANTS
+) -> tuple[str | None, list[list[Path]]]:
+    """The first of the variants that every component folder has as safetensors, and each one's files, shards included.
 
     Raises `GladError` where no variant is complete.
     """
-    for variant in _VARIANTS:
+    for variant in variants:
         found = [_weights_of(folder, variant) for folder in components]
         if all(found):
-            return variant, [file for files in found for file in files]
+            return variant, found
     for folder in components:
-        if any(_weights_of(folder, variant) for variant in _VARIANTS):
+        if any(_weights_of(folder, variant) for variant in variants):
             continue
         pickled = sorted(file.name for file in folder.iterdir() if file.suffix in (".bin", ".pt", ".pth", ".ckpt"))
         if pickled:
@@ -50,6 +54,22 @@ def _weights_of(folder: Path, variant: str | None) -> list[Path]:
                 return [folder / name for name in sorted(set(json.loads(index.read_bytes())["weight_map"].values()))]
             except (ValueError, KeyError, AttributeError, TypeError) as error:
                 raise GladError(f"{index} is not a valid index of shards: copy the checkpoint again") from error
+    return []
+
+
+def name_weights(names: Iterable[str], prefix: str, variant: str | None) -> list[str]:
+    """Of a repository's file names, those of one component's weights (its folder is `prefix`), the index included."""
+    known = set(names)
+    middle = f".{variant}" if variant else ""
+    for stem in _STEMS:
+        single = f"{prefix}{stem}{middle}.safetensors"
+        if single in known:
+            return [single]
+        index = f"{prefix}{stem}.safetensors.index{middle}.json"
+        number = r"-\d+-of-\d+"
+        shards = re.compile(rf"{re.escape(prefix + stem)}({middle}{number}|{number}{middle})\.safetensors")
+        if index in known:
+            return [index, *sorted(name for name in known if shards.fullmatch(name))]
     return []
 
 

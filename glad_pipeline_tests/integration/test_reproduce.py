@@ -1,7 +1,9 @@
 """`glad reproduce` on the real stack: posts drawn by the demo model, drawn again, and compared with their record."""
 
 import json
+import shutil
 import uuid
+from dataclasses import replace
 
 import dagster as dg
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from PIL import Image
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
+from safetensors.numpy import save_file
 
 from glad_pipeline import cli, reproduce
 from glad_pipeline.database import Database
@@ -18,6 +21,8 @@ from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.resources import SdxlResource
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.encoding import decode_png, encode_png, pixels_sha256
+from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
+from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.settings import Settings, load_settings
 
 BUCKET = 2
@@ -195,6 +200,29 @@ def test_a_local_model_that_is_not_here_is_asked_for_and_may_be_given(world, mon
     outcome = reproduce.reproduce(record, load_settings(), model="demo")
     assert outcome.bit_equal
     assert [difference.name for difference in outcome.components.differing] == ["model"]
+
+
+def test_parts_are_found_by_the_record_s_names_on_the_hub_and_in_the_settings(tmp_path, monkeypatch):
+    """Nothing is loaded here: what would be is named exactly as the record names it."""
+    vae = shutil.copytree(DEMO_CHECKPOINT / "vae", tmp_path / "my vae")
+    lora = tmp_path / "a style.safetensors"
+    save_file({"x": np.zeros(1, np.float32)}, lora)
+    commit = "c" * 40
+    drawn_with = resolve_model(
+        "owner/model", commit, vae=str(vae), loras=f"{lora}*0.5, owner/name/file.safetensors@{commit}"
+    )
+    values = {"prompt": "p", "seed": 1, "width": 64, "height": 64, "num_inference_steps": 4, "guidance_scale": 1.0}
+    recipe = Recipe(**values, scheduler="euler", **reproduce._named(drawn_with.weights))
+    monkeypatch.setenv("GLAD_HOME", str(tmp_path))
+    with pytest.raises(UsageError, match=r"my vae@sha256:.*GLAD_VAE"):
+        reproduce._profile(recipe, load_settings(), None)
+    monkeypatch.setenv("GLAD_VAE", str(vae))
+    with pytest.raises(UsageError, match=r"a style@sha256:.*GLAD_LORA"):
+        reproduce._profile(recipe, load_settings(), None)
+    monkeypatch.setenv("GLAD_LORA", f"{lora}*0.9")
+    assert reproduce._profile(recipe, load_settings(), None).weights == recipe.weights
+    few_steps = replace(recipe, preset="lcm-4", vae="", lora="")
+    assert reproduce._profile(few_steps, load_settings(), None).weights == few_steps.weights
 
 
 def test_a_record_of_the_first_version_is_drawn_and_what_it_lacks_is_said_once(world, monkeypatch):

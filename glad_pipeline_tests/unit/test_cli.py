@@ -39,6 +39,7 @@ def test_every_command_is_in_the_help():
         "migrate",
         "settings",
         "prompts",
+        "model",
         "demo-model",
         "test",
     ):
@@ -103,7 +104,9 @@ def test_what_the_servers_file_exports_is_no_setting_unless_a_person_changed_it(
     assert variables == {"AWS_S3_BUCKET": "theirs now", "OTHER": "ours"}
 
 
-@pytest.mark.parametrize("command", [["up"], ["down"], ["demo"], ["reset", "--yes"], ["migrate"], ["prompts", "list"]])
+@pytest.mark.parametrize(
+    "command", [["up"], ["down"], ["demo"], ["reset", "--yes"], ["migrate"], ["prompts", "list"], ["model", "list"]]
+)
 def test_somebody_s_own_directory_is_refused_as_glad_home_before_anything_is_written(command, tmp_path):
     (tmp_path / "logs").mkdir()
     for name, text in ((".env", "THEIRS=1"), ("logs/theirs.log", "theirs"), ("s3.json", "theirs"), ("up.json", "{}")):

@@ -9,7 +9,9 @@ import pytest
 
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import file_hashes
-from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
+from glad_pipeline.generation.models import DEMO_CHECKPOINT, SDXL_BASE, resolve_model
+from glad_pipeline.generation.parts import parts_of, weight_hashes
+from glad_pipeline.generation.presets import PRESETS
 
 COMMIT = "0123456789" * 4
 UNET = Path("unet/diffusion_pytorch_model.safetensors")
@@ -71,6 +73,18 @@ def test_a_damaged_memory_of_hashes_costs_time_only(damage, tmp_path):
 def test_an_unwritable_memory_of_hashes_is_no_error(tmp_path):
     (tmp_path / "file").write_text("")
     assert resolve_model("demo", cache=tmp_path / "file" / "hashes.json") == resolve_model("demo")
+
+
+def test_a_checkpoint_without_a_component_s_configuration_is_incomplete(checkpoint):
+    (checkpoint / "tokenizer_2" / "tokenizer.json").unlink()
+    resolve_model(str(checkpoint))  # vocab.json and merges.txt say the same
+    (checkpoint / "tokenizer_2" / "vocab.json").unlink()
+    with pytest.raises(GladError, match=r"tokenizer_2/vocab\.json is missing"):
+        resolve_model(str(checkpoint))
+    shutil.copy(DEMO_CHECKPOINT / "tokenizer_2" / "vocab.json", checkpoint / "tokenizer_2")
+    (checkpoint / "scheduler" / "scheduler_config.json").unlink()
+    with pytest.raises(GladError, match=r"scheduler/scheduler_config\.json is missing"):
+        resolve_model(str(checkpoint))
 
 
 def test_sdxl_base_has_a_pinned_commit_and_another_may_be_given():
@@ -177,3 +191,206 @@ def test_a_missing_shard_is_named(checkpoint):
         resolve_model(str(checkpoint))
     index.write_text(json.dumps({"weight_map": {"a": shard}}))
     assert resolve_model(str(checkpoint)).revision != resolve_model("demo").revision
+
+
+@pytest.fixture
+def lora(tmp_path):
+    """A safetensors file by itself; nothing is loaded here, so any will do."""
+    (tmp_path / "styles").mkdir()
+    return shutil.copy(DEMO_CHECKPOINT / "text_encoder" / "model.safetensors", tmp_path / "styles" / "ink.safetensors")
+
+
+@pytest.fixture
+def refiner(tmp_path):
+    """The demo checkpoint in a refiner's layout: img2img, without the first text encoder."""
+    directory = shutil.copytree(DEMO_CHECKPOINT, tmp_path / "refiner")
+    index = json.loads((directory / "model_index.json").read_text())
+    index |= {
+        "_class_name": "StableDiffusionXLImg2ImgPipeline",
+        "text_encoder": [None, None],
+        "tokenizer": [None, None],
+    }
+    (directory / "model_index.json").write_text(json.dumps(index))
+    shutil.rmtree(directory / "text_encoder")
+    shutil.rmtree(directory / "tokenizer")
+    return directory
+
+
+def test_sdxl_base_gets_the_vae_that_does_not_overflow_and_others_keep_their_own():
+    pinned = "madebyollin/sdxl-vae-fp16-fix@207b116dae70ace3637169f1ddd2434b91b3a8cd"
+    assert resolve_model(SDXL_BASE).weights[2] == pinned
+    assert resolve_model(SDXL_BASE, COMMIT).weights[2] == pinned
+    assert resolve_model(SDXL_BASE, vae="none").weights[2] == ""
+    assert resolve_model("someone/sdxl-finetune", COMMIT).vae is None
+    assert resolve_model("demo").vae is None
+    assert resolve_model("demo", vae="madebyollin/sdxl-vae-fp16-fix").weights[2] == pinned
+    assert resolve_model("demo", vae=f"someone/vae@{COMMIT}").weights[2] == f"someone/vae@{COMMIT}"
+
+
+def test_a_local_vae_takes_its_identity_from_its_files(checkpoint):
+    vae = resolve_model("demo", vae=str(checkpoint / "vae")).vae
+    assert vae.name == "vae"
+    assert vae.source == str(checkpoint / "vae")
+    assert vae.identity.startswith("vae@sha256:")
+    config = checkpoint / "vae" / "config.json"
+    config.write_text(config.read_text() + " ")
+    assert resolve_model("demo", vae=str(checkpoint / "vae")).vae.identity != vae.identity
+
+
+def test_only_a_preset_that_draws_on_with_a_refiner_has_one(refiner):
+    assert resolve_model(SDXL_BASE, refiner="nonsense").refiner is None
+    default = resolve_model(SDXL_BASE, preset="refined").refiner
+    assert default.identity == "stabilityai/stable-diffusion-xl-refiner-1.0@5d4cfe854c9a9a87939ff3653551c2b3c99a4356"
+    assert default.variant == "fp16"
+    local = resolve_model("demo", preset="refined", refiner=str(refiner)).refiner
+    assert (local.name, local.source) == ("refiner", str(refiner))
+    assert local.revision.startswith("sha256:")
+    other = resolve_model("demo", preset="refined", refiner=f"someone/refiner@{COMMIT}").refiner
+    assert (other.identity, other.is_local) == (f"someone/refiner@{COMMIT}", False)
+    with pytest.raises(UsageError, match="the model 'demo' has no refiner of its own: set GLAD_REFINER"):
+        resolve_model("demo", preset="refined")
+
+
+def test_a_damaged_or_wrong_vae_or_refiner_is_named(checkpoint, refiner):
+    with pytest.raises(GladError, match=r"has no config\.json: it is not a VAE .* Did you mean .*/vae\?"):
+        resolve_model("demo", vae=str(checkpoint))
+    with pytest.raises(GladError, match="describes a UNet2DConditionModel: an SDXL VAE is an AutoencoderKL"):
+        resolve_model("demo", vae=str(checkpoint / "unet"))
+    with pytest.raises(GladError, match="describes a StableDiffusionXLPipeline: only SDXL"):
+        resolve_model("demo", preset="refined", refiner=str(checkpoint))
+    for directory, given in ((checkpoint / "vae", {"vae": str(checkpoint / "vae")}), (refiner, {"preset": "refined"})):
+        os.truncate(next(directory.rglob("diffusion_pytorch_model.safetensors")), 100_000)
+        with pytest.raises(GladError, match="is not whole"):
+            resolve_model("demo", refiner=str(refiner), **given)
+
+
+def test_loras_keep_their_order_and_weights_and_are_told_exactly(lora):
+    hub = f"someone/styles/deep/oil paint.safetensors@{COMMIT}"
+    loras = resolve_model("demo", loras=f" {hub} * -0.5, {lora}*0.123456789,").loras
+    assert [each.name for each in loras] == ["someone/styles/deep/oil paint.safetensors", "ink"]
+    assert [each.weight for each in loras] == [-0.5, 0.123457]
+    assert (loras[0].source, loras[0].file, loras[0].is_local) == (
+        "someone/styles",
+        "deep/oil paint.safetensors",
+        False,
+    )
+    assert (loras[1].source, loras[1].file, loras[1].is_local) == (str(Path(lora).parent), "ink.safetensors", True)
+    digest = file_hashes.read_sha256(Path(lora))
+    told = f"someone/styles/deep/oil paint.safetensors@{COMMIT}*-0.5, ink@sha256:{digest}*0.123457"
+    assert resolve_model("demo", loras=f"{hub}*-0.5,{lora}*0.123457").weights[4] == told
+    assert resolve_model("demo", loras=str(lora)).loras[0].weight == 1.0
+
+
+def test_a_few_step_preset_brings_its_lora_first_and_only_where_it_fits(lora):
+    loras = resolve_model(SDXL_BASE, preset="lightning-4", loras=f"{lora}*0.8").loras
+    assert [each.identity.split("*")[0].split("@sha")[0] for each in loras] == [
+        PRESETS["lightning-4"].few_step_lora,
+        "ink",
+    ]
+    assert resolve_model(SDXL_BASE, preset="lcm-4", few_step_lora="none").loras == ()
+    assert [each.name for each in resolve_model("demo", preset="lcm-4", few_step_lora=str(lora)).loras] == ["ink"]
+    assert resolve_model("demo", few_step_lora="nonsense").loras == ()
+    with pytest.raises(UsageError, match="'demo' need GLAD_FEW_STEP_LORA: `none` if it is a few-step model already"):
+        resolve_model("demo", preset="lcm-4")
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"preset": "best"}, "preset is 'best': it has to be one of base, fast"),
+        ({"vae": "/nowhere/vae"}, "GLAD_VAE='/nowhere/vae' is neither a directory here nor"),
+        ({"vae": "someone/vae"}, "GLAD_VAE: 'someone/vae' is not here, and on the hub it needs a commit"),
+        ({"vae": "someone/vae@main"}, "on the hub it needs a commit"),
+        ({"vae": __file__}, "is a single file: give a VAE as a directory"),
+        ({"refiner": "none", "preset": "refined"}, "GLAD_REFINER='none' is neither"),
+        ({"refiner": "someone/refiner@v1", "preset": "refined"}, "GLAD_REFINER: 'someone/refiner@v1' is not here"),
+        ({"loras": "ink"}, "GLAD_LORA: 'ink' is neither a .safetensors file here"),
+        ({"loras": "/tmp"}, "GLAD_LORA: '/tmp' is a directory: name the .safetensors file in it"),
+        ({"loras": __file__}, "is no .safetensors file; other formats run code"),
+        (
+            {"loras": "a/b/c.safetensors"},
+            "GLAD_LORA: 'a/b/c.safetensors' is not here, and on the hub it needs a commit",
+        ),
+        ({"loras": f"a/b/../c.safetensors@{COMMIT}"}, "is neither a .safetensors file here"),
+        ({"loras": f"a/b@{COMMIT}"}, "is neither a .safetensors file here"),
+        ({"loras": f"a/b/c.safetensors@{COMMIT}*11"}, "has the weight '11': after the * comes a number from -10 to 10"),
+        ({"loras": f"a/b/c.safetensors@{COMMIT}*nan"}, "has the weight 'nan'"),
+        ({"loras": f"a/b/c.safetensors@{COMMIT}*"}, "has the weight ''"),
+        ({"loras": f"a/b/c.safetensors@{COMMIT}, a/b/c.safetensors@{'f' * 40}"}, "more than one LoRA is called a/b/c"),
+        ({"few_step_lora": "nonsense", "preset": "lcm-4"}, "GLAD_FEW_STEP_LORA: 'nonsense' is neither"),
+    ],
+)
+def test_what_can_be_no_part_is_a_usage_error_that_names_value_and_setting(given, reason):
+    with pytest.raises(UsageError) as raised:
+        resolve_model("demo", **given)
+    assert reason in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["a@b", "a*b", "a, b", "a\nb"])
+def test_a_name_that_would_blur_the_recipe_is_refused(name, checkpoint, lora, tmp_path):
+    vae = shutil.copytree(checkpoint / "vae", tmp_path / name)
+    with pytest.raises(UsageError, match="cannot be named in a recipe: rename it"):
+        resolve_model("demo", vae=str(vae))
+    if "," not in name:  # a list of paths is split at commas
+        file = shutil.copy(lora, tmp_path / f"{name}.safetensors")
+        with pytest.raises(UsageError, match=r"cannot be named in a recipe|has the weight"):
+            resolve_model("demo", loras=str(file))
+
+
+def test_a_damaged_lora_is_named(lora):
+    os.truncate(lora, 1_000)
+    with pytest.raises(GladError, match=r"ink\.safetensors is not whole|ink\.safetensors is truncated"):
+        resolve_model("demo", loras=str(lora))
+
+
+def test_every_loaded_component_has_its_weights_hash(checkpoint, refiner, lora, tmp_path):
+    own = weight_hashes(resolve_model("demo"), None)
+    assert own == {
+        name: file_hashes.read_sha256(next((DEMO_CHECKPOINT / name).glob("*.safetensors")))
+        for name in ("text_encoder", "text_encoder_2", "unet", "vae")
+    }
+    data = bytearray((checkpoint / "vae" / "diffusion_pytorch_model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (checkpoint / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(data)
+    given = {"vae": str(checkpoint / "vae"), "refiner": str(refiner), "loras": str(lora), "preset": "refined"}
+    all_of_it = weight_hashes(resolve_model("demo", **given), tmp_path / "hashes.json")
+    assert list(all_of_it) == [
+        "text_encoder",
+        "text_encoder_2",
+        "unet",
+        "vae",
+        "refiner/text_encoder_2",
+        "refiner/unet",
+        "lora/ink",
+    ]
+    assert all_of_it["unet"] == own["unet"]
+    assert all_of_it["vae"] != own["vae"]
+    assert all_of_it["lora/ink"] == file_hashes.read_sha256(Path(lora))
+
+
+def test_several_shards_have_one_hash(checkpoint):
+    shards = [f"diffusion_pytorch_model-0000{n}-of-00002.safetensors" for n in (1, 2)]
+    (checkpoint / UNET).rename(checkpoint / "unet" / shards[0])
+    shutil.copy(checkpoint / "vae" / "diffusion_pytorch_model.safetensors", checkpoint / "unet" / shards[1])
+    index = checkpoint / "unet" / "diffusion_pytorch_model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": shards[0], "b": shards[1]}}))
+    told = weight_hashes(resolve_model(str(checkpoint)), None)["unet"]
+    assert len(told) == 64
+    (checkpoint / "unet" / shards[1]).write_bytes((checkpoint / "unet" / shards[0]).read_bytes())
+    assert weight_hashes(resolve_model(str(checkpoint)), None)["unet"] != told
+
+
+def test_what_is_not_pulled_has_no_hashes_and_the_message_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(GladError, match=rf"not on this machine: `\./glad model pull someone/sdxl-finetune@{COMMIT}`"):
+        weight_hashes(resolve_model("someone/sdxl-finetune", COMMIT), None)
+
+
+def test_of_a_sharded_repository_the_index_and_all_shards_of_one_variant_are_wanted():
+    (model,) = parts_of(resolve_model("someone/sdxl-finetune", COMMIT))
+    shards = [f"unet/diffusion_pytorch_model.fp16-0000{n}-of-00002.safetensors" for n in (1, 2)]
+    index = "unet/diffusion_pytorch_model.safetensors.index.fp16.json"
+    rest = [f"{name}/model.fp16.safetensors" for name in ("text_encoder", "text_encoder_2")]
+    rest += ["vae/diffusion_pytorch_model.fp16.safetensors", "vae/config.json", "model_index.json"]
+    others = ["unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.bin.index.json", "a.json"]
+    assert sorted(model.files_wanted([*shards, index, *rest, *others])) == sorted([*shards, index, *rest])

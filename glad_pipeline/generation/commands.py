@@ -1,0 +1,141 @@
+"""`glad model …`: fetch, list and verify what the settings draw with. Needs no database and no torch.
+
+Exit codes: 0 done, 1 something could not be had or is damaged, 2 (by `UsageError`) the request cannot be right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tabulate import tabulate
+
+from glad_pipeline.errors import GladError
+from glad_pipeline.generation.components import SDXL_REFINER, SDXL_VAE, resolve_loras
+from glad_pipeline.generation.file_hashes import FileHashes
+from glad_pipeline.generation.hub import told_size
+from glad_pipeline.generation.models import DEMO_CHECKPOINT, SDXL_BASE, ModelProfile, resolve_model
+from glad_pipeline.generation.parts import Part, component_part, lora_part, parts_of, pull, size_of, verify
+from glad_pipeline.generation.presets import PRESETS
+from glad_pipeline.settings import Settings
+
+Handler = Callable[[argparse.Namespace, Settings], int]
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `model` and its commands; each sets `func(args, settings) -> exit code`."""
+    room = subparsers.add_parser("model", help="the model's files: pull, list, verify")
+    commands = room.add_subparsers(title="commands", dest="model_command", metavar="COMMAND", required=True)
+
+    def command(name: str, handler: Handler, help_text: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = commands.add_parser(name, help=help_text, description=help_text)
+        parser.set_defaults(func=handler)
+        return parser
+
+    command("list", _list, "Show the parts of the models: which commit, how large, and whether they are here.")
+    for name, handler, help_text in (
+        ("pull", _pull, "Fetch from the hub what the settings draw with; what is here already is kept."),
+        ("verify", _verify, "Read every file again and compare it with the hub's hash, or the one remembered."),
+    ):
+        parser = command(name, handler, help_text)
+        parser.add_argument(
+            "model", metavar="MODEL", nargs="?", help="demo, a directory or owner/name[@commit], instead of GLAD_MODEL"
+        )
+        parser.add_argument(
+            "--preset",
+            choices=tuple(PRESETS),
+            help="with the refiner or LoRA that this preset needs; else GLAD_PRESET's",
+        )
+
+
+def _pull(args: argparse.Namespace, settings: Settings) -> int:
+    parts = parts_of(_profile(settings, args.model, args.preset))
+    hashes = FileHashes(_memory(settings))
+    try:
+        for part in parts:
+            pull(part, hashes, lambda line: print(line, flush=True))
+    finally:
+        hashes.save()
+    return 0
+
+
+def _verify(args: argparse.Namespace, settings: Settings) -> int:
+    parts = parts_of(_profile(settings, args.model, args.preset))
+    hashes = FileHashes(_memory(settings))
+    damaged = 0
+    for part in parts:
+        print(f"{part.kind} {part.name}")
+        for name, fault in verify(part, hashes):
+            damaged += fault is not None
+            print(f"  {name}: {'damaged: ' + fault if fault else 'ok'}", flush=True)
+    hashes.save()
+    print(f"{damaged} damaged" if damaged else "everything is whole")
+    return 1 if damaged else 0
+
+
+def _list(args: argparse.Namespace, settings: Settings) -> int:
+    demo = parts_of(resolve_model("demo", cache=_memory(settings)))
+    notes = []
+    try:
+        configured = parts_of(_profile(settings, None, None))
+    except GladError as error:
+        configured = []
+        notes.append(f"GLAD_MODEL={settings.model}: {error}")
+    rows = []
+    for part in dict.fromkeys((*demo, *configured, *_pinned())):
+        size, state, note = _state(part)
+        rows.append((part.kind, part.name, part.revision.removeprefix("sha256:")[:12], size, state))
+        notes += [note] if note else []
+    print(tabulate(rows, headers=("part", "name", "revision", "size", "state"), disable_numparse=True))
+    for note in notes:
+        print(f"glad: {note}", file=sys.stderr)
+    return 1 if notes else 0
+
+
+def _pinned() -> Iterable[Part]:
+    """What this version names by itself: SDXL base with its VAE and refiner, and the presets' LoRA."""
+    base = resolve_model(SDXL_BASE, vae="none")
+    yield parts_of(base)[0]
+    yield component_part("VAE", SDXL_VAE)
+    yield component_part("refiner", SDXL_REFINER)
+    for preset in PRESETS.values():
+        if preset.few_step_lora:
+            yield from map(lora_part, resolve_loras(preset.few_step_lora, FileHashes(None)))
+
+
+def _state(part: Part) -> tuple[str, str, str | None]:
+    """Size, state and, for a part that is not whole, the reason."""
+    if not (part.directory / (part.file or "")).exists():
+        return "", "not pulled", None
+    try:
+        size = told_size(size_of(part.read()))
+    except GladError as error:
+        return "", "damaged", str(error)
+    return size, "in the package" if part.directory == DEMO_CHECKPOINT else "here", None
+
+
+def _profile(settings: Settings, model: str | None, preset: str | None) -> ModelProfile:
+    """The settings' model with its parts, or another model in its place."""
+    revision = settings.model_revision
+    if model is not None:
+        revision = None
+        if "@" in model and not Path(model).expanduser().exists():
+            model, revision = model.split("@", 1)
+        elif model == settings.model:
+            revision = settings.model_revision
+    return resolve_model(
+        model or settings.model,
+        revision,
+        vae=settings.vae,
+        refiner=settings.refiner,
+        loras=settings.lora or "",
+        preset=preset or settings.preset,
+        few_step_lora=settings.few_step_lora,
+        cache=_memory(settings),
+    )
+
+
+def _memory(settings: Settings) -> Path:
+    return settings.home / "model-hashes.json"

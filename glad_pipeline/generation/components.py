@@ -1,0 +1,239 @@
+"""What is loaded beside the model's own weights: another VAE, a refiner, LoRA; from texts to identified parts.
+
+The texts are those of the settings GLAD_VAE, GLAD_REFINER, GLAD_LORA and GLAD_FEW_STEP_LORA. Nothing here touches
+the network; torch-free.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.generation import hub
+from glad_pipeline.generation.checkpoints import Reader, read_refiner, read_vae
+from glad_pipeline.generation.file_hashes import FileHashes
+from glad_pipeline.generation.presets import Preset
+from glad_pipeline.generation.safetensors_files import VARIANTS, require_whole
+
+MAX_LORA_WEIGHT = 10.0
+_HUB_COMPONENT = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<commit>[^@]*))?")
+_HUB_LORA = re.compile(
+    r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)/(?P<file>(\w[\w. ()+-]*/)*\w[\w. ()+-]*\.safetensors)"
+    r"(@(?P<commit>[^@]*))?"
+)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Component:
+    """Weights beside the model's own, identified: another VAE, a refiner."""
+
+    name: str  # the directory's name or the hub id
+    source: str  # what diffusers loads: an absolute directory or the hub id
+    revision: str  # a hub commit (40 hex digits), or `sha256:` and 64 hex digits over weights and configs
+    variant: str | None = None
+    is_local: bool = True
+
+    @property
+    def identity(self) -> str:
+        """As recipes name it: `name@revision`."""
+        return f"{self.name}@{self.revision}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lora:
+    """A change to the weights, identified. `source` is an absolute directory or the hub id, `file` is within it."""
+
+    name: str  # the file's stem if local, else hub id and file: owner/name/file.safetensors
+    source: str
+    file: str
+    revision: str  # a hub commit (40 hex digits), or `sha256:` and the file's 64 hex digits
+    weight: float = 1.0
+    is_local: bool = True
+
+    @property
+    def identity(self) -> str:
+        """As recipes name it: `name@revision*weight`."""
+        return f"{self.name}@{self.revision}*{self.weight:g}"
+
+
+# SDXL base's own VAE overflows in half precision; this one is the same but for that.
+SDXL_VAE = Component(
+    name="madebyollin/sdxl-vae-fp16-fix",
+    source="madebyollin/sdxl-vae-fp16-fix",
+    revision="207b116dae70ace3637169f1ddd2434b91b3a8cd",
+    is_local=False,
+)
+SDXL_REFINER = Component(
+    name="stabilityai/stable-diffusion-xl-refiner-1.0",
+    source="stabilityai/stable-diffusion-xl-refiner-1.0",
+    revision="5d4cfe854c9a9a87939ff3653551c2b3c99a4356",
+    variant="fp16",
+    is_local=False,
+)
+_PINNED = {component.name: component for component in (SDXL_VAE, SDXL_REFINER)}
+
+
+def resolve_vae(given: str | None, default: Component | None, hashes: FileHashes) -> Component | None:
+    """The VAE that GLAD_VAE names, or the default; None is the model's own.
+
+    Raises `UsageError` for a text that can name none, `GladError` for a directory that holds none or a damaged one.
+    """
+    if not given or not given.strip():
+        return default
+    if given.strip() == "none":
+        return None
+    return _component(given.strip(), "VAE", "GLAD_VAE", read_vae, hashes)
+
+
+def resolve_refiner(given: str | None, default: Component | None, model: str, hashes: FileHashes) -> Component:
+    """The refiner that GLAD_REFINER names, or the default. Raises as `resolve_vae`, and where there is neither."""
+    if given and given.strip():
+        return _component(given.strip(), "refiner", "GLAD_REFINER", read_refiner, hashes)
+    if default is None:
+        raise UsageError(
+            f"the model {model!r} has no refiner of its own: set GLAD_REFINER to a directory in diffusers layout or "
+            "`owner/name@commit`, or use another preset than `refined`"
+        )
+    return default
+
+
+def resolve_loras(text: str, hashes: FileHashes) -> tuple[Lora, ...]:
+    """The LoRA of a text such as GLAD_LORA's: `PATH_OR_HUB[*WEIGHT]`, separated by commas; empty for none.
+
+    Raises `UsageError` for what cannot be one, `GladError` for a damaged file.
+    """
+    return tuple(_lora(item.strip(), "GLAD_LORA", hashes) for item in text.split(",") if item.strip())
+
+
+def resolve_few_step_lora(
+    given: str | None, preset: Preset, model: str, hashes: FileHashes, *, is_local: bool
+) -> tuple[Lora, ...]:
+    """The LoRA that makes the model a few-step one, at most one: what GLAD_FEW_STEP_LORA names, else the preset's.
+
+    A local model may be distilled already, or not be SDXL's size: its person has to say. Raises as `resolve_loras`.
+    """
+    if preset.few_step_lora is None:
+        return ()
+    if given and given.strip():
+        return () if given.strip() == "none" else (_lora(given.strip(), "GLAD_FEW_STEP_LORA", hashes),)
+    if is_local:
+        raise UsageError(
+            f"few steps with the local model {model!r} need GLAD_FEW_STEP_LORA: `none` if it is a few-step model "
+            f"already, else a LoRA that fits it (for a copy of SDXL base: {preset.few_step_lora})"
+        )
+    return (_lora(preset.few_step_lora, "GLAD_FEW_STEP_LORA", hashes),)
+
+
+def require_different(loras: tuple[Lora, ...]) -> None:
+    """Raises `UsageError` where two have one name: neither diffusers nor a recipe could tell them apart."""
+    names = [lora.name for lora in loras]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(
+            f"more than one LoRA is called {', '.join(twice)}: name each once in GLAD_LORA (the preset may bring one "
+            "too), and rename one of two files of the same name"
+        )
+
+
+def cached_variant(read: Reader, source: str, commit: str) -> str | None:
+    """The variant of the weights that the hub's cache has of a repository whose variants nobody pinned."""
+    try:
+        return read(hub.snapshot(source, commit), VARIANTS).variant
+    except GladError:
+        return None  # nothing whole there; what is fetched then is the set without a variant, if there is one
+
+
+def _component(text: str, what: str, setting: str, read: Reader, hashes: FileHashes) -> Component:
+    path = Path(text).expanduser()
+    if path.is_dir():
+        directory = path.resolve()
+        checkpoint = read(directory, VARIANTS)
+        return Component(
+            name=_name(directory.name, directory),
+            source=str(directory),
+            revision=checkpoint.identity(hashes),
+            variant=checkpoint.variant,
+        )
+    if path.is_file():
+        raise UsageError(f"{setting}={text!r} is a single file: give a {what} as a directory in diffusers layout")
+    match = _HUB_COMPONENT.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"{setting}={text!r} is neither a directory here nor `owner/name@commit` on the hub, for a {what}"
+        )
+    source, commit = match["id"], match["commit"]
+    pinned = _PINNED.get(source)
+    if commit is None and pinned is not None:
+        return pinned
+    _require_commit(text, setting, commit)
+    variant = pinned.variant if pinned else cached_variant(read, source, commit)
+    return Component(name=source, source=source, revision=commit, variant=variant, is_local=False)
+
+
+def _lora(item: str, setting: str, hashes: FileHashes) -> Lora:
+    where, star, number = item.rpartition("*")
+    where, weight = (where.strip(), _weight(number, item, setting)) if star else (item, 1.0)
+    path = Path(where).expanduser()
+    if path.is_file():
+        if path.suffix != ".safetensors":
+            raise UsageError(
+                f"{setting}: {where!r} is no .safetensors file; other formats run code when opened. "
+                "Get the LoRA's safetensors version"
+            )
+        file = path.resolve()
+        require_whole(file)
+        return Lora(
+            name=_name(path.stem, path),
+            source=str(file.parent),
+            file=file.name,
+            revision=f"sha256:{hashes.sha256(file)}",
+            weight=weight,
+        )
+    if path.is_dir():
+        raise UsageError(f"{setting}: {where!r} is a directory: name the .safetensors file in it")
+    match = _HUB_LORA.fullmatch(where)
+    if match is None:
+        raise UsageError(
+            f"{setting}: {where!r} is neither a .safetensors file here (in a list its path must have no comma) nor "
+            "`owner/name/file.safetensors@commit` on the hub"
+        )
+    _require_commit(where, setting, match["commit"])
+    return Lora(
+        name=f"{match['id']}/{match['file']}",
+        source=match["id"],
+        file=match["file"],
+        revision=match["commit"],
+        weight=weight,
+        is_local=False,
+    )
+
+
+def _weight(number: str, item: str, setting: str) -> float:
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = float("nan")
+    if not -MAX_LORA_WEIGHT <= weight <= MAX_LORA_WEIGHT:
+        raise UsageError(
+            f"{setting}: {item!r} has the weight {number!r}: after the * comes a number from {-MAX_LORA_WEIGHT:g} "
+            f"to {MAX_LORA_WEIGHT:g}, such as 0.8"
+        )
+    return float(f"{weight:g}") + 0.0  # as the identity tells it, so that it tells all; + 0.0: no minus zero
+
+
+def _require_commit(text: str, setting: str, commit: str | None) -> None:
+    if commit is None or not _COMMIT.fullmatch(commit):
+        raise UsageError(
+            f"{setting}: {text!r} is not here, and on the hub it needs a commit, `@` and 40 hex digits (the "
+            "repository's page, Files → History): a branch may change, a commit cannot"
+        )
+
+
+def _name(name: str, path: Path) -> str:
+    """A file's or folder's name as recipes tell it. Raises `UsageError` where it would blur what they tell."""
+    if not name or any(char in "@*," or not char.isprintable() for char in name):
+        raise UsageError(f"{path} cannot be named in a recipe: rename it, without @, *, comma or control characters")
+    return name

@@ -1,0 +1,214 @@
+"""The parts of a model as files: which a part consists of, where they are, their hashes, fetching and verifying them.
+
+A part is the model itself, another VAE, the refiner or a LoRA; local, or in the hub's cache. Torch-free.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from glad_pipeline.errors import GladError
+from glad_pipeline.generation import hub
+from glad_pipeline.generation.checkpoints import (
+    MODEL_COMPONENTS,
+    REFINER_COMPONENTS,
+    Checkpoint,
+    Variants,
+    read_model,
+    read_refiner,
+    read_vae,
+)
+from glad_pipeline.generation.file_hashes import FileHashes, read_sha256
+from glad_pipeline.generation.models import Component, Lora, ModelProfile
+from glad_pipeline.generation.safetensors_files import VARIANTS, name_weights, require_whole
+
+Kind = Literal["model", "VAE", "refiner", "LoRA"]
+_READERS = {"model": read_model, "VAE": read_vae, "refiner": read_refiner}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One directory, or for a LoRA one file, that is loaded."""
+
+    kind: Kind
+    name: str
+    source: str  # an absolute directory or a hub id
+    revision: str
+    variant: str | None = None
+    file: str | None = None  # a LoRA's, within the source
+    is_local: bool
+
+    @property
+    def directory(self) -> Path:
+        """Where its files are, or for a part that is not pulled would be; diffusers loads from there, offline."""
+        return Path(self.source) if self.is_local else hub.snapshot(self.source, self.revision)
+
+    def read(self) -> Checkpoint:
+        """Its files, all there and, by their headers, whole. Raises `GladError` with the cure if not."""
+        cure = "`./glad model pull" + (f" {self.name}@{self.revision}`" if self.kind == "model" else "`")
+        if not self.is_local and not (self.directory / (self.file or "")).exists():
+            raise GladError(f"the {self.kind} {self.name} is not on this machine: {cure} fetches it")
+        try:
+            if self.file is not None:
+                require_whole(self.directory / self.file)
+                weights = {self.name: [self.directory / self.file]}
+                return Checkpoint(directory=self.directory, variant=None, weights=weights, configs=[])
+            return _READERS[self.kind](self.directory, self._variants)
+        except GladError as error:
+            if self.is_local:
+                raise
+            raise GladError(f"{error}. It is from the hub: {cure} mends it") from error
+
+    @property
+    def _variants(self) -> Variants:
+        return (self.variant,) if self.variant else VARIANTS
+
+    def files_wanted(self, names: Collection[str]) -> list[str]:
+        """Of the file names in the part's repository, those it needs: JSON, texts and one set of safetensors.
+
+        Raises `GladError` if the repository cannot be such a part.
+        """
+        what = f"{self.source} at {self.revision[:12]}"
+        if self.file is not None:
+            if self.file not in names:
+                others = ", ".join(sorted(name for name in names if name.endswith(".safetensors"))[:5]) or "none"
+                raise GladError(f"{what} has no file {self.file}: its safetensors files are {others}")
+            return [self.file]
+        if self.kind == "VAE":
+            folders, configs = [""], ["config.json"]
+        else:
+            possible = MODEL_COMPONENTS if self.kind == "model" else REFINER_COMPONENTS
+            present = {name.split("/")[0] for name in names if "/" in name}
+            folders = [f"{name}/" for name in MODEL_COMPONENTS if name in possible or name in present]
+            configs = ["model_index.json"] + [
+                name
+                for name in names
+                if name.rpartition("/")[0] + "/" in folders
+                and name.endswith((".json", ".txt"))
+                and ".index." not in name
+            ]
+        if configs[0] not in names:
+            raise GladError(f"{what} has no {configs[0]}: it is no {self.kind} in diffusers layout")
+        weighted = [folder for folder in folders if not folder.startswith(("tokenizer", "scheduler"))]
+        for variant in self._variants:
+            weights = [name_weights(names, folder, variant) for folder in weighted]
+            if all(weights):
+                return [*configs, *(name for found in weights for name in found)]
+        raise GladError(
+            f"{what} has no complete set of safetensors weights for {', '.join(weighted) or 'the VAE'}: other formats "
+            "run code when opened and are not fetched. Take another commit or repository"
+        )
+
+
+def parts_of(profile: ModelProfile) -> list[Part]:
+    """All that is loaded for a profile: the model, then what is beside it."""
+    parts = [_part("model", profile)]
+    if profile.vae:
+        parts.append(_part("VAE", profile.vae))
+    if profile.refiner:
+        parts.append(_part("refiner", profile.refiner))
+    return [*parts, *(lora_part(lora) for lora in profile.loras)]
+
+
+def _part(kind: Kind, of: ModelProfile | Component) -> Part:
+    return Part(
+        kind=kind, name=of.name, source=of.source, revision=of.revision, variant=of.variant, is_local=of.is_local
+    )
+
+
+def component_part(kind: Literal["VAE", "refiner"], component: Component) -> Part:
+    return _part(kind, component)
+
+
+def lora_part(lora: Lora) -> Part:
+    return Part(
+        kind="LoRA",
+        name=lora.name,
+        source=lora.source,
+        revision=lora.revision,
+        file=lora.file,
+        is_local=lora.is_local,
+    )
+
+
+def weight_hashes(profile: ModelProfile, cache: Path | None) -> dict[str, str]:
+    """64 hex digits for each loaded component: `unet`, `vae`, `text_encoder`, `refiner/unet`, `lora/NAME` …
+
+    One file's own SHA-256; of several shards the SHA-256 over theirs, in the order of their names. `vae` is the
+    one that decodes, the model's own or another; the refiner's is left out. `cache` remembers hashes as for
+    `resolve_model`. No network: what is from the hub is looked for in its cache.
+
+    Raises `GladError` where a part is not there or not whole.
+    """
+    hashes = FileHashes(cache)
+    told = {}
+    for part in parts_of(profile):
+        prefix = {"model": "", "VAE": "", "refiner": "refiner/", "LoRA": "lora/"}[part.kind]
+        for component, files in part.read().weights.items():
+            if part.kind == "refiner" and component == "vae":
+                continue
+            each = [hashes.sha256(file) for file in sorted(files)]
+            told[prefix + component] = each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
+    hashes.save()
+    return told
+
+
+def pull(part: Part, hashes: FileHashes, say: Callable[[str], None]) -> None:
+    """Have the part whole on this machine, fetching only what is missing or damaged. Raises as `hub.fetch`."""
+    if part.is_local or _is_as_published(part, hashes):
+        part.read()
+        say(f"{part.name}: here")
+        return
+    hub.fetch(part.source, part.revision, part.files_wanted, hashes, say)
+    say(f"{part.name}: here, {hub.told_size(size_of(part.read()))}")
+
+
+def size_of(checkpoint: Checkpoint) -> int:
+    """Bytes of all that is loaded."""
+    return sum(file.stat().st_size for file in checkpoint.files)
+
+
+def _is_as_published(part: Part, hashes: FileHashes) -> bool:
+    """Whether the hub's cache has the part, as far as is remembered the way the hub has it."""
+    try:
+        files = part.read().files
+    except GladError:
+        return False
+    return all(_matches(file, hub.published_hash(file), hashes.sha256(file)) for file in files)
+
+
+def _matches(file: Path, expected: str | None, sha256: str) -> bool:
+    """True also where nothing is known to compare with: a cache without links, as on some file systems."""
+    return expected is None or expected == (sha256 if len(expected) == 64 else hub.git_hash(file))
+
+
+def verify(part: Part, hashes: FileHashes) -> Iterator[tuple[str, str | None]]:
+    """Each file of a part, read again from the disk: its name, and what is wrong with it or None.
+
+    A file from the hub is compared with the hub's hash, a local one with what is remembered of it; a missing or
+    truncated one is told by the header's promise. `hashes` is told what was read, but not of a local file's damage.
+    """
+    try:
+        files = part.read().files
+    except GladError as error:
+        yield part.name, str(error)
+        files = [part.directory / part.file] if part.file else sorted(part.directory.rglob("*"))
+        files = [file for file in files if file.suffix in (".json", ".txt", ".safetensors") and file.is_file()]
+    for file in files:
+        name = file.relative_to(part.directory).as_posix()
+        digest = read_sha256(file)
+        expected = hashes.remembered(file) if part.is_local else hub.published_hash(file)
+        fault = None
+        if not _matches(file, expected, digest):
+            fault = (
+                f"{file} has changed since it was last read, though not its size and time: copy it again"
+                if part.is_local
+                else f"{file} is not what the hub has: `./glad model pull` gets it again"
+            )
+        if not (fault and part.is_local):
+            hashes.remember(file, digest)
+        yield name, fault
