@@ -478,6 +478,18 @@ def test_a_catalogue_rebuilt_from_the_bucket_is_whole(world):
     assert {k: v for k, v in after.items() if k not in passing} == {k: v for k, v in before.items() if k not in passing}
 
 
+def test_a_picture_that_was_lost_and_drawn_anew_is_catalogued_as_it_is_now(world):
+    prompt = world.add("a hill", seed=5)
+    world.run(sdxl=InstantSdxl(side=300))
+    (before,) = world.sql("SELECT * FROM images")
+    world.store.client.delete_object(Bucket=world.store.bucket, Key=before["key"])
+    world.sql("UPDATE images SET provenance = '{}', pixels_sha256 = NULL, thumbnail_key = NULL, thumbnail_url = NULL")
+    world.run(sdxl=InstantSdxl(side=300), config={"prompt_ids": [prompt]})
+    (after,) = world.sql("SELECT * FROM images")
+    told = ("id", "provenance", "pixels_sha256", "thumbnail_key", "thumbnail_url")
+    assert {name: after[name] for name in told} == {name: before[name] for name in told}
+
+
 def test_an_object_of_the_first_version_is_catalogued_too(world):
     """No texts of ours but the recipe, provenance in the metadata alone, no thumbnail, no pixel hash."""
     prompt = world.add("a hill", seed=5)
