@@ -8,8 +8,8 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -41,7 +41,7 @@ LINKS = 20
 class PictureStream:
     """Pictures as they are drawn, and, when all are, what is to be told about them."""
 
-    pictures: "Iterator[Drawn]"
+    pictures: "Generator[Drawn, None, None]"
     report: dict[str, Any] = field(default_factory=dict)  # filled while `pictures` is consumed
 
 
@@ -108,7 +108,8 @@ class S3ImageIOManager(dg.IOManager):
                     small.append(shrunk(drawn.pixels, SHEET_SIDE))
                 yield drawn
 
-        with clearly(context.step_context.previous_attempt_count, self.queue.explain), self._refunding():
+        attempt = context.step_context.previous_attempt_count
+        with clearly(attempt, self.queue.explain), self._refunding(), closing(obj.pictures):
             for done in in_background(noticed(obj.pictures), partial(upload, store, context.run_id)):
                 uploaded += done.written
                 found += not done.written
