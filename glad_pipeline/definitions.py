@@ -43,7 +43,11 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         steps=settings.steps,
         guidance_scale=settings.guidance_scale,
         scheduler=settings.scheduler,
+        preset=settings.preset,
         gpu_batch=settings.gpu_batch,
+        gpu_small_batch=settings.gpu_small_batch,
+        compiling=settings.compiling,
+        compile_cache=str(settings.compile_cache or settings.home / "compiled"),
         hash_cache=str(settings.home / "model-hashes.json"),
     )
     return {

@@ -7,12 +7,26 @@ The table in README.md is made from this file (`glad settings --markdown`) and a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from glad_pipeline.errors import UsageError
+from glad_pipeline.limits import PRESETS, SCHEDULERS
+
+
+def _one_of(names: tuple[str, ...]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"it has to be one of {', '.join(names)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 class Settings(BaseSettings):
@@ -98,10 +112,38 @@ class Settings(BaseSettings):
     guidance_scale: float | None = Field(
         None, alias="GLAD_GUIDANCE_SCALE", ge=0, le=30, description="Absent: 7.0 (demo model: 3.0)."
     )
-    scheduler: str = Field(
-        "euler", alias="GLAD_SCHEDULER", description="`euler`, `euler_a`, `dpmpp_2m`, `ddim` or `unipc`."
+    scheduler: Annotated[str, _one_of(SCHEDULERS)] | None = Field(
+        None, alias="GLAD_SCHEDULER", description=f"{_listed(SCHEDULERS)}. Absent: the preset's, else `euler`."
     )
-    gpu_batch: int = Field(4, alias="GLAD_GPU_BATCH", ge=1, le=256, description="Pictures drawn at once, a fixed size.")
+    preset: Annotated[str, _one_of(PRESETS)] = Field(
+        "base", alias="GLAD_PRESET", description=f"How prompts are drawn that name no preset: {_listed(PRESETS)}."
+    )
+    gpu_batch: int | None = Field(
+        None,
+        alias="GLAD_GPU_BATCH",
+        ge=1,
+        le=256,
+        description="Pictures drawn at once, a fixed size. Absent: by GPU memory and picture size; 4 on a CPU.",
+    )
+    gpu_small_batch: int | None = Field(
+        None,
+        alias="GLAD_GPU_SMALL_BATCH",
+        ge=1,
+        le=256,
+        description="A second, smaller batch for what is left over, so that a lone picture is done sooner. Its last "
+        "bits may differ from the large batch's. Absent: what is left over is filled up.",
+    )
+    compiling: Literal["auto", "none", "regional", "full"] = Field(
+        "auto",
+        alias="GLAD_COMPILE",
+        description="`torch.compile`: block by block (`regional`), whole networks (`full`) or `none`. `auto`: regional "
+        "on CUDA, else none.",
+    )
+    compile_cache: Path | None = Field(
+        None,
+        alias="GLAD_COMPILE_CACHE",
+        description="Folder that keeps compiled kernels for the next run. Absent: `compiled` in GLAD_HOME.",
+    )
 
     # queue
     batch_size: int = Field(256, alias="GLAD_BATCH_SIZE", ge=1, le=100_000, description="Most prompts one run claims.")
@@ -141,7 +183,7 @@ def load_settings() -> Settings:
     Raises `UsageError` that names each variable at fault, its value's problem and what is allowed.
     """
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         faults = []
         for fault in error.errors(include_url=False):
@@ -150,3 +192,8 @@ def load_settings() -> Settings:
             value = "" if secret else f" is {fault['input']!r}:"
             faults.append(f"{name}{value} {fault['msg']}")
         raise UsageError("; ".join(faults) + ". See the settings table in README.md") from error
+    if (settings.gpu_small_batch or 1) > (settings.gpu_batch or 256):
+        raise UsageError(
+            f"GLAD_GPU_SMALL_BATCH is {settings.gpu_small_batch}: at most GLAD_GPU_BATCH, which is {settings.gpu_batch}"
+        )
+    return settings

@@ -9,6 +9,8 @@ from glad_pipeline.defs.resources import SdxlResource
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.recipe import Recipe
 
+BUCKET = 4
+
 
 class InstantSdxl(SdxlResource):
     """Noise in no time (about 1 KB as PNG), or in `seconds_each`. Words in the prompt ask for faults."""
@@ -20,8 +22,8 @@ class InstantSdxl(SdxlResource):
     def generate(self, recipes: Iterable[Recipe], *, begun=lambda recipes: None) -> Iterator[Drawn]:
         waiting = list(recipes)
         for place, recipe in enumerate(waiting):
-            if place % self.gpu_batch == 0:
-                begun(waiting[place : place + self.gpu_batch])
+            if place % BUCKET == 0:
+                begun(waiting[place : place + BUCKET])
             if self.seconds_each:
                 time.sleep(self.seconds_each)
             if "UNDRAWABLE" in recipe.prompt:

@@ -18,7 +18,14 @@ from pydantic import Field
 
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.io_managers import PictureStream, Placed, frame, number
-from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, QueueResource, Row, SdxlResource
+from glad_pipeline.defs.resources import (
+    CHOOSES_MODEL,
+    ObjectStoreResource,
+    PostgresResource,
+    QueueResource,
+    Row,
+    SdxlResource,
+)
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.ahead import ahead
 from glad_pipeline.generation.recipe import Recipe
@@ -133,7 +140,7 @@ def _by_recipe(rows: Sequence[Row], sdxl: SdxlResource, queue: QueueResource) ->
         try:
             by_recipe.setdefault(sdxl.recipe(row), []).append(row["id"])
         except GladError as error:
-            if not (row["model"] or row["model_revision"]):  # the deployment's fault: nothing can be drawn
+            if not any(row[name] for name in CHOOSES_MODEL):  # the deployment's fault: nothing can be drawn
                 raise
             queue.hold.reject({row["id"]: str(error)})
     return by_recipe

@@ -12,7 +12,9 @@ from pydantic import Field, PrivateAttr
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.database import connect as connect_to
 from glad_pipeline.errors import GladError
+from glad_pipeline.generation.defaults import Defaults
 from glad_pipeline.generation.models import ModelProfile, resolve_model
+from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.prompts.queue import Hold
 from glad_pipeline.prompts.validation import reasons_against
@@ -125,38 +127,55 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     model: str = Field(description="`demo`, a directory, or a hub id.")
     model_revision: str | None = Field(default=None, description="Commit of a hub model.")
+    vae: str | None = Field(default=None, description="Another VAE than the model's own, or `none`.")
+    refiner: str | None = Field(default=None, description="What the preset `refined` draws the last steps with.")
+    lora: str | None = Field(default=None, description="LoRA for every picture: path or hub file, `*weight`.")
+    few_step_lora: str | None = Field(default=None, description="In place of a few-step preset's own LoRA, or `none`.")
     device: str = Field(default="auto", description="auto, cuda, mps or cpu.")
+    preset: str = Field(default="base", description="How prompts are drawn that name no preset.")
     width: int | None = Field(default=None, description="Pixels; absent: the model's own.")
     height: int | None = Field(default=None, description="Pixels; absent: the model's own.")
     steps: int | None = None
     guidance_scale: float | None = None
-    scheduler: str = "euler"
-    gpu_batch: int = Field(default=4, description="Pictures drawn at once.")
+    scheduler: str | None = None
+    gpu_batch: int | None = Field(default=None, description="Pictures drawn at once; absent: by the memory.")
+    gpu_small_batch: int | None = Field(default=None, description="A second, smaller bucket for what is left over.")
+    compiling: str = Field(default="auto", description="auto, none, regional or full.")
+    compile_cache: str | None = Field(default=None, description="Folder that keeps compiled kernels.")
     hash_cache: str | None = Field(default=None, description="File that remembers the hashes of local weights.")
-    _profiles: dict[tuple[str, str | None], ModelProfile] = PrivateAttr(default_factory=dict)
+    _profiles: dict[tuple[str | None, ...], ModelProfile] = PrivateAttr(default_factory=dict)
 
-    def profile(self, model: str | None = None, revision: str | None = None) -> ModelProfile:
-        """The model by name, ours if None. Raises `GladError` if there is no such model."""
-        wanted = (model or self.model, revision or (self.model_revision if model in (None, self.model) else None))
+    def profile(
+        self, model: str | None = None, revision: str | None = None, preset: str | None = None, lora: str | None = None
+    ) -> ModelProfile:
+        """The model and all that is loaded with it, ours where None. Raises `GladError` if there is no such thing."""
+        name = model or self.model
+        commit = revision or (self.model_revision if model in (None, self.model) else None)
+        wanted = (name, commit, preset or self.preset, lora or self.lora)
         if wanted not in self._profiles:
-            self._profiles[wanted] = resolve_model(*wanted, cache=Path(self.hash_cache) if self.hash_cache else None)
+            self._profiles[wanted] = resolve_model(
+                name,
+                commit,
+                vae=self.vae if name == self.model else None,
+                refiner=self.refiner,
+                loras=lora or self.lora or "",
+                preset=preset or self.preset,
+                few_step_lora=self.few_step_lora,
+                cache=Path(self.hash_cache) if self.hash_cache else None,
+            )
         return self._profiles[wanted]
 
     def recipe(self, row: Row) -> Recipe:
         """The complete recipe of a prompt: its own values, else the settings', else the model's."""
-        profile = self.profile(row["model"], row["model_revision"])
-        return Recipe(
-            prompt=row["prompt"],
-            negative_prompt=row["negative_prompt"],
-            seed=row["seed"],
-            width=row["width"] or self.width or profile.width,
-            height=row["height"] or self.height or profile.height,
-            num_inference_steps=row["num_inference_steps"] or self.steps or profile.num_inference_steps,
-            guidance_scale=_first(row["guidance_scale"], self.guidance_scale, profile.guidance_scale),
-            scheduler=row["scheduler"] or self.scheduler,
-            model=profile.name,
-            model_revision=profile.revision,
+        defaults = Defaults(
+            preset=self.preset,
+            width=self.width,
+            height=self.height,
+            steps=self.steps,
+            guidance_scale=self.guidance_scale,
+            scheduler=self.scheduler,
         )
+        return defaults.recipe(row, self.profile(*(row[name] for name in CHOOSES_MODEL)))
 
     def generate(
         self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
@@ -168,11 +187,19 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         from glad_pipeline.generation.engine import Drawn, Engine
 
-        by_model = sorted(recipes, key=_model_of)
-        for (name, revision), group in groupby(by_model, key=_model_of):
+        by_weights = sorted(recipes, key=_loaded)
+        for loaded, group in groupby(by_weights, key=_loaded):
             wanted = list(group)
-            profile = next(p for p in self._profiles.values() if (p.name, p.revision) == (name, revision))
-            engine = Engine(profile, device=self.device, bucket=self.gpu_batch)  # type: ignore[arg-type]
+            profile = next(p for p in self._profiles.values() if (p.weights, p.quantization or "") == loaded)
+            engine = Engine(
+                profile,
+                device=self.device,  # type: ignore[arg-type]
+                bucket=self.gpu_batch,
+                small_bucket=self.gpu_small_batch,
+                compiling=self.compiling,  # type: ignore[arg-type]
+                compile_cache=Path(self.compile_cache) if self.compile_cache else None,
+                hash_cache=Path(self.hash_cache) if self.hash_cache else None,
+            )
             try:
                 engine.load()
             except GladError as error:
@@ -181,15 +208,13 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 yield from (Drawn(recipe=recipe, error=str(error), provenance={}) for recipe in wanted)
             else:
                 yield from engine.generate(wanted, begun=begun)
+            finally:
+                engine.close()
 
 
-def _model_of(recipe: Recipe) -> tuple[str, str]:
-    return recipe.model, recipe.model_revision
+CHOOSES_MODEL = ("model", "model_revision", "preset", "lora")  # columns that decide what is loaded
 
 
-def _first(*values: float | None) -> float:
-    """The first that is given; 0 counts, None does not."""
-    found = next((value for value in values if value is not None), None)
-    if found is None:
-        raise GladError("no guidance scale is given anywhere")
-    return found
+def _loaded(recipe: Recipe) -> tuple[tuple[str, ...], str]:
+    """What has to be loaded for a recipe: the weights, and their number format."""
+    return recipe.weights, PRESETS[recipe.preset].quantization or ""

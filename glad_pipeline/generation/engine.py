@@ -7,25 +7,35 @@ independent of its company. Torch and diffusers are imported inside the methods,
 
 from __future__ import annotations
 
-import importlib
-import platform
+import gc
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from glad_pipeline.errors import GladError
+from glad_pipeline.generation import devices, schedulers
+from glad_pipeline.generation.devices import DeviceChoice
 from glad_pipeline.generation.encoding import Pixels
+from glad_pipeline.generation.loading import CompileChoice, Pipelines, first_line, open_pipelines, silence
 from glad_pipeline.generation.models import ModelProfile
+from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe, Shape, validate_recipe_fields
+from glad_pipeline.generation.texts import TextEmbeddings
 
 if TYPE_CHECKING:
     import torch
 
-DeviceChoice = Literal["auto", "cuda", "mps", "cpu"]
 # Whose fault it is that there is no picture: the recipe's (the same again every time), the device's (its memory, its
 # driver), or nobody knows.
 Fault = Literal["recipe", "device", "unknown"]
+Begun = Callable[[Sequence[Recipe]], None]
+
+MIN_REFINED_STEPS = 5  # fewer, and none is left for the refiner
+DECODED_AT_ONCE = {"cuda": 4}  # elsewhere 1: flat memory
+TEXTS_AT_ONCE = {"cuda": 16}  # elsewhere 1
+BLACK = 2  # the brightest channel of a picture that is black, 0..255
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,258 +46,403 @@ class Drawn:
     pixels: Pixels | None = None  # uint8, (height, width, 3), RGB
     error: str | None = None
     fault: Fault = "unknown"  # whose `error` is
-    seconds: float = 0.0  # this picture's share of its bucket's wall time
-    provenance: dict[str, Any]  # device, versions, dtype, bucket, slot, prompt_tokens_dropped: JSON-ready
+    seconds: float = 0.0  # this picture's share of its bucket's wall time, warm-up not counted
+    provenance: dict[str, Any]  # all that decides last bits, and seconds by stage: JSON-ready
+
+
+class _Failed(Exception):
+    """A picture that came out wrong, with the reason."""
 
 
 class Engine:
     """Draws with one model on one device.
 
-    `device`: `auto` takes CUDA, then MPS, then the CPU for the demo model only. `bucket`: pictures drawn at once,
-    1..256; another bucket may change the last bits of a picture, so provenance records it.
-    Not thread-safe: one engine, one thread.
+    Args:
+        profile: the model and all that is loaded with it.
+        device: `auto` takes CUDA, then MPS, then the CPU for the demo model only.
+        bucket: pictures drawn at once, 1..256; None: by the device's memory and the picture's size. Another bucket may
+            change the last bits of a picture, so provenance records it.
+        small_bucket: a second, smaller bucket for what is left over when no more recipes come: a lone picture is then
+            done sooner, with the last bits of that bucket. None: what is left over is filled up to `bucket`.
+        compiling: `auto` compiles block by block on CUDA and nothing elsewhere.
+        compile_cache: where compiled kernels are kept for the next process. None: a temporary folder.
+        hash_cache: JSON file that remembers the hashes of weights.
+
+    Not thread-safe: one engine, one thread at a time.
     """
 
-    def __init__(self, profile: ModelProfile, *, device: DeviceChoice = "auto", bucket: int = 4) -> None:
-        if bucket < 1:
+    def __init__(
+        self,
+        profile: ModelProfile,
+        *,
+        device: DeviceChoice = "auto",
+        bucket: int | None = None,
+        small_bucket: int | None = None,
+        compiling: CompileChoice = "auto",
+        compile_cache: Path | None = None,
+        hash_cache: Path | None = None,
+    ) -> None:
+        if bucket is not None and bucket < 1:
             raise ValueError(f"bucket is {bucket}: at least 1")
+        if small_bucket is not None and not 1 <= small_bucket <= (bucket or small_bucket):
+            raise ValueError(f"small_bucket is {small_bucket}: from 1 to the bucket's {bucket}")
         self.profile = profile
-        self.bucket = bucket
         self.load_seconds: float | None = None  # None until loaded
+        self.warm_seconds = 0.0  # spent on first bucketfuls of a shape: compilation, kernel choice
         self._device_choice: DeviceChoice = device
-        self._pipeline: Any = None
-        self._scheduler_config: Any = None
+        self._bucket = bucket
+        self._small_bucket = small_bucket
+        self._compiling: CompileChoice = compiling
+        self._compile_cache = compile_cache
+        self._hash_cache = hash_cache
+        self._device = ""
+        self._pipelines: Pipelines | None = None
         self._provenance: dict[str, Any] = {}
+        self._halved: dict[Shape, int] = {}  # buckets that turned out to be too large for the memory
+        self._warm: set[tuple[Shape, int]] = set()
 
     def load(self) -> None:
         """Loads the model if it is not loaded yet, and sets `load_seconds` (imports included).
 
         Raises `GladError` when there is no device for it, or the checkpoint cannot be had or read.
         """
-        if self._pipeline is not None:
+        if self._pipelines is not None:
             return
         started = time.perf_counter()
-        import torch
-
-        _silence()
-        import diffusers
-        import transformers
-
-        device = choose_device(self._device_choice, is_demo=self.profile.is_demo)
-        main = torch.bfloat16 if device == "cuda" else torch.float32
-        if device == "cpu" and self.profile.is_demo:
-            # So small a model gains nothing from a second thread, and on a busy machine the threads wait for one
-            # another: 18 pictures took 73 s instead of 3 s.
-            torch.set_num_threads(1)
-        pipeline = self._open(diffusers, {"default": main, "vae": torch.float32})
-        pipeline.to(device)
-        pipeline.set_progress_bar_config(disable=True)
-        self._scheduler_config = pipeline.scheduler.config
+        silence()
+        device = devices.choose_device(self._device_choice, is_demo=self.profile.is_demo)
+        devices.set_switches(device, is_demo=self.profile.is_demo)
+        pipelines = open_pipelines(self.profile, device, compiling=self._compiling, compile_cache=self._compile_cache)
         self._provenance = {
-            "device": torch.cuda.get_device_name() if device == "cuda" else f"{device} ({platform.machine()})",
-            "dtype": str(main).removeprefix("torch."),
-            "vae_dtype": "float32",
-            "torch": torch.__version__,
-            "diffusers": diffusers.__version__,
-            "transformers": transformers.__version__,
-            "threads": torch.get_num_threads(),  # on a CPU another number of threads gives other last bits
-            "bucket": self.bucket,
+            **devices.described(device),
+            "dtype": pipelines.dtype,
+            "vae_dtype": pipelines.vae_dtype,
+            "quantization": self.profile.quantization,
+            "compile": pipelines.compile,
         }
-        self._pipeline = pipeline
+        self._device = device
+        self._noise = pipelines.base.scheduler.config  # schedules as the checkpoints were trained
+        self._refiner_noise = pipelines.refiner.scheduler.config if pipelines.refiner else None
+        batch = TEXTS_AT_ONCE.get(device, 1)
+        self._texts = TextEmbeddings(pipelines.base, batch=batch)
+        self._refiner_texts = TextEmbeddings(pipelines.refiner, batch=batch) if pipelines.refiner else None
+        self._weight_bytes = pipelines.weight_bytes
+        self._pipelines = pipelines
         self.load_seconds = time.perf_counter() - started
 
-    def _open(self, diffusers: Any, dtype: dict[str, Any]) -> Any:
-        profile = self.profile
-        try:
-            return diffusers.StableDiffusionXLPipeline.from_pretrained(
-                profile.source,
-                revision=None if profile.is_local else profile.revision,
-                variant=profile.variant,
-                dtype=dtype,
-                use_safetensors=True,
-                add_watermarker=False,
-            )
-        except Exception as error:  # every library underneath raises its own
-            cure = "Copy the checkpoint again, or point GLAD_MODEL at another"
-            if not profile.is_local:
-                cure = (
-                    f"With a network, `hf download {profile.source} --revision {profile.revision}` fetches it "
-                    "and HF_HUB_OFFLINE=1 then uses that copy; or set GLAD_MODEL to a local directory"
-                )
-            raise GladError(
-                f"cannot load the model {profile.name} from {profile.source}: {_first_line(error)}. {cure}"
-            ) from error
+    def close(self) -> None:
+        """Gives the device's memory back. The engine loads again if it is used again."""
+        if self._pipelines is None:
+            return
+        import torch
 
-    def generate(
-        self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
-    ) -> Iterator[Drawn]:
+        self._pipelines = None
+        del self._texts, self._refiner_texts
+        self._warm.clear()
+        gc.collect()
+        if self._device == "cuda":
+            torch.cuda.empty_cache()
+
+    def generate(self, recipes: Iterable[Recipe], *, begun: Begun = lambda recipes: None) -> Iterator[Drawn]:
         """Draws each recipe once and yields it as soon as its bucket is done; full buckets first, short ones last.
 
         `begun` is called with the recipes of each bucket just before they are drawn: should the process die of one,
         its caller knows which.
 
         Pulls from `recipes` only as fast as it draws, so a stream of any length takes flat memory. A recipe that
-        cannot be drawn comes back with `error` and leaves its neighbours whole. Raises only what `load` raises.
+        cannot be drawn comes back with `error` and leaves its neighbours whole; a bucket that does not fit into memory
+        is halved. Raises only what `load` raises.
         """
         self.load()
         waiting: dict[Shape, list[Recipe]] = {}
         for recipe in recipes:
             reasons = self._faults(recipe)
             if reasons:
-                yield Drawn(recipe=recipe, error="; ".join(reasons), fault="recipe", provenance=dict(self._provenance))
+                yield self._undrawn(recipe, "; ".join(reasons), "recipe")
                 continue
             group = waiting.setdefault(recipe.shape, [])
             group.append(recipe)
-            if len(group) == self.bucket:
+            if len(group) >= self.bucket_of(recipe):
                 begun(group)
-                yield from self._draw(waiting.pop(recipe.shape))
+                yield from self._draw_in_buckets(waiting.pop(recipe.shape), len(group))
         for group in waiting.values():
             begun(group)
-            yield from self._draw(group)
+            small = self._small_bucket
+            bucket = self.bucket_of(group[0])
+            yield from self._draw_in_buckets(group, small if small and len(group) <= small <= bucket else bucket)
+
+    def bucket_of(self, recipe: Recipe) -> int:
+        """How many pictures of this recipe's shape are drawn at once."""
+        if recipe.shape in self._halved:
+            return self._halved[recipe.shape]
+        return self._bucket or devices.automatic_bucket(self._device, recipe.width * recipe.height, self._weight_bytes)
 
     def _faults(self, recipe: Recipe) -> list[str]:
         values = recipe.as_dict()
-        model, revision = values.pop("model"), values.pop("model_revision")
+        asked = {name: values.pop(name) for name in ("model", "model_revision", "vae", "refiner", "lora")}
         faults = validate_recipe_fields(**values)
-        if (model, revision) != (self.profile.name, self.profile.revision):
+        for (name, wanted), loaded in zip(asked.items(), self.profile.weights, strict=True):
+            if wanted != loaded:
+                faults.append(f"asks for {name} {wanted or 'none'}, loaded is {loaded or 'none'}")
+        if faults:
+            return faults
+        preset = PRESETS[recipe.preset]
+        if preset.quantization != self.profile.quantization:
+            faults.append(f"asks for the preset {recipe.preset}, the model is loaded as {self.profile.quantization}")
+        if (preset.refiner_from is not None) != (self.profile.refiner is not None):
             faults.append(
-                f"asks for model {model} at {revision}, loaded is {self.profile.name} at {self.profile.revision}"
+                f"asks for the preset {recipe.preset}, which does not go with refiner {recipe.refiner or 'none'}"
+            )
+        if preset.refiner_from is not None and recipe.num_inference_steps < MIN_REFINED_STEPS:
+            faults.append(
+                f"num_inference_steps is {recipe.num_inference_steps}: the preset {recipe.preset} needs at least "
+                f"{MIN_REFINED_STEPS}, or none is left for the refiner"
             )
         return faults
 
-    def _draw(self, recipes: Sequence[Recipe]) -> list[Drawn]:
-        """1..bucket recipes of one shape. If the bucket fails, each is tried alone, to find the one at fault."""
+    def _undrawn(self, recipe: Recipe, error: str, fault: Fault) -> Drawn:
+        return Drawn(recipe=recipe, error=error, fault=fault, provenance=dict(self._provenance))
+
+    def _draw_in_buckets(self, recipes: Sequence[Recipe], bucket: int) -> Iterator[Drawn]:
+        """Recipes of one shape in buckets of this size, or of what it has been halved to meanwhile."""
+        while recipes:
+            size = min(bucket, self._halved.get(recipes[0].shape, bucket))
+            yield from self._draw(recipes[:size], size)
+            recipes = recipes[size:]
+
+    def _draw(self, recipes: Sequence[Recipe], bucket: int) -> Iterator[Drawn]:
+        """1..bucket recipes of one shape. If the bucket fails, its halves are tried, to find the one at fault."""
         import torch
 
-        started = time.perf_counter()
+        shape = recipes[0].shape
         fault: Fault = "unknown"
         try:
-            latents = self._denoise(recipes)
-            outcomes = [self._decode(latent, recipe) for latent, recipe in zip(latents, recipes, strict=False)]
+            yield from self._draw_together(recipes, bucket)
+            return
         except torch.OutOfMemoryError:
-            message = (
-                f"the GPU's memory is too small for {self.bucket} pictures of this size at once: lower GLAD_GPU_BATCH"
+            message, fault = (
+                f"the GPU's memory is too small for a picture of {recipes[0].width} × {recipes[0].height} pixels",
+                "device",
             )
             torch.cuda.empty_cache()
-            outcomes, fault = [message] * len(recipes), "device"
+            if bucket > 1:
+                self._halved[shape] = bucket // 2
+                yield from self._draw_in_buckets(recipes, bucket)
+                return
         except torch.AcceleratorError as error:
-            message = f"the GPU failed: {_first_line(error)}. Look at its driver and temperature"
-            outcomes, fault = [message] * len(recipes), "device"
+            message, fault = f"the GPU failed: {first_line(error)}. Look at its driver and temperature", "device"
         except Exception as error:  # noqa: BLE001 one bad request must not take its neighbours down
             if len(recipes) > 1:
-                return [drawn for recipe in recipes for drawn in self._draw([recipe])]
-            outcomes = [f"drawing failed: {type(error).__name__}: {_first_line(error)}"]
-        share = (time.perf_counter() - started) / len(recipes)
-        return [
-            Drawn(
-                recipe=recipe,
-                pixels=None if isinstance(outcome, str) else outcome,
-                error=outcome if isinstance(outcome, str) else None,
-                fault=fault,
-                seconds=share,
-                provenance={**self._provenance, "slot": slot, "prompt_tokens_dropped": self._tokens_dropped(recipe)},
-            )
-            for slot, (recipe, outcome) in enumerate(zip(recipes, outcomes, strict=True))
-        ]
+                middle = len(recipes) // 2
+                yield from self._draw_in_buckets(recipes[:middle], bucket)
+                yield from self._draw_in_buckets(recipes[middle:], bucket)
+                return
+            message = f"drawing failed: {type(error).__name__}: {first_line(error)}"
+        yield from (self._undrawn(recipe, message, fault) for recipe in recipes)
 
-    def _denoise(self, recipes: Sequence[Recipe]) -> torch.Tensor:
-        """Latents of a whole bucket, (bucket, channels, height / 8, width / 8); the first ones are the recipes'."""
+    def _draw_together(self, recipes: Sequence[Recipe], bucket: int) -> list[Drawn]:
+        """One bucketful, padded by repetition. Raises whatever torch raises."""
+        padded = [*recipes, *[recipes[-1]] * (bucket - len(recipes))]
+        with devices.attention(self._device):
+            self._warm_up(padded)
+            clock = _Clock()
+            embeddings = self._embed(self._texts, padded)
+            clock.lap("text", self._device)
+            latents, scheduler = self._denoise(padded, embeddings)
+            clock.lap("denoise", self._device)
+            if self.profile.refiner is not None:
+                latents = self._refine(padded, latents)
+                clock.lap("refine", self._device)
+            outcomes = self._decode(latents[: len(recipes)], recipes)
+            clock.lap("decode", self._device)
+        shares = {stage: round(seconds / len(recipes), 4) for stage, seconds in clock.seconds.items()}
+        common = {
+            **self._provenance,
+            "weights": self._weights(),
+            "scheduler": schedulers.described(scheduler),
+            "bucket": bucket,
+            "seconds": shares,
+        }
+        drawn = []
+        for slot, (recipe, outcome) in enumerate(zip(recipes, outcomes, strict=True)):
+            failed = isinstance(outcome, _Failed)
+            drawn.append(
+                Drawn(
+                    recipe=recipe,
+                    pixels=None if isinstance(outcome, _Failed) else outcome,
+                    error=str(outcome) if failed else None,
+                    fault="recipe" if failed else "unknown",
+                    seconds=sum(clock.seconds.values()) / len(recipes),
+                    provenance={**common, "slot": slot, "prompt_tokens_dropped": self._tokens_dropped(recipe)},
+                )
+            )
+        return drawn
+
+    def _warm_up(self, padded: Sequence[Recipe]) -> None:
+        """Compilation and the choice of kernels happen on a throw-away bucket of few steps, on its own account."""
+        key = (padded[0].shape, len(padded))
+        if key in self._warm or (self._device != "cuda" and self._open.compile == "none"):
+            return
+        started = time.perf_counter()
+        # few steps, but some before and some after guidance ends or the refiner takes over
+        steps = MIN_REFINED_STEPS if self.profile.refiner is not None else 2
+        latents, _ = self._denoise(padded, self._embed(self._texts, padded), steps=steps)
+        if self.profile.refiner is not None:
+            latents = self._refine(padded, latents, steps=steps)
+        self._decode(latents, padded)
+        self._warm.add(key)
+        self.warm_seconds += time.perf_counter() - started
+
+    @property
+    def _open(self) -> Pipelines:
+        assert self._pipelines is not None  # noqa: S101  `generate` has loaded
+        return self._pipelines
+
+    def _embed(self, texts: TextEmbeddings, recipes: Sequence[Recipe]) -> dict[str, torch.Tensor]:
+        """The pipeline's arguments that carry prompts: each (bucket, 77, width), pooled ones (bucket, width)."""
         import torch
 
-        padded = [*recipes, *[recipes[-1]] * (self.bucket - len(recipes))]
-        first = padded[0]
-        negatives = [recipe.negative_prompt for recipe in padded] if first.negative_prompt.strip() else None
-        self._pipeline.scheduler = self._new_scheduler(first.scheduler)
-        result = self._pipeline(
-            prompt=[recipe.prompt for recipe in padded],
-            negative_prompt=negatives,
-            generator=[torch.Generator("cpu").manual_seed(recipe.seed) for recipe in padded],
+        hidden, pooled = texts.of([recipe.prompt for recipe in recipes])
+        embeddings = {"prompt_embeds": hidden, "pooled_prompt_embeds": pooled}
+        if _is_guided(recipes[0]):
+            negatives = [recipe.negative_prompt for recipe in recipes]
+            away = [texts.of([text]) if text.strip() else texts.nothing(1) for text in negatives]
+            embeddings["negative_prompt_embeds"] = torch.cat([each for each, _ in away])
+            embeddings["negative_pooled_prompt_embeds"] = torch.cat([pooled for _, pooled in away])
+        return embeddings
+
+    def _denoise(
+        self, recipes: Sequence[Recipe], embeddings: dict[str, torch.Tensor], *, steps: int | None = None
+    ) -> tuple[torch.Tensor, Any]:
+        """Latents of a whole bucket, (bucket, channels, height / 8, width / 8), and the scheduler that led there."""
+        import torch
+
+        first = recipes[0]
+        preset = PRESETS[first.preset]
+        steps = steps or first.num_inference_steps
+        pipeline = self._open.base
+        pipeline.scheduler = schedulers.new_scheduler(first.scheduler, self._noise, preset.scheduler_changes)
+        guided_steps = math.ceil(steps * preset.guided_until)
+        unguided = _without_guidance_after(guided_steps) if guided_steps < steps and _is_guided(first) else {}
+        result = pipeline(
+            **embeddings,
+            **unguided,
+            generator=[torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes],
             width=first.width,
             height=first.height,
-            num_inference_steps=first.num_inference_steps,
+            num_inference_steps=steps,
             guidance_scale=first.guidance_scale,
+            denoising_end=preset.refiner_from,
             output_type="latent",
         )
         latents: torch.Tensor = result.images
-        return latents
+        return latents, pipeline.scheduler
 
-    def _decode(self, latent: torch.Tensor, recipe: Recipe) -> Pixels | str:
-        """The pixels of one latent, or why there are none. One at a time and in float32: flat memory, no overflow."""
+    def _refine(self, recipes: Sequence[Recipe], latents: torch.Tensor, *, steps: int | None = None) -> torch.Tensor:
+        """The latents with the rest of the noise taken off by the refiner."""
         import torch
 
-        vae = self._pipeline.vae
-        with torch.inference_mode():
-            latent = latent.unsqueeze(0).to(vae.dtype) / vae.config.scaling_factor
+        pipeline = self._open.refiner
+        assert pipeline is not None and self._refiner_texts is not None  # noqa: S101, PT018  there is a refiner
+        first = recipes[0]
+        pipeline.scheduler = schedulers.new_scheduler(first.scheduler, self._refiner_noise, {})
+        result = pipeline(
+            **self._embed(self._refiner_texts, recipes),
+            image=latents,
+            latents=latents,
+            generator=[torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes],
+            num_inference_steps=steps or first.num_inference_steps,
+            guidance_scale=first.guidance_scale,
+            denoising_start=PRESETS[first.preset].refiner_from,
+            output_type="latent",
+        )
+        refined: torch.Tensor = result.images
+        return refined
+
+    def _decode(self, latents: torch.Tensor, recipes: Sequence[Recipe]) -> list[Pixels | _Failed]:
+        """The pixels of each latent, or why there are none; a few at a time, always as many: flat memory, same bits."""
+        import torch
+
+        vae = self._open.base.vae
+        at_once = DECODED_AT_ONCE.get(self._device, 1)
+        outcomes: list[Pixels | _Failed] = []
+        with torch.inference_mode(False), torch.no_grad():
+            latents = latents.to(vae.dtype) / vae.config.scaling_factor
             if vae.config.latents_mean is not None and vae.config.latents_std is not None:
                 mean, std = (
-                    latent.new_tensor(each).view(1, -1, 1, 1)
+                    latents.new_tensor(each).view(1, -1, 1, 1)
                     for each in (vae.config.latents_mean, vae.config.latents_std)
                 )
-                latent = latent * std + mean
-            image = vae.decode(latent, return_dict=False)[0][0]
-            if not torch.isfinite(image).all():
-                return "the model gave NaN (not a number) pixels: try another scheduler, size or number of steps"
-            pixels: Pixels = (
-                ((image / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-            )
-        if pixels.shape != (recipe.height, recipe.width, 3):
-            drawn, asked = f"{pixels.shape[1]} × {pixels.shape[0]}", f"{recipe.width} × {recipe.height}"
-            return f"the model draws {drawn} pixels where {asked} was asked for: use a multiple of its own grid"
-        return pixels
+                latents = latents * std + mean
+            for start in range(0, len(latents), at_once):
+                part = latents[start : start + at_once]
+                count = len(part)
+                if count < at_once:
+                    part = torch.cat([part, part[-1:].expand(at_once - count, *part.shape[1:])])
+                images = vae.decode(part, return_dict=False)[0][:count].float()
+                finite = images.isfinite().flatten(1).all(1).tolist()
+                rgb = ((images / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+                outcomes += [
+                    _outcome(pixels, is_number, recipe)
+                    for pixels, is_number, recipe in zip(rgb, finite, recipes[start:], strict=False)
+                ]
+        return outcomes
 
-    def _new_scheduler(self, name: str) -> Any:
-        """A fresh one per bucket, from the checkpoint's own settings: none carries state over a failure."""
-        import diffusers
-
-        kinds: dict[str, tuple[Any, dict[str, Any]]] = {
-            "euler": (diffusers.EulerDiscreteScheduler, {}),
-            "euler_a": (diffusers.EulerAncestralDiscreteScheduler, {}),
-            "dpmpp_2m": (diffusers.DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++", "solver_order": 2}),
-            "ddim": (diffusers.DDIMScheduler, {"clip_sample": False}),  # its default clips latents as if pixels
-            "unipc": (diffusers.UniPCMultistepScheduler, {}),
-        }
-        kind, changes = kinds[name]
-        return kind.from_config(self._scheduler_config, **changes)
+    def _weights(self) -> dict[str, str]:
+        return {}
 
     def _tokens_dropped(self, recipe: Recipe) -> int:
         """How many of the prompt's tokens CLIP never saw: it reads 77, start and end included."""
-        tokenizer = self._pipeline.tokenizer
+        tokenizer = self._open.base.tokenizer
         return max(0, len(tokenizer(recipe.prompt, truncation=False).input_ids) - int(tokenizer.model_max_length))
 
 
-def choose_device(asked: DeviceChoice, *, is_demo: bool) -> str:
-    """`cuda`, `mps` or `cpu`. Raises `GladError` where that would be a silent fall back to the slow CPU."""
-    import torch
+class _Clock:
+    """Wall seconds by stage, the device's queued work included."""
 
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if asked != "auto":
-        if not present[asked]:
-            raise GladError(f"GLAD_DEVICE={asked}, but torch {torch.__version__} finds no {asked} device: {_CURE}")
-        return asked
-    for device in ("cuda", "mps"):
-        if present[device]:
-            return device
-    if is_demo:
-        return "cpu"
-    raise GladError(f"no GPU found for the model, and on the CPU one picture takes many minutes: {_CURE}")
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
 
+    def lap(self, stage: str, device: str) -> None:
+        if device == "cuda":
+            import torch
 
-_CURE = (
-    "install the driver and torch's CUDA build, or accept slowness with GLAD_DEVICE=cpu, or use the demo model with "
-    "GLAD_MODEL=demo"
-)
+            torch.cuda.synchronize()
+        now = time.perf_counter()
+        self.seconds[stage] = now - self._last
+        self._last = now
 
 
-def _silence() -> None:
-    """No progress bars and no warnings of theirs in a run's log; what matters of them is in provenance.
+def _is_guided(recipe: Recipe) -> bool:
+    """As diffusers has it: at 1 and below there is no guidance, and the UNet sees each picture once a step."""
+    return recipe.guidance_scale > 1
 
-    transformers before diffusers: importing the latter already warns about a torchvision that nothing here needs.
+
+def _without_guidance_after(steps: int) -> dict[str, Any]:
+    """The pipeline's arguments that end guidance after so many steps: from there on the UNet sees half the batch.
+
+    diffusers' own `SDXLCFGCutoffCallback` keeps one picture's embedding only.
     """
-    for library in ("transformers", "diffusers"):
-        logging = importlib.import_module(f"{library}.utils.logging")
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+
+    def cut(pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        if step + 1 != steps:
+            return {}
+        pipeline._guidance_scale = 0.0
+        return {name: both.chunk(2)[1] for name, both in tensors.items()}
+
+    return {
+        "callback_on_step_end": cut,
+        "callback_on_step_end_tensor_inputs": ["prompt_embeds", "add_text_embeds", "add_time_ids"],
+    }
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
+def _outcome(pixels: Pixels, is_number: bool, recipe: Recipe) -> Pixels | _Failed:
+    if not is_number:
+        return _Failed("the model gave NaN (not a number) pixels: try another scheduler, size or number of steps")
+    if pixels.shape != (recipe.height, recipe.width, 3):
+        drawn, asked = f"{pixels.shape[1]} × {pixels.shape[0]}", f"{recipe.width} × {recipe.height}"
+        return _Failed(f"the model draws {drawn} pixels where {asked} was asked for: use a multiple of its own grid")
+    if pixels.max() <= BLACK:
+        return _Failed("the model gave a black picture: try another seed, scheduler or number of steps")
+    return pixels

@@ -1,0 +1,120 @@
+"""The device that draws: which one, in which numbers, how many pictures fit, and what to record of it.
+
+Torch's switches that change a picture's last bits are set here on purpose, once, and told in provenance.
+"""
+
+from __future__ import annotations
+
+import platform
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Literal
+
+from glad_pipeline.errors import GladError
+
+DeviceChoice = Literal["auto", "cuda", "mps", "cpu"]
+BUCKETS = (32, 16, 8, 4, 2, 1)
+# An estimate from published peak memory of SDXL at 1024 × 1024 with guidance; out of memory halves the bucket anyway.
+BYTES_PER_PIXEL = 1.5 * 2**30 / 1024**2
+_CURE = (
+    "install the driver and torch's CUDA build, or accept slowness with GLAD_DEVICE=cpu, or use the demo model with "
+    "GLAD_MODEL=demo"
+)
+
+
+def choose_device(asked: DeviceChoice, *, is_demo: bool) -> str:
+    """`cuda`, `mps` or `cpu`. Raises `GladError` where that would be a silent fall back to the slow CPU."""
+    import torch
+
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if asked != "auto":
+        if not present[asked]:
+            raise GladError(f"GLAD_DEVICE={asked}, but torch {torch.__version__} finds no {asked} device: {_CURE}")
+        return asked
+    for device in ("cuda", "mps"):
+        if present[device]:
+            return device
+    if is_demo:
+        return "cpu"
+    raise GladError(f"no GPU found for the model, and on the CPU one picture takes many minutes: {_CURE}")
+
+
+def set_switches(device: str, *, is_demo: bool) -> None:
+    """The same numbers every time: no algorithm chosen by a race, no TF32 in what is meant to be float32."""
+    import torch
+
+    if device == "cpu" and is_demo:
+        # So small a model gains nothing from a second thread, and on a busy machine the threads wait for one
+        # another: 18 pictures took 73 s instead of 3 s.
+        torch.set_num_threads(1)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+
+
+def attention(device: str) -> AbstractContextManager[Any]:
+    """The attention kernels, the first that can: FlashAttention for the UNet, others where it does not apply."""
+    if device != "cuda":
+        return nullcontext()
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    kernels = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+    context: AbstractContextManager[Any] = sdpa_kernel(kernels, set_priority=True)
+    return context
+
+
+def automatic_bucket(device: str, pixels: int, weights: int) -> int:
+    """How many pictures of so many pixels to draw at once beside `weights` bytes of weights.
+
+    By the device's whole memory, not by what happens to be free: the bucket decides last bits and must not change
+    from run to run on the same machine.
+    """
+    if device == "cpu":
+        return 4
+    if device == "mps":
+        return 1
+    import torch
+
+    room = 0.9 * torch.cuda.get_device_properties(0).total_memory - weights
+    return next((bucket for bucket in BUCKETS if bucket * pixels * BYTES_PER_PIXEL <= room), 1)
+
+
+def described(device: str) -> dict[str, Any]:
+    """What decides last bits beside the recipe: device, driver, library versions, switches. JSON-ready."""
+    import diffusers
+    import torch
+    import transformers
+
+    cuda = device == "cuda"
+    cudnn = torch.backends.cudnn.version() if cuda else None  # type: ignore[no-untyped-call]
+    return {
+        "device": torch.cuda.get_device_name() if cuda else f"{device} ({platform.machine()})",
+        "cpu": f"{_cpu_name()}, {torch.backends.cpu.get_cpu_capability()}",
+        "driver": _driver_version() if cuda else None,
+        "cuda": torch.version.cuda if cuda else None,
+        "cudnn": cudnn,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "diffusers": diffusers.__version__,
+        "transformers": transformers.__version__,
+        "threads": torch.get_num_threads(),  # on a CPU another number of threads gives other last bits
+        "attention": "flash, efficient, math" if cuda else "torch's default",
+        "tf32": False,
+        "deterministic": True,
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _driver_version() -> str | None:
+    try:
+        return Path("/sys/module/nvidia/version").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None

@@ -1,0 +1,66 @@
+"""The promise of the engine, as a property: a recipe's pixels depend on nothing but the recipe and the bucket."""
+
+import hashlib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from glad_pipeline.generation.engine import Engine
+from glad_pipeline.generation.models import resolve_model
+from glad_pipeline.generation.presets import PRESETS
+from glad_pipeline.generation.recipe import Recipe
+
+DEMO = resolve_model("demo")
+BUCKETS = (1, 2, 3)
+
+recipes = st.builds(
+    Recipe,
+    prompt=st.sampled_from(["a red sunset", "a city at night", "mer 🌊 agitée"]) | st.text(min_size=1, max_size=40),
+    negative_prompt=st.sampled_from(["", " ", "green"]),
+    seed=st.integers(0, 3) | st.integers(0, 2**63 - 1),
+    width=st.sampled_from([64, 72]),
+    height=st.just(64),
+    num_inference_steps=st.sampled_from([1, 3]),
+    guidance_scale=st.sampled_from([0.0, 3.0]),
+    scheduler=st.sampled_from(["euler", "euler_a", "dpmpp_2m"]),
+    preset=st.sampled_from(["base", "fast", "cfg-cutoff"]),
+    model=st.just(DEMO.name),
+    model_revision=st.just(DEMO.revision),
+)
+
+
+@pytest.fixture(scope="module")
+def engines():
+    return {bucket: Engine(DEMO, device="cpu", bucket=bucket) for bucket in BUCKETS}
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """Pixel hash by recipe and bucket, over all that hypothesis comes up with."""
+    return {}
+
+
+@given(some=st.lists(recipes, min_size=1, max_size=4), bucket=st.sampled_from(BUCKETS), data=st.data())
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+def test_a_recipe_has_the_same_pixels_in_any_company_order_and_number(engines, seen, some, bucket, data):
+    engine = engines[bucket]
+    again = data.draw(st.permutations([*some, data.draw(st.sampled_from(some))]))
+    for batch in (some, again, [again[0]]):
+        drawn = list(engine.generate(batch))
+        assert len(drawn) == len(batch)
+        for each in drawn:
+            if not each.recipe.prompt.strip() or "\0" in each.recipe.prompt:
+                assert each.error
+                continue
+            assert each.error is None
+            assert each.provenance["bucket"] == bucket
+            pixels = hashlib.sha256(each.pixels.tobytes()).hexdigest()
+            assert seen.setdefault((each.recipe.hash, bucket), pixels) == pixels
+
+
+def test_presets_that_need_nothing_more_than_the_model_are_covered():
+    needy = {name for name, each in PRESETS.items() if each.few_step_lora or each.refiner_from or each.quantization}
+    assert set(PRESETS) - needy == {"base", "fast", "cfg-cutoff"}
