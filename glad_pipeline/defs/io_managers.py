@@ -135,6 +135,7 @@ class S3ImageIOManager(dg.IOManager):
             "bytes": size,
             "images_per_second": round(drawn_count / seconds, 3) if drawn_count else 0.0,
             "seconds": round(seconds, 3),
+            **{f"seconds_{name}": round(spent, 3) for name, spent in self.sdxl.overhead_seconds.items()},
             "seconds_drawing": round(drawing_seconds, 3),
             "seconds_encoding_all_threads": round(encode_seconds, 3),
             "seconds_uploading_all_threads": round(upload_seconds, 3),
