@@ -105,7 +105,8 @@ def resolve_loras(text: str, hashes: FileHashes) -> tuple[Lora, ...]:
 
     Raises `UsageError` for what cannot be one, `GladError` for a damaged file.
     """
-    return tuple(_lora(item.strip(), "GLAD_LORA", hashes) for item in text.split(",") if item.strip())
+    named = "LoRA (GLAD_LORA, or the prompt's lora)"
+    return tuple(_lora(item.strip(), named, hashes) for item in text.split(",") if item.strip())
 
 
 def resolve_few_step_lora(
