@@ -8,7 +8,8 @@ import json
 import logging
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from glad_pipeline.defs.resources import (
     SdxlResource,
 )
 from glad_pipeline.errors import GladError
+from glad_pipeline.generation.ahead import ahead
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.catalogue import CatalogueEntry
@@ -41,6 +43,7 @@ OWNERS = ["team:blog"]
 ROWS_PER_TRANSACTION = 500
 POSTS_PER_TRANSACTION = 100
 SHOWN = 20  # rows in a preview
+DRAWN_AHEAD = 32  # pictures that wait for the gate at most: a whole bucket, so that the GPU begins the next at once
 TELL_EVERY = 5.0  # seconds between lines about drawing: each is a row of Dagster's event log
 # pandas is imported where it is used: the code location loads half a second sooner without it
 PromptsFrame = dg.DagsterType(
@@ -113,25 +116,21 @@ def generated_images(
         existing = _existing(by_recipe, object_store)
     missing = [recipe for recipe in by_recipe if recipe.hash not in existing]
     context.log.info("%s prompts: %s to draw, %s already stored", len(prompts), len(missing), len(existing))
-    stream = PictureStream(
-        pictures=iter(()),
-        report={
-            "prompts": len(prompts),
-            "already_stored": len(existing),
-            "to_draw": len(missing),
-            "model": ", ".join(sorted({recipe.model for recipe in by_recipe})),
-            "model_revision": ", ".join(sorted({recipe.model_revision for recipe in by_recipe})),
-            "rejected": 0,
-            "failed": 0,
-        },
-    )
+    report = {
+        "prompts": len(prompts),
+        "already_stored": len(existing),
+        "to_draw": len(missing),
+        "model": ", ".join(sorted({recipe.model for recipe in by_recipe})),
+        "model_revision": ", ".join(sorted({recipe.model_revision for recipe in by_recipe})),
+        "rejected": 0,
+        "failed": 0,
+    }
 
-    def begun(bucket: Sequence[Recipe]) -> None:
+    def begun(bucket: Sequence[Recipe]) -> None:  # called on the thread that draws
         queue.hold.begin_drawing([prompt_id for recipe in bucket for prompt_id in by_recipe[recipe]])
 
-    pictures = sdxl.generate(missing, begun=begun)
-    stream.pictures = _fit_to_store(pictures, by_recipe, queue, stream.report, context.log)
-    return stream
+    drawn = ahead(sdxl.generate(missing, begun=begun), DRAWN_AHEAD)
+    return PictureStream(pictures=_fit_to_store(drawn, by_recipe, queue, report, context.log), report=report)
 
 
 def _by_recipe(rows: Sequence[Row], sdxl: SdxlResource, queue: QueueResource) -> dict[Recipe, list[int]]:
@@ -156,37 +155,38 @@ def _existing(recipes: Collection[Recipe], object_store: ObjectStoreResource) ->
 
 
 def _fit_to_store(
-    drawn: "Iterator[Drawn]",
+    drawn: "Generator[Drawn, None, None]",
     by_recipe: Mapping[Recipe, list[int]],
     queue: QueueResource,
     report: dict[str, Any],
     log: logging.Logger,
-) -> "Iterator[Drawn]":
+) -> "Generator[Drawn, None, None]":
     """Only the pictures that may be stored; the prompts of the others are settled with the reason."""
     from glad_pipeline.generation.encoding import contrast
 
     good = 0
     device_faults: dict[int, str] = {}
     told = time.monotonic()
-    for done, picture in enumerate(drawn, start=1):
-        ids = by_recipe[picture.recipe]
-        if time.monotonic() - told >= TELL_EVERY:
-            told = time.monotonic()
-            log.info("%s of %s drawn", done, report["to_draw"])
-        if picture.error is not None and picture.fault == "device":
-            device_faults |= dict.fromkeys(ids, picture.error)
-        elif picture.error is not None and picture.fault == "recipe":  # drawn again it would be the same
-            queue.hold.reject(dict.fromkeys(ids, picture.error))
-            report["rejected"] += len(ids)
-        elif picture.pixels is None:
-            queue.hold.fail(dict.fromkeys(ids, picture.error or "the model drew nothing"))
-            report["failed"] += len(ids)
-        elif fault := fault_of(contrast(picture.pixels)):
-            queue.hold.reject(dict.fromkeys(ids, fault))
-            report["rejected"] += len(ids)
-        else:
-            good += 1
-            yield picture
+    with closing(drawn):  # drawing ends when this does, however it does
+        for done, picture in enumerate(drawn, start=1):
+            ids = by_recipe[picture.recipe]
+            if time.monotonic() - told >= TELL_EVERY:
+                told = time.monotonic()
+                log.info("%s of %s drawn", done, report["to_draw"])
+            if picture.error is not None and picture.fault == "device":
+                device_faults |= dict.fromkeys(ids, picture.error)
+            elif picture.error is not None and picture.fault == "recipe":  # drawn again it would be the same
+                queue.hold.reject(dict.fromkeys(ids, picture.error))
+                report["rejected"] += len(ids)
+            elif picture.pixels is None:
+                queue.hold.fail(dict.fromkeys(ids, picture.error or "the model drew nothing"))
+                report["failed"] += len(ids)
+            elif fault := fault_of(contrast(picture.pixels)):
+                queue.hold.reject(dict.fromkeys(ids, fault))
+                report["rejected"] += len(ids)
+            else:
+                good += 1
+                yield picture
     if device_faults and not good:
         raise GladError(f"nothing could be drawn: {next(iter(device_faults.values()))}")
     queue.hold.fail(device_faults)  # others could be drawn: it is these pictures that are too large

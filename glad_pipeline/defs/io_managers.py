@@ -7,8 +7,8 @@ data, and a step run alone, or again after a crash, finds what is there.
 import base64
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -43,7 +43,7 @@ LONGEST_NAME = 200  # characters of a model's name in the metadata; recipe and c
 class PictureStream:
     """Pictures as they are drawn, and, when all are, what is to be told about them."""
 
-    pictures: "Iterator[Drawn]"
+    pictures: "Generator[Drawn, None, None]"
     report: dict[str, Any] = field(default_factory=dict)  # filled while `pictures` is consumed
 
 
@@ -111,7 +111,8 @@ class S3ImageIOManager(dg.IOManager):
                     small.append(shrunk(drawn.pixels, SHEET_SIDE))
                 yield drawn
 
-        with clearly(context.step_context.previous_attempt_count, self.queue.explain), self._refunding():
+        attempt = context.step_context.previous_attempt_count
+        with clearly(attempt, self.queue.explain), self._refunding(), closing(obj.pictures):
             for done in in_background(noticed(obj.pictures), partial(upload, store, context.run_id)):
                 uploaded += done.written
                 found += not done.written
@@ -134,6 +135,7 @@ class S3ImageIOManager(dg.IOManager):
             "bytes": size,
             "images_per_second": round(drawn_count / seconds, 3) if drawn_count else 0.0,
             "seconds": round(seconds, 3),
+            **{f"seconds_{name}": round(spent, 3) for name, spent in self.sdxl.overhead_seconds.items()},
             "seconds_drawing": round(drawing_seconds, 3),
             "seconds_encoding_all_threads": round(encode_seconds, 3),
             "seconds_uploading_all_threads": round(upload_seconds, 3),

@@ -144,6 +144,12 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     compile_cache: str | None = Field(default=None, description="Folder that keeps compiled kernels.")
     hash_cache: str | None = Field(default=None, description="File that remembers the hashes of local weights.")
     _profiles: dict[tuple[str | None, ...], ModelProfile] = PrivateAttr(default_factory=dict)
+    _overhead: dict[str, float] = PrivateAttr(default_factory=lambda: {"loading": 0.0, "warming_up": 0.0})
+
+    @property
+    def overhead_seconds(self) -> Mapping[str, float]:
+        """What was spent before pictures came: `loading` the models, `warming_up` their kernels."""
+        return self._overhead
 
     def profile(
         self, model: str | None = None, revision: str | None = None, preset: str | None = None, lora: str | None = None
@@ -214,6 +220,8 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             else:
                 yield from engine.generate(wanted, begun=begun)
             finally:
+                self._overhead["loading"] += engine.load_seconds or 0.0
+                self._overhead["warming_up"] += engine.warm_seconds
                 engine.close()
 
 

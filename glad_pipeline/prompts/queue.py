@@ -154,10 +154,13 @@ class Hold:
             return connection.execute(SQL["held"], {"token": self._token}).fetchall()
 
     def begin_drawing(self, ids: Collection[int]) -> None:
-        """Count a try for these prompts: should this process die of one, it will be found out."""
+        """Count a try for these prompts: should this process die of one, it will be found out.
+
+        May be called on the thread that draws while another settles.
+        """
         with self._database.transaction() as connection:
             connection.execute(SQL["begin_drawing"], {"ids": list(ids), "token": self._token})
-        self._begun |= set(ids)
+        self._begun.update(ids)  # one step: another thread looks into it
 
     def refund(self) -> None:
         """Something else than the prompts was at fault: the tries begun and not settled do not count."""
