@@ -218,8 +218,8 @@ def record_of(target: str, database: Database, store: S3Store) -> Record:
     data = store.fetch(row["key"])
     if data is None:
         raise UsageError(
-            f"{name} is in the catalogue but not in bucket {store.bucket!r}: restore it, or have it drawn anew with "
-            "`./glad prompts retry`"
+            f"{name} is in the catalogue but not in bucket {store.bucket!r}: restore it, or have its prompt worked "
+            "again (`prompt_ids` in the launchpad)"
         )
     return Record(
         name=name,
@@ -233,23 +233,18 @@ def record_of(target: str, database: Database, store: S3Store) -> Record:
 
 def _row(target: str, database: Database) -> dict[str, Any]:
     """The catalogue's row of the picture that is meant."""
-    if target.isdecimal() and int(target) < 2**63 and (found := _all(database, "image_by_id", id=int(target))):
+    if re.fullmatch(r"[0-9]{1,18}", target) and (found := _all(database, "image_by_id", id=int(target))):
         return found[0]
     if key := key_in(target.partition("?")[0]):
         if found := _all(database, "image_by_key", key=key):
             return found[0]
         raise UsageError(f"the catalogue has no picture {key}. If you have it as a file, name the file")
-    if "/" in target or "." in target:  # no slug has either
-        raise UsageError(
-            f"{target!r} is no file here, and no picture of ours: their keys and URLs end with {PREFIX}ab/<32 hex "
-            "digits>.png"
-        )
     has_posts = _all(database, "blog_has_posts")[0]["found"]
     posts = _all(database, "picture_of_post", post=target) if has_posts else []
     if not posts:
         raise UsageError(
-            f"there is no post and no image {target!r}: give a post's id or slug, an image's id, key or URL, or a PNG "
-            "file. `./glad prompts list` shows the pictures"
+            f"there is no post, no image and no file {target!r}: give a post's id or slug, an image's id, key or URL "
+            f"(they end with {PREFIX}ab/<32 hex digits>.png), or a PNG file. `./glad prompts list` shows the pictures"
         )
     post, url = posts[0], posts[0]["featured_image_url"]
     key = key_in((url or "").partition("?")[0])
@@ -267,14 +262,13 @@ def _all(database: Database, name: str, **parameters: Any) -> list[dict[str, Any
 
 def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProfile:
     """The model to draw with and all its parts, as recorded; what is local is found through the settings."""
-    name, revision = _model(recipe, settings) if model is None else (model, None)
-    if name == recipe.model and _COMMIT.fullmatch(recipe.model_revision):
-        revision = recipe.model_revision
-    ours = [*(settings.lora or "").split(","), settings.few_step_lora or ""]
-    lora_files = {Path(text.rpartition("*")[0] or text).expanduser().stem.strip(): text for text in ours}
+    name = model or _model(recipe, settings)
+    is_recorded_commit = name == recipe.model and _COMMIT.fullmatch(recipe.model_revision)
+    ours = [text.strip() for text in (*(settings.lora or "").split(","), settings.few_step_lora or "")]
+    lora_files = {Path(text.rpartition("*")[0] or text).expanduser().stem: text for text in ours}
     return resolve_model(
         name,
-        revision,
+        recipe.model_revision if is_recorded_commit else None,
         vae=_part(recipe.vae, settings.vae, "GLAD_VAE") or "none",
         refiner=_part(recipe.refiner, settings.refiner, "GLAD_REFINER") or None,
         loras=", ".join(_lora(each, lora_files) for each in recipe.lora.split(", ") if each),
@@ -284,13 +278,14 @@ def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProf
     )
 
 
-def _model(recipe: Recipe, settings: Settings) -> tuple[str, None]:
+def _model(recipe: Recipe, settings: Settings) -> str:
+    """The model that a recipe names, as `resolve_model` takes it."""
     if _COMMIT.fullmatch(recipe.model_revision):
-        return recipe.model, None
+        return recipe.model
     if Path(settings.model).expanduser().resolve().name == recipe.model:
-        return settings.model, None
+        return settings.model
     if recipe.model == "demo":
-        return "demo", None
+        return "demo"
     raise UsageError(
         f"the picture was drawn with the local model {recipe.model!r} ({recipe.model_revision}), which is not the one "
         f"in the settings (GLAD_MODEL is {settings.model!r}): name its directory with --model"
@@ -314,7 +309,7 @@ def _lora(recorded: str, files: Mapping[str, str]) -> str:
     if _COMMIT.fullmatch(revision):
         return recorded
     if name in files:
-        file = files[name].strip()
+        file = files[name]
         return f"{file.rpartition('*')[0] or file}*{weight}"
     raise UsageError(f"the picture was drawn with the local LoRA {recorded!r}: name its file in GLAD_LORA")
 

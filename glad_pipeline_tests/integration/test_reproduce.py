@@ -149,14 +149,14 @@ def test_every_name_of_a_picture_leads_to_it(world):
     [
         ("mine", "'https://example.com/holiday.jpg', which is not in the catalogue"),
         ("bare", "has no picture"),
-        ("nowhere", "no post and no image 'nowhere'"),
-        ("999999", "no post and no image '999999'"),
-        ("9" * 400, "no post and no image"),
-        (str(uuid.UUID(int=0)), "no post and no image"),
+        ("nowhere", "no post, no image and no file 'nowhere'"),
+        ("999999", "no post, no image and no file '999999'"),
+        ("9" * 5_000, "no post, no image and no file"),
+        (str(uuid.UUID(int=0)), "no post, no image and no file"),
         ("generated/ab/" + "ab" * 16 + ".png", "the catalogue has no picture generated/ab"),
-        ("https://example.com/x.jpg", "no picture of ours"),
-        ("no/such.png", "no file here"),
-        ("a'; DROP TABLE posts", "no post and no image"),
+        ("https://example.com/x.jpg", "no post, no image and no file"),
+        ("no/such.png", "no post, no image and no file"),
+        ("a'; DROP TABLE posts", "no post, no image and no file"),
     ],
 )
 def test_what_is_not_there_is_told_and_ends_with_2(world, target, told, capsys):
