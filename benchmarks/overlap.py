@@ -19,6 +19,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -26,7 +27,6 @@ from typing import Any
 import numpy as np
 import psutil
 from PIL import Image
-from pydantic import PrivateAttr
 
 from benchmarks import job, report
 from glad_pipeline.defs.io_managers import upload
@@ -41,33 +41,43 @@ GOAL_MEMORY = 0.10
 EARLY = 100  # pictures after which memory has to have found its level
 
 
+@dataclass
+class Seen:
+    """What the generator saw of its last run. Not in the resource: a run works with a copy of that."""
+
+    resident: list[int] = field(default_factory=list)  # bytes of this process as each picture is given
+    idle: float = 0.0  # seconds between the first picture and the last in which none was drawn
+
+
+seen = Seen()
+
+
 class PacedSdxl(SdxlResource):
     """A GPU of fixed speed: `bucket` pictures at once, `seconds_each` for each of them."""
 
     model: str = "demo"
     seconds_each: float
     bucket: int = 4
-    _resident: list[int] = PrivateAttr(default_factory=list)  # bytes of this process as each picture is given
-    _idle: float = PrivateAttr(default=0.0)  # seconds from the first picture to the last in which none was drawn
 
     def generate(
         self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> Iterator[Drawn]:
         process = psutil.Process()
         waiting = list(recipes)
-        self._idle = 0.0
+        seen.resident.clear()
+        seen.idle = 0.0
         ended = time.perf_counter()
         for start in range(0, len(waiting), self.bucket):
             bucket = waiting[start : start + self.bucket]
             begun(bucket)
             began = time.perf_counter()
-            self._idle += began - ended
+            seen.idle += began - ended
             until = began + self.seconds_each * len(bucket)
             pictures = [photo(recipe.width, recipe.seed) for recipe in bucket]
             time.sleep(max(0.0, until - time.perf_counter()))
             ended = until
             for recipe, pixels in zip(bucket, pictures, strict=True):
-                self._resident.append(process.memory_info().rss)
+                seen.resident.append(process.memory_info().rss)
                 yield Drawn(recipe=recipe, pixels=pixels, seconds=self.seconds_each, provenance={"device": "none"})
 
     def rate(self, recipes: Iterable[Recipe]) -> float:
@@ -118,8 +128,10 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=256, help="of one run: GLAD_BATCH_SIZE's default")
     parser.add_argument("--side", type=int, default=1_024)
     parser.add_argument("--bucket", type=int, default=4, help="drawn at once")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--memory", type=int, default=2_000, help="pictures of the run that memory is watched in")
+    parser.add_argument("--repeat", type=int, default=3, help="0: memory only")
+    parser.add_argument(
+        "--memory", type=int, default=2_000, help="pictures of the run that memory is watched in; 0: none"
+    )
     args = parser.parse_args()
 
     def paced(seconds_each: float) -> PacedSdxl:
@@ -130,58 +142,53 @@ def main() -> None:
         print(f"encode + upload of one {args.side} × {args.side} picture ({size / 1e6:.2f} MB): {work * 1e3:.1f} ms")
         job.add_hills(args.bucket)
         job.run(paced(0), claim=args.bucket)  # imports and first connections are the process's, not the run's
-        shares = {}
-        measured = ("ratio", "generator_busy", "whole_job_ratio")
-        for share in args.shares:
-            sdxl = paced(work / share)
-            runs = []
-            for _ in range(args.repeat):
-                alone = sdxl.rate(some_recipes(sdxl, max(args.bucket, args.pictures // 4)))
-                job.add_hills(args.pictures)
-                ran = job.run(sdxl, claim=args.pictures)
-                runs.append(
-                    {
-                        "alone": round(alone, 4),
-                        "end_to_end": round(args.pictures / ran.told["seconds"], 4),
-                        "ratio": round(args.pictures / ran.told["seconds"] / alone, 4),
-                        "generator_busy": round(1 - sdxl._idle / (sdxl._idle + args.pictures * sdxl.seconds_each), 4),
-                        "whole_job_ratio": round(args.pictures / ran.seconds / alone, 4),
-                        "job_seconds": round(ran.seconds, 2),
-                    }
-                )
-                print(f"share {share}: {runs[-1]}")
-            middle = {name: statistics.median(run[name] for run in runs) for name in measured}
-            shares[str(share)] = {"seconds_each": round(sdxl.seconds_each, 4), **middle, "runs": runs}
-        memory = watch_memory(paced(work / max(args.shares) / 2), args.memory) if args.memory else None
-
-    figures = {
-        "pictures": args.pictures,
-        "side": args.side,
-        "bucket": args.bucket,
-        "bytes": size,
-        "encode_and_upload_seconds": round(work, 4),
-        "goal": GOAL,
-        "shares": shares,
-        "memory": memory,
-    }
-    report.write("overlap", figures)
-    if memory:
-        print(
-            f"memory: {memory['early_mib']} MiB after {EARLY} pictures, {memory['late_mib']} MiB after {args.memory:,} "
-            f"({memory['change']:+.1%}, goal within ± {GOAL_MEMORY:.0%})"
-        )
-    for share, found in shares.items():
+        if args.repeat:
+            shares = {str(share): watch_speed(paced(work / share), args.pictures, args.repeat) for share in args.shares}
+            figures = {"pictures": args.pictures, "side": args.side, "bucket": args.bucket, "bytes": size, "goal": GOAL}
+            figures |= {"encode_and_upload_seconds": round(work, 4), "shares": shares}
+            report.write("overlap", report.read("overlap") | figures)
+        if args.memory:
+            memory = watch_memory(paced(work / max(args.shares) / 2), args.memory)
+            report.write("overlap", report.read("overlap") | {"memory": memory})
+            print(
+                f"memory: {memory['early_mib']} MiB after {EARLY} pictures, {memory['late_mib']} MiB after "
+                f"{args.memory:,} ({memory['change']:+.1%}, goal within ± {GOAL_MEMORY:.0%})"
+            )
+    for share, found in report.read("overlap").get("shares", {}).items():
         print(
             f"overlap: {found['ratio']:.3f} of the generator's pictures per second with encode + upload costing "
             f"{float(share):.0%} of its time (goal ≥ {GOAL}); the whole job {found['whole_job_ratio']:.3f}"
         )
 
 
+def watch_speed(sdxl: PacedSdxl, pictures: int, repeat: int) -> dict[str, Any]:
+    """Generator alone and whole job in turn; the medians of their ratios."""
+    runs = []
+    for _ in range(repeat):
+        alone = sdxl.rate(some_recipes(sdxl, max(sdxl.bucket, pictures // 4)))
+        job.add_hills(pictures)
+        ran = job.run(sdxl, claim=pictures)
+        runs.append(
+            {
+                "alone": round(alone, 4),
+                "end_to_end": round(pictures / ran.told["seconds"], 4),
+                "ratio": round(pictures / ran.told["seconds"] / alone, 4),
+                "generator_busy": round(1 - seen.idle / (seen.idle + pictures * sdxl.seconds_each), 4),
+                "whole_job_ratio": round(pictures / ran.seconds / alone, 4),
+                "job_seconds": round(ran.seconds, 2),
+            }
+        )
+        print(f"{sdxl.seconds_each:.3f} s a picture: {runs[-1]}", flush=True)
+    measured = ("ratio", "generator_busy", "whole_job_ratio")
+    middle = {name: statistics.median(run[name] for run in runs) for name in measured}
+    return {"seconds_each": round(sdxl.seconds_each, 4), **middle, "runs": runs}
+
+
 def watch_memory(sdxl: PacedSdxl, pictures: int) -> dict[str, float]:
     """The resident set in one run: around picture 100 and over the last ones, in MiB, and the highest."""
     job.add_hills(pictures)
     ran = job.run(sdxl, claim=pictures)
-    resident = [each / 2**20 for each in sdxl._resident[-pictures:]]
+    resident = [each / 2**20 for each in seen.resident]
     early = statistics.median(resident[EARLY - 20 : EARLY + 20])
     late = statistics.median(resident[-40:])
     marks = sorted({0, EARLY, *range(0, pictures, max(1, pictures // 20)), pictures})

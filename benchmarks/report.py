@@ -20,7 +20,7 @@ def write(name: str, figures: dict[str, Any]) -> Path:
     """Write `results/<name>.json` whole or not at all, and return its path."""
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{name}.json"
-    text = json.dumps({"date": f"{datetime.now(UTC):%Y-%m-%d}", **machine(), **figures}, indent=2)
+    text = json.dumps({**figures, "date": f"{datetime.now(UTC):%Y-%m-%d}", **machine()}, indent=2)
     new = file.with_suffix(".new")
     new.write_text(text + "\n", encoding="utf-8")
     new.replace(file)
