@@ -11,21 +11,13 @@ of the sensor at a table of 1,000 and of `--rows` rows. Prints the figures last 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
-import dagster as dg
-import psycopg
-from psycopg import sql
-
-from glad_pipeline.database import Database, connect
-from glad_pipeline.database.migrations import migrate
-from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs.jobs import JOB_NAME
+from benchmarks import job, report
+from glad_pipeline.database import connect
 from glad_pipeline.prompts.queue import readiness
 from glad_pipeline_tests.fakes import InstantSdxl
 
@@ -34,26 +26,10 @@ GOAL_RATIO = 1.5
 
 
 def run_batch(prompts: int) -> dict[str, float]:
-    """Seconds for one run over `prompts` fresh rows, from the job's start to its end."""
-    with Database(os.environ["DATABASE_URL"]) as database, database.transaction() as connection:
-        connection.execute(
-            "INSERT INTO prompts (prompt, title) SELECT 'a hill at ' || clock_timestamp() || ' ' || g, 'Hill ' || g "
-            "FROM generate_series(1, %s) g",
-            [prompts],
-        )
-    defs = build_defs(resource_overrides={"sdxl": InstantSdxl()})
-    job = defs.resolve_job_def(JOB_NAME)
-    config = {"ops": {"prompts": {"config": {"batch_size": prompts}}}}
-    with dg.DagsterInstance.get() as instance:
-        started = time.perf_counter()
-        result = job.execute_in_process(instance=instance, run_config=config)
-        seconds = time.perf_counter() - started
-    steps = {
-        event.step_key: event.step_success_data.duration_ms / 1000
-        for event in result.all_events
-        if event.event_type == dg.DagsterEventType.STEP_SUCCESS and event.step_key
-    }
-    return {"seconds": seconds, **steps}
+    """Seconds for one run over `prompts` fresh rows, from the job's start to its end, and for each of its steps."""
+    job.add_hills(prompts)
+    ran = job.run(InstantSdxl(), claim=prompts)
+    return {"seconds": ran.seconds, **ran.steps}
 
 
 def look_seconds(rows: int, looks: int = 200) -> float:
@@ -73,32 +49,19 @@ def look_seconds(rows: int, looks: int = 200) -> float:
     return statistics.median(times)
 
 
-def own_database(url: str) -> str:
-    """A database for the benchmark alone beside the given one, made anew."""
-    parts = psycopg.conninfo.conninfo_to_dict(url)
-    name = f"{parts['dbname']}_benchmark"
-    with connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    own = psycopg.conninfo.make_conninfo(**{**parts, "dbname": name})
-    migrate(own)
-    return own
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", type=int, default=1_000)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeat", type=int, default=3)
     args = parser.parse_args()
-    os.environ["DATABASE_URL"] = own_database(os.environ["DATABASE_URL"])
-
-    run_batch(10)  # imports and first connections are the process's, not the batch's
-    runs = [run_batch(args.prompts) for _ in range(args.repeat)]
-    for run in runs:
-        print({name: round(value, 3) for name, value in run.items()})
+    with job.own_world():
+        run_batch(10)  # imports and first connections are the process's, not the batch's
+        runs = [run_batch(args.prompts) for _ in range(args.repeat)]
+        for run in runs:
+            print({name: round(value, 3) for name, value in run.items()})
+        small, large = look_seconds(1_000), look_seconds(args.rows)
     per_prompt = statistics.median(run["seconds"] for run in runs) * 1_000 / args.prompts
-    small, large = look_seconds(1_000), look_seconds(args.rows)
     figures: dict[str, Any] = {
         "prompts": args.prompts,
         "ms_per_prompt": round(per_prompt, 2),
@@ -108,9 +71,7 @@ def main() -> None:
         "goal_ratio": GOAL_RATIO,
         "runs": runs,
     }
-    results = Path(__file__).parent / "results" / "orchestration.json"
-    results.parent.mkdir(exist_ok=True)
-    results.write_text(json.dumps(figures, indent=2) + "\n")
+    report.write("orchestration", figures)
     print(f"orchestration: {per_prompt:.2f} ms per prompt at {args.prompts:,} (goal ≤ {GOAL_MS:g})")
     print(f"sensor look: {figures['sensor_ratio']} × from 1,000 to {args.rows:,} rows (goal ≤ {GOAL_RATIO})")
 

@@ -583,6 +583,32 @@ def test_a_store_that_loses_pictures_is_not_drawn_for_for_ever(world, monkeypatc
     assert "does not have it" in world.prompts()[prompt]["last_error"]
 
 
+def test_a_store_that_fails_half_way_ends_the_drawing_too_and_costs_no_attempt(world, monkeypatch):
+    for n in range(200):
+        world.add(f"a hill {n}")
+    drawn, stored = [], []
+
+    class Counted(InstantSdxl):
+        def generate(self, recipes, *, begun):
+            for picture in super().generate(recipes, begun=begun):
+                drawn.append(threading.current_thread().name)
+                yield picture
+
+    def put_once(*args, **kwargs):
+        stored.append(1)
+        if len(stored) > 5:
+            raise StoreError("the disk is full")
+        return True
+
+    monkeypatch.setattr(S3Store, "put_once", put_once)
+    result = world.run(sdxl=Counted(), expect_success=False)
+    assert "the disk is full" in failures(result)
+    assert set(drawn) == {"glad-ahead"}
+    assert len(drawn) < 200  # back-pressure, then the end
+    assert "glad-ahead" not in {thread.name for thread in threading.enumerate()}
+    assert {(row["status"], row["attempts"]) for row in world.prompts().values()} == {("pending", 0)}
+
+
 def test_a_picture_that_visitors_may_not_read_is_found_out(world, database_url):
     world.add("a hill")
     world.run()
