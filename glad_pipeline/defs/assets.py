@@ -129,7 +129,7 @@ def generated_images(
     def begun(bucket: Sequence[Recipe]) -> None:  # called on the thread that draws
         queue.hold.begin_drawing([prompt_id for recipe in bucket for prompt_id in by_recipe[recipe]])
 
-    drawn = ahead(sdxl.generate(missing, begun=begun), DRAWN_AHEAD)
+    drawn = ahead(sdxl.generate(missing, begun=begun), max(DRAWN_AHEAD, sdxl.gpu_batch or 0))
     return PictureStream(pictures=_fit_to_store(drawn, by_recipe, queue, report, context.log), report=report)
 
 
@@ -142,6 +142,8 @@ def _by_recipe(rows: Sequence[Row], sdxl: SdxlResource, queue: QueueResource) ->
         except GladError as error:
             if not any(row[name] for name in CHOOSES_MODEL):  # the deployment's fault: nothing can be drawn
                 raise
+            if not row["model"]:
+                sdxl.profile()  # raises if it is ours that is broken, and not what the row adds
             queue.hold.reject({row["id"]: str(error)})
     return by_recipe
 
@@ -164,33 +166,34 @@ def _fit_to_store(
     """Only the pictures that may be stored; the prompts of the others are settled with the reason."""
     from glad_pipeline.generation.encoding import contrast
 
-    good = 0
-    device_faults: dict[int, str] = {}
     told = time.monotonic()
+    broken: str | None = None
     with closing(drawn):  # drawing ends when this does, however it does
         for done, picture in enumerate(drawn, start=1):
             ids = by_recipe[picture.recipe]
             if time.monotonic() - told >= TELL_EVERY:
                 told = time.monotonic()
                 log.info("%s of %s drawn", done, report["to_draw"])
-            if picture.error is not None and picture.fault == "device":
-                device_faults |= dict.fromkeys(ids, picture.error)
-            elif picture.error is not None and picture.fault == "recipe":  # drawn again it would be the same
-                queue.hold.reject(dict.fromkeys(ids, picture.error))
+            if picture.pixels is not None:
+                if fault := fault_of(contrast(picture.pixels)):
+                    queue.hold.reject(dict.fromkeys(ids, fault))
+                    report["rejected"] += len(ids)
+                else:
+                    yield picture
+                continue
+            reason = picture.error or "the model drew nothing"
+            if picture.fault == "setup":  # no picture's fault: no try counts
+                raise GladError(f"nothing could be drawn: {reason}")
+            if picture.fault == "recipe":  # drawn again it would be the same
+                queue.hold.reject(dict.fromkeys(ids, reason))
                 report["rejected"] += len(ids)
-            elif picture.pixels is None:
-                queue.hold.fail(dict.fromkeys(ids, picture.error or "the model drew nothing"))
-                report["failed"] += len(ids)
-            elif fault := fault_of(contrast(picture.pixels)):
-                queue.hold.reject(dict.fromkeys(ids, fault))
-                report["rejected"] += len(ids)
-            else:
-                good += 1
-                yield picture
-    if device_faults and not good:
-        raise GladError(f"nothing could be drawn: {next(iter(device_faults.values()))}")
-    queue.hold.fail(device_faults)  # others could be drawn: it is these pictures that are too large
-    report["failed"] += len(device_faults)
+                continue
+            queue.hold.fail(dict.fromkeys(ids, reason))
+            report["failed"] += len(ids)
+            if picture.fault == "device":  # the try counts, for it may be one of the bucket that has done it
+                broken = reason
+    if broken:
+        raise GladError(f"the rest could not be drawn: {broken}")
 
 
 @dg.asset(

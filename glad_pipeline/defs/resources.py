@@ -196,6 +196,7 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         A model that cannot be loaded is the deployment's fault if it is ours, and raised; if a prompt named it,
         it is that prompt's.
         """
+        from glad_pipeline.generation.devices import choose_device
         from glad_pipeline.generation.engine import Drawn, Engine
 
         by_weights = sorted(recipes, key=_loaded)
@@ -214,8 +215,10 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             try:
                 engine.load()
             except GladError as error:
-                if profile == self.profile():
+                ours = self.profile()
+                if profile == ours:
                     raise
+                choose_device(self.device, is_demo=ours.is_demo)  # type: ignore[arg-type]  # raises if ours has none
                 yield from (Drawn(recipe=recipe, error=str(error), provenance={}) for recipe in wanted)
             else:
                 yield from engine.generate(wanted, begun=begun)

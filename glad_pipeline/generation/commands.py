@@ -17,7 +17,7 @@ from glad_pipeline.generation.components import SDXL_REFINER, SDXL_VAE, resolve_
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.hub import told_size
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, SDXL_BASE, ModelProfile, resolve_model
-from glad_pipeline.generation.parts import Part, component_part, lora_part, parts_of, pull, size_of, verify
+from glad_pipeline.generation.parts import Part, lora_part, part_of, parts_of, pull, size_of, verify
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.settings import Settings
 
@@ -98,8 +98,8 @@ def _pinned() -> Iterable[Part]:
     """What this version names by itself: SDXL base with its VAE and refiner, and the presets' LoRA."""
     base = resolve_model(SDXL_BASE, vae="none")
     yield parts_of(base)[0]
-    yield component_part("VAE", SDXL_VAE)
-    yield component_part("refiner", SDXL_REFINER)
+    yield part_of("VAE", SDXL_VAE)
+    yield part_of("refiner", SDXL_REFINER)
     for preset in PRESETS.values():
         if preset.few_step_lora:
             yield from map(lora_part, resolve_loras(preset.few_step_lora, FileHashes(None)))

@@ -16,6 +16,7 @@ DeviceChoice = Literal["auto", "cuda", "mps", "cpu"]
 BUCKETS = (32, 16, 8, 4, 2, 1)
 # An estimate from published peak memory of SDXL at 1024 × 1024 with guidance; out of memory halves the bucket anyway.
 BYTES_PER_PIXEL = 1.5 * 2**30 / 1024**2
+_threads = 0
 _CURE = (
     "install the driver and torch's CUDA build, or accept slowness with GLAD_DEVICE=cpu, or use the demo model with "
     "GLAD_MODEL=demo"
@@ -43,10 +44,11 @@ def set_switches(device: str, *, is_demo: bool) -> None:
     """The same numbers every time: no algorithm chosen by a race, no TF32 in what is meant to be float32."""
     import torch
 
-    if device == "cpu" and is_demo:
-        # So small a model gains nothing from a second thread, and on a busy machine the threads wait for one
-        # another: 18 pictures took 73 s instead of 3 s.
-        torch.set_num_threads(1)
+    global _threads  # noqa: PLW0603  torch's own choice for this machine, before we ever changed it
+    _threads = _threads or torch.get_num_threads()
+    # So small a model as the demo's gains nothing from a second thread, and on a busy machine the threads wait for one
+    # another: 18 pictures took 73 s instead of 3 s.
+    torch.set_num_threads(1 if device == "cpu" and is_demo else _threads)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False

@@ -10,15 +10,25 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from glad_pipeline.generation import devices, schedulers
+from glad_pipeline.generation.ahead import ahead
 from glad_pipeline.generation.devices import DeviceChoice
 from glad_pipeline.generation.encoding import Pixels
-from glad_pipeline.generation.loading import CompileChoice, Pipelines, first_line, open_pipelines, silence
+from glad_pipeline.generation.loading import (
+    CompileChoice,
+    Pipelines,
+    first_line,
+    open_pipelines,
+    set_compiler,
+    silence,
+)
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.parts import weight_hashes
 from glad_pipeline.generation.presets import PRESETS
@@ -28,14 +38,16 @@ from glad_pipeline.generation.texts import TextEmbeddings
 if TYPE_CHECKING:
     import torch
 
-# Whose fault it is that there is no picture: the recipe's (the same again every time), the device's (its memory, its
-# driver), or nobody knows.
-Fault = Literal["recipe", "device", "unknown"]
+# Whose fault it is that there is no picture: the recipe's (it would be the same again every time), the device's (it has
+# failed and draws nothing more), the setup's (nothing can be drawn here as it is set up), or nobody knows.
+Fault = Literal["recipe", "device", "setup", "unknown"]
 Begun = Callable[[Sequence[Recipe]], None]
 
-MIN_REFINED_STEPS = 5  # fewer, and none is left for the refiner
+MIN_REFINED_STEPS = 6  # fewer, and with some schedulers none is left for the refiner
 DECODED_AT_ONCE = {"cuda": 4}  # elsewhere 1: flat memory
 TEXTS_AT_ONCE = {"cuda": 16}  # elsewhere 1
+MOST_WARM = 32  # shapes; dynamo keeps graphs for so many at least (loading.py), then all start anew
+OTHERS_SHARE = 0.2  # of the GPU's memory: if others hold more, out of memory is not the picture's fault
 BLACK = 2  # the brightest channel of a picture that is black, 0..255
 
 
@@ -51,8 +63,15 @@ class Drawn:
     provenance: dict[str, Any]  # all that decides last bits, and seconds by stage: JSON-ready
 
 
-class _Failed(Exception):
-    """A picture that came out wrong, with the reason."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Denoised:
+    """A bucket on its way from the UNet to the VAE."""
+
+    recipes: Sequence[Recipe]  # without the padding
+    bucket: int
+    latents: torch.Tensor  # (bucket, channels, height / 8, width / 8)
+    schedulers: dict[str, Any]  # as provenance tells them
+    seconds: dict[str, float]  # of the whole bucket by stage
 
 
 class Engine:
@@ -99,8 +118,9 @@ class Engine:
         self._device = ""
         self._pipelines: Pipelines | None = None
         self._provenance: dict[str, Any] = {}
+        self._broken = False  # the device, or the setup: nothing more can be drawn
         self._halved: dict[Shape, int] = {}  # buckets that turned out to be too large for the memory
-        self._warm: set[tuple[Shape, int]] = set()
+        self._warm: set[tuple[Any, ...]] = set()
 
     def load(self) -> None:
         """Loads the model if it is not loaded yet, and sets `load_seconds` (imports included).
@@ -109,6 +129,7 @@ class Engine:
         """
         if self._pipelines is not None:
             return
+        self._broken = False
         started = time.perf_counter()
         silence()
         device = devices.choose_device(self._device_choice, is_demo=self.profile.is_demo)
@@ -122,8 +143,10 @@ class Engine:
         )
         self._provenance = {
             **devices.described(device),
+            "peft": version("peft") if self.profile.loras else None,
+            "torchao": version("torchao") if self.profile.quantization else None,
             "dtype": pipelines.dtype,
-            "vae_dtype": pipelines.vae_dtype,
+            "vae_dtype": pipelines.dtype,
             "quantization": self.profile.quantization,
             "compile": pipelines.compile,
             "weights": weight_hashes(self.profile, self._hash_cache),
@@ -149,19 +172,35 @@ class Engine:
         self._warm.clear()
         gc.collect()
         if self._device == "cuda":
-            torch.cuda.empty_cache()
+            with suppress(RuntimeError):  # of a device that has failed: that was told
+                torch.cuda.empty_cache()
 
     def generate(self, recipes: Iterable[Recipe], *, begun: Begun = lambda recipes: None) -> Iterator[Drawn]:
         """Draws each recipe once and yields it as soon as its bucket is done; full buckets first, short ones last.
 
         `begun` is called with the recipes of each bucket just before they are drawn: should the process die of one,
-        its caller knows which.
+        its caller knows which. On a CPU it is called, and `recipes` is read, on the thread that denoises.
 
-        Pulls from `recipes` only as fast as it draws, so a stream of any length takes flat memory. A recipe that
-        cannot be drawn comes back with `error` and leaves its neighbours whole; a bucket that does not fit into memory
-        is halved. Raises only what `load` raises.
+        Reads `recipes` only as fast as it draws, at most three buckets ahead of what it has yielded, so a stream of any
+        length takes flat memory. A recipe that cannot be drawn comes back with `error` and leaves its neighbours whole;
+        a bucket that does not fit into memory is halved. Once the device has failed, nothing more is drawn and what was
+        not begun does not come back. Raises only what `load`, `recipes` or `begun` raise.
         """
         self.load()
+        if self._open.compile != "none":
+            set_compiler()  # torch's settings of it are a thread's own
+        denoised = self._denoised(recipes, begun)
+        if self._device == "cpu" and self._open.compile == "none":
+            denoised = ahead(denoised, 1)  # denoises one bucket while another is decoded; a GPU would share itself
+        with closing(denoised):
+            for done in denoised:
+                if isinstance(done, Drawn):
+                    yield done
+                else:
+                    yield from self._pictures(done)
+
+    def _denoised(self, recipes: Iterable[Recipe], begun: Begun) -> Generator[_Denoised | Drawn, None, None]:
+        """Bucket after bucket of latents, and in their place those recipes that come to nothing."""
         waiting: dict[Shape, list[Recipe]] = {}
         for recipe in recipes:
             reasons = self._faults(recipe)
@@ -173,7 +212,11 @@ class Engine:
             if len(group) >= self.bucket_of(recipe):
                 begun(group)
                 yield from self._draw_in_buckets(waiting.pop(recipe.shape), len(group))
+            if self._broken:
+                return
         for group in waiting.values():
+            if self._broken:
+                return
             begun(group)
             small = self._small_bucket
             bucket = self.bucket_of(group[0])
@@ -209,100 +252,116 @@ class Engine:
         return faults
 
     def _undrawn(self, recipe: Recipe, error: str, fault: Fault) -> Drawn:
+        self._broken = self._broken or fault in ("device", "setup")
         return Drawn(recipe=recipe, error=error, fault=fault, provenance=dict(self._provenance))
 
-    def _draw_in_buckets(self, recipes: Sequence[Recipe], bucket: int) -> Iterator[Drawn]:
+    def _draw_in_buckets(self, recipes: Sequence[Recipe], bucket: int) -> Iterator[_Denoised | Drawn]:
         """Recipes of one shape in buckets of this size, or of what it has been halved to meanwhile."""
         while recipes:
             size = min(bucket, self._halved.get(recipes[0].shape, bucket))
             yield from self._draw(recipes[:size], size)
             recipes = recipes[size:]
 
-    def _draw(self, recipes: Sequence[Recipe], bucket: int) -> Iterator[Drawn]:
+    def _draw(self, recipes: Sequence[Recipe], bucket: int) -> Iterator[_Denoised | Drawn]:
         """1..bucket recipes of one shape. If the bucket fails, its halves are tried, to find the one at fault."""
         import torch
 
-        shape = recipes[0].shape
-        fault: Fault = "unknown"
         try:
-            yield from self._draw_together(recipes, bucket)
+            yield self._draw_together(recipes, bucket)
             return
         except torch.OutOfMemoryError:
-            message, fault = (
-                f"the GPU's memory is too small for a picture of {recipes[0].width} × {recipes[0].height} pixels",
-                "device",
-            )
-            torch.cuda.empty_cache()
-            if bucket > 1:
-                self._halved[shape] = bucket // 2
-                yield from self._draw_in_buckets(recipes, bucket)
-                return
-        except torch.AcceleratorError as error:
-            message, fault = f"the GPU failed: {first_line(error)}. Look at its driver and temperature", "device"
+            fault: Fault = "device" if bucket == 1 and self._others_hold_the_memory() else "unknown"
+            message = f"the GPU's memory is too small for {recipes[0].width} × {recipes[0].height} pixels"
+            too_large = bucket > 1
+            apart = False
         except Exception as error:  # noqa: BLE001 one bad request must not take its neighbours down
-            if isinstance(error, torch._dynamo.exc.TorchDynamoException):
-                message, fault = (
-                    f"cannot compile the model: {first_line(error)}. GLAD_COMPILE=none does without",
-                    "device",
-                )
-            elif len(recipes) > 1:
-                middle = len(recipes) // 2
-                yield from self._draw_in_buckets(recipes[:middle], bucket)
-                yield from self._draw_in_buckets(recipes[middle:], bucket)
-                return
-            else:
-                message = f"drawing failed: {type(error).__name__}: {first_line(error)}"
-        yield from (self._undrawn(recipe, message, fault) for recipe in recipes)
+            fault, message = _blame(error)
+            too_large = False
+            apart = fault == "unknown" and len(recipes) > 1
+        # only here is the exception gone, and with it what its frames held of the device's memory
+        if too_large:
+            if self._device == "cuda":
+                torch.cuda.empty_cache()
+            self._halved[recipes[0].shape] = bucket // 2
+            yield from self._draw_in_buckets(recipes, bucket)
+        elif apart:
+            middle = len(recipes) // 2
+            yield from self._draw_in_buckets(recipes[:middle], bucket)
+            yield from self._draw_in_buckets(recipes[middle:], bucket)
+        else:
+            yield from (self._undrawn(recipe, message, fault) for recipe in recipes)
 
-    def _draw_together(self, recipes: Sequence[Recipe], bucket: int) -> list[Drawn]:
+    def _others_hold_the_memory(self) -> bool:
+        if self._device != "cuda":
+            return False
+        import torch
+
+        free, total = torch.cuda.mem_get_info()
+        return total - free - torch.cuda.memory_reserved() > OTHERS_SHARE * total
+
+    def _draw_together(self, recipes: Sequence[Recipe], bucket: int) -> _Denoised:
         """One bucketful, padded by repetition. Raises whatever torch raises."""
         padded = [*recipes, *[recipes[-1]] * (bucket - len(recipes))]
         with devices.attention(self._device):
             self._warm_up(padded)
-            clock = _Clock()
+            clock = _Clock(self._device)
             embeddings = self._embed(self._texts, padded)
-            clock.lap("text", self._device)
-            latents, scheduler = self._denoise(padded, embeddings)
-            clock.lap("denoise", self._device)
+            clock.lap("text")
+            latents = self._denoise(padded, embeddings)
+            clock.lap("denoise")
+            told = {"scheduler": schedulers.described(self._open.base.scheduler)}
             if self.profile.refiner is not None:
-                latents = self._refine(padded, latents)
-                clock.lap("refine", self._device)
-            outcomes = self._decode(latents[: len(recipes)], recipes)
-            clock.lap("decode", self._device)
-        shares = {stage: round(seconds / len(recipes), 4) for stage, seconds in clock.seconds.items()}
+                latents, scheduler = self._refine(padded, latents)
+                clock.lap("refine")
+                told["refiner_scheduler"] = schedulers.described(scheduler)
+        return _Denoised(recipes=recipes, bucket=bucket, latents=latents, schedulers=told, seconds=clock.seconds)
+
+    def _pictures(self, denoised: _Denoised) -> Iterator[Drawn]:
+        """What the latents of a bucket show."""
+        recipes = denoised.recipes
+        clock = _Clock(self._device)
+        try:
+            with devices.attention(self._device):
+                outcomes = self._decode(denoised.latents, recipes, bucket=denoised.bucket)
+        except Exception as error:  # noqa: BLE001 one bad bucket must not take the others down
+            fault, message = _blame(error)
+            yield from (self._undrawn(each, message, fault) for each in recipes)
+            return
+        clock.lap("decode")
+        seconds = {**denoised.seconds, **clock.seconds}
         common = {
             **self._provenance,
-            "scheduler": schedulers.described(scheduler),
-            "bucket": bucket,
-            "seconds": shares,
+            **denoised.schedulers,
+            "bucket": denoised.bucket,
+            "seconds": {stage: round(spent / len(recipes), 4) for stage, spent in seconds.items()},
         }
-        drawn = []
         for slot, (recipe, outcome) in enumerate(zip(recipes, outcomes, strict=True)):
-            failed = isinstance(outcome, _Failed)
-            drawn.append(
-                Drawn(
-                    recipe=recipe,
-                    pixels=None if isinstance(outcome, _Failed) else outcome,
-                    error=str(outcome) if failed else None,
-                    fault="recipe" if failed else "unknown",
-                    seconds=sum(clock.seconds.values()) / len(recipes),
-                    provenance={**common, "slot": slot, "prompt_tokens_dropped": self._tokens_dropped(recipe)},
-                )
+            yield Drawn(
+                recipe=recipe,
+                pixels=None if isinstance(outcome, str) else outcome,
+                error=outcome if isinstance(outcome, str) else None,
+                fault="recipe",
+                seconds=sum(seconds.values()) / len(recipes),
+                provenance={**common, "slot": slot, "prompt_tokens_dropped": self._tokens_dropped(recipe)},
             )
-        return drawn
 
     def _warm_up(self, padded: Sequence[Recipe]) -> None:
         """Compilation and the choice of kernels happen on a throw-away bucket of few steps, on its own account."""
-        key = (padded[0].shape, len(padded))
+        first = padded[0]
+        key = (first.width, first.height, first.preset, _is_guided(first), len(padded))
         if key in self._warm or (self._device != "cuda" and self._open.compile == "none"):
             return
+        import torch
+
         started = time.perf_counter()
-        # few steps, but some before and some after guidance ends or the refiner takes over
-        steps = MIN_REFINED_STEPS if self.profile.refiner is not None else 2
-        latents, _ = self._denoise(padded, self._embed(self._texts, padded), steps=steps)
+        if len(self._warm) >= MOST_WARM and self._open.compile != "none":
+            torch.compiler.reset()
+            self._warm.clear()
+        steps = MIN_REFINED_STEPS  # few, but some before and some after guidance ends or the refiner takes over
+        latents = self._denoise(padded, self._embed(self._texts, padded), steps=steps)
         if self.profile.refiner is not None:
-            latents = self._refine(padded, latents, steps=steps)
-        self._decode(latents, padded)
+            latents, _ = self._refine(padded, latents, steps=steps)
+        self._decode(latents, padded, bucket=len(padded))
         self._warm.add(key)
         self.warm_seconds += time.perf_counter() - started
 
@@ -326,8 +385,8 @@ class Engine:
 
     def _denoise(
         self, recipes: Sequence[Recipe], embeddings: dict[str, torch.Tensor], *, steps: int | None = None
-    ) -> tuple[torch.Tensor, Any]:
-        """Latents of a whole bucket, (bucket, channels, height / 8, width / 8), and the scheduler that led there."""
+    ) -> torch.Tensor:
+        """Latents of a whole bucket, (bucket, channels, height / 8, width / 8)."""
         import torch
 
         first = recipes[0]
@@ -349,10 +408,12 @@ class Engine:
             output_type="latent",
         )
         latents: torch.Tensor = result.images
-        return latents, pipeline.scheduler
+        return latents
 
-    def _refine(self, recipes: Sequence[Recipe], latents: torch.Tensor, *, steps: int | None = None) -> torch.Tensor:
-        """The latents with the rest of the noise taken off by the refiner."""
+    def _refine(
+        self, recipes: Sequence[Recipe], latents: torch.Tensor, *, steps: int | None = None
+    ) -> tuple[torch.Tensor, Any]:
+        """The latents with the rest of the noise taken off by the refiner, and its scheduler."""
         import torch
 
         pipeline = self._open.refiner
@@ -369,18 +430,17 @@ class Engine:
             denoising_start=PRESETS[first.preset].refiner_from,
             output_type="latent",
         )
-        refined: torch.Tensor = result.images
-        return refined
+        return result.images, pipeline.scheduler
 
-    def _decode(self, latents: torch.Tensor, recipes: Sequence[Recipe]) -> list[Pixels | _Failed]:
-        """The pixels of each latent, or why there are none; a few at a time, always as many: flat memory, same bits."""
+    def _decode(self, latents: torch.Tensor, recipes: Sequence[Recipe], *, bucket: int) -> list[Pixels | str]:
+        """The pixels of each recipe's latents, or why there are none; a few at a time, in a bucket always as many."""
         import torch
 
         vae = self._open.base.vae
-        at_once = DECODED_AT_ONCE.get(self._device, 1)
-        outcomes: list[Pixels | _Failed] = []
+        at_once = min(bucket, DECODED_AT_ONCE.get(self._device, 1))
+        outcomes: list[Pixels | str] = []
         with torch.inference_mode(False), torch.no_grad():
-            latents = latents.to(vae.dtype) / vae.config.scaling_factor
+            latents = latents[: len(recipes)].to(vae.dtype) / vae.config.scaling_factor
             if vae.config.latents_mean is not None and vae.config.latents_std is not None:
                 mean, std = (
                     latents.new_tensor(each).view(1, -1, 1, 1)
@@ -410,12 +470,13 @@ class Engine:
 class _Clock:
     """Wall seconds by stage, the device's queued work included."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str) -> None:
         self.seconds: dict[str, float] = {}
+        self._device = device
         self._last = time.perf_counter()
 
-    def lap(self, stage: str, device: str) -> None:
-        if device == "cuda":
+    def lap(self, stage: str) -> None:
+        if self._device == "cuda":
             import torch
 
             torch.cuda.synchronize()
@@ -447,12 +508,23 @@ def _without_guidance_after(steps: int) -> dict[str, Any]:
     }
 
 
-def _outcome(pixels: Pixels, is_number: bool, recipe: Recipe) -> Pixels | _Failed:
+def _blame(error: Exception) -> tuple[Fault, str]:
+    """Whose fault an error while drawing is, and what to tell."""
+    import torch
+
+    if isinstance(error, torch.AcceleratorError) or str(error).startswith(("CUDA error", "cuDNN error", "CUBLAS")):
+        return "device", f"the GPU failed: {first_line(error)}. Look at its driver and temperature"
+    if isinstance(error, torch._dynamo.exc.TorchDynamoException):
+        return "setup", f"cannot compile the model: {first_line(error)}. GLAD_COMPILE=none does without"
+    return "unknown", f"drawing failed: {type(error).__name__}: {first_line(error)}"
+
+
+def _outcome(pixels: Pixels, is_number: bool, recipe: Recipe) -> Pixels | str:
     if not is_number:
-        return _Failed("the model gave NaN (not a number) pixels: try another scheduler, size or number of steps")
+        return "the model gave NaN (not a number) pixels: try another scheduler, size or number of steps"
     if pixels.shape != (recipe.height, recipe.width, 3):
         drawn, asked = f"{pixels.shape[1]} × {pixels.shape[0]}", f"{recipe.width} × {recipe.height}"
-        return _Failed(f"the model draws {drawn} pixels where {asked} was asked for: use a multiple of its own grid")
+        return f"the model draws {drawn} pixels where {asked} was asked for: use a multiple of its own grid"
     if pixels.max() <= BLACK:
-        return _Failed("the model gave a black picture: try another seed, scheduler or number of steps")
+        return "the model gave a black picture: try another seed, scheduler or number of steps"
     return pixels

@@ -173,4 +173,5 @@ def _unreachable(source: str, error: BaseException) -> GladError:
 
 
 def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return re.sub(r"\?\S+", "?…", line)[:300]  # a query may carry a signature

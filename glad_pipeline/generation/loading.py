@@ -17,8 +17,8 @@ from glad_pipeline.generation.models import Lora, ModelProfile
 from glad_pipeline.generation.parts import Part, lora_part, parts_of, pull
 
 CompileChoice = Literal["auto", "none", "regional", "full"]
-# Shapes a block may meet before dynamo would give up on it: SDXL's 17 kinds of block, times sizes and buckets.
-_GRAPHS_PER_BLOCK = 256
+# Graphs of one kind of block before dynamo would give up: about 20 that differ in SDXL, times the shapes drawn.
+_GRAPHS_PER_BLOCK = 1024
 
 
 @dataclass(slots=True)
@@ -27,8 +27,7 @@ class Pipelines:
 
     base: Any  # diffusers.StableDiffusionXLPipeline
     refiner: Any | None  # diffusers.StableDiffusionXLImg2ImgPipeline
-    dtype: str  # of UNet and text encoders
-    vae_dtype: str
+    dtype: str  # of all of them
     compile: str  # "none", "regional" or "full"
 
     @property
@@ -65,9 +64,9 @@ def open_pipelines(
 ) -> Pipelines:
     """Load everything the profile names; what is the hub's and not on this machine is fetched first.
 
-    On CUDA: bfloat16 for UNet, text encoders and VAE (no flipping to float32 in mid-picture), channels last, fused
-    attention projections, compiled. Elsewhere float32 and uncompiled. `compile_cache` keeps compiled kernels for the
-    next process; None: a temporary folder.
+    Channels last everywhere. On CUDA: bfloat16 for UNet, text encoders and VAE (no flipping to float32 in mid-picture),
+    fused attention projections, compiled. Elsewhere float32 and uncompiled. `compile_cache` keeps compiled kernels for
+    the next process; None: a temporary folder.
 
     Raises `GladError` for what cannot be had, read or done on this device.
     """
@@ -104,23 +103,26 @@ def open_pipelines(
             )
         # else latents of other than four channels would be taken for a picture
         refiner.image_processor.register_to_config(vae_latent_channels=base.vae.config.latent_channels)
-    for pipeline in (base, refiner):
-        if pipeline is None:
+    if compiling != "none":
+        set_compiler()
+    for pipeline, part in ((base, where["model"]), (refiner, where.get("refiner"))):
+        if pipeline is None or part is None:
             continue
-        pipeline.to(device)
-        pipeline.set_progress_bar_config(disable=True)
-        if cuda:
+        with _clearly(part):
+            pipeline.to(device)
+            pipeline.set_progress_bar_config(disable=True)
             pipeline.unet.to(memory_format=torch.channels_last)
-            pipeline.unet.fuse_qkv_projections()
-        if profile.quantization == "fp8":
-            _quantize(pipeline.unet, device)
-        _compile(pipeline.unet, compiling)
-    if cuda:
+            if cuda:
+                pipeline.unet.fuse_qkv_projections()
+            if profile.quantization == "fp8":
+                _quantize(pipeline.unet, device)
+            _compile(pipeline.unet, compiling)
+    with _clearly(where.get("VAE", where["model"])):
         base.vae.to(memory_format=torch.channels_last)
-        base.vae.fuse_qkv_projections()
-    _compile(base.vae.decoder, compiling)
-    name = str(main).removeprefix("torch.")
-    return Pipelines(base=base, refiner=refiner, dtype=name, vae_dtype=name, compile=compiling)
+        if cuda:
+            base.vae.fuse_qkv_projections()
+        _compile(base.vae.decoder, compiling)
+    return Pipelines(base=base, refiner=refiner, dtype=str(main).removeprefix("torch."), compile=compiling)
 
 
 def _here(part: Part, hashes: FileHashes) -> Part:
@@ -202,18 +204,23 @@ def _quantize(unet: Any, device: str) -> None:
     quantize_(unet, Float8DynamicActivationFloat8WeightConfig(granularity=PerRow()), filter_fn=fits)
 
 
+def set_compiler() -> None:
+    """Torch's settings of its compiler for this thread: room for many shapes, and the same kernels every time."""
+    import torch._dynamo.config
+    import torch._inductor.config
+
+    torch._dynamo.config.recompile_limit = _GRAPHS_PER_BLOCK
+    torch._dynamo.config.accumulated_recompile_limit = 4 * _GRAPHS_PER_BLOCK
+    torch._inductor.config.deterministic = True  # kernels are not chosen by a race, which other bits may win
+
+
 def _compile(module: Any, compiling: str) -> None:
     """Block by block: a block compiled once serves all its likes, so that warm-up takes seconds and not minutes."""
     if compiling == "none":
         return
-    import torch
     from diffusers.models.attention import BasicTransformerBlock
     from diffusers.models.resnet import ResnetBlock2D
 
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _GRAPHS_PER_BLOCK)
-    torch._dynamo.config.accumulated_recompile_limit = max(
-        torch._dynamo.config.accumulated_recompile_limit, 4 * _GRAPHS_PER_BLOCK
-    )
     if compiling == "full":
         module.compile(fullgraph=True, dynamic=False)
         return

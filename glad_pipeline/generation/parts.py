@@ -106,22 +106,19 @@ class Part:
 
 def parts_of(profile: ModelProfile) -> list[Part]:
     """All that is loaded for a profile: the model, then what is beside it."""
-    parts = [_part("model", profile)]
+    parts = [part_of("model", profile)]
     if profile.vae:
-        parts.append(_part("VAE", profile.vae))
+        parts.append(part_of("VAE", profile.vae))
     if profile.refiner:
-        parts.append(_part("refiner", profile.refiner))
+        parts.append(part_of("refiner", profile.refiner))
     return [*parts, *(lora_part(lora) for lora in profile.loras)]
 
 
-def _part(kind: Kind, of: ModelProfile | Component) -> Part:
+def part_of(kind: Kind, of: ModelProfile | Component) -> Part:
+    """A model, VAE or refiner as files."""
     return Part(
         kind=kind, name=of.name, source=of.source, revision=of.revision, variant=of.variant, is_local=of.is_local
     )
-
-
-def component_part(kind: Literal["VAE", "refiner"], component: Component) -> Part:
-    return _part(kind, component)
 
 
 def lora_part(lora: Lora) -> Part:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 class Preset:
     """One way to draw."""
 
-    summary: str
     steps: int | None = None  # None: `steps_share` of the model's own
     steps_share: float = 1.0
     guidance_scale: float | None = None  # None: the model's own
@@ -27,12 +26,11 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = {
-    "base": Preset(summary="the model's own steps (SDXL: 30) and guidance"),
-    "fast": Preset(summary="two thirds of the steps (SDXL: 20)", steps_share=2 / 3),
-    "refined": Preset(summary="the last fifth of the noise is taken off by the SDXL refiner", refiner_from=0.8),
-    "cfg-cutoff": Preset(summary="guidance in the first 60 % of the steps only: a fifth less work", guided_until=0.6),
+    "base": Preset(),  # the model's own steps (SDXL: 30) and guidance
+    "fast": Preset(steps_share=2 / 3),
+    "refined": Preset(refiner_from=0.8),
+    "cfg-cutoff": Preset(guided_until=0.6),
     "lightning-4": Preset(
-        summary="4 steps without guidance, by the SDXL-Lightning LoRA",
         steps=4,
         guidance_scale=0.0,
         scheduler="euler",
@@ -41,12 +39,11 @@ PRESETS: Mapping[str, Preset] = {
         "@c9a24f48e1c025556787b0c58dd67a091ece2e44",
     ),
     "lcm-4": Preset(
-        summary="4 steps without guidance, by the LCM LoRA",
         steps=4,
         guidance_scale=1.0,
         scheduler="lcm",
         few_step_lora="latent-consistency/lcm-lora-sdxl/pytorch_lora_weights.safetensors"
         "@a18548dd4956b174ec5b0d78d340c8dae0a129cd",
     ),
-    "fp8": Preset(summary="the UNet's linear layers in 8-bit floats (recent NVIDIA GPUs)", quantization="fp8"),
+    "fp8": Preset(quantization="fp8"),
 }

@@ -3,6 +3,9 @@
 import dataclasses
 import random
 import shutil
+import threading
+import time
+import weakref
 
 import numpy as np
 import pytest
@@ -98,17 +101,20 @@ def test_another_seed_and_another_prompt_give_visibly_other_pictures_and_none_is
             assert np.abs(picture.astype(int) - other).mean() > 2
 
 
-def test_results_come_bucket_by_bucket_and_no_more_is_pulled_than_is_drawn(engine):
+def test_results_come_bucket_by_bucket_and_little_more_is_pulled_than_is_drawn(engine):
     pulled = []
 
     def stream():
-        for seed in range(2 * BUCKET):
+        for seed in range(9 * BUCKET):
             pulled.append(seed)
             yield recipe(seed=seed)
 
-    first = next(iter(engine.generate(stream())))
-    assert first.recipe.seed == 0
-    assert len(pulled) == BUCKET
+    drawn = engine.generate(stream())
+    assert next(drawn).recipe.seed == 0
+    time.sleep(1)
+    assert len(pulled) <= 4 * BUCKET  # one decoded, one waiting, one in hand, and one more being read
+    drawn.close()
+    assert [thread.name for thread in threading.enumerate() if thread.name == "glad-ahead"] == []
 
 
 def test_full_buckets_come_first_and_what_is_left_follows_in_order(engine):
@@ -216,9 +222,9 @@ def test_nan_pixels_are_an_error_of_that_picture_alone(engine, monkeypatch):
     denoise = engine._denoise
 
     def poisoned(*arguments):
-        latents, scheduler = denoise(*arguments)
+        latents = denoise(*arguments)
         latents[1] = float("nan")
-        return latents, scheduler
+        return latents
 
     monkeypatch.setattr(engine, "_denoise", poisoned)
     drawn = list(engine.generate(recipes))
@@ -233,9 +239,17 @@ def test_out_of_memory_halves_the_bucket_and_goes_on(engine, monkeypatch):
     tight.load()
     denoise, tried, begun = tight._denoise, [], []
 
+    class Activations:
+        """What a failed pass holds of the memory, as long as its frames are held."""
+
+    held = []
+
     def room_for_three(bucket, *rest, **options):
         tried.append(len(bucket))
+        assert [each for each in held if each() is not None] == [], "memory of the failed pass is still held"
         if len(bucket) > 3:
+            activations = Activations()
+            held.append(weakref.ref(activations))
             raise torch.OutOfMemoryError("CUDA out of memory")
         return denoise(bucket, *rest, **options)
 
@@ -248,7 +262,7 @@ def test_out_of_memory_halves_the_bucket_and_goes_on(engine, monkeypatch):
     assert {result.provenance["bucket"] for result in drawn} == {2}
 
 
-def test_a_picture_too_large_for_the_memory_is_the_devices_fault_and_leaves_others_whole(engine, monkeypatch):
+def test_a_picture_too_large_for_the_memory_leaves_others_whole(engine, monkeypatch):
     import torch
 
     tight = Engine(engine.profile, device="cpu", bucket=2)
@@ -262,10 +276,26 @@ def test_a_picture_too_large_for_the_memory_is_the_devices_fault_and_leaves_othe
 
     monkeypatch.setattr(tight, "_denoise", no_room_for_wide_ones)
     *wide, small = tight.generate([recipe(width=96), recipe(width=96, seed=2), recipe()])
-    assert [(result.fault, "too small for a picture of 96 × 64" in result.error) for result in wide] == [
-        ("device", True)
-    ] * 2
+    assert [(result.fault, "too small for 96 × 64" in result.error) for result in wide] == [("unknown", True)] * 2
     assert small.error is None
+
+
+@pytest.mark.parametrize("message", ["CUDA error: device-side assert triggered", "cuDNN error: INTERNAL_ERROR"])
+def test_a_device_that_fails_draws_nothing_more_and_no_other_recipe_is_begun(engine, monkeypatch, message):
+    failing = Engine(engine.profile, device="cpu", bucket=2)
+    failing.load()
+    denoise, begun = failing._denoise, []
+
+    def dies_of_seed_3(bucket, *rest, **options):
+        if 3 in [each.seed for each in bucket]:
+            raise RuntimeError(message)
+        return denoise(bucket, *rest, **options)
+
+    monkeypatch.setattr(failing, "_denoise", dies_of_seed_3)
+    drawn = list(failing.generate([recipe(seed=seed) for seed in range(9)], begun=begun.extend))
+    assert [(each.recipe.seed, each.error is None) for each in drawn] == [(0, True), (1, True), (2, False), (3, False)]
+    assert {each.fault for each in drawn[2:]} == {"device"}
+    assert [each.seed for each in begun] == [0, 1, 2, 3]
 
 
 def test_a_black_picture_is_an_error_of_that_picture_alone(engine, monkeypatch):
@@ -378,9 +408,7 @@ def test_compiling_block_by_block_covers_unet_and_decoder_without_graph_breaks_a
     assert kinds == ["UNet2DConditionModel", "Decoder"]
 
 
-def test_a_machine_that_cannot_compile_says_so_once_for_the_bucket_and_costs_no_prompt_an_attempt(
-    engine, monkeypatch, tmp_path
-):
+def test_a_machine_that_cannot_compile_is_the_setups_fault(engine, monkeypatch, tmp_path):
     import torch._inductor.config
 
     monkeypatch.setattr(torch._inductor.config.cpp, "cxx", (None, "/no/such/compiler"))
@@ -388,4 +416,34 @@ def test_a_machine_that_cannot_compile_says_so_once_for_the_bucket_and_costs_no_
     torch.compiler.reset()
     blocks = Engine(engine.profile, device="cpu", bucket=BUCKET, compiling="regional")
     drawn = list(blocks.generate([recipe(seed=1), recipe(seed=2)]))
-    assert [(result.fault, "GLAD_COMPILE=none" in result.error) for result in drawn] == [("device", True)] * 2
+    assert [(result.fault, "GLAD_COMPILE=none" in result.error) for result in drawn] == [("setup", True)] * 2
+
+
+def test_warming_up_sees_every_batch_that_drawing_will(engine):
+    """With guidance cut off the UNet sees half the batch: that too has to be compiled before a picture is timed."""
+    cut = Engine(engine.profile, device="cpu", bucket=BUCKET)
+    cut.load()
+    cut._open.compile = "regional"  # only the bookkeeping of it
+    sizes = []
+    forward = cut._open.base.unet.forward
+    cut._open.base.unet.forward = lambda latents, *rest, **options: (
+        sizes.append(len(latents)) or forward(latents, *rest, **options)
+    )
+    list(cut.generate([recipe(preset="cfg-cutoff", num_inference_steps=5)]))
+    warming, drawing = sizes[:-5], sizes[-5:]
+    assert set(warming) == set(drawing) == {BUCKET, 2 * BUCKET}
+    sizes.clear()
+    list(cut.generate([recipe(preset="cfg-cutoff", num_inference_steps=5, seed=2)]))
+    assert len(sizes) == 5
+
+
+def test_the_demo_models_single_thread_is_not_left_to_the_next_model(engine):
+    import torch
+
+    from glad_pipeline.generation import devices
+
+    devices.set_switches("cpu", is_demo=True)
+    assert torch.get_num_threads() == 1
+    devices.set_switches("cpu", is_demo=False)
+    assert torch.get_num_threads() == devices._threads
+    devices.set_switches("cpu", is_demo=True)

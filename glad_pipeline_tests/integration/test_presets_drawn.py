@@ -108,6 +108,8 @@ def test_the_refiner_draws_the_last_steps_as_diffusers_does(demo, base, refiner)
         assert np.abs(mine.astype(int) - (image * 255).round()).max() <= 1
     plain = drawn_by(engine_of(demo), [recipe(demo)])[0]
     assert not np.array_equal(ours[1], plain)
+    told = next(iter(engine.generate(recipes))).provenance["refiner_scheduler"]
+    assert (told["class"], told["timestep_spacing"]) == ("EulerDiscreteScheduler", "trailing")
     assert_the_same_in_any_company(
         engine, lambda *prompt, **values: recipe(profile, *prompt, preset="refined", **values)
     )
@@ -115,8 +117,8 @@ def test_the_refiner_draws_the_last_steps_as_diffusers_does(demo, base, refiner)
 
 def test_refined_with_too_few_steps_or_without_a_refiner_says_so(demo, refiner):
     profile = dataclasses.replace(demo, refiner=refiner)
-    [drawn] = engine_of(profile).generate([recipe(profile, preset="refined", num_inference_steps=4)])
-    assert "at least 5" in drawn.error
+    [drawn] = engine_of(profile).generate([recipe(profile, preset="refined", num_inference_steps=5)])
+    assert "at least 6" in drawn.error
     [drawn] = engine_of(demo).generate([recipe(demo, preset="refined")])
     assert "does not go with refiner none" in drawn.error
     [drawn] = engine_of(demo).generate([recipe(demo, preset="fp8")])
@@ -157,6 +159,8 @@ def test_few_step_presets_draw_with_their_scheduler_and_a_lora(demo, lora, name)
     profile = dataclasses.replace(demo, loras=(lora,))
     preset = PRESETS[name]
     engine = engine_of(profile)
+    engine.load()
+    engine._noise = {**engine._noise, "timestep_spacing": "leading"}  # as SDXL base has it
 
     def few(*prompt, **values):
         return recipe(
@@ -169,7 +173,8 @@ def test_few_step_presets_draw_with_their_scheduler_and_a_lora(demo, lora, name)
     assert np.array_equal(alone, together[2].pixels)
     scheduler = together[0].provenance["scheduler"]
     assert scheduler["class"] == {"lightning-4": "EulerDiscreteScheduler", "lcm-4": "LCMScheduler"}[name]
-    assert scheduler["timestep_spacing"] == "trailing"
+    assert scheduler["timestep_spacing"] == {"lightning-4": "trailing", "lcm-4": "leading"}[name]
+    assert together[0].provenance["peft"]
 
 
 def test_a_lora_changes_the_picture_by_its_weight(demo, lora):
@@ -215,3 +220,14 @@ def test_another_vae_decodes_in_place_of_the_models_own(demo, base, tmp_path):
     assert np.abs(theirs[0].astype(int) - ours[0]).mean() > 5
     [drawn] = engine_of(demo).generate([recipe(profile)])
     assert "asks for vae other@sha256:3, loaded is none" in drawn.error
+
+
+def test_whatever_fails_while_a_model_gets_onto_the_device_is_a_clear_error(demo, monkeypatch):
+    import diffusers
+
+    def no_room(*_arguments, **_options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(diffusers.StableDiffusionXLPipeline, "to", no_room)
+    with pytest.raises(GladError, match=r"cannot load the model demo .*out of memory.*device's memory is too small"):
+        engine_of(demo).load()

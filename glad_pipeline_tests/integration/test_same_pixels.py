@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from glad_pipeline.generation import engine
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.presets import PRESETS
@@ -30,26 +31,30 @@ recipes = st.builds(
 )
 
 
-@pytest.fixture(scope="module")
-def engines():
-    return {bucket: Engine(DEMO, device="cpu", bucket=bucket) for bucket in BUCKETS}
+@pytest.fixture(scope="module", params=[1, 2], ids=["one at a time", "two at a time"])
+def engines(request):
+    """Texts and latents one at a time, as on a CPU, and several at a time, as on a GPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(engine.TEXTS_AT_ONCE, "cpu", request.param)
+        patch.setitem(engine.DECODED_AT_ONCE, "cpu", request.param)
+        yield {bucket: Engine(DEMO, device="cpu", bucket=bucket) for bucket in BUCKETS}
 
 
 @pytest.fixture(scope="module")
-def seen():
+def seen(engines):
     """Pixel hash by recipe and bucket, over all that hypothesis comes up with."""
     return {}
 
 
 @given(some=st.lists(recipes, min_size=1, max_size=4), bucket=st.sampled_from(BUCKETS), data=st.data())
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_a_recipe_has_the_same_pixels_in_any_company_order_and_number(engines, seen, some, bucket, data):
-    engine = engines[bucket]
+    drawer = engines[bucket]
     again = data.draw(st.permutations([*some, data.draw(st.sampled_from(some))]))
     for batch in (some, again, [again[0]]):
-        drawn = list(engine.generate(batch))
+        drawn = list(drawer.generate(batch))
         assert len(drawn) == len(batch)
         for each in drawn:
             if not each.recipe.prompt.strip() or "\0" in each.recipe.prompt:

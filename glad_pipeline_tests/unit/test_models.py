@@ -305,7 +305,10 @@ def test_a_few_step_preset_brings_its_lora_first_and_only_where_it_fits(lora):
         ({"refiner": "none", "preset": "refined"}, "GLAD_REFINER='none' is neither"),
         ({"refiner": "someone/refiner@v1", "preset": "refined"}, "GLAD_REFINER: 'someone/refiner@v1' is not here"),
         ({"loras": "ink"}, "LoRA (GLAD_LORA, or the prompt's lora): 'ink' is neither a .safetensors file here"),
-        ({"loras": "/tmp"}, "LoRA (GLAD_LORA, or the prompt's lora): '/tmp' is a directory: name the .safetensors file in it"),
+        (
+            {"loras": "/tmp"},
+            "LoRA (GLAD_LORA, or the prompt's lora): '/tmp' is a directory: name the .safetensors file in it",
+        ),
         ({"loras": __file__}, "is no .safetensors file; other formats run code"),
         (
             {"loras": "a/b/c.safetensors"},
