@@ -30,8 +30,14 @@ class InstantSdxl(SdxlResource):
                 yield Drawn(recipe=recipe, error="NaN in the picture", provenance={})
                 continue
             if "TOO LARGE" in recipe.prompt:
-                yield Drawn(recipe=recipe, error="the GPU's memory is too small", fault="device", provenance={})
+                yield Drawn(recipe=recipe, error="the GPU's memory is too small", provenance={})
                 continue
+            if "GPU DIES" in recipe.prompt:
+                yield Drawn(recipe=recipe, error="the GPU failed", fault="device", provenance={})
+                return
+            if "NO COMPILER" in recipe.prompt:
+                yield Drawn(recipe=recipe, error="cannot compile the model", fault="setup", provenance={})
+                return
             pixels = np.random.default_rng(recipe.seed).integers(0, 256, (self.side, self.side, 3), dtype=np.uint8)
             if "BLANK" in recipe.prompt:
                 pixels[:] = 7

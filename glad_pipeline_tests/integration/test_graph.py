@@ -560,18 +560,41 @@ def test_a_model_that_a_prompt_names_and_nobody_can_load_fails_that_prompt_alone
     assert "GPU" in prompts[odd]["last_error"]
 
 
-def test_a_gpu_that_can_draw_nothing_fails_the_run_and_costs_no_attempt(world):
-    prompt = world.add("TOO LARGE")
+def test_a_setup_that_can_draw_nothing_fails_the_run_and_costs_no_attempt(world):
+    prompt = world.add("NO COMPILER")
     result = world.run(expect_success=False)
-    assert "nothing could be drawn" in failures(result)
+    assert "nothing could be drawn: cannot compile the model" in failures(result)
     assert (world.prompts()[prompt]["status"], world.prompts()[prompt]["attempts"]) == ("pending", 0)
 
 
-def test_a_picture_too_large_for_the_gpu_costs_its_prompt_an_attempt_if_others_can_be_drawn(world):
+def test_a_gpu_that_dies_keeps_what_was_drawn_and_only_the_pictures_it_died_of_pay(world):
+    good = [world.add(f"good {n}") for n in range(4)]
+    deadly = world.add("GPU DIES")
+    rest = [world.add(f"rest {n}") for n in range(4)]
+    result = world.run(expect_success=False)
+    assert "the rest could not be drawn: the GPU failed" in failures(result)
+    rows = world.prompts()
+    assert (rows[deadly]["status"], rows[deadly]["attempts"]) == ("pending", 1)
+    assert [rows[each]["attempts"] for each in good + rest] == [0] * 8
+    world.sql("UPDATE prompts SET prompt = 'mended' WHERE id = %s", deadly)
+    world.run()
+    assert {row["status"] for row in world.prompts().values()} == {"published"}
+
+
+def test_a_picture_too_large_for_the_gpu_costs_its_prompt_an_attempt_even_alone(world):
     large, good = world.add("TOO LARGE"), world.add("good")
     world.run()
     assert world.prompts()[good]["status"] == "published"
     assert (world.prompts()[large]["status"], world.prompts()[large]["attempts"]) == ("pending", 1)
+    world.run()
+    assert (world.prompts()[large]["status"], world.prompts()[large]["attempts"]) == ("pending", 2)
+
+
+def test_a_broken_model_of_ours_is_not_blamed_on_a_row_that_names_a_preset(world, tmp_path):
+    prompt = world.add("a hill", preset="fast")
+    result = world.run(sdxl=InstantSdxl(model=str(tmp_path / "unmounted")), expect_success=False)
+    assert "unmounted" in failures(result)
+    assert (world.prompts()[prompt]["status"], world.prompts()[prompt]["attempts"]) == ("pending", 0)
 
 
 def test_a_store_that_loses_pictures_is_not_drawn_for_for_ever(world, monkeypatch):
