@@ -7,18 +7,22 @@ independent of its company. Torch and diffusers are imported inside the methods,
 
 from __future__ import annotations
 
+import copy
 import gc
 import math
+import os
+import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from glad_pipeline.generation import devices, schedulers
-from glad_pipeline.generation.ahead import ahead
 from glad_pipeline.generation.devices import DeviceChoice
 from glad_pipeline.generation.encoding import Pixels
 from glad_pipeline.generation.loading import (
@@ -46,6 +50,7 @@ Begun = Callable[[Sequence[Recipe]], None]
 MIN_REFINED_STEPS = 6  # fewer, and with some schedulers none is left for the refiner
 DECODED_AT_ONCE = {"cuda": 4}  # elsewhere 1: flat memory
 TEXTS_AT_ONCE = {"cuda": 16}  # elsewhere 1
+MOST_LANES = 4
 MOST_WARM = 32  # shapes; dynamo keeps graphs for so many at least (loading.py), then all start anew
 OTHERS_SHARE = 0.2  # of the GPU's memory: if others hold more, out of memory is not the picture's fault
 BLACK = 2  # the brightest channel of a picture that is black, 0..255
@@ -63,17 +68,6 @@ class Drawn:
     provenance: dict[str, Any]  # all that decides last bits, and seconds by stage: JSON-ready
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Denoised:
-    """A bucket on its way from the UNet to the VAE."""
-
-    recipes: Sequence[Recipe]  # without the padding
-    bucket: int
-    latents: torch.Tensor  # (bucket, channels, height / 8, width / 8)
-    schedulers: dict[str, Any]  # as provenance tells them
-    seconds: dict[str, float]  # of the whole bucket by stage
-
-
 class Engine:
     """Draws with one model on one device.
 
@@ -87,6 +81,8 @@ class Engine:
         compiling: `auto` compiles block by block on CUDA and nothing elsewhere.
         compile_cache: where compiled kernels are kept for the next process. None: a temporary folder.
         hash_cache: JSON file that remembers the hashes of weights.
+        lanes: buckets drawn at once, each on a thread of its own; None: for the demo model on a CPU one a core (at
+            most MOST_LANES), else 1: one bucket keeps a GPU, or torch's own threads, busy. No difference to pixels.
 
     Not thread-safe: one engine, one thread at a time.
     """
@@ -101,6 +97,7 @@ class Engine:
         compiling: CompileChoice = "auto",
         compile_cache: Path | None = None,
         hash_cache: Path | None = None,
+        lanes: int | None = None,
     ) -> None:
         if bucket is not None and bucket < 1:
             raise ValueError(f"bucket is {bucket}: at least 1")
@@ -115,10 +112,12 @@ class Engine:
         self._compiling: CompileChoice = compiling
         self._compile_cache = compile_cache
         self._hash_cache = hash_cache
+        self._wanted_lanes = lanes
+        self._lanes = 1
         self._device = ""
         self._pipelines: Pipelines | None = None
         self._provenance: dict[str, Any] = {}
-        self._broken = False  # the device, or the setup: nothing more can be drawn
+        self._broken = threading.Event()  # the device, or the setup: nothing more can be drawn
         self._halved: dict[Shape, int] = {}  # buckets that turned out to be too large for the memory
         self._warm: set[tuple[Any, ...]] = set()
 
@@ -129,7 +128,7 @@ class Engine:
         """
         if self._pipelines is not None:
             return
-        self._broken = False
+        self._broken.clear()
         started = time.perf_counter()
         silence()
         device = devices.choose_device(self._device_choice, is_demo=self.profile.is_demo)
@@ -159,6 +158,8 @@ class Engine:
         self._refiner_texts = TextEmbeddings(pipelines.refiner, batch=batch) if pipelines.refiner else None
         self._weight_bytes = pipelines.weight_bytes
         self._pipelines = pipelines
+        by_itself = min(MOST_LANES, os.cpu_count() or 1) if device == "cpu" and self.profile.is_demo else 1
+        self._lanes = self._wanted_lanes or (by_itself if pipelines.compile == "none" else 1)
         self.load_seconds = time.perf_counter() - started
 
     def close(self) -> None:
@@ -179,48 +180,68 @@ class Engine:
         """Draws each recipe once and yields it as soon as its bucket is done; full buckets first, short ones last.
 
         `begun` is called with the recipes of each bucket just before they are drawn: should the process die of one,
-        its caller knows which. On a CPU it is called, and `recipes` is read, on the thread that denoises.
+        its caller knows which.
 
-        Reads `recipes` only as fast as it draws, at most three buckets ahead of what it has yielded, so a stream of any
-        length takes flat memory. A recipe that cannot be drawn comes back with `error` and leaves its neighbours whole;
-        a bucket that does not fit into memory is halved. Once the device has failed, nothing more is drawn and what was
-        not begun does not come back. Raises only what `load`, `recipes` or `begun` raise.
+        Reads `recipes` only as fast as it draws, so a stream of any length takes flat memory. A recipe that cannot be
+        drawn comes back with `error` and leaves its neighbours whole; a bucket that does not fit into memory is halved.
+        Once the device has failed, nothing more is drawn, and what was not begun does not come back. Raises only what
+        `load`, `recipes` or `begun` raise.
         """
         self.load()
         if self._open.compile != "none":
             set_compiler()  # torch's settings of it are a thread's own
-        denoised = self._denoised(recipes, begun)
-        if self._device == "cpu" and self._open.compile == "none":
-            denoised = ahead(denoised, 1)  # denoises one bucket while another is decoded; a GPU would share itself
-        with closing(denoised):
-            for done in denoised:
-                if isinstance(done, Drawn):
-                    yield done
-                else:
-                    yield from self._pictures(done)
+        free = [self, *(self._twin() for _ in range(self._lanes - 1))]
+        under_way: deque[Future[list[Drawn]]] = deque()
+        pool = ThreadPoolExecutor(self._lanes, thread_name_prefix="glad-lane") if self._lanes > 1 else None
 
-    def _denoised(self, recipes: Iterable[Recipe], begun: Begun) -> Generator[_Denoised | Drawn, None, None]:
-        """Bucket after bucket of latents, and in their place those recipes that come to nothing."""
+        def draw(group: Sequence[Recipe], bucket: int) -> list[Drawn]:
+            lane = free.pop()
+            try:
+                return lane._draw_in_buckets(group, bucket)
+            finally:
+                free.append(lane)
+
+        try:
+            for group, bucket in self._grouped(recipes):
+                if bucket == 0:
+                    yield from (self._undrawn(each, "; ".join(self._faults(each)), "recipe") for each in group)
+                    continue
+                begun(group)
+                if pool is None:
+                    yield from self._draw_in_buckets(group, bucket)
+                else:
+                    under_way.append(pool.submit(draw, group, bucket))
+                    while len(under_way) > self._lanes:  # one waits, so that no lane does
+                        yield from under_way.popleft().result()
+                if self._broken.is_set():
+                    break
+            while under_way:
+                yield from under_way.popleft().result()
+        finally:
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _twin(self) -> Engine:
+        """An engine for another thread: the same weights and memories, pipelines of its own."""
+        twin = copy.copy(self)
+        twin._pipelines = self._open.twin()
+        return twin
+
+    def _grouped(self, recipes: Iterable[Recipe]) -> Iterator[tuple[list[Recipe], int]]:
+        """Recipes of one shape and the bucket for them, full ones first; an impossible recipe with bucket 0."""
         waiting: dict[Shape, list[Recipe]] = {}
         for recipe in recipes:
-            reasons = self._faults(recipe)
-            if reasons:
-                yield self._undrawn(recipe, "; ".join(reasons), "recipe")
+            if self._faults(recipe):
+                yield [recipe], 0
                 continue
             group = waiting.setdefault(recipe.shape, [])
             group.append(recipe)
             if len(group) >= self.bucket_of(recipe):
-                begun(group)
-                yield from self._draw_in_buckets(waiting.pop(recipe.shape), len(group))
-            if self._broken:
-                return
+                yield waiting.pop(recipe.shape), len(group)
         for group in waiting.values():
-            if self._broken:
-                return
-            begun(group)
             small = self._small_bucket
             bucket = self.bucket_of(group[0])
-            yield from self._draw_in_buckets(group, small if small and len(group) <= small <= bucket else bucket)
+            yield group, small if small and len(group) <= small <= bucket else bucket
 
     def bucket_of(self, recipe: Recipe) -> int:
         """How many pictures of this recipe's shape are drawn at once."""
@@ -252,23 +273,25 @@ class Engine:
         return faults
 
     def _undrawn(self, recipe: Recipe, error: str, fault: Fault) -> Drawn:
-        self._broken = self._broken or fault in ("device", "setup")
+        if fault in ("device", "setup"):
+            self._broken.set()
         return Drawn(recipe=recipe, error=error, fault=fault, provenance=dict(self._provenance))
 
-    def _draw_in_buckets(self, recipes: Sequence[Recipe], bucket: int) -> Iterator[_Denoised | Drawn]:
+    def _draw_in_buckets(self, recipes: Sequence[Recipe], bucket: int) -> list[Drawn]:
         """Recipes of one shape in buckets of this size, or of what it has been halved to meanwhile."""
+        drawn: list[Drawn] = []
         while recipes:
             size = min(bucket, self._halved.get(recipes[0].shape, bucket))
-            yield from self._draw(recipes[:size], size)
+            drawn += self._draw(recipes[:size], size)
             recipes = recipes[size:]
+        return drawn
 
-    def _draw(self, recipes: Sequence[Recipe], bucket: int) -> Iterator[_Denoised | Drawn]:
+    def _draw(self, recipes: Sequence[Recipe], bucket: int) -> list[Drawn]:
         """1..bucket recipes of one shape. If the bucket fails, its halves are tried, to find the one at fault."""
         import torch
 
         try:
-            yield self._draw_together(recipes, bucket)
-            return
+            return self._draw_together(recipes, bucket)
         except torch.OutOfMemoryError:
             fault: Fault = "device" if bucket == 1 and self._others_hold_the_memory() else "unknown"
             message = f"the GPU's memory is too small for {recipes[0].width} × {recipes[0].height} pixels"
@@ -283,13 +306,14 @@ class Engine:
             if self._device == "cuda":
                 torch.cuda.empty_cache()
             self._halved[recipes[0].shape] = bucket // 2
-            yield from self._draw_in_buckets(recipes, bucket)
-        elif apart:
+            return self._draw_in_buckets(recipes, bucket)
+        if apart:
             middle = len(recipes) // 2
-            yield from self._draw_in_buckets(recipes[:middle], bucket)
-            yield from self._draw_in_buckets(recipes[middle:], bucket)
-        else:
-            yield from (self._undrawn(recipe, message, fault) for recipe in recipes)
+            return [
+                *self._draw_in_buckets(recipes[:middle], bucket),
+                *self._draw_in_buckets(recipes[middle:], bucket),
+            ]
+        return [self._undrawn(recipe, message, fault) for recipe in recipes]
 
     def _others_hold_the_memory(self) -> bool:
         if self._device != "cuda":
@@ -299,7 +323,7 @@ class Engine:
         free, total = torch.cuda.mem_get_info()
         return total - free - torch.cuda.memory_reserved() > OTHERS_SHARE * total
 
-    def _draw_together(self, recipes: Sequence[Recipe], bucket: int) -> _Denoised:
+    def _draw_together(self, recipes: Sequence[Recipe], bucket: int) -> list[Drawn]:
         """One bucketful, padded by repetition. Raises whatever torch raises."""
         padded = [*recipes, *[recipes[-1]] * (bucket - len(recipes))]
         with devices.attention(self._device):
@@ -314,36 +338,25 @@ class Engine:
                 latents, scheduler = self._refine(padded, latents)
                 clock.lap("refine")
                 told["refiner_scheduler"] = schedulers.described(scheduler)
-        return _Denoised(recipes=recipes, bucket=bucket, latents=latents, schedulers=told, seconds=clock.seconds)
-
-    def _pictures(self, denoised: _Denoised) -> Iterator[Drawn]:
-        """What the latents of a bucket show."""
-        recipes = denoised.recipes
-        clock = _Clock(self._device)
-        try:
-            with devices.attention(self._device):
-                outcomes = self._decode(denoised.latents, recipes, bucket=denoised.bucket)
-        except Exception as error:  # noqa: BLE001 one bad bucket must not take the others down
-            fault, message = _blame(error)
-            yield from (self._undrawn(each, message, fault) for each in recipes)
-            return
-        clock.lap("decode")
-        seconds = {**denoised.seconds, **clock.seconds}
+            outcomes = self._decode(latents, recipes, bucket=bucket)
+            clock.lap("decode")
         common = {
             **self._provenance,
-            **denoised.schedulers,
-            "bucket": denoised.bucket,
-            "seconds": {stage: round(spent / len(recipes), 4) for stage, spent in seconds.items()},
+            **told,
+            "bucket": bucket,
+            "seconds": {stage: round(spent / len(recipes), 4) for stage, spent in clock.seconds.items()},
         }
-        for slot, (recipe, outcome) in enumerate(zip(recipes, outcomes, strict=True)):
-            yield Drawn(
+        return [
+            Drawn(
                 recipe=recipe,
                 pixels=None if isinstance(outcome, str) else outcome,
                 error=outcome if isinstance(outcome, str) else None,
                 fault="recipe",
-                seconds=sum(seconds.values()) / len(recipes),
-                provenance={**common, "slot": slot, "prompt_tokens_dropped": self._tokens_dropped(recipe)},
+                seconds=sum(clock.seconds.values()) / len(recipes),
+                provenance={**common, "slot": slot, "prompt_tokens_dropped": self._texts.dropped(recipe.prompt)},
             )
+            for slot, (recipe, outcome) in enumerate(zip(recipes, outcomes, strict=True))
+        ]
 
     def _warm_up(self, padded: Sequence[Recipe]) -> None:
         """Compilation and the choice of kernels happen on a throw-away bucket of few steps, on its own account."""
@@ -460,11 +473,6 @@ class Engine:
                     for pixels, is_number, recipe in zip(rgb, finite, recipes[start:], strict=False)
                 ]
         return outcomes
-
-    def _tokens_dropped(self, recipe: Recipe) -> int:
-        """How many of the prompt's tokens CLIP never saw: it reads 77, start and end included."""
-        tokenizer = self._open.base.tokenizer
-        return max(0, len(tokenizer(recipe.prompt, truncation=False).input_ids) - int(tokenizer.model_max_length))
 
 
 class _Clock:

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from glad_pipeline.generation.parts import Part, lora_part, parts_of, pull
 CompileChoice = Literal["auto", "none", "regional", "full"]
 # Graphs of one kind of block before dynamo would give up: about 20 that differ in SDXL, times the shapes drawn.
 _GRAPHS_PER_BLOCK = 1024
+_OPTIONS = ("force_zeros_for_empty_prompt", "requires_aesthetics_score")  # of a pipeline, beside its components
 
 
 @dataclass(slots=True)
@@ -29,6 +30,11 @@ class Pipelines:
     refiner: Any | None  # diffusers.StableDiffusionXLImg2ImgPipeline
     dtype: str  # of all of them
     compile: str  # "none", "regional" or "full"
+
+    def twin(self) -> Pipelines:
+        """Pipelines over the same weights, for another thread: a pipeline keeps what it is doing in itself."""
+        refiner = None if self.refiner is None else _twin(self.refiner)
+        return replace(self, base=_twin(self.base), refiner=refiner)
 
     @property
     def weight_bytes(self) -> int:
@@ -52,6 +58,14 @@ def silence() -> None:
         its_logging = importlib.import_module(f"{library}.utils.logging")
         its_logging.set_verbosity_error()
         its_logging.disable_progress_bar()
+
+
+def _twin(pipeline: Any) -> Any:
+    config = {name: value for name, value in pipeline.config.items() if name in _OPTIONS}
+    twin = type(pipeline)(**pipeline.components, **config, add_watermarker=False)
+    twin.image_processor.register_to_config(**pipeline.image_processor.config)
+    twin.set_progress_bar_config(disable=True)
+    return twin
 
 
 def open_pipelines(

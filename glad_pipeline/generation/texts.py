@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,20 +25,22 @@ class TextEmbeddings:
         self._pipeline = pipeline
         self._batch = batch
         self._kept: OrderedDict[str, Embedding] = OrderedDict()
+        self._lock = threading.RLock()  # a tokenizer is one thread's at a time
 
     def of(self, texts: Sequence[str]) -> Embedding:
         """Embeddings (texts, 77, width) and pooled (texts, width), on the pipeline's device."""
         import torch
 
-        missing = [text for text in dict.fromkeys(texts) if text not in self._kept]
-        for start in range(0, len(missing), self._batch):
-            self._encode(missing[start : start + self._batch])
-        found = []
-        for text in texts:
-            self._kept.move_to_end(text)
-            found.append(self._kept[text])
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        with self._lock:
+            missing = [text for text in dict.fromkeys(texts) if text not in self._kept]
+            for start in range(0, len(missing), self._batch):
+                self._encode(missing[start : start + self._batch])
+            found = []
+            for text in texts:
+                self._kept.move_to_end(text)
+                found.append(self._kept[text])
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
         return torch.stack([each for each, _ in found]), torch.stack([pooled for _, pooled in found])
 
     def nothing(self, count: int) -> Embedding:
@@ -51,6 +54,12 @@ class TextEmbeddings:
             torch.zeros_like(one).expand(count, *one.shape[1:]),
             torch.zeros_like(pooled).expand(count, *pooled.shape[1:]),
         )
+
+    def dropped(self, text: str) -> int:
+        """How many of a prompt's tokens CLIP never saw: it reads 77, start and end included."""
+        tokenizer = self._pipeline.tokenizer
+        with self._lock:
+            return max(0, len(tokenizer(text, truncation=False).input_ids) - int(tokenizer.model_max_length))
 
     def _encode(self, texts: Sequence[str]) -> None:
         import torch

@@ -112,9 +112,9 @@ def test_results_come_bucket_by_bucket_and_little_more_is_pulled_than_is_drawn(e
     drawn = engine.generate(stream())
     assert next(drawn).recipe.seed == 0
     time.sleep(1)
-    assert len(pulled) <= 4 * BUCKET  # one decoded, one waiting, one in hand, and one more being read
+    assert len(pulled) <= (engine._lanes + 2) * BUCKET
     drawn.close()
-    assert [thread.name for thread in threading.enumerate() if thread.name == "glad-ahead"] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("glad-lane")] == []
 
 
 def test_full_buckets_come_first_and_what_is_left_follows_in_order(engine):
@@ -235,7 +235,7 @@ def test_nan_pixels_are_an_error_of_that_picture_alone(engine, monkeypatch):
 def test_out_of_memory_halves_the_bucket_and_goes_on(engine, monkeypatch):
     import torch
 
-    tight = Engine(engine.profile, device="cpu", bucket=8)
+    tight = Engine(engine.profile, device="cpu", bucket=8, lanes=1)
     tight.load()
     denoise, tried, begun = tight._denoise, [], []
 
@@ -265,7 +265,7 @@ def test_out_of_memory_halves_the_bucket_and_goes_on(engine, monkeypatch):
 def test_a_picture_too_large_for_the_memory_leaves_others_whole(engine, monkeypatch):
     import torch
 
-    tight = Engine(engine.profile, device="cpu", bucket=2)
+    tight = Engine(engine.profile, device="cpu", bucket=2, lanes=1)
     tight.load()
     denoise = tight._denoise
 
@@ -282,7 +282,7 @@ def test_a_picture_too_large_for_the_memory_leaves_others_whole(engine, monkeypa
 
 @pytest.mark.parametrize("message", ["CUDA error: device-side assert triggered", "cuDNN error: INTERNAL_ERROR"])
 def test_a_device_that_fails_draws_nothing_more_and_no_other_recipe_is_begun(engine, monkeypatch, message):
-    failing = Engine(engine.profile, device="cpu", bucket=2)
+    failing = Engine(engine.profile, device="cpu", bucket=2, lanes=1)
     failing.load()
     denoise, begun = failing._denoise, []
 
@@ -447,3 +447,18 @@ def test_the_demo_models_single_thread_is_not_left_to_the_next_model(engine):
     devices.set_switches("cpu", is_demo=False)
     assert torch.get_num_threads() == devices._threads
     devices.set_switches("cpu", is_demo=True)
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_any_number_of_lanes_draws_the_same_in_the_same_order(engine, lanes):
+    recipes = [recipe(f"prompt {place}", seed=place, width=(64, 72)[place % 2]) for place in range(13)]
+    expected = list(engine.generate(recipes))
+    begun = []
+    drawn = list(Engine(engine.profile, device="cpu", bucket=2, lanes=lanes).generate(recipes, begun=begun.extend))
+    assert [each.error for each in drawn] == [None] * 13
+    assert [each.recipe for each in drawn] == begun
+    again = {
+        each.recipe: each.pixels for each in Engine(engine.profile, device="cpu", bucket=2, lanes=2).generate(recipes)
+    }
+    assert all(np.array_equal(again[each.recipe], each.pixels) for each in drawn)
+    assert {each.recipe for each in expected} == set(recipes)
