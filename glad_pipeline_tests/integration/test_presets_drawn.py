@@ -142,13 +142,19 @@ def test_guidance_cut_off_is_the_same_in_any_company_and_begins_like_full_guidan
     assert_the_same_in_any_company(
         engine, lambda *prompt, **values: recipe(demo, *prompt, preset="cfg-cutoff", **values)
     )
-    sizes = []
+    sizes, texts = [], []
     forward = engine._open.base.unet.forward
-    engine._open.base.unet.forward = lambda latents, *rest, **options: (
-        sizes.append(len(latents)) or forward(latents, *rest, **options)
-    )
+
+    def watched(latents, *rest, encoder_hidden_states, **options):
+        sizes.append(len(latents))
+        texts.append(encoder_hidden_states)
+        return forward(latents, *rest, encoder_hidden_states=encoder_hidden_states, **options)
+
+    engine._open.base.unet.forward = watched
     cut, full = drawn_by(engine, [recipe(demo, preset="cfg-cutoff")]), drawn_by(engine, [recipe(demo)])
     assert sizes == [2 * BUCKET] * 6 + [BUCKET] * 4 + [2 * BUCKET] * STEPS
+    prompt, _ = engine._texts.of([recipe(demo).prompt] * BUCKET)
+    assert torch.equal(texts[9], prompt)  # what is left is the prompt, not what guidance led away from
     assert not np.array_equal(cut[0], full[0])
     unguided = drawn_by(engine, [recipe(demo, guidance_scale=1.0)])
     assert not np.array_equal(cut[0], unguided[0])
