@@ -205,12 +205,12 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _reproduce(arguments: argparse.Namespace, settings: Settings) -> int:
-    """0 if the new picture is bit-equal, 1 if not; 2, by `UsageError`, for what does not exist."""
+    """0 if the new picture is bit-equal and the record true; 1 if not; 2 where that could not be found out."""
     from glad_pipeline.database import Database
     from glad_pipeline.reproduce import is_file, record_of, record_of_file, reproduce, save
 
-    if arguments.save is not None and not arguments.save.parent.is_dir():
-        raise UsageError(f"{arguments.save.parent} is no directory: --save needs one that exists")
+    if arguments.save is not None and (arguments.save.is_dir() or not arguments.save.parent.is_dir()):
+        raise UsageError(f"--save {arguments.save}: name a file in a directory that exists")
     if is_file(arguments.picture):
         record = record_of_file(Path(arguments.picture))
     else:
@@ -218,11 +218,14 @@ def _reproduce(arguments: argparse.Namespace, settings: Settings) -> int:
         assert settings.database_url is not None  # noqa: S101 - it has just been started
         with Database(settings.database_url.get_secret_value(), application_name="glad reproduce") as database:
             record = record_of(arguments.picture, database, _store(settings))
-    outcome = reproduce(record, settings, model=arguments.model)
+    try:
+        outcome = reproduce(record, settings, model=arguments.model)
+    except GladError as error:
+        raise UsageError(str(error)) from error
     if arguments.save is not None:
         save(outcome, arguments.save)
     print(json.dumps(outcome.as_dict(), ensure_ascii=False, indent=2) if arguments.json else outcome)
-    return 0 if outcome.bit_equal else 1
+    return 0 if outcome.bit_equal and not outcome.contradictions else 1
 
 
 def _require_store(settings: Settings) -> None:

@@ -101,9 +101,11 @@ class Reproduction:
             lines += [
                 f"  {each.name}: {_shown(each.recorded)} → {_shown(each.now)}" for each in self.components.differing
             ]
-        else:
+        elif self.record.provenance:
             lines.append("components  as recorded")
-        if self.components.not_recorded:
+        else:
+            lines.append("components  nothing is recorded")
+        if self.components.not_recorded and self.record.provenance:
             lines.append(f"            not in the record: {', '.join(self.components.not_recorded)}")
         return "\n".join(lines)
 
@@ -113,8 +115,9 @@ class Reproduction:
             return f"bit-equal: all {width * height:,} pixels are the same"
         if self.difference is None:
             return f"differs: the stored picture has {width} × {height} pixels, the new one {now[0]} × {now[1]}"
+        count = round(self.difference.share * width * height)
         return (
-            f"differs: {self.difference.share:.1%} of the pixels, by at most {self.difference.largest} and on average "
+            f"differs: {count:,} of {width * height:,} pixels, by at most {self.difference.largest} and on average "
             f"{self.difference.mean:.3g} of 255; PSNR {self.difference.psnr:.1f} dB"
         )
 

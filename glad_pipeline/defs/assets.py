@@ -192,6 +192,10 @@ def _fit_to_store(
             report["failed"] += len(ids)
             if picture.fault == "device":  # the try counts, for it may be one of the bucket that has done it
                 broken = reason
+    if report["rejected"] or report["failed"]:
+        log.warning(
+            "%s prompts rejected, %s failed: `glad prompts list` has the reasons", report["rejected"], report["failed"]
+        )
     if broken:
         raise GladError(f"the rest could not be drawn: {broken}")
 

@@ -14,6 +14,7 @@ from glad_pipeline.database import connect as connect_to
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.defaults import Defaults
 from glad_pipeline.generation.models import ModelProfile, resolve_model
+from glad_pipeline.generation.parts import parts_of
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.prompts.queue import Hold
@@ -21,7 +22,7 @@ from glad_pipeline.prompts.validation import reasons_against
 from glad_pipeline.storage.s3 import S3Store
 
 if TYPE_CHECKING:
-    from glad_pipeline.generation.engine import Drawn
+    from glad_pipeline.generation.engine import Drawn, Fault
 
 Row = Mapping[str, Any]
 
@@ -219,7 +220,9 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 if profile == ours:
                     raise
                 choose_device(self.device, is_demo=ours.is_demo)  # type: ignore[arg-type]  # raises if ours has none
-                yield from (Drawn(recipe=recipe, error=str(error), provenance={}) for recipe in wanted)
+                # what is all here and cannot be loaded never will be; what has to be fetched may be there another time
+                fault: Fault = "recipe" if all(part.is_local for part in parts_of(profile)) else "unknown"
+                yield from (Drawn(recipe=recipe, error=str(error), fault=fault, provenance={}) for recipe in wanted)
             else:
                 yield from engine.generate(wanted, begun=begun)
             finally:

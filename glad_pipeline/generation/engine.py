@@ -11,6 +11,7 @@ import copy
 import gc
 import math
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -523,7 +524,10 @@ def _blame(error: Exception) -> tuple[Fault, str]:
     if isinstance(error, torch.AcceleratorError) or str(error).startswith(("CUDA error", "cuDNN error", "CUBLAS")):
         return "device", f"the GPU failed: {first_line(error)}. Look at its driver and temperature"
     if isinstance(error, torch._dynamo.exc.TorchDynamoException):
-        return "setup", f"cannot compile the model: {first_line(error)}. GLAD_COMPILE=none does without"
+        lines = [line.strip() for line in str(error).splitlines() if "error:" in line or "cannot find" in line]
+        spaced = " (torch's compiler cannot work in a path with a space)" if " " in sys.prefix else ""
+        told = "; ".join([first_line(error), *lines[:2]])
+        return "setup", f"cannot compile the model{spaced}: {told}. GLAD_COMPILE=none does without"
     return "unknown", f"drawing failed: {type(error).__name__}: {first_line(error)}"
 
 

@@ -91,7 +91,7 @@ def open_pipelines(
     main = torch.bfloat16 if cuda else torch.float32
     compiling = ("regional" if cuda else "none") if compiling == "auto" else compiling
     if compiling != "none" and compile_cache is not None:
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(compile_cache))
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(compile_cache)  # importing torch's compiler had set one in /tmp
     hashes = FileHashes(hash_cache)
     where = {part.kind: _here(part, hashes) for part in parts_of(profile) if part.kind != "LoRA"}
     own = {}

@@ -183,8 +183,8 @@ def _matches(file: Path, expected: str | None, sha256: str) -> bool:
     return expected is None or expected == (sha256 if len(expected) == 64 else hub.git_hash(file))
 
 
-def verify(part: Part, hashes: FileHashes) -> Iterator[tuple[str, str | None]]:
-    """Each file of a part, read again from the disk: its name, and what is wrong with it or None.
+def verify(part: Part, hashes: FileHashes) -> Iterator[tuple[str, str | None, bool]]:
+    """Each file of a part, read again from the disk: its name, what is wrong with it or None, whether a hash was known.
 
     A file from the hub is compared with the hub's hash, a local one with what is remembered of it; a missing or
     truncated one is told by the header's promise. `hashes` is told what was read, but not of a local file's damage.
@@ -192,7 +192,7 @@ def verify(part: Part, hashes: FileHashes) -> Iterator[tuple[str, str | None]]:
     try:
         files = part.read().files
     except GladError as error:
-        yield part.name, str(error)
+        yield part.name, str(error), True
         files = [part.directory / part.file] if part.file else sorted(part.directory.rglob("*"))
         files = [file for file in files if file.suffix in (".json", ".txt", ".safetensors") and file.is_file()]
     for file in files:
@@ -208,4 +208,4 @@ def verify(part: Part, hashes: FileHashes) -> Iterator[tuple[str, str | None]]:
             )
         if not (fault and part.is_local):
             hashes.remember(file, digest)
-        yield name, fault
+        yield name, fault, expected is not None

@@ -96,8 +96,13 @@ def test_dagster_dev_behind_glad_run_serves_the_web_ui_and_ends_whole_on_ctrl_c(
             return False
 
     soon(answers, seconds=90)
-    family = psutil.Process(process.pid).children(recursive=True)
+    # the embedded servers are meant to stay; whether they are of this family depends on who started them
+    family = [
+        member
+        for member in psutil.Process(process.pid).children(recursive=True)
+        if member.name() not in ("postgres", "weed")
+    ]
     assert len(family) >= 2
-    interrupted(process, seconds=30)
-    soon(lambda: all(gone(member) for member in family), seconds=15)
+    interrupted(process, seconds=90)
+    soon(lambda: all(gone(member) for member in family), seconds=60)
     assert left_running(machine.home, but=("postgres", "weed")) == []

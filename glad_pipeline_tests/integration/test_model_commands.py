@@ -133,7 +133,7 @@ def test_the_vae_the_refiner_and_the_loras_of_the_settings_are_pulled_too(glad, 
         "VAE some/vae",
         "refiner some/refiner",
         "LoRA some/lora/deep/style.safetensors",
-        "everything is whole",
+        "nothing is damaged",
     ]
     listed = glad("list", **environment)
     assert state(listed, "some/vae")[-1] == "here"
