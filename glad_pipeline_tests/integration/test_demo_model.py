@@ -94,6 +94,31 @@ def test_a_training_interrupted_and_resumed_gives_the_weights_of_one_that_was_no
     assert not same(weights(whole), weights(other))
 
 
+def test_a_training_can_start_from_a_checkpoint_and_leaves_its_autoencoder_alone(train):
+    _, first = train("first")
+    _, further = train("further", start_from=first, seed=8)
+    before, after = weights(first), weights(further)
+    assert same({"vae": before["vae"]}, {"vae": after["vae"]})
+    assert not same({"unet": before["unet"]}, {"unet": after["unet"]})
+
+
+def test_a_training_starts_only_from_a_checkpoint_of_the_same_words(train):
+    _, first = train("first", denoiser_steps=1)
+    words = first / "tokenizer" / "vocab.json"
+    words.write_text(json.dumps({**json.loads(words.read_text()), "zeppelin</w>": 9999}))
+    with pytest.raises(ValueError, match="knows other words"):
+        train("further", start_from=first)
+
+
+def test_nearly_clean_pictures_are_trained_on_less_often():
+    import torch
+
+    from glad_pipeline.generation.demo_model.stage_denoiser import weights_of_times
+
+    shares = weights_of_times(torch.tensor([0.999, 0.9, 0.5, 0.0])).tolist()
+    assert shares == pytest.approx([0.1, 0.5, 1.0, 1.0])
+
+
 def test_the_normalised_autoencoder_draws_what_it_drew_before():
     import torch
 

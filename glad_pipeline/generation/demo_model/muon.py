@@ -1,4 +1,4 @@
-"""Muon: momentum whose steps are made orthogonal, for convolutions; far fewer steps than AdamW for the autoencoder.
+"""Muon: momentum whose steps are made orthogonal, far fewer steps than AdamW for convolutions and attention.
 
 After Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024).
 """
