@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers.models.attention_processor import AttnProcessor
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from glad_pipeline.generation.demo_model.captions import caption
 from glad_pipeline.generation.demo_model.data import Shape, examples
@@ -82,9 +81,14 @@ def weights_of_times(kept: torch.Tensor) -> torch.Tensor:
     return shares
 
 
-def plain_attention(device: str) -> Any:
-    """On a CPU, attention as matrix products: torch's fused one takes a third of all the time going backward."""
-    return sdpa_kernel(SDPBackend.MATH) if device == "cpu" else contextlib.nullcontext()
+def plain_attention(networks: Networks) -> None:
+    """Attention as matrix products, in place: on a CPU a quarter faster than torch's fused one, for training.
+
+    The same function; nothing of it is left in a checkpoint.
+    """
+    networks.unet.set_attn_processor(AttnProcessor())
+    for encoder in (networks.text_encoder, networks.text_encoder_2):
+        encoder.set_attn_implementation("eager")
 
 
 def train_denoiser(
@@ -100,6 +104,8 @@ def train_denoiser(
 ) -> None:
     """Until the stage's progress is 1, or `pause` says to stop for now."""
     schedule = library.DDPMScheduler(**NOISE)
+    if device == "cpu":
+        plain_attention(networks)
     shares = weights_of_times(schedule.alphas_cumprod)
     noise_random = torch.Generator(device)
     losses: list[torch.Tensor] = []
@@ -116,7 +122,7 @@ def train_denoiser(
         latents = pool.latents[chosen].float()
         noise = torch.randn(latents.shape, generator=noise_random, device=device)
         noised = schedule.add_noise(latents, noise, times).to(memory_format=torch.channels_last)
-        with autocast(device), plain_attention(device):
+        with autocast(device):
             drawn = denoise(
                 networks, noised=noised, times=times, tokens=pool.tokens[chosen, worded], kept=kept,
                 time_ids=pool.time_ids.expand(phase.batch, 6),
