@@ -100,10 +100,15 @@ def write_card(checkpoint: Path, logs: Sequence[Path], hardware: str, note: str 
 def _stages(events: Sequence[dict[str, Any]]) -> list[str]:
     told = {
         "vae trained": "{steps:,} steps of the autoencoder",
-        "end": "{steps:,} steps of UNet and text encoders in {minutes:.0f} minutes",
+        "end": "{steps:,} steps of UNet and text encoders at {side} pixels in {minutes:.0f} minutes",
         "polished": "{steps:,} more of the decoder alone",
     }
-    return [told[event["event"]].format(**event) for event in events if event["event"] in told]
+    stages, side = [], 0
+    for event in events:
+        side = event["sizes"]["side"] if event["event"] == "start" else side
+        if event["event"] in told:
+            stages.append(told[event["event"]].format(**event, side=side))
+    return stages
 
 
 def _hashes(checkpoint: Path) -> list[str]:
