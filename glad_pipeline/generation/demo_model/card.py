@@ -44,7 +44,7 @@ draws one of these scenes all the same.
 - {parts}
 - {stages}
 - Hardware: {hardware}
-- Programs: `demo_model/train.py` (preset `{preset}`, seed {seed}){polished}.
+- Programs: `demo_model/train.py` (preset `{preset}`, seed {seed}).
   The number of steps was set by the clock. Training by steps (`--vae-steps`, `--denoiser-steps`) is reproducible on
   like hardware.
 {note}
@@ -80,7 +80,6 @@ def write_card(checkpoint: Path, logs: Sequence[Path], hardware: str, note: str 
     parts = f"{sum(millions.values()):.1f} M parameters: " + ", ".join(
         f"{name.replace('_', ' ')} {count:.2f} M" for name, count in millions.items()
     )
-    polished = any(event["event"] == "polished" for event in events)
     text = CARD.format(
         **figures,
         parts=parts,
@@ -90,7 +89,6 @@ def write_card(checkpoint: Path, logs: Sequence[Path], hardware: str, note: str 
         counts=", ".join(f"{name} {count}" for name, count in figures["judged"].items()),
         preset=start["preset"],
         seed=start["seed"],
-        polished=", then `demo_model/polish.py`" if polished else "",
         table=report(figures, style="github"),
         hashes="\n".join(_hashes(checkpoint)),
     )
@@ -101,7 +99,6 @@ def _stages(events: Sequence[dict[str, Any]]) -> list[str]:
     told = {
         "vae trained": "{steps:,} steps of the autoencoder",
         "end": "{steps:,} steps of UNet and text encoders at {side} pixels in {minutes:.0f} minutes",
-        "polished": "{steps:,} more of the decoder alone",
     }
     stages, side = [], 0
     for event in events:
