@@ -26,7 +26,7 @@ def checkpoint(tmp_path):
 def test_the_demo_model_is_whole_small_and_knows_its_own_size():
     demo = resolve_model("demo")
     assert (demo.name, demo.is_demo, demo.is_local) == ("demo", True, True)
-    assert (demo.width, demo.height) == (128, 128)
+    assert (demo.width, demo.height) == (256, 256)
     assert (demo.num_inference_steps, demo.guidance_scale) == (20, 3.0)
     assert demo.revision.startswith("sha256:")
     assert sum(file.stat().st_size for file in DEMO_CHECKPOINT.rglob("*") if file.is_file()) < 25_000_000

@@ -136,7 +136,7 @@ def caption(scene: Scene, random: Random) -> str:
 def _features(scene: Scene, random: Random) -> str:
     shown = [name for name in FEATURES if getattr(scene, name) and not (name == "clouds" and scene.time == "storm")]
     words = [pick(random, FEATURES[name]) for name in shown if random.random() < 0.8]
-    if scene.light != "none" and random.random() < 0.9:
+    if scene.light != "none" and random.random() < 0.96:
         words.insert(0, pick(random, SUN if scene.light == "sun" else CRESCENT if scene.crescent else FULL))
     if not words:
         return ""

@@ -44,7 +44,7 @@ draws one of these scenes all the same.
 - {parts}
 - {stages}
 - Hardware: {hardware}
-- Programs: `demo_model/train.py` (preset `{preset}`, seed {seed}){polished}.
+- Programs: `demo_model/train.py` (preset `{preset}`, seed {seed}).
   The number of steps was set by the clock. Training by steps (`--vae-steps`, `--denoiser-steps`) is reproducible on
   like hardware.
 {note}
@@ -58,10 +58,11 @@ what it makes of real renders stands beside. Speed on {device}, {threads} thread
 
 ## Limits
 
-Pictures of {side} pixels, soft in their details (windows, stars, birds); English only; one scene a picture; no people,
-animals, objects or writing; counts, positions and relations in a prompt have no effect. Sizes far from the native one
-repeat or stretch the scene. Where a goal in the table is missed, more training is what it takes: this
-checkpoint is a start.
+Pictures of {side} pixels, painterly rather than crisp: sun and moon are uneven blobs and about one in six is left out,
+city windows run together, mountains look like clouds, stars and birds are hardly ever drawn. English only; one scene a
+picture; no people, animals, objects or writing; counts, positions and relations in a prompt have no effect. A word that
+belongs to two things confuses it ("a high sun" brings the high peaks). Sizes far from the native one repeat the scene:
+at 512 × 512 an island becomes two. The loss was still falling: more training is what crispness takes.
 
 ## Hashes (SHA-256)
 
@@ -80,7 +81,6 @@ def write_card(checkpoint: Path, logs: Sequence[Path], hardware: str, note: str 
     parts = f"{sum(millions.values()):.1f} M parameters: " + ", ".join(
         f"{name.replace('_', ' ')} {count:.2f} M" for name, count in millions.items()
     )
-    polished = any(event["event"] == "polished" for event in events)
     text = CARD.format(
         **figures,
         parts=parts,
@@ -90,7 +90,6 @@ def write_card(checkpoint: Path, logs: Sequence[Path], hardware: str, note: str 
         counts=", ".join(f"{name} {count}" for name, count in figures["judged"].items()),
         preset=start["preset"],
         seed=start["seed"],
-        polished=", then `demo_model/polish.py`" if polished else "",
         table=report(figures, style="github"),
         hashes="\n".join(_hashes(checkpoint)),
     )
@@ -100,10 +99,14 @@ def write_card(checkpoint: Path, logs: Sequence[Path], hardware: str, note: str 
 def _stages(events: Sequence[dict[str, Any]]) -> list[str]:
     told = {
         "vae trained": "{steps:,} steps of the autoencoder",
-        "end": "{steps:,} steps of UNet and text encoders in {minutes:.0f} minutes",
-        "polished": "{steps:,} more of the decoder alone",
+        "end": "{steps:,} steps of UNet and text encoders at {side} pixels in {minutes:.0f} minutes",
     }
-    return [told[event["event"]].format(**event) for event in events if event["event"] in told]
+    stages, side = [], 0
+    for event in events:
+        side = event["sizes"]["side"] if event["event"] == "start" else side
+        if event["event"] in told:
+            stages.append(told[event["event"]].format(**event, side=side))
+    return stages
 
 
 def _hashes(checkpoint: Path) -> list[str]:

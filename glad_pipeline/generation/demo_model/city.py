@@ -18,19 +18,19 @@ def city(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:
         colour = mix(light.sky, rgb(46, 52, 74) * mix(light.ambient, WHITE, 0.12), 0.4 + 0.26 * place)
         x = -float(random.uniform(0, 0.1))
         while x < 4:
-            wide, tall = float(random.uniform(0.07, 0.15)), float(random.uniform(0.04, 0.3) * (1.1 - 0.1 * place))
+            wide, tall = float(random.uniform(0.09, 0.18)), float(random.uniform(0.04, 0.3) * (1.1 - 0.1 * place))
             spire, shade, seed = random.random(), random.uniform(0.9, 1.1), int(random.integers(2**32))
             if x < canvas.aspect:
                 top = light.horizon - tall + 0.13 * place
-                if light.source and abs(light.source[0] - x - wide / 2) < wide / 2 + 0.05:
-                    top = max(top, light.source[1] + 0.05)
+                if light.source and abs(light.source[0] - x - wide / 2) < wide / 2 + 0.07:
+                    top = max(top, light.source[1] + 0.08)
                 _block(canvas, x, wide, top, colour * shade)
                 if spire < 0.15:
                     _block(canvas, x + wide * 0.46, wide * 0.08, top - 0.06, colour * shade)
                 if place:
                     _windows(
                         canvas, np.random.default_rng(seed), x=x, wide=wide, top=top,
-                        pitch=(0.016, 0.024) if place == 1 else (0.02, 0.03), paint=(lit, lamp, pane, colour),
+                        pitch=(0.026, 0.036) if place == 1 else (0.032, 0.046), paint=(lit, lamp, pane, colour),
                     )  # fmt: skip
             x += wide + float(random.choice((0.0, 0.004, 0.02)))
 

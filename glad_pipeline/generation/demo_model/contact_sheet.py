@@ -1,6 +1,6 @@
 """Draws prompts a blogger might write as one picture, to look at with one's own eyes.
 
-python -m glad_pipeline.generation.demo_model.contact_sheet --checkpoint DIR --out sheet.webp [--count 60]
+python -m glad_pipeline.generation.demo_model.contact_sheet --checkpoint DIR --out sheet.webp [--count 60] [--shown 160]
 """
 
 from __future__ import annotations
@@ -77,14 +77,17 @@ PROMPTS = (
 )
 
 
-def sheet(drawer: Drawer, prompts: Sequence[str], *, columns: int, seed: int = 0) -> Image.Image:
-    """The prompts' pictures row by row; picture number n has seed `seed` + n."""
-    side = drawer.side
+def sheet(
+    drawer: Drawer, prompts: Sequence[str], *, columns: int, seed: int = 0, shown: int | None = None
+) -> Image.Image:
+    """The prompts' pictures row by row, each `shown` pixels wide; picture number n has seed `seed` + n."""
+    side = shown or drawer.side
     pictures = drawer.draw(prompts, [seed + place for place in range(len(prompts))])
     rows = -(-len(pictures) // columns)
     whole = Image.new("RGB", (columns * (side + 4) - 4, rows * (side + 4) - 4), "white")
     for place, picture in enumerate(pictures):
-        whole.paste(Image.fromarray(picture), (place % columns * (side + 4), place // columns * (side + 4)))
+        image = Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
+        whole.paste(image, (place % columns * (side + 4), place // columns * (side + 4)))
     return whole
 
 
@@ -97,9 +100,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shown", type=int, help="pixels of a picture on the sheet; as drawn if not given")
     given = parser.parse_args(arguments)
     drawer = Drawer(given.checkpoint, steps=given.steps, guidance=given.guidance)
-    sheet(drawer, PROMPTS[: given.count], columns=given.columns, seed=given.seed).save(given.out, quality=88)
+    sheet(drawer, PROMPTS[: given.count], columns=given.columns, seed=given.seed, shown=given.shown).save(
+        given.out, quality=88
+    )
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def forest(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:
     for place in range(3):
         colour = mix(light.sky, rgb(28, 78, 50) * light.ambient, 0.45 + 0.25 * place)
         base = light.horizon + 0.04 + 0.13 * place
-        pines(canvas, random, base=base, tall=0.16 + 0.06 * place, pitch=0.055 + 0.012 * place, colour=colour)
+        pines(canvas, random, base=base, tall=0.19 + 0.075 * place, pitch=0.075 + 0.018 * place, colour=colour)
 
 
 def hills(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:
@@ -55,7 +55,7 @@ def snow(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:
         for place in range(2):
             base = light.horizon + 0.13 + 0.12 * place
             colour = mix(light.sky, rgb(44, 82, 74) * light.ambient, 0.7 + 0.2 * place)
-            pines(canvas, random, base=base, tall=0.11 + 0.05 * place, pitch=0.07, colour=colour, share=0.45)
+            pines(canvas, random, base=base, tall=0.14 + 0.06 * place, pitch=0.09, colour=colour, share=0.45)
 
 
 def canyon(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:
@@ -101,8 +101,8 @@ def valley(canvas: Canvas, line: Array, light: Light) -> Array:
     if not light.source:
         return line
     x, y, _ = light.source
-    hidden = float(y + 0.045 - np.interp(x, canvas.x, line))
-    dip: Array = line + max(0.0, hidden) * np.exp(-(((canvas.x - x) / 0.15) ** 2))
+    hidden = float(y + 0.07 - np.interp(x, canvas.x, line))
+    dip: Array = line + max(0.0, hidden) * np.exp(-(((canvas.x - x) / 0.17) ** 2))
     return dip
 
 
@@ -143,7 +143,7 @@ def _rolling(canvas: Canvas, light: Light, random: Random, far: Array, near: Arr
 def _round_trees(canvas: Canvas, light: Light, random: Random) -> None:
     for _ in range(int(random.integers(2, 6))):
         x, foot = float(canvas.aspect * random.uniform(0.08, 0.92)), float(light.horizon + random.uniform(0.16, 0.3))
-        size = float(random.uniform(0.035, 0.06))
+        size = float(random.uniform(0.045, 0.07))
         rows, columns, dx, dy = canvas.patch(x, foot - size * 2, size * 2, size * 2.2)
         trunk = np.minimum(size * 0.16 - np.abs(dx), np.minimum(dy + size * 0.5, size * 2 - dy))
         canvas.stamp((rows, columns), rgb(70, 50, 38) * light.ambient, trunk * canvas.height + 0.5)

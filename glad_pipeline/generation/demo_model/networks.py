@@ -207,6 +207,16 @@ def save_checkpoint(networks: Networks, directory: Path) -> None:
     fresh.replace(directory)
 
 
+def load_weights(networks: Networks, directory: Path) -> None:
+    """The weights of a checkpoint of the same sizes and words."""
+    words = json.loads((directory / "tokenizer" / "vocab.json").read_text(encoding="utf-8"))
+    if words != networks.tokenizer.get_vocab():
+        raise ValueError(f"{directory} knows other words: train from nothing")
+    for name in ("vae", "unet", "text_encoder", "text_encoder_2"):
+        module = getattr(networks, name)
+        module.load_state_dict(type(module).from_pretrained(directory / name).state_dict())
+
+
 def describe(networks: Networks) -> dict[str, Any]:
     """Sizes and millions of parameters."""
     counts = {

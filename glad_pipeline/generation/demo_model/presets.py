@@ -20,20 +20,21 @@ class Preset:
 
 
 PRESETS = {
-    # an hour of one or two busy cores: half the side, a quarter of the work
+    # an hour or two of one or two busy cores
     "cpu": Preset(
         sizes=Sizes(
-            side=128, latent=8, vae=(16, 32, 48, 64), vae_layers=1,
+            side=256, latent=8, vae=(16, 32, 48, 64), vae_layers=1,
             unet=(48, 96, 144), unet_layers=1, heads=48, text=96, text_layers=3,
         ),
         vae=VaePlan(
-            pictures=3_000, side=128, crop=128, batch=8, whole=2.0, rate=2e-3, matrix_rate=0.01, average=0.99
+            pictures=3_000, side=256, crop=128, batch=8, whole=2.0, rate=2e-3, matrix_rate=0.01, average=0.99
         ),
         denoiser=DenoiserPlan(
-            pictures={(128, 128): 8_000, (96, 160): 800, (160, 96): 800},
-            phases=(Phase(until=1.0, batch=32, shapes=((128, 128),) * 8 + ((96, 160), (160, 96))),),
+            pictures={(256, 256): 6_000, (192, 320): 600, (320, 192): 600, (128, 128): 1_000},
+            phases=(Phase(until=1.0, batch=16, shapes=((256, 256),) * 10 + ((192, 320), (320, 192), (128, 128))),),
             rate=1e-3,
-            average=0.997,
+            average=0.998,
+            matrix_rate=0.005,
         ),
         vae_share=0.34,
     ),
@@ -72,6 +73,7 @@ PRESETS = {
             ),
             rate=1e-3,
             average=0.99,
+            matrix_rate=0.005,
         ),
         vae_share=0.4,
     ),

@@ -44,9 +44,9 @@ TINT_LIGHT = {"sunset": 1.0, "dawn": 1.08, "day": 1.0, "night": 0.42, "storm": 0
 DARKNESS = {"sunset": 0.5, "dawn": 0.78, "day": 1.0, "night": 0.27, "storm": 0.46, "aurora": 0.26}
 SUNS = {"sunset": rgb(255, 226, 150), "dawn": rgb(255, 244, 214), "day": rgb(255, 252, 226)}
 CLEARANCE = {
-    "forest": 0.15,
-    "canyon": 0.15,
-    "city": 0.12,
+    "forest": 0.18,
+    "canyon": 0.16,
+    "city": 0.14,
 }  # picture heights that a low sun stands above the land's tops
 MOON = rgb(234, 238, 246)
 
@@ -131,10 +131,10 @@ def _sky(canvas: Canvas, scene: Scene, horizon: float, random: Random) -> Light:
     fall, drift = random.uniform(size=2)
     x = float(canvas.aspect * (0.18 + 0.64 * fall))
     low_sun = scene.time in ("sunset", "dawn")
-    y = float(horizon - 0.03 - CLEARANCE.get(scene.place, 0) - 0.17 * drift if low_sun else 0.12 + 0.2 * drift)
+    y = float(horizon - 0.03 - CLEARANCE.get(scene.place, 0) - 0.15 * drift if low_sun else 0.16 + 0.16 * drift)
     if scene.place == "canyon":  # to be seen between the walls
         x = float(canvas.aspect * (0.43 + 0.14 * fall))
-    radius = float(random.uniform(0.05, 0.085))
+    radius = float(random.uniform(0.075, 0.115))
     colour = MOON if scene.light == "moon" else SUNS.get(scene.time, MOON)
     if scene.colour and scene.light == "sun":
         colour = mix(colour, TINTS[scene.colour], 0.14 if scene.time == "sunset" else 0.04)
@@ -153,22 +153,23 @@ def _sky(canvas: Canvas, scene: Scene, horizon: float, random: Random) -> Light:
     if scene.clouds:
         _clouds(canvas, scene.time, light, random)
     if scene.light != "none":
-        strength = {"sunset": 0.5, "dawn": 0.34, "day": 0.42}.get(scene.time, 0.3)
+        strength = {"sunset": 0.36, "dawn": 0.24, "day": 0.34}.get(scene.time, 0.3)
         if scene.style == "flat":
             for ring in (3.4, 2.5, 1.7):
                 canvas.disc(x, y, radius * ring, mix(low, colour, 0.75 - 0.15 * ring))
         else:
-            canvas.glow(x, y, radius * (3.2 if low_sun else 2.4), colour * colour, strength)
+            canvas.glow(x, y, radius * (3.0 if low_sun else 2.2), colour * colour, strength)
         np.clip(canvas.pixels, 0, 1, out=canvas.pixels)
         bite = 0.55 if scene.crescent else 0.0
-        canvas.disc(x, y, radius, colour, bite=bite)
+        # paler than its own glow, so that it stands out even in a golden sky
+        canvas.disc(x, y, radius, mix(colour, WHITE, 0.65), bite=bite)
     return light
 
 
 def _stars(canvas: Canvas, horizon: float, random: Random) -> None:
-    count = int(random.integers(260, 420))
+    count = int(random.integers(130, 210))
     x, y = random.uniform(0, WIDEST_SKY, count), horizon * random.uniform(0, 1, count) ** 1.2
-    canvas.specks(x, y, random.uniform(0.25, 1.0, count) ** 1.5, rgb(240, 244, 255))
+    canvas.specks(x, y, random.uniform(0.5, 1.3, count) ** 1.5, rgb(240, 244, 255))
 
 
 WIDEST_SKY = 4.0  # picture heights
@@ -219,8 +220,8 @@ def _lightning(canvas: Canvas, horizon: float, random: Random) -> None:
 def _birds(canvas: Canvas, light: Light, random: Random) -> None:
     centre_x, centre_y = canvas.aspect * random.uniform(0.25, 0.75), random.uniform(0.15, 0.34)
     for _ in range(int(random.integers(3, 8))):
-        size = float(random.uniform(0.018, 0.032))
-        x, y = centre_x + random.normal(0, 0.12), centre_y + random.normal(0, 0.05)
+        size = float(random.uniform(0.028, 0.045))
+        x, y = centre_x + random.normal(0, 0.15), centre_y + random.normal(0, 0.06)
         rows, columns, dx, dy = canvas.patch(float(x), float(y), size * 1.2, size)
         wing = np.abs(dx) / size
         arch = -0.75 * size * np.sin(np.clip(wing, 0, 1) * 2.5) * 0.6

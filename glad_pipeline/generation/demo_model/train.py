@@ -3,6 +3,7 @@
     python -m glad_pipeline.generation.demo_model.train --out DIR --minutes 60 --preset cpu
     python -m glad_pipeline.generation.demo_model.train --out DIR --minutes 20 --preset gpu
     python -m glad_pipeline.generation.demo_model.train --out DIR --minutes 60 --preset cpu --resume
+    python -m glad_pipeline.generation.demo_model.train --out DIR --minutes 60 --preset cpu --start-from CHECKPOINT
 
 `DIR/checkpoint` is a complete SDXL directory, written anew every few minutes from the averaged weights; `DIR/state.pt`
 is what `--resume` goes on from; `DIR/log.jsonl` tells how it went. With `--vae-steps` and `--denoiser-steps` the same
@@ -17,7 +18,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,13 @@ import torch
 from glad_pipeline.generation.demo_model.captions import vocabulary
 from glad_pipeline.generation.demo_model.data import Shape
 from glad_pipeline.generation.demo_model.fast_norm import quicken
-from glad_pipeline.generation.demo_model.networks import describe, make_networks, normalise_latents, save_checkpoint
+from glad_pipeline.generation.demo_model.networks import (
+    describe,
+    load_weights,
+    make_networks,
+    normalise_latents,
+    save_checkpoint,
+)
 from glad_pipeline.generation.demo_model.presets import PRESETS
 from glad_pipeline.generation.demo_model.stage_denoiser import Pool, make_pool, train_denoiser
 from glad_pipeline.generation.demo_model.stage_vae import encode, load_pictures, reconstruction_psnr, train_vae
@@ -46,6 +53,7 @@ class Options:
     vae_steps: int | None = None
     denoiser_steps: int | None = None
     resume: bool = False
+    start_from: Path | None = None  # a checkpoint to go on from, its autoencoder as it is
     device: str = "cpu"
     workers: int = 1
     stop_after: int | None = None  # steps of this process, both stages together; for tests of resuming
@@ -73,6 +81,10 @@ class Training:
         self.stopped = False
         if options.resume and self.state_file.exists():
             self._restore()
+        elif options.start_from:
+            load_weights(self.networks, options.start_from)
+            self.stage = "denoiser"
+            self.trainer = self._trainer()
 
     def run(self) -> bool:
         """Trains to the end; False where `stop_after` ended it before."""
@@ -117,10 +129,11 @@ class Training:
             progress = Progress(options.vae_steps, seconds * plan.vae_share)
             return Trainer({"vae": self.networks.vae}, progress, rate=plan.vae.rate, decay=0.0,
                            average=plan.vae.average, matrix_rate=plan.vae.matrix_rate)  # fmt: skip
-        progress = Progress(options.denoiser_steps, seconds * (1 - plan.vae_share))
+        share = 1.0 if options.start_from else 1 - plan.vae_share
+        progress = Progress(options.denoiser_steps, seconds * share)
         return Trainer(
             self.networks.denoiser_modules(), progress, rate=plan.denoiser.rate, decay=0.01,
-            average=plan.denoiser.average,
+            average=plan.denoiser.average, matrix_rate=plan.denoiser.matrix_rate,
         )  # fmt: skip
 
     def _finish_vae(self, pictures: torch.Tensor) -> None:
@@ -133,19 +146,26 @@ class Training:
         self.log("vae trained", steps=self.trainer.progress.step, psnr=round(before, 2),
                  psnr_normalised=round(reconstruction_psnr(vae, pictures[:32], device), 2),
                  channel_std=[round(float(each), 2) for each in std])  # fmt: skip
+        for file in self.options.out.glob("pool-*.pt"):  # latents of an autoencoder before this one
+            file.unlink()
         self.stage = "denoiser"
         self.trainer = self._trainer()
         self.trainer.progress.begin()
         self.save()
 
     def _pools(self) -> dict[Shape, Pool]:
-        """Latents of all shapes: drawn again after a resume, the same ones."""
+        """Latents of all shapes; after a resume the ones kept in a file."""
         options = self.options
         pools = {}
         for shape, count in self.preset.denoiser.pictures.items():
+            file = options.out / f"pool-{shape[0]}x{shape[1]}.pt"
+            if options.resume and file.exists():
+                pools[shape] = Pool(**torch.load(file, map_location=options.device, weights_only=True))
+                continue
             pools[shape] = make_pool(
                 self.networks, shape, count, options.seed, device=options.device, workers=options.workers
             )
+            save_state(file, asdict(pools[shape]))
             self.log("pool", shape=list(shape), count=count, minutes=round(self.trainer.progress.elapsed / 60, 1))
         return pools
 
@@ -180,6 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="processes that draw")
     parser.add_argument("--threads", type=int, help="of torch; its own choice if not given")
+    parser.add_argument("--start-from", type=Path, help="a checkpoint: train its UNet and text encoders further")
     given = vars(parser.parse_args(arguments))
     threads = given.pop("threads")
     if threads:

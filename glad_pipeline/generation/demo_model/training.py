@@ -52,7 +52,7 @@ class Progress:
 
 
 class Trainer:
-    """AdamW, and Muon for convolutions if it has a rate; warm-up and a cosine, clipped gradients, averaged weights."""
+    """AdamW, or Muon for convolutions and attention; warm-up and a cosine, clipped gradients, averaged weights."""
 
     def __init__(
         self,
@@ -66,8 +66,15 @@ class Trainer:
     ) -> None:
         self.modules, self.progress, self.average = modules, progress, average
         self.parameters = [each for module in modules.values() for each in module.parameters()]
-        inner = [each for each in self.parameters if matrix_rate and each.ndim == 4 and min(each.shape[:2]) > 3]
-        outer = [each for each in self.parameters if not any(each is other for other in inner)]
+        inner = [
+            each
+            for module in modules.values()
+            for name, each in module.named_parameters()
+            if matrix_rate
+            and ((each.ndim == 4 and min(each.shape[:2]) > 3) or (each.ndim == 2 and "transformer_blocks" in name))
+        ]
+        known = {id(each) for each in inner}
+        outer = [each for each in self.parameters if id(each) not in known]
         self.optimizers: list[tuple[torch.optim.Optimizer, float]] = [
             (torch.optim.AdamW(outer, lr=rate, betas=(0.9, 0.98), weight_decay=decay, fused=True), rate)
         ]

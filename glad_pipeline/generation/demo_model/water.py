@@ -53,7 +53,7 @@ def lake(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:
             )
     if scene.trees:
         dark = rgb(26, 62, 44) * light.ambient
-        pines(canvas, random, base=shore - 0.02, tall=0.12, pitch=0.04, colour=dark, share=0.6)
+        pines(canvas, random, base=shore - 0.02, tall=0.15, pitch=0.06, colour=dark, share=0.6)
     line = shore + 0.008 * Noise1(random, frequency=3, octaves=3)(canvas.x) - 0.012
     canvas.below(line, rgb(46, 58, 48) * light.ambient)
     _mirror(canvas, light, random, shore)
@@ -96,7 +96,7 @@ def _mirror(canvas: Canvas, light: Light, random: Random, shore: float) -> None:
 
 
 def _boat(canvas: Canvas, light: Light, random: Random, waterline: float) -> None:
-    x, size = float(canvas.aspect * random.uniform(0.2, 0.8)), float(random.uniform(0.08, 0.13))
+    x, size = float(canvas.aspect * random.uniform(0.2, 0.8)), float(random.uniform(0.11, 0.17))
     rows, columns, dx, dy = canvas.patch(x, waterline - size * 0.5, size, size)
     u, v = dx / size, (dy - size * 0.5) / size  # v is 0 at the waterline, -1 at the masthead
     scale = canvas.height * size
