@@ -74,9 +74,7 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
             print(f"  {name}: {'damaged: ' + fault if fault else whole}", flush=True)
     hashes.save()
     if unknown:
-        print(
-            f"{unknown} local files were never read as they are: a change in them makes another model, not damage"
-        )
+        print(f"{unknown} local files were never read as they are: a change in them makes another model, not damage")
     print(f"{damaged} damaged" if damaged else "nothing is damaged")
     return 1 if damaged else 0
 

@@ -59,7 +59,15 @@ class Machine:
         return done.stdout + done.stderr
 
     def start(self, *words, **options):
-        return subprocess.Popen(self.command(*words), cwd=ROOT, env=self.environment, text=True, **options)
+        """Whatever the tests were started by, Ctrl-C reaches it: a shell's background jobs ignore it."""
+        return subprocess.Popen(
+            self.command(*words),
+            cwd=ROOT,
+            env=self.environment,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+            **options,
+        )
 
     def sql(self, statement, *values, database="DATABASE_URL"):
         with psycopg.connect(self.exports[database], autocommit=True, row_factory=dict_row) as connection:
