@@ -58,10 +58,11 @@ what it makes of real renders stands beside. Speed on {device}, {threads} thread
 
 ## Limits
 
-Pictures of {side} pixels, soft in their details (windows, stars, birds); English only; one scene a picture; no people,
-animals, objects or writing; counts, positions and relations in a prompt have no effect. Sizes far from the native one
-repeat or stretch the scene. Where a goal in the table is missed, more training is what it takes: this
-checkpoint is a start.
+Pictures of {side} pixels, painterly rather than crisp: sun and moon are uneven blobs and about one in six is left out,
+city windows run together, mountains look like clouds, stars and birds are hardly ever drawn. English only; one scene a
+picture; no people, animals, objects or writing; counts, positions and relations in a prompt have no effect. A word that
+belongs to two things confuses it ("a high sun" brings the high peaks). Sizes far from the native one repeat the scene:
+at 512 × 512 an island becomes two. The loss was still falling: more training is what crispness takes.
 
 ## Hashes (SHA-256)
 
