@@ -7,10 +7,12 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
+from botocore.exceptions import ClientError
 
 OWN = ("DATABASE_URL", "GLAD_", "AWS_", "DAGSTER_")
 for name in [name for name in os.environ if name.startswith(OWN)]:
@@ -47,11 +49,17 @@ def database_url(stack: dict[str, str]) -> Iterator[str]:
 
 
 @pytest.fixture
-def s3(stack: dict[str, str]) -> dict[str, str]:
-    """The settings, by their variables, of a fresh bucket whose `generated/` anyone may read."""
+def s3(stack: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The settings, by their variables, of a fresh bucket whose `generated/` anyone may read; removed afterwards.
+
+    Each bucket holds a few of the server's volumes, of which there are as many as the disk has room for.
+    """
     from glad_pipeline.local.home import Home
     from glad_pipeline.local.object_store import ObjectStore
 
     bucket = f"test-{uuid.uuid4().hex[:12]}"
-    ObjectStore(Home(Path(stack["GLAD_HOME"]))).prepare_bucket(bucket)
-    return {name: value for name, value in stack.items() if name.startswith("AWS_")} | {"AWS_S3_BUCKET": bucket}
+    store = ObjectStore(Home(Path(stack["GLAD_HOME"])))
+    store.prepare_bucket(bucket)
+    yield {name: value for name, value in stack.items() if name.startswith("AWS_")} | {"AWS_S3_BUCKET": bucket}
+    with suppress(ClientError):  # a test may have removed it
+        store.client().delete_bucket(Bucket=bucket)

@@ -110,7 +110,7 @@ class World:
 def test_a_demo_post_is_bit_equal_and_nothing_differs(world, capsys):
     assert cli.main(["reproduce", "sunset"]) == 0
     shown = capsys.readouterr().out
-    assert "bit-equal: all 16,384 pixels are the same" in shown
+    assert "bit-equal: all 65,536 pixels are the same" in shown
     assert "components  as recorded" in shown
     assert "DISAGREES" not in shown
 
