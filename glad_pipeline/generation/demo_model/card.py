@@ -52,7 +52,7 @@ draws one of these scenes all the same.
 
 On {captions} held-out captions and pictures of a seed (`{held_out_seed}`) that no training used. Adherence is judged by
 a small classifier that was taught on the renderer's own labels, where a caption names the thing ({counts} captions);
-what it makes of real renders stands beside. Speed on {device}, {threads} thread(s), other work on the machine.
+what it makes of real renders stands beside. Speed on {device}, {threads} thread(s).
 
 {table}
 
