@@ -18,7 +18,7 @@ from glad_pipeline.settings import Settings, load_settings
 
 def build_resources(settings: Settings) -> dict[str, Any]:
     """Every resource by its key. Secrets stay `EnvVar`s, so that the UI shows their names and not their values."""
-    postgres = PostgresResource(url=dg.EnvVar("DATABASE_URL"))
+    postgres = PostgresResource(url=dg.EnvVar("DATABASE_URL"), patience=settings.database_patience_seconds)
     queue = QueueResource(
         postgres=postgres,
         batch_size=settings.batch_size,

@@ -45,6 +45,14 @@ class Settings(BaseSettings):
         description="Dagster's own database. Absent: `<database>_dagster` on the same server, created if missing.",
     )
 
+    database_patience_seconds: float = Field(
+        60.0,
+        alias="GLAD_DATABASE_PATIENCE_SECONDS",
+        ge=0,
+        le=3_600,
+        description="How long a run waits for a database that is away before it fails; what was drawn is kept.",
+    )
+
     # object store
     s3_bucket: str | None = Field(
         None, alias="AWS_S3_BUCKET", description="Bucket for the pictures. Absent: an embedded S3 server."

@@ -6,20 +6,32 @@ their SQL lives in a `.sql` file in their own room and is read by `named_queries
 
 from __future__ import annotations
 
+import logging
+import random
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString, TypeVar, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from glad_pipeline.errors import GladError
+from glad_pipeline.failpoints import reached
 
 Connection = psycopg.Connection[DictRow]
+Result = TypeVar("Result")
+LONGEST_PAUSE = 5.0  # seconds between tries of a database that is away
+# libpq tells what went wrong at connecting in words alone; these no amount of waiting mends
+_FOR_GOOD = re.compile(
+    r"authentication failed|no password|does not exist|pg_hba\.conf|not permitted|not currently accepting"
+)
+
+log = logging.getLogger(__name__)
 
 
 class DatabaseError(GladError):
@@ -72,10 +84,17 @@ def _first_line(error: Exception) -> str:
 
 
 class Database:
-    """A pool of connections, opened at first use; `close` it, or use it as a context manager."""
+    """A pool of connections, opened at first use; `close` it, or use it as a context manager.
 
-    def __init__(self, url: str, *, max_connections: int = 8, application_name: str = "glad") -> None:
+    Args:
+        patience: seconds for which `transact`, `read` and `connect_patiently` go on asking a server that is away.
+    """
+
+    def __init__(
+        self, url: str, *, max_connections: int = 8, application_name: str = "glad", patience: float = 0.0
+    ) -> None:
         self.url = url
+        self.patience = patience
         self._application_name = application_name
         self._max_connections = max_connections
         self._pool: ConnectionPool[Connection] | None = None
@@ -83,8 +102,54 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A pooled connection in one transaction: committed at the end, rolled back if anything is raised."""
-        with self._opened().connection(timeout=30) as connection:
+        with self._opened().connection(timeout=5 if self.patience else 30) as connection:
             yield connection
+
+    def transact(self, point: str, work: Callable[[Connection], Result], *, patience: float | None = None) -> Result:
+        """`work(connection)` in one transaction, which is the commit point `point` (see `failpoints`).
+
+        Where the server goes away it is asked again, with growing pauses, for `patience` seconds (None: the
+        database's own), and `work` is called anew: it may find that a commit whose answer was lost had been made,
+        so it has to ask for a state and not for a change of one. Raises what the last try raised.
+        """
+
+        def attempt() -> Result:
+            with self.transaction() as connection:
+                result = work(connection)
+                reached(f"{point}.before")
+            reached(f"{point}.after")
+            return result
+
+        return self._patiently(attempt, patience)
+
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """`work(connection)`, which changes nothing, in one transaction; as patient as `transact`."""
+
+        def attempt() -> Result:
+            with self.transaction() as connection:
+                return work(connection)
+
+        return self._patiently(attempt)
+
+    def connect_patiently(self, *, application_name: str) -> Connection:
+        """An autocommit connection of its own, asked for as long as `transact` would."""
+        return self._patiently(lambda: self.connect(autocommit=True, application_name=application_name))
+
+    def _patiently(self, attempt: Callable[[], Result], patience: float | None = None) -> Result:
+        until = time.monotonic() + (self.patience if patience is None else patience)
+        pause = 0.1
+        while True:
+            try:
+                return attempt()
+            except (psycopg.OperationalError, DatabaseError) as error:
+                left = until - time.monotonic()
+                if left <= 0 or _FOR_GOOD.search(str(error)):
+                    if isinstance(error, PoolTimeout):
+                        self.connect().close()  # says why, where the pool only says that it waited
+                    raise
+                log.warning("the database does not answer, it is asked again: %s", _first_line(error))
+                time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311  not all at the same moment
+                pause = min(2 * pause, LONGEST_PAUSE)
 
     def connect(self, *, autocommit: bool = False, application_name: str | None = None) -> Connection:
         """A connection of its own, outside the pool, for locks and long streams. The caller closes it."""

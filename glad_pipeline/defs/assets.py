@@ -10,12 +10,14 @@ import re
 import time
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
+from glad_pipeline.database import Connection
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.io_managers import PictureStream, Placed, frame, number
 from glad_pipeline.defs.resources import (
@@ -31,7 +33,7 @@ from glad_pipeline.generation.ahead import ahead
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.catalogue import CatalogueEntry
-from glad_pipeline.publishing.posts import Blog, title_of
+from glad_pipeline.publishing.posts import Blog, Outcomes, title_of
 from glad_pipeline.publishing.quality import fault_of
 from glad_pipeline.storage.keys import original_key
 
@@ -82,7 +84,7 @@ def prompts(context: dg.AssetExecutionContext, config: PromptsConfig, queue: Que
     A row that can never be drawn (empty, too long, an impossible size) is rejected here with the reason.
     Materialized alone it only looks: the claim ends with the run.
     """
-    with clearly(context.retry_number, queue.explain):
+    with clearly(queue.explain):
         rows = queue.claim(batch=config.batch_size, ids=config.prompt_ids)
     context.add_output_metadata(
         {"claimed": len(rows), "waiting": _table(rows, ("id", "prompt", "title", "priority", "attempts"))}
@@ -111,7 +113,7 @@ def generated_images(
     A picture that is in the store already is not drawn again; a blank one rejects its prompt, a failed one
     costs its prompt an attempt, and the others go on.
     """
-    with clearly(context.retry_number, queue.explain):
+    with clearly(queue.explain):
         by_recipe = _by_recipe(prompts.to_dict("records"), sdxl, queue)
         existing = _existing(by_recipe, object_store)
     missing = [recipe for recipe in by_recipe if recipe.hash not in existing]
@@ -217,15 +219,12 @@ def s3_objects(
     placed: list[Placed] = generated_images
     faults = {p.row["id"]: fault for p in placed if (fault := _fault(p, drawn=queue.hold.drew(p.row["id"])))}
     whole = [p for p in placed if p.object is not None and p.row["id"] not in faults]
-    with clearly(context.retry_number, queue.explain):
+    with clearly(queue.explain):
         queue.hold.fail(faults)
         moved = awaiting = 0
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):
             some = whole[start : start + ROWS_PER_TRANSACTION]
-            with postgres.database.transaction() as connection:
-                by_hash = {p.recipe.hash: _entry(p, object_store) for p in some}
-                ids = catalogue.record(connection, list(by_hash.values()))
-                counts = queue.hold.generated(connection, {p.row["id"]: ids[p.recipe.hash] for p in some})
+            counts = postgres.database.transact("catalogue", partial(_catalogued, some, queue, object_store))
             moved, awaiting = moved + counts[0], awaiting + counts[1]
     if moved < len(whole):
         context.log.warning("%s prompts had been taken over by another run and are left to it", len(whole) - moved)
@@ -240,6 +239,14 @@ def s3_objects(
             "links": _links((title_of(p.row), object_store.store.url(p.object.key)) for p in whole if p.object),
         }
     )
+
+
+def _catalogued(
+    placed: Sequence[Placed], queue: QueueResource, object_store: ObjectStoreResource, connection: Connection
+) -> tuple[int, int]:
+    """Record these pictures and move their prompts: how many were ours still, and how many wait for approval."""
+    ids = catalogue.record(connection, list({p.recipe.hash: _entry(p, object_store) for p in placed}.values()))
+    return queue.hold.generated(connection, {p.row["id"]: ids[p.recipe.hash] for p in placed})
 
 
 def _fault(placed: Placed, *, drawn: bool) -> str | None:
@@ -298,17 +305,9 @@ def published_posts(
     started = time.monotonic()
     published: list[Row] = []
     rejected: dict[int, str] = {}
-    with clearly(context.retry_number, queue.explain):
-        blog: Blog | None = None
-        while True:
-            with postgres.database.transaction() as connection:
-                rows = queue.hold.publishable(connection, POSTS_PER_TRANSACTION)
-                if not rows:
-                    break
-                blog = blog or Blog(connection)
-                outcomes = blog.publish(connection, rows)
-                queue.hold.published(connection, outcomes.post_ids)
-                queue.hold.reject_locked(connection, rows, outcomes.rejected)
+    with clearly(queue.explain):
+        while done := postgres.database.transact("publish", partial(_publish_some, queue)):
+            rows, outcomes = done
             published += [row for row in rows if row["id"] in outcomes.post_ids]
             rejected.update(outcomes.rejected)
     for prompt_id, reason in rejected.items():
@@ -321,6 +320,17 @@ def published_posts(
             "posts": _links((title_of(row), row["image_url"]) for row in published),
         }
     )
+
+
+def _publish_some(queue: QueueResource, connection: Connection) -> tuple[list[Row], Outcomes] | None:
+    """Publish up to POSTS_PER_TRANSACTION pictures whose time has come; None when there are none."""
+    rows = queue.hold.publishable(connection, POSTS_PER_TRANSACTION)
+    if not rows:
+        return None
+    outcomes = Blog(connection).publish(connection, rows)
+    queue.hold.published(connection, outcomes.post_ids)
+    queue.hold.reject_locked(connection, rows, outcomes.rejected)
+    return list(rows), outcomes
 
 
 def _links(items: Iterable[tuple[str, str]]) -> dg.MarkdownMetadataValue:

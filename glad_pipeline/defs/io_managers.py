@@ -71,7 +71,7 @@ class QueueIOManager(dg.IOManager):
         """Nothing to keep: the rows are in the queue, under this run's hold."""
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
-        with clearly(context.step_context.previous_attempt_count):
+        with clearly():
             return frame(self.queue.in_hand())
 
 
@@ -111,8 +111,7 @@ class S3ImageIOManager(dg.IOManager):
                     small.append(shrunk(drawn.pixels, SHEET_SIDE))
                 yield drawn
 
-        attempt = context.step_context.previous_attempt_count
-        with clearly(attempt, self.queue.explain), self._refunding(), closing(obj.pictures):
+        with clearly(self.queue.explain), self._refunding(), closing(obj.pictures):
             for done in in_background(noticed(obj.pictures), partial(upload, store, context.run_id)):
                 uploaded += done.written
                 found += not done.written
@@ -155,7 +154,7 @@ class S3ImageIOManager(dg.IOManager):
             raise
 
     def load_input(self, context: dg.InputContext) -> list[Placed]:
-        with clearly(context.step_context.previous_attempt_count, self.queue.explain):
+        with clearly(self.queue.explain):
             recipes: list[tuple[Row, Recipe]] = []
             for row in self.queue.in_hand():
                 with suppress(GladError):  # a model that does not exist: rejected where it would be drawn

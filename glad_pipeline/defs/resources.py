@@ -31,12 +31,13 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The blog's PostgreSQL: a small pool for a run, single connections for sensors and checks."""
 
     url: str = Field(description="postgresql://user:password@host:5432/database")
+    patience: float = Field(default=60.0, description="Seconds for which a run waits for a server that is away.")
     _database: Database | None = PrivateAttr(default=None)
 
     @property
     def database(self) -> Database:
         if self._database is None:
-            self._database = Database(self.url, application_name="glad-run")
+            self._database = Database(self.url, application_name="glad-run", patience=self.patience)
         return self._database
 
     def connect(self) -> Connection:

@@ -85,10 +85,10 @@ UPDATE prompts SET status = 'rejected', last_error = %(reason)s,
 WHERE id = %(id)s AND claim_token IS NOT DISTINCT FROM %(token)s AND status IN ('claimed', 'generated')
 
 -- name: settle_generated
--- Its picture is in the store and in the catalogue.
+-- Its picture is in the store and in the catalogue. Asked twice, since an answer was lost, it says the same.
 UPDATE prompts p SET status = 'generated', image_id = done.image_id, generated_at = now(), last_error = NULL
 FROM unnest(%(ids)s::bigint[], %(image_ids)s::bigint[]) AS done (id, image_id)
-WHERE p.id = done.id AND p.claim_token = %(token)s AND p.status = 'claimed'
+WHERE p.id = done.id AND p.claim_token = %(token)s AND p.status IN ('claimed', 'generated')
 RETURNING p.id
 
 -- name: await_approval

@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -85,7 +86,7 @@ class Hold:
 
     def open(self) -> Hold:
         """Draw a token, lock it and start the heartbeat. Raises `DatabaseError`."""
-        connection = self._database.connect(autocommit=True, application_name=f"glad-hold {self._worker}")
+        connection = self._database.connect_patiently(application_name=f"glad-hold {self._worker}")
         try:
             row = connection.execute(SQL["next_token"]).fetchone()
             assert row is not None  # noqa: S101  nextval always answers
@@ -115,7 +116,8 @@ class Hold:
             "max_attempts": self._max_attempts,
             "gone": self._gone(),
         }
-        with self._database.transaction() as connection:
+
+        def work(connection: Connection) -> list[Row]:
             for row in connection.execute(SQL["return_abandoned"], bound):
                 log.warning("prompt %s was abandoned by its run and is %s again", row["id"], row["status"])
             if ids:
@@ -123,6 +125,8 @@ class Hold:
                 connection.execute(SQL["requeue_named"], bound)
             connection.execute(SQL["claim"], bound)
             return connection.execute(SQL["held"], bound).fetchall()
+
+        return self._database.transact("claim", work)
 
     def _gone(self) -> list[int]:
         """Tokens without a lock, now and `GRACE` seconds later: their processes are gone."""
@@ -133,8 +137,8 @@ class Hold:
         return list(suspects)
 
     def _without_life(self) -> set[int]:
-        with self._database.transaction() as connection:
-            return {row["token"] for row in connection.execute(SQL["without_life"])}
+        rows = self._database.read(lambda connection: connection.execute(SQL["without_life"]).fetchall())
+        return {row["token"] for row in rows}
 
     @staticmethod
     def _check_named(connection: Connection, bound: Mapping[str, Any]) -> None:
@@ -150,33 +154,32 @@ class Hold:
 
     def held(self) -> list[Row]:
         """The prompts that this hold has claimed and not settled yet."""
-        with self._database.transaction() as connection:
-            return connection.execute(SQL["held"], {"token": self._token}).fetchall()
+        return self._database.read(lambda c: c.execute(SQL["held"], {"token": self._token}).fetchall())
 
     def begin_drawing(self, ids: Collection[int]) -> None:
         """Count a try for these prompts: should this process die of one, it will be found out.
 
         May be called on the thread that draws while another settles.
         """
-        with self._database.transaction() as connection:
-            connection.execute(SQL["begin_drawing"], {"ids": list(ids), "token": self._token})
+        bound = {"ids": list(ids), "token": self._token}
+        self._database.transact("begin_drawing", lambda connection: connection.execute(SQL["begin_drawing"], bound))
         self._begun.update(ids)  # one step: another thread looks into it
 
     def refund(self) -> None:
         """Something else than the prompts was at fault: the tries begun and not settled do not count."""
-        with self._database.transaction() as connection:
-            connection.execute(SQL["refund"], {"ids": list(self._begun), "token": self._token})
+        bound = {"ids": list(self._begun), "token": self._token}
+        self._database.transact("refund", lambda connection: connection.execute(SQL["refund"], bound))
         self._begun.clear()
 
     def reject(self, reasons: Mapping[int, str]) -> None:
         """Put prompts aside for good, each with its reason."""
-        with self._database.transaction() as connection:
-            self._settle(connection, "settle_rejected", reasons)
+        if reasons:
+            self._database.transact("reject", lambda connection: self._settle(connection, "settle_rejected", reasons))
 
     def fail(self, reasons: Mapping[int, str]) -> None:
         """Give prompts back for another attempt, or fail them if that was the last, each with its reason."""
-        with self._database.transaction() as connection:
-            self._settle(connection, "settle_failed", reasons)
+        if reasons:
+            self._database.transact("fail", lambda connection: self._settle(connection, "settle_failed", reasons))
 
     def _settle(self, connection: Connection, statement: str, reasons: Mapping[int, str]) -> None:
         bound = [
@@ -237,9 +240,13 @@ class Hold:
         bound = {"token": self._token, "max_attempts": self._max_attempts, "reason": self.reason}
         self._token = None
         # with the database gone there is nobody to tell: the lock went with the connection, the lease will end
-        with suppress(psycopg.Error, DatabaseError), self._database.transaction() as connection:
-            connection.execute(SQL["release"], bound)
-            connection.execute(SQL["let_go"], bound)
+        with suppress(psycopg.Error, DatabaseError):
+            self._database.transact("release", partial(self._release, bound), patience=0)
+
+    @staticmethod
+    def _release(bound: Mapping[str, Any], connection: Connection) -> None:
+        connection.execute(SQL["release"], bound)
+        connection.execute(SQL["let_go"], bound)
 
     def __enter__(self) -> Hold:
         return self

@@ -25,10 +25,16 @@ from glad_pipeline.database import DatabaseError, connect
 from glad_pipeline.database import migrations as room
 from glad_pipeline.database.migrations import migrate, pending
 
-ALL = ["0001_prompts_and_images", "0002_blog_tables", "0003_blog_indexes", "0004_pictures_in_full"]
+ALL = [
+    "0001_prompts_and_images",
+    "0002_blog_tables",
+    "0003_blog_indexes",
+    "0004_pictures_in_full",
+    "0005_outbox_and_takedowns",
+]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
-OURS = {"prompts", "images", "glad_alembic_version"}
+OURS = {"prompts", "images", "outbox", "barred_recipes", "glad_alembic_version"}
 INDEXES = {"idx_posts_status_created", "idx_posts_category", "idx_posts_author"}
 GLAD_SCHEMA = "?options=-csearch_path%3Dglad,public"
 

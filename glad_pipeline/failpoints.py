@@ -1,0 +1,35 @@
+"""The commit points by name: where something becomes true for others, and a crash just before or just after it matters.
+
+In a product's process `reached` does nothing. A test arms a point, and the process fails or dies there; another test
+compares this table with the calls in the source, so that no commit point is without its crash test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+COMMIT_POINTS = {
+    "claim": "prompts are taken out of the queue",
+    "begin_drawing": "a try is counted for each prompt of the bucket to be drawn",
+    "refund": "the tries are given back, since something else was at fault",
+    "reject": "a prompt is put aside with the reason",
+    "fail": "a prompt waits for another try, or has spent them",
+    "catalogue": "pictures seen in the store are catalogued, and their prompts are `generated`",
+    "publish": "posts, the status of their prompts and the outbox messages",
+    "release": "a run ends: what it did not finish waits again",
+}
+POINTS = tuple(f"{name}.{when}" for name in COMMIT_POINTS for when in ("before", "after"))
+
+_armed: Callable[[str], None] | None = None
+
+
+def reached(point: str) -> None:
+    """This point (one of POINTS) is reached; nothing happens unless a test has armed it."""
+    if _armed is not None:
+        _armed(point)
+
+
+def arm(action: Callable[[str], None] | None) -> None:
+    """For tests: have `action` called with the name of every point that is reached; None ends that."""
+    global _armed  # noqa: PLW0603  one process, one rig
+    _armed = action
