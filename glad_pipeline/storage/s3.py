@@ -379,9 +379,10 @@ def _may_pass(error: ClientError) -> bool:
 
 def _connection_may_return(error: BotoCoreError) -> bool:
     """No for a host that does not exist, a certificate that is wrong, and faults of ours."""
+    from botocore.exceptions import ConnectionError as NoConnection
     from botocore.exceptions import HTTPClientError, IncompleteReadError, SSLError
 
-    if isinstance(error, SSLError) or not isinstance(error, (HTTPClientError, IncompleteReadError)):
+    if isinstance(error, SSLError) or not isinstance(error, (NoConnection, HTTPClientError, IncompleteReadError)):
         return False
     cause: BaseException | None = error
     while cause is not None:
