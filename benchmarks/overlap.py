@@ -29,7 +29,7 @@ import psutil
 from PIL import Image
 
 from benchmarks import job, report
-from glad_pipeline.defs.io_managers import upload
+from glad_pipeline.defs.delivery import upload
 from glad_pipeline.defs.resources import SdxlResource
 from glad_pipeline.generation.encoding import Pixels
 from glad_pipeline.generation.engine import Drawn

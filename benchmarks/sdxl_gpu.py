@@ -29,6 +29,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -353,11 +354,10 @@ def _whole_job(watch: Watch, place: Place, batch: int, pictures: int) -> None:
 
 def _stages(watch: Watch, place: Place, batch: int, pictures: int) -> None:
     from glad_pipeline.defs.assets import DRAWN_AHEAD
-    from glad_pipeline.defs.io_managers import upload
+    from glad_pipeline.defs.delivery import UPLOADERS, upload
     from glad_pipeline.generation.ahead import ahead
     from glad_pipeline.generation.encoding import contrast
     from glad_pipeline.publishing.quality import fault_of
-    from glad_pipeline.storage.upload import in_background
 
     class Folder:
         """A store in a folder: what `S3Store` would have sent is written."""
@@ -379,7 +379,8 @@ def _stages(watch: Watch, place: Place, batch: int, pictures: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         here = Path(name)
         drawing = ahead(watch.over(engine.generate(wanted)), DRAWN_AHEAD)
-        stored = list(in_background(gate(drawing), partial(upload, Folder(), "benchmark")))  # type: ignore[arg-type]
+        with ThreadPoolExecutor(UPLOADERS) as pool:
+            stored = list(pool.map(partial(upload, Folder(), "benchmark"), gate(drawing)))  # type: ignore[arg-type]
     assert len(stored) == pictures
 
 

@@ -33,6 +33,9 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         secret_access_key=dg.EnvVar("AWS_SECRET_ACCESS_KEY") if settings.s3_secret_access_key else None,
         session_token=dg.EnvVar("AWS_SESSION_TOKEN") if settings.s3_session_token else None,
         public_base_url=settings.picture_base_url,
+        patience=settings.store_patience_seconds,
+        spool_folder=str(settings.home / "spool"),
+        spool_mb=settings.spool_mb,
     )
     sdxl = SdxlResource(
         model=settings.model,

@@ -11,6 +11,10 @@ from collections.abc import Callable
 COMMIT_POINTS = {
     "claim": "prompts are taken out of the queue",
     "begin_drawing": "a try is counted for each prompt of the bucket to be drawn",
+    "spool": "a drawn picture is on the local disk under its name",
+    "thumbnail": "a picture's thumbnail is in the store",
+    "store": "a picture is in the store",
+    "unspool": "the local copy of a stored picture is gone",
     "refund": "the tries are given back, since something else was at fault",
     "reject": "a prompt is put aside with the reason",
     "fail": "a prompt waits for another try, or has spent them",

@@ -90,6 +90,22 @@ class Settings(BaseSettings):
         description="Full base of picture URLs where neither CloudFront nor the store's own address fits.",
     )
 
+    store_patience_seconds: float = Field(
+        600.0,
+        alias="GLAD_STORE_PATIENCE_SECONDS",
+        ge=0,
+        le=86_400,
+        description="How long a run waits for a store that is away before it fails. It draws on meanwhile.",
+    )
+    spool_mb: int = Field(
+        2_048,
+        alias="GLAD_SPOOL_MB",
+        ge=0,
+        le=10_000_000,
+        description="Most megabytes of drawn pictures that wait for the store in `spool` in GLAD_HOME (3 a picture of "
+        "1024 × 1024). When it is full, drawing waits.",
+    )
+
     # generation
     model: str = Field(
         "demo",

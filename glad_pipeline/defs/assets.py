@@ -18,6 +18,7 @@ import dagster as dg
 from pydantic import Field
 
 from glad_pipeline.database import Connection
+from glad_pipeline.defs.delivery import Delivery, name_of
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.io_managers import PictureStream, Placed, frame, number
 from glad_pipeline.defs.resources import (
@@ -38,6 +39,7 @@ from glad_pipeline.publishing.quality import fault_of
 from glad_pipeline.storage.keys import original_key
 
 if TYPE_CHECKING:
+    from glad_pipeline.generation.encoding import Pixels
     from glad_pipeline.generation.engine import Drawn
 
 GROUP = "illustrated_posts"  # one group: the UI shows the whole graph at once
@@ -115,8 +117,10 @@ def generated_images(
     """
     with clearly(queue.explain):
         by_recipe = _by_recipe(prompts.to_dict("records"), sdxl, queue)
+        delivery = Delivery(object_store.store, object_store.spool, run_id=context.run_id, log=context.log)
+        rejected = _leftovers(delivery, by_recipe, queue)
         existing = _existing(by_recipe, object_store)
-    missing = [recipe for recipe in by_recipe if recipe.hash not in existing]
+    missing = [recipe for recipe in by_recipe if recipe.hash not in existing | rejected]
     context.log.info("%s prompts: %s to draw, %s already stored", len(prompts), len(missing), len(existing))
     report = {
         "prompts": len(prompts),
@@ -124,15 +128,21 @@ def generated_images(
         "to_draw": len(missing),
         "model": ", ".join(sorted({recipe.model for recipe in by_recipe})),
         "model_revision": ", ".join(sorted({recipe.model_revision for recipe in by_recipe})),
-        "rejected": 0,
+        "rejected": sum(len(by_recipe[recipe]) for recipe in by_recipe if recipe.hash in rejected),
         "failed": 0,
     }
 
     def begun(bucket: Sequence[Recipe]) -> None:  # called on the thread that draws
-        queue.hold.begin_drawing([prompt_id for recipe in bucket for prompt_id in by_recipe[recipe]])
+        ids = [prompt_id for recipe in bucket for prompt_id in by_recipe[recipe]]
+        delivery.before_drawing(partial(queue.hold.begin_drawing, ids))
 
-    drawn = ahead(sdxl.generate(missing, begun=begun), max(DRAWN_AHEAD, sdxl.gpu_batch or 0))
-    return PictureStream(pictures=_fit_to_store(drawn, by_recipe, queue, report, context.log), report=report)
+    drawn = ahead(
+        delivery.written_ahead(sdxl.generate(missing, begun=begun)),
+        max(DRAWN_AHEAD, sdxl.gpu_batch or 0),
+        closing=delivery.drawing_is_over,
+    )
+    pictures = _fit_to_store(drawn, by_recipe, queue, delivery, report=report, log=context.log)
+    return PictureStream(pictures=pictures, delivery=delivery, report=report)
 
 
 def _by_recipe(rows: Sequence[Row], sdxl: SdxlResource, queue: QueueResource) -> dict[Recipe, list[int]]:
@@ -150,6 +160,22 @@ def _by_recipe(rows: Sequence[Row], sdxl: SdxlResource, queue: QueueResource) ->
     return by_recipe
 
 
+def _leftovers(delivery: Delivery, by_recipe: Mapping[Recipe, list[int]], queue: QueueResource) -> set[str]:
+    """Deliver what earlier runs have left in the spool; the hashes of recipes whose picture did not pass the gate."""
+    faults = delivery.leftovers(_fault_of_pixels)
+    rejected = {recipe: faults[name_of(recipe)] for recipe in by_recipe if name_of(recipe) in faults}
+    queue.hold.reject({prompt_id: fault for recipe, fault in rejected.items() for prompt_id in by_recipe[recipe]})
+    for name in faults:
+        delivery.discard(name)
+    return {recipe.hash for recipe in rejected}
+
+
+def _fault_of_pixels(pixels: "Pixels") -> str | None:
+    from glad_pipeline.generation.encoding import contrast
+
+    return fault_of(contrast(pixels))
+
+
 def _existing(recipes: Collection[Recipe], object_store: ObjectStoreResource) -> set[str]:
     """The hashes of the recipes whose picture the store holds; the store is asked, no table is believed."""
     if recipes:
@@ -162,12 +188,12 @@ def _fit_to_store(
     drawn: "Generator[Drawn, None, None]",
     by_recipe: Mapping[Recipe, list[int]],
     queue: QueueResource,
+    delivery: Delivery,
+    *,
     report: dict[str, Any],
     log: logging.Logger,
 ) -> "Generator[Drawn, None, None]":
     """Only the pictures that may be stored; the prompts of the others are settled with the reason."""
-    from glad_pipeline.generation.encoding import contrast
-
     told = time.monotonic()
     broken: str | None = None
     with closing(drawn):  # drawing ends when this does, however it does
@@ -177,8 +203,9 @@ def _fit_to_store(
                 told = time.monotonic()
                 log.info("%s of %s drawn", done, report["to_draw"])
             if picture.pixels is not None:
-                if fault := fault_of(contrast(picture.pixels)):
+                if fault := _fault_of_pixels(picture.pixels):
                     queue.hold.reject(dict.fromkeys(ids, fault))
+                    delivery.discard(name_of(picture.recipe))
                     report["rejected"] += len(ids)
                 else:
                     yield picture
@@ -250,7 +277,7 @@ def _catalogued(
 
 
 def _fault(placed: Placed, *, drawn: bool) -> str | None:
-    """What is wrong with a stored object, or None. Its bytes were checked by the store when it took them."""
+    """What is wrong with a stored object, or None."""
     stored = placed.object
     if stored is None:
         return (
@@ -260,6 +287,8 @@ def _fault(placed: Placed, *, drawn: bool) -> str | None:
         return f"the object {stored.key} was not written by this pipeline: remove it from the bucket"
     if number(stored.metadata, "bytes") != stored.bytes:
         return f"the object {stored.key} has {stored.bytes} bytes instead of {stored.metadata.get('bytes')}: remove it"
+    if placed.sha256 not in (None, stored.metadata["sha256"]):
+        return f"the object {stored.key} is damaged (its SHA-256 is {placed.sha256}): remove it, it is drawn again"
     return None
 
 

@@ -1,5 +1,6 @@
 """What the assets work with: the database, this run's hold on the queue, the object store, and SDXL."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
@@ -20,6 +21,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.prompts.queue import Hold
 from glad_pipeline.prompts.validation import reasons_against
 from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.spool import Spool
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn, Fault
@@ -107,6 +109,9 @@ class ObjectStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     secret_access_key: str | None = None
     session_token: str | None = None
     public_base_url: str | None = Field(default=None, description="What precedes the key in a public URL.")
+    patience: float = Field(default=0.0, description="Seconds for which a run waits for a store that is away.")
+    spool_folder: str = Field(default=".glad/spool", description="Where drawn pictures wait for the store.")
+    spool_mb: int = Field(default=2_048, description="Most megabytes that may wait there.")
     _store: S3Store | None = PrivateAttr(default=None)
 
     @property
@@ -120,8 +125,15 @@ class ObjectStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 secret_access_key=self.secret_access_key,
                 session_token=self.session_token,
                 public_base_url=self.public_base_url,
+                patience=self.patience,
             )
         return self._store
+
+    @property
+    def spool(self) -> Spool:
+        """This bucket's own: what waits for another one is neither delivered here nor lost."""
+        where = re.sub(r"[^A-Za-z0-9.-]+", "_", (self.endpoint_url or "://aws").partition("://")[2].rstrip("/"))
+        return Spool(Path(self.spool_folder) / f"{self.bucket}@{where}", limit=self.spool_mb * 1_000_000)
 
 
 class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 Made = TypeVar("Made")
 
 
-def ahead(items: Iterable[Made], size: int) -> Generator[Made, None, None]:
+def ahead(
+    items: Iterable[Made], size: int, *, closing: Callable[[], None] = lambda: None
+) -> Generator[Made, None, None]:
     """Yield `items` in order while a thread makes the next ones.
 
     At most `size` (≥ 1) of them wait, and one more is in the maker's hand: then the maker waits, so memory stays flat.
     What the maker raises is raised here, after what came before it. Closed early, it waits until the item being made is
     done, and drops it. Only the maker's thread touches `items`, closing included; it starts with the first `next` and
-    has ended when this generator has.
+    has ended when this generator has. `closing` is called before that is waited for: it ends what `items` waits for.
     """
     waiting: deque[Made] = deque()
     change = threading.Condition()
@@ -66,4 +68,5 @@ def ahead(items: Iterable[Made], size: int) -> Generator[Made, None, None]:
             over = True
             waiting.clear()
             change.notify_all()
+        closing()
         maker.join()

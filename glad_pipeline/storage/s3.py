@@ -7,27 +7,47 @@ second machine can neither overwrite a picture nor store half of one.
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
+import logging
+import random
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from glad_pipeline.errors import GladError
 
 if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
     from mypy_boto3_s3 import S3Client
 
 CACHE_CONTROL = "public, max-age=31536000, immutable"
 CONCURRENCY = 16  # requests in flight at once when many objects are looked at
-
+LONGEST_PAUSE = 5.0  # seconds between tries of a store that is away
+TELL_EVERY = 5.0  # seconds between lines about it
+PIECE = 1 << 20  # bytes of an object read at once
 
 Seen = TypeVar("Seen")
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
 
 
 class StoreError(GladError):
-    """The object store could not be reached, refused us, or holds something else than it should."""
+    """The object store could not be reached, refused us, or holds something else than it should.
+
+    `transient`: the same request may well succeed later (no connection, no answer, 5xx, too many requests).
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +60,71 @@ class StoredObject:
     metadata: Mapping[str, str]  # ours: sha256, width, height, … (ASCII)
 
 
+class Outage:
+    """How long the store has been away, for all threads that ask it. `patience` 0: nobody waits for it."""
+
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self.tell: Callable[[str], None] = log.warning
+        self._since: float | None = None  # since when it has answered nobody
+        self._told = 0.0
+        self._lock = threading.Lock()
+        self._given_up = threading.Event()
+
+    def wait(self, error: StoreError) -> None:
+        """Wait a little before the next try; raises instead when the store has been away for too long."""
+        now = time.monotonic()
+        with self._lock:
+            self._since = self._since or now
+            away = now - self._since
+            tell = now - self._told >= TELL_EVERY
+            if tell:
+                self._told = now
+        if self._given_up.is_set() or not self.patience:
+            raise error
+        if away >= self.patience:
+            raise StoreError(f"the store has not answered for {_minutes(away)}: {error}", transient=True) from error
+        if tell:
+            self.tell(f"the store does not answer, it is asked again for {_minutes(self.patience - away)}: {error}")
+        pause = min(LONGEST_PAUSE, max(0.1, away / 2), self.patience - away)
+        self._given_up.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311  not all at the same moment
+
+    def over(self) -> None:
+        """The store has answered."""
+        if self._since is not None:
+            with self._lock:
+                self._since = None
+
+    def give_up(self) -> None:
+        """From now on nobody waits: the run ends."""
+        self._given_up.set()
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _patiently(
+    ask: Callable[Concatenate[S3Store, Given], Answer],
+) -> Callable[Concatenate[S3Store, Given], Answer]:
+    """A request that is made again while the store is away."""
+
+    @wraps(ask)
+    def asked(store: S3Store, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        while True:
+            try:
+                answer = ask(store, *args, **kwargs)
+            except StoreError as error:
+                if not error.transient:
+                    raise
+                store.outage.wait(error)
+            else:
+                store.outage.over()
+                return answer
+
+    return asked
+
+
 @dataclass(frozen=True, kw_only=True)
 class S3Store:
     """One bucket.
@@ -50,6 +135,7 @@ class S3Store:
         endpoint_url: of an S3-compatible store; None for AWS.
         access_key_id, secret_access_key, session_token: None for boto3's default chain.
         public_base_url: what precedes the key in a public URL; None: the store's own address.
+        patience: seconds for which every request is made again while the store answers nobody.
     """
 
     bucket: str
@@ -59,6 +145,11 @@ class S3Store:
     secret_access_key: str | None = None
     session_token: str | None = None
     public_base_url: str | None = None
+    patience: float = 0.0
+
+    @cached_property
+    def outage(self) -> Outage:
+        return Outage(self.patience)
 
     @cached_property
     def client(self) -> S3Client:
@@ -79,12 +170,18 @@ class S3Store:
                 s3={"addressing_style": "path" if self.endpoint_url else "virtual", "payload_signing_enabled": False},
                 request_checksum_calculation="when_required",  # ours is sent; boto3's default costs twice the CPU
                 response_checksum_validation="when_required",
-                retries={"mode": "standard", "max_attempts": 5},
+                # a store that swallows everything holds a thread for a minute at most; patience is `Outage`'s
+                retries={"mode": "standard", "max_attempts": 3},
                 connect_timeout=5,
-                read_timeout=60,
+                read_timeout=20,
                 max_pool_connections=2 * CONCURRENCY,
             ),
         )
+
+    @property
+    def place(self) -> str:
+        """Where the bucket is, for people."""
+        return self.endpoint_url or f"AWS {self.region}"
 
     def url(self, key: str) -> str:
         """The public URL of a key."""
@@ -94,6 +191,7 @@ class S3Store:
             return f"{self.endpoint_url.rstrip('/')}/{self.bucket}/{key}"
         return f"https://{self.bucket}.s3.{self.region}.amazonaws.com/{key}"
 
+    @_patiently
     def put_once(self, key: str, body: bytes, *, content_type: str, metadata: Mapping[str, str]) -> bool:
         """Store `body` under `key` unless something is there already.
 
@@ -121,6 +219,7 @@ class S3Store:
                 raise
         return True
 
+    @_patiently
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`, or None. Raises `StoreError`."""
         from botocore.exceptions import ClientError
@@ -143,6 +242,7 @@ class S3Store:
         """`head` for many keys; those that are not there are left out."""
         return self.each(self.head, keys)
 
+    @_patiently
     def start(self, key: str, length: int) -> tuple[StoredObject, bytes] | None:
         """`head` together with the first `length` bytes (all, where there are fewer), in one request."""
         from botocore.exceptions import ClientError
@@ -174,6 +274,7 @@ class S3Store:
         with ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="glad-look") as pool:
             return {key: seen for key, seen in zip(keys, pool.map(look, keys), strict=True) if seen is not None}
 
+    @_patiently
     def fetch(self, key: str) -> bytes | None:
         """The whole object, or None. Raises `StoreError`."""
         from botocore.exceptions import ClientError
@@ -186,6 +287,30 @@ class S3Store:
                     return None
                 raise
 
+    @_patiently
+    def sha256(self, key: str) -> str | None:
+        """The SHA-256 (64 hex digits) of the bytes that the store holds under `key`; None where it holds nothing.
+
+        As the store has computed it when it took them, where it keeps that, else read and computed here.
+        """
+        from botocore.exceptions import ClientError
+
+        with self._clearly(f"verify {key}"):
+            try:
+                head = self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+                told = _hex(head.get("ChecksumSHA256"))
+                if told is not None:
+                    return told
+                digest = hashlib.sha256()
+                for piece in self.client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(PIECE):
+                    digest.update(piece)
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                    return None
+                raise
+        return digest.hexdigest()
+
+    @_patiently
     def check(self) -> None:
         """Raise `StoreError` with the cure unless the bucket exists and takes our credentials."""
         with self._clearly("list objects"):
@@ -203,6 +328,7 @@ CURES = {
     "403": "these credentials are wrong or may not do that: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "BadDigest": "the object was damaged on the way: try again, and look at the network",
     "XAmzContentSHA256Mismatch": "the object was damaged on the way: try again, and look at the network",
+    "RequestTimeTooSkewed": "this machine's clock is wrong: set it",
     "PermanentRedirect": "the bucket lives in another region: correct AWS_S3_REGION",
     "301": "the bucket lives in another region: correct AWS_S3_REGION",
     "404": "the bucket does not exist: create it or correct AWS_S3_BUCKET",
@@ -224,12 +350,52 @@ class _Clearly:
             return
         from botocore.exceptions import BotoCoreError, ClientError
 
-        place = f"bucket {self._store.bucket!r} at {self._store.endpoint_url or 'AWS ' + self._store.region}"
+        place = f"bucket {self._store.bucket!r} at {self._store.place}"
         if isinstance(error, ClientError):
             code = str(error.response.get("Error", {}).get("Code", ""))
             cure = CURES.get(code, str(error))
-            raise StoreError(f"could not {self._doing} in {place}: {cure}") from error
+            raise StoreError(f"could not {self._doing} in {place}: {cure}", transient=_may_pass(error)) from error
         if isinstance(error, BotoCoreError):
             raise StoreError(
-                f"could not {self._doing} in {place}: {error} Check AWS_ENDPOINT_URL_S3 and the network"
+                f"could not {self._doing} in {place}: {error} Check AWS_ENDPOINT_URL_S3 and the network",
+                transient=_connection_may_return(error),
             ) from error
+
+
+TRANSIENT = {
+    "RequestTimeout",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "BadDigest",
+    "XAmzContentSHA256Mismatch",
+}
+
+
+def _may_pass(error: ClientError) -> bool:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 or status == 429 or error.response.get("Error", {}).get("Code") in TRANSIENT
+
+
+def _connection_may_return(error: BotoCoreError) -> bool:
+    """No for a host that does not exist, a certificate that is wrong, and faults of ours."""
+    from botocore.exceptions import ConnectionError as NoConnection
+    from botocore.exceptions import HTTPClientError, IncompleteReadError, SSLError
+
+    if isinstance(error, SSLError) or not isinstance(error, (NoConnection, HTTPClientError, IncompleteReadError)):
+        return False
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return cause.errno == socket.EAI_AGAIN
+        cause = cause.__cause__ or cause.__context__
+    return True
+
+
+def _hex(checksum: str | None) -> str | None:
+    """The digits of a whole object's SHA-256 in base64; None for none, and for a checksum of parts' checksums."""
+    try:
+        digest = base64.b64decode(checksum or "", validate=True)
+    except binascii.Error:
+        return None
+    return digest.hex() if len(digest) == hashlib.sha256().digest_size else None
