@@ -15,7 +15,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,7 @@ class Home:
 
     def clear(self) -> None:
         """Remove all that is ours in it, and nothing else. Beside other things its mark stays: it may be used again."""
+        self._clear_spool()
         for name in CONTENTS:
             shutil.rmtree(self.path / name, ignore_errors=True)
         for name in FILES:
@@ -146,6 +147,15 @@ class Home:
         if [path.name for path in self.path.iterdir()] == [MARK]:
             (self.path / MARK).unlink()
             self.path.rmdir()
+
+    def _clear_spool(self) -> None:
+        """Pictures that wait for our own S3 server go with it; those that wait for the person's bucket stay."""
+        folders = self.path / "spool"
+        for folder in folders.glob(f"*@127.0.0.1_{self.recall('port s3')}"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for folder in (*folders.glob("*@*"), folders):
+            with suppress(OSError):  # not empty, or not there
+                folder.rmdir()
 
     def _read(self, name: str) -> dict[str, Any]:
         try:

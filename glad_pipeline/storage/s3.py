@@ -272,7 +272,11 @@ class S3Store:
         """`look(key)` for many keys, some at a time; those it finds nothing for are left out."""
         keys = list(keys)
         with ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="glad-look") as pool:
-            return {key: seen for key, seen in zip(keys, pool.map(look, keys), strict=True) if seen is not None}
+            try:
+                return {key: seen for key, seen in zip(keys, pool.map(look, keys), strict=True) if seen is not None}
+            except BaseException:  # Ctrl-C, say: the others need not wait for a store that is away
+                self.outage.give_up()
+                raise
 
     @_patiently
     def fetch(self, key: str) -> bytes | None:

@@ -201,6 +201,11 @@ def test_reset_removes_what_is_ours_and_nothing_else(tmp_path):
     home = tmp_path / "home"
     local_stack.ensure(settings(home))
     (home / "notes.txt").write_text("mine")
+    ours = home / "spool" / f"glad@127.0.0.1_{Home(home).recall('port s3')}"
+    theirs = home / "spool" / "theirs@aws"
+    for folder in (ours, theirs):
+        folder.mkdir(parents=True)
+        (folder / ("0" * 32)).write_text("a picture")
     done = subprocess.run(
         [*GLAD, "reset", "--yes"],
         env=os.environ | {"GLAD_HOME": str(home)},
@@ -209,5 +214,6 @@ def test_reset_removes_what_is_ours_and_nothing_else(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in home.iterdir()) == ["lock", "notes.txt"]
+    assert sorted(path.name for path in home.iterdir()) == ["lock", "notes.txt", "spool"]
+    assert list((home / "spool").iterdir()) == [theirs]  # pictures that wait for a bucket of the person's own
     Home(home).prepare()  # still known as ours

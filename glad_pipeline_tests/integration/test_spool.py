@@ -315,23 +315,21 @@ def test_two_runs_on_one_spool_deliver_everything_once(world, door, tmp_path, mo
 def test_a_stream_that_nobody_reads_on_ends_although_nothing_can_be_put_anywhere(world, door, tmp_path):
     door.shut()
     sdxl = InstantSdxl()
-    ids = [world.add(f"a hill {n}") for n in range(3 * BUCKET)]
+    hills(world, 3 * BUCKET)
     recipes = [sdxl.recipe(row) for row in world.prompts().values()]
-    with (
-        pytest.raises(KeyboardInterrupt),
-        Delivery(  # noqa: PT012
-            world.store, Spool(tmp_path / "none", limit=0), run_id="r", log=dg.get_dagster_logger()
-        ) as delivery,
-    ):
-        begun = lambda bucket: delivery.before_drawing(lambda: None)  # noqa: E731
-        stream = ahead(
-            delivery.written_ahead(sdxl.generate(recipes, begun=begun)), 99, closing=delivery.drawing_is_over
-        )
-        delivery.send(next(stream))
-        stream.close()  # the drawing thread waits for the store here
-        raise KeyboardInterrupt
-    assert len(ids) == 3 * BUCKET
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("glad-ahead")]
+    nowhere = Spool(tmp_path / "none", limit=0)
+
+    def interrupted():
+        with Delivery(world.store, nowhere, run_id="r", log=dg.get_dagster_logger()) as delivery:
+            drawing = sdxl.generate(recipes, begun=lambda bucket: delivery.before_drawing(lambda: None))
+            stream = ahead(delivery.written_ahead(drawing), 99, closing=delivery.drawing_is_over)
+            delivery.send(next(stream))
+            stream.close()  # the drawing thread waits for the store here
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("glad-")]
 
 
 @pytest.mark.parametrize("keeps_checksum", [True, False])
