@@ -190,6 +190,8 @@ class Delivery:
 
     def _write(self, name: str, picture: Picture) -> bool:
         """Whether the spool has taken it."""
+        import numpy as np
+
         drawn = picture.drawn
         assert drawn.pixels is not None  # noqa: S101  only pictures are written
         height, width = drawn.pixels.shape[:2]
@@ -203,7 +205,7 @@ class Delivery:
             "drawn_at": picture.drawn_at,
         }
         try:
-            self._spool.put(name, facts, memoryview(drawn.pixels.tobytes()))
+            self._spool.put(name, facts, memoryview(np.ascontiguousarray(drawn.pixels)))
         except (SpoolFull, OSError) as error:
             with self._change:
                 self._refused.add(name)
