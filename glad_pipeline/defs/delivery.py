@@ -205,7 +205,7 @@ class Delivery:
             "drawn_at": picture.drawn_at,
         }
         try:
-            self._spool.put(name, facts, memoryview(np.ascontiguousarray(drawn.pixels)))
+            self._spool.put(name, facts, np.ascontiguousarray(drawn.pixels).data)
         except (SpoolFull, OSError) as error:
             with self._change:
                 self._refused.add(name)
