@@ -37,7 +37,7 @@ EXAMPLES = int(os.environ.get("GLAD_MODEL_EXAMPLES", "0"))
 MAX_ATTEMPTS = 2
 PUBLISHED_AT_ONCE = 2
 SLOTS = st.integers(0, 1)  # workers at once
-SOME = st.lists(st.integers(0, 5), min_size=1, max_size=4)  # prompts, by their place among those in question
+SOME = st.lists(st.integers(0, 5), min_size=2, max_size=6)  # prompts, by their place among those in question
 
 
 @dataclass
@@ -113,7 +113,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     # ---- rows
 
-    @precondition(lambda self: len(self.prompts) < 10)
+    @precondition(lambda self: len(self.prompts) < 8)
     @rule(
         priority=st.integers(0, 1),
         needs_approval=st.booleans(),
@@ -310,7 +310,22 @@ class QueueMachine(RuleBasedStateMachine):
                 prompt.post = True
                 prompt.move("published")
 
+    @rule(slot=SLOTS, places=SOME)
+    def work_off(self, slot, places):
+        """What a run does that nothing befalls."""
+        self.claim(slot, 3, None)
+        self.begin_drawing(slot, places)
+        self.catalogued(slot, places)
+        self.publish(slot)
+
     # ---- what befalls workers
+
+    @rule(slot=SLOTS, what=st.sampled_from(["the lease ends", "the lock is lost"]))
+    def taken_over(self, slot, what):
+        """The other takes what this one claimed, and this one does not know."""
+        self.claim(slot, 3, None)
+        self.befalls(slot, what)
+        self.claim(1 - slot, 3, None)
 
     @rule(slot=SLOTS)
     def the_heart_beats(self, slot):
