@@ -310,13 +310,24 @@ class QueueMachine(RuleBasedStateMachine):
                 prompt.post = True
                 prompt.move("published")
 
-    @rule(slot=SLOTS, places=SOME)
-    def work_off(self, slot, places):
-        """What a run does that nothing befalls."""
-        self.claim(slot, 3, None)
+    @rule(slot=SLOTS, places=SOME, again=st.booleans())
+    def work_off(self, slot, places, again):
+        """What a run does that nothing befalls; `again`, also with what had ended."""
+        self.claim(slot, 3, places if again else None)
         self.begin_drawing(slot, places)
         self.catalogued(slot, places)
         self.publish(slot)
+
+    @rule(slot=SLOTS, places=SOME, refunded=st.booleans())
+    def draw_in_vain(self, slot, places, refunded):
+        """The tries of a bucket are spent, or given back, and the same worker takes the prompts again."""
+        self.claim(slot, 3, None)
+        self.begin_drawing(slot, places)
+        if refunded:
+            self.refund(slot)
+        self.fail(slot, places)
+        self.claim(slot, 3, None)
+        self.fail(slot, places[:1])
 
     # ---- what befalls workers
 
