@@ -274,7 +274,9 @@ def test_somebodys_text_stays_text_in_markdown_in_a_terminal_and_in_a_header(tit
         pixels=np.zeros((8, 8, 3), np.uint8),
         provenance={},
     )
-    metadata = described_in_short(drawn, {"pixels_sha256": "b" * 64}, b"body", run_id=str(uuid4()), drawn_at="2026-01-01T00:00:00+00:00")
+    metadata = described_in_short(
+        drawn, {"pixels_sha256": "b" * 64}, b"body", run_id=str(uuid4()), drawn_at="2026-01-01T00:00:00+00:00"
+    )
     assert all(value.isascii() and value.isprintable() for value in metadata.values()), metadata
     assert size_of(metadata) <= 2_048
 
