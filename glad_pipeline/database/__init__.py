@@ -1,4 +1,4 @@
-"""PostgreSQL: a pool of connections, named SQL, and (in `migrations/`) the schema.
+"""PostgreSQL: connections, transactions that outlast an outage, named SQL, and (in `migrations/`) the schema.
 
 Knows how to connect and to say clearly why it could not. Knows nothing of prompts, pictures or posts:
 their SQL lives in a `.sql` file in their own room and is read by `named_queries`.
@@ -7,18 +7,22 @@ their SQL lives in a `.sql` file in their own room and is read by `named_queries
 from __future__ import annotations
 
 import logging
+import os
 import random
 import re
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.resources import files
 from typing import Any, LiteralString, TypeVar, cast
 
 import psycopg
+from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import ConnectionPool, PoolTimeout
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
@@ -26,10 +30,25 @@ from glad_pipeline.failpoints import reached
 Connection = psycopg.Connection[DictRow]
 Result = TypeVar("Result")
 LONGEST_PAUSE = 5.0  # seconds between tries of a database that is away
+SILENCE = 10.0  # seconds without a word after which a connection that was asked for a sign of life is given up
+ANSWER = 30.0  # seconds that a transaction of `transact` and `read` may take, at least
+BUSY = 30.0  # seconds to wait for one of our own connections
+# What waiting may mend: the server is away, restarts, is full, or is a standby until the failover is over
+_PASSING = (
+    psycopg.OperationalError,
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,
+    errors.TransactionTimeout,
+)
 # libpq tells what went wrong at connecting in words alone; these no amount of waiting mends
 _FOR_GOOD = re.compile(
-    r"authentication failed|no password|does not exist|pg_hba\.conf|not permitted|not currently accepting"
+    r"authentication failed|no password|permission denied for|does not exist|no such (database|user)|pg_hba\.conf|"
+    r"not permitted|[Tt]enant or user not found|unsupported startup parameter|certificate|does not support SSL"
 )
+_CURES = {
+    "53100": "its disk is full: make room there",
+    "25006": "it is read-only (a standby, or a provider's answer to a full disk): DATABASE_URL has to name the primary",
+}
 
 log = logging.getLogger(__name__)
 
@@ -54,12 +73,7 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
     """
     try:
         return psycopg.connect(
-            url,
-            autocommit=autocommit,
-            row_factory=dict_row,
-            connect_timeout=10,
-            application_name=application_name,
-            options=_options(url),
+            url, autocommit=autocommit, row_factory=dict_row, application_name=application_name, **_parameters(url)
         )
     except psycopg.ProgrammingError:
         raise DatabaseError(
@@ -73,10 +87,39 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
         ) from error
 
 
-def _options(url: str) -> str:
-    """The URL's own `options`, with the session's time zone set to UTC."""
-    given = conninfo_to_dict(url).get("options") or ""
-    return f"{given} -c timezone=UTC".strip()
+def _parameters(url: str) -> dict[str, Any]:
+    """The session's time zone and, where the URL does not say, how long a silent peer counts as there."""
+    given = conninfo_to_dict(url)
+    limits = {
+        "connect_timeout": 10,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
+    options = f"{given.get('options') or ''} -c timezone=UTC".strip()
+    return {**{name: value for name, value in limits.items() if name not in given}, "options": options}
+
+
+@contextmanager
+def answering_within(connection: Connection, seconds: float) -> Iterator[None]:
+    """Cut the connection if the block takes longer: the server, or what is between us, says nothing any more.
+
+    The block then raises `psycopg.OperationalError`, as if the connection had been lost.
+    """
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+
+        def cut() -> None:
+            with suppress(OSError):  # closed already
+                line.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(seconds, cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 def _first_line(error: Exception) -> str:
@@ -84,9 +127,13 @@ def _first_line(error: Exception) -> str:
 
 
 class Database:
-    """A pool of connections, opened at first use; `close` it, or use it as a context manager.
+    """Some connections, opened when needed and used again; `close` it, or use it as a context manager.
+
+    Not psycopg's pool: that one tries a server that is away at ever longer intervals of its own, so that a server
+    that is back is not noticed for minutes, and it says "timeout" where the server has said why.
 
     Args:
+        max_connections: at once; the next transaction waits for one of them.
         patience: seconds for which `transact`, `read` and `connect_patiently` go on asking a server that is away.
     """
 
@@ -97,24 +144,59 @@ class Database:
         self.patience = patience
         self._application_name = application_name
         self._max_connections = max_connections
-        self._pool: ConnectionPool[Connection] | None = None
+        self._free = threading.BoundedSemaphore(max_connections)
+        self._idle: list[Connection] = []
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """A pooled connection in one transaction: committed at the end, rolled back if anything is raised."""
-        with self._opened().connection(timeout=5 if self.patience else 30) as connection:
-            yield connection
+    def transaction(self, *, within: float | None = None) -> Iterator[Connection]:
+        """A connection in one transaction: committed at the end, rolled back if anything is raised.
+
+        With `within` the connection is cut when it is not over after so many seconds.
+        """
+        if not self._free.acquire(timeout=BUSY):
+            raise DatabaseError(f"all {self._max_connections} connections of this process were busy for {BUSY:.0f} s")
+        try:
+            connection = self._living()
+            try:
+                with answering_within(connection, within) if within else nullcontext(), connection.transaction():
+                    yield connection
+            except errors.ReadOnlySqlTransaction:
+                connection.close()  # another one may find the primary
+                raise
+            finally:
+                if connection.info.transaction_status == TransactionStatus.IDLE:
+                    self._idle.append(connection)
+                else:
+                    connection.close()
+        finally:
+            self._free.release()
+
+    def _living(self) -> Connection:
+        """The connection used last, if it still answers, or a new one."""
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return self.connect(autocommit=True)  # `transaction` says where one begins
+            try:
+                with answering_within(connection, SILENCE):
+                    connection.execute("")
+            except psycopg.Error:
+                connection.close()
+            else:
+                return connection
 
     def transact(self, point: str, work: Callable[[Connection], Result], *, patience: float | None = None) -> Result:
         """`work(connection)` in one transaction, which is the commit point `point` (see `failpoints`).
 
         Where the server goes away it is asked again, with growing pauses, for `patience` seconds (None: the
         database's own), and `work` is called anew: it may find that a commit whose answer was lost had been made,
-        so it has to ask for a state and not for a change of one. Raises what the last try raised.
+        so it has to ask for a state and not for a change of one. Raises `DatabaseError` when the time is over, and
+        at once where waiting mends nothing; what `work` raises of its own comes through.
         """
 
         def attempt() -> Result:
-            with self.transaction() as connection:
+            with self.transaction(within=max(ANSWER, self.patience)) as connection:
                 result = work(connection)
                 reached(f"{point}.before")
             reached(f"{point}.after")
@@ -126,7 +208,7 @@ class Database:
         """`work(connection)`, which changes nothing, in one transaction; as patient as `transact`."""
 
         def attempt() -> Result:
-            with self.transaction() as connection:
+            with self.transaction(within=max(ANSWER, self.patience)) as connection:
                 return work(connection)
 
         return self._patiently(attempt)
@@ -136,48 +218,35 @@ class Database:
         return self._patiently(lambda: self.connect(autocommit=True, application_name=application_name))
 
     def _patiently(self, attempt: Callable[[], Result], patience: float | None = None) -> Result:
-        until = time.monotonic() + (self.patience if patience is None else patience)
+        patience = self.patience if patience is None else patience
+        until = time.monotonic() + patience
         pause = 0.1
         while True:
             try:
                 return attempt()
-            except (psycopg.OperationalError, DatabaseError) as error:
+            except (*_PASSING, DatabaseError) as error:
+                cause = error.__cause__ if isinstance(error, DatabaseError) else error
                 left = until - time.monotonic()
-                if left <= 0 or _FOR_GOOD.search(str(error)):
-                    if isinstance(error, PoolTimeout):
-                        self.connect().close()  # says why, where the pool only says that it waited
-                    raise
+                if left <= 0 or not isinstance(cause, _PASSING) or _FOR_GOOD.search(str(error)):
+                    if isinstance(error, DatabaseError):
+                        raise
+                    raise DatabaseError(self._refusal(error)) from error
                 log.warning("the database does not answer, it is asked again: %s", _first_line(error))
                 time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311  not all at the same moment
                 pause = min(2 * pause, LONGEST_PAUSE)
 
+    def _refusal(self, error: psycopg.Error) -> str:
+        what = _CURES.get(error.sqlstate or "", "it went away: see that the server runs, and its log")
+        return f"the database {describe(self.url)} did not do what it was asked ({_first_line(error)}): {what}"
+
     def connect(self, *, autocommit: bool = False, application_name: str | None = None) -> Connection:
-        """A connection of its own, outside the pool, for locks and long streams. The caller closes it."""
+        """A connection of its own, for locks and long streams. The caller closes it."""
         return connect(self.url, autocommit=autocommit, application_name=application_name or self._application_name)
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
-
-    def _opened(self) -> ConnectionPool[Connection]:
-        if self._pool is None:
-            self.connect().close()  # the pool would only say "timeout"; this says why
-            pool: ConnectionPool[Connection] = ConnectionPool(
-                self.url,
-                min_size=0,
-                max_size=self._max_connections,
-                kwargs={
-                    "row_factory": dict_row,
-                    "connect_timeout": 10,
-                    "application_name": self._application_name,
-                    "options": _options(self.url),
-                },
-                check=ConnectionPool.check_connection,
-                open=True,
-            )
-            self._pool = pool
-        return self._pool
+        """Close what is idle; never waits for the server."""
+        while self._idle:
+            self._idle.pop().close()
 
     def __enter__(self) -> Database:
         return self

@@ -37,6 +37,7 @@ from glad_pipeline.publishing.catalogue import CatalogueEntry
 from glad_pipeline.publishing.posts import Blog, Outcomes, title_of
 from glad_pipeline.publishing.quality import fault_of
 from glad_pipeline.storage.keys import original_key
+from glad_pipeline.storage.metadata import metadata_fault
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.encoding import Pixels
@@ -286,10 +287,11 @@ def _fault(placed: Placed, *, drawn: bool) -> str | None:
     if stored.metadata.get("recipe-hash") != placed.recipe.hash or "sha256" not in stored.metadata:
         return f"the object {stored.key} was not written by this pipeline: remove it from the bucket"
     if number(stored.metadata, "bytes") != stored.bytes:
-        return f"the object {stored.key} has {stored.bytes} bytes instead of {stored.metadata.get('bytes')}: remove it"
+        told = ascii(stored.metadata.get("bytes", "")[:80])
+        return f"the object {stored.key} has {stored.bytes} bytes instead of {told}: remove it"
     if placed.sha256 not in (None, stored.metadata["sha256"]):
         return f"the object {stored.key} is damaged (its SHA-256 is {placed.sha256}): remove it, it is drawn again"
-    return None
+    return metadata_fault(stored)
 
 
 def _entry(placed: Placed, object_store: ObjectStoreResource) -> CatalogueEntry:
@@ -321,9 +323,10 @@ def _provenance(text: str | None) -> dict[str, Any]:
     """The record, read; empty where there is none or it cannot be read."""
     try:
         found = json.loads(text or "{}")
-    except ValueError:
+        told = json.dumps(found, ensure_ascii=False, allow_nan=False).encode()  # what PostgreSQL can keep
+    except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) and rb"\u0000" not in told else {}
 
 
 @dg.asset(group_name=GROUP, kinds={"postgres"}, owners=OWNERS, deps=[s3_objects])

@@ -424,7 +424,7 @@ def described_in_short(
         "width": str(width),
         "height": str(height),
         "seed": str(recipe.seed),
-        "model": recipe.model.encode("ascii", "backslashreplace").decode()[:LONGEST_NAME],
+        "model": ascii(recipe.model)[1:-1][:LONGEST_NAME],
         "model-revision": recipe.model_revision,
         "preset": recipe.preset,
         "seconds": f"{drawn.seconds:.3f}",

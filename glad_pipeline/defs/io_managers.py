@@ -5,6 +5,7 @@ data, and a step run alone, or again after a crash, finds what is there.
 """
 
 import base64
+import math
 import time
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -201,6 +202,7 @@ def image_store(context: dg.InitResourceContext) -> S3ImageIOManager:
 def number(metadata: Mapping[str, str], name: str) -> float | None:
     """A number from an object's metadata, or None where it is missing or is none."""
     try:
-        return float(metadata[name])
+        found = float(metadata[name])
     except (KeyError, ValueError):
         return None
+    return found if math.isfinite(found) else None

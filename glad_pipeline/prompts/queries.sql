@@ -9,6 +9,13 @@ SELECT nextval('prompt_claim_tokens')::integer AS token
 -- Held on the heartbeat's own connection: gone the instant that process or its network is gone.
 SELECT prompts_lock_token(%(token)s) AS locked
 
+-- name: has_lock
+-- Whether this very session still holds the lock: also the heartbeat's sign that its connection lives.
+SELECT EXISTS (SELECT FROM pg_locks
+               WHERE locktype = 'advisory' AND classid::bigint = 1735156068 AND objid::bigint = %(token)s
+                 AND objsubid = 2 AND granted AND pid = pg_backend_pid()
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS has_lock
+
 -- name: renew
 -- The heartbeat: this hold's rows stay ours for another lease.
 UPDATE prompts SET lease_expires_at = now() + %(lease)s
@@ -23,7 +30,8 @@ WHERE status = 'claimed' AND claim_token NOT IN (SELECT token FROM prompts_live_
 -- Rows whose holder is gone or silent (its lease is over) wait again, or fail when their attempts are spent.
 WITH gone AS (
     SELECT id FROM prompts
-    WHERE status = 'claimed' AND (lease_expires_at < now() OR claim_token = ANY(%(gone)s))
+    WHERE status = 'claimed' AND (lease_expires_at < now() OR (claim_token = ANY(%(gone)s)
+          AND claim_token NOT IN (SELECT token FROM prompts_live_holds())))  -- none of them is back since we looked
     FOR UPDATE SKIP LOCKED
 )
 UPDATE prompts p
@@ -62,14 +70,12 @@ FROM next WHERE p.id = next.id
 -- What this hold has in hand, in the order of its claim.
 SELECT * FROM prompts WHERE claim_token = %(token)s AND status = 'claimed' ORDER BY priority DESC, id
 
--- name: begin_drawing
--- From here on a process that dies may have died of these prompts: each such try counts.
-UPDATE prompts SET attempts = attempts + 1 WHERE id = ANY(%(ids)s) AND claim_token = %(token)s AND status = 'claimed'
-
--- name: refund
--- The store, the database or the GPU was at fault and not these prompts: the try does not count.
-UPDATE prompts SET attempts = greatest(attempts - 1, 0)
-WHERE id = ANY(%(ids)s) AND claim_token = %(token)s AND status = 'claimed'
+-- name: count_tries
+-- So many tries each of these prompts has now: one more when drawing begins, for a process that dies may die of it;
+-- as many as when it was claimed, when the store, the database or the GPU was at fault. The same when asked twice.
+UPDATE prompts p SET attempts = counted.attempts
+FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS counted (id, attempts)
+WHERE p.id = counted.id AND p.claim_token = %(token)s AND p.status = 'claimed'
 
 -- name: settle_failed
 -- A prompt whose own work went wrong: it waits for another attempt, or fails when they are spent.

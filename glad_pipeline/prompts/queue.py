@@ -22,7 +22,7 @@ from uuid import UUID
 
 import psycopg
 
-from glad_pipeline.database import Connection, Database, DatabaseError, named_queries
+from glad_pipeline.database import SILENCE, Connection, Database, DatabaseError, answering_within, named_queries
 from glad_pipeline.errors import UsageError
 
 SQL = named_queries(__package__)
@@ -80,7 +80,8 @@ class Hold:
         self._max_attempts = max_attempts
         self._token: int | None = None
         self.reason: str | None = None  # why the run fails, kept with the prompts it gives back
-        self._begun: set[int] = set()  # prompts whose drawing began: this try is counted
+        self._attempts: dict[int, int] = {}  # of each prompt, as it was claimed
+        self._begun: dict[int, int] = {}  # how often this hold began to draw a prompt: tries that are counted
         self._stop = threading.Event()
         self._heart: threading.Thread | None = None
 
@@ -107,6 +108,7 @@ class Hold:
         for ids that do not exist. A prompt that another run holds is left to it. Where rows are held by a
         run that seems gone, waits `GRACE` seconds to be sure.
         """
+        before = {row["id"] for row in self.held()} if self._attempts else set()
         bound = {
             "token": self._token,
             "worker": self._worker,
@@ -123,10 +125,17 @@ class Hold:
             if ids:
                 self._check_named(connection, bound)
                 connection.execute(SQL["requeue_named"], bound)
-            connection.execute(SQL["claim"], bound)
+            # a claim whose answer was lost has taken some already
+            taken = sum(row["id"] not in before for row in connection.execute(SQL["held"], bound))
+            connection.execute(SQL["claim"], {**bound, "batch": max(0, batch - taken)})
             return connection.execute(SQL["held"], bound).fetchall()
 
-        return self._database.transact("claim", work)
+        rows = self._database.transact("claim", work)
+        for row in rows:
+            if row["id"] not in before:
+                self._attempts[row["id"]] = row["attempts"]
+                self._begun.pop(row["id"], None)
+        return rows
 
     def _gone(self) -> list[int]:
         """Tokens without a lock, now and `GRACE` seconds later: their processes are gone."""
@@ -161,15 +170,19 @@ class Hold:
 
         May be called on the thread that draws while another settles.
         """
-        bound = {"ids": list(ids), "token": self._token}
-        self._database.transact("begin_drawing", lambda connection: connection.execute(SQL["begin_drawing"], bound))
-        self._begun.update(ids)  # one step: another thread looks into it
+        tries = {i: self._begun.get(i, 0) + 1 for i in ids}
+        self._database.transact("begin_drawing", partial(self._count, tries))
+        self._begun.update(tries)  # one step: another thread looks into it
 
     def refund(self) -> None:
         """Something else than the prompts was at fault: the tries begun and not settled do not count."""
-        bound = {"ids": list(self._begun), "token": self._token}
-        self._database.transact("refund", lambda connection: connection.execute(SQL["refund"], bound))
+        self._database.transact("refund", partial(self._count, dict.fromkeys(self._begun, 0)))
         self._begun.clear()
+
+    def _count(self, tries: Mapping[int, int], connection: Connection) -> None:
+        """Besides those before the claim, each of these prompts has so many tries."""
+        attempts = [self._attempts.get(i, 0) + more for i, more in tries.items()]
+        connection.execute(SQL["count_tries"], {"ids": list(tries), "attempts": attempts, "token": self._token})
 
     def reject(self, reasons: Mapping[int, str]) -> None:
         """Put prompts aside for good, each with its reason."""
@@ -214,7 +227,8 @@ class Hold:
     def published(connection: Connection, post_ids: Mapping[int, UUID | None]) -> None:
         """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published."""
         bound = {"ids": list(post_ids), "post_ids": list(post_ids.values())}
-        connection.execute(SQL["settle_published"], bound)
+        if connection.execute(SQL["settle_published"], bound).rowcount != len(post_ids):
+            raise DatabaseError("prompts to be published were not locked by this transaction: no post is written")
 
     @staticmethod
     def reject_locked(connection: Connection, rows: Sequence[Row], reasons: Mapping[int, str]) -> None:
@@ -262,8 +276,8 @@ class Hold:
     def _beat(self, connection: Connection) -> None:
         """Renew the lease three times per lease and keep the lock; a lost connection is made anew within seconds."""
         every = self._lease.total_seconds() / 3
-        renew_at = time.monotonic() + every
-        locked = True
+        renew_at = time.monotonic() + every  # only when to ask: whether a lease is over is for the server's clock
+        locked, lost, pooled = True, False, False
         while not self._stop.wait(min(PING, every)):
             token = self._token
             if token is None:
@@ -272,13 +286,33 @@ class Hold:
                 if connection.closed:
                     connection = self._database.connect(autocommit=True, application_name=f"glad-hold {self._worker}")
                     locked = False
-                locked = locked or self._lock(connection, token)
-                if time.monotonic() >= renew_at:
-                    connection.execute(SQL["renew"], {"token": token, "lease": self._lease})
-                    renew_at = time.monotonic() + every
-                else:
-                    connection.execute("SELECT 1")  # notices a lost connection
+                with answering_within(connection, SILENCE):
+                    if locked and not pooled:
+                        pooled = not self._is_ours(connection, token)
+                    else:
+                        locked = self._lock(connection, token)
+                    if time.monotonic() >= renew_at:
+                        connection.execute(SQL["renew"], {"token": token, "lease": self._lease})
+                        renew_at = time.monotonic() + every
+                if lost:
+                    log.warning("the heartbeat has a connection again")
+                lost = False
             except (psycopg.Error, DatabaseError) as error:
-                log.warning("the heartbeat lost its connection and makes a new one: %s", error)
+                if not lost:
+                    log.warning("the heartbeat lost its connection and makes a new one: %s", error)
+                lost = True
                 connection.close()
         connection.close()
+
+    @staticmethod
+    def _is_ours(connection: Connection, token: int) -> bool:
+        """Whether this session has the lock; that it has lost it while it lives is a pooler's doing."""
+        row = connection.execute(SQL["has_lock"], {"token": token}).fetchone()
+        if row is not None and row["has_lock"]:
+            return True
+        log.error(
+            "the lock of this run is gone although its connection is not: a pooler such as PgBouncer gives each "
+            "statement another session. Set it to session pooling, or have DATABASE_URL name the server itself; "
+            "until then other runs may take this run's prompts for abandoned"
+        )
+        return False

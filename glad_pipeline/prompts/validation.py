@@ -241,7 +241,7 @@ def _publish_at(value: Any) -> datetime:
         if not 1900 <= time.year < 9999:
             raise ValueError
         return time
-    except (ValueError, OverflowError, AttributeError):
+    except (ValueError, OverflowError, AttributeError, TypeError):
         raise _Fault(f"{shortened(value)} must be a time such as 2026-03-01T09:00:00+01:00 (ISO 8601)") from None
 
 

@@ -1,0 +1,32 @@
+"""What the metadata of an original may say: whoever may write to the bucket can have written it."""
+
+from __future__ import annotations
+
+import re
+
+from glad_pipeline.storage.keys import thumbnail_key
+from glad_pipeline.storage.s3 import StoredObject
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SIDE = re.compile(r"[1-9][0-9]{0,4}")  # pixels
+
+
+def metadata_fault(stored: StoredObject) -> str | None:
+    """Why an original with a recipe's hash cannot be catalogued, or None."""
+    told = stored.metadata
+    right = {
+        "sha256": _SHA256.fullmatch(told.get("sha256", "")),
+        "width": _SIDE.fullmatch(told.get("width", "")),
+        "height": _SIDE.fullmatch(told.get("height", "")),
+        "pixels-sha256": "pixels-sha256" not in told or _SHA256.fullmatch(told["pixels-sha256"]),
+        "thumbnail": told.get("thumbnail") in (None, thumbnail_key(told.get("recipe-hash", ""))),
+    }
+    for name, is_right in right.items():
+        if not is_right:
+            found = ascii(told[name][:80]) if name in told else "nothing"
+            return f"the metadata of the object {stored.key} was changed: {name} is {found}. Remove the object"
+    if not stored.bytes:
+        return f"the object {stored.key} is empty: remove it"
+    if not stored.content_type.startswith("image/"):
+        return f"the object {stored.key} is no image but {stored.content_type[:80]!a}: remove it"
+    return None

@@ -1,0 +1,519 @@
+"""The queue and publishing against a small model of themselves, in random interleavings, on a real PostgreSQL.
+
+Several workers claim, draw, fail, publish, lose their lock, their lease, or the answer to a commit, and die, while people
+cancel, retry, approve and reject. After every step each row is what the model says. CI runs the same interleavings
+each time; `GLAD_MODEL_EXAMPLES=5000` looks at so many new ones.
+"""
+
+import hashlib
+import os
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import psycopg
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from glad_pipeline import failpoints
+from glad_pipeline.database import Database
+from glad_pipeline.database.migrations import migrate
+from glad_pipeline.defs import assets
+from glad_pipeline.prompts import operations, queue
+from glad_pipeline.prompts.queue import Hold, live_workers
+from glad_pipeline.publishing import catalogue
+from glad_pipeline.publishing.catalogue import CatalogueEntry
+
+EXAMPLES = int(os.environ.get("GLAD_MODEL_EXAMPLES", "0"))
+MAX_ATTEMPTS = 2
+PUBLISHED_AT_ONCE = 2
+SLOTS = st.integers(0, 1)  # workers at once
+SOME = st.lists(st.integers(0, 5), min_size=2, max_size=6)  # prompts, by their place among those in question
+
+
+@dataclass
+class Prompt:
+    """What the model knows of a row."""
+
+    id: int
+    priority: int
+    needs_approval: bool
+    publish_at: datetime | None
+    slug: str | None
+    status: str = "pending"
+    token: int | None = None
+    attempts: int = 0
+    expired: bool = False  # the lease, if it is held
+    post: bool = False  # it has one
+
+    def move(self, status, token=None):
+        self.status, self.token, self.expired = status, token, False
+
+
+@dataclass
+class Worker:
+    """A hold, and what the model knows of it."""
+
+    hold: Hold
+    token: int
+    locked: bool = True
+    attempts: dict[int, int] = field(default_factory=dict)  # of prompts when they were claimed
+    begun: set[int] = field(default_factory=set)
+    known: set[int] = field(default_factory=set)  # every prompt it ever had in hand: it does not know which it lost
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """`database` is set by the test: one for all interleavings, emptied before each."""
+
+    database: Database
+
+    def __init__(self):
+        super().__init__()
+        self.prompts: dict[int, Prompt] = {}
+        self.workers: dict[int, Worker] = {}
+        self.locked: set[int] = set()  # tokens whose lock is held
+        self.lost: str | None = None  # the point where an answer will be lost
+        self.armed: str | None = None  # the same, until a rule has seen that it was
+        self.opened = 0
+
+    @initialize(count=st.integers(2, 6))
+    def begin(self, count):
+        with self.database.transaction() as connection:
+            connection.execute("TRUNCATE prompts, images, posts, outbox, barred_recipes RESTART IDENTITY CASCADE")
+        for _ in range(count):
+            self.add(0, False, 0, False)
+
+    def teardown(self):
+        failpoints.arm(None)
+        for worker in self.workers.values():
+            self.end(worker)
+
+    def end(self, worker):
+        """The process is gone: no word to anybody, its connection closes, and the server has noticed."""
+        worker.hold._stop.set()
+        worker.hold._heart.join()
+        self.locked.discard(worker.token)
+        self.unlocked(worker.token)
+
+    def unlocked(self, token):
+        is_locked = f"SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 1735156068 AND objid = {token}"
+        while True:
+            with self.database.transaction() as connection:
+                if connection.execute(is_locked).fetchone() is None:
+                    return
+
+    # ---- rows
+
+    @precondition(lambda self: len(self.prompts) < 8)
+    @rule(
+        priority=st.integers(0, 1),
+        needs_approval=st.booleans(),
+        days=st.sampled_from([None, None, -1, 1]),
+        asks_slug=st.booleans(),
+    )
+    def add(self, priority, needs_approval, days, asks_slug):
+        publish_at = datetime.now(UTC) + timedelta(days=days) if days else None
+        columns = (priority, needs_approval, publish_at, "the-one" if asks_slug else None)
+        with self.database.transaction() as connection:
+            row = connection.execute(
+                "INSERT INTO prompts (prompt, title, priority, needs_approval, publish_at, slug)"
+                " VALUES ('a hill', 'A hill', %s, %s, %s, %s) RETURNING id",
+                columns,
+            ).fetchone()
+        self.prompts[row["id"]] = Prompt(row["id"], *columns)
+
+    def of(self, places, known=None):
+        """The prompts at these places among those that a worker has known, or among all."""
+        found = [prompt for prompt in self.prompts.values() if known is None or prompt.id in known]
+        return (
+            list({found[place % len(found)].id: found[place % len(found)] for place in places}.values())
+            if found
+            else []
+        )
+
+    # ---- workers
+
+    def worker(self, slot):
+        """The worker in this slot; a new one where there is none."""
+        if slot not in self.workers:
+            self.opened += 1
+            hold = Hold(
+                self.database, worker=f"run-{self.opened}", lease=timedelta(hours=1), max_attempts=MAX_ATTEMPTS
+            ).open()
+            self.workers[slot] = Worker(hold=hold, token=hold._token)
+            self.locked.add(hold._token)
+        return self.workers[slot]
+
+    @rule(slot=SLOTS, batch=st.integers(1, 3), named=st.none() | SOME)
+    def claim(self, slot, batch, named):
+        worker = self.worker(slot)
+        wanted = self.of(named) if named else []
+        rows = worker.hold.claim(batch, ids=[prompt.id for prompt in wanted])
+        self.answered("claim")
+        self.return_abandoned()
+        for prompt in wanted:
+            if prompt.status in ("published", "rejected", "failed", "cancelled"):
+                prompt.move("pending")
+                prompt.attempts = 0
+        for prompt in self.waiting(wanted if named and wanted else None)[:batch]:
+            self.take(worker, prompt)
+        held = [p for p in self.prompts.values() if (p.status, p.token) == ("claimed", worker.token)]
+        assert [row["id"] for row in rows] == [p.id for p in sorted(held, key=lambda p: (-p.priority, p.id))]
+
+    def waiting(self, among=None):
+        found = [p for p in (self.prompts.values() if among is None else among) if p.status == "pending"]
+        return sorted(found, key=lambda p: (-p.priority, p.id))
+
+    @staticmethod
+    def take(worker, prompt):
+        prompt.move("claimed", worker.token)
+        worker.attempts[prompt.id] = prompt.attempts
+        worker.begun.discard(prompt.id)
+        worker.known.add(prompt.id)
+
+    def return_abandoned(self):
+        for prompt in self.prompts.values():
+            if prompt.status == "claimed" and (prompt.expired or prompt.token not in self.locked):
+                prompt.move("failed" if prompt.attempts >= MAX_ATTEMPTS else "pending")
+
+    @rule(batch=st.integers(1, 3))
+    def claim_at_the_same_moment(self, batch):
+        """Who gets which is for the database; that nobody gets another's, and none is left, is not."""
+        pair = [self.worker(0), self.worker(1)]
+        tokens = {worker.token for worker in pair}
+        if not tokens <= self.locked or any(p.expired and p.token in tokens for p in self.prompts.values()):
+            return  # one would lose to the other what it is just told to have: nothing but the fence helps there
+        self.lost = self.armed = None
+        self.return_abandoned()
+        before = {
+            worker.token: {p.id for p in self.prompts.values() if (p.status, p.token) == ("claimed", worker.token)}
+            for worker in pair
+        }
+        waiting = {p.id for p in self.waiting()}
+        taken = {}
+        barrier = threading.Barrier(2)
+
+        def work(worker):
+            barrier.wait()
+            taken[worker.token] = {row["id"] for row in worker.hold.claim(batch)} - before[worker.token]
+
+        threads = [threading.Thread(target=work, args=(worker,)) for worker in pair]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        one, two = taken.values()
+        assert not one & two
+        assert one | two <= waiting
+        assert len(one | two) <= min(len(waiting), 2 * batch)
+        for worker in pair:
+            for prompt_id in taken[worker.token]:
+                self.take(worker, self.prompts[prompt_id])
+
+    @rule(slot=SLOTS, places=SOME)
+    def begin_drawing(self, slot, places):
+        worker = self.worker(slot)
+        chosen = [p for p in self.of(places, worker.known) if p.id not in worker.begun]
+        worker.hold.begin_drawing([p.id for p in chosen])
+        self.answered("begin_drawing")
+        for prompt in chosen:
+            worker.begun.add(prompt.id)
+            if (prompt.status, prompt.token) == ("claimed", worker.token):
+                prompt.attempts = worker.attempts[prompt.id] + 1
+
+    @rule(slot=SLOTS)
+    def refund(self, slot):
+        worker = self.worker(slot)
+        worker.hold.refund()
+        self.answered("refund")
+        for prompt_id in worker.begun:
+            prompt = self.prompts[prompt_id]
+            if (prompt.status, prompt.token) == ("claimed", worker.token):
+                prompt.attempts = worker.attempts[prompt_id]
+        worker.begun.clear()
+
+    @rule(slot=SLOTS, places=SOME)
+    def catalogued(self, slot, places):
+        worker = self.worker(slot)
+        chosen = self.of(places, worker.known)
+        if not chosen:
+            return
+
+        def work(connection):
+            ids = catalogue.record(connection, list({(e := entry(p)).recipe_hash: e for p in chosen}.values()))
+            return worker.hold.generated(connection, {p.id: ids[recipe_hash(p)] for p in chosen})
+
+        moved, _ = self.database.transact("catalogue", work)
+        lost = self.answered("catalogue")
+        ours = [p for p in chosen if p.token == worker.token and p.status in ("claimed", "generated")]
+        assert moved == len(ours) or lost
+        for prompt in ours:
+            if prompt.needs_approval:
+                prompt.move("awaiting_approval")
+            else:
+                prompt.status = "generated"
+
+    @rule(slot=SLOTS, places=SOME)
+    def fail(self, slot, places):
+        worker = self.worker(slot)
+        chosen = self.of(places, worker.known)
+        worker.hold.fail({p.id: "NaN" for p in chosen})
+        if chosen:
+            self.answered("fail")
+        for prompt in chosen:
+            if (prompt.status, prompt.token) == ("claimed", worker.token):
+                prompt.attempts += prompt.id not in worker.begun
+                prompt.move("failed" if prompt.attempts >= MAX_ATTEMPTS else "pending")
+
+    @rule(slot=SLOTS, places=SOME)
+    def reject(self, slot, places):
+        worker = self.worker(slot)
+        chosen = self.of(places, worker.known)
+        worker.hold.reject({p.id: "blank" for p in chosen})
+        if chosen:
+            self.answered("reject")
+        for prompt in chosen:
+            if prompt.token == worker.token and prompt.status in ("claimed", "generated"):
+                prompt.move("rejected")
+
+    @rule(slot=SLOTS)
+    def publish(self, slot):
+        worker = self.worker(slot)
+        queue_resource = SimpleNamespace(hold=worker.hold)
+        self.database.transact("publish", lambda connection: assets._publish_some(queue_resource, connection))
+        for _ in range(2 if self.answered("publish") == "after" else 1):  # its answer lost, it publishes the next too
+            self.published(worker)
+
+    def published(self, worker):
+        far = datetime.max.replace(tzinfo=UTC)
+        due = [
+            p
+            for p in self.prompts.values()
+            if p.status == "generated"
+            and (p.publish_at is None or p.publish_at <= datetime.now(UTC))
+            and (p.token in (None, worker.token) or p.expired or p.token not in self.locked)
+        ]
+        due.sort(key=lambda p: (p.publish_at is not None, p.publish_at or far, p.id))
+        for prompt in due[:PUBLISHED_AT_ONCE]:
+            if not prompt.post and prompt.slug and any(p.post and p.slug for p in self.prompts.values()):
+                prompt.move("rejected")
+            else:
+                prompt.post = True
+                prompt.move("published")
+
+    @rule(slot=SLOTS, places=SOME, again=st.booleans())
+    def work_off(self, slot, places, again):
+        """What a run does that nothing befalls; `again`, also with what had ended."""
+        self.claim(slot, 3, places if again else None)
+        self.begin_drawing(slot, places)
+        self.catalogued(slot, places)
+        self.publish(slot)
+
+    @rule(slot=SLOTS, places=SOME, refunded=st.booleans())
+    def draw_in_vain(self, slot, places, refunded):
+        """The tries of a bucket are spent, or given back, and the same worker takes the prompts again."""
+        self.claim(slot, 3, None)
+        self.begin_drawing(slot, places)
+        if refunded:
+            self.refund(slot)
+        self.fail(slot, places)
+        self.claim(slot, 3, None)
+        self.fail(slot, places[:1])
+
+    # ---- what befalls workers
+
+    @rule(slot=SLOTS, what=st.sampled_from(["the lease ends", "the lock is lost"]))
+    def taken_over(self, slot, what):
+        """The other takes what this one claimed, and this one does not know."""
+        self.claim(slot, 3, None)
+        self.befalls(slot, what)
+        self.claim(1 - slot, 3, None)
+
+    @rule(slot=SLOTS)
+    def the_heart_beats(self, slot):
+        worker = self.worker(slot)
+        if worker.token not in self.locked:
+            self.the_lock_is_back(worker)
+        with self.database.transaction() as connection:
+            connection.execute(queue.SQL["renew"], {"token": worker.token, "lease": timedelta(hours=1)})
+        for prompt in self.prompts.values():
+            if prompt.token == worker.token:
+                prompt.expired = False
+
+    @rule(slot=SLOTS, what=st.sampled_from(["the lease ends", "the lock is lost", "the worker dies"]))
+    def befalls(self, slot, what):
+        worker = self.worker(slot)
+        if what == "the lease ends":
+            self.the_lease_ends(worker)
+        elif what == "the lock is lost":
+            self.the_lock_is_lost(worker)
+        else:
+            del self.workers[slot]
+            self.end(worker)
+
+    def the_lease_ends(self, worker):
+        with self.database.transaction() as connection:
+            connection.execute(
+                "UPDATE prompts SET lease_expires_at = now() - interval '1 second' WHERE claim_token = %s",
+                [worker.token],
+            )
+        for prompt in self.prompts.values():
+            prompt.expired = prompt.expired or prompt.token == worker.token
+
+    def the_lock_is_lost(self, worker):
+        """The hold does not know; it goes on."""
+        with self.database.transaction() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks"
+                " WHERE locktype = 'advisory' AND classid = 1735156068 AND objid = %s",
+                [worker.token],
+            )
+        self.locked.discard(worker.token)
+
+    def the_lock_is_back(self, worker):
+        self.end(worker)
+        worker.hold._stop = threading.Event()
+        connection = self.database.connect(autocommit=True, application_name=f"glad-hold {worker.hold._worker}")
+        assert Hold._lock(connection, worker.token)
+        worker.hold._heart = threading.Thread(target=worker.hold._beat, args=(connection,), daemon=True)
+        worker.hold._heart.start()
+        self.locked.add(worker.token)
+
+    @rule(slot=SLOTS)
+    def close(self, slot):
+        if (worker := self.workers.pop(slot, None)) is None:
+            return
+        worker.hold.close()
+        self.locked.discard(worker.token)
+        self.unlocked(worker.token)
+        if self.answered("release") == "before":  # a hold that ends does not ask twice
+            return
+        for prompt in self.prompts.values():
+            if (prompt.status, prompt.token) == ("claimed", worker.token):
+                prompt.move("failed" if prompt.attempts >= MAX_ATTEMPTS else "pending")
+            elif prompt.token == worker.token:
+                prompt.move(prompt.status)
+
+    @rule(
+        point=st.sampled_from(
+            ["claim", "begin_drawing", "refund", "reject", "fail", "catalogue", "publish", "release"]
+        ),
+        when=st.sampled_from(["before", "after"]),
+    )
+    def an_answer_will_be_lost(self, point, when):
+        """The next transaction of that name loses its connection, just before or just after it is committed."""
+        self.lost = self.armed = f"{point}.{when}"
+
+        def lose(reached):
+            if reached == self.lost:
+                self.lost = None
+                raise psycopg.OperationalError("the connection is lost")
+
+        failpoints.arm(lose)
+
+    def answered(self, point):
+        """When the transaction that just ran lost its answer: `before` or `after` its commit; None if it did not."""
+        if self.armed is None or self.lost is not None:
+            return None
+        name, _, when = self.armed.partition(".")
+        self.armed = None
+        return when if name == point else None
+
+    # ---- people
+
+    @rule(what=st.sampled_from(["cancel", "retry", "approve", "reject"]), places=SOME)
+    def a_person(self, what, places):
+        allowed, status = {
+            "cancel": (operations.CANCELLABLE, "cancelled"),
+            "retry": (operations.RETRIABLE, "pending"),
+            "approve": (operations.REVIEWABLE, "generated"),
+            "reject": (operations.REVIEWABLE, "rejected"),
+        }[what]
+        chosen = self.of(places)
+        words = {"reason": "no"} if what == "reject" else {}
+        changes = getattr(operations, what)(self.database, [prompt.id for prompt in chosen], **words)
+        moved = [prompt for prompt in chosen if prompt.status in allowed]
+        assert list(changes.changed) == [prompt.id for prompt in moved]
+        for prompt in moved:
+            prompt.move(status)
+            if what == "retry":
+                prompt.attempts = 0
+
+    # ---- after every step
+
+    @invariant()
+    def every_row_is_what_the_model_says(self):
+        with self.database.transaction() as connection:
+            rows = connection.execute(
+                "SELECT id, status, claim_token, attempts, image_id, published_post_id, last_error,"
+                " lease_expires_at < now() AS expired FROM prompts ORDER BY id"
+            ).fetchall()
+            posts = [row["id"] for row in connection.execute("SELECT id FROM posts")]
+            alive = live_workers(connection)
+        assert {r["id"]: (r["status"], r["claim_token"], r["attempts"], bool(r["expired"])) for r in rows} == {
+            p.id: (p.status, p.token, p.attempts, p.expired) for p in self.prompts.values()
+        }
+        assert {r["id"] for r in rows if r["published_post_id"]} == {p.id for p in self.prompts.values() if p.post}
+        assert sorted(posts) == sorted(r["published_post_id"] for r in rows if r["published_post_id"])
+        assert all(r["published_post_id"] for r in rows if r["status"] == "published")
+        assert all(r["attempts"] <= MAX_ATTEMPTS for r in rows)
+        assert all(r["last_error"] for r in rows if r["status"] in ("failed", "rejected"))
+        assert len(alive) == len(self.locked)
+
+
+def recipe_hash(prompt):
+    """Two prompts share a picture."""
+    return hashlib.sha256(str(prompt.id // 2).encode()).hexdigest()
+
+
+def entry(prompt):
+    found = recipe_hash(prompt)
+    return CatalogueEntry(
+        key=f"generated/{found}.png",
+        recipe_hash=found,
+        recipe={},
+        model="demo",
+        model_revision="0" * 40,
+        url=f"https://pictures.example/{found}.png",
+        sha256=found,
+        bytes=1,
+        width=8,
+        height=8,
+        content_type="image/png",
+        seconds=None,
+        contrast=None,
+        provenance={},
+        pixels_sha256=None,
+        thumbnail_key=None,
+        thumbnail_url=None,
+    )
+
+
+def test_the_queue_and_publishing_are_what_their_model_is(database_url, monkeypatch):
+    monkeypatch.setattr(queue, "GRACE", 0.0)
+    monkeypatch.setattr(queue, "PING", 3_600.0)  # hearts beat where the model says
+    monkeypatch.setattr(assets, "POSTS_PER_TRANSACTION", PUBLISHED_AT_ONCE)
+    migrate(database_url)
+    with Database(database_url, patience=30) as database:
+        monkeypatch.setattr(QueueMachine, "database", database, raising=False)
+        run_state_machine_as_test(
+            QueueMachine,
+            settings=settings(
+                max_examples=EXAMPLES or 60,
+                stateful_step_count=50,
+                derandomize=not EXAMPLES,
+                deadline=None,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+                phases=[Phase.generate, Phase.shrink],
+            ),
+        )
