@@ -80,13 +80,13 @@ def _unpublish(arguments: argparse.Namespace, settings: Settings, delete: Callab
         taken = takedown.unpublish(
             database, arguments.post, reason=arguments.reason, keep_picture=arguments.keep_picture
         )
-        return _tell(arguments, settings, delete, database, taken, f"the post {_shown(arguments.post)}")
+        return _tell(arguments, settings, delete, database, taken)
 
 
 def _delete(arguments: argparse.Namespace, settings: Settings, delete: Callable[[Settings], Delete]) -> int:
     with _database(settings) as database:
         taken = takedown.delete_image(database, arguments.image, reason=arguments.reason)
-        return _tell(arguments, settings, delete, database, taken, f"the picture {_shown(arguments.image)}")
+        return _tell(arguments, settings, delete, database, taken)
 
 
 def _tell(
@@ -95,7 +95,6 @@ def _tell(
     delete: Callable[[Settings], Delete],
     database: Database,
     taken: TakenDown,
-    what: str,
 ) -> int:
     """Deliver what a takedown has written, and say what has happened."""
     messages: list[outbox.Row] = []
@@ -111,7 +110,7 @@ def _tell(
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return 0
     if not taken.changed:
-        print(f"{what} was taken down already: nothing to do")
+        print("taken down already: nothing to do")
     for slug in taken.hidden:
         print(f"hidden: /posts/{slug} is a draft now")
     for slug in taken.cleared:
