@@ -135,7 +135,7 @@ def _doing(row: outbox.Row) -> str:
 
 
 def _outcome(row: outbox.Row) -> str:
-    error = _shown(row["last_error"] or "")
+    error = row["last_error"] or ""
     return {
         "delivered": "done",
         "skipped": f"not needed, {error}",

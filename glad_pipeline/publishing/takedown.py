@@ -85,7 +85,7 @@ def _checked(reason: str) -> str:
 
 def _unpublish(post: str, reason: str, keep_picture: bool, connection: Connection) -> TakenDown:
     taken = _alone(connection)
-    found = connection.execute(SQL["find_post"], {"post": post}).fetchone()
+    found = connection.execute(SQL["find_post"], {"post": post}).fetchone() if post.isprintable() else None
     if found is None:
         raise GladError(f"no post has the id or slug {post[:80]!r}")
     images = []
@@ -187,7 +187,9 @@ def _allow(image: str, connection: Connection) -> Allowed:
                 "or what is drawn anew would be deleted instead"
             )
         connection.execute(SQL["spare"], {"subject": subject})
-    elif barred_hash := connection.execute(SQL["barred"], {"hashes": [image.strip().lower()]}).fetchone():
+    elif barred_hash := connection.execute(
+        SQL["barred"], {"hashes": [image.strip().lower()] if image.isprintable() else []}
+    ).fetchone():
         recipe_hash = barred_hash["recipe_hash"]
     else:
         raise GladError(f"no picture has the id, key, URL or recipe hash {image[:120]!r}")
@@ -198,6 +200,8 @@ def _allow(image: str, connection: Connection) -> Allowed:
 
 def _find_image(connection: Connection, image: str) -> Row | None:
     """By id, recipe hash, key or URL: the key is the last three parts of either."""
+    if not image.isprintable():  # NUL and half characters, which PostgreSQL does not take
+        return None
     text = image.strip().partition("?")[0]
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
     bound = {"id": number, "text": text, "key": "/".join(text.split("/")[-3:])}

@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import uuid4
 from xml.etree import ElementTree
 
 import dagster as dg
@@ -128,11 +129,24 @@ class Box:
             outbox.hurry(connection)
 
 
+@pytest.fixture(scope="module")
+def migrated(stack):
+    """One database for the tests that need nothing but an outbox."""
+    name = f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(stack["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        url = stack["DATABASE_URL"].removesuffix("/glad") + f"/{name}"
+        migrate(url)
+        with Database(url) as database:
+            yield database
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
-def box(database_url, site):
-    migrate(database_url)
-    with Database(database_url) as database:
-        yield Box(database, site)
+def box(migrated, site):
+    with migrated.transaction() as connection:
+        connection.execute("TRUNCATE outbox RESTART IDENTITY")
+    return Box(migrated, site)
 
 
 def test_many_posts_are_one_request_with_the_secret_and_each_path_once(box, site):
@@ -271,7 +285,7 @@ def test_pauses_grow_to_an_hour_and_differ():
     assert len({delay(5) for _ in range(20)}) > 1
 
 
-def test_two_deliverers_share_the_work_and_keep_the_order_of_each_post(box, site, database_url, monkeypatch):
+def test_two_deliverers_share_the_work_and_keep_the_order_of_each_post(box, site, monkeypatch):
     monkeypatch.setattr(delivery, "TOGETHER", 3)
     for version in range(5):
         for post in range(6):
@@ -284,7 +298,7 @@ def test_two_deliverers_share_the_work_and_keep_the_order_of_each_post(box, site
     site.answer = slowly
 
     def work():
-        with Database(database_url) as database:
+        with Database(box.database.url) as database:
             deliver(database, box.targets(), max_attempts=12)
 
     threads = [threading.Thread(target=work) for _ in range(2)]
@@ -406,7 +420,7 @@ def test_a_run_tells_the_site_which_pages_have_changed(told, site):
     result = told.run()
     assert metadata(result, "site_revalidations")["delivered"] == 1
     assert site.bodies() == [{"paths": ["/", "/posts/hill", "/sitemap.xml"], "tags": ["post:hill"]}]
-    assert SECRET not in str([event for event in result.all_events])
+    assert SECRET not in str(list(result.all_events))
 
 
 def test_post_status_and_message_commit_together_or_not_at_all(told, site):
