@@ -30,6 +30,12 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+def _plain_site(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s@?#]+", url):
+        raise ValueError("it has to be http:// or https:// and a host, without user, password, ? and #")
+    return url
+
+
 def _fit_for_a_header(secret: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[\x21-\x7e]+", secret.get_secret_value()):
         raise ValueError("it has to be visible ASCII characters without spaces")
@@ -114,10 +120,9 @@ class Settings(BaseSettings):
     )
 
     # who is told when posts change
-    site_url: str | None = Field(
+    site_url: Annotated[str, AfterValidator(_plain_site)] | None = Field(
         None,
         alias="GLAD_SITE_URL",
-        pattern=r"^https?://[^\s@?#]+$",
         description="The blog's site: `POST <site>/api/revalidate` says which pages changed. Absent: nobody is told.",
     )
     revalidate_secret: Annotated[SecretStr, AfterValidator(_fit_for_a_header)] | None = Field(
@@ -267,7 +272,7 @@ def load_settings() -> Settings:
         faults = []
         for fault in error.errors(include_url=False):
             name = str(fault["loc"][0]) if fault["loc"] else "?"
-            secret = any(word in name for word in ("DATABASE_URL", "SECRET", "TOKEN"))
+            secret = any(word in name for word in ("DATABASE_URL", "SITE_URL", "SECRET", "TOKEN"))
             value = "" if secret else f" is {fault['input']!r}:"
             faults.append(f"{name}{value} {fault['msg']}")
         raise UsageError("; ".join(faults) + ". See the settings table in README.md") from error

@@ -149,7 +149,7 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
 def _outcome(row: operations.Row) -> str:
     """The picture's URL, whole, or for a prompt that came to nothing the reason."""
     error = _one_line(row["last_error"] or "", 80)
-    ended_badly = row["status"] in ("failed", "rejected") and error
+    ended_badly = row["status"] in ("failed", "rejected", "cancelled") and error
     return error if ended_badly else row["image_url"] or error
 
 

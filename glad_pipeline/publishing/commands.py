@@ -106,7 +106,8 @@ def _tell(
             )
     messages.reverse()
     if arguments.json:
-        told = asdict(taken) | {"changed": taken.changed, "messages": [jsonable(row) for row in messages]}
+        told = {name: value for name, value in asdict(taken).items() if name not in ("subjects", "messages_after")}
+        told |= {"changed": taken.changed, "messages": [jsonable(row) for row in messages]}
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return 0
     if not taken.changed:
@@ -120,7 +121,7 @@ def _tell(
     for key, why in taken.kept.items():
         print(f"kept: {key}, {why}")
     if taken.prompts:
-        print(f"prompts ended: {', '.join(map(str, taken.prompts))}")
+        print(f"cancelled or rejected: prompt {', '.join(map(str, taken.prompts))}")
     for row in messages:
         print(f"  {_doing(row)}: {_outcome(row)}")
     return 0
@@ -138,7 +139,7 @@ def _outcome(row: outbox.Row) -> str:
     error = row["last_error"] or ""
     return {
         "delivered": "done",
-        "skipped": f"not needed, {error}",
+        "skipped": f"skipped: {error}",
         "dead": f"GIVEN UP: {error}",
         "waiting": f"NOT YET{f': {error}' if error else ''}; the sensor or `glad outbox deliver` tries again",
     }[row["status"]]

@@ -556,6 +556,7 @@ def test_a_post_edited_meanwhile_is_left_alone_until_a_person_approves(blog):
     assert after["featured_image_url"] == blog.sql("SELECT url FROM images")[0]["url"]
 
 
+@pytest.mark.parametrize("blog", ["d"], indirect=True)
 def test_our_own_writes_are_no_edits_in_one_batch_or_two(blog):
     ids = [blog.add(f"a hill {n}", post_id=FIRST) for n in range(4)]
     blog.run("prompts", "generated_images", "s3_objects")

@@ -59,7 +59,7 @@ def test_an_unpublished_post_is_hidden_its_picture_gone_and_comes_back_only_when
     assert "hidden: /posts/hill" in out
     assert "tell the site about /posts/hill: done" in out
     assert f"delete {image['key']}, {image['thumbnail_key']} from the bucket: done" in out
-    assert "purge the CDN of it: not needed, AWS_CLOUDFRONT_DISTRIBUTION_ID is not set" in out
+    assert "purge the CDN of it: skipped: AWS_CLOUDFRONT_DISTRIBUTION_ID is not set" in out
     assert SECRET not in out
     (post,) = told.posts()
     assert (post["status"], post["featured_image_url"], post["image_s3_key"]) == ("draft", None, None)
@@ -97,7 +97,7 @@ def test_an_unpublished_post_is_hidden_its_picture_gone_and_comes_back_only_when
 def test_with_keep_picture_only_the_post_goes_and_a_retried_prompt_shows_it_again(told, glad):  # noqa: F811
     prompt = told.add("a hill", title="Hill")
     told.run()
-    code, out, _ = glad("posts", "unpublish", "hill", "--reason", "too early", "--keep-picture")
+    _code, out, _ = glad("posts", "unpublish", "hill", "--reason", "too early", "--keep-picture")
     assert "kept: generated/" in out
     assert told.posts()[0]["status"] == "draft"
     assert len(told.objects()) == 1
@@ -138,7 +138,7 @@ def test_a_deleted_picture_hides_posts_made_with_it_and_leaves_others_without_it
     told.run()
     (image,) = told.sql("SELECT * FROM images")
     site.asked.clear()
-    code, out, _ = glad("images", "delete", image["id"], "--reason", "a face")
+    code, _out, _ = glad("images", "delete", image["id"], "--reason", "a face")
     assert code == 0
     posts = {post["slug"]: post for post in told.posts()}
     assert (posts["made"]["status"], posts["made"]["featured_image_url"]) == ("draft", None)
