@@ -23,6 +23,7 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import commands as model_commands
 from glad_pipeline.local.stack import forget_ours, project_root
 from glad_pipeline.prompts import commands as prompt_commands
+from glad_pipeline.publishing import commands as publishing_commands
 from glad_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -119,7 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     settings.add_argument("--markdown", action="store_true", help="as the table in README.md")
     commands.add_parser("test", help="install what the tests need and run them (by the launcher: ./glad test)")
     prompt_commands.register(commands)
-    _wrap(commands.choices["prompts"], _with_database)
+    publishing_commands.register(commands, lambda settings: _store(settings).delete)
+    for room in ("prompts", "posts", "images", "outbox"):
+        _wrap(commands.choices[room], _with_database)
     model_commands.register(commands)
     _wrap(commands.choices["model"], _with_home)
     return parser

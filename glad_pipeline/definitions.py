@@ -10,9 +10,16 @@ import dagster as dg
 from glad_pipeline.defs.assets import generated_images, prompts, published_posts, s3_objects
 from glad_pipeline.defs.checks import CHECKS
 from glad_pipeline.defs.io_managers import image_store, queue_rows
-from glad_pipeline.defs.jobs import publish_prompts
-from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, QueueResource, SdxlResource
-from glad_pipeline.defs.triggers import new_prompts, publish_prompts_hourly
+from glad_pipeline.defs.jobs import deliver_messages, publish_prompts
+from glad_pipeline.defs.resources import (
+    ObjectStoreResource,
+    OutboxResource,
+    PostgresResource,
+    QueueResource,
+    SdxlResource,
+)
+from glad_pipeline.defs.telling import no_dead_message, site_revalidations
+from glad_pipeline.defs.triggers import new_prompts, publish_prompts_hourly, undelivered_messages
 from glad_pipeline.settings import Settings, load_settings
 
 
@@ -36,6 +43,12 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         patience=settings.store_patience_seconds,
         spool_folder=str(settings.home / "spool"),
         spool_mb=settings.spool_mb,
+    )
+    outbox = OutboxResource(
+        site_url=settings.site_url,
+        revalidate_secret=dg.EnvVar("GLAD_REVALIDATE_SECRET") if settings.revalidate_secret else None,
+        distribution_id=settings.cloudfront_distribution_id,
+        max_attempts=settings.outbox_attempts,
     )
     sdxl = SdxlResource(
         model=settings.model,
@@ -61,6 +74,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "postgres": postgres,
         "queue": queue,
         "object_store": object_store,
+        "outbox": outbox,
         "sdxl": sdxl,
         "queue_rows": queue_rows,
         "image_store": image_store,
@@ -71,10 +85,10 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
     """The graph with these settings (the environment's if None) and, for tests, some resources replaced."""
     settings = settings or load_settings()
     return dg.Definitions(
-        assets=[prompts, generated_images, s3_objects, published_posts],
-        asset_checks=CHECKS,
-        jobs=[publish_prompts(settings)],
-        sensors=[new_prompts(settings)],
+        assets=[prompts, generated_images, s3_objects, published_posts, site_revalidations],
+        asset_checks=[*CHECKS, no_dead_message],
+        jobs=[publish_prompts(settings), deliver_messages()],
+        sensors=[new_prompts(settings), undelivered_messages(settings)],
         schedules=[publish_prompts_hourly(settings)],
         resources={**build_resources(settings), **(resource_overrides or {})},
         # one process per run: a process per step costs 2 s each, and the GPU's model would be loaded anew

@@ -20,6 +20,10 @@ COMMIT_POINTS = {
     "fail": "a prompt waits for another try, or has spent them",
     "catalogue": "pictures seen in the store are catalogued, and their prompts are `generated`",
     "publish": "posts, the status of their prompts and the outbox messages",
+    "take_messages": "messages of the outbox are in one deliverer's hands",
+    "deliver": "a site, CDN or bucket has been told (no transaction of ours)",
+    "settle_messages": "messages are delivered, wait for another try, or are dead",
+    "takedown": "posts hidden, pictures removed and barred, and the outbox messages that tell of it",
     "release": "a run ends: what it did not finish waits again",
 }
 POINTS = tuple(f"{name}.{when}" for name in COMMIT_POINTS for when in ("before", "after"))

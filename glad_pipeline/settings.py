@@ -6,6 +6,7 @@ The table in README.md is made from this file (`glad settings --markdown`) and a
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,6 +28,18 @@ def _one_of(names: tuple[str, ...]) -> AfterValidator:
 
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
+
+
+def _plain_site(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s@?#]+", url):
+        raise ValueError("it has to be http:// or https:// and a host, without user, password, ? and #")
+    return url
+
+
+def _fit_for_a_header(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[\x21-\x7e]+", secret.get_secret_value()):
+        raise ValueError("it has to be visible ASCII characters without spaces")
+    return secret
 
 
 class Settings(BaseSettings):
@@ -104,6 +117,29 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="Most megabytes of drawn pictures that wait for the store in `spool` in GLAD_HOME (3 a picture of "
         "1024 × 1024). When it is full, drawing waits.",
+    )
+
+    # who is told when posts change
+    site_url: Annotated[str, AfterValidator(_plain_site)] | None = Field(
+        None,
+        alias="GLAD_SITE_URL",
+        description="The blog's site: `POST <site>/api/revalidate` says which pages changed. Absent: nobody is told.",
+    )
+    revalidate_secret: Annotated[SecretStr, AfterValidator(_fit_for_a_header)] | None = Field(
+        None, alias="GLAD_REVALIDATE_SECRET", description="Goes with GLAD_SITE_URL, as the header x-revalidate-secret."
+    )
+    cloudfront_distribution_id: str | None = Field(
+        None,
+        alias="AWS_CLOUDFRONT_DISTRIBUTION_ID",
+        pattern=r"^[A-Z0-9]+$",
+        description="CloudFront distribution that is purged of pictures taken down. Absent: none is.",
+    )
+    outbox_attempts: int = Field(
+        12,
+        alias="GLAD_OUTBOX_ATTEMPTS",
+        ge=1,
+        le=100,
+        description="Tries, over about two hours, after which a message to site, CDN or bucket is `dead`.",
     )
 
     # generation
@@ -203,7 +239,7 @@ class Settings(BaseSettings):
     )
 
     # Dagster
-    sensor: bool = Field(True, alias="GLAD_SENSOR", description="Whether the sensor `new_prompts` starts switched on.")
+    sensor: bool = Field(True, alias="GLAD_SENSOR", description="Whether the sensors start switched on.")
     schedule: bool = Field(
         True, alias="GLAD_SCHEDULE", description="Whether the schedule `publish_prompts_hourly` starts switched on."
     )
@@ -236,10 +272,15 @@ def load_settings() -> Settings:
         faults = []
         for fault in error.errors(include_url=False):
             name = str(fault["loc"][0]) if fault["loc"] else "?"
-            secret = any(word in name for word in ("DATABASE_URL", "SECRET", "TOKEN"))
+            secret = any(word in name for word in ("DATABASE_URL", "SITE_URL", "SECRET", "TOKEN"))
             value = "" if secret else f" is {fault['input']!r}:"
             faults.append(f"{name}{value} {fault['msg']}")
         raise UsageError("; ".join(faults) + ". See the settings table in README.md") from error
+    if settings.site_url and not settings.revalidate_secret:
+        raise UsageError(
+            "GLAD_SITE_URL is set and GLAD_REVALIDATE_SECRET is not: set it to the secret that the site's "
+            "/api/revalidate expects"
+        )
     if (settings.gpu_small_batch or 1) > (settings.gpu_batch or 256):
         raise UsageError(
             f"GLAD_GPU_SMALL_BATCH is {settings.gpu_small_batch}: at most GLAD_GPU_BATCH, which is {settings.gpu_batch}"

@@ -1,4 +1,4 @@
-"""The lineage graph: prompts → generated_images → s3_objects → published_posts.
+"""The lineage graph: prompts → generated_images → s3_objects → published_posts (→ site_revalidations, in telling.py).
 
 Each asset takes what is ready for it, says which stage does the work, and reports. Run alone, twice, or after
 a crash, it picks up where the rows and the bucket say that work stopped.
@@ -32,11 +32,11 @@ from glad_pipeline.defs.resources import (
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.ahead import ahead
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.publishing import catalogue
+from glad_pipeline.publishing import bars, catalogue, outbox
 from glad_pipeline.publishing.catalogue import CatalogueEntry
 from glad_pipeline.publishing.posts import Blog, Outcomes, title_of
 from glad_pipeline.publishing.quality import fault_of
-from glad_pipeline.storage.keys import original_key
+from glad_pipeline.storage.keys import original_key, thumbnail_key
 from glad_pipeline.storage.metadata import metadata_fault
 
 if TYPE_CHECKING:
@@ -158,7 +158,24 @@ def _by_recipe(rows: Sequence[Row], sdxl: SdxlResource, queue: QueueResource) ->
             if not row["model"]:
                 sdxl.profile()  # raises if it is ours that is broken, and not what the row adds
             queue.hold.reject({row["id"]: str(error)})
-    return by_recipe
+    return _without_barred(by_recipe, queue)
+
+
+def _without_barred(by_recipe: dict[Recipe, list[int]], queue: QueueResource) -> dict[Recipe, list[int]]:
+    """Pictures that were taken down are not drawn: their prompts are rejected."""
+    database = queue.postgres.database
+    if not database.read(lambda connection: bars.barred(connection, [recipe.hash for recipe in by_recipe])):
+        return by_recipe
+    reasons = database.transact("takedown", partial(bars.turn_away, keys=_keys(by_recipe)))
+    queue.hold.reject(
+        {i: reasons[recipe.hash] for recipe, ids in by_recipe.items() if recipe.hash in reasons for i in ids}
+    )
+    return {recipe: ids for recipe, ids in by_recipe.items() if recipe.hash not in reasons}
+
+
+def _keys(recipes: Iterable[Recipe]) -> dict[str, tuple[str, str]]:
+    """Recipe hash → keys of original and thumbnail."""
+    return {recipe.hash: (original_key(recipe.hash), thumbnail_key(recipe.hash)) for recipe in recipes}
 
 
 def _leftovers(delivery: Delivery, by_recipe: Mapping[Recipe, list[int]], queue: QueueResource) -> set[str]:
@@ -249,19 +266,20 @@ def s3_objects(
     whole = [p for p in placed if p.object is not None and p.row["id"] not in faults]
     with clearly(queue.explain):
         queue.hold.fail(faults)
-        moved = awaiting = 0
+        moved = awaiting = barred = 0
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):
             some = whole[start : start + ROWS_PER_TRANSACTION]
             counts = postgres.database.transact("catalogue", partial(_catalogued, some, queue, object_store))
-            moved, awaiting = moved + counts[0], awaiting + counts[1]
-    if moved < len(whole):
-        context.log.warning("%s prompts had been taken over by another run and are left to it", len(whole) - moved)
+            moved, awaiting, barred = moved + counts[0], awaiting + counts[1], barred + counts[2]
+    if lost := len(whole) - moved - barred:
+        context.log.warning("%s prompts had been taken over by another run and are left to it", lost)
     return dg.MaterializeResult(
         metadata={
             "objects": len(whole),
             "bytes": sum(p.object.bytes for p in whole if p.object),
             "prompts_ready": moved - awaiting,
             "awaiting_approval": awaiting,
+            "taken_down": barred,
             "damaged": len(faults),
             "not_drawn_yet": len(placed) - len(whole) - len(faults),
             "links": _links((title_of(p.row), object_store.store.url(p.object.key)) for p in whole if p.object),
@@ -271,10 +289,18 @@ def s3_objects(
 
 def _catalogued(
     placed: Sequence[Placed], queue: QueueResource, object_store: ObjectStoreResource, connection: Connection
-) -> tuple[int, int]:
-    """Record these pictures and move their prompts: how many were ours still, and how many wait for approval."""
-    ids = catalogue.record(connection, list({p.recipe.hash: _entry(p, object_store) for p in placed}.values()))
-    return queue.hold.generated(connection, {p.row["id"]: ids[p.recipe.hash] for p in placed})
+) -> tuple[int, int, int]:
+    """Record these pictures and move their prompts.
+
+    Returns how many were ours still, how many of them wait for approval, and how many were taken down meanwhile.
+    """
+    reasons = bars.turn_away(connection, _keys({p.recipe for p in placed}))
+    barred = {p.row["id"]: reasons[p.recipe.hash] for p in placed if p.recipe.hash in reasons}
+    queue.hold.rejected(connection, barred)
+    entries = {p.recipe.hash: _entry(p, object_store) for p in placed if p.recipe.hash not in reasons}
+    ids = catalogue.record(connection, list(entries.values()))
+    moved = queue.hold.generated(connection, {p.row["id"]: ids[p.recipe.hash] for p in placed if p.recipe.hash in ids})
+    return *moved, len(barred)
 
 
 def _fault(placed: Placed, *, drawn: bool) -> str | None:
@@ -333,21 +359,29 @@ def _provenance(text: str | None) -> dict[str, Any]:
 def published_posts(
     context: dg.AssetExecutionContext, queue: QueueResource, postgres: PostgresResource
 ) -> dg.MaterializeResult[Any]:
-    """The blog's posts: post, picture and prompt status commit together, for every picture whose time has come."""
+    """The blog's posts: post, picture, prompt status and the message to the site commit together, for every picture
+    whose time has come. A post that a person has edited since its prompt was claimed waits for `glad prompts approve`.
+    """
     started = time.monotonic()
     published: list[Row] = []
     rejected: dict[int, str] = {}
+    conflicts: dict[int, str] = {}
     with clearly(queue.explain):
         while done := postgres.database.transact("publish", partial(_publish_some, queue)):
             rows, outcomes = done
             published += [row for row in rows if row["id"] in outcomes.post_ids]
             rejected.update(outcomes.rejected)
+            conflicts.update(outcomes.conflicts)
     for prompt_id, reason in rejected.items():
         context.log.warning("prompt %s is rejected: %s", prompt_id, reason)
+    for prompt_id, reason in conflicts.items():
+        context.log.warning("prompt %s waits for approval: %s", prompt_id, reason)
     return dg.MaterializeResult(
         metadata={
             "published": len(published),
             "rejected": len(rejected),
+            "conflicts": len(conflicts),
+            **({"edited_meanwhile": _reasons(conflicts)} if conflicts else {}),
             "seconds": round(time.monotonic() - started, 3),
             "posts": _links((title_of(row), row["image_url"]) for row in published),
         }
@@ -356,13 +390,21 @@ def published_posts(
 
 def _publish_some(queue: QueueResource, connection: Connection) -> tuple[list[Row], Outcomes] | None:
     """Publish up to POSTS_PER_TRANSACTION pictures whose time has come; None when there are none."""
+    bars.hold_off_takedowns(connection)
     rows = queue.hold.publishable(connection, POSTS_PER_TRANSACTION)
     if not rows:
         return None
     outcomes = Blog(connection).publish(connection, rows)
     queue.hold.published(connection, outcomes.post_ids)
     queue.hold.reject_locked(connection, rows, outcomes.rejected)
+    queue.hold.leave_to_a_person(connection, outcomes.conflicts)
+    outbox.tell_of_posts(connection, {post for post in outcomes.post_ids.values() if post})
     return list(rows), outcomes
+
+
+def _reasons(reasons: Mapping[int, str]) -> dg.MarkdownMetadataValue:
+    """The first prompts, each with its reason."""
+    return dg.MetadataValue.md("\n".join(f"- prompt {i}: {reason}" for i, reason in islice(reasons.items(), SHOWN)))
 
 
 def _links(items: Iterable[tuple[str, str]]) -> dg.MarkdownMetadataValue:

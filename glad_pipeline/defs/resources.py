@@ -20,6 +20,7 @@ from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.prompts.queue import Hold
 from glad_pipeline.prompts.validation import reasons_against
+from glad_pipeline.publishing.delivery import Targets, targets
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.storage.spool import Spool
 
@@ -97,6 +98,23 @@ class QueueResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def in_hand(self) -> list[Row]:
         """What this run has claimed and not settled; a run that starts further down the graph claims here."""
         return list(self.hold.held()) if self._claimed else self.claim()
+
+
+class OutboxResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Who is told when posts change and pictures go: the site, the CDN, the bucket. What is absent is not told."""
+
+    site_url: str | None = Field(default=None, description="The blog's site; it is told at /api/revalidate.")
+    revalidate_secret: str | None = None
+    distribution_id: str | None = Field(default=None, description="CloudFront distribution to purge.")
+    max_attempts: int = Field(default=12, description="Tries after which a message is dead.")
+
+    def targets(self, store: S3Store) -> Targets:
+        return targets(
+            site_url=self.site_url,
+            secret=self.revalidate_secret,
+            distribution_id=self.distribution_id,
+            delete=store.delete,
+        )
 
 
 class ObjectStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -1,4 +1,4 @@
-"""What rings the bell: a sensor that looks every five seconds, and a schedule as a safety net.
+"""What rings the bell: sensors that look every five seconds, and a schedule as a safety net.
 
 A run pulls what is pending by itself, so a bell that rings twice is harmless; these only avoid runs that would
 find nothing, would have to queue behind others, or would fail as the last ones did.
@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import dagster as dg
 
 from glad_pipeline.defs.failures import clearly
-from glad_pipeline.defs.jobs import JOB_NAME
+from glad_pipeline.defs.jobs import DELIVERY, JOB_NAME
 from glad_pipeline.defs.resources import PostgresResource
 from glad_pipeline.prompts.queue import Readiness, live_workers, readiness
+from glad_pipeline.publishing.outbox import overdue
 from glad_pipeline.settings import Settings
 
 POOL = "gpu"
@@ -48,14 +49,29 @@ def why_not(ready: Readiness, lately: Lately, limit: int) -> str | None:
         return "no prompt is pending and no picture is due"
     if lately.in_flight >= limit:
         return f"{lately.in_flight} of at most {limit} runs are under way and will take what is pending"
-    if lately.failures_in_a_row:
-        pause = min(EVERY_SECONDS * 2.0**lately.failures_in_a_row, LONGEST_PAUSE)
-        if lately.seconds_since_last < pause:
-            return (
-                f"the last {lately.failures_in_a_row} runs failed: the next is asked for in "
-                f"{pause - lately.seconds_since_last:.0f} s. The failed runs say what to mend"
-            )
-    return None
+    return _failing(lately)
+
+
+def why_no_delivery(due: bool, lately: Lately) -> str | None:
+    """Why no run of `deliver_messages` is asked for now, or None: ask for one."""
+    if not due:
+        return "no message is due"
+    if lately.in_flight:
+        return "a run is under way and will deliver what is due"
+    return _failing(lately)
+
+
+def _failing(lately: Lately) -> str | None:
+    """Why one waits after runs that failed, or None."""
+    if not lately.failures_in_a_row:
+        return None
+    pause = min(EVERY_SECONDS * 2.0**lately.failures_in_a_row, LONGEST_PAUSE)
+    if lately.seconds_since_last >= pause:
+        return None
+    return (
+        f"the last {lately.failures_in_a_row} runs failed: the next is asked for in "
+        f"{pause - lately.seconds_since_last:.0f} s. The failed runs say what to mend"
+    )
 
 
 def is_dead(run: dg.DagsterRun, started: float | None, alive: Collection[str], now: float) -> bool:
@@ -88,10 +104,10 @@ def _bury_the_dead(
     return len(sure)
 
 
-def _lately(instance: dg.DagsterInstance, in_flight: int, now: float) -> Lately:
+def _lately(instance: dg.DagsterInstance, in_flight: int, now: float, job: str = JOB_NAME) -> Lately:
     ended = instance.get_run_records(
         dg.RunsFilter(
-            job_name=JOB_NAME,
+            job_name=job,
             statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
         ),
         limit=8,
@@ -139,6 +155,25 @@ def new_prompts(settings: Settings) -> dg.SensorDefinition:
         return _request(context, postgres)
 
     return new_prompts
+
+
+def undelivered_messages(settings: Settings) -> dg.SensorDefinition:
+    @dg.sensor(
+        job_name=DELIVERY,
+        minimum_interval_seconds=EVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING if settings.sensor else dg.DefaultSensorStatus.STOPPED,
+        description="Asks for a run when the site, the CDN or the bucket has not been told yet, or is due once more.",
+    )
+    def undelivered_messages(
+        context: dg.SensorEvaluationContext, postgres: PostgresResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        with clearly(), postgres.connect() as connection:
+            due = overdue(connection)
+        in_flight = context.instance.get_run_records(dg.RunsFilter(job_name=DELIVERY, statuses=IN_FLIGHT), limit=1)
+        reason = why_no_delivery(due, _lately(context.instance, len(in_flight), time.time(), DELIVERY))
+        return dg.SkipReason(reason) if reason else dg.RunRequest()
+
+    return undelivered_messages
 
 
 def publish_prompts_hourly(settings: Settings) -> dg.ScheduleDefinition:

@@ -149,8 +149,8 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
 def _outcome(row: operations.Row) -> str:
     """The picture's URL, whole, or for a prompt that came to nothing the reason."""
     error = _one_line(row["last_error"] or "", 80)
-    ended_badly = row["status"] in ("failed", "rejected") and error
-    return error if ended_badly else row["image_url"] or error
+    ended_badly = row["status"] in ("failed", "rejected") or error.startswith("taken down")
+    return error if error and ended_badly else row["image_url"] or error
 
 
 def _show(args: argparse.Namespace, settings: Settings) -> int:

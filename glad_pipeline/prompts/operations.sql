@@ -65,11 +65,13 @@ FROM chosen WHERE prompts.id = chosen.id
 RETURNING prompts.id;
 
 -- name: approve
--- A person has seen the picture: the next run, whichever it is, publishes it.
+-- A person has seen the picture: the next run, whichever it is, publishes it, on the post as it is now.
 WITH chosen AS (
     SELECT id FROM prompts WHERE id = ANY(%(ids)s) AND status = 'awaiting_approval' ORDER BY id FOR UPDATE
 )
 UPDATE prompts SET status = 'generated', last_error = NULL,
+    post_version = (SELECT to_jsonb(posts) ->> 'updated_at' FROM posts
+                    WHERE posts.id = coalesce(prompts.post_id, prompts.published_post_id)),
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 FROM chosen WHERE prompts.id = chosen.id
 RETURNING prompts.id;

@@ -65,6 +65,13 @@ UPDATE prompts p
 SET status = 'claimed', claim_token = %(token)s, claimed_by = %(worker)s,
     lease_expires_at = now() + %(lease)s, claimed_at = now()
 FROM next WHERE p.id = next.id
+RETURNING p.id, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
+
+-- name: note_post_versions
+-- How the posts that these prompts aim at are now: edited from here on, they are not written over.
+UPDATE prompts p SET post_version = (
+    SELECT to_jsonb(posts) ->> 'updated_at' FROM posts WHERE posts.id = coalesce(p.post_id, p.published_post_id))
+WHERE id = ANY(%(ids)s)
 
 -- name: held
 -- What this hold has in hand, in the order of its claim.
@@ -106,7 +113,8 @@ RETURNING id
 -- name: publishable
 -- Pictures whose time has come: this hold's own, and those that no living run holds.
 SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.width AS image_width,
-       i.height AS image_height, i.content_type AS image_content_type
+       i.height AS image_height, i.content_type AS image_content_type, i.removed_at AS image_removed_at,
+       i.removed_reason AS image_removed_reason
 FROM prompts p JOIN images i ON i.id = p.image_id
 WHERE p.status = 'generated' AND coalesce(p.publish_at, '-infinity'::timestamptz) <= now()
   AND (p.claim_token IS NULL OR p.claim_token = %(token)s OR p.lease_expires_at < now()
@@ -118,9 +126,15 @@ FOR UPDATE OF p SKIP LOCKED
 -- name: settle_published
 -- Committed together with the post itself.
 UPDATE prompts p SET status = 'published', published_post_id = done.post_id, published_at = now(), last_error = NULL,
-    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL, taken_down_at = NULL
 FROM unnest(%(ids)s::bigint[], %(post_ids)s::uuid[]) AS done (id, post_id)
 WHERE p.id = done.id AND p.status = 'generated'
+
+-- name: settle_conflict
+-- The post was edited meanwhile: a person decides.
+UPDATE prompts SET status = 'awaiting_approval', last_error = %(reason)s,
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+WHERE id = %(id)s AND status = 'generated'
 
 -- name: release
 -- The run ends: what it did not finish waits again, or fails when its attempts are spent.

@@ -127,7 +127,10 @@ class Hold:
                 connection.execute(SQL["requeue_named"], bound)
             # a claim whose answer was lost has taken some already
             taken = sum(row["id"] not in before for row in connection.execute(SQL["held"], bound))
-            connection.execute(SQL["claim"], {**bound, "batch": max(0, batch - taken)})
+            claimed = connection.execute(SQL["claim"], {**bound, "batch": max(0, batch - taken)})
+            illustrating = [row["id"] for row in claimed if row["has_post"]]
+            if illustrating:
+                connection.execute(SQL["note_post_versions"], {"ids": illustrating})
             return connection.execute(SQL["held"], bound).fetchall()
 
         rows = self._database.transact("claim", work)
@@ -187,7 +190,11 @@ class Hold:
     def reject(self, reasons: Mapping[int, str]) -> None:
         """Put prompts aside for good, each with its reason."""
         if reasons:
-            self._database.transact("reject", lambda connection: self._settle(connection, "settle_rejected", reasons))
+            self._database.transact("reject", lambda connection: self.rejected(connection, reasons))
+
+    def rejected(self, connection: Connection, reasons: Mapping[int, str]) -> None:
+        """`reject` in the caller's transaction."""
+        self._settle(connection, "settle_rejected", reasons)
 
     def fail(self, reasons: Mapping[int, str]) -> None:
         """Give prompts back for another attempt, or fail them if that was the last, each with its reason."""
@@ -239,6 +246,12 @@ class Hold:
                 SQL["settle_rejected"],
                 [{"id": i, "reason": reason, "token": tokens[i]} for i, reason in reasons.items()],
             )
+
+    @staticmethod
+    def leave_to_a_person(connection: Connection, reasons: Mapping[int, str]) -> None:
+        """In the caller's transaction: locked prompts wait for approval, each with the reason."""
+        with connection.cursor() as cursor:
+            cursor.executemany(SQL["settle_conflict"], [{"id": i, "reason": reason} for i, reason in reasons.items()])
 
     def drew(self, prompt_id: int) -> bool:
         """Whether this hold began to draw that prompt."""

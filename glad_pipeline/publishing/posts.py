@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 
 from glad_pipeline.database import Connection, named_queries
 from glad_pipeline.errors import GladError
+from glad_pipeline.publishing.bars import barred_because
 from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
 
 SQL = named_queries(__package__)
@@ -40,6 +41,7 @@ class Outcomes:
 
     post_ids: dict[int, UUID | None]  # published: the post, or None where only a task was illustrated
     rejected: dict[int, str]  # refused, with the reason
+    conflicts: dict[int, str]  # a person has edited the post meanwhile: not touched, and what to do
 
 
 class Blog:
@@ -72,16 +74,18 @@ class Blog:
             if not _is_about_the_row(error):
                 raise
             if len(rows) == 1:
-                return Outcomes(post_ids={}, rejected={rows[0]["id"]: f"the blog refused the post: {_reason(error)}"})
-        outcomes = Outcomes(post_ids={}, rejected={})
+                reason = f"the blog refused the post: {_reason(error)}"
+                return Outcomes(post_ids={}, rejected={rows[0]["id"]: reason}, conflicts={})
+        outcomes = Outcomes(post_ids={}, rejected={}, conflicts={})
         for row in rows:
             alone = self.publish(connection, [row])
             outcomes.post_ids.update(alone.post_ids)
             outcomes.rejected.update(alone.rejected)
+            outcomes.conflicts.update(alone.conflicts)
         return outcomes
 
     def _publish(self, connection: Connection, rows: Sequence[Row]) -> Outcomes:
-        rejected = {row["id"]: fault for row in rows if (fault := _url_fault(row["image_url"]))}
+        rejected = {row["id"]: fault for row in rows if (fault := _removed(row) or _url_fault(row["image_url"]))}
         rows = [row for row in rows if row["id"] not in rejected]
         tasks = self._existing_tasks(connection, rows)
         posts = self._existing_posts(connection, rows)
@@ -97,19 +101,23 @@ class Blog:
                 post_ids[row["id"]] = None
             else:
                 new.append(row)
-        post_ids.update({row["id"]: post for row, post in old})
-        self._illustrate(connection, old)
+        conflicts = self._illustrate(connection, old, posts)
+        post_ids.update({row["id"]: post for row, post in old if row["id"] not in conflicts})
         created, refused = self._create(connection, new)
         post_ids.update(created)
         rejected.update(refused)
         self._update_tasks(connection, [row for row in rows if row["task_id"] in tasks and row["id"] in post_ids])
-        return Outcomes(post_ids=post_ids, rejected=rejected)
+        return Outcomes(post_ids=post_ids, rejected=rejected, conflicts=conflicts)
 
-    def _existing_posts(self, connection: Connection, rows: Sequence[Row]) -> set[UUID]:
+    def _existing_posts(self, connection: Connection, rows: Sequence[Row]) -> dict[UUID, str | None]:
+        """The posts to illustrate that there are, locked, each with its version (`updated_at` as text)."""
         ids = [i for row in rows for i in (row["post_id"], row["published_post_id"]) if i]
-        if not ids:
-            return set()
-        return {row["id"] for row in connection.execute(SQL["existing_posts"], {"ids": ids})}
+        return self.lock(connection, ids) if ids else {}
+
+    @staticmethod
+    def lock(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, str | None]:
+        """In the caller's transaction: lock these posts. Returns the version of each that there is."""
+        return {row["id"]: row["version"] for row in connection.execute(SQL["lock_posts"], {"ids": list(ids)})}
 
     def _existing_tasks(self, connection: Connection, rows: Sequence[Row]) -> set[str]:
         ids = [row["task_id"] for row in rows if row["task_id"]]
@@ -212,19 +220,63 @@ class Blog:
             row = connection.execute(same, [values["slug"]]).fetchone()
         return row["id"] if row else None
 
-    def _illustrate(self, connection: Connection, rows: Sequence[tuple[Row, UUID]]) -> None:
-        """Give existing posts their picture; nothing else of theirs is touched."""
+    def _illustrate(
+        self, connection: Connection, rows: Sequence[tuple[Row, UUID]], versions: dict[UUID, str | None]
+    ) -> dict[int, str]:
+        """Give existing posts, which are locked, their picture; nothing else of theirs is touched.
+
+        A post that a person has edited since the prompt was claimed or approved is left alone: returns what to do
+        about each of those prompts. `versions` is kept up.
+        """
+        conflicts: dict[int, str] = {}
         for row, post in rows:
-            values = self._fitting({**_picture(row), "updated_at": datetime.now(UTC)})
-            pairs = [sql.SQL("{} = {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in values]
-            if "metadata" in self.posts:
-                pairs.append(
-                    sql.SQL("metadata = coalesce(metadata, '{{}}'::jsonb) || {}").format(sql.Placeholder("more"))
+            if not self._is_as_it_was(connection, post, row["post_version"], versions[post]):
+                conflicts[row["id"]] = (
+                    f"the post {post} was edited at {versions[post]} after this prompt was claimed: look at it, then "
+                    f"`glad prompts approve {row['id']}` (sets the picture on the post as it is now) or "
+                    f"`glad prompts reject {row['id']}`"
                 )
-            statement = sql.SQL("UPDATE posts SET {} WHERE id = {}").format(
-                sql.SQL(", ").join(pairs), sql.Placeholder("post")
-            )
-            connection.execute(statement, {**values, "more": Jsonb(_metadata(row)), "post": post})
+                continue
+            values = _picture(row)
+            if row["taken_down_at"] and not row["post_id"]:  # we hid it, and a person had its prompt retried
+                values["status"] = "published"
+            versions[post] = self.write(connection, post, values, metadata=_metadata(row), version=versions[post])
+        return conflicts
+
+    @staticmethod
+    def _is_as_it_was(connection: Connection, post: UUID, noted: str | None, now: str | None) -> bool:
+        """Whether nobody but us has written the post since its version was noted (None: it has none)."""
+        if noted is None or noted == now:
+            return True
+        row = connection.execute(SQL["is_ours"], {"post": post, "noted": noted, "now": now}).fetchone()
+        return bool(row and row["ours"])
+
+    def write(
+        self,
+        connection: Connection,
+        post: UUID,
+        values: Mapping[str, Any],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        version: str | None,
+    ) -> str | None:
+        """In the caller's transaction: set columns of a post that `lock` has locked, those that there are.
+
+        Returns its new version; that it is ours and no person's is noted.
+        """
+        fitting = self._fitting({**values, "updated_at": datetime.now(UTC)})
+        pairs = [sql.SQL("{} = {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in fitting]
+        if metadata and "metadata" in self.posts:
+            pairs.append(sql.SQL("metadata = coalesce(metadata, '{{}}'::jsonb) || {}").format(sql.Placeholder("more")))
+        if not pairs:
+            return version
+        statement = sql.SQL("UPDATE posts SET {} WHERE id = {} RETURNING to_jsonb(posts) ->> 'updated_at' AS version")
+        bound = {**fitting, "more": Jsonb(dict(metadata or {})), "post": post}
+        row = connection.execute(statement.format(sql.SQL(", ").join(pairs), sql.Placeholder("post")), bound).fetchone()
+        after = row["version"] if row else None
+        if version and after and version != after:
+            connection.execute(SQL["note_our_write"], {"post": post, "before": version, "after": after})
+        return after
 
     def _update_tasks(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Tell the tasks where their picture is. Their state belongs to the blog and is not touched."""
@@ -282,6 +334,12 @@ def _picture(row: Row) -> dict[str, Any]:
 def _metadata(row: Row) -> dict[str, Any]:
     known = {"featured_image_alt": row["alt_text"] or title_of(row), "pipeline_task_id": row["task_id"]}
     return {name: value for name, value in known.items() if value}
+
+
+def _removed(row: Row) -> str | None:
+    if row["image_removed_at"] is None:
+        return None
+    return barred_because(row["image_removed_reason"], row["image_key"])
 
 
 def _url_fault(url: str) -> str | None:

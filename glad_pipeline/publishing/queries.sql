@@ -3,21 +3,24 @@
 
 -- name: record_image
 -- A picture seen whole in the store. Seen again, it is confirmed with what its object says now: it may have been lost
--- and drawn anew since.
+-- and drawn anew since. One that was taken down stays so, unless it was allowed again.
 INSERT INTO images (key, recipe_hash, url, sha256, bytes, width, height, content_type, recipe, model, model_revision,
-                    seconds, contrast, provenance, pixels_sha256, thumbnail_key, thumbnail_url, verified_at)
+                    seconds, contrast, provenance, pixels_sha256, thumbnail_key, thumbnail_url, verified_at,
+                    removed_at, removed_reason)
 VALUES (%(key)s, %(recipe_hash)s, %(url)s, %(sha256)s, %(bytes)s, %(width)s, %(height)s, %(content_type)s, %(recipe)s,
         %(model)s, %(model_revision)s, %(seconds)s, %(contrast)s, %(provenance)s, %(pixels_sha256)s, %(thumbnail_key)s,
-        %(thumbnail_url)s, now())
+        %(thumbnail_url)s, now(), (SELECT barred_at FROM barred_recipes WHERE recipe_hash = %(recipe_hash)s),
+        (SELECT reason FROM barred_recipes WHERE recipe_hash = %(recipe_hash)s))
 ON CONFLICT (key) DO UPDATE SET verified_at = now(), url = excluded.url, sha256 = excluded.sha256,
     bytes = excluded.bytes, seconds = excluded.seconds, contrast = excluded.contrast, provenance = excluded.provenance,
     pixels_sha256 = excluded.pixels_sha256, thumbnail_key = excluded.thumbnail_key,
-    thumbnail_url = excluded.thumbnail_url
+    thumbnail_url = excluded.thumbnail_url, removed_at = excluded.removed_at, removed_reason = excluded.removed_reason
 RETURNING id, recipe_hash
 
 -- name: newest_images
--- For the checks: the newest pictures as the catalogue knows them.
-SELECT id, key, sha256, bytes, content_type, url, contrast FROM images ORDER BY id DESC LIMIT %(limit)s
+-- For the checks: the newest pictures as the catalogue knows them, without those taken down.
+SELECT id, key, sha256, bytes, content_type, url, contrast FROM images WHERE removed_at IS NULL
+ORDER BY id DESC LIMIT %(limit)s
 
 -- name: columns_of
 -- The columns of a table as they are, in this schema: name, type, width of a varchar, and whether a value is owed.
@@ -30,8 +33,22 @@ WHERE c.oid = to_regclass(%(table)s) AND c.relkind IN ('r', 'p') AND a.attnum > 
 -- name: taken_slugs
 SELECT slug FROM posts WHERE slug = ANY(%(slugs)s)
 
--- name: existing_posts
-SELECT id FROM posts WHERE id = ANY(%(ids)s) FOR UPDATE
+-- name: lock_posts
+-- In the order of their ids, so that two transactions never wait for each other in a circle.
+SELECT id, to_jsonb(posts) ->> 'updated_at' AS version FROM posts WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE
+
+-- name: note_our_write
+INSERT INTO post_writes (post_id, before, after) VALUES (%(post)s, %(before)s, %(after)s)
+ON CONFLICT (post_id, before) DO UPDATE SET after = excluded.after
+
+-- name: is_ours
+-- Whether nothing but writes of ours leads from the version that was noted to the one there is now.
+WITH RECURSIVE ours (version) AS (
+    SELECT %(noted)s::text
+    UNION
+    SELECT w.after FROM post_writes AS w JOIN ours ON w.before = ours.version WHERE w.post_id = %(post)s
+)
+SELECT EXISTS (SELECT FROM ours WHERE version = %(now)s) AS ours
 
 -- name: existing_tasks
 SELECT task_id FROM content_tasks WHERE task_id = ANY(%(ids)s)

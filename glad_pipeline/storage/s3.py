@@ -314,6 +314,14 @@ class S3Store:
                 raise
         return digest.hexdigest()
 
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove what is stored under these keys; where nothing is, nothing happens. Raises `StoreError`."""
+        self.each(self._delete, keys)
+
+    def _delete(self, key: str) -> None:
+        with self._clearly(f"delete {key}"):
+            self.client.delete_object(Bucket=self.bucket, Key=key)
+
     @_patiently
     def check(self) -> None:
         """Raise `StoreError` with the cure unless the bucket exists and takes our credentials."""
@@ -328,7 +336,8 @@ CURES = {
     "NoSuchBucket": "the bucket does not exist: create it or correct AWS_S3_BUCKET",
     "InvalidAccessKeyId": "the store does not know this AWS_ACCESS_KEY_ID: correct it",
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY does not fit AWS_ACCESS_KEY_ID: correct it",
-    "AccessDenied": "these credentials may not do that: they need s3:GetObject, s3:PutObject, s3:ListBucket",
+    "AccessDenied": "these credentials may not do that: they need s3:GetObject, s3:PutObject, "
+    "s3:ListBucket, and s3:DeleteObject to take pictures down",
     "403": "these credentials are wrong or may not do that: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "BadDigest": "the object was damaged on the way: try again, and look at the network",
     "XAmzContentSHA256Mismatch": "the object was damaged on the way: try again, and look at the network",

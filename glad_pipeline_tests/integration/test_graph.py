@@ -153,7 +153,7 @@ def test_an_operator_sees_counts_speed_bytes_model_and_a_contact_sheet(world):
     assert len(seen["contact_sheet"]) < 15_000
     assert "http" in seen["objects"]
     assert all(check.passed for check in result.get_asset_check_evaluations())
-    assert len(result.get_asset_check_evaluations()) == 5
+    assert len(result.get_asset_check_evaluations()) == 6
 
 
 def test_a_blank_picture_rejects_its_prompt_and_a_failed_one_costs_an_attempt_the_others_go_on(world):

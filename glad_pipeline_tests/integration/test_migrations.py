@@ -34,7 +34,7 @@ ALL = [
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
-OURS = {"prompts", "images", "outbox", "barred_recipes", "glad_alembic_version"}
+OURS = {"prompts", "images", "outbox", "barred_recipes", "post_writes", "glad_alembic_version"}
 INDEXES = {"idx_posts_status_created", "idx_posts_category", "idx_posts_author"}
 GLAD_SCHEMA = "?options=-csearch_path%3Dglad,public"
 
@@ -384,6 +384,25 @@ def test_rows_of_the_first_release_stay_as_they_are_and_may_be_told_more(
 
 
 # --- somebody else's tables ---
+
+
+def test_a_table_that_has_the_name_of_a_later_one_of_ours_is_refused_and_may_be_renamed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import alembic.command
+
+    upgrade = alembic.command.upgrade
+    with monkeypatch.context() as earlier_release:
+        earlier_release.setattr(alembic.command, "upgrade", lambda config, _head: upgrade(config, "0004"))
+        migrate(database_url)
+    run(database_url, "CREATE TABLE outbox (theirs text)")
+    before = everything(database_url)
+    with pytest.raises(DatabaseError, match="already has a table outbox, which this product did not make") as refused:
+        migrate(database_url)
+    assert "Rename what is there and run this again" in str(refused.value)
+    assert everything(database_url) == before
+    run(database_url, "ALTER TABLE outbox RENAME TO their_outbox")
+    assert migrate(database_url) == ["0005_outbox_and_takedowns"]
 
 
 @pytest.mark.parametrize("theirs", ["TABLE prompts (id integer)", "VIEW images AS SELECT 1 AS id"])

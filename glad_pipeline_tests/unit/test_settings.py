@@ -55,3 +55,21 @@ def test_variables_that_are_not_ours_mean_nothing(monkeypatch, name):
     settings = load_settings()
     assert str(settings.home) == ".glad"
     assert (settings.model, settings.width, settings.device, settings.schedule) == ("demo", None, "auto", True)
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"GLAD_SITE_URL": "https://me:hidden@blog.example"}, "without user, password"),
+        ({"GLAD_SITE_URL": "https://blog.example"}, "GLAD_REVALIDATE_SECRET is not"),
+        ({"GLAD_SITE_URL": "https://blog.example", "GLAD_REVALIDATE_SECRET": "hidden\r\nX: y"}, "visible ASCII"),
+        ({"AWS_CLOUDFRONT_DISTRIBUTION_ID": "../E1"}, "AWS_CLOUDFRONT_DISTRIBUTION_ID"),
+    ],
+)
+def test_who_is_to_be_told_must_be_plain_and_no_secret_is_shown(monkeypatch, variables, words):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError) as told:
+        load_settings()
+    assert words in str(told.value)
+    assert "hidden" not in str(told.value)

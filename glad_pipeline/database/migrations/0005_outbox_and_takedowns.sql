@@ -11,6 +11,7 @@ CREATE TABLE outbox (
                         'dead')),                      -- attempts spent, or refused for good: a person has to look
     attempts        integer NOT NULL DEFAULT 0,        -- deliveries begun
     next_attempt_at timestamptz NOT NULL DEFAULT now(),
+    taken_until     timestamptz,                       -- somebody delivers it now; past: they did not come back
     last_error      text,
     created_at      timestamptz NOT NULL DEFAULT now(),
     ended_at        timestamptz                        -- when it was delivered, skipped or given up
@@ -34,7 +35,15 @@ ALTER TABLE images
 ALTER TABLE prompts
     -- updated_at of the post to illustrate, as text, when the prompt was claimed or approved: changed since, a person
     -- has edited the post, and it is not written over
-    ADD COLUMN post_version text;
+    ADD COLUMN post_version text,
+    ADD COLUMN taken_down_at timestamptz;              -- its post was hidden: published again it is shown again
+-- What we ourselves made of a post's updated_at: no person's edit.
+CREATE TABLE post_writes (
+    post_id uuid NOT NULL,
+    before  text NOT NULL,
+    after   text NOT NULL,
+    PRIMARY KEY (post_id, before)
+);
 CREATE INDEX prompts_post ON prompts (published_post_id) WHERE published_post_id IS NOT NULL;
 CREATE INDEX prompts_illustrates ON prompts (post_id) WHERE post_id IS NOT NULL;
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,12 @@ MINIMUM_SERVER = 14
 LOCK_KEY = 0x676C6164  # "glad"
 STATEMENT_LOCK_TIMEOUT = "500ms"  # who waits for a table lock makes everyone behind it wait too: give up, try again
 INDEX_LOCK_TIMEOUT = "10min"  # a concurrent index build waits without blocking anyone
+
+# What each step makes that is ours alone: the names have to be free.
+MADE = {
+    "0001_prompts_and_images": ("prompts", "images", "prompt_claim_tokens"),
+    "0005_outbox_and_takedowns": ("outbox", "barred_recipes", "post_writes"),
+}
 
 _HERE = Path(__file__).parent
 _SQL = named_queries(__name__, "checks.sql")
@@ -67,7 +73,7 @@ def migrate(database_url: str, *, wait_seconds: float = 600) -> list[str]:
             todo = _pending(connection, database_url)  # again: whoever held the lock may have done it
             if todo:
                 schema = _prepare_schema(connection, database_url)
-                _require_free_names(connection, database_url, schema)
+                _require_free_names(connection, database_url, schema, todo)
                 connection.add_notice_handler(_log_notice)
                 _upgrade(connection, database_url, schema, deadline)
             for name in todo:
@@ -171,18 +177,21 @@ def _prepare_schema(connection: Connection, url: str) -> str:
     return schema
 
 
-def _require_free_names(connection: Connection, url: str, schema: str) -> None:
+def _require_free_names(connection: Connection, url: str, schema: str, todo: Sequence[str]) -> None:
     """Refuse, before anything is touched, to start where tables called like ours belong to somebody else."""
-    version = sql.Identifier(schema, VERSION_TABLE).as_string(connection)
-    if _one(connection, "relation", name=version) is not None:
-        return
-    taken = _one(connection, "names_taken", schema=schema)
+    names = [name for step in todo for name in MADE.get(step, ())]
+    taken = _one(connection, "names_taken", schema=schema, names=names)
     if taken:
+        cure = "Rename what is there and run this again"
+        if next(iter(MADE)) in todo:
+            cure = (
+                "Rename what is there, or give this product a schema of its own by ending "
+                f"DATABASE_URL with {'&' if '?' in url else '?'}options=-csearch_path%3Dglad,{schema} "
+                f"(it is created; the blog's tables are still found in {schema!r})"
+            )
         raise MigrationError(
             f"schema {schema!r} at {describe(url)} already has {taken}, which this product did not make; "
-            "nothing was changed. Rename what is there, or give this product a schema of its own by ending "
-            f"DATABASE_URL with {'&' if '?' in url else '?'}options=-csearch_path%3Dglad,{schema} "
-            f"(it is created; the blog's tables are still found in {schema!r})"
+            f"nothing was changed. {cure}"
         )
 
 

@@ -26,7 +26,7 @@ SELECT string_agg(format('%%s %%s', CASE c.relkind WHEN 'v' THEN 'a view' WHEN '
                          quote_ident(c.relname)), ' and ' ORDER BY c.relname)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %(schema)s AND c.relname IN ('prompts', 'images', 'prompt_claim_tokens', 'outbox', 'barred_recipes');
+WHERE n.nspname = %(schema)s AND c.relname = ANY(%(names)s);
 
 -- name: try_lock
 SELECT pg_try_advisory_lock(%(key)s::bigint);

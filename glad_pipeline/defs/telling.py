@@ -1,0 +1,50 @@
+"""The end of the lineage graph: published_posts → site_revalidations. Whoever has to know is told, from the outbox."""
+
+import dagster as dg
+
+from glad_pipeline.defs.assets import GROUP, OWNERS, published_posts
+from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.resources import ObjectStoreResource, OutboxResource, PostgresResource
+from glad_pipeline.publishing.delivery import deliver
+from glad_pipeline.publishing.outbox import dead
+
+
+@dg.asset(group_name=GROUP, kinds={"postgres", "http"}, owners=OWNERS, deps=[published_posts])
+def site_revalidations(
+    context: dg.AssetExecutionContext,
+    outbox: OutboxResource,
+    object_store: ObjectStoreResource,
+    postgres: PostgresResource,
+) -> dg.MaterializeResult[None]:
+    """The site made to show what has changed, and removed pictures deleted and purged from the CDN: at least once,
+    in order per post. Who does not answer is told later; the posts stand.
+    """
+    with clearly():
+        report = deliver(postgres.database, outbox.targets(object_store.store), max_attempts=outbox.max_attempts)
+    for error in report.errors:
+        context.log.warning("not delivered: %s", error)
+    return dg.MaterializeResult(
+        metadata={
+            "delivered": report.delivered,
+            "skipped": report.skipped,
+            "will_be_tried_again": report.waiting,
+            "dead": report.dead,
+            **({"errors": report.errors} if report.errors else {}),
+        }
+    )
+
+
+@dg.asset_check(asset=site_revalidations)
+def no_dead_message(postgres: PostgresResource) -> dg.AssetCheckResult:
+    """No message to the site, the CDN or the bucket was given up."""
+    with clearly(), postgres.connect() as connection:
+        rows = dead(connection)
+    total = rows[0]["total"] if rows else 0
+    return dg.AssetCheckResult(
+        passed=not rows,
+        severity=dg.AssetCheckSeverity.WARN,  # the posts stand
+        description=f"{total} messages were given up; mend the cause, then `glad outbox retry --dead`"
+        if rows
+        else None,
+        metadata={"messages": [f"{row['id']} {row['kind']} {row['subject']}: {row['last_error']}" for row in rows]},
+    )

@@ -1,0 +1,144 @@
+"""The outbox: what has to be told to whom, written with what makes it true, and what became of it.
+
+Knows rows, not networks: `delivery` does the telling. A message is in one deliverer's hands for HOLD; one that does
+not come back loses it to the next, so that each is delivered at least once. Messages of one subject go in order.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from glad_pipeline.database import Connection, named_queries
+from glad_pipeline.errors import UsageError
+
+SQL = named_queries(__package__, "outbox.sql")
+Kind = Literal["revalidate", "delete", "purge"]
+STATUSES = ("waiting", "delivered", "skipped", "dead")
+HOLD = timedelta(minutes=1)
+KEEP = timedelta(days=30)  # what was delivered or skipped
+GRACE = timedelta(seconds=15)  # the run that wrote a message is about to deliver it
+FIRST_PAUSE = 5.0  # seconds, doubled with each try
+LONGEST_PAUSE = 3_600.0
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One message in our hands."""
+
+    id: int
+    kind: Kind
+    subject: str  # post:<id> or image:<key>
+    payload: Mapping[str, Any]  # revalidate: paths, tags; delete: keys; purge: paths
+    attempts: int  # this one included
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """What became of one delivery."""
+
+    message: Message
+    status: Literal["waiting", "delivered", "skipped", "dead"]
+    error: str | None = None
+
+    @property
+    def delay(self) -> timedelta:
+        """Until the next try; a random part of it, so that what failed together does not come back together."""
+        seconds = min(FIRST_PAUSE * 2.0 ** min(self.message.attempts - 1, 30), LONGEST_PAUSE)
+        return timedelta(seconds=seconds * random.uniform(0.5, 1.0))  # noqa: S311
+
+
+def tell_of_posts(connection: Connection, ids: Collection[UUID], *, hidden: bool = False) -> None:
+    """In the caller's transaction: the site has to make the pages of these posts anew, drafts' too if `hidden`."""
+    connection.execute(SQL["tell_of_posts"], {"ids": list(ids), "hidden": hidden})
+
+
+def ask_to_delete(connection: Connection, key: str, keys: Sequence[str]) -> None:
+    """In the caller's transaction: the objects `keys` of the picture `key` have to go, from the CDN as well."""
+    connection.execute(SQL["ask_to_delete"], {"key": key, "keys": list(keys)})
+
+
+def take(connection: Connection, kind: Kind, *, limit: int, subjects: Sequence[str] | None = None) -> list[Message]:
+    """In the caller's transaction: take up to `limit` due messages, at most one of each subject, for HOLD."""
+    bound = {"kind": kind, "limit": limit, "subjects": subjects, "hold": HOLD}
+    rows = connection.execute(SQL["take"], bound).fetchall()
+    return sorted((Message(**row) for row in rows), key=lambda message: message.id)
+
+
+def settle(connection: Connection, settled: Sequence[Settled]) -> None:
+    """In the caller's transaction: note what became of messages, as far as they are still in our hands."""
+    bound = {
+        "ids": [each.message.id for each in settled],
+        "attempts": [each.message.attempts for each in settled],
+        "statuses": [each.status for each in settled],
+        "errors": [each.error for each in settled],
+        "delays": [each.delay for each in settled],
+    }
+    connection.execute(SQL["settle"], bound)
+
+
+def postpone(connection: Connection, kind: Kind, *, delay: timedelta, error: str) -> None:
+    """In the caller's transaction: whoever these go to is away, the due ones are tried when the failed one is."""
+    connection.execute(SQL["postpone"], {"kind": kind, "delay": delay, "error": error})
+
+
+def hurry(connection: Connection, subjects: Sequence[str] | None = None) -> None:
+    """In the caller's transaction: messages that wait for their next try are due now."""
+    connection.execute(SQL["hurry"], {"subjects": subjects})
+
+
+def prune(connection: Connection) -> None:
+    """In the caller's transaction: forget what was delivered or skipped longer than KEEP ago."""
+    connection.execute(SQL["prune"], {"keep": KEEP})
+
+
+def overdue(connection: Connection) -> bool:
+    """Whether a message has been due for GRACE and nobody has it."""
+    row = connection.execute(SQL["overdue"], {"grace": GRACE}).fetchone()
+    return bool(row and row["overdue"])
+
+
+def dead(connection: Connection) -> list[Row]:
+    """The newest 20 messages that were given up, each with how many there are (`total`)."""
+    return connection.execute(SQL["dead"]).fetchall()
+
+
+def messages(
+    connection: Connection,
+    *,
+    status: str | None = None,
+    limit: int = 20,
+    subjects: Sequence[str] | None = None,
+    since: int | None = None,
+) -> list[Row]:
+    """Up to `limit` messages, the newest first. Raises `UsageError` for a status there is not."""
+    if status is not None and status not in STATUSES:
+        raise UsageError(f"status {status[:40]!r} must be one of {', '.join(STATUSES)}")
+    if not 1 <= limit <= 100_000:
+        raise UsageError(f"limit {limit} must be from 1 to 100,000")
+    bound = {"status": status, "limit": limit, "subjects": subjects, "since": since}
+    return connection.execute(SQL["list_messages"], bound).fetchall()
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many messages are in each state."""
+    found = {row["status"]: int(row["messages"]) for row in connection.execute(SQL["counts"])}
+    return {status: found.get(status, 0) for status in STATUSES}
+
+
+def retry(connection: Connection, ids: Sequence[int] | None) -> tuple[list[int], dict[int, str]]:
+    """Let dead messages (None: all) wait again. Returns those that do, and for the others why not."""
+    known = None if ids is None else [i for i in dict.fromkeys(ids) if 0 < i < 2**63]
+    moved = sorted(row["id"] for row in connection.execute(SQL["retry"], {"ids": known}))
+    states = {row["id"]: row["status"] for row in connection.execute(SQL["states_of"], {"ids": known or []})}
+    refused = {
+        i: f"it is {states[i]}: only dead ones are retried" if i in states else "there is no such message"
+        for i in ids or ()
+        if i not in moved
+    }
+    return moved, refused

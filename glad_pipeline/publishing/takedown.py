@@ -1,0 +1,208 @@
+"""Takedown: posts hidden, pictures removed from store and CDN, their recipes barred, each for a reason that is kept.
+
+All that rows can say is one transaction, which no publishing runs beside (`bars`); what others have to be told goes
+through the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+
+from glad_pipeline.database import Connection, Database
+from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.publishing import outbox
+from glad_pipeline.publishing.bars import LOCK, SQL, barred_because
+from glad_pipeline.publishing.posts import Blog
+
+LONGEST_REASON = 500
+NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None}
+Row = dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class TakenDown:
+    """What a takedown has changed; empty lists: it was so already."""
+
+    hidden: list[str] = field(default_factory=list)  # slugs of posts that were visible or open to be so
+    cleared: list[str] = field(default_factory=list)  # slugs of posts that stay and lost the picture
+    removed: list[str] = field(default_factory=list)  # keys of pictures that are removed and barred
+    kept: dict[str, str] = field(default_factory=dict)  # key → why a picture stays
+    prompts: list[int] = field(default_factory=list)  # cancelled or rejected
+    subjects: list[str] = field(default_factory=list)  # of the messages that tell of it
+    messages_after: int = 0  # they have higher ids
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.hidden or self.cleared or self.removed or self.prompts)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allowed:
+    """A recipe that may be drawn again."""
+
+    recipe_hash: str
+    was_barred: bool
+    prompts: tuple[int, ...]  # that could be retried now
+
+
+def unpublish(database: Database, post: str, *, reason: str, keep_picture: bool = False) -> TakenDown:
+    """Hide the post with this id or slug; its prompts are cancelled, and its pictures removed and barred.
+
+    A picture that another published post shows stays, as all do with `keep_picture`. Raises `GladError` if there is
+    no such post, `UsageError` for a reason that is empty or over 500 characters.
+    """
+    return database.transact("takedown", partial(_unpublish, post, _checked(reason), keep_picture))
+
+
+def delete_image(database: Database, image: str, *, reason: str) -> TakenDown:
+    """Remove and bar the picture with this id, key, URL or recipe hash.
+
+    Posts made with it are hidden, posts that it illustrated stay without it. Raises as `unpublish`.
+    """
+    return database.transact("takedown", partial(_delete_image, image, _checked(reason)))
+
+
+def allow(database: Database, image: str) -> Allowed:
+    """Lift the bar from the picture with this id, key, URL or recipe hash: it may be drawn again.
+
+    Raises `GladError` if there is no such picture, or its objects are still to be deleted.
+    """
+    return database.transact("takedown", partial(_allow, image))
+
+
+def _checked(reason: str) -> str:
+    text = " ".join("".join(c if c.isprintable() else " " for c in reason).split())
+    if not 1 <= len(text) <= LONGEST_REASON:
+        raise UsageError(f"the reason must have 1 to {LONGEST_REASON} characters, not {len(text)}")
+    return text
+
+
+def _unpublish(post: str, reason: str, keep_picture: bool, connection: Connection) -> TakenDown:
+    taken = _alone(connection)
+    found = connection.execute(SQL["find_post"], {"post": post}).fetchone() if post.isprintable() else None
+    if found is None:
+        raise GladError(f"no post has the id or slug {post[:80]!r}")
+    images = []
+    for image in connection.execute(SQL["pictures_of"], {"post": found["id"]}).fetchall():
+        if keep_picture:
+            taken.kept[image["key"]] = "as asked for"
+        elif image["elsewhere"]:
+            taken.kept[image["key"]] = f"the post {image['elsewhere']} shows it too"
+        else:
+            images.append(image)
+    _lock_prompts(connection, [found["id"]], [image["id"] for image in images])
+    blog = Blog(connection)
+    _hide(connection, blog, [found["id"]], reason, taken)
+    for image in images:
+        _remove(connection, blog, image, reason, taken)
+    return taken
+
+
+def _delete_image(image: str, reason: str, connection: Connection) -> TakenDown:
+    taken = _alone(connection)
+    found = _find_image(connection, image)
+    if found is None:
+        raise GladError(f"no picture has the id, key or URL {image[:120]!r}")
+    posts = connection.execute(SQL["posts_with"], {"image": found["id"]}).fetchall()
+    made = [row["id"] for row in posts if row["made"]]
+    _lock_prompts(connection, made, [found["id"]])
+    blog = Blog(connection)
+    _hide(connection, blog, made, reason, taken)
+    _remove(connection, blog, found, reason, taken)
+    return taken
+
+
+def _alone(connection: Connection) -> TakenDown:
+    connection.execute(SQL["alone"], {"lock": LOCK})
+    row = connection.execute(SQL["last_message"]).fetchone()
+    return TakenDown(messages_after=row["id"] if row else 0)
+
+
+def _lock_prompts(connection: Connection, posts: Sequence[UUID], images: Sequence[int]) -> None:
+    """Prompts before posts, as those do who publish."""
+    connection.execute(SQL["lock_prompts"], {"posts": list(posts), "images": list(images)})
+
+
+def _hide(connection: Connection, blog: Blog, posts: Sequence[UUID], reason: str, taken: TakenDown) -> None:
+    """Make posts drafts and cancel the prompts that are behind them or aim at them."""
+    versions = blog.lock(connection, posts)
+    for post, version in versions.items():
+        found = connection.execute(SQL["post_by_id"], {"post": post}).fetchone()
+        if found is not None and found["status"] != "draft":
+            blog.write(connection, post, {"status": "draft"}, version=version)
+            taken.hidden.append(found["slug"])
+            _tell(connection, [post], taken)
+    bound = {"posts": list(posts), "reason": f"taken down: {reason}"}
+    taken.prompts += sorted(row["id"] for row in connection.execute(SQL["cancel_prompts"], bound))
+
+
+def _remove(connection: Connection, blog: Blog, image: Row, reason: str, taken: TakenDown) -> None:
+    """Bar a picture and have it removed: no post, task or prompt goes on with it."""
+    posts = connection.execute(SQL["posts_with"], {"image": image["id"]}).fetchall()
+    versions = blog.lock(connection, [post["id"] for post in posts])
+    for post in posts:
+        blog.write(connection, post["id"], NO_PICTURE, version=versions[post["id"]])
+        if post["slug"] not in taken.hidden:
+            taken.cleared.append(post["slug"])
+            _tell(connection, [post["id"]], taken)
+    tasks = [row["task_id"] for row in connection.execute(SQL["tasks_of"], {"image": image["id"]})]
+    for column in ("s3_image_url", "featured_image_url"):
+        if tasks and column in blog.tasks:
+            statement = sql.SQL("UPDATE content_tasks SET {0} = NULL WHERE task_id = ANY(%s) AND {0} = %s")
+            connection.execute(statement.format(sql.Identifier(column)), [tasks, image["url"]])
+    refusal = barred_because(reason, image["key"])
+    bound = {"image": image["id"], "reason": f"taken down: {reason}", "refusal": refusal}
+    taken.prompts += sorted(row["id"] for row in connection.execute(SQL["drop_prompts"], bound))
+    bound = {"image": image["id"], "recipe_hash": image["recipe_hash"], "reason": reason}
+    barred_now = connection.execute(SQL["bar"], bound).rowcount
+    if barred_now or image["removed_at"] is None:
+        connection.execute(SQL["mark_removed"], bound)
+        keys = [key for key in (image["key"], image["thumbnail_key"]) if key]
+        outbox.ask_to_delete(connection, image["key"], keys)
+        taken.removed.append(image["key"])
+        taken.subjects.append(f"image:{image['key']}")
+
+
+def _tell(connection: Connection, posts: Iterable[UUID], taken: TakenDown) -> None:
+    outbox.tell_of_posts(connection, list(posts), hidden=True)
+    taken.subjects += [f"post:{post}" for post in posts]
+
+
+def _allow(image: str, connection: Connection) -> Allowed:
+    _alone(connection)
+    found = _find_image(connection, image)
+    if found is not None:
+        recipe_hash, subject = found["recipe_hash"], f"image:{found['key']}"
+        waiting = connection.execute(SQL["undeleted"], {"subject": subject}).fetchone()
+        if waiting is not None:
+            why = f" ({waiting['last_error']})" if waiting["last_error"] else ""
+            raise GladError(
+                f"the picture {found['key']} is not deleted from the bucket yet{why}: `glad outbox deliver` first, "
+                "or what is drawn anew would be deleted instead"
+            )
+        connection.execute(SQL["spare"], {"subject": subject})
+    elif barred_hash := connection.execute(
+        SQL["barred"], {"hashes": [image.strip().lower()] if image.isprintable() else []}
+    ).fetchone():
+        recipe_hash = barred_hash["recipe_hash"]
+    else:
+        raise GladError(f"no picture has the id, key, URL or recipe hash {image[:120]!r}")
+    was_barred = bool(connection.execute(SQL["lift"], {"recipe_hash": recipe_hash}).rowcount)
+    prompts = connection.execute(SQL["retriable"], {"image": found["id"]}).fetchall() if found else []
+    return Allowed(recipe_hash=recipe_hash, was_barred=was_barred, prompts=tuple(row["id"] for row in prompts))
+
+
+def _find_image(connection: Connection, image: str) -> Row | None:
+    """By id, recipe hash, key or URL: the key is the last three parts of either."""
+    if not image.isprintable():  # NUL and half characters, which PostgreSQL does not take
+        return None
+    text = image.strip().partition("?")[0]
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    bound = {"id": number, "text": text, "key": "/".join(text.split("/")[-3:])}
+    return connection.execute(SQL["find_image"], bound).fetchone()

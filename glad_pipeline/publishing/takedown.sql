@@ -1,0 +1,94 @@
+-- Statements of `bars.py` and `takedown.py`. What changes columns of `posts` is composed in posts.py.
+
+-- name: hold_off
+-- Shared by all who catalogue and publish; a takedown has it alone.
+SELECT pg_advisory_xact_lock_shared(%(lock)s)
+
+-- name: alone
+SELECT pg_advisory_xact_lock(%(lock)s)
+
+-- name: barred
+SELECT recipe_hash, reason FROM barred_recipes WHERE recipe_hash = ANY(%(hashes)s)
+
+-- name: find_post
+SELECT id, slug, to_jsonb(posts) ->> 'status' AS status FROM posts
+WHERE slug = %(post)s OR id::text = lower(%(post)s) ORDER BY slug = %(post)s DESC LIMIT 1
+
+-- name: find_image
+-- By id, key, URL or recipe hash, the thumbnail's as well.
+SELECT id, key, url, thumbnail_key, recipe_hash, removed_at, removed_reason FROM images
+WHERE id = %(id)s OR key = %(key)s OR recipe_hash = %(text)s OR url = %(text)s
+   OR thumbnail_key = %(key)s OR thumbnail_url = %(text)s
+ORDER BY id LIMIT 1
+
+-- name: pictures_of
+-- What was drawn for a post and is not taken down yet, each with another published post that shows it too.
+SELECT i.id, i.key, i.url, i.thumbnail_key, i.recipe_hash, i.removed_at, (
+    SELECT min(p.slug) FROM prompts q JOIN posts p ON p.id = q.published_post_id
+    WHERE q.image_id = i.id AND p.id <> %(post)s AND coalesce(to_jsonb(p) ->> 'status', 'published') = 'published'
+      AND (to_jsonb(p) ->> 'image_s3_key' = i.key OR p.featured_image_url = i.url)) AS elsewhere
+FROM images i
+WHERE i.removed_at IS NULL AND i.id IN (SELECT image_id FROM prompts WHERE published_post_id = %(post)s)
+ORDER BY i.id
+
+-- name: post_by_id
+SELECT slug, to_jsonb(posts) ->> 'status' AS status FROM posts WHERE id = %(post)s
+
+-- name: posts_with
+-- The posts that show a picture, and whether it is their own prompt's: they came with it.
+SELECT p.id, p.slug, EXISTS (SELECT FROM prompts q WHERE q.image_id = i.id AND q.published_post_id = p.id
+                             AND q.post_id IS NULL) AS made
+FROM posts p, images i
+WHERE i.id = %(image)s AND p.id IN (SELECT published_post_id FROM prompts WHERE image_id = %(image)s)
+  AND (to_jsonb(p) ->> 'image_s3_key' = i.key OR p.featured_image_url = i.url)
+ORDER BY p.id
+
+-- name: lock_prompts
+-- All that a takedown may move, in the order of their ids.
+SELECT id FROM prompts
+WHERE published_post_id = ANY(%(posts)s) OR post_id = ANY(%(posts)s) OR image_id = ANY(%(images)s)
+ORDER BY id FOR UPDATE
+
+-- name: cancel_prompts
+-- A hidden post gets nothing more: not from the prompt it was made by, not from others that aim at it.
+UPDATE prompts SET status = 'cancelled', last_error = %(reason)s, claim_token = NULL, claimed_by = NULL,
+    lease_expires_at = NULL, taken_down_at = CASE WHEN published_post_id = ANY(%(posts)s) THEN now() END
+WHERE (published_post_id = ANY(%(posts)s) OR post_id = ANY(%(posts)s))
+  AND status IN ('pending', 'claimed', 'generated', 'awaiting_approval', 'published')
+RETURNING id
+
+-- name: drop_prompts
+-- Prompts whose picture is gone: published ones are over, and those that were about to be published are refused.
+UPDATE prompts SET status = CASE status WHEN 'published' THEN 'cancelled' ELSE 'rejected' END,
+    last_error = CASE status WHEN 'published' THEN %(reason)s ELSE %(refusal)s END,
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+WHERE image_id = %(image)s AND status IN ('generated', 'awaiting_approval', 'published')
+RETURNING id
+
+-- name: tasks_of
+SELECT DISTINCT task_id FROM prompts WHERE image_id = %(image)s AND task_id IS NOT NULL
+
+-- name: bar
+-- The first reason stays.
+INSERT INTO barred_recipes (recipe_hash, reason) VALUES (%(recipe_hash)s, %(reason)s) ON CONFLICT DO NOTHING
+
+-- name: mark_removed
+UPDATE images SET removed_at = now(), removed_reason = %(reason)s WHERE id = %(image)s
+
+-- name: lift
+DELETE FROM barred_recipes WHERE recipe_hash = %(recipe_hash)s
+
+-- name: undeleted
+-- Whether the objects of a picture are still to be deleted, and why they could not be.
+SELECT last_error FROM outbox WHERE subject = %(subject)s AND kind = 'delete' AND status = 'waiting' LIMIT 1
+
+-- name: spare
+-- Given up deletions of a picture that is allowed again must never be retried.
+UPDATE outbox SET status = 'skipped', last_error = 'allowed again', ended_at = now()
+WHERE subject = %(subject)s AND kind = 'delete' AND status = 'dead'
+
+-- name: retriable
+SELECT id FROM prompts WHERE image_id = %(image)s AND status IN ('cancelled', 'rejected') ORDER BY id
+
+-- name: last_message
+SELECT coalesce(max(id), 0) AS id FROM outbox
