@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,7 @@ def generated_images(
     with clearly(queue.explain):
         by_recipe = _by_recipe(prompts.to_dict("records"), sdxl, queue)
         delivery = Delivery(object_store.store, object_store.spool, run_id=context.run_id, log=context.log)
+        _discard_barred(object_store, queue)
         rejected = _leftovers(delivery, by_recipe, queue)
         existing = _existing(by_recipe, object_store)
     missing = [recipe for recipe in by_recipe if recipe.hash not in existing | rejected]
@@ -176,6 +177,14 @@ def _without_barred(by_recipe: dict[Recipe, list[int]], queue: QueueResource) ->
 def _keys(recipes: Iterable[Recipe]) -> dict[str, tuple[str, str]]:
     """Recipe hash → keys of original and thumbnail."""
     return {recipe.hash: (original_key(recipe.hash), thumbnail_key(recipe.hash)) for recipe in recipes}
+
+
+def _discard_barred(object_store: ObjectStoreResource, queue: QueueResource) -> None:
+    """What was taken down while it waited in the spool is not delivered."""
+    with suppress(OSError):  # `_leftovers` says what is wrong with the folder
+        if names := object_store.spool.waiting():
+            for name in queue.postgres.database.read(partial(bars.barred_beginnings, names=names)):
+                object_store.spool.remove(name)
 
 
 def _leftovers(delivery: Delivery, by_recipe: Mapping[Recipe, list[int]], queue: QueueResource) -> set[str]:

@@ -35,6 +35,7 @@ FILES = (
     "gallery.html",
     "up.lock",
 )
+MADE_BY_RUNS = {"spool", "model-hashes.json", "compiled"}  # also by a run that Dagster alone has started
 MARK = "lock"  # the first file we make: an empty one tells a directory of ours from somebody's own
 
 
@@ -54,7 +55,7 @@ class Home:
         try:
             theirs = sorted(path.name for path in self.path.iterdir()) if self.path.exists() else []
             mark = self.path / MARK
-            ours = not theirs or (mark.is_file() and mark.stat().st_size == 0)
+            ours = set(theirs) <= MADE_BY_RUNS or (mark.is_file() and mark.stat().st_size == 0)
         except OSError as error:
             raise self._unusable(error) from error
         if self.path in (Path("/"), Path.home()) or not ours:

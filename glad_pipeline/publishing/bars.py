@@ -26,6 +26,11 @@ def barred(connection: Connection, hashes: Collection[str]) -> dict[str, str]:
     return {row["recipe_hash"]: barred_because(row["reason"], row["recipe_hash"]) for row in rows}
 
 
+def barred_beginnings(connection: Connection, names: Collection[str]) -> list[str]:
+    """Of these first 32 digits of recipe hashes those that are barred."""
+    return [row["name"] for row in connection.execute(SQL["barred_beginnings"], {"names": list(names)})]
+
+
 def turn_away(connection: Connection, keys: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """In the caller's transaction: `barred`, for recipe hash → keys of its objects, the original first.
 

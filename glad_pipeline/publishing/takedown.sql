@@ -10,6 +10,9 @@ SELECT pg_advisory_xact_lock(%(lock)s)
 -- name: barred
 SELECT recipe_hash, reason FROM barred_recipes WHERE recipe_hash = ANY(%(hashes)s)
 
+-- name: barred_beginnings
+SELECT left(recipe_hash, 32) AS name FROM barred_recipes WHERE left(recipe_hash, 32) = ANY(%(names)s)
+
 -- name: find_post
 SELECT id, slug, to_jsonb(posts) ->> 'status' AS status FROM posts
 WHERE slug = %(post)s OR id::text = lower(%(post)s) ORDER BY slug = %(post)s DESC LIMIT 1

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from test_graph import world  # noqa: F401  a fixture
+from test_graph import metadata, world  # noqa: F401  a fixture
 from test_outbox import SECRET, site, told  # noqa: F401  fixtures
 
 from glad_pipeline import cli
@@ -32,7 +32,8 @@ def answer(url):
 def glad(capsys):
     def run(*arguments):
         code = cli.main([str(each) for each in arguments])
-        return (code, *capsys.readouterr())
+        out, error = capsys.readouterr()
+        return code, out, "".join(line for line in error.splitlines(keepends=True) if line.startswith("glad: "))
 
     return run
 
@@ -54,8 +55,8 @@ def test_an_unpublished_post_is_hidden_its_picture_gone_and_comes_back_only_when
     assert answer(image["url"]) == answer(image["thumbnail_url"]) == 200
     site.asked.clear()
 
-    code, out, _ = glad("posts", "unpublish", "hill", "--reason", "not ours to show")
-    assert code == 0
+    code, out, error = glad("posts", "unpublish", "hill", "--reason", "not ours to show")
+    assert code == 0, error
     assert "hidden: /posts/hill" in out
     assert "tell the site about /posts/hill: done" in out
     assert f"delete {image['key']}, {image['thumbnail_key']} from the bucket: done" in out
@@ -282,3 +283,26 @@ def test_a_barred_recipe_leaves_no_object_even_if_a_run_had_stored_it_and_died(t
     told.run()
     assert told.objects() == []
     assert told.prompts()[prompt]["status"] == "rejected"
+
+
+def test_a_picture_taken_down_while_it_waits_in_the_spool_is_never_stored(told, glad):  # noqa: F811
+    told.add("a hill", title="First", seed=5)
+    told.run()
+    (image,) = told.sql("SELECT * FROM images")
+    told.store.delete([image["key"]])
+    second = told.add("a hill", title="Second", seed=5)
+
+    def crash(point):
+        if point == "store.before":
+            raise KeyboardInterrupt
+
+    arm(crash)
+    try:
+        told.run(expect_success=False)
+    finally:
+        arm(None)
+    glad("images", "delete", image["key"], "--reason", "r")
+    glad("prompts", "cancel", second)
+    result = told.run()
+    assert metadata(result, "generated_images")["spooled_waiting"] == 0
+    assert told.objects() == []
