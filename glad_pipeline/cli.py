@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from dotenv import dotenv_values
 from pydantic import AliasChoices
 
+from glad_pipeline.audit import commands as audit_commands
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import commands as model_commands
 from glad_pipeline.local.stack import forget_ours, project_root
@@ -123,6 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     publishing_commands.register(commands, lambda settings: _store(settings).delete)
     for room in ("prompts", "posts", "images", "outbox"):
         _wrap(commands.choices[room], _with_database)
+    audit_commands.register(commands, _store)
+    _prepare(commands.choices["audit"], _with_database)
+    _wrap(commands.choices["catalogue"], _with_database)
     model_commands.register(commands)
     _wrap(commands.choices["model"], _with_home)
     return parser
@@ -133,8 +137,12 @@ def _wrap(parser: argparse.ArgumentParser, ready: Callable[[Settings], Settings]
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():
-                handler = command.get_default("func")
-                command.set_defaults(func=lambda arguments, settings, run=handler: run(arguments, ready(settings)))
+                _prepare(command, ready)
+
+
+def _prepare(command: argparse.ArgumentParser, ready: Callable[[Settings], Settings]) -> None:
+    handler = command.get_default("func")
+    command.set_defaults(func=lambda arguments, settings: handler(arguments, ready(settings)))
 
 
 def _with_home(settings: Settings) -> Settings:
@@ -249,6 +257,7 @@ def _store(settings: Settings) -> S3Store:
         access_key_id=settings.s3_access_key_id,
         secret_access_key=settings.s3_secret_access_key.get_secret_value() if settings.s3_secret_access_key else None,
         session_token=settings.s3_session_token.get_secret_value() if settings.s3_session_token else None,
+        public_base_url=settings.picture_base_url,
     )
 
 

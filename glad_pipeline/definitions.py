@@ -8,9 +8,10 @@ from typing import Any
 import dagster as dg
 
 from glad_pipeline.defs.assets import generated_images, prompts, published_posts, s3_objects
+from glad_pipeline.defs.audit import audit
 from glad_pipeline.defs.checks import CHECKS
 from glad_pipeline.defs.io_managers import image_store, queue_rows
-from glad_pipeline.defs.jobs import deliver_messages, publish_prompts
+from glad_pipeline.defs.jobs import audit_store, audit_store_daily, deliver_messages, publish_prompts
 from glad_pipeline.defs.resources import (
     ObjectStoreResource,
     OutboxResource,
@@ -85,11 +86,11 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
     """The graph with these settings (the environment's if None) and, for tests, some resources replaced."""
     settings = settings or load_settings()
     return dg.Definitions(
-        assets=[prompts, generated_images, s3_objects, published_posts, site_revalidations],
+        assets=[prompts, generated_images, s3_objects, published_posts, site_revalidations, audit],
         asset_checks=[*CHECKS, no_dead_message],
-        jobs=[publish_prompts(settings), deliver_messages()],
+        jobs=[publish_prompts(settings), deliver_messages(), audit_store(settings)],
         sensors=[new_prompts(settings), undelivered_messages(settings)],
-        schedules=[publish_prompts_hourly(settings)],
+        schedules=[publish_prompts_hourly(settings), audit_store_daily(settings)],
         resources={**build_resources(settings), **(resource_overrides or {})},
         # one process per run: a process per step costs 2 s each, and the GPU's model would be loaded anew
         executor=dg.in_process_executor,

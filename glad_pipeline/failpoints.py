@@ -24,6 +24,8 @@ COMMIT_POINTS = {
     "deliver": "a site, CDN or bucket has been told (no transaction of ours)",
     "settle_messages": "messages are delivered, wait for another try, or are dead",
     "takedown": "posts hidden, pictures removed and barred, and the outbox messages that tell of it",
+    "quarantine": "orphaned or damaged objects, whose copies are in quarantine/, are gone from generated/",
+    "audit_fix": "prompts of lost pictures wait again, taken-down objects are gone, or thumbnails are back",
     "release": "a run ends: what it did not finish waits again",
 }
 POINTS = tuple(f"{name}.{when}" for name in COMMIT_POINTS for when in ("before", "after"))

@@ -243,6 +243,9 @@ class Settings(BaseSettings):
     schedule: bool = Field(
         True, alias="GLAD_SCHEDULE", description="Whether the schedule `publish_prompts_hourly` starts switched on."
     )
+    audit: bool = Field(
+        True, alias="GLAD_AUDIT", description="Whether the schedule `audit_store_daily` starts switched on."
+    )
     max_runtime_seconds: int = Field(
         14_400, alias="GLAD_MAX_RUNTIME_SECONDS", ge=60, description="A run that takes longer is ended by Dagster."
     )

@@ -4,7 +4,6 @@ Each asset takes what is ready for it, says which stage does the work, and repor
 a crash, it picks up where the rows and the bucket say that work stopped.
 """
 
-import json
 import logging
 import re
 import time
@@ -20,7 +19,7 @@ from pydantic import Field
 from glad_pipeline.database import Connection
 from glad_pipeline.defs.delivery import Delivery, name_of
 from glad_pipeline.defs.failures import clearly
-from glad_pipeline.defs.io_managers import PictureStream, Placed, frame, number
+from glad_pipeline.defs.io_managers import PictureStream, Placed, frame
 from glad_pipeline.defs.resources import (
     CHOOSES_MODEL,
     ObjectStoreResource,
@@ -32,12 +31,12 @@ from glad_pipeline.defs.resources import (
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.ahead import ahead
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.originals import entry_of, object_fault
 from glad_pipeline.publishing import bars, catalogue, outbox
 from glad_pipeline.publishing.catalogue import CatalogueEntry
 from glad_pipeline.publishing.posts import Blog, Outcomes, title_of
 from glad_pipeline.publishing.quality import fault_of
 from glad_pipeline.storage.keys import original_key, thumbnail_key
-from glad_pipeline.storage.metadata import metadata_fault
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.encoding import Pixels
@@ -319,49 +318,16 @@ def _fault(placed: Placed, *, drawn: bool) -> str | None:
         return (
             "the store took the picture and does not have it: check its consistency and the bucket" if drawn else None
         )
-    if stored.metadata.get("recipe-hash") != placed.recipe.hash or "sha256" not in stored.metadata:
-        return f"the object {stored.key} was not written by this pipeline: remove it from the bucket"
-    if number(stored.metadata, "bytes") != stored.bytes:
-        told = ascii(stored.metadata.get("bytes", "")[:80])
-        return f"the object {stored.key} has {stored.bytes} bytes instead of {told}: remove it"
+    if fault := object_fault(stored, placed.recipe.hash):
+        return fault
     if placed.sha256 not in (None, stored.metadata["sha256"]):
         return f"the object {stored.key} is damaged (its SHA-256 is {placed.sha256}): remove it, it is drawn again"
-    return metadata_fault(stored)
+    return None
 
 
 def _entry(placed: Placed, object_store: ObjectStoreResource) -> CatalogueEntry:
-    stored, recipe = placed.object, placed.recipe
-    assert stored is not None  # noqa: S101  only what is in the store is catalogued
-    thumbnail = stored.metadata.get("thumbnail")
-    return CatalogueEntry(
-        key=stored.key,
-        recipe_hash=recipe.hash,
-        recipe=recipe.as_dict(),
-        model=recipe.model,
-        model_revision=recipe.model_revision,
-        url=object_store.store.url(stored.key),
-        sha256=stored.metadata["sha256"],
-        bytes=stored.bytes,
-        width=int(stored.metadata["width"]),
-        height=int(stored.metadata["height"]),
-        content_type=stored.content_type,
-        seconds=number(stored.metadata, "seconds"),
-        contrast=number(stored.metadata, "contrast"),
-        provenance=_provenance(placed.provenance) or _provenance(stored.metadata.get("provenance")),
-        pixels_sha256=stored.metadata.get("pixels-sha256"),
-        thumbnail_key=thumbnail,
-        thumbnail_url=object_store.store.url(thumbnail) if thumbnail else None,
-    )
-
-
-def _provenance(text: str | None) -> dict[str, Any]:
-    """The record, read; empty where there is none or it cannot be read."""
-    try:
-        found = json.loads(text or "{}")
-        told = json.dumps(found, ensure_ascii=False, allow_nan=False).encode()  # what PostgreSQL can keep
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) and rb"\u0000" not in told else {}
+    assert placed.object is not None  # noqa: S101  only what is in the store is catalogued
+    return entry_of(placed.object, placed.recipe, placed.provenance, object_store.store.url)
 
 
 @dg.asset(group_name=GROUP, kinds={"postgres"}, owners=OWNERS, deps=[s3_objects])

@@ -5,9 +5,8 @@ data, and a step run alone, or again after a crash, finds what is there.
 """
 
 import base64
-import math
 import time
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,8 +21,9 @@ from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.resources import ObjectStoreResource, QueueResource, Row, SdxlResource
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.originals import described
 from glad_pipeline.storage.keys import original_key
-from glad_pipeline.storage.s3 import S3Store, StoredObject
+from glad_pipeline.storage.s3 import StoredObject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 SHEET_PICTURES = 24
 SHEET_SIDE = 96  # pixels
 LINKS = 20
-START_BYTES = 16_384  # of an object, read in place of a HEAD: it costs the same and holds most pictures' texts
 
 
 @dataclass(kw_only=True)
@@ -176,33 +175,7 @@ class S3ImageIOManager(dg.IOManager):
         ]
 
 
-def described(store: S3Store, key: str) -> tuple[StoredObject, str | None] | None:
-    """What is stored under a key, with the provenance (JSON) that the picture carries; None where nothing is stored.
-
-    One request, unless the texts before the provenance are longer than START_BYTES.
-    """
-    from glad_pipeline.generation.png_text import PROVENANCE, read_texts
-
-    length = START_BYTES
-    while (seen := store.start(key, length)) is not None:
-        stored, start = seen
-        texts = read_texts(start)
-        if PROVENANCE in texts.found or not len(start) < texts.needed <= stored.bytes:
-            return stored, texts.found.get(PROVENANCE)
-        length = texts.needed + START_BYTES
-    return None
-
-
 @dg.io_manager(required_resource_keys={"object_store", "queue", "sdxl"})
 def image_store(context: dg.InitResourceContext) -> S3ImageIOManager:
     resources = context.resources
     return S3ImageIOManager(resources.object_store, resources.queue, resources.sdxl)
-
-
-def number(metadata: Mapping[str, str], name: str) -> float | None:
-    """A number from an object's metadata, or None where it is missing or is none."""
-    try:
-        found = float(metadata[name])
-    except (KeyError, ValueError):
-        return None
-    return found if math.isfinite(found) else None

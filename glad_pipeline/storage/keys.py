@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 PREFIX = "generated/"
+QUARANTINE = "quarantine/"  # what an audit takes out of PREFIX, under its old key: no visitor may read it
 _KEY = re.compile(rf"{PREFIX}[0-9a-f]{{2}}/[0-9a-f]{{32}}(?=(-256\.webp|\.png)$)")
 
 

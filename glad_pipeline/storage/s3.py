@@ -14,9 +14,11 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -31,6 +33,7 @@ CONCURRENCY = 16  # requests in flight at once when many objects are looked at
 LONGEST_PAUSE = 5.0  # seconds between tries of a store that is away
 TELL_EVERY = 5.0  # seconds between lines about it
 PIECE = 1 << 20  # bytes of an object read at once
+DELETED_AT_ONCE = 1_000  # keys in one request, by S3's limit
 
 Seen = TypeVar("Seen")
 Given = ParamSpec("Given")
@@ -58,6 +61,16 @@ class StoredObject:
     bytes: int
     content_type: str
     metadata: Mapping[str, str]  # ours: sha256, width, height, … (ASCII)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """An object as a listing tells it."""
+
+    key: str
+    bytes: int
+    modified: datetime
+    now: datetime | None  # the store's own clock when it told so; None: it did not say
 
 
 class Outage:
@@ -314,13 +327,83 @@ class S3Store:
                 raise
         return digest.hexdigest()
 
+    @_patiently
+    def digest(self, key: str) -> tuple[StoredObject, str] | None:
+        """The whole object read through in little memory: `head`, with the bytes that were read, and their SHA-256.
+
+        None where nothing is stored. Raises `StoreError`.
+        """
+        from botocore.exceptions import ClientError
+
+        with self._clearly(f"read {key}"):
+            try:
+                answer = self.client.get_object(Bucket=self.bucket, Key=key)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                    return None
+                raise
+            digest, length = hashlib.sha256(), 0
+            for chunk in answer["Body"].iter_chunks(PIECE):
+                digest.update(chunk)
+                length += len(chunk)
+        stored = StoredObject(key=key, bytes=length, content_type=answer["ContentType"], metadata=answer["Metadata"])
+        return stored, digest.hexdigest()
+
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """Everything under `prefix`, page by page, in the store's order: by S3's rules that of the keys' bytes.
+
+        Raises `StoreError`.
+        """
+        after: str | None = None
+        while True:
+            page, after = self._page(prefix, after)
+            yield from page
+            if after is None:
+                return
+
+    @_patiently
+    def _page(self, prefix: str, after: str | None) -> tuple[list[Listed], str | None]:
+        """One page of a listing, and what names the next; None: it was the last."""
+        more = {"ContinuationToken": after} if after else {}
+        with self._clearly(f"list {prefix}"):
+            page = self.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **more)  # type: ignore[arg-type]
+        told = page["ResponseMetadata"]["HTTPHeaders"].get("date")
+        now = parsedate_to_datetime(told) if told else None
+        found = [
+            Listed(key=item["Key"], bytes=item["Size"], modified=item["LastModified"], now=now)
+            for item in page.get("Contents", [])
+        ]
+        return found, page.get("NextContinuationToken") if page["IsTruncated"] else None
+
+    @_patiently
+    def copy(self, key: str, target: str) -> bool:
+        """Copy an object with its metadata inside the store; whether there was one. Raises `StoreError`."""
+        from botocore.exceptions import ClientError
+
+        with self._clearly(f"copy {key}"):
+            try:
+                self.client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": key})
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                    return False
+                raise
+        return True
+
     def delete(self, keys: Iterable[str]) -> None:
         """Remove what is stored under these keys; where nothing is, nothing happens. Raises `StoreError`."""
-        self.each(self._delete, keys)
-
-    def _delete(self, key: str) -> None:
-        with self._clearly(f"delete {key}"):
-            self.client.delete_object(Bucket=self.bucket, Key=key)
+        keys = list(keys)
+        for start in range(0, len(keys), DELETED_AT_ONCE):
+            some = keys[start : start + DELETED_AT_ONCE]
+            with self._clearly(f"delete {some[0]} and {len(some) - 1} more"):
+                answer = self.client.delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+                )
+            if refused := answer.get("Errors"):
+                first = refused[0]
+                raise StoreError(
+                    f"could not delete {len(refused)} of {len(some)} objects in bucket {self.bucket!r}, the first is "
+                    f"{first.get('Key')}: {first.get('Code')} {first.get('Message')}. Deleting needs s3:DeleteObject"
+                )
 
     @_patiently
     def check(self) -> None:
@@ -336,8 +419,8 @@ CURES = {
     "NoSuchBucket": "the bucket does not exist: create it or correct AWS_S3_BUCKET",
     "InvalidAccessKeyId": "the store does not know this AWS_ACCESS_KEY_ID: correct it",
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY does not fit AWS_ACCESS_KEY_ID: correct it",
-    "AccessDenied": "these credentials may not do that: they need s3:GetObject, s3:PutObject, "
-    "s3:ListBucket, and s3:DeleteObject to take pictures down",
+    "AccessDenied": "these credentials may not do that: they need s3:GetObject, s3:PutObject, s3:ListBucket, and "
+    "s3:DeleteObject to take pictures down or mend what an audit finds",
     "403": "these credentials are wrong or may not do that: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "BadDigest": "the object was damaged on the way: try again, and look at the network",
     "XAmzContentSHA256Mismatch": "the object was damaged on the way: try again, and look at the network",

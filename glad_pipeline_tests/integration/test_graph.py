@@ -23,9 +23,9 @@ from psycopg.rows import dict_row
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs import checks
-from glad_pipeline.defs.io_managers import described
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, SdxlResource
 from glad_pipeline.generation.encoding import decode_png, encode_png, pixels_sha256
+from glad_pipeline.originals import described
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage import s3 as s3_room
 from glad_pipeline.storage.keys import original_key

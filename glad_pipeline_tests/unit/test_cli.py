@@ -36,6 +36,8 @@ def test_every_command_is_in_the_help():
         "reset",
         "run",
         "reproduce",
+        "audit",
+        "catalogue",
         "migrate",
         "settings",
         "prompts",

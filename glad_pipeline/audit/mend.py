@@ -1,0 +1,126 @@
+"""What `--fix` does. Each step may be cut short anywhere and repeated: copy, verify, look again, and only then delete.
+
+Nothing that a living run may hold is touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.failpoints import reached
+from glad_pipeline.storage.keys import QUARANTINE
+from glad_pipeline.storage.s3 import CONCURRENCY, S3Store, StoreError
+
+SQL = named_queries(__package__)
+Row = Mapping[str, Any]
+
+
+def quarantine(store: S3Store, keys: Collection[str], still: Callable[[], Collection[str]]) -> int:
+    """Move objects under `quarantine/`, key and metadata kept; those alone that `still()` names once they are copied.
+
+    Returns how many are gone from where they were. Where an earlier one is in quarantine, the later takes its place.
+    """
+    copied = store.each(partial(_copied, store), keys)
+    if not copied:
+        return 0
+    agreed = still()
+    sure = [key for key in copied if key in agreed]
+    store.delete([f"{QUARANTINE}{key}" for key in copied if key not in agreed])
+    reached("quarantine.before")
+    store.delete(sure)
+    reached("quarantine.after")
+    return len(sure)
+
+
+def _copied(store: S3Store, key: str) -> bool | None:
+    """Whether the object was there and its copy is whole; None: it was not there."""
+    original = store.head(key)
+    if original is None or not store.copy(key, f"{QUARANTINE}{key}"):
+        return None
+    copy = store.head(f"{QUARANTINE}{key}")
+    if copy is None or (copy.bytes, copy.metadata) != (original.bytes, original.metadata):
+        raise StoreError(f"the copy {QUARANTINE}{key} is not what {key} is: the object was left where it is")
+    return True
+
+
+def draw_again(
+    database: Database,
+    store: S3Store,
+    missing: Sequence[Row],
+    damaged: Sequence[Row],
+    users: Mapping[int, Sequence[Row]],
+) -> set[int]:
+    """Have pictures (rows of images) drawn again that are gone or damaged; the ids of those that will be, or need not.
+
+    Their prompts wait again. A picture that no prompt wants leaves the catalogue. A damaged object is moved to
+    quarantine first, since a key is written once. `users`: the prompts by picture, as they were just now.
+    """
+    free = [row for row in damaged if not any(user["held"] for user in users[row["id"]])]
+    keys = [row["key"] for row in free]
+    quarantine(store, keys, lambda: _still_free(database, free))
+    heads = store.heads(row["key"] for row in (*missing, *free))
+    gone = [row["id"] for row in (*missing, *free) if row["key"] not in heads]
+    if not gone:
+        return set()
+    deleted, waiting = database.transact("audit_fix", partial(_requeue, gone))
+    thumbnails = [row["thumbnail_key"] for row in (*missing, *free) if row["id"] in deleted and row["thumbnail_key"]]
+    quarantine(store, thumbnails, lambda: thumbnails)
+    return deleted | waiting
+
+
+def _still_free(database: Database, rows: Sequence[Row]) -> set[str]:
+    """The keys of those whose prompts no living run holds."""
+    bound = {"ids": [row["id"] for row in rows]}
+    users = database.read(lambda connection: connection.execute(SQL["users"], bound).fetchall())
+    held = {user["image_id"] for user in users if user["held"]}
+    return {row["key"] for row in rows if row["id"] not in held}
+
+
+def _requeue(ids: Sequence[int], connection: Connection) -> tuple[set[int], set[int]]:
+    """The pictures that left the catalogue, and those that will be drawn again."""
+    bound = {"ids": ids}
+    connection.execute(SQL["requeue"], bound)
+    connection.execute(SQL["let_go_of_images"], bound)
+    deleted = {row["id"] for row in connection.execute(SQL["delete_unused_images"], bound)}
+    return deleted, {row["id"] for row in connection.execute(SQL["being_drawn"], bound)}
+
+
+def delete_removed(database: Database, store: S3Store, ids: Sequence[int], keys: Collection[str]) -> int:
+    """Delete these objects of pictures (images.id) that are taken down still; how many."""
+
+    def work(connection: Connection) -> int:
+        rows = connection.execute(SQL["lock_removed"], {"ids": list(ids)}).fetchall()
+        sure = [key for row in rows for key in (row["key"], row["thumbnail_key"]) if key in keys]
+        store.delete(sure)
+        return len(sure)
+
+    return database.transact("audit_fix", work)
+
+
+def make_thumbnails(database: Database, store: S3Store, ids: Sequence[int]) -> int:
+    """Make the thumbnails of these pictures (images.id) from their originals; how many could be made."""
+
+    def work(some: Sequence[int], connection: Connection) -> int:
+        rows = {row["key"]: row for row in connection.execute(SQL["lock_published"], {"ids": some})}
+        return len(store.each(lambda key: _made(store, rows[key]), rows))
+
+    groups = [list(ids[start : start + CONCURRENCY]) for start in range(0, len(ids), CONCURRENCY)]  # short locks
+    return sum(database.transact("audit_fix", partial(work, some)) for some in groups)
+
+
+def _made(store: S3Store, row: Row) -> bool | None:
+    """Whether the thumbnail is there now; None where the original is gone, damaged or no larger."""
+    from glad_pipeline.generation.encoding import decode_png, thumbnail
+
+    body = store.fetch(row["key"])
+    if body is None or hashlib.sha256(body).hexdigest() != row["sha256"]:
+        return None
+    small = thumbnail(decode_png(body))
+    if small is None:
+        return None
+    store.put_once(row["thumbnail_key"], small, content_type="image/webp", metadata={"recipe-hash": row["recipe_hash"]})
+    return True

@@ -1,0 +1,115 @@
+"""The catalogue from the bucket alone: each original tells its own row.
+
+Streams the listing and reads sixteen objects at a time; stopped anywhere and begun again, it ends with the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.originals import entry_of, object_fault, recipe_in, with_texts
+from glad_pipeline.publishing import catalogue
+from glad_pipeline.publishing.bars import hold_off_takedowns
+from glad_pipeline.publishing.catalogue import CatalogueEntry
+from glad_pipeline.storage.keys import PREFIX, key_in, original_key
+from glad_pipeline.storage.s3 import S3Store
+
+SQL = named_queries(__package__)
+TOGETHER = 500  # objects that are looked at, and recorded in one transaction
+EXAMPLES = 100
+
+
+@dataclass(kw_only=True)
+class Rebuilt:
+    """How far a rebuild is, or how it ended."""
+
+    looked_at: int = 0  # originals
+    recorded: int = 0
+    barred: int = 0  # of those: taken down once, and kept so
+    skipped: int = 0  # damaged, or none of ours
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"looked_at": self.looked_at, "recorded": self.recorded, "barred": self.barred, "skipped": self.skipped}
+
+
+def rebuild(
+    database: Database,
+    store: S3Store,
+    *,
+    quick: bool = False,
+    skipped: Callable[[str, str], None] = lambda key, why: None,
+    tell: Callable[[Rebuilt], None] = lambda done: None,
+) -> Rebuilt:
+    """Write a row of `images` for every original in the bucket that is whole; rows that are there are confirmed.
+
+    Args:
+        quick: believe size and SHA-256 in the object's metadata and read its first bytes alone; else all of it.
+        skipped: called with the key of each object that is left out, and why.
+        tell: called with the progress now and then.
+
+    Raises `GladError` where the store or the database does not answer; what was recorded stays.
+    """
+    done = Rebuilt()
+
+    def originals() -> Iterator[str]:
+        for stored in store.listing(PREFIX):
+            original = key_in(stored.key)
+            if original is None or not stored.key.startswith(PREFIX):
+                done.skipped += 1
+                skipped(stored.key, "not a key of this pipeline's")
+            elif original == stored.key:
+                yield original
+
+    keys = originals()
+    while some := list(islice(keys, TOGETHER)):
+        entries = []
+        reads: dict[str, CatalogueEntry | str] = store.each(partial(_read, store, quick), some)
+        for key, read in reads.items():
+            if isinstance(read, str):
+                done.skipped += 1
+                skipped(key, read)
+            else:
+                entries.append(read)
+        recorded, barred = database.transact("catalogue", partial(_recorded, entries))
+        done.looked_at += len(some)
+        done.recorded += recorded
+        done.barred += barred
+        tell(done)
+    return done
+
+
+def _recorded(entries: list[CatalogueEntry], connection: Connection) -> tuple[int, int]:
+    """How many rows were written, and how many of these pictures are taken down."""
+    hold_off_takedowns(connection)
+    bound = {"ids": list(catalogue.record(connection, entries).values())}
+    return len(bound["ids"]), len(connection.execute(SQL["removed"], bound).fetchall())
+
+
+def _read(store: S3Store, quick: bool, key: str) -> CatalogueEntry | str | None:
+    """One original's row, or why it has none; None where it is gone meanwhile."""
+    from glad_pipeline.generation.png_text import PROVENANCE, RECIPE
+
+    if not quick:
+        whole = store.digest(key)
+        if whole is None:
+            return None
+        stored, sha256 = whole
+        if (told := stored.metadata.get("sha256", sha256)) != sha256:
+            return f"damaged: its bytes have the SHA-256 {sha256}, it was stored with {told}"
+    seen = with_texts(store, key, PROVENANCE, RECIPE)
+    if seen is None:
+        return None
+    stored, texts = seen
+    recipe = recipe_in(texts)
+    if recipe is None:
+        return "it carries no recipe that can be read"
+    if key != original_key(recipe.hash):
+        return f"it carries the recipe of {original_key(recipe.hash)}"
+    if fault := object_fault(stored, recipe.hash):
+        return fault
+    return entry_of(stored, recipe, texts.get(PROVENANCE), store.url)

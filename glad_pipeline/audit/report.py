@@ -1,0 +1,126 @@
+"""What an audit found: by kind, how many, how many are mended, and some by name. For people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+# What has to be mended: the meaning, and the cure.
+FAULTS = {
+    "lost": (
+        "published prompts whose post or picture's row is gone",
+        "work them again (`prompt_ids` in the launchpad)",
+    ),
+    "duplicates": ("posts made twice for one prompt, or prompts that share a post made for one", "remove one by hand"),
+    "dead_links": (
+        "published posts that show a picture which is not in the store",
+        "--fix, then the next run draws it",
+    ),
+    "ghosts": ("catalogued pictures without object", "--fix has them drawn again"),
+    "damaged": (
+        "objects that are not what the catalogue says",
+        "--fix moves them to quarantine/ and has them drawn again",
+    ),
+    "not_removed": ("objects of pictures that were taken down", "--fix deletes them"),
+    "orphans": ("objects that no row of images knows", "--fix moves them to quarantine/"),
+    "missing_thumbnails": ("pictures whose thumbnail is gone", "--fix makes them anew"),
+    "dead_messages": (
+        "outbox messages that were given up",
+        "`glad outbox list` says why, `glad outbox retry` sends them again",
+    ),
+}
+# What is only told: it is on its way, or none of ours.
+NOTES = {
+    "within_grace": "objects without a row, younger than the grace period",
+    "in_use": "objects without a row that a prompt in the queue may be about to use",
+    "redrawing": "pictures without object that wait to be drawn again",
+    "unshown": "pictures without object whose post is gone or shows another one; left alone",
+    "foreign": "objects under generated/ that are none of ours; left alone",
+    "stuck": "prompts held by a run that is gone; the next run takes them over",
+    "waiting": "pictures that are due and not published yet; the next run publishes them",
+    "undelivered": "outbox messages that wait to be delivered",
+}
+
+
+@dataclass(slots=True)
+class Finding:
+    """One kind of finding."""
+
+    found: int = 0
+    mended: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Report:
+    """The outcome of an audit."""
+
+    place: str  # the bucket, for people
+    fix: bool
+    deep: bool
+    shown: int = 10  # examples kept of each kind
+    objects: int = 0  # under generated/
+    pictures: int = 0  # in the catalogue and not taken down
+    findings: dict[str, Finding] = field(default_factory=lambda: {kind: Finding() for kind in (*FAULTS, *NOTES)})
+
+    def add(self, kind: str, examples: Iterable[str], *, mended: int = 0) -> None:
+        """Count each example; the first ones are kept."""
+        finding = self.findings[kind]
+        finding.mended += mended
+        for example in examples:
+            finding.found += 1
+            if len(finding.examples) < self.shown:
+                finding.examples.append(example)
+
+    def count(self, kind: str, found: int, examples: Iterable[str]) -> None:
+        """Add so many, of which these are examples."""
+        finding = self.findings[kind]
+        finding.found += found
+        finding.examples += list(examples)[: self.shown - len(finding.examples)]
+
+    def remaining(self, *kinds: str) -> int:
+        """How many faults (of these kinds, or of all) are there still."""
+        return sum(self.findings[kind].found - self.findings[kind].mended for kind in kinds or FAULTS)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "bucket": self.place,
+            "objects": self.objects,
+            "pictures": self.pictures,
+            "fix": self.fix,
+            "deep": self.deep,
+            "remaining": self.remaining(),
+            "faults": {kind: asdict(self.findings[kind]) for kind in FAULTS},
+            "notes": {
+                kind: {"found": f.found, "examples": f.examples} for kind in NOTES for f in [self.findings[kind]]
+            },
+        }
+
+    def __str__(self) -> str:
+        how = "whole bodies read" if self.deep else "keys and sizes compared"
+        lines = [f"{self.place}: {self.objects:,} objects, {self.pictures:,} pictures in the catalogue, {how}"]
+        for kind, (meaning, cure) in FAULTS.items():
+            finding = self.findings[kind]
+            if not finding.found:
+                continue
+            left = finding.found - finding.mended
+            state = f"{finding.mended:,} mended" if not left else f"{finding.mended:,} mended, {left:,} left" * self.fix
+            state = state or (f"to mend: {cure}")
+            lines += ["", f"{kind.replace('_', ' ')}: {finding.found:,} {meaning}; {state}", *_listed(finding)]
+        told = [(kind, self.findings[kind]) for kind in NOTES if self.findings[kind].found]
+        for kind, finding in told:
+            lines += ["", f"{kind.replace('_', ' ')}: {finding.found:,} {NOTES[kind]}", *_listed(finding)]
+        found = sum(self.findings[kind].found for kind in FAULTS)
+        if not found:
+            verdict = "nothing is amiss"
+        elif not self.remaining():
+            verdict = f"all {found:,} findings are mended"
+        else:
+            verdict = f"{self.remaining():,} of {found:,} findings remain"
+        return "\n".join([*lines, "", verdict])
+
+
+def _listed(finding: Finding) -> list[str]:
+    more = finding.found - len(finding.examples)
+    return [f"  {example}" for example in finding.examples] + ([f"  … and {more:,} more"] if more else [])

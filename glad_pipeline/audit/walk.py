@@ -1,0 +1,344 @@
+"""The audit: the bucket's listing and the catalogue walked side by side, then the queue, the posts and the outbox.
+
+The catalogue is one snapshot taken before the listing begins, so an object is never missed because its row came
+meanwhile; what looks wrong is looked at once more, fresh, before it is told. Without `fix` every transaction is
+read-only.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+import psycopg
+
+from glad_pipeline.audit import mend
+from glad_pipeline.audit.merge import in_order, merge
+from glad_pipeline.audit.report import Report
+from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.limits import MAX_SEED, MIN_SEED
+from glad_pipeline.originals import recipe_in, with_texts
+from glad_pipeline.storage.keys import PREFIX, key_in
+from glad_pipeline.storage.s3 import Listed, S3Store
+
+SQL = named_queries(__package__)
+GRACE = timedelta(hours=1)
+BATCH = 200  # findings that are looked at again, and mended, together
+ROWS_AT_ONCE = 5_000
+Row = Mapping[str, Any]
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expected:
+    """A key that the catalogue knows."""
+
+    key: str
+    id: int  # images.id
+    bytes: int | None  # None: a thumbnail's are not recorded
+    thumbnail: bool
+    required: bool  # False: a thumbnail that is not recorded, and may be there
+    removed: bool  # taken down: nothing may be there
+
+
+def audit(
+    database: Database,
+    store: S3Store,
+    *,
+    grace: timedelta = GRACE,
+    fix: bool = False,
+    deep: bool = False,
+    shown: int = 10,
+    tell: Callable[[Report], None] = lambda report: None,
+) -> Report:
+    """Walk bucket and database both ways and say what is amiss; with `fix`, mend what can be mended safely.
+
+    Args:
+        grace: an object without a row that is younger, by the store's own clock, is only counted.
+        deep: also read every picture whole and compare its SHA-256 with the catalogue's.
+        shown: examples kept of each kind of finding.
+        tell: called with the report so far, for each object or row.
+
+    Raises `GladError` where the store or the database does not answer, or the listing is not in the keys' order.
+    """
+    report = Report(place=f"bucket {store.bucket}", fix=fix, deep=deep, shown=shown)
+    with _snapshot(database) as connection:
+        clock = _one(connection, "clock")["now"]
+        walk = _Walk(database, store, report, grace=grace, clock=clock)
+        objects = in_order(walk.ours(store.listing(PREFIX)), f"the store's listing of {PREFIX}")
+        for stored, expected in merge(objects, _expected(connection)):
+            walk.take(stored, expected)
+            tell(report)
+    walk.finish()
+    with _snapshot(database) as connection:
+        _ask(connection, report)
+    return report
+
+
+@contextmanager
+def _snapshot(database: Database) -> Iterator[Connection]:
+    """A read-only transaction that sees the database as it is at its first statement."""
+    with database.connect(application_name="glad audit") as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        connection.execute(SQL["no_idle_limit"])
+        yield connection
+
+
+def _expected(connection: Connection) -> Iterator[Expected]:
+    with connection.cursor(name="glad_audit") as cursor:
+        cursor.itersize = ROWS_AT_ONCE
+        cursor.execute(SQL["expected"])
+        for row in cursor:
+            yield Expected(**row)
+
+
+class _Walk:
+    """Takes the merged streams apart into findings, a batch of each kind at a time."""
+
+    def __init__(
+        self, database: Database, store: S3Store, report: Report, *, grace: timedelta, clock: datetime
+    ) -> None:
+        self.database = database
+        self.store = store
+        self.report = report
+        self.grace = grace
+        self.clock = clock  # the database's, where the store does not tell its own
+        self._handlers: dict[str, Callable[[list[Any]], None]] = {
+            "orphans": self._orphans,
+            "ghosts": self._ghosts,
+            "differing": self._differing,
+            "whole": self._read,
+            "not_removed": self._not_removed,
+            "thumbnails": self._thumbnails,
+        }
+        self._lacking: int | None = None  # images.id of the thumbnail that was missing last
+        self._batches: dict[str, list[Any]] = {name: [] for name in self._handlers}
+
+    def ours(self, listing: Iterator[Listed]) -> Iterator[Listed]:
+        """The objects whose key is one that this pipeline gives; the others are counted."""
+        for stored in listing:
+            self.report.objects += 1
+            if key_in(stored.key) is None or not stored.key.startswith(PREFIX):
+                self.report.add("foreign", [stored.key])
+            else:
+                yield stored
+
+    def take(self, stored: Listed | None, expected: Expected | None) -> None:
+        if expected is not None and not expected.thumbnail and not expected.removed:
+            self.report.pictures += 1
+        if expected is None:
+            assert stored is not None  # noqa: S101  a key comes from one of the two
+            self._put("orphans", stored)
+        elif expected.removed:
+            if stored is not None:
+                self._put("not_removed", expected)
+        elif expected.thumbnail:
+            if stored is None and expected.required:
+                self._lacking = expected.id
+        elif stored is None:
+            self._put("ghosts", expected.id)
+        else:
+            if self._lacking == expected.id:  # a thumbnail's key is just before its original's
+                self._put("thumbnails", expected.id)
+            if stored.bytes != expected.bytes:
+                self._put("differing", expected.id)
+            elif self.report.deep:
+                self._put("whole", expected.id)
+
+    def finish(self) -> None:
+        for kind in ("whole", "differing", "ghosts", "orphans", "not_removed", "thumbnails"):
+            self._flush(kind)
+
+    def _put(self, kind: str, item: Any) -> None:
+        self._batches[kind].append(item)
+        if len(self._batches[kind]) >= BATCH:
+            self._flush(kind)
+
+    def _flush(self, kind: str) -> None:
+        batch, self._batches[kind] = self._batches[kind], []
+        if batch:
+            self._handlers[kind](batch)
+
+    def _orphans(self, found: list[Listed]) -> None:
+        young = [each for each in found if (each.now or self.clock) - each.modified < self.grace]
+        self.report.add("within_grace", [_object(each) for each in young])
+        unknown, in_use = self._unused([each for each in found if each not in young])
+        self.report.add("in_use", [_object(each) for each in in_use])
+        mended = 0
+        if self.report.fix:
+            still = lambda: {each.key for each in self._unused(unknown)[0]}  # noqa: E731
+            mended = mend.quarantine(self.store, [each.key for each in unknown], still)
+        self.report.add("orphans", [_object(each) for each in unknown], mended=mended)
+
+    def _unused(self, found: Sequence[Listed]) -> tuple[list[Listed], list[Listed]]:
+        """Those without a row by now, and nobody's; and those that a prompt in the queue may be about to use.
+
+        An original belongs with the prompts in the queue that have its prompt and seed (its seed alone, where its
+        recipe cannot be read); a thumbnail with its original, or, where there is none, with whoever draws now.
+        """
+        originals = {each.key: key_in(each.key) or each.key for each in found}
+        known = {row["key"] for row in self._look("known_keys", keys=list(set(originals.values())))}
+        left = [each for each in found if originals[each.key] not in known]
+        accounts = self.store.each(partial(_account, self.store), {originals[each.key] for each in left})
+        seeds = {seed for seed, _ in accounts.values() if seed is not None}
+        wanted = {(row["seed"], _nfc(row["prompt"])) for row in self._look("wanted_seeds", seeds=list(seeds))}
+        wanted_seeds = {seed for seed, _ in wanted}
+        somebody_draws = self._look("anybody_draws")[0]["found"]
+
+        def is_wanted(key: str) -> bool:
+            if key not in accounts:
+                return bool(somebody_draws)
+            seed, prompt = accounts[key]
+            return (seed in wanted_seeds) if prompt is None else ((seed, prompt) in wanted)
+
+        unused = [each for each in left if not is_wanted(originals[each.key])]
+        return unused, [each for each in left if each not in unused]
+
+    def _read(self, ids: list[int]) -> None:
+        """Pictures of the right size: read, and compared with the catalogue as it is now."""
+        images = {row["key"]: row for row in self._look("images", ids=ids)}
+        digests = self.store.each(partial(_sha256, self.store), images)
+        for key, row in images.items():
+            if digests.get(key) != row["sha256"]:
+                self._put("differing", row["id"])
+
+    def _differing(self, ids: list[int]) -> None:
+        """Objects that are not as the catalogue says, now and not just when they were listed."""
+        images = self._look("images", ids=ids)
+        heads = self.store.heads(row["key"] for row in images)
+        self._tell_of(
+            missing=[row for row in images if row["key"] not in heads],
+            damaged=[row for row in images if row["key"] in heads and not self._is_whole(row, heads[row["key"]].bytes)],
+        )
+
+    def _ghosts(self, ids: list[int]) -> None:
+        """Rows whose object was not listed, and was not catalogued anew since."""
+        images = self._look("images", ids=ids)
+        self._tell_of(missing=[row for row in images if row["verified_at"] < self.clock], damaged=[])
+
+    def _tell_of(self, *, missing: list[dict[str, Any]], damaged: list[dict[str, Any]]) -> None:
+        gone = [row["id"] for row in missing + damaged]
+        users: dict[int, list[Row]] = {each: [] for each in gone}
+        for user in self._look("users", ids=gone):
+            users[user["image_id"]].append(user)
+        links = self._look("dead_links", ids=[row["id"] for row in missing])
+        healing = {row["id"] for row in missing if any(u["status"] in ("pending", "claimed") for u in users[row["id"]])}
+        unshown = {row["id"] for row in missing if users[row["id"]] and all(u["unshown"] for u in users[row["id"]])}
+        mended: set[int] = set()
+        if self.report.fix:
+            mended = mend.draw_again(self.database, self.store, missing, damaged, users)
+        for kind, rows in (
+            ("redrawing", [row for row in missing if row["id"] in healing]),
+            ("unshown", [row for row in missing if row["id"] in unshown]),
+            ("ghosts", [row for row in missing if row["id"] not in healing | unshown]),
+            ("damaged", damaged),
+        ):
+            examples = [_picture(row, users[row["id"]]) for row in rows]
+            self.report.add(kind, examples, mended=sum(row["id"] in mended for row in rows))
+        told = [f"post {link['slug']!r} (prompt {link['prompt_id']}) shows {link['url']}" for link in links]
+        self.report.add("dead_links", told, mended=sum(link["image_id"] in mended for link in links))
+
+    def _is_whole(self, row: Row, size: int) -> bool:
+        return size == row["bytes"] and (not self.report.deep or _sha256(self.store, row["key"]) == row["sha256"])
+
+    def _not_removed(self, found: list[Expected]) -> None:
+        mended = 0
+        if self.report.fix:
+            mended = mend.delete_removed(self.database, self.store, [each.id for each in found], [e.key for e in found])
+        self.report.add("not_removed", [f"image {each.id} {each.key}" for each in found], mended=mended)
+
+    def _thumbnails(self, ids: list[int]) -> None:
+        """Those of pictures whose original is there: a ghost's comes back with it."""
+        rows = [row for row in self._look("images", ids=ids) if row["thumbnail_key"]]
+        mended = mend.make_thumbnails(self.database, self.store, [row["id"] for row in rows]) if self.report.fix else 0
+        told = [f"image {row['id']} {row['thumbnail_key']}" for row in rows]
+        self.report.add("missing_thumbnails", told, mended=mended)
+
+    def _look(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        """A fresh look, in a read-only transaction."""
+
+        def work(connection: Connection) -> list[dict[str, Any]]:
+            connection.execute("SET TRANSACTION READ ONLY")
+            return connection.execute(SQL[query], parameters).fetchall()
+
+        return self.database.read(work)
+
+
+def _account(store: S3Store, key: str) -> tuple[int | None, str | None] | None:
+    """Seed and prompt of a stored original; the prompt is None where its recipe cannot be read. None: no object."""
+    from glad_pipeline.generation.png_text import RECIPE
+
+    seen = with_texts(store, key, RECIPE)
+    if seen is None:
+        return None
+    stored, texts = seen
+    recipe = recipe_in(texts)
+    if recipe is not None and isinstance(recipe.seed, int) and MIN_SEED <= recipe.seed <= MAX_SEED:
+        return recipe.seed, recipe.prompt
+    seed = stored.metadata.get("seed", "")
+    return int(seed) if re.fullmatch("[0-9]{1,19}", seed) and int(seed) <= MAX_SEED else None, None
+
+
+def _sha256(store: S3Store, key: str) -> str | None:
+    seen = store.digest(key)
+    return None if seen is None else seen[1]
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)  # as recipes hold it
+
+
+def _object(stored: Listed) -> str:
+    return f"{stored.key} ({stored.bytes:,} bytes, {stored.modified:%Y-%m-%d %H:%M:%S} UTC)"
+
+
+def _picture(row: Row, users: Sequence[Row]) -> str:
+    told = [
+        f"{user['id']} {user['status']}{', held by ' + str(user['claimed_by']) if user['held'] else ''}"
+        for user in users
+    ]
+    return f"image {row['id']} {row['key']} (" + (f"prompts: {'; '.join(told[:3])}" if told else "no prompt") + ")"
+
+
+def _ask(connection: Connection, report: Report) -> None:
+    """What the database alone can tell of prompts, posts and messages."""
+
+    def ask(kind: str, query: str, tell: Callable[[Row], str]) -> None:
+        rows = connection.execute(SQL[query], {"limit": report.shown}).fetchall()
+        if rows:
+            report.count(kind, rows[0]["found"], map(tell, rows))
+
+    ask("lost", "lost", lambda row: f"prompt {row['id']}: {row['why']}")
+    ask("dead_links", "links_to_removed", _shows_removed)
+    ask("duplicates", "shared_posts", lambda row: f"post {row['post_id']} is that of prompts {row['prompts']}")
+    if _one(connection, "has_image_s3_key")["found"]:
+        ask("duplicates", "doubled_posts", lambda row: f"post {row['slug']!r} beside that of prompt {row['prompt_id']}")
+    ask("stuck", "stuck", lambda row: f"prompt {row['id']}, claimed by {row['claimed_by']}")
+    ask("waiting", "waiting", lambda row: f"prompt {row['id']}, drawn {row['generated_at']:%Y-%m-%d %H:%M:%S} UTC")
+    ask("dead_messages", "dead_messages", lambda row: f"{_message(row)}: {row['last_error']}")
+    ask(
+        "undelivered",
+        "undelivered",
+        lambda row: f"the oldest: {_message(row)}, {row['created_at']:%Y-%m-%d %H:%M:%S} UTC",
+    )
+
+
+def _shows_removed(row: Row) -> str:
+    return f"post {row['slug']!r} (prompt {row['prompt_id']}) shows {row['url']}, which was taken down: unpublish it"
+
+
+def _message(row: Row) -> str:
+    return f"message {row['id']} ({row['kind']} {row['subject']})"
+
+
+def _one(connection: Connection, query: str) -> dict[str, Any]:
+    row = connection.execute(SQL[query]).fetchone()
+    assert row is not None  # noqa: S101  these always answer
+    return row
