@@ -30,7 +30,7 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.defs import assets
 from glad_pipeline.prompts import operations, queue
 from glad_pipeline.prompts.queue import Hold, live_workers
-from glad_pipeline.publishing import catalogue
+from glad_pipeline.publishing import catalogue, takedown
 from glad_pipeline.publishing.catalogue import CatalogueEntry
 
 EXAMPLES = int(os.environ.get("GLAD_MODEL_EXAMPLES", "0"))
@@ -54,6 +54,7 @@ class Prompt:
     attempts: int = 0
     expired: bool = False  # the lease, if it is held
     post: bool = False  # it has one
+    hidden: bool = False  # which was taken down
 
     def move(self, status, token=None):
         self.status, self.token, self.expired = status, token, False
@@ -307,7 +308,7 @@ class QueueMachine(RuleBasedStateMachine):
             if not prompt.post and prompt.slug and any(p.post and p.slug for p in self.prompts.values()):
                 prompt.move("rejected")
             else:
-                prompt.post = True
+                prompt.post, prompt.hidden = True, False
                 prompt.move("published")
 
     @rule(slot=SLOTS, places=SOME, again=st.booleans())
@@ -448,6 +449,21 @@ class QueueMachine(RuleBasedStateMachine):
             if what == "retry":
                 prompt.attempts = 0
 
+    @rule(place=st.integers(0, 5))
+    def unpublish(self, place):
+        chosen = [prompt for prompt in self.prompts.values() if prompt.post]
+        if not chosen:
+            return
+        prompt = chosen[place % len(chosen)]
+        with self.database.transaction() as connection:
+            found = "SELECT published_post_id AS post FROM prompts WHERE id = %s"
+            post = connection.execute(found, [prompt.id]).fetchone()["post"]
+        taken = takedown.unpublish(self.database, str(post), reason="asked for", keep_picture=True)
+        assert bool(taken.hidden) is not prompt.hidden
+        prompt.hidden = True
+        if prompt.status in (*operations.CANCELLABLE, "published"):
+            prompt.move("cancelled")
+
     # ---- after every step
 
     @invariant()
@@ -457,7 +473,8 @@ class QueueMachine(RuleBasedStateMachine):
                 "SELECT id, status, claim_token, attempts, image_id, published_post_id, last_error,"
                 " lease_expires_at < now() AS expired FROM prompts ORDER BY id"
             ).fetchall()
-            posts = [row["id"] for row in connection.execute("SELECT id FROM posts")]
+            posts = {row["id"]: row["status"] for row in connection.execute("SELECT id, status FROM posts")}
+            told = {row["subject"] for row in connection.execute("SELECT subject FROM outbox")}
             alive = live_workers(connection)
         assert {r["id"]: (r["status"], r["claim_token"], r["attempts"], bool(r["expired"])) for r in rows} == {
             p.id: (p.status, p.token, p.attempts, p.expired) for p in self.prompts.values()
@@ -465,6 +482,10 @@ class QueueMachine(RuleBasedStateMachine):
         assert {r["id"] for r in rows if r["published_post_id"]} == {p.id for p in self.prompts.values() if p.post}
         assert sorted(posts) == sorted(r["published_post_id"] for r in rows if r["published_post_id"])
         assert all(r["published_post_id"] for r in rows if r["status"] == "published")
+        assert {posts[r["published_post_id"]] for r in rows if r["status"] == "published"} <= {"published"}
+        hidden = {r["published_post_id"] for r in rows if self.prompts[r["id"]].hidden}
+        assert {post for post, status in posts.items() if status == "draft"} == hidden
+        assert told == {f"post:{post}" for post in posts}
         assert all(r["attempts"] <= MAX_ATTEMPTS for r in rows)
         assert all(r["last_error"] for r in rows if r["status"] in ("failed", "rejected"))
         assert len(alive) == len(self.locked)
