@@ -1,0 +1,322 @@
+"""Every commit point, broken in every way: what is done, what is broken, and what must be true afterwards.
+
+    python -m glad_pipeline_tests.faults --write docs/reliability.md
+
+runs the whole matrix on servers of its own and writes the outcomes into the document, between its marks. The tests run
+the same cells (`test_failpoints.py`). A commit point that `SCENARIOS` does not name is reached by the plain run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Literal
+
+import psycopg
+
+from glad_pipeline import failpoints
+from glad_pipeline.local.home import Home
+from glad_pipeline.local.object_store import ObjectStore
+from glad_pipeline_tests.fakes import BUCKET
+from glad_pipeline_tests.faults.invariants import Findings
+from glad_pipeline_tests.faults.processes import Child
+from glad_pipeline_tests.faults.world import (
+    DRAW_LOG,
+    POSTS_BEFORE,
+    World,
+    databases,
+    shorten_grace,
+)
+
+Mode = Literal["exception", "lost answer", "kill -9"]
+MODES: tuple[Mode, ...] = ("exception", "lost answer", "kill -9")
+AT_ONCE = 3  # cells, each with a bucket of its own
+BEFORE = "00000000-0000-4000-8000-000000000001"  # a post that was there first
+
+
+class Injected(RuntimeError):
+    """The exception of the rig: nothing in the product knows it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Work that reaches a commit point. Each function is called in a process that has the world in its environment."""
+
+    prepare: Callable[[World], object]
+    act: Callable[[World], str | None]  # what is interrupted; returns why it failed, or None
+    recover: Callable[[World], Sequence[str | None]] = World.recover
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one cell."""
+
+    point: str
+    mode: Mode
+    hit: bool
+    ended: str | None  # the interrupted work: None if it succeeded all the same, else why it failed, or how it died
+    recovery: Sequence[str | None]  # each run of the recovery: None, or why it failed
+    findings: Findings
+
+    @property
+    def faults(self) -> list[str]:
+        """Everything that should not be."""
+        faults = list(self.findings.broken)
+        if not self.hit:
+            faults.append(f"the point was not reached: {self.ended}")
+        faults += [f"recovery failed: {reason}" for reason in self.recovery if reason]
+        if self.findings.redrawn > BUCKET:
+            faults.append(f"{self.findings.redrawn} pictures were redrawn, more than the bucket of {BUCKET}")
+        if self.mode == "lost answer" and self.ended:
+            faults.append(f"a lost answer failed the work: {self.ended}")
+        if self.mode == "kill -9" and self.ended != "killed":
+            faults.append(f"it was not killed: {self.ended}")
+        return faults
+
+
+# --- scenarios -------------------------------------------------------------------------------------------------------
+
+
+def a_dozen(world: World) -> None:
+    """Prompts of every kind: plain, equal, blank, impossible, for an existing post, to be approved, for later."""
+    world.sql("INSERT INTO posts (id, title, slug, content) VALUES (%s, 'Before', 'before', 'text')", BEFORE)
+    for n in range(5):
+        world.add(f"a hill {n}", title=f"Hill {n}", seed=n, category="Land", author="Ada")
+    for n in range(2):
+        world.add("a twin", title=f"Twin {n}", seed=7)
+    world.add("a BLANK one", title="Blank", seed=8)
+    world.add("an UNDRAWABLE one", title="Undrawable", seed=9)
+    world.add("for a post", post_id=BEFORE, seed=10)
+    world.add("to be approved", title="Approve me", seed=11, needs_approval=True)
+    world.add("for later", title="Later", seed=12, publish_at="2100-01-01")
+
+
+PLAIN_RUN = Scenario(prepare=a_dozen, act=World.run)
+SCENARIOS: dict[str, Scenario] = {  # by commit point
+    "refund": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(breaks_after=6))),
+}
+OCCURRENCE = {"begin_drawing.before": 2, "begin_drawing.after": 2}  # which time it is reached; else the first
+FAILING = {"refund"}  # scenarios whose work fails even where no fault is added
+
+
+def scenario_of(point: str) -> Scenario:
+    return SCENARIOS.get(point.rpartition(".")[0], PLAIN_RUN)
+
+
+# --- one cell --------------------------------------------------------------------------------------------------------
+
+
+def prepared(point: str) -> None:
+    scenario_of(point).prepare(World())
+
+
+def interrupted(point: str, mode: Mode, mark: str) -> tuple[str | None, Sequence[str | None], Findings] | None:
+    """In a process of its own: work, broken at the point; then, if it still lives, recovery and the invariants."""
+    left = OCCURRENCE.get(point, 1)
+
+    def action(name: str) -> None:
+        nonlocal left
+        if name != point:
+            return
+        left -= 1
+        if left:
+            return
+        Path(mark).touch()
+        if mode == "kill -9":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if mode == "lost answer":
+            raise psycopg.OperationalError("the connection was lost, says the rig")
+        raise Injected(point)
+
+    world = World()
+    scenario = scenario_of(point)
+    scenario.prepare(world)
+    failpoints.arm(action)
+    try:
+        ended = scenario.act(world)
+    except Exception as error:
+        ended = f"{type(error).__name__}: {error}"
+    finally:
+        failpoints.arm(None)
+    shorten_grace()
+    return ended, scenario.recover(world), world.examine()
+
+
+def recovered(point: str) -> tuple[Sequence[str | None], Findings]:
+    """In a process of its own: recovery and the invariants."""
+    shorten_grace()
+    world = World()
+    return scenario_of(point).recover(world), world.examine()
+
+
+def cell(point: str, mode: Mode, environment: Mapping[str, str], folder: Path) -> Outcome:
+    """Break `point` in this way in a fresh world; `environment` names its database and bucket."""
+    mark = folder / "hit"
+    environment = {
+        **environment,
+        DRAW_LOG: str(folder / "draws"),
+        POSTS_BEFORE: BEFORE,
+        "GLAD_DATABASE_PATIENCE_SECONDS": "10",
+    }
+    log = folder / "log"
+    child = Child(interrupted, point, mode, str(mark), environment=environment, log=log)
+    first = child.wait()
+    if first.result is not None:
+        ended, recovery, findings = first.result
+    else:
+        ended = "killed" if first.killed else f"exit {first.exitcode}: {first.log}"
+        second = Child(recovered, point, environment=environment, log=log).wait()
+        assert second.result is not None, f"the recovery died:\n{second.log}"
+        recovery, findings = second.result
+    return Outcome(point=point, mode=mode, hit=mark.exists(), ended=ended, recovery=recovery, findings=findings)
+
+
+def emptied() -> None:
+    World().empty_bucket()
+
+
+# --- the whole matrix ------------------------------------------------------------------------------------------------
+
+
+def cells() -> list[tuple[str, Mode]]:
+    """Every point in every way. An answer can be lost after a commit only, and only that of a transaction."""
+    return [
+        (point, mode)
+        for point in failpoints.POINTS
+        for mode in MODES
+        if mode != "lost answer" or _is_asked_again(point)
+    ]
+
+
+def _is_asked_again(point: str) -> bool:
+    name, _, when = point.rpartition(".")
+    return when == "after" and name not in NO_TRANSACTION and name not in FAILING
+
+
+NO_TRANSACTION: set[str] = set()  # commit points of other things than the database
+
+
+@contextmanager
+def buckets(stack: Mapping[str, str], count: int) -> Iterator[list[dict[str, str]]]:
+    """The variables of `count` buckets on this stack's S3 server; removed afterwards."""
+    store = ObjectStore(Home(Path(stack["GLAD_HOME"])))
+    names = [f"rig-{os.getpid()}-{n}" for n in range(count)]
+    for name in names:
+        store.prepare_bucket(name)
+    common = {name: value for name, value in stack.items() if name.startswith("AWS_")}
+    yield [{**common, "AWS_S3_BUCKET": name} for name in names]
+    for name in names:
+        for item in store.client().list_objects_v2(Bucket=name).get("Contents", []):
+            store.client().delete_object(Bucket=name, Key=item["Key"])
+        store.client().delete_bucket(Bucket=name)
+
+
+def run_matrix(
+    stack: Mapping[str, str], folder: Path, wanted: Sequence[tuple[str, Mode]], *, tell: Callable[[Outcome], object]
+) -> list[Outcome]:
+    """Run these cells, a few at once, on the servers of `stack`; `tell` hears of each as it ends."""
+    with ExitStack() as resources:
+        free: SimpleQueue[dict[str, str]] = SimpleQueue()
+        for variables in resources.enter_context(buckets(stack, AT_ONCE)):
+            free.put(variables)
+        fresh = resources.enter_context(databases(stack["DATABASE_URL"]))
+        urls = [next(fresh) for _ in wanted]
+
+        def one(place: int) -> Outcome:
+            point, mode = wanted[place]
+            own = folder / f"{point}-{mode}".replace(" ", "-")
+            own.mkdir(parents=True, exist_ok=True)
+            variables = free.get()
+            try:
+                environment = {**variables, "DATABASE_URL": urls[place], "GLAD_HOME": str(own / "home")}
+                outcome = cell(point, mode, environment, own)
+                Child(emptied, environment={**environment, DRAW_LOG: ""}, log=own / "log").wait()
+            finally:
+                free.put(variables)
+            tell(outcome)
+            return outcome
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(one, range(len(wanted))))
+
+
+# --- the document ----------------------------------------------------------------------------------------------------
+
+BEGIN, END = "<!-- failpoints: begin, generated by python -m glad_pipeline_tests.faults -->", "<!-- failpoints: end -->"
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """The outcomes as Markdown: a row for each commit point and side of it."""
+    by_cell = {(o.point, o.mode): o for o in outcomes}
+    lines = [
+        "| commit point | what becomes true there | " + " | ".join(MODES) + " |",
+        "|---|---|" + "---|" * len(MODES),
+    ]
+    for point in failpoints.POINTS:
+        name, _, when = point.rpartition(".")
+        told = failpoints.COMMIT_POINTS[name] if when == "before" else ""
+        row = [_words(by_cell.get((point, mode))) for mode in MODES]
+        lines.append(f"| `{point}` | {told} | {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
+def _words(outcome: Outcome | None) -> str:
+    if outcome is None:
+        return "–"
+    if outcome.faults:
+        return "**" + "; ".join(outcome.faults)[:200].replace("|", "/").replace("\n", " ") + "**"
+    redrawn = f", {outcome.findings.redrawn} redrawn" if outcome.findings.redrawn else ""
+    return ("went on" if outcome.ended is None else "next run finished") + redrawn
+
+
+def write(document: Path, outcomes: Sequence[Outcome]) -> None:
+    """Put the table between the marks of the document."""
+    text = document.read_text(encoding="utf-8")
+    assert text.count(BEGIN) == text.count(END) == 1, f"{document} lacks its marks"
+    head, _, rest = text.partition(BEGIN)
+    tail = rest.partition(END)[2]
+    document.write_text(f"{head}{BEGIN}\n{table(outcomes)}\n{END}{tail}", encoding="utf-8")
+
+
+def documented(document: Path) -> list[str]:
+    """The points that the document's table names."""
+    return re.findall(r"^\| `([\w.]+)` \|", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def main() -> None:
+    from glad_pipeline.local import stack
+    from glad_pipeline.settings import Settings
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", type=Path, metavar="DOCUMENT")
+    parser.add_argument("--only", default="", help="points that contain this")
+    args = parser.parse_args()
+    wanted = [(point, mode) for point, mode in cells() if args.only in point]
+    with tempfile.TemporaryDirectory(prefix="glad-matrix-") as folder:
+        settings = Settings(GLAD_HOME=Path(folder) / "home", _env_file=None)  # type: ignore[call-arg]
+        try:
+            outcomes = run_matrix(stack.ensure(settings, foreground=True), Path(folder), wanted, tell=_tell)
+        finally:
+            stack.stop(settings)
+    if args.write:
+        write(args.write, outcomes)
+    broken = [outcome for outcome in outcomes if outcome.faults]
+    print(f"{len(outcomes)} cells, {len(broken)} broken")
+    sys.exit(bool(broken))
+
+
+def _tell(outcome: Outcome) -> None:
+    print(
+        f"{outcome.point:24} {outcome.mode:16} {outcome.findings}  {'; '.join(outcome.faults)[:300] or 'ok'}",
+        flush=True,
+    )
