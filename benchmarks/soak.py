@@ -80,7 +80,8 @@ class Soak:
             due[1]()
         for child in [child for child in self.running if not child.running]:
             self.running.remove(child)
-            ended = child.wait()
+            pid, ended = child.pid, child.wait()
+            self.note(f"run {pid} ended: {ended.exitcode} {ended.result or ''}")
             self.done["runs that failed"] += bool(ended.result)
             self.done["runs that finished"] += ended.exitcode == 0 and ended.result is None
             if ended.exitcode not in (0, -signal.SIGKILL):
@@ -93,6 +94,11 @@ class Soak:
             self.running.append(
                 Child(run_once, {"seconds_each": self.seconds_each}, environment=self.environment, log=log)
             )
+
+    def note(self, event: str) -> None:
+        """Into the file of events, for whoever has to find out what happened."""
+        with (self.folder / "events").open("a") as file:
+            file.write(f"{time.time():.2f} {event}\n")
 
     def _work(self) -> bool:
         """As the sensor would look; where there is no answer, a run finds out what that means for it."""
@@ -115,6 +121,9 @@ class Soak:
 
     def strike(self, fault: str) -> bool:
         """Break something. False if there was nothing to break just now."""
+        if fault.startswith("run") and not self.running:
+            return False
+        self.note(fault)
         {
             "run killed": self._kill_run,
             "run stopped for a moment": lambda: self._stop_run(LEASE * 0.4),
@@ -129,21 +138,15 @@ class Soak:
         self.done[fault] += 1
         return True
 
-    def _victim(self) -> Child | None:
-        return self.chance.choice(self.running) if self.running else None
-
     def _kill_run(self) -> None:
-        victim = self._victim()
-        if victim is None:
-            self.done["run killed"] -= 1
-            return
+        victim = self.chance.choice(self.running)
+        self.note(f"kill -9 {victim.pid}")
         self.excused.add(victim.pid)
         victim.kill()
 
     def _stop_run(self, seconds: float) -> None:
-        victim = self._victim()
-        if victim is None:
-            return
+        victim = self.chance.choice(self.running)
+        self.note(f"SIGSTOP {victim.pid} for {seconds} s")
         if seconds > LEASE:
             self.excused.add(victim.pid)
         victim.kill(signal.SIGSTOP)
@@ -178,6 +181,7 @@ class Soak:
             ]
         )
         break_it()
+        self.note(f"connections {kind}")
         self.done[f"connections {kind}"] += 1
         self._after(chance.uniform(0.5, 5), proxy.heal)
 
@@ -209,8 +213,8 @@ def soak(state: Soak, *, minutes: float, prompts: int, finish_minutes: float) ->
         wanted = min(prompts, round(prompts * (now + BURST) / (minutes * 60 * INSERTING)))
         if wanted > inserted and now >= burst and state.insert(inserted, wanted):
             inserted, burst = wanted, now + BURST
-        if waiting and waiting[0][0] <= now:
-            state.strike(waiting.pop(0)[1])
+        if waiting and waiting[0][0] <= now and state.strike(waiting[0][1]):
+            waiting.pop(0)
         if now - told >= 30:
             told = now
             tell(state, now, inserted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from glad_pipeline_tests.fakes import InstantSdxl
 
 
 class LoggedSdxl(InstantSdxl):
-    """Appends the hash of every picture drawn, and who drew it, to a file that all processes share."""
+    """Appends the hash of every picture drawn, who drew it and when, to a file that all processes share."""
 
     draw_log: str
     breaks_after: int | None = None  # pictures; then nothing can be drawn any more, and no picture is at fault
@@ -27,7 +28,7 @@ class LoggedSdxl(InstantSdxl):
                     return
                 if drawn.pixels is not None:
                     os.write(
-                        log, f"{drawn.recipe.hash} {os.getpid()}\n".encode()
+                        log, f"{drawn.recipe.hash} {os.getpid()} {time.time():.2f}\n".encode()
                     )  # one write: whole lines, whoever else writes
                 yield drawn
         finally:
@@ -38,7 +39,7 @@ def draws(log: Path) -> dict[str, list[int]]:
     """The processes that drew each recipe, in the order in which they did."""
     by_recipe: dict[str, list[int]] = {}
     for line in log.read_text().splitlines() if log.exists() else []:
-        recipe, pid = line.split()
+        recipe, pid, _ = line.split()
         by_recipe.setdefault(recipe, []).append(int(pid))
     return by_recipe
 

@@ -14,27 +14,21 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Literal
 
 import psycopg
 
 from glad_pipeline import failpoints
-from glad_pipeline.local.home import Home
-from glad_pipeline.local.object_store import ObjectStore
 from glad_pipeline_tests.fakes import BUCKET
+from glad_pipeline_tests.faults.cells import side_by_side
 from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.processes import Child
 from glad_pipeline_tests.faults.world import (
-    DRAW_LOG,
     POSTS_BEFORE,
     World,
-    databases,
     shorten_grace,
 )
 
@@ -116,10 +110,6 @@ def scenario_of(point: str) -> Scenario:
 # --- one cell --------------------------------------------------------------------------------------------------------
 
 
-def prepared(point: str) -> None:
-    scenario_of(point).prepare(World())
-
-
 def interrupted(point: str, mode: Mode, mark: str) -> tuple[str | None, Sequence[str | None], Findings] | None:
     """In a process of its own: work, broken at the point; then, if it still lives, recovery and the invariants."""
     left = OCCURRENCE.get(point, 1)
@@ -164,7 +154,6 @@ def cell(point: str, mode: Mode, environment: Mapping[str, str], folder: Path) -
     mark = folder / "hit"
     environment = {
         **environment,
-        DRAW_LOG: str(folder / "draws"),
         POSTS_BEFORE: BEFORE,
         "GLAD_DATABASE_PATIENCE_SECONDS": "10",
     }
@@ -179,10 +168,6 @@ def cell(point: str, mode: Mode, environment: Mapping[str, str], folder: Path) -
         assert second.result is not None, f"the recovery died:\n{second.log}"
         recovery, findings = second.result
     return Outcome(point=point, mode=mode, hit=mark.exists(), ended=ended, recovery=recovery, findings=findings)
-
-
-def emptied() -> None:
-    World().empty_bucket()
 
 
 # --- the whole matrix ------------------------------------------------------------------------------------------------
@@ -206,48 +191,17 @@ def _is_asked_again(point: str) -> bool:
 NO_TRANSACTION: set[str] = set()  # commit points of other things than the database
 
 
-@contextmanager
-def buckets(stack: Mapping[str, str], count: int) -> Iterator[list[dict[str, str]]]:
-    """The variables of `count` buckets on this stack's S3 server; removed afterwards."""
-    store = ObjectStore(Home(Path(stack["GLAD_HOME"])))
-    names = [f"rig-{os.getpid()}-{n}" for n in range(count)]
-    for name in names:
-        store.prepare_bucket(name)
-    common = {name: value for name, value in stack.items() if name.startswith("AWS_")}
-    yield [{**common, "AWS_S3_BUCKET": name} for name in names]
-    for name in names:
-        for item in store.client().list_objects_v2(Bucket=name).get("Contents", []):
-            store.client().delete_object(Bucket=name, Key=item["Key"])
-        store.client().delete_bucket(Bucket=name)
-
-
 def run_matrix(
     stack: Mapping[str, str], folder: Path, wanted: Sequence[tuple[str, Mode]], *, tell: Callable[[Outcome], object]
-) -> list[Outcome]:
-    """Run these cells, a few at once, on the servers of `stack`; `tell` hears of each as it ends."""
-    with ExitStack() as resources:
-        free: SimpleQueue[dict[str, str]] = SimpleQueue()
-        for variables in resources.enter_context(buckets(stack, AT_ONCE)):
-            free.put(variables)
-        fresh = resources.enter_context(databases(stack["DATABASE_URL"]))
-        urls = [next(fresh) for _ in wanted]
+) -> list[Outcome | Exception]:
+    """Run these cells on the servers of `stack`; `tell` hears of each as it ends."""
 
-        def one(place: int) -> Outcome:
-            point, mode = wanted[place]
-            own = folder / f"{point}-{mode}".replace(" ", "-")
-            own.mkdir(parents=True, exist_ok=True)
-            variables = free.get()
-            try:
-                environment = {**variables, "DATABASE_URL": urls[place], "GLAD_HOME": str(own / "home")}
-                outcome = cell(point, mode, environment, own)
-                Child(emptied, environment={**environment, DRAW_LOG: ""}, log=own / "log").wait()
-            finally:
-                free.put(variables)
-            tell(outcome)
-            return outcome
+    def run(wanted: tuple[str, Mode], environment: dict[str, str], own: Path) -> Outcome:
+        outcome = cell(*wanted, environment, own)
+        tell(outcome)
+        return outcome
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(one, range(len(wanted))))
+    return side_by_side(stack, folder, wanted, run)
 
 
 # --- the document ----------------------------------------------------------------------------------------------------
@@ -305,14 +259,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="glad-matrix-") as folder:
         settings = Settings(GLAD_HOME=Path(folder) / "home", _env_file=None)  # type: ignore[call-arg]
         try:
-            outcomes = run_matrix(stack.ensure(settings, foreground=True), Path(folder), wanted, tell=_tell)
+            done = run_matrix(stack.ensure(settings, foreground=True), Path(folder) / "cells", wanted, tell=_tell)
         finally:
             stack.stop(settings)
+    outcomes = [outcome for outcome in done if isinstance(outcome, Outcome)]
+    for error in [outcome for outcome in done if isinstance(outcome, Exception)]:
+        print(f"a cell could not be run: {error}")
     if args.write:
         write(args.write, outcomes)
-    broken = [outcome for outcome in outcomes if outcome.faults]
-    print(f"{len(outcomes)} cells, {len(broken)} broken")
-    sys.exit(bool(broken))
+    good = sum(not outcome.faults for outcome in outcomes)
+    print(f"{len(done)} cells, {len(done) - good} broken")
+    sys.exit(good < len(done))
 
 
 def _tell(outcome: Outcome) -> None:

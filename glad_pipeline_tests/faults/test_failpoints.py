@@ -26,12 +26,14 @@ def outcomes(request, stack, tmp_path_factory):
         if item.fspath == request.node.fspath and hasattr(item, "callspec") and "cell" in item.callspec.params
     ]
     done = matrix.run_matrix(stack, tmp_path_factory.mktemp("matrix"), wanted, tell=lambda outcome: None)
-    return {(outcome.point, outcome.mode): outcome for outcome in done}
+    return dict(zip(wanted, done, strict=True))
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell[0]}-{cell[1]}".replace(" ", "-"))
 def test_nothing_is_lost_or_done_twice_when_it_breaks_at(cell, outcomes):
     outcome = outcomes[cell]
+    if isinstance(outcome, Exception):
+        raise outcome
     assert not outcome.faults
     assert outcome.findings.published >= 1
 

@@ -5,20 +5,16 @@ Imported by the process from which the others are forked: it may import anything
 
 from __future__ import annotations
 
-import itertools
 import os
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import dagster as dg
 import pandas as pd  # noqa: F401  every run imports it
 
 from glad_pipeline.database import connect
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.jobs import JOB_NAME
 from glad_pipeline.generation import encoding  # noqa: F401  every run imports it
@@ -28,41 +24,10 @@ from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline_tests.faults.generators import LoggedSdxl
 from glad_pipeline_tests.faults.invariants import Findings, examine
 
-TEMPLATE = "rig_template"  # a migrated database, of which every other is a copy
 DRAW_LOG = "RIG_DRAW_LOG"  # the file of the pictures drawn
 POSTS_BEFORE = "RIG_POSTS_BEFORE"  # posts that were there before any prompt, separated by commas
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}  # a line for each event costs more than the work
 UNTIL_DONE = 6  # runs: the most that a recovery may take
-
-
-def database_on(url: str, name: str) -> str:
-    """The URL of another database on the same server."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-
-
-@contextmanager
-def databases(url: str) -> Iterator[Iterator[str]]:
-    """URLs of fresh, migrated databases on the server of `url`, without end; all are dropped afterwards."""
-    made: list[str] = []
-
-    def fresh() -> Iterator[str]:
-        for number in itertools.count():
-            name = f"rig_{number}_{uuid.uuid4().hex[:8]}"
-            with connect(url, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")  # type: ignore[arg-type]
-            made.append(name)
-            yield database_on(url, name)
-
-    with connect(url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {TEMPLATE}")
-    migrate(database_on(url, TEMPLATE))
-    try:
-        yield fresh()
-    finally:
-        with suppress(Exception), connect(url, autocommit=True) as connection:
-            for name in [*made, TEMPLATE]:
-                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
 
 
 class World:
@@ -164,13 +129,6 @@ def work_to_be_done(url: str) -> bool:
     return bool(row["work"])
 
 
-def recovered_and_examined() -> tuple[list[str | None], Findings]:
-    """In a process of its own: recover, and hold everything against everything."""
-    shorten_grace()
-    world = World()
-    return world.recover(), world.examine()
-
-
 def examined() -> Findings:
     """In a process of its own: hold everything against everything."""
     return World().examine()
@@ -180,3 +138,8 @@ def run_once(fields: Mapping[str, Any]) -> str | None:
     """In a process of its own: one run, with a GPU of these `fields`."""
     world = World()
     return world.run(world.sdxl(**fields))
+
+
+def emptied() -> None:
+    """In a process of its own: remove every object."""
+    World().empty_bucket()
