@@ -77,9 +77,10 @@ def databases(url: str, count: int) -> Iterator[list[str]]:
         migrate(database_on(url, TEMPLATE))
         for name in names:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")  # type: ignore[arg-type]
-        try:
-            yield [database_on(url, name) for name in names]
-        finally:
+    try:
+        yield [database_on(url, name) for name in names]
+    finally:
+        with connect(url, autocommit=True) as connection:  # anew: the server may have been killed meanwhile
             for name in [*names, TEMPLATE]:
                 connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
 

@@ -24,6 +24,12 @@ FAULTS: Mapping[str, Callable[[Proxy], None]] = {
     "half-closed": Proxy.half_close,
     "swallowed": Proxy.black_hole,
     "slow": lambda proxy: proxy.slow(delay=0.05, rate=100_000),
+    "overloaded": lambda proxy: proxy.answer(
+        b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    ),
+    "full": lambda proxy: proxy.answer(
+        b"HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    ),
     "reset at byte 1": lambda proxy: proxy.reset_after(1),
     "reset at byte 700": lambda proxy: proxy.reset_after(700),
 }

@@ -36,6 +36,7 @@ class Proxy:
         self.rate = 0.0  # bytes a second each way; 0: no bound
         self.swallowing = False
         self.reset_at: int | None = None  # bytes of a connection, both ways together
+        self.answering: bytes | None = None  # in the server's place
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
         self._do(self._listen)
@@ -48,7 +49,7 @@ class Proxy:
         """Pass everything on again. A connection of which bytes were swallowed is reset: its peers disagree for good."""
 
         async def heal() -> None:
-            self.delay, self.rate, self.swallowing, self.reset_at = 0.0, 0.0, False, None
+            self.delay, self.rate, self.swallowing, self.reset_at, self.answering = 0.0, 0.0, False, None, None
             for pair in [pair for pair in self._pairs if pair.lossy]:
                 pair.end(reset=True)
             await self._listen()
@@ -104,6 +105,14 @@ class Proxy:
             self.delay, self.rate = delay, rate
 
         self._do(slow)
+
+    def answer(self, answer: bytes) -> None:
+        """Answer whatever a client says with this, and close its connection, as a server or balancer in trouble does."""
+
+        async def answer_all() -> None:
+            self.answering = answer
+
+        self._do(answer_all)
 
     def close(self) -> None:
         if not self._loop.is_closed():
@@ -171,6 +180,10 @@ class _Pair:
         proxy = self._proxy
         try:
             while data := await source.read(CHUNK):
+                if proxy.answering is not None and sink is self._server:
+                    self._client.write(proxy.answering)
+                    self.end(reset=False)
+                    return
                 if proxy.delay:
                     await asyncio.sleep(proxy.delay)
                 if proxy.rate:

@@ -16,6 +16,7 @@ SHORT = [
     Outage(side=side, fault=fault, at=at, occurrence=occurrence)
     for side, moments in MOMENTS.items()
     for place, fault in enumerate(FAULTS)
+    if side == "store" or fault not in ("overloaded", "full")
     for at, occurrence in [moments[place % len(moments)], moments[(place + 1) % len(moments)]]
 ]
 LONG = [
