@@ -268,6 +268,7 @@ def main() -> None:
             "GLAD_LEASE_SECONDS": str(LEASE),
             "GLAD_BATCH_SIZE": "64",
             "GLAD_DATABASE_PATIENCE_SECONDS": "20",
+            "GLAD_STORE_PATIENCE_SECONDS": "20",
         }
         direct = {**servers.direct, **own}
         state = Soak(

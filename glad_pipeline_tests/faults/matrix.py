@@ -9,6 +9,7 @@ the same cells (`test_failpoints.py`). A commit point that `SCENARIOS` does not 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import signal
@@ -98,8 +99,16 @@ def a_dozen(world: World) -> None:
 PLAIN_RUN = Scenario(prepare=a_dozen, act=World.run)
 SCENARIOS: dict[str, Scenario] = {  # by commit point
     "refund": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(breaks_after=6))),
+    "thumbnail": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(side=300))),
 }
-OCCURRENCE = {"begin_drawing.before": 2, "begin_drawing.after": 2}  # which time it is reached; else the first
+# which time it is reached; else the first
+OCCURRENCE = {
+    "begin_drawing.before": 2,
+    "begin_drawing.after": 2,
+    "spool.before": 3,
+    "spool.after": 3,
+    "store.after": 2,
+}
 FAILING = {"refund"}  # scenarios whose work fails even where no fault is added
 
 
@@ -112,14 +121,10 @@ def scenario_of(point: str) -> Scenario:
 
 def interrupted(point: str, mode: Mode, mark: str) -> tuple[str | None, Sequence[str | None], Findings] | None:
     """In a process of its own: work, broken at the point; then, if it still lives, recovery and the invariants."""
-    left = OCCURRENCE.get(point, 1)
+    times = itertools.count(1)
 
-    def action(name: str) -> None:
-        nonlocal left
-        if name != point:
-            return
-        left -= 1
-        if left:
+    def action(name: str) -> None:  # on any thread
+        if name != point or next(times) != OCCURRENCE.get(point, 1):
             return
         Path(mark).touch()
         if mode == "kill -9":
@@ -188,7 +193,7 @@ def _is_asked_again(point: str) -> bool:
     return when == "after" and name not in NO_TRANSACTION and name not in FAILING
 
 
-NO_TRANSACTION: set[str] = set()  # commit points of other things than the database
+NO_TRANSACTION = {"spool", "thumbnail", "store", "unspool"}  # commit points of other things than the database
 
 
 def run_matrix(

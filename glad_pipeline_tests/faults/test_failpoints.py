@@ -80,7 +80,11 @@ OPENS = {"transaction", "commit", "connect"}
 WRITES = {"put_object", "delete_object", "delete_objects", "copy_object", "rename", "replace", "unlink"}
 WRITE_ROOMS = ("storage", "defs", "publishing")
 WRITES_ALLOWED: dict[str, dict[str, str]] = {
-    "storage/s3.py": {"put_once": "the key is the recipe's, and a second write is refused"},
+    "storage/s3.py": {"put_once": "called by `defs/delivery.py` between its commit points"},
+    "storage/spool.py": {
+        "quarantine": "a damaged file counts as not there, wherever it lies",
+        "waiting": "removes what a dead process had not finished writing",
+    },
 }
 
 

@@ -37,7 +37,7 @@ def survived(request, stack, tmp_path_factory):
 
     def run(outage, environment, folder):
         patience = "20" if outage.seconds else "1"
-        own = {"GLAD_DATABASE_PATIENCE_SECONDS": patience}
+        own = {"GLAD_DATABASE_PATIENCE_SECONDS": patience, "GLAD_STORE_PATIENCE_SECONDS": patience}
         return call(suffer, outage, environment={**environment, **own}, log=folder / "log")
 
     done = side_by_side(stack, tmp_path_factory.mktemp("outages"), wanted, run)
