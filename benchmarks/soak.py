@@ -1,6 +1,6 @@
 """Everything killed, again and again, while prompts keep coming: is each published once, and nothing drawn for nothing?
 
-    python -m benchmarks.soak --minutes 20 --workers 3 --prompts 5000 [--seed 1]
+    python -m benchmarks.soak --minutes 20 --workers 3 --prompts 5000 [--seed 1] [--write docs/reliability.md]
 
 Starts a PostgreSQL and an S3 server of its own in a temporary directory. `--workers` processes run the job
 `publish_prompts` again and again with a GPU that draws noise; prompts come in over four fifths of the time. Every few
@@ -31,6 +31,7 @@ from benchmarks import report
 from glad_pipeline.database import connect
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline_tests.fakes import BUCKET
+from glad_pipeline_tests.faults.document import write_between
 from glad_pipeline_tests.faults.generators import lost_by
 from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.processes import Child, call
@@ -243,6 +244,17 @@ def tell(state: Soak, now: float, inserted: int) -> None:
     print(f"{now:6.0f} s  {inserted} prompts {counts}  {state.started} runs  {dict(state.done)}", flush=True)
 
 
+def left_in_spool(spool: Path) -> int:
+    """Pictures that a run was killed over after the store had them: the next run would remove them."""
+    return sum(1 for file in spool.rglob("*") if file.is_file())
+
+
+def as_table(figures: Mapping[str, Any]) -> str:
+    """The figures as Markdown."""
+    flat = {name: value for name, value in figures.items() if name != "done"} | figures["done"]
+    return "\n".join(["| figure | |", "|---|---:|", *(f"| {name} | {value:,} |" for name, value in flat.items())])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=20)
@@ -251,6 +263,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--seconds-each", type=float, default=0.05, help="how long the GPU takes for a picture")
     parser.add_argument("--finish-minutes", type=float, default=5, help="how long the work may go on after the faults")
+    parser.add_argument("--write", type=Path, metavar="DOCUMENT", help="put the figures into docs/reliability.md")
     parser.add_argument("--keep", action="store_true", help="keep the directory of logs and data")
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(10_000)
@@ -296,6 +309,7 @@ def main() -> None:
         "runs": state.started,
         "done": dict(sorted(state.done.items())),
         "published": findings.published,
+        "pictures left in the spool": left_in_spool(folder / "home" / "spool"),
         "lost": len(findings.lost) + missing,
         "duplicated": len(findings.duplicated),
         "dead links": len(findings.dead_links),
@@ -308,6 +322,8 @@ def main() -> None:
     for fault in findings.broken[:20]:
         print(f"BROKEN: {fault}")
     report.write("soak", figures)
+    if args.write:
+        write_between(args.write, "soak", "python -m benchmarks.soak", as_table(figures))
     for name, value in figures.items():
         print(f"{name}: {value}")
     zeros = ("lost", "duplicated", "dead links", "orphans", "redrawn beyond a bucket per death")
