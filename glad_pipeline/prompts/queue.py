@@ -23,7 +23,7 @@ from uuid import UUID
 import psycopg
 
 from glad_pipeline.database import SILENCE, Connection, Database, DatabaseError, answering_within, named_queries
-from glad_pipeline.errors import UsageError
+from glad_pipeline.errors import GladError, UsageError
 
 SQL = named_queries(__package__)
 PING = 2.0  # seconds between looks at the heartbeat's connection
@@ -31,6 +31,10 @@ GRACE = 5.0  # seconds without a lock after which a holder counts as gone: a liv
 Row = dict[str, Any]
 
 log = logging.getLogger(__name__)
+
+
+class HoldLost(GladError):
+    """This run was silent for too long, and its prompts are another's now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,10 +175,15 @@ class Hold:
     def begin_drawing(self, ids: Collection[int]) -> None:
         """Count a try for these prompts: should this process die of one, it will be found out.
 
-        May be called on the thread that draws while another settles.
+        May be called on the thread that draws while another settles. Raises `HoldLost` if none of them is ours any
+        more: they would be drawn for nothing.
         """
         tries = {i: self._begun.get(i, 0) + 1 for i in ids}
-        self._database.transact("begin_drawing", partial(self._count, tries))
+        if ids and not self._database.transact("begin_drawing", partial(self._count, tries)):
+            raise HoldLost(
+                f"this run was silent for longer than its lease of {self._lease.total_seconds():.0f} s and its prompts "
+                "were given to others. If the machine was only busy, set GLAD_LEASE_SECONDS higher"
+            )
         self._begun.update(tries)  # one step: another thread looks into it
 
     def refund(self) -> None:
@@ -182,10 +191,11 @@ class Hold:
         self._database.transact("refund", partial(self._count, dict.fromkeys(self._begun, 0)))
         self._begun.clear()
 
-    def _count(self, tries: Mapping[int, int], connection: Connection) -> None:
-        """Besides those before the claim, each of these prompts has so many tries."""
+    def _count(self, tries: Mapping[int, int], connection: Connection) -> int:
+        """Besides those before the claim, each of these prompts has so many tries. How many of them are ours still."""
         attempts = [self._attempts.get(i, 0) + more for i, more in tries.items()]
-        connection.execute(SQL["count_tries"], {"ids": list(tries), "attempts": attempts, "token": self._token})
+        bound = {"ids": list(tries), "attempts": attempts, "token": self._token}
+        return connection.execute(SQL["count_tries"], bound).rowcount
 
     def reject(self, reasons: Mapping[int, str]) -> None:
         """Put prompts aside for good, each with its reason."""

@@ -13,7 +13,7 @@ from glad_pipeline.database import Database, DatabaseError
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import UsageError
 from glad_pipeline.prompts import queue
-from glad_pipeline.prompts.queue import Hold, live_workers, overdue, readiness
+from glad_pipeline.prompts.queue import Hold, HoldLost, live_workers, overdue, readiness
 
 
 @pytest.fixture
@@ -171,6 +171,8 @@ def test_a_silent_holder_loses_its_rows_when_the_lease_is_over_and_can_no_longer
         assert silent.generated(connection, {prompt: image}) == (0, 0)
     silent.reject({prompt: "late"})
     silent.fail({prompt: "late"})
+    with pytest.raises(HoldLost, match="lease of 60 s"):  # or it would draw what another draws
+        silent.begin_drawing([prompt])
     silent.close()
     row = rows(database)[prompt]
     assert (row["status"], row["claimed_by"], row["last_error"] == "late") == ("claimed", "other", False)

@@ -1,0 +1,274 @@
+"""Every commit point, broken in every way: what is done, what is broken, and what must be true afterwards.
+
+    python -m glad_pipeline_tests.faults --write docs/reliability.md
+
+runs the whole matrix on servers of its own and writes the outcomes into the document, between its marks. The tests run
+the same cells (`test_failpoints.py`). A commit point that `SCENARIOS` does not name is reached by the plain run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+
+from glad_pipeline import failpoints
+from glad_pipeline_tests.fakes import BUCKET
+from glad_pipeline_tests.faults.cells import side_by_side
+from glad_pipeline_tests.faults.document import write_between
+from glad_pipeline_tests.faults.invariants import Findings
+from glad_pipeline_tests.faults.processes import Child
+from glad_pipeline_tests.faults.world import (
+    POSTS_BEFORE,
+    World,
+    shorten_grace,
+)
+
+Mode = Literal["exception", "lost answer", "kill -9"]
+MODES: tuple[Mode, ...] = ("exception", "lost answer", "kill -9")
+AT_ONCE = 3  # cells, each with a bucket of its own
+BEFORE = "00000000-0000-4000-8000-000000000001"  # a post that was there first
+
+
+class Injected(RuntimeError):
+    """The exception of the rig: nothing in the product knows it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Work that reaches a commit point. Each function is called in a process that has the world in its environment."""
+
+    prepare: Callable[[World], object]
+    act: Callable[[World], str | None]  # what is interrupted; returns why it failed, or None
+    recover: Callable[[World], Sequence[str | None]] = World.recover
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one cell."""
+
+    point: str
+    mode: Mode
+    hit: bool
+    ended: str | None  # the interrupted work: None if it succeeded all the same, else why it failed, or how it died
+    recovery: Sequence[str | None]  # each run of the recovery: None, or why it failed
+    findings: Findings
+
+    @property
+    def faults(self) -> list[str]:
+        """Everything that should not be."""
+        faults = list(self.findings.broken)
+        if not self.hit:
+            faults.append(f"the point was not reached: {self.ended}")
+        faults += [f"recovery failed: {reason}" for reason in self.recovery if reason]
+        if self.findings.redrawn > BUCKET:
+            faults.append(f"{self.findings.redrawn} pictures were redrawn, more than the bucket of {BUCKET}")
+        if self.mode == "lost answer" and self.ended:
+            faults.append(f"a lost answer failed the work: {self.ended}")
+        if self.mode == "kill -9" and self.ended != "killed":
+            faults.append(f"it was not killed: {self.ended}")
+        return faults
+
+
+# --- scenarios -------------------------------------------------------------------------------------------------------
+
+
+def a_dozen(world: World) -> None:
+    """Prompts of every kind: plain, equal, blank, impossible, for an existing post, to be approved, for later."""
+    world.sql("INSERT INTO posts (id, title, slug, content) VALUES (%s, 'Before', 'before', 'text')", BEFORE)
+    for n in range(5):
+        world.add(f"a hill {n}", title=f"Hill {n}", seed=n, category="Land", author="Ada")
+    for n in range(2):
+        world.add("a twin", title=f"Twin {n}", seed=7)
+    world.add("a BLANK one", title="Blank", seed=8)
+    world.add("an UNDRAWABLE one", title="Undrawable", seed=9)
+    world.add("for a post", post_id=BEFORE, seed=10)
+    world.add("to be approved", title="Approve me", seed=11, needs_approval=True)
+    world.add("for later", title="Later", seed=12, publish_at="2100-01-01")
+
+
+PLAIN_RUN = Scenario(prepare=a_dozen, act=World.run)
+SCENARIOS: dict[str, Scenario] = {  # by commit point
+    "refund": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(breaks_after=6))),
+    "thumbnail": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(side=300))),
+}
+# which time it is reached; else the first
+OCCURRENCE = {
+    "begin_drawing.before": 2,
+    "begin_drawing.after": 2,
+    "spool.before": 3,
+    "spool.after": 3,
+    "store.after": 2,
+}
+FAILING = {"refund"}  # scenarios whose work fails even where no fault is added
+
+
+def scenario_of(point: str) -> Scenario:
+    return SCENARIOS.get(point.rpartition(".")[0], PLAIN_RUN)
+
+
+# --- one cell --------------------------------------------------------------------------------------------------------
+
+
+def interrupted(point: str, mode: Mode, mark: str) -> tuple[str | None, Sequence[str | None], Findings] | None:
+    """In a process of its own: work, broken at the point; then, if it still lives, recovery and the invariants."""
+    times = itertools.count(1)
+
+    def action(name: str) -> None:  # on any thread
+        if name != point or next(times) != OCCURRENCE.get(point, 1):
+            return
+        Path(mark).touch()
+        if mode == "kill -9":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if mode == "lost answer":
+            raise psycopg.OperationalError("the connection was lost, says the rig")
+        raise Injected(point)
+
+    world = World()
+    scenario = scenario_of(point)
+    scenario.prepare(world)
+    failpoints.arm(action)
+    try:
+        ended = scenario.act(world)
+    except Exception as error:
+        ended = f"{type(error).__name__}: {error}"
+    finally:
+        failpoints.arm(None)
+    shorten_grace()
+    return ended, scenario.recover(world), world.examine()
+
+
+def recovered(point: str) -> tuple[Sequence[str | None], Findings]:
+    """In a process of its own: recovery and the invariants."""
+    shorten_grace()
+    world = World()
+    return scenario_of(point).recover(world), world.examine()
+
+
+def cell(point: str, mode: Mode, environment: Mapping[str, str], folder: Path) -> Outcome:
+    """Break `point` in this way in a fresh world; `environment` names its database and bucket."""
+    mark = folder / "hit"
+    environment = {
+        **environment,
+        POSTS_BEFORE: BEFORE,
+        "GLAD_DATABASE_PATIENCE_SECONDS": "10",
+    }
+    log = folder / "log"
+    child = Child(interrupted, point, mode, str(mark), environment=environment, log=log)
+    first = child.wait()
+    if first.result is not None:
+        ended, recovery, findings = first.result
+    else:
+        ended = "killed" if first.killed else f"exit {first.exitcode}: {first.log}"
+        second = Child(recovered, point, environment=environment, log=log).wait()
+        assert second.result is not None, f"the recovery died:\n{second.log}"
+        recovery, findings = second.result
+    return Outcome(point=point, mode=mode, hit=mark.exists(), ended=ended, recovery=recovery, findings=findings)
+
+
+# --- the whole matrix ------------------------------------------------------------------------------------------------
+
+
+def cells() -> list[tuple[str, Mode]]:
+    """Every point in every way. An answer can be lost after a commit only, and only that of a transaction."""
+    return [
+        (point, mode)
+        for point in failpoints.POINTS
+        for mode in MODES
+        if mode != "lost answer" or _is_asked_again(point)
+    ]
+
+
+def _is_asked_again(point: str) -> bool:
+    name, _, when = point.rpartition(".")
+    return when == "after" and name not in NO_TRANSACTION and name not in FAILING
+
+
+NO_TRANSACTION = {"spool", "thumbnail", "store", "unspool"}  # commit points of other things than the database
+
+
+def run_matrix(
+    stack: Mapping[str, str], folder: Path, wanted: Sequence[tuple[str, Mode]], *, tell: Callable[[Outcome], object]
+) -> list[Outcome | Exception]:
+    """Run these cells on the servers of `stack`; `tell` hears of each as it ends."""
+
+    def run(wanted: tuple[str, Mode], environment: dict[str, str], own: Path) -> Outcome:
+        outcome = cell(*wanted, environment, own)
+        tell(outcome)
+        return outcome
+
+    return side_by_side(stack, folder, wanted, run)
+
+
+# --- the document ----------------------------------------------------------------------------------------------------
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """The outcomes as Markdown: a row for each commit point and side of it."""
+    by_cell = {(o.point, o.mode): o for o in outcomes}
+    lines = [
+        "| commit point | what becomes true there | " + " | ".join(MODES) + " |",
+        "|---|---|" + "---|" * len(MODES),
+    ]
+    for point in failpoints.POINTS:
+        name, _, when = point.rpartition(".")
+        told = failpoints.COMMIT_POINTS[name] if when == "before" else ""
+        row = [_words(by_cell.get((point, mode))) for mode in MODES]
+        lines.append(f"| `{point}` | {told} | {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
+def _words(outcome: Outcome | None) -> str:
+    if outcome is None:
+        return "–"
+    if outcome.faults:
+        return "**" + "; ".join(outcome.faults)[:200].replace("|", "/").replace("\n", " ") + "**"
+    redrawn = f", {outcome.findings.redrawn} redrawn" if outcome.findings.redrawn else ""
+    return ("went on" if outcome.ended is None else "next run finished") + redrawn
+
+
+def documented(document: Path) -> list[str]:
+    """The points that the document's table names."""
+    return re.findall(r"^\| `([\w.]+)` \|", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def main() -> None:
+    from glad_pipeline.local import stack
+    from glad_pipeline.settings import Settings
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", type=Path, metavar="DOCUMENT")
+    parser.add_argument("--only", default="", help="points that contain this")
+    args = parser.parse_args()
+    wanted = [(point, mode) for point, mode in cells() if args.only in point]
+    with tempfile.TemporaryDirectory(prefix="glad-matrix-") as folder:
+        settings = Settings(GLAD_HOME=Path(folder) / "home", _env_file=None)  # type: ignore[call-arg]
+        try:
+            done = run_matrix(stack.ensure(settings, foreground=True), Path(folder) / "cells", wanted, tell=_tell)
+        finally:
+            stack.stop(settings)
+    outcomes = [outcome for outcome in done if isinstance(outcome, Outcome)]
+    for error in [outcome for outcome in done if isinstance(outcome, Exception)]:
+        print(f"a cell could not be run: {error}")
+    if args.write:
+        write_between(args.write, "failpoints", "python -m glad_pipeline_tests.faults", table(outcomes))
+    good = sum(not outcome.faults for outcome in outcomes)
+    print(f"{len(done)} cells, {len(done) - good} broken")
+    sys.exit(good < len(done))
+
+
+def _tell(outcome: Outcome) -> None:
+    print(
+        f"{outcome.point:24} {outcome.mode:16} {outcome.findings}  {'; '.join(outcome.faults)[:300] or 'ok'}",
+        flush=True,
+    )

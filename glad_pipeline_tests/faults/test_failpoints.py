@@ -1,0 +1,168 @@
+"""Every commit point, broken in every way; and that no commit point escapes this."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from glad_pipeline import failpoints
+from glad_pipeline_tests.faults import matrix
+
+PACKAGE = Path(failpoints.__file__).parent
+DOCUMENT = PACKAGE.parent / "docs" / "reliability.md"
+CELLS = matrix.cells()
+
+
+@pytest.fixture(scope="module")
+def outcomes(request, stack, tmp_path_factory):
+    """The outcome of each cell that was asked for, all run beforehand, a few at once."""
+    wanted = [
+        item.callspec.params["cell"]
+        for item in request.session.items
+        if item.fspath == request.node.fspath and hasattr(item, "callspec") and "cell" in item.callspec.params
+    ]
+    done = matrix.run_matrix(stack, tmp_path_factory.mktemp("matrix"), wanted, tell=lambda outcome: None)
+    return dict(zip(wanted, done, strict=True))
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell[0]}-{cell[1]}".replace(" ", "-"))
+def test_nothing_is_lost_or_done_twice_when_it_breaks_at(cell, outcomes):
+    outcome = outcomes[cell]
+    if isinstance(outcome, Exception):
+        raise outcome
+    assert not outcome.faults
+    assert outcome.findings.published >= 1
+
+
+# --- no commit point without its test --------------------------------------------------------------------------------
+
+# Transactions that are no commit points, by file and function: reads, and what is one statement of one command, which
+# the person who gave it sees fail and gives again.
+TRANSACTIONS = {
+    "database/__init__.py": {
+        "attempt": "the commit points themselves, and reads",
+        "connect_patiently": "for the hold's lock",
+        "_patiently": "opened to hear the reason of a failure",
+        "_opened": "opened to hear the reason of a failure",
+        "connect": "makes connections",
+    },
+    "database/migrations/__init__.py": {
+        "*": "under a lock, in Alembic's own transactions; a migration that broke is run again",
+    },
+    "prompts/queue.py": {"_beat": "renews a lease, again and again"},
+    "prompts/intake.py": {
+        "add_prompt": "one INSERT",
+        "import_file": "one transaction for the whole file: all or nothing",
+    },
+    "prompts/operations.py": {
+        "list_prompts": "reads",
+        "show_prompt": "reads",
+        "counts_by_status": "reads",
+        "retry_all_failed": "one UPDATE",
+        "_change": "one UPDATE",
+    },
+    "demo.py": {"_all": "reads"},
+    "reproduce.py": {"_all": "reads"},
+    "defs/checks.py": {"*": "reads"},
+    "defs/triggers.py": {"_request": "reads"},
+    "defs/resources.py": {"connect": "for looks"},
+    "publishing/posts.py": {"publish": "a savepoint in the caller's transaction"},
+    "local/stack.py": {"*": "creates databases before anything else is there"},
+    "local/postgres.py": {"_wait_until_ready": "a look"},
+}
+EVERY = "*"  # function of the file
+OPENS = {"transaction", "commit", "connect"}
+# What changes the store or the disk for good has to be between two `reached`, or here.
+WRITES = {"put_object", "delete_object", "delete_objects", "copy_object", "rename", "replace", "unlink"}
+WRITE_ROOMS = ("storage", "defs", "publishing")
+WRITES_ALLOWED: dict[str, dict[str, str]] = {
+    "storage/s3.py": {"put_once": "called by `defs/delivery.py` between its commit points"},
+    "storage/spool.py": {
+        "quarantine": "a damaged file counts as not there, wherever it lies",
+        "waiting": "removes what a dead process had not finished writing",
+    },
+}
+
+
+def calls() -> Iterator[tuple[str, str, ast.Call, str, ast.AST]]:
+    """Every call in the package: file, enclosing function, the call, the called name, the enclosing function's node."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        name = file.relative_to(PACKAGE).as_posix()
+        if name.startswith("generation/demo_model/"):
+            continue  # a program to train a model
+        tree = _parsed(file)
+        functions = {}
+        for node in ast.walk(tree):  # breadth first: the innermost function is the last to claim a node
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                functions.update(dict.fromkeys(ast.walk(node), node))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                function = functions.get(node)
+                called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                yield name, getattr(function, "name", "*"), node, called, function or tree
+
+
+@functools.cache
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def literals_in(function: ast.AST) -> set[str]:
+    """The points that a function reaches."""
+    return {
+        node.args[0].value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "reached"
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+
+def test_the_registry_names_exactly_the_commit_points_of_the_source():
+    named: set[str] = set()
+    for file, function, call, called, _ in calls():
+        where = f"{file}, {function}"
+        if called not in ("transact", "reached") or (file, function) == ("database/__init__.py", "attempt"):
+            continue
+        assert isinstance(call.args[0], ast.Constant), f"{where}: a commit point must be named by a literal"
+        point = call.args[0].value
+        if called == "transact":
+            named |= {f"{point}.before", f"{point}.after"}
+        else:
+            named.add(point)
+    assert named == set(failpoints.POINTS)
+
+
+def test_every_other_transaction_is_known_with_the_reason_why_it_is_no_commit_point():
+    unknown = {
+        f"{file}: {function} calls {called}"
+        for file, function, call, called, _ in calls()
+        if called in OPENS and not {function, EVERY} & TRANSACTIONS.get(file, {}).keys()
+    }
+    assert not unknown, "use Database.transact, or add it to TRANSACTIONS with the reason"
+
+
+def test_whatever_changes_the_store_or_the_disk_is_a_commit_point():
+    unknown = set()
+    for file, function, call, called, node in calls():
+        if called not in WRITES or not file.startswith(WRITE_ROOMS):
+            continue
+        if called in ("rename", "replace") and len(call.args) != 1:
+            continue  # a string's, a dataclass's
+        points = {point.rpartition(".")[2] for point in literals_in(node)}
+        if points != {"before", "after"} and function not in WRITES_ALLOWED.get(file, {}):
+            unknown.add(f"{file}: {function} calls {called}")
+    assert not unknown, "call reached('….before') and reached('….after') around it"
+
+
+def test_the_document_has_every_point():
+    assert matrix.documented(DOCUMENT) == list(failpoints.POINTS)
+
+
+def test_a_product_s_process_has_nothing_armed():
+    assert failpoints._armed is None
+    assert failpoints.reached("claim.before") is None

@@ -1,0 +1,145 @@
+"""A database, a bucket and the graph on them, as a process of the rig sees them: all of it from the environment.
+
+Imported by the process from which the others are forked: it may import anything and open nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd  # noqa: F401  every run imports it
+
+from glad_pipeline.database import connect
+from glad_pipeline.definitions import build_defs
+from glad_pipeline.defs.jobs import JOB_NAME
+from glad_pipeline.generation import encoding  # noqa: F401  every run imports it
+from glad_pipeline.prompts import queue
+from glad_pipeline.settings import load_settings
+from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline_tests.faults.generators import LoggedSdxl
+from glad_pipeline_tests.faults.invariants import Findings, examine
+
+DRAW_LOG = "RIG_DRAW_LOG"  # the file of the pictures drawn
+POSTS_BEFORE = "RIG_POSTS_BEFORE"  # posts that were there before any prompt, separated by commas
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}  # a line for each event costs more than the work
+UNTIL_DONE = 6  # runs: the most that a recovery may take
+
+
+class World:
+    """What the environment names: tables, bucket, graph."""
+
+    def __init__(self) -> None:
+        self.draw_log = Path(os.environ[DRAW_LOG])
+
+    @property
+    def store(self) -> S3Store:
+        settings = load_settings()
+        secret = settings.s3_secret_access_key
+        return S3Store(
+            bucket=settings.s3_bucket or "",
+            region=settings.s3_region,
+            endpoint_url=settings.s3_endpoint_url,
+            access_key_id=settings.s3_access_key_id,
+            secret_access_key=secret.get_secret_value() if secret else None,
+        )
+
+    def sql(self, statement: Any, *values: Any) -> list[Any]:
+        with connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def add(self, prompt: str, **columns: Any) -> int:
+        names = ["prompt", *columns]
+        marks = ", ".join(["%s"] * len(names))
+        statement = f"INSERT INTO prompts ({', '.join(names)}) VALUES ({marks}) RETURNING id"
+        return int(self.sql(statement, prompt, *columns.values())[0]["id"])
+
+    def add_hills(self, count: int) -> None:
+        """`count` prompts with seeds of their own."""
+        self.sql(
+            "INSERT INTO prompts (prompt, title, seed) SELECT 'a hill', 'Hill ' || n, n FROM generate_series(1, %s) n",
+            count,
+        )
+
+    def sdxl(self, **fields: Any) -> LoggedSdxl:
+        """The GPU of the rig: as fast as can be, so that as much as possible is under way when something breaks."""
+        return LoggedSdxl(draw_log=str(self.draw_log), **fields)
+
+    def run(self, sdxl: LoggedSdxl | None = None) -> str | None:
+        """One run of the job in this process: None, or why it failed."""
+        defs = build_defs(resource_overrides={"sdxl": sdxl or self.sdxl()})
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = defs.resolve_job_def(JOB_NAME).execute_in_process(
+                instance=instance, raise_on_error=False, run_config=QUIET
+            )
+        if result.success:
+            return None
+        return "\n".join(_reason(event) for event in result.all_events if event.is_failure)
+
+    def work_to_be_done(self) -> bool:
+        return work_to_be_done(os.environ["DATABASE_URL"])
+
+    def recover(self) -> list[str | None]:
+        """Plain runs until all work is done: how each ended. Nothing else may be needed after any fault."""
+        ended: list[str | None] = []
+        while not ended or (self.work_to_be_done() and len(ended) < UNTIL_DONE):
+            ended.append(self.run())
+        return ended
+
+    def examine(self) -> Findings:
+        before = [uuid.UUID(text) for text in os.environ.get(POSTS_BEFORE, "").split(",") if text]
+        with connect(os.environ["DATABASE_URL"]) as connection:
+            return examine(connection, self.store, draw_log=self.draw_log, posts_before=before)
+
+    def empty_bucket(self) -> None:
+        store = self.store
+        for page in store.client.get_paginator("list_objects_v2").paginate(Bucket=store.bucket):
+            keys: Any = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+            if keys:
+                store.client.delete_objects(Bucket=store.bucket, Delete={"Objects": keys, "Quiet": True})
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    data: Any = event.event_specific_data
+    error = getattr(data, "error", None)
+    failure = getattr(data, "user_failure_data", None)
+    description = getattr(failure, "description", None)
+    return str(description or (error.message if error else event.message))
+
+
+def shorten_grace(seconds: float = 0.3) -> None:
+    """For recoveries, where nobody else lives who could be taken for dead."""
+    queue.GRACE = seconds
+
+
+def work_to_be_done(url: str) -> bool:
+    """Whether another run could do something; a prompt of the rig that cannot be drawn is not worth one."""
+    with connect(url) as connection:
+        row = connection.execute(
+            "SELECT EXISTS (SELECT FROM prompts WHERE status = 'claimed' OR (status = 'pending' AND NOT"
+            " (prompt LIKE '%UNDRAWABLE%' AND last_error IS NOT NULL)) OR (status = 'generated' AND"
+            " coalesce(publish_at, '-infinity') <= now())) AS work"
+        ).fetchone()
+    assert row is not None
+    return bool(row["work"])
+
+
+def examined() -> Findings:
+    """In a process of its own: hold everything against everything."""
+    return World().examine()
+
+
+def run_once(fields: Mapping[str, Any]) -> str | None:
+    """In a process of its own: one run, with a GPU of these `fields`."""
+    world = World()
+    return world.run(world.sdxl(**fields))
+
+
+def emptied() -> None:
+    """In a process of its own: remove every object."""
+    World().empty_bucket()

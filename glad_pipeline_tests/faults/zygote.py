@@ -1,0 +1,35 @@
+"""What the processes of the rig are forked from: everything imported and once used, nothing open, no thread left."""
+
+import encodings.idna  # noqa: F401
+import threading
+
+import boto3
+import dagster as dg
+import isal.igzip  # noqa: F401
+import pandas as pd
+import upath  # noqa: F401
+from PIL import Image
+
+from glad_pipeline.generation import encoding, png_text, provenance  # noqa: F401
+from glad_pipeline_tests.faults import matrix, world  # noqa: F401
+
+
+@dg.op
+def nothing() -> None:
+    pass
+
+
+@dg.job
+def warm() -> None:
+    nothing()
+
+
+with dg.DagsterInstance.ephemeral() as instance:
+    warm.execute_in_process(instance=instance, run_config=world.QUIET)
+world.build_defs().resolve_job_def(world.JOB_NAME)
+boto3.session.Session().client(
+    "s3", endpoint_url="http://127.0.0.1:9", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+).close()
+pd.DataFrame([{"a": 1}]).to_dict("records")
+Image.init()
+assert threading.active_count() == 1, threading.enumerate()
