@@ -31,7 +31,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
     settings = Settings(GLAD_HOME=tmp_path_factory.mktemp("glad home"), _env_file=None)
     try:
-        yield local_stack.ensure(settings, foreground=True)
+        environment = local_stack.ensure(settings, foreground=True)
+        with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection:
+            # a killed server loses nothing by it, only a machine that loses its power; dropping a database waits for it
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield environment
     finally:
         local_stack.stop(settings)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from glad_pipeline import __version__, limits
-from glad_pipeline.defs import io_managers
+from glad_pipeline.defs import delivery
 from glad_pipeline.generation.encoding import decode_png, encode_png, pixels_sha256, thumbnail
 from glad_pipeline.generation.png_text import PROVENANCE, RECIPE, SAMPLERS, parameters, read_texts, texts_of
 from glad_pipeline.generation.provenance import SHORT, Difference, compared, completed, shortened
@@ -273,9 +273,11 @@ def test_metadata_never_exceeds_what_s3_allows_and_is_ascii(long):
     record, a_recipe = worst(long)
     drawn = types.SimpleNamespace(recipe=a_recipe, pixels=noise(8, 8), seconds=1234.5)
     full = completed(record, drawn.pixels)
-    metadata = io_managers.described_in_short(drawn, full, b"x" * 10**6, run_id="r" * 36)
+    metadata = delivery.described_in_short(
+        drawn, full, b"x" * 10**6, run_id="r" * 36, drawn_at="2026-01-01T00:00:00+00:00"
+    )
     metadata["thumbnail"] = "generated/ab/" + "a" * 32 + "-256.webp"
-    assert io_managers.size_of(metadata) <= io_managers.METADATA_BYTES == 2_048
+    assert delivery.size_of(metadata) <= delivery.METADATA_BYTES == 2_048
     assert all(value.isascii() and value.isprintable() for value in metadata.values())
     told = json.loads(metadata["provenance"])
     assert (told["bucket"], told["slot"]) == (256, 255)
