@@ -18,8 +18,8 @@ from glad_pipeline.prompts.queue import Hold, HoldLost, live_workers, overdue, r
 
 @pytest.fixture
 def database(database_url, monkeypatch):
-    monkeypatch.setattr(queue, "PING", 0.1)  # five times in the time of grace, as there is
-    monkeypatch.setattr(queue, "GRACE", 0.5)
+    monkeypatch.setattr(queue, "PING", 0.1)
+    monkeypatch.setattr(queue, "GRACE", 2.0)
     migrate(database_url)
     with Database(database_url) as database:
         yield database

@@ -8,11 +8,13 @@ each time; `GLAD_MODEL_EXAMPLES=5000` looks at so many new ones.
 import hashlib
 import os
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -29,7 +31,7 @@ from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.defs import assets
 from glad_pipeline.prompts import operations, queue
-from glad_pipeline.prompts.queue import Hold, live_workers
+from glad_pipeline.prompts.queue import Hold, HoldLost, live_workers
 from glad_pipeline.publishing import catalogue, takedown
 from glad_pipeline.publishing.catalogue import CatalogueEntry
 
@@ -224,8 +226,13 @@ class QueueMachine(RuleBasedStateMachine):
     def begin_drawing(self, slot, places):
         worker = self.worker(slot)
         chosen = [p for p in self.of(places, worker.known) if p.id not in worker.begun]
-        worker.hold.begin_drawing([p.id for p in chosen])
-        self.answered("begin_drawing")
+        is_lost = bool(chosen) and not any((p.status, p.token) == ("claimed", worker.token) for p in chosen)
+        with pytest.raises(HoldLost) if is_lost else nullcontext():
+            worker.hold.begin_drawing([p.id for p in chosen])
+        if chosen:
+            self.answered("begin_drawing")
+        if is_lost:
+            return
         for prompt in chosen:
             worker.begun.add(prompt.id)
             if (prompt.status, prompt.token) == ("claimed", worker.token):
