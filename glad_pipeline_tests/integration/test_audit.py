@@ -172,8 +172,8 @@ def test_everything_amiss_is_found_told_by_name_and_mended_where_it_can_be(world
         f"prompt {prompts['lost']}: its post",
         f"is that of prompts [{prompts['shared']}, {prompts['sharing']}]",
         f"post 'again' beside that of prompt {prompts['doubled']}",
-        "message 1 (revalidate post:1): 403 forbidden",
-        "the oldest: message 2 (purge post:2)",
+        "(revalidate post:1): 403 forbidden",
+        "(purge post:2), 20",
         "16 of 16 findings remain",
     ):
         assert told in text, told
