@@ -37,7 +37,7 @@ from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.processes import Child, call
 from glad_pipeline_tests.faults.proxy import Proxy
 from glad_pipeline_tests.faults.servers import Servers
-from glad_pipeline_tests.faults.world import DRAW_LOG, examined, run_once, work_to_be_done
+from glad_pipeline_tests.faults.world import DRAW_LOG, SITE_LOG, examined, run_once, work_to_be_done
 
 LEASE = 5  # seconds
 INSERTING = 0.8  # of the time
@@ -277,6 +277,7 @@ def main() -> None:
         migrate(servers.direct["DATABASE_URL"])
         own = {
             DRAW_LOG: str(folder / "draws"),
+            SITE_LOG: str(folder / "told"),
             "GLAD_HOME": str(folder / "home"),
             "GLAD_LEASE_SECONDS": str(LEASE),
             "GLAD_BATCH_SIZE": "64",
@@ -314,6 +315,7 @@ def main() -> None:
         "duplicated": len(findings.duplicated),
         "dead links": len(findings.dead_links),
         "orphans": len(findings.orphans),
+        "untold": len(findings.untold),
         "redrawn": findings.redrawn,
         "redrawn beyond a bucket per death": beyond,
     }
@@ -326,7 +328,7 @@ def main() -> None:
         write_between(args.write, "soak", "python -m benchmarks.soak", as_table(figures))
     for name, value in figures.items():
         print(f"{name}: {value}")
-    zeros = ("lost", "duplicated", "dead links", "orphans", "redrawn beyond a bucket per death")
+    zeros = ("lost", "duplicated", "dead links", "orphans", "untold", "redrawn beyond a bucket per death")
     sys.exit(any(figures[name] for name in zeros))
 
 

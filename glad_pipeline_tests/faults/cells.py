@@ -19,7 +19,7 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.object_store import ObjectStore
 from glad_pipeline_tests.faults.processes import call
-from glad_pipeline_tests.faults.world import DRAW_LOG, emptied
+from glad_pipeline_tests.faults.world import DRAW_LOG, SITE_LOG, emptied
 
 AT_ONCE = 3
 TEMPLATE = "rig_template"  # a migrated database, of which every other is a copy
@@ -53,6 +53,7 @@ def side_by_side(
                 "DATABASE_URL": urls[place],
                 "GLAD_HOME": str(own / "home"),
                 DRAW_LOG: str(own / "draws"),
+                SITE_LOG: str(own / "told"),
             }
             try:
                 return run(cells[place], environment, own)

@@ -22,9 +22,10 @@ from glad_pipeline.database import Connection
 from glad_pipeline.storage.keys import PREFIX
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline_tests.faults.generators import draws
+from glad_pipeline_tests.faults.site import told
 
 # what the prompts of the rig may end as, by a word in their text; every other one has to be published
-ENDS = {"BLANK": ("rejected",), "UNDRAWABLE": ("failed", "pending"), "TAKEN DOWN": ("cancelled",)}
+ENDS = {"BLANK": ("rejected",), "UNDRAWABLE": ("failed", "pending")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Findings:
     duplicated: list[str] = field(default_factory=list)
     dead_links: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)  # what site or bucket should have been told
     redrawn: int = 0  # pictures drawn once more than needed
     published: int = 0
     drawn: int = 0
@@ -42,19 +44,27 @@ class Findings:
     @property
     def broken(self) -> list[str]:
         """Every broken promise but `redrawn`, which a crash is allowed a bucket of."""
-        return [*self.lost, *self.duplicated, *self.dead_links, *self.orphans]
+        return [*self.lost, *self.duplicated, *self.dead_links, *self.orphans, *self.untold]
 
     def __str__(self) -> str:
         counts = f"{len(self.lost)} lost, {len(self.duplicated)} duplicated, {len(self.dead_links)} dead links"
-        return f"{counts}, {len(self.orphans)} orphans, {self.redrawn} redrawn"
+        return f"{counts}, {len(self.orphans)} orphans, {len(self.untold)} untold, {self.redrawn} redrawn"
 
 
-def examine(connection: Connection, store: S3Store, *, draw_log: Path, posts_before: Collection[UUID] = ()) -> Findings:
+def examine(
+    connection: Connection,
+    store: S3Store,
+    *,
+    draw_log: Path,
+    site_log: Path | None = None,
+    posts_before: Collection[UUID] = (),
+) -> Findings:
     """Hold every row, object and link against every other.
 
     Args:
         connection: rows as dicts.
         draw_log: what `LoggedSdxl` has written.
+        site_log: what the site has written; None: there was none.
         posts_before: posts that were there before any prompt.
     """
     prompts = connection.execute(
@@ -70,6 +80,7 @@ def examine(connection: Connection, store: S3Store, *, draw_log: Path, posts_bef
         duplicated=_duplicates(prompts, posts, posts_before),
         dead_links=_dead_links(posts, live),
         orphans=_orphans(prompts, images, store),
+        untold=_untold(connection, posts, prompts, site_log),
         redrawn=sum(len(pids) - 1 for pids in drawn.values()),
         published=sum(p["status"] == "published" for p in prompts),
         drawn=len(drawn),
@@ -84,6 +95,9 @@ def _loss(prompt: Mapping[str, Any], posts: Mapping[UUID, Any], images: Mapping[
     if word:
         return None if status in ENDS[word] and told else said
     image = images.get(prompt["image_id"])
+    if status == "cancelled" and (told or "").startswith("taken down: "):
+        shown = posts.get(prompt["published_post_id"], {}).get("status") == "published"
+        return "is taken down and its post is not" if shown else None
     if status == "published":
         if prompt["published_post_id"] not in posts:
             return "is published and has no post"
@@ -125,6 +139,22 @@ def _fault_of(url: str, sha256: str | None) -> str | None:
     if sha256 is not None and hashlib.sha256(body).hexdigest() != sha256:
         return f"has {len(body)} bytes that are not the catalogue's"
     return None
+
+
+def _untold(
+    connection: Connection, posts: Mapping[UUID, Any], prompts: Collection[Mapping[str, Any]], site_log: Path | None
+) -> list[str]:
+    """Messages that did not arrive, and pages that the site was never told of."""
+    waiting = connection.execute("SELECT * FROM outbox WHERE status NOT IN ('delivered', 'skipped')").fetchall()
+    left = [f"message {row['id']} about {row['subject']} is {row['status']}: {row['last_error']}" for row in waiting]
+    if site_log is None:
+        return left
+    known = told(site_log)
+    ours = [posts[p["published_post_id"]] for p in prompts if p["published_post_id"] in posts]
+    slugs = {post["slug"] for post in ours if post["status"] == "published"}
+    return left + [
+        f"the site was not told of the post {slug}" for slug in sorted(slugs) if f"/posts/{slug}" not in known
+    ]
 
 
 def _orphans(prompts: Collection[Mapping[str, Any]], images: Mapping[int, Any], store: S3Store) -> list[str]:

@@ -9,6 +9,7 @@ the same cells (`test_failpoints.py`). A commit point that `SCENARIOS` does not 
 from __future__ import annotations
 
 import argparse
+import io
 import itertools
 import os
 import re
@@ -16,13 +17,14 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import psycopg
 
-from glad_pipeline import failpoints
+from glad_pipeline import cli, failpoints
 from glad_pipeline_tests.fakes import BUCKET
 from glad_pipeline_tests.faults.cells import side_by_side
 from glad_pipeline_tests.faults.document import write_between
@@ -51,6 +53,7 @@ class Scenario:
     prepare: Callable[[World], object]
     act: Callable[[World], str | None]  # what is interrupted; returns why it failed, or None
     recover: Callable[[World], Sequence[str | None]] = World.recover
+    expect: Callable[[World], str | None] = lambda world: None  # what else must be true: what is wrong, or None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +88,10 @@ class Outcome:
 
 def a_dozen(world: World) -> None:
     """Prompts of every kind: plain, equal, blank, impossible, for an existing post, to be approved, for later."""
-    world.sql("INSERT INTO posts (id, title, slug, content) VALUES (%s, 'Before', 'before', 'text')", BEFORE)
+    world.sql(
+        "INSERT INTO posts (id, title, slug, content, status) VALUES (%s, 'Before', 'before', 'text', 'published')",
+        BEFORE,
+    )
     for n in range(5):
         world.add(f"a hill {n}", title=f"Hill {n}", seed=n, category="Land", author="Ada")
     for n in range(2):
@@ -97,9 +103,35 @@ def a_dozen(world: World) -> None:
     world.add("for later", title="Later", seed=12, publish_at="2100-01-01")
 
 
+def a_post_to_hide(world: World) -> None:
+    a_dozen(world)
+    assert world.run() is None
+
+
+def unpublish(world: World) -> str | None:
+    """`glad posts unpublish`, by a person; why it failed."""
+    said = io.StringIO()
+    with redirect_stderr(said):
+        code = cli.main(["posts", "unpublish", HIDDEN, "--reason", "not ours to show"])
+    return None if code == 0 else f"exit {code}: {said.getvalue()}"
+
+
+def is_hidden(world: World) -> str | None:
+    [post] = world.sql("SELECT status, featured_image_url FROM posts WHERE slug = %s", HIDDEN)
+    return None if (post["status"], post["featured_image_url"]) == ("draft", None) else f"the post is {post}"
+
+
+HIDDEN = "hill-0"
+TAKEDOWN = Scenario(
+    prepare=a_post_to_hide,
+    act=unpublish,
+    recover=lambda world: [unpublish(world), *world.recover()],
+    expect=is_hidden,
+)
 PLAIN_RUN = Scenario(prepare=a_dozen, act=World.run)
 SCENARIOS: dict[str, Scenario] = {  # by commit point
     "refund": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(breaks_after=6))),
+    "takedown": TAKEDOWN,
     "thumbnail": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(side=300))),
 }
 # which time it is reached; else the first
@@ -145,14 +177,18 @@ def interrupted(point: str, mode: Mode, mark: str) -> tuple[str | None, Sequence
     finally:
         failpoints.arm(None)
     shorten_grace()
-    return ended, scenario.recover(world), world.examine()
+    return ended, *_recovered(scenario, world)
 
 
 def recovered(point: str) -> tuple[Sequence[str | None], Findings]:
     """In a process of its own: recovery and the invariants."""
     shorten_grace()
-    world = World()
-    return scenario_of(point).recover(world), world.examine()
+    return _recovered(scenario_of(point), World())
+
+
+def _recovered(scenario: Scenario, world: World) -> tuple[list[str | None], Findings]:
+    recovery = [*scenario.recover(world)]
+    return [*recovery, scenario.expect(world)], world.examine()
 
 
 def cell(point: str, mode: Mode, environment: Mapping[str, str], folder: Path) -> Outcome:
@@ -194,7 +230,13 @@ def _is_asked_again(point: str) -> bool:
     return when == "after" and name not in NO_TRANSACTION and name not in FAILING
 
 
-NO_TRANSACTION = {"spool", "thumbnail", "store", "unspool"}  # commit points of other things than the database
+NO_TRANSACTION = {
+    "spool",
+    "thumbnail",
+    "store",
+    "unspool",
+    "deliver",
+}  # commit points of other things than the database
 
 
 def run_matrix(
@@ -239,7 +281,7 @@ def _words(outcome: Outcome | None) -> str:
 
 def documented(document: Path) -> list[str]:
     """The points that the document's table names."""
-    return re.findall(r"^\| `([\w.]+)` \|", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return re.findall(r"^\| `(\w+\.(?:before|after))` \|", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def main() -> None:

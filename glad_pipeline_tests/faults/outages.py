@@ -80,9 +80,9 @@ def suffer(outage: Outage) -> Survived:
         ended = world.run()
         failpoints.arm(None)
         proxy.heal()
+        shorten_grace()
+        recovery = world.recover()  # through the proxy: a spool belongs to one address of a store
     os.environ.update(direct)
-    shorten_grace()
-    recovery = world.recover()
     [row] = world.sql("SELECT max(attempts) AS most FROM prompts")
     return Survived(hit=left <= 0, ended=ended, recovery=recovery, findings=world.examine(), attempts=row["most"])
 

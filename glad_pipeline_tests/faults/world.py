@@ -23,8 +23,10 @@ from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline_tests.faults.generators import LoggedSdxl
 from glad_pipeline_tests.faults.invariants import Findings, examine
+from glad_pipeline_tests.faults.site import settle_in
 
 DRAW_LOG = "RIG_DRAW_LOG"  # the file of the pictures drawn
+SITE_LOG = "RIG_SITE_LOG"  # the file of what the site was told; absent: there is no site
 POSTS_BEFORE = "RIG_POSTS_BEFORE"  # posts that were there before any prompt, separated by commas
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}  # a line for each event costs more than the work
 UNTIL_DONE = 6  # runs: the most that a recovery may take
@@ -35,6 +37,9 @@ class World:
 
     def __init__(self) -> None:
         self.draw_log = Path(os.environ[DRAW_LOG])
+        self.site_log = Path(os.environ[SITE_LOG]) if os.environ.get(SITE_LOG) else None
+        if self.site_log and "GLAD_SITE_URL" not in os.environ:
+            settle_in(str(self.site_log))
 
     @property
     def store(self) -> S3Store:
@@ -88,13 +93,15 @@ class World:
         """Plain runs until all work is done: how each ended. Nothing else may be needed after any fault."""
         ended: list[str | None] = []
         while not ended or (self.work_to_be_done() and len(ended) < UNTIL_DONE):
+            # as if the minutes had passed that a message waits for its next try, or for a deliverer that died
+            self.sql("UPDATE outbox SET next_attempt_at = now(), taken_until = NULL WHERE status = 'waiting'")
             ended.append(self.run())
         return ended
 
     def examine(self) -> Findings:
         before = [uuid.UUID(text) for text in os.environ.get(POSTS_BEFORE, "").split(",") if text]
         with connect(os.environ["DATABASE_URL"]) as connection:
-            return examine(connection, self.store, draw_log=self.draw_log, posts_before=before)
+            return examine(connection, self.store, draw_log=self.draw_log, site_log=self.site_log, posts_before=before)
 
     def empty_bucket(self) -> None:
         store = self.store
@@ -123,7 +130,8 @@ def work_to_be_done(url: str) -> bool:
         row = connection.execute(
             "SELECT EXISTS (SELECT FROM prompts WHERE status = 'claimed' OR (status = 'pending' AND NOT"
             " (prompt LIKE '%UNDRAWABLE%' AND last_error IS NOT NULL)) OR (status = 'generated' AND"
-            " coalesce(publish_at, '-infinity') <= now())) AS work"
+            " coalesce(publish_at, '-infinity') <= now()))"
+            " OR EXISTS (SELECT FROM outbox WHERE status = 'waiting') AS work"
         ).fetchone()
     assert row is not None
     return bool(row["work"])
