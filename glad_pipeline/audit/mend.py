@@ -12,6 +12,7 @@ from typing import Any
 
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.failpoints import reached
+from glad_pipeline.publishing.bars import hold_off_takedowns
 from glad_pipeline.storage.keys import QUARANTINE
 from glad_pipeline.storage.s3 import CONCURRENCY, S3Store, StoreError
 
@@ -90,10 +91,11 @@ def _requeue(ids: Sequence[int], connection: Connection) -> tuple[set[int], set[
 
 
 def delete_removed(database: Database, store: S3Store, ids: Sequence[int], keys: Collection[str]) -> int:
-    """Delete these objects of pictures (images.id) that are taken down still; how many."""
+    """Delete these objects of pictures (images.id) that are taken down still, and not allowed meanwhile; how many."""
 
     def work(connection: Connection) -> int:
-        rows = connection.execute(SQL["lock_removed"], {"ids": list(ids)}).fetchall()
+        hold_off_takedowns(connection)  # and `glad images allow`
+        rows = connection.execute(SQL["removed_keys"], {"ids": list(ids)}).fetchall()
         sure = [key for row in rows for key in (row["key"], row["thumbnail_key"]) if key in keys]
         store.delete(sure)
         return len(sure)

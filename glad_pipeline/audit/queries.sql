@@ -8,13 +8,15 @@ SELECT now() AS now
 SET LOCAL idle_in_transaction_session_timeout = 0
 
 -- name: expected
--- Each key that the catalogue knows, in the order of its bytes. A thumbnail that is not recorded may be there.
+-- Each key that the catalogue knows, in the order of its bytes. What was taken down and allowed again may be there, and
+-- a thumbnail that is not recorded.
 SELECT * FROM (
-    SELECT key, id, bytes, false AS thumbnail, true AS required, removed_at IS NOT NULL AS removed FROM images
+    SELECT key, id, bytes, false AS thumbnail, removed_at IS NULL AS required, barred_at IS NOT NULL AS removed
+    FROM images LEFT JOIN barred_recipes USING (recipe_hash)
     UNION ALL
     SELECT coalesce(thumbnail_key, regexp_replace(key, '\.png$', '-256.webp')), id, NULL, true,
-           thumbnail_key IS NOT NULL, removed_at IS NOT NULL
-    FROM images
+           removed_at IS NULL AND thumbnail_key IS NOT NULL, barred_at IS NOT NULL
+    FROM images LEFT JOIN barred_recipes USING (recipe_hash)
 ) AS expected
 ORDER BY key COLLATE "C"
 
@@ -46,7 +48,7 @@ SELECT q.id, q.image_id, q.status, q.claimed_by,
        q.claim_token IS NOT NULL AND (q.lease_expires_at >= now()
            OR q.claim_token IN (SELECT token FROM prompts_live_holds())) AS held,
        q.status = 'published' AND q.published_post_id IS NOT NULL
-           AND right(p.featured_image_url, length(i.key)) IS DISTINCT FROM i.key AS unshown
+           AND coalesce(strpos(p.featured_image_url, i.key), 0) = 0 AS unshown
 FROM prompts AS q
 JOIN images AS i ON i.id = q.image_id
 LEFT JOIN posts AS p ON p.id = q.published_post_id
@@ -59,7 +61,7 @@ FROM images AS i
 JOIN prompts AS q ON q.image_id = i.id
 JOIN posts AS p ON p.id = q.published_post_id
 WHERE i.id = ANY(%(ids)s) AND p.status = 'published'
-  AND right(p.featured_image_url, length(i.key)) = i.key
+  AND strpos(p.featured_image_url, i.key) > 0
 ORDER BY p.id, q.id
 
 -- name: links_to_removed
@@ -69,7 +71,7 @@ FROM images AS i
 JOIN prompts AS q ON q.image_id = i.id
 JOIN posts AS p ON p.id = q.published_post_id
 WHERE i.removed_at IS NOT NULL AND p.status = 'published'
-  AND right(p.featured_image_url, length(i.key)) = i.key
+  AND strpos(p.featured_image_url, i.key) > 0
 ORDER BY q.id LIMIT %(limit)s
 
 -- name: lost
@@ -143,7 +145,7 @@ WITH users AS (
            OR (q.lease_expires_at < now() AND q.claim_token NOT IN (SELECT token FROM prompts_live_holds())))
       AND (q.status <> 'published' OR q.published_post_id IS NULL
            OR EXISTS (SELECT FROM posts AS p
-                      WHERE p.id = q.published_post_id AND right(p.featured_image_url, length(i.key)) = i.key))
+                      WHERE p.id = q.published_post_id AND strpos(p.featured_image_url, i.key) > 0))
     ORDER BY q.id FOR UPDATE OF q SKIP LOCKED
 )
 UPDATE prompts AS p SET status = 'pending', attempts = 0, claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL,
@@ -158,7 +160,7 @@ WHERE i.id = q.image_id AND q.image_id = ANY(%(ids)s) AND q.status IN ('failed',
   AND NOT EXISTS (SELECT FROM prompts AS other LEFT JOIN posts AS p ON p.id = other.published_post_id
                   WHERE other.image_id = i.id
                     AND (other.status NOT IN ('failed', 'rejected', 'cancelled')
-                         OR (p.status = 'published' AND right(p.featured_image_url, length(i.key)) = i.key)))
+                         OR (p.status = 'published' AND strpos(p.featured_image_url, i.key) > 0)))
 
 -- name: delete_unused_images
 -- Rows of pictures that are gone and that no prompt wants.
@@ -170,10 +172,13 @@ RETURNING id
 -- Pictures with a prompt that will have them drawn again.
 SELECT DISTINCT image_id AS id FROM prompts WHERE image_id = ANY(%(ids)s) AND status IN ('pending', 'claimed')
 
--- name: lock_removed
--- Pictures that are taken down, and stay so until this transaction ends.
-SELECT id, key, coalesce(thumbnail_key, regexp_replace(key, '\.png$', '-256.webp')) AS thumbnail_key FROM images
-WHERE id = ANY(%(ids)s) AND removed_at IS NOT NULL ORDER BY id FOR SHARE
+-- name: removed_keys
+-- Originals and thumbnails of pictures that are taken down and whose deletion nobody waits for any more. One that was
+-- allowed again may have been drawn since.
+SELECT key, coalesce(thumbnail_key, regexp_replace(key, '\.png$', '-256.webp')) AS thumbnail_key
+FROM images JOIN barred_recipes USING (recipe_hash)
+WHERE id = ANY(%(ids)s)
+  AND NOT EXISTS (SELECT FROM outbox WHERE subject = 'image:' || key AND kind = 'delete' AND status = 'waiting')
 
 -- name: lock_published
 -- Pictures that are not taken down, and stay so until this transaction ends.

@@ -10,7 +10,7 @@ from typing import Any
 FAULTS = {
     "lost": (
         "published prompts whose post or picture's row is gone",
-        "work them again (`prompt_ids` in the launchpad)",
+        "work them again (`prompt_ids` in the launchpad); `glad prompts cancel` those whose post you have deleted",
     ),
     "duplicates": ("posts made twice for one prompt, or prompts that share a post made for one", "remove one by hand"),
     "dead_links": (
@@ -105,8 +105,8 @@ class Report:
             if not finding.found:
                 continue
             left = finding.found - finding.mended
-            state = f"{finding.mended:,} mended" if not left else f"{finding.mended:,} mended, {left:,} left" * self.fix
-            state = state or (f"to mend: {cure}")
+            state = f"{finding.mended:,} mended, {left:,} left; " * self.fix + f"to mend: {cure}"
+            state = state if left else f"{finding.mended:,} mended"
             lines += ["", f"{kind.replace('_', ' ')}: {finding.found:,} {meaning}; {state}", *_listed(finding)]
         told = [(kind, self.findings[kind]) for kind in NOTES if self.findings[kind].found]
         for kind, finding in told:

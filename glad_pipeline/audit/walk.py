@@ -43,8 +43,8 @@ class Expected:
     id: int  # images.id
     bytes: int | None  # None: a thumbnail's are not recorded
     thumbnail: bool
-    required: bool  # False: a thumbnail that is not recorded, and may be there
-    removed: bool  # taken down: nothing may be there
+    required: bool  # False: it may be there: a thumbnail that is not recorded, or what was allowed again
+    removed: bool  # taken down, and not allowed again: nothing may be there
 
 
 def audit(
@@ -131,7 +131,7 @@ class _Walk:
                 yield stored
 
     def take(self, stored: Listed | None, expected: Expected | None) -> None:
-        if expected is not None and not expected.thumbnail and not expected.removed:
+        if expected is not None and not expected.thumbnail and expected.required:
             self.report.pictures += 1
         if expected is None:
             assert stored is not None  # noqa: S101  a key comes from one of the two
@@ -142,6 +142,8 @@ class _Walk:
         elif expected.thumbnail:
             if stored is None and expected.required:
                 self._lacking = expected.id
+        elif not expected.required:
+            pass
         elif stored is None:
             self._put("ghosts", expected.id)
         else:
@@ -249,10 +251,14 @@ class _Walk:
         return size == row["bytes"] and (not self.report.deep or _sha256(self.store, row["key"]) == row["sha256"])
 
     def _not_removed(self, found: list[Expected]) -> None:
-        mended = 0
-        if self.report.fix:
-            mended = mend.delete_removed(self.database, self.store, [each.id for each in found], [e.key for e in found])
-        self.report.add("not_removed", [f"image {each.id} {each.key}" for each in found], mended=mended)
+        """Objects that are there still, of pictures that are taken down still and that nobody is about to delete."""
+        ids = [each.id for each in found]
+        rows = self._look("removed_keys", ids=ids)
+        barred = {key for row in rows for key in (row["key"], row["thumbnail_key"])}
+        there = self.store.heads(each.key for each in found if each.key in barred)
+        mended = mend.delete_removed(self.database, self.store, ids, there) if self.report.fix else 0
+        told = [f"image {each.id} {each.key}" for each in found if each.key in there]
+        self.report.add("not_removed", told, mended=mended)
 
     def _thumbnails(self, ids: list[int]) -> None:
         """Those of pictures whose original is there: a ghost's comes back with it."""

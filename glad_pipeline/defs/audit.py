@@ -76,6 +76,6 @@ def _check(name: str, kinds: tuple[str, ...], severity: dg.AssetCheckSeverity, r
         check_name=name,
         passed=not told,
         severity=severity,
-        description=f"{told}: `glad audit` tells which, `glad audit --fix` mends" if told else "nothing is amiss",
+        description=f"{told}: `glad audit` tells which, and the cure of each" if told else "nothing is amiss",
         metadata=left,
     )

@@ -88,7 +88,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     which.add_argument("--all-failed", action="store_true", help="every failed prompt")
 
     for name, handler, help_text in (
-        ("cancel", _cancel, "Take prompts out of the queue before they are published."),
+        ("cancel", _cancel, "Take prompts out of the queue before they are published, or once their post is gone."),
         ("approve", _approve, "Let pictures that wait for approval be published."),
         ("reject", _reject, "Refuse pictures that wait for approval."),
     ):

@@ -81,7 +81,8 @@ def retry_all_failed(database: Database) -> int:
 
 
 def cancel(database: Database, ids: Sequence[int]) -> Changes:
-    """Take prompts that are not published yet out of the queue; a run that works on one loses it."""
+    """Take prompts that are not published yet, or whose post is gone, out of the queue; a run that works on one
+    loses it."""
     return _change(database, "cancel", ids, CANCELLABLE)
 
 

@@ -54,10 +54,14 @@ UPDATE prompts SET status = 'pending', attempts = 0, last_error = NULL,
 FROM chosen WHERE prompts.id = chosen.id;
 
 -- name: cancel
--- Out of the queue, from wherever it is before publication; a run that holds it loses it.
+-- Out of the queue, from wherever it is before publication; a run that holds it loses it. Also one whose post somebody
+-- has deleted: it is over.
 WITH chosen AS (
     SELECT id FROM prompts
-    WHERE id = ANY(%(ids)s) AND status IN ('pending', 'claimed', 'generated', 'awaiting_approval')
+    WHERE id = ANY(%(ids)s)
+      AND (status IN ('pending', 'claimed', 'generated', 'awaiting_approval')
+           OR (status = 'published' AND published_post_id IS NOT NULL
+               AND NOT EXISTS (SELECT FROM posts WHERE posts.id = prompts.published_post_id)))
     ORDER BY id FOR UPDATE
 )
 UPDATE prompts SET status = 'cancelled', claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
@@ -70,7 +74,7 @@ WITH chosen AS (
     SELECT id FROM prompts WHERE id = ANY(%(ids)s) AND status = 'awaiting_approval' ORDER BY id FOR UPDATE
 )
 UPDATE prompts SET status = 'generated', last_error = NULL,
-    post_version = (SELECT to_jsonb(posts) ->> 'updated_at' FROM posts
+    post_version = (SELECT coalesce(to_jsonb(posts) ->> 'updated_at', '') FROM posts
                     WHERE posts.id = coalesce(prompts.post_id, prompts.published_post_id)),
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 FROM chosen WHERE prompts.id = chosen.id
