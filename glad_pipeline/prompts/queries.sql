@@ -70,7 +70,8 @@ RETURNING p.id, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
 -- name: note_post_versions
 -- How the posts that these prompts aim at are now: edited from here on, they are not written over.
 UPDATE prompts p SET post_version = (
-    SELECT to_jsonb(posts) ->> 'updated_at' FROM posts WHERE posts.id = coalesce(p.post_id, p.published_post_id))
+    SELECT coalesce(to_jsonb(posts) ->> 'updated_at', '') FROM posts
+    WHERE posts.id = coalesce(p.post_id, p.published_post_id))
 WHERE id = ANY(%(ids)s)
 
 -- name: held

@@ -58,7 +58,7 @@ def register(
     )
     drop.add_argument("image", metavar="IMAGE", help="an image's id, key or URL")
     for parser in (hide, drop):
-        parser.add_argument("--reason", metavar="TEXT", required=True, help="kept with post, prompt and picture")
+        parser.add_argument("--reason", metavar="TEXT", required=True, help="kept with prompt and picture")
         parser.add_argument("--json", action="store_true", help="one JSON object")
     lift = command("allow", _allow, "Let a picture that was taken down be drawn again.")
     lift.add_argument("image", metavar="IMAGE|HASH", help="an image's id, key, URL or recipe hash")

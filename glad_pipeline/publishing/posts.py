@@ -109,13 +109,13 @@ class Blog:
         self._update_tasks(connection, [row for row in rows if row["task_id"] in tasks and row["id"] in post_ids])
         return Outcomes(post_ids=post_ids, rejected=rejected, conflicts=conflicts)
 
-    def _existing_posts(self, connection: Connection, rows: Sequence[Row]) -> dict[UUID, str | None]:
-        """The posts to illustrate that there are, locked, each with its version (`updated_at` as text)."""
+    def _existing_posts(self, connection: Connection, rows: Sequence[Row]) -> dict[UUID, str]:
+        """The posts to illustrate that there are, locked, each with its version (`updated_at` as text, "" for none)."""
         ids = [i for row in rows for i in (row["post_id"], row["published_post_id"]) if i]
         return self.lock(connection, ids) if ids else {}
 
     @staticmethod
-    def lock(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, str | None]:
+    def lock(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, str]:
         """In the caller's transaction: lock these posts. Returns the version of each that there is."""
         return {row["id"]: row["version"] for row in connection.execute(SQL["lock_posts"], {"ids": list(ids)})}
 
@@ -221,7 +221,7 @@ class Blog:
         return row["id"] if row else None
 
     def _illustrate(
-        self, connection: Connection, rows: Sequence[tuple[Row, UUID]], versions: dict[UUID, str | None]
+        self, connection: Connection, rows: Sequence[tuple[Row, UUID]], versions: dict[UUID, str]
     ) -> dict[int, str]:
         """Give existing posts, which are locked, their picture; nothing else of theirs is touched.
 
@@ -244,8 +244,8 @@ class Blog:
         return conflicts
 
     @staticmethod
-    def _is_as_it_was(connection: Connection, post: UUID, noted: str | None, now: str | None) -> bool:
-        """Whether nobody but us has written the post since its version was noted (None: it has none)."""
+    def _is_as_it_was(connection: Connection, post: UUID, noted: str | None, now: str) -> bool:
+        """Whether nobody but us has written the post since its version was noted (None: it was not there)."""
         if noted is None or noted == now:
             return True
         row = connection.execute(SQL["is_ours"], {"post": post, "noted": noted, "now": now}).fetchone()
@@ -258,8 +258,8 @@ class Blog:
         values: Mapping[str, Any],
         *,
         metadata: Mapping[str, Any] | None = None,
-        version: str | None,
-    ) -> str | None:
+        version: str,
+    ) -> str:
         """In the caller's transaction: set columns of a post that `lock` has locked, those that there are.
 
         Returns its new version; that it is ours and no person's is noted.
@@ -270,11 +270,13 @@ class Blog:
             pairs.append(sql.SQL("metadata = coalesce(metadata, '{{}}'::jsonb) || {}").format(sql.Placeholder("more")))
         if not pairs:
             return version
-        statement = sql.SQL("UPDATE posts SET {} WHERE id = {} RETURNING to_jsonb(posts) ->> 'updated_at' AS version")
+        statement = sql.SQL(
+            "UPDATE posts SET {} WHERE id = {} RETURNING coalesce(to_jsonb(posts) ->> 'updated_at', '') AS version"
+        )
         bound = {**fitting, "more": Jsonb(dict(metadata or {})), "post": post}
         row = connection.execute(statement.format(sql.SQL(", ").join(pairs), sql.Placeholder("post")), bound).fetchone()
-        after = row["version"] if row else None
-        if version and after and version != after:
+        after = str(row["version"]) if row else version
+        if version != after:
             connection.execute(SQL["note_our_write"], {"post": post, "before": version, "after": after})
         return after
 

@@ -35,7 +35,7 @@ SELECT slug FROM posts WHERE slug = ANY(%(slugs)s)
 
 -- name: lock_posts
 -- In the order of their ids, so that two transactions never wait for each other in a circle.
-SELECT id, to_jsonb(posts) ->> 'updated_at' AS version FROM posts WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE
+SELECT id, coalesce(to_jsonb(posts) ->> 'updated_at', '') AS version FROM posts WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE
 
 -- name: note_our_write
 INSERT INTO post_writes (post_id, before, after) VALUES (%(post)s, %(before)s, %(after)s)

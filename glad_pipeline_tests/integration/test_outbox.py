@@ -28,6 +28,7 @@ from glad_pipeline.failpoints import arm
 from glad_pipeline.publishing import delivery, outbox
 from glad_pipeline.publishing.delivery import Cdn, Site, Targets, deliver
 from glad_pipeline.settings import Settings
+from glad_pipeline.storage.s3 import S3Store
 
 SECRET = "s3cr3t-of-the-site"
 
@@ -355,6 +356,17 @@ def test_one_that_comes_back_late_settles_nothing(box):
     assert box.statuses() == ["delivered"]
 
 
+def test_a_message_is_held_longer_than_the_longest_telling():
+    def longest(client):
+        config = client.meta.config
+        return (config.connect_timeout + config.read_timeout) * config.retries["total_max_attempts"]
+
+    store = S3Store(bucket="b", endpoint_url="http://127.0.0.1:1", access_key_id="i", secret_access_key="k")
+    for call in (delivery.SECONDS, longest(Cdn(distribution_id="E1")._client())):  # all; one by one; the last
+        assert call + delivery.ALONE_SECONDS + call < outbox.HOLD.total_seconds()
+    assert longest(store.client) < outbox.HOLD.total_seconds()
+
+
 def test_objects_are_deleted_and_only_then_purged_each_purge_under_one_reference(box, cdn):
     box.write("x", kind="delete", subject="image:k.png", payload={"keys": ["k.png", "k-256.webp"]})
 
@@ -554,6 +566,24 @@ def test_a_post_edited_meanwhile_is_left_alone_until_a_person_approves(blog):
     after = post_of(blog)
     assert after["title"] == "Edited"
     assert after["featured_image_url"] == blog.sql("SELECT url FROM images")[0]["url"]
+
+
+@pytest.mark.parametrize("blog", ["a", "d"], indirect=True)
+def test_a_posts_first_edit_ever_is_an_edit(blog):
+    blog.sql("UPDATE posts SET updated_at = NULL WHERE id = %s", FIRST)  # as in blogs that set it at an edit alone
+    ids = [blog.add(f"a hill {n}", post_id=FIRST) for n in range(3)]
+    blog.run("prompts", "generated_images", "s3_objects")
+    blog.sql("UPDATE prompts SET publish_at = '2100-01-01' WHERE id = %s", ids[2])
+    blog.run("published_posts")
+    assert blog.statuses() == ["published"] * 2 + ["generated"]  # what we wrote ourselves is none
+    blog.sql("UPDATE posts SET updated_at = NULL WHERE id = %s", FIRST)
+    again = blog.add("a tree", post_id=FIRST)
+    blog.run("prompts", "generated_images", "s3_objects")
+    blog.sql("UPDATE posts SET title = 'Edited', updated_at = now() WHERE id = %s", FIRST)
+    before = post_of(blog)
+    blog.run("published_posts")
+    assert post_of(blog) == before
+    assert blog.prompts()[again]["status"] == "awaiting_approval"
 
 
 @pytest.mark.parametrize("blog", ["d"], indirect=True)

@@ -153,6 +153,28 @@ def test_a_deleted_picture_hides_posts_made_with_it_and_leaves_others_without_it
     assert "taken down already" in glad("images", "delete", image["key"], "--reason", "a face")[1]
 
 
+def test_a_picture_that_a_person_put_on_a_post_instead_stays(told, site, glad):  # noqa: F811
+    posts = told.sql(
+        "INSERT INTO posts (title, slug, content, status) VALUES ('Mine', 'mine', 'text', 'published'),"
+        " ('Sized', 'sized', 'text', 'published') RETURNING id"
+    )
+    for post in posts:
+        told.add("a hill", post_id=post["id"], seed=5)
+    told.add("a hill", title="Made", seed=5)
+    told.run()
+    (image,) = told.sql("SELECT * FROM images")
+    for slug in ("mine", "made"):
+        told.sql("UPDATE posts SET featured_image_url = 'https://mine.example/x.png' WHERE slug = %s", slug)
+    told.sql("UPDATE posts SET featured_image_url = featured_image_url || '?width=800' WHERE slug = 'sized'")
+    site.asked.clear()
+    assert glad("images", "delete", image["id"], "--reason", "a face")[0] == 0
+    shown = {post["slug"]: (post["status"], post["featured_image_url"]) for post in told.posts()}
+    theirs = ("published", "https://mine.example/x.png")
+    assert shown == {"mine": theirs, "made": theirs, "sized": ("published", None)}
+    assert {path for body in site.bodies() for path in body["paths"]} == {"/", "/posts/sized", "/sitemap.xml"}
+    assert told.objects() == []
+
+
 def test_a_picture_that_a_run_has_in_flight_is_not_catalogued_and_deleted_again(told, glad, database):  # noqa: F811
     first = told.add("a hill", title="First", seed=5)
     told.run()

@@ -33,8 +33,8 @@ ALTER TABLE images
     ADD COLUMN removed_reason text;
 
 ALTER TABLE prompts
-    -- updated_at of the post to illustrate, as text, when the prompt was claimed or approved: changed since, a person
-    -- has edited the post, and it is not written over
+    -- updated_at of the post to illustrate, as text ('' for none), when the prompt was claimed or approved: changed
+    -- since, a person has edited the post, and it is not written over
     ADD COLUMN post_version text,
     ADD COLUMN taken_down_at timestamptz;              -- its post was hidden: published again it is shown again
 -- What we ourselves made of a post's updated_at: no person's edit.
