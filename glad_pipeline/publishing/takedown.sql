@@ -27,9 +27,9 @@ ORDER BY id LIMIT 1
 -- name: pictures_of
 -- What was drawn for a post and is not taken down yet, each with another published post that shows it too.
 SELECT i.id, i.key, i.url, i.thumbnail_key, i.recipe_hash, i.removed_at, (
-    SELECT min(p.slug) FROM prompts q JOIN posts p ON p.id = q.published_post_id
-    WHERE q.image_id = i.id AND p.id <> %(post)s AND coalesce(to_jsonb(p) ->> 'status', 'published') = 'published'
-      AND strpos(p.featured_image_url, i.key) > 0) AS elsewhere
+    SELECT min(p.slug) FROM posts p
+    WHERE p.id <> %(post)s AND strpos(p.featured_image_url, i.key) > 0
+      AND coalesce(to_jsonb(p) ->> 'status', 'published') = 'published') AS elsewhere
 FROM images i
 WHERE i.removed_at IS NULL AND i.id IN (SELECT image_id FROM prompts WHERE published_post_id = %(post)s)
 ORDER BY i.id
@@ -38,13 +38,12 @@ ORDER BY i.id
 SELECT slug, to_jsonb(posts) ->> 'status' AS status FROM posts WHERE id = %(post)s
 
 -- name: posts_with
--- The posts that show a picture, and whether it is their own prompt's: they came with it. Not those that a person has
--- given another one.
+-- The posts that show a picture, and whether it is their own prompt's: they came with it. A person may have put it
+-- on more posts, or another one on ours.
 SELECT p.id, p.slug, EXISTS (SELECT FROM prompts q WHERE q.image_id = i.id AND q.published_post_id = p.id
                              AND q.post_id IS NULL) AS made
 FROM posts p, images i
-WHERE i.id = %(image)s AND p.id IN (SELECT published_post_id FROM prompts WHERE image_id = %(image)s)
-  AND strpos(p.featured_image_url, i.key) > 0
+WHERE i.id = %(image)s AND strpos(p.featured_image_url, i.key) > 0
 ORDER BY p.id
 
 -- name: lock_prompts

@@ -153,6 +153,23 @@ def test_a_deleted_picture_hides_posts_made_with_it_and_leaves_others_without_it
     assert "taken down already" in glad("images", "delete", image["key"], "--reason", "a face")[1]
 
 
+def test_a_post_that_a_person_made_with_our_picture_counts_as_any_other(told, glad):  # noqa: F811
+    told.add("a hill", title="One", seed=5)
+    told.run()
+    told.sql(
+        "INSERT INTO posts (title, slug, content, status, featured_image_url)"
+        " SELECT 'Mine', 'mine', 'text', 'published', featured_image_url FROM posts"
+    )
+    out = json.loads(glad("posts", "unpublish", "one", "--reason", "r", "--json")[1])
+    assert list(out["kept"].values()) == ["the post mine shows it too"]
+    (key,) = told.objects()
+    out = json.loads(glad("images", "delete", key, "--reason", "r", "--json")[1])
+    assert sorted(out["cleared"]) == ["mine", "one"]
+    shown = {post["slug"]: (post["status"], post["featured_image_url"]) for post in told.posts()}
+    assert shown == {"mine": ("published", None), "one": ("draft", None)}
+    assert told.objects() == []
+
+
 def test_a_picture_that_a_person_put_on_a_post_instead_stays(told, site, glad):  # noqa: F811
     posts = told.sql(
         "INSERT INTO posts (title, slug, content, status) VALUES ('Mine', 'mine', 'text', 'published'),"
