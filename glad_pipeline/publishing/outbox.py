@@ -1,7 +1,7 @@
 """The outbox: what has to be told to whom, written with what makes it true, and what became of it.
 
 Knows rows, not networks: `delivery` does the telling. A message is in one deliverer's hands for HOLD; one that does
-not come back loses it to the next, so that each is delivered at least once. Messages of one subject go in order.
+not come back loses it to the next, so that each is delivered at least once. Those of one subject and kind go in order.
 """
 
 from __future__ import annotations

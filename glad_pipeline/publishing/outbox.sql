@@ -15,14 +15,16 @@ INSERT INTO outbox (kind, subject, payload)
 VALUES ('delete', 'image:' || %(key)s::text, jsonb_build_object('keys', %(keys)s::text[]))
 
 -- name: take
--- The first due message of each subject: in one deliverer's hands until `taken_until`, then anybody's again.
+-- The first message of each subject and kind that is due: in one deliverer's hands until `taken_until`, then anybody's
+-- again. A deletion does not wait for a CDN.
 WITH due AS MATERIALIZED (
     SELECT id FROM outbox AS o
     WHERE status = 'waiting' AND kind = %(kind)s AND next_attempt_at <= now()
       AND coalesce(taken_until, '-infinity') <= now()
       AND (%(subjects)s::text[] IS NULL OR subject = ANY(%(subjects)s))
       AND NOT EXISTS (SELECT FROM outbox AS earlier
-                      WHERE earlier.subject = o.subject AND earlier.status = 'waiting' AND earlier.id < o.id)
+                      WHERE earlier.subject = o.subject AND earlier.kind = o.kind AND earlier.status = 'waiting'
+                        AND earlier.id < o.id)
     ORDER BY next_attempt_at, id
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
@@ -65,9 +67,12 @@ WHERE id IN (SELECT id FROM outbox WHERE status = 'waiting' AND next_attempt_at 
              AND (%(subjects)s::text[] IS NULL OR subject = ANY(%(subjects)s)) ORDER BY id FOR UPDATE SKIP LOCKED)
 
 -- name: overdue
--- For the sensor: is there a message that no run has taken in the seconds since it was due?
-SELECT EXISTS (SELECT FROM outbox WHERE status = 'waiting' AND next_attempt_at <= now() - %(grace)s
-               AND coalesce(taken_until, '-infinity') <= now() - %(grace)s) AS overdue
+-- For the sensor: is there a message that no run has taken in the seconds since it was due, and that `take` would?
+SELECT EXISTS (SELECT FROM outbox AS o WHERE status = 'waiting' AND next_attempt_at <= now() - %(grace)s
+               AND coalesce(taken_until, '-infinity') <= now() - %(grace)s
+               AND NOT EXISTS (SELECT FROM outbox AS earlier
+                               WHERE earlier.subject = o.subject AND earlier.kind = o.kind
+                                 AND earlier.status = 'waiting' AND earlier.id < o.id)) AS overdue
 
 -- name: dead
 -- For the check: the newest messages that were given up, and how many there are.

@@ -390,6 +390,41 @@ def test_objects_are_deleted_and_only_then_purged_each_purge_under_one_reference
     assert first == second  # CloudFront takes it for the same request
 
 
+def test_a_deletion_does_not_wait_for_a_cdn_that_is_away(box, cdn):
+    cdn.answer = lambda h, b: (503, b"")
+    image = {"subject": "image:k.png"}
+    box.write("x", kind="purge", payload={"paths": ["/k.png"]}, **image)
+    box.write("x", kind="delete", payload={"keys": ["k.png"]}, **image)
+    box.deliver(cdn=Cdn(distribution_id="E1"))
+    assert box.deleted == ["k.png"]
+    assert box.statuses() == ["waiting", "delivered", "waiting"]
+    cdn.answer = lambda h, b: (201, b"<Invalidation><Id>I1</Id></Invalidation>")
+    box.hurry()
+    box.deliver(cdn=Cdn(distribution_id="E1"))
+    box.deliver(cdn=Cdn(distribution_id="E1"))
+    assert box.statuses() == ["delivered"] * 3
+
+
+def test_no_run_is_asked_for_while_a_message_waits_for_an_earlier_one(box, site):
+    site.answer = lambda h, b: (500, b"")
+    box.write("one")
+    box.deliver()
+    box.write("again", subject="post:one")
+
+    def overdue(**set_to):
+        with box.database.transaction() as connection:
+            for column, value in set_to.items():
+                connection.execute(f"UPDATE outbox SET {column} = now() - %s WHERE id = 2", [value])
+            return outbox.overdue(connection)
+
+    assert not overdue(next_attempt_at=timedelta(minutes=1))
+    assert box.deliver().delivered == 0
+    site.answer = lambda h, b: (200, b"")
+    with box.database.transaction() as connection:
+        connection.execute("UPDATE outbox SET next_attempt_at = now() - interval '1 minute'")
+    assert overdue()
+
+
 def test_what_cloudfront_complains_about_is_readable(box, cdn):
     box.write("x", kind="purge", payload={"paths": ["/x"]})
     error = "<ErrorResponse><Error><Code>{}</Code><Message>{}</Message></Error></ErrorResponse>"
