@@ -470,7 +470,10 @@ TRANSIENT = {
 
 def _may_pass(error: ClientError) -> bool:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status >= 500 or status == 429 or error.response.get("Error", {}).get("Code") in TRANSIENT
+    # 501: it knows no conditional writes, say, and never will
+    return (
+        (status >= 500 and status != 501) or status == 429 or error.response.get("Error", {}).get("Code") in TRANSIENT
+    )
 
 
 def _connection_may_return(error: BotoCoreError) -> bool:

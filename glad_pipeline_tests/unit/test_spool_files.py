@@ -10,11 +10,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glad_pipeline.storage import spool as spool_room
-from glad_pipeline.storage.s3 import Outage, S3Store, StoreError, _hex
+from glad_pipeline.storage.s3 import Outage, S3Store, StoreError, _hex, _may_pass
 from glad_pipeline.storage.spool import Spool, SpoolDamaged, SpoolFull
 
 NAME = "0123456789abcdef" * 2
@@ -139,6 +140,12 @@ def test_a_host_that_does_not_exist_is_a_mistake_and_not_waited_for():
     with pytest.raises(StoreError, match="AWS_ENDPOINT_URL_S3") as error:
         store_at("http://no-such-host.invalid:9", patience=1_000).check()
     assert not error.value.transient
+
+
+@pytest.mark.parametrize(("status", "passes"), [(501, False), (500, True), (503, True), (507, True)])
+def test_what_a_store_cannot_do_at_all_is_not_waited_for(status, passes):
+    answer = {"Error": {"Code": "NotImplemented"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    assert _may_pass(ClientError(answer, "PutObject")) is passes
 
 
 def test_nobody_waits_for_a_store_once_the_run_ends():
