@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -152,7 +153,21 @@ def test_nobody_waits_for_a_store_once_the_run_ends():
     outage = Outage(1_000)
     outage.give_up()
     with pytest.raises(StoreError, match="away"):
-        outage.wait(StoreError("away", transient=True))
+        outage.wait(StoreError("away", transient=True), time.monotonic())
+
+
+def test_a_request_that_is_never_answered_is_given_up_although_others_are():
+    outage, tries = Outage(0.2), []
+
+    def always_refused(began):
+        for _ in range(50):
+            outage.wait(StoreError("500 for this key", transient=True), began)
+            outage.over()  # somebody else was answered
+            tries.append(1)
+
+    with pytest.raises(StoreError, match="500 for this key"):
+        always_refused(time.monotonic())
+    assert tries
 
 
 @pytest.mark.parametrize(
