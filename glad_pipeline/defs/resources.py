@@ -33,7 +33,7 @@ Row = Mapping[str, Any]
 
 
 class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The blog's PostgreSQL: a small pool for a run, single connections for sensors and checks."""
+    """The blog's PostgreSQL: a small pool for a run, single connections for sensors."""
 
     url: str = Field(description="postgresql://user:password@host:5432/database")
     patience: float = Field(default=60.0, description="Seconds for which a run waits for a server that is away.")
