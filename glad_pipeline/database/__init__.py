@@ -134,7 +134,8 @@ class Database:
 
     Args:
         max_connections: at once; the next transaction waits for one of them.
-        patience: seconds for which `transact`, `read` and `connect_patiently` go on asking a server that is away.
+        patience: seconds for which `transact`, `read` and `connect_patiently` go on asking a server that is away;
+            once they are spent it is asked once each time, until it answers.
     """
 
     def __init__(
@@ -146,6 +147,7 @@ class Database:
         self._max_connections = max_connections
         self._free = threading.BoundedSemaphore(max_connections)
         self._idle: list[Connection] = []
+        self._gave_up = False  # an outage is waited for once, and not by each who asks after that anew
 
     @contextmanager
     def transaction(self, *, within: float | None = None) -> Iterator[Connection]:
@@ -218,15 +220,18 @@ class Database:
         return self._patiently(lambda: self.connect(autocommit=True, application_name=application_name))
 
     def _patiently(self, attempt: Callable[[], Result], patience: float | None = None) -> Result:
-        patience = self.patience if patience is None else patience
+        patience = 0 if self._gave_up else self.patience if patience is None else patience
         until = time.monotonic() + patience
         pause = 0.1
         while True:
             try:
-                return attempt()
+                result = attempt()
+                self._gave_up = False
+                return result
             except (*_PASSING, DatabaseError) as error:
                 cause = error.__cause__ if isinstance(error, DatabaseError) else error
                 left = until - time.monotonic()
+                self._gave_up = self._gave_up or (patience > 0 and left <= 0)
                 if left <= 0 or not isinstance(cause, _PASSING) or _FOR_GOOD.search(str(error)):
                     if isinstance(error, DatabaseError):
                         raise

@@ -272,7 +272,7 @@ def s3_objects(
     placed: list[Placed] = generated_images
     faults = {p.row["id"]: fault for p in placed if (fault := _fault(p, drawn=queue.hold.drew(p.row["id"])))}
     whole = [p for p in placed if p.object is not None and p.row["id"] not in faults]
-    with clearly(queue.explain):
+    with clearly(queue.explain), queue.refunding():
         queue.hold.fail(faults)
         moved = awaiting = barred = 0
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):

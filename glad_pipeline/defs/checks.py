@@ -1,5 +1,7 @@
 """Asset checks: what must be true of each asset, looked at after every run. Samples, so that a check stays cheap."""
 
+from functools import partial
+
 import dagster as dg
 
 from glad_pipeline.defs.assets import prompts, published_posts, s3_objects
@@ -18,8 +20,8 @@ VISITS = 3
 @dg.asset_check(asset=prompts)
 def no_expired_lease(postgres: PostgresResource) -> dg.AssetCheckResult:
     """No prompt is still claimed although its lease is over: every run returns or finishes what it takes."""
-    with clearly(), postgres.connect() as connection:
-        rows = overdue(connection)
+    with clearly():
+        rows = postgres.database.read(overdue)
     return dg.AssetCheckResult(
         passed=not rows,
         severity=dg.AssetCheckSeverity.WARN,  # the next run returns them
@@ -32,8 +34,7 @@ def no_expired_lease(postgres: PostgresResource) -> dg.AssetCheckResult:
 def objects_match_catalogue(postgres: PostgresResource, object_store: ObjectStoreResource) -> dg.AssetCheckResult:
     """The newest 20 catalogued pictures are in the store with the size, type and SHA-256 that the catalogue says."""
     with clearly():
-        with postgres.connect() as connection:
-            rows = catalogue.newest(connection, SAMPLE)
+        rows = postgres.database.read(partial(catalogue.newest, limit=SAMPLE))
         objects = object_store.store.heads(row["key"] for row in rows)
     wrong = [
         row["key"]
@@ -54,8 +55,8 @@ def objects_match_catalogue(postgres: PostgresResource, object_store: ObjectStor
 @dg.asset_check(asset=s3_objects)
 def no_blank_picture(postgres: PostgresResource) -> dg.AssetCheckResult:
     """None of the newest 20 pictures is blank: the gate before the store has held."""
-    with clearly(), postgres.connect() as connection:
-        rows = catalogue.newest(connection, SAMPLE)
+    with clearly():
+        rows = postgres.database.read(partial(catalogue.newest, limit=SAMPLE))
     blank = [row["key"] for row in rows if row["contrast"] is not None and fault_of(row["contrast"])]
     lowest = min((row["contrast"] for row in rows if row["contrast"] is not None), default=None)
     return dg.AssetCheckResult(
@@ -68,8 +69,8 @@ def no_blank_picture(postgres: PostgresResource) -> dg.AssetCheckResult:
 @dg.asset_check(asset=published_posts)
 def urls_are_public(postgres: PostgresResource) -> dg.AssetCheckResult:
     """The picture URLs of the newest 1,000 posts are http(s), at most 500 characters, neither base64 nor relative."""
-    with clearly(), postgres.connect() as connection:
-        rows = bad_urls(connection, limit=1_000)
+    with clearly():
+        rows = postgres.database.read(partial(bad_urls, limit=1_000))
     return dg.AssetCheckResult(
         passed=not rows,
         description=f"{len(rows)} posts have a URL that is not http(s) or over {MAX_URL} characters" if rows else None,
@@ -80,8 +81,8 @@ def urls_are_public(postgres: PostgresResource) -> dg.AssetCheckResult:
 @dg.asset_check(asset=published_posts)
 def pictures_answer(postgres: PostgresResource) -> dg.AssetCheckResult:
     """The newest 3 pictures answer to anybody, as they will to the blog's visitors."""
-    with clearly(), postgres.connect() as connection:
-        rows = catalogue.newest(connection, VISITS)
+    with clearly():
+        rows = postgres.database.read(partial(catalogue.newest, limit=VISITS))
     silent = {row["url"]: fault for row in rows if (fault := fault_of_visit(row["url"]))}
     return dg.AssetCheckResult(
         passed=not silent,

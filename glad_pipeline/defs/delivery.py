@@ -251,6 +251,8 @@ class Delivery:
 
     def _job(self, name: str, held: Picture | None) -> Uploaded | None:
         try:
+            if held is None and self._failure is not None:
+                return None  # it waits in the spool: a store that is away is not tried once for each of hundreds
             picture = held or self._load(name)
             done = self._deliver(name, picture) if picture else None
         except StoreError as error:
@@ -291,8 +293,11 @@ class Delivery:
             )
             return Picture(drawn=drawn, run_id=str(facts["run_id"]), drawn_at=str(facts["drawn_at"]))
         except (GladError, KeyError, TypeError, ValueError, AttributeError) as error:
-            aside = self._spool.quarantine(name)
-            self._log.warning("the spool's file %s is damaged (%s): it lies in %s now", name, error, aside.parent)
+            try:
+                done = f"it lies in {self._spool.quarantine(name).parent} now"
+            except OSError as why:
+                done = f"it cannot be put aside ({why.strerror}): remove it"
+            self._log.warning("the spool's file %s is damaged (%s): %s", name, error, done)
             return None
 
     def _deliver(self, name: str, picture: Picture) -> Uploaded | None:

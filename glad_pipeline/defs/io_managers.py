@@ -7,15 +7,13 @@ data, and a step run alone, or again after a crash, finds what is there.
 import base64
 import time
 from collections.abc import Collection, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import psycopg
 
-from glad_pipeline.database import DatabaseError
 from glad_pipeline.defs.delivery import Delivery, Uploaded
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.resources import ObjectStoreResource, QueueResource, Row, SdxlResource
@@ -116,7 +114,7 @@ class S3ImageIOManager(dg.IOManager):
                 if len(links) < LINKS:
                     links.append(f"[{done.key}]({store.url(done.key)})")
 
-        with clearly(self.queue.explain), self._refunding(), obj.delivery as delivery, closing(obj.pictures):
+        with clearly(self.queue.explain), self.queue.refunding(), obj.delivery as delivery, closing(obj.pictures):
             for drawn in obj.pictures:
                 if len(small) < SHEET_PICTURES and drawn.pixels is not None:
                     small.append(shrunk(drawn.pixels, SHEET_SIDE))
@@ -148,18 +146,8 @@ class S3ImageIOManager(dg.IOManager):
         }
         context.add_output_metadata(metadata)
 
-    @contextmanager
-    def _refunding(self) -> Iterator[None]:
-        """An error here is the store's, the database's or the GPU's: a prompt's own fault is told with its picture."""
-        try:
-            yield
-        except Exception:
-            with suppress(psycopg.Error, DatabaseError):
-                self.queue.hold.refund()
-            raise
-
     def load_input(self, context: dg.InputContext) -> list[Placed]:
-        with clearly(self.queue.explain):
+        with clearly(self.queue.explain), self.queue.refunding():
             recipes: list[tuple[Row, Recipe]] = []
             for row in self.queue.in_hand():
                 with suppress(GladError):  # a model that does not exist: rejected where it would be drawn

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import psycopg
 from pydantic import Field, PrivateAttr
 
-from glad_pipeline.database import Connection, Database
+from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.defaults import Defaults
@@ -31,7 +33,7 @@ Row = Mapping[str, Any]
 
 
 class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The blog's PostgreSQL: a small pool for a run, single connections for sensors and checks."""
+    """The blog's PostgreSQL: a small pool for a run, single connections for sensors."""
 
     url: str = Field(description="postgresql://user:password@host:5432/database")
     patience: float = Field(default=60.0, description="Seconds for which a run waits for a server that is away.")
@@ -85,6 +87,17 @@ class QueueResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Why this run fails: told with every prompt that it gives back."""
         if self._hold is not None:
             self._hold.reason = reason
+
+    @contextmanager
+    def refunding(self) -> Iterator[None]:
+        """An error inside is the store's, the database's or the GPU's; a prompt's own is told with its picture."""
+        try:
+            yield
+        except Exception:
+            if self._hold is not None:
+                with suppress(psycopg.Error, DatabaseError):
+                    self._hold.refund()
+            raise
 
     def claim(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Row]:
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons."""

@@ -37,8 +37,8 @@ def site_revalidations(
 @dg.asset_check(asset=site_revalidations)
 def no_dead_message(postgres: PostgresResource) -> dg.AssetCheckResult:
     """No message to the site, the CDN or the bucket was given up."""
-    with clearly(), postgres.connect() as connection:
-        rows = dead(connection)
+    with clearly():
+        rows = postgres.database.read(dead)
     total = rows[0]["total"] if rows else 0
     return dg.AssetCheckResult(
         passed=not rows,

@@ -175,21 +175,23 @@ class Hold:
     def begin_drawing(self, ids: Collection[int]) -> None:
         """Count a try for these prompts: should this process die of one, it will be found out.
 
-        May be called on the thread that draws while another settles. Raises `HoldLost` if none of them is ours any
-        more: they would be drawn for nothing.
+        May be called on the thread that draws while another settles. Raises `HoldLost` if none of this hold's prompts
+        is ours any more: they would be drawn for nothing.
         """
         tries = {i: self._begun.get(i, 0) + 1 for i in ids}
-        if ids and not self._database.transact("begin_drawing", partial(self._count, tries)):
+        self._begun.update(tries)  # one step: another thread looks into it; and first: the answer may be lost for good
+        if ids and not self._database.transact("begin_drawing", partial(self._count, tries)) and not self.held():
             raise HoldLost(
-                f"this run was silent for longer than its lease of {self._lease.total_seconds():.0f} s and its prompts "
-                "were given to others. If the machine was only busy, set GLAD_LEASE_SECONDS higher"
+                "none of this run's prompts is its own any more: they were cancelled, or given to others since it was "
+                f"silent for longer than its lease of {self._lease.total_seconds():.0f} s. If the machine was only "
+                "busy, set GLAD_LEASE_SECONDS higher"
             )
-        self._begun.update(tries)  # one step: another thread looks into it
 
     def refund(self) -> None:
         """Something else than the prompts was at fault: the tries begun and not settled do not count."""
-        self._database.transact("refund", partial(self._count, dict.fromkeys(self._begun, 0)))
-        self._begun.clear()
+        if self._begun:
+            self._database.transact("refund", partial(self._count, dict.fromkeys(self._begun, 0)))
+            self._begun.clear()
 
     def _count(self, tries: Mapping[int, int], connection: Connection) -> int:
         """Besides those before the claim, each of these prompts has so many tries. How many of them are ours still."""

@@ -84,12 +84,15 @@ class Outage:
         self._lock = threading.Lock()
         self._given_up = threading.Event()
 
-    def wait(self, error: StoreError) -> None:
-        """Wait a little before the next try; raises instead when the store has been away for too long."""
+    def wait(self, error: StoreError, failing: float) -> None:
+        """Wait a little before the next try; raises instead when the store has been away for too long.
+
+        `failing`: since when (monotonic) this very request has failed. A store may answer all others.
+        """
         now = time.monotonic()
         with self._lock:
             self._since = self._since or now
-            away = now - self._since
+            away = now - min(self._since, failing)
             tell = now - self._told >= TELL_EVERY
             if tell:
                 self._told = now
@@ -124,13 +127,15 @@ def _patiently(
 
     @wraps(ask)
     def asked(store: S3Store, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        failing = 0.0  # since when
         while True:
             try:
                 answer = ask(store, *args, **kwargs)
             except StoreError as error:
                 if not error.transient:
                     raise
-                store.outage.wait(error)
+                failing = failing or time.monotonic()
+                store.outage.wait(error, failing)
             else:
                 store.outage.over()
                 return answer
@@ -470,7 +475,10 @@ TRANSIENT = {
 
 def _may_pass(error: ClientError) -> bool:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status >= 500 or status == 429 or error.response.get("Error", {}).get("Code") in TRANSIENT
+    # 501: it knows no conditional writes, say, and never will
+    return (
+        (status >= 500 and status != 501) or status == 429 or error.response.get("Error", {}).get("Code") in TRANSIENT
+    )
 
 
 def _connection_may_return(error: BotoCoreError) -> bool:

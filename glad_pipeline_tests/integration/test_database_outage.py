@@ -13,6 +13,9 @@ from glad_pipeline import database as database_room
 from glad_pipeline import failpoints
 from glad_pipeline.database import Database, DatabaseError, answering_within
 from glad_pipeline.database.migrations import migrate
+from glad_pipeline.defs.checks import no_blank_picture, no_expired_lease, urls_are_public
+from glad_pipeline.defs.resources import PostgresResource
+from glad_pipeline.defs.telling import no_dead_message
 from glad_pipeline.prompts import queue
 from glad_pipeline.prompts.queue import Hold, live_workers
 
@@ -97,6 +100,23 @@ def test_when_the_patience_is_over_it_is_said_who_did_not_answer(database, admin
     name = name_of(database)
     with away(admin, name), pytest.raises(DatabaseError, match=name):
         database.transact("claim", one, patience=0.3)
+
+
+def test_an_outage_is_waited_for_once_and_not_by_each_who_asks_after_that(database, admin, caplog):
+    assert database.read(one) == 1
+    database.patience = 0.3
+    with away(admin, name_of(database)):
+        with pytest.raises(DatabaseError):
+            database.transact("claim", one)
+        assert "asked again" in caplog.text
+        caplog.clear()
+        with pytest.raises(DatabaseError):
+            database.transact("refund", one)
+        assert "asked again" not in caplog.text
+    assert database.read(one) == 1  # it is back, and the next outage is waited for again
+    with away(admin, name_of(database)), pytest.raises(DatabaseError):
+        database.transact("claim", one)
+    assert "asked again" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -240,6 +260,42 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(database, monkeypatch,
         add(database, 5)
     with lost_once(*points) as left:
         assert (a_life(database), left) == (told, set())
+
+
+def test_a_try_that_was_counted_and_whose_answer_was_lost_for_good_is_given_back(database):
+    (prompt,) = add(database)
+    with hold(database) as mine:
+        mine.claim(1)
+        database.patience = 0
+        with lost_once("begin_drawing.after"), pytest.raises(DatabaseError):
+            mine.begin_drawing([prompt])
+        assert rows(database)[prompt]["attempts"] == 1
+        mine.refund()
+        assert rows(database)[prompt]["attempts"] == 0
+
+
+def test_where_no_try_was_begun_nothing_is_asked_to_give_it_back(database, admin):
+    add(database)
+    with hold(database) as mine:
+        mine.claim(1)
+        with away(admin, name_of(database)):
+            database.patience = 0
+            mine.refund()
+
+
+# ---- checks
+
+
+@pytest.mark.parametrize("check", [no_expired_lease, no_blank_picture, urls_are_public, no_dead_message])
+def test_a_check_waits_for_the_database_as_the_assets_do(database, admin, caplog, check):
+    postgres = PostgresResource(url=database.url, patience=30)
+    looked = []
+    with away(admin, name_of(database)):
+        looking = threading.Thread(target=lambda: looked.append(check(postgres=postgres)))
+        looking.start()
+        soon(lambda: "asked again" in caplog.text or not looking.is_alive())
+    looking.join()
+    assert [result.passed for result in looked] == [True]
 
 
 # ---- the hold

@@ -181,6 +181,21 @@ def test_a_silent_holder_loses_its_rows_when_the_lease_is_over_and_can_no_longer
     other.close()
 
 
+def test_prompts_that_are_cancelled_while_a_run_holds_them_do_not_end_it(database):
+    one, two = add(database, 2)
+    with hold(database) as mine:
+        mine.claim(2)
+        cancel = (
+            "UPDATE prompts SET status = 'cancelled', claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL"
+        )
+        execute(database, f"{cancel} WHERE id = %s", one)
+        mine.begin_drawing([one])
+        mine.begin_drawing([two])
+        execute(database, f"{cancel} WHERE id = %s", two)
+        with pytest.raises(HoldLost, match="cancelled"):  # nothing is left to draw for
+            mine.begin_drawing([two])
+
+
 def test_the_heartbeat_renews_the_lease(database):
     (prompt,) = add(database)
     with hold(database, lease=0.6) as mine:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +16,8 @@ import pytest
 
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs.delivery import Delivery, NotOursError, _stored
+from glad_pipeline.defs.delivery import UPLOADERS, Delivery, NotOursError, _stored
+from glad_pipeline.errors import GladError
 from glad_pipeline.generation.ahead import ahead
 from glad_pipeline.storage import spool as spool_room
 from glad_pipeline.storage.keys import original_key
@@ -330,6 +332,60 @@ def test_a_stream_that_nobody_reads_on_ends_although_nothing_can_be_put_anywhere
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("glad-")]
+
+
+def test_a_run_that_fails_while_the_store_is_away_does_not_try_every_waiting_picture_first(
+    world, door, tmp_path, monkeypatch
+):
+    """Each of them would be tried for up to a minute before the run ends."""
+    hills(world, 40)
+    sdxl, put, tries = InstantSdxl(), S3Store.put_once, []
+    monkeypatch.setattr(S3Store, "put_once", lambda *args, **kwargs: tries.append(1) or put(*args, **kwargs))
+    recipes = [sdxl.recipe(row) for row in world.prompts().values()]
+    store, spool = replace(world.store, patience=60), Spool(tmp_path / "spool" / "bucket", limit=10**6)
+    door.shut()
+
+    def failing():
+        with Delivery(store, spool, run_id="r", log=dg.get_dagster_logger()) as delivery:
+            for picture in delivery.written_ahead(sdxl.generate(recipes)):
+                delivery.send(picture)
+            raise GladError("the database is away")
+
+    with pytest.raises(GladError, match="the database is away"):
+        failing()
+    assert len(tries) <= 2 * UPLOADERS
+    assert len(spooled(tmp_path)) == 40
+
+
+def test_a_damaged_file_that_cannot_be_put_aside_is_told_and_its_picture_is_drawn_again(
+    world, door, tmp_path, monkeypatch
+):
+    leave_in_spool(world, door, 2, monkeypatch)
+    damaged = spooled(tmp_path)[0]
+    damaged.write_bytes(b"nothing of ours")
+    (damaged.parent / "quarantine").write_bytes(b"no folder")
+    door.open()
+    drawn.clear()
+    result = world.run(sdxl=Watched())
+    assert len(drawn) == 1
+    (told,) = [text for text in warnings(world, result) if "is damaged" in text]
+    assert "cannot be put aside" in told
+    assert set(world.statuses()) == {"published"}
+
+
+def test_a_store_that_goes_away_when_all_is_drawn_costs_no_attempt(world, monkeypatch):
+    def away(*args):
+        raise StoreError("the store is away", transient=True)
+
+    monkeypatch.setenv("GLAD_MAX_ATTEMPTS", "1")
+    hills(world, 3)
+    with monkeypatch.context() as short:
+        short.setattr(S3Store, "start", away)
+        result = world.run(expect_success=False)
+    assert "the store is away" in failures(result)
+    assert {(row["status"], row["attempts"]) for row in world.prompts().values()} == {("pending", 0)}
+    world.run(sdxl=Watched())
+    assert (drawn, set(world.statuses())) == ([], {"published"})
 
 
 @pytest.mark.parametrize("keeps_checksum", [True, False])

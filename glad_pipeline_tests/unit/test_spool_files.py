@@ -7,14 +7,16 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glad_pipeline.storage import spool as spool_room
-from glad_pipeline.storage.s3 import Outage, S3Store, StoreError, _hex
+from glad_pipeline.storage.s3 import Outage, S3Store, StoreError, _hex, _may_pass
 from glad_pipeline.storage.spool import Spool, SpoolDamaged, SpoolFull
 
 NAME = "0123456789abcdef" * 2
@@ -141,11 +143,31 @@ def test_a_host_that_does_not_exist_is_a_mistake_and_not_waited_for():
     assert not error.value.transient
 
 
+@pytest.mark.parametrize(("status", "passes"), [(501, False), (500, True), (503, True), (507, True)])
+def test_what_a_store_cannot_do_at_all_is_not_waited_for(status, passes):
+    answer = {"Error": {"Code": "NotImplemented"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    assert _may_pass(ClientError(answer, "PutObject")) is passes
+
+
 def test_nobody_waits_for_a_store_once_the_run_ends():
     outage = Outage(1_000)
     outage.give_up()
     with pytest.raises(StoreError, match="away"):
-        outage.wait(StoreError("away", transient=True))
+        outage.wait(StoreError("away", transient=True), time.monotonic())
+
+
+def test_a_request_that_is_never_answered_is_given_up_although_others_are():
+    outage, tries = Outage(0.2), []
+
+    def always_refused(began):
+        for _ in range(50):
+            outage.wait(StoreError("500 for this key", transient=True), began)
+            outage.over()  # somebody else was answered
+            tries.append(1)
+
+    with pytest.raises(StoreError, match="500 for this key"):
+        always_refused(time.monotonic())
+    assert tries
 
 
 @pytest.mark.parametrize(
