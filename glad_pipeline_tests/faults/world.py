@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class World:
         if self.site_log and "GLAD_SITE_URL" not in os.environ:
             settle_in(str(self.site_log))
 
-    @property
+    @cached_property
     def store(self) -> S3Store:
         settings = load_settings()
         secret = settings.s3_secret_access_key
