@@ -316,6 +316,7 @@ def main() -> None:
         "dead links": len(findings.dead_links),
         "orphans": len(findings.orphans),
         "untold": len(findings.untold),
+        "found by glad audit": len(findings.audited),
         "redrawn": findings.redrawn,
         "redrawn beyond a bucket per death": beyond,
     }
@@ -328,7 +329,15 @@ def main() -> None:
         write_between(args.write, "soak", "python -m benchmarks.soak", as_table(figures))
     for name, value in figures.items():
         print(f"{name}: {value}")
-    zeros = ("lost", "duplicated", "dead links", "orphans", "untold", "redrawn beyond a bucket per death")
+    zeros = (
+        "lost",
+        "duplicated",
+        "dead links",
+        "orphans",
+        "untold",
+        "found by glad audit",
+        "redrawn beyond a bucket per death",
+    )
     sys.exit(any(figures[name] for name in zeros))
 
 

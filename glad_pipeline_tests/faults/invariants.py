@@ -37,6 +37,7 @@ class Findings:
     dead_links: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)  # what site or bucket should have been told
+    audited: list[str] = field(default_factory=list)  # what `glad audit` has to say
     redrawn: int = 0  # pictures drawn once more than needed
     published: int = 0
     drawn: int = 0
@@ -44,7 +45,7 @@ class Findings:
     @property
     def broken(self) -> list[str]:
         """Every broken promise but `redrawn`, which a crash is allowed a bucket of."""
-        return [*self.lost, *self.duplicated, *self.dead_links, *self.orphans, *self.untold]
+        return [*self.lost, *self.duplicated, *self.dead_links, *self.orphans, *self.untold, *self.audited]
 
     def __str__(self) -> str:
         counts = f"{len(self.lost)} lost, {len(self.duplicated)} duplicated, {len(self.dead_links)} dead links"

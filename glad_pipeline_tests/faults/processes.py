@@ -91,13 +91,13 @@ def call(function: Callable[..., Any], *args: Any, environment: Mapping[str, str
     return ended.result
 
 
-def eventually(true: Callable[[], object], seconds: float = 30, *, what: str = "it") -> None:
-    """Wait until `true()`. Raises `TimeoutError`."""
+def eventually(true: Callable[[], object], seconds: float = 30, *, what: str = "it", every: float = 0.02) -> None:
+    """Wait until `true()`, which is asked `every` so many seconds. Raises `TimeoutError`."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} did not come about in {seconds:.0f} s")
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def _run(connection: Any, function: Callable[..., Any], args: tuple[Any, ...], environment: dict[str, str], log: str):

@@ -17,7 +17,7 @@ SHORT = [
     for side, moments in MOMENTS.items()
     for place, fault in enumerate(FAULTS)
     if side == "store" or fault not in ("overloaded", "full")
-    for at, occurrence in [moments[place % len(moments)], moments[(place + 1) % len(moments)]]
+    for at, occurrence in [moments[place % len(moments)]]
 ]
 LONG = [
     Outage(side="database", fault="refused", at="begin_drawing.before", occurrence=3, seconds=None),

@@ -100,7 +100,7 @@ def together(stack: Mapping[str, str], folder: Path, *, prompts: int) -> tuple[F
             **variables,
             "DATABASE_URL": url,
             DRAW_LOG: str(folder / "draws"),
-            "GLAD_BATCH_SIZE": str(prompts // 10),
+            "GLAD_BATCH_SIZE": str(prompts // 5),  # so that everybody gets a share
             "PYTHONPATH": str(project_root()),
         }
         machines = [Machine(f"m{number}", shared, folder) for number in range(MACHINES)]
@@ -108,7 +108,9 @@ def together(stack: Mapping[str, str], folder: Path, *, prompts: int) -> tuple[F
             resources.enter_context(machine.daemon())
         for machine in machines:
             log = machine.folder / "daemon.log"
-            eventually(lambda m=machine: m.count("job_ticks"), 120, what=f"a tick of the sensor:\n{tail(log)}\nThis")
+            eventually(
+                lambda m=machine: m.count("job_ticks"), 120, every=0.5, what=f"a tick of the sensor:\n{tail(log)}\nThis"
+            )
         call(add_hills, prompts, environment=shared, log=folder / "log")
         runs = [
             Child(run_once, {"seconds_each": 0.01}, environment=machine.environment, log=machine.folder / "run.log")
@@ -117,7 +119,7 @@ def together(stack: Mapping[str, str], folder: Path, *, prompts: int) -> tuple[F
         command = machines[0].start("cli", ["dagster", "job", "execute", "-j", JOB_NAME])
         assert [run.wait(300).result for run in runs] == [None] * MACHINES
         assert command.wait(300) == 0, tail(machines[0].folder / "cli.log")
-        eventually(lambda: not work_to_be_done(url), 300, what="the end of the work")
+        eventually(lambda: not work_to_be_done(url), 300, every=0.5, what="the end of the work")
         findings: Findings = call(examined, environment=shared, log=folder / "log")
         asked = [machine.count("runs") for machine in machines]
         call(emptied, environment=shared, log=folder / "log")

@@ -8,13 +8,18 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pandas as pd  # noqa: F401  every run imports it
 
-from glad_pipeline.database import connect
+from glad_pipeline.audit.report import FAULTS
+from glad_pipeline.audit.walk import audit
+from glad_pipeline.database import Database, connect
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.jobs import JOB_NAME
 from glad_pipeline.generation import encoding  # noqa: F401  every run imports it
@@ -41,7 +46,7 @@ class World:
         if self.site_log and "GLAD_SITE_URL" not in os.environ:
             settle_in(str(self.site_log))
 
-    @property
+    @cached_property
     def store(self) -> S3Store:
         settings = load_settings()
         secret = settings.s3_secret_access_key
@@ -101,7 +106,13 @@ class World:
     def examine(self) -> Findings:
         before = [uuid.UUID(text) for text in os.environ.get(POSTS_BEFORE, "").split(",") if text]
         with connect(os.environ["DATABASE_URL"]) as connection:
-            return examine(connection, self.store, draw_log=self.draw_log, site_log=self.site_log, posts_before=before)
+            findings = examine(
+                connection, self.store, draw_log=self.draw_log, site_log=self.site_log, posts_before=before
+            )
+        with Database(os.environ["DATABASE_URL"]) as database:  # the product's own look, from which ours is apart
+            report = audit(database, self.store, grace=timedelta(0), deep=True)
+        said = [f"audit: {name}: {example}" for name in FAULTS for example in report.findings[name].examples]
+        return replace(findings, audited=said)
 
     def empty_bucket(self) -> None:
         store = self.store
