@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from glad_pipeline import failpoints
+from glad_pipeline.database import Database
 from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.processes import eventually
 from glad_pipeline_tests.faults.world import World, shorten_grace
@@ -17,7 +18,10 @@ DAY = 86_400.0
 
 
 def run_and_wait(moments: list[tuple[str, int]], folder: str) -> str | None:
-    """A run that stops at each of these (commit point, which time) until the file `go <n>` is there; says so by `at <n>`."""
+    """A run that stops at each of these (moment, which time) until the file `go <n>` is there; says so by `at <n>`.
+
+    Moments are the commit points, and `<name>.begin`: before the transaction of that name.
+    """
     passed: dict[str, int] = {}
 
     def action(point: str) -> None:
@@ -27,8 +31,20 @@ def run_and_wait(moments: list[tuple[str, int]], folder: str) -> str | None:
             (Path(folder) / f"at {place}").touch()
             eventually((Path(folder) / f"go {place}").exists, 60, what="the word to go on")
 
+    def transact(database: Database, point: str, *args: Any, **kwargs: Any) -> Any:
+        action(f"{point}.begin")
+        return real(database, point, *args, **kwargs)
+
+    real = Database.transact
+    Database.transact = transact  # type: ignore[method-assign]
     failpoints.arm(action)
     return World().run()
+
+
+def held_by_the_living() -> int:
+    """Prompts that a run claims whose lease is not over."""
+    [row] = World().sql("SELECT count(*) AS n FROM prompts WHERE status = 'claimed' AND lease_expires_at > now()")
+    return int(row["n"])
 
 
 def add_hills(count: int) -> None:

@@ -12,6 +12,7 @@ from glad_pipeline_tests.faults.cells import buckets, databases, side_by_side
 from glad_pipeline_tests.faults.kills import (
     add_hills,
     free_the_disk,
+    held_by_the_living,
     lease_is_over,
     recover_and_examine,
     run_and_wait,
@@ -20,7 +21,7 @@ from glad_pipeline_tests.faults.kills import (
 )
 from glad_pipeline_tests.faults.processes import Child, call, eventually
 from glad_pipeline_tests.faults.servers import Servers
-from glad_pipeline_tests.faults.world import DRAW_LOG, emptied, run_once
+from glad_pipeline_tests.faults.world import DRAW_LOG, emptied
 
 PROMPTS = 30
 
@@ -55,39 +56,57 @@ def nothing_broken(environment, folder):
 
 # --- runs ------------------------------------------------------------------------------------------------------------
 
-STOPS = [("claim.after", 1), ("begin_drawing.after", 3), ("catalogue.after", 1), ("publish.after", 1)]
+# at which moment a run is stopped, and how far the other one has come when it wakes
+STOPS = [
+    ("claim.after", 1, "has finished"),
+    ("begin_drawing.after", 3, "has claimed"),
+    ("begin_drawing.after", 3, "has finished"),
+    ("catalogue.begin", 1, "has claimed"),
+    ("catalogue.after", 1, "has finished"),
+    ("publish.after", 1, "has finished"),
+]
 
 
 @pytest.fixture(scope="module")
-def stopped(request, stack, tmp_path_factory):
-    """How a run ended that was stopped at a moment and its rows worked off by another, and what was left."""
+def stopped(stack, tmp_path_factory):
+    """How a run ended that was stopped at a moment and its rows taken over by another, and what was left."""
 
-    def run(moment, environment, folder):
+    def run(stop, environment, folder):
+        at, occurrence, other_run = stop
         call(add_hills, PROMPTS, environment=environment, log=folder / "log")
-        waiting = Waiting(environment, folder, moment)
+        waiting = Waiting(environment, folder, (at, occurrence))
         waiting.reached()
         waiting.child.kill(signal.SIGSTOP)
         waiting.go_on()
         call(lease_is_over, environment=environment, log=folder / "log")
-        other = call(run_once, {}, environment=environment, log=folder / "other.log")
+        (folder / "other").mkdir()
+        other = Waiting(environment, folder / "other", ("claim.after", 1))
+        other.reached()
+        if other_run == "has finished":
+            other.go_on()
+            assert other.ended() is None
         waiting.child.kill(signal.SIGCONT)
-        return other, waiting.ended(), call(recover_and_examine, environment=environment, log=folder / "log")
+        ended = waiting.ended()
+        if other_run == "has claimed":
+            assert call(held_by_the_living, environment=environment, log=folder / "log") == PROMPTS
+            other.go_on()
+            assert other.ended() is None
+        return ended, call(recover_and_examine, environment=environment, log=folder / "log")
 
     done = side_by_side(stack, tmp_path_factory.mktemp("stops"), STOPS, run)
     return dict(zip(STOPS, done, strict=True))
 
 
-@pytest.mark.parametrize("moment", STOPS, ids=lambda moment: moment[0])
-def test_a_run_stopped_for_longer_than_its_lease_commits_nothing_when_it_wakes(moment, stopped):
-    if isinstance(stopped[moment], Exception):
-        raise stopped[moment]
-    other, ended, (recovery, findings) = stopped[moment]
-    assert other is None
+@pytest.mark.parametrize("stop", STOPS, ids=lambda stop: f"{stop[0]}, the other {stop[2]}")
+def test_a_run_stopped_for_longer_than_its_lease_commits_nothing_when_it_wakes(stop, stopped):
+    if isinstance(stopped[stop], Exception):
+        raise stopped[stop]
+    ended, (recovery, findings) = stopped[stop]
     assert not any(recovery)
     assert not findings.broken
     assert findings.published == PROMPTS
     assert findings.redrawn <= BUCKET
-    if moment[0] == "begin_drawing.after":
+    if stop[0] == "begin_drawing.after":
         assert "longer than its lease" in ended
     else:
         assert ended is None
