@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -272,7 +273,7 @@ def main() -> None:
     (folder / "logs").mkdir()
     with ExitStack() as resources:
         if not args.keep:
-            resources.enter_context(tempfile.TemporaryDirectory(dir=folder))
+            resources.callback(shutil.rmtree, folder, ignore_errors=True)
         servers = resources.enter_context(Servers(folder / "home"))
         migrate(servers.direct["DATABASE_URL"])
         own = {
@@ -299,7 +300,8 @@ def main() -> None:
         with connect(servers.direct["DATABASE_URL"]) as connection:
             [row] = connection.execute("SELECT count(*) AS n FROM prompts")
         missing = args.prompts - row["n"]
-    lost = lost_by(folder / "draws")
+        lost = lost_by(folder / "draws")
+        spooled = left_in_spool(folder / "home" / "spool")
     beyond = sum(max(0, count - (BUCKET if pid in state.excused else 0)) for pid, count in lost.items())
     figures = {
         "minutes": round((time.monotonic() - began) / 60, 1),
@@ -310,7 +312,7 @@ def main() -> None:
         "runs": state.started,
         "done": dict(sorted(state.done.items())),
         "published": findings.published,
-        "pictures left in the spool": left_in_spool(folder / "home" / "spool"),
+        "pictures left in the spool": spooled,
         "lost": len(findings.lost) + missing,
         "duplicated": len(findings.duplicated),
         "dead links": len(findings.dead_links),
