@@ -123,7 +123,9 @@ def answering_within(connection: Connection, seconds: float) -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].strip(" .?") if str(error).strip() else type(error).__name__
+    """What the server says in its first line, or libpq in its last."""
+    told = (isinstance(error, psycopg.Error) and error.diag.message_primary) or str(error).strip()
+    return told.splitlines()[-1].strip(" .?") if told else type(error).__name__
 
 
 class Database:

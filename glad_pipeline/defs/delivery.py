@@ -134,7 +134,13 @@ class Delivery:
             if fault := gate(picture.drawn.pixels):
                 faults[name] = fault
                 return None
-            return self._deliver(name, picture)
+            try:
+                return self._deliver(name, picture)
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001  whatever it is, it would stop every run to come
+                self._put_aside(name, f"cannot be delivered ({type(error).__name__}: {error})")
+                return None
 
         try:
             self.from_spool = len(self._store.each(one, names))
@@ -293,12 +299,15 @@ class Delivery:
             )
             return Picture(drawn=drawn, run_id=str(facts["run_id"]), drawn_at=str(facts["drawn_at"]))
         except (GladError, KeyError, TypeError, ValueError, AttributeError) as error:
-            try:
-                done = f"it lies in {self._spool.quarantine(name).parent} now"
-            except OSError as why:
-                done = f"it cannot be put aside ({why.strerror}): remove it"
-            self._log.warning("the spool's file %s is damaged (%s): %s", name, error, done)
+            self._put_aside(name, f"is damaged ({error})")
             return None
+
+    def _put_aside(self, name: str, fault: str) -> None:
+        try:
+            done = f"it lies in {self._spool.quarantine(name).parent} now"
+        except OSError as why:
+            done = f"it cannot be put aside ({why.strerror}): remove it"
+        self._log.warning("the spool's file %s %s: %s", name, fault, done)
 
     def _deliver(self, name: str, picture: Picture) -> Uploaded | None:
         try:

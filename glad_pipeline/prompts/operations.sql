@@ -41,7 +41,7 @@ WITH chosen AS (
     SELECT id FROM prompts WHERE id = ANY(%(ids)s) AND status IN ('failed', 'rejected', 'cancelled')
     ORDER BY id FOR UPDATE
 )
-UPDATE prompts SET status = 'pending', attempts = 0, last_error = NULL,
+UPDATE prompts SET status = 'pending', attempts = 0, last_error = NULL, post_version = NULL,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 FROM chosen WHERE prompts.id = chosen.id
 RETURNING prompts.id;
@@ -49,7 +49,7 @@ RETURNING prompts.id;
 -- name: retry_all_failed
 -- Empties the dead letter back into the queue.
 WITH chosen AS (SELECT id FROM prompts WHERE status = 'failed' ORDER BY id FOR UPDATE)
-UPDATE prompts SET status = 'pending', attempts = 0, last_error = NULL,
+UPDATE prompts SET status = 'pending', attempts = 0, last_error = NULL, post_version = NULL,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 FROM chosen WHERE prompts.id = chosen.id;
 

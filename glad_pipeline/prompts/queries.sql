@@ -45,7 +45,7 @@ RETURNING p.id, p.status
 -- name: requeue_named
 -- Prompts named on purpose are worked again even if they had ended.
 UPDATE prompts SET status = 'pending', attempts = 0, last_error = NULL, claim_token = NULL, claimed_by = NULL,
-    lease_expires_at = NULL
+    lease_expires_at = NULL, post_version = NULL
 WHERE id = ANY(%(ids)s) AND status IN ('published', 'rejected', 'failed', 'cancelled')
 
 -- name: states_of
@@ -68,11 +68,12 @@ FROM next WHERE p.id = next.id
 RETURNING p.id, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
 
 -- name: note_post_versions
--- How the posts that these prompts aim at are now: edited from here on, they are not written over.
+-- How the posts that these prompts aim at are now: edited from here on, they are not written over. What was noted before
+-- a run died stays: an edit since then is one too.
 UPDATE prompts p SET post_version = (
     SELECT coalesce(to_jsonb(posts) ->> 'updated_at', '') FROM posts
     WHERE posts.id = coalesce(p.post_id, p.published_post_id))
-WHERE id = ANY(%(ids)s)
+WHERE id = ANY(%(ids)s) AND post_version IS NULL
 
 -- name: held
 -- What this hold has in hand, in the order of its claim.
@@ -127,7 +128,8 @@ FOR UPDATE OF p SKIP LOCKED
 -- name: settle_published
 -- Committed together with the post itself.
 UPDATE prompts p SET status = 'published', published_post_id = done.post_id, published_at = now(), last_error = NULL,
-    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL, taken_down_at = NULL
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL, taken_down_at = NULL,
+    post_version = NULL
 FROM unnest(%(ids)s::bigint[], %(post_ids)s::uuid[]) AS done (id, post_id)
 WHERE p.id = done.id AND p.status = 'generated'
 

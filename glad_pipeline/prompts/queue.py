@@ -322,7 +322,7 @@ class Hold:
                 if lost:
                     log.warning("the heartbeat has a connection again")
                 lost = False
-            except (psycopg.Error, DatabaseError) as error:
+            except (psycopg.Error, DatabaseError, OSError) as error:
                 if not lost:
                     log.warning("the heartbeat lost its connection and makes a new one: %s", error)
                 lost = True

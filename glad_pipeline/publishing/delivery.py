@@ -285,30 +285,45 @@ def _settle(settled: Sequence[Settled], away: Settled | None, connection: Connec
 def _told(
     messages: Sequence[Message], tell: Callable[[Sequence[Message]], None], max_attempts: int
 ) -> tuple[list[Settled], Settled | None]:
-    """Tell all at once, or one by one where one of them is refused. Also one that waits since they are away."""
+    """Tell all at once; one by one where one of them is refused, or has failed half its tries in whatever company.
+
+    Also returns one that waits since they are away.
+    """
     reached("deliver.before")
     try:
         tell(messages)
-    except Refused as error:
-        if len(messages) == 1:
-            return [Settled(message=messages[0], status="dead", error=str(error))], None
-        settled: list[Settled] = []
-        until = time.monotonic() + ALONE_SECONDS
-        for place, message in enumerate(messages):
-            if time.monotonic() > until:
-                late = "the others took too long"
-                return settled + [Settled(message=m, status="waiting", error=late) for m in messages[place:]], None
-            alone, away = _told([message], tell, max_attempts)
-            settled += alone
-            if away:
-                rest = messages[place + 1 :]
-                return settled + [_later(m, str(away.error), max_attempts) for m in rest], away
-        return settled, None
     except GladError as error:
+        if len(messages) > 1 and (isinstance(error, Refused) or _tried_enough(messages, max_attempts)):
+            return _told_alone(messages, tell, max_attempts)
+        if isinstance(error, Refused):
+            return [Settled(message=messages[0], status="dead", error=str(error))], None
         settled = [_later(message, str(error), max_attempts) for message in messages]
         return settled, min(settled, key=lambda each: each.message.attempts)
     reached("deliver.after")
     return [Settled(message=message, status="delivered") for message in messages], None
+
+
+def _told_alone(
+    messages: Sequence[Message], tell: Callable[[Sequence[Message]], None], max_attempts: int
+) -> tuple[list[Settled], Settled | None]:
+    """Each for itself: one that can never be told does not take the others with it."""
+    settled: list[Settled] = []
+    aways: list[Settled] = []
+    until = time.monotonic() + ALONE_SECONDS
+    for place, message in enumerate(messages):
+        if time.monotonic() > until:
+            late = "the others took too long"
+            settled += [Settled(message=each, status="waiting", error=late) for each in messages[place:]]
+            break
+        alone, away = _told([message], tell, max_attempts)
+        settled += alone
+        aways += [away] if away else []
+    nobody_answered = len(aways) == len(settled)
+    return settled, aways[0] if nobody_answered else None
+
+
+def _tried_enough(messages: Sequence[Message], max_attempts: int) -> bool:
+    return max(message.attempts for message in messages) > max_attempts // 2
 
 
 def _later(message: Message, error: str, max_attempts: int) -> Settled:

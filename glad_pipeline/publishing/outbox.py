@@ -19,7 +19,7 @@ from glad_pipeline.errors import UsageError
 SQL = named_queries(__package__, "outbox.sql")
 Kind = Literal["revalidate", "delete", "purge"]
 STATUSES = ("waiting", "delivered", "skipped", "dead")
-HOLD = timedelta(minutes=3)  # longer than the longest telling: two are not to tell at once
+HOLD = timedelta(minutes=5)  # longer than the longest telling: two are not to tell at once
 KEEP = timedelta(days=30)  # what was delivered or skipped
 GRACE = timedelta(seconds=15)  # the run that wrote a message is about to deliver it
 FIRST_PAUSE = 5.0  # seconds, doubled with each try

@@ -137,6 +137,7 @@ def _hide(connection: Connection, blog: Blog, posts: Sequence[UUID], reason: str
         if found is not None and found["status"] != "draft":
             blog.write(connection, post, {"status": "draft"}, version=version)
             taken.hidden.append(found["slug"])
+            connection.execute(SQL["keep_reason"], {"subject": f"post:{post}", "reason": reason})
             _tell(connection, [post], taken)
     bound = {"posts": list(posts), "reason": f"taken down: {reason}"}
     taken.prompts += sorted(row["id"] for row in connection.execute(SQL["cancel_prompts"], bound))
@@ -165,6 +166,7 @@ def _remove(connection: Connection, blog: Blog, image: Row, reason: str, taken: 
         connection.execute(SQL["mark_removed"], bound)
         keys = [key for key in (image["key"], image["thumbnail_key"]) if key]
         outbox.ask_to_delete(connection, image["key"], keys)
+        connection.execute(SQL["keep_reason"], {"subject": f"image:{image['key']}", "reason": reason})
         taken.removed.append(image["key"])
         taken.subjects.append(f"image:{image['key']}")
 

@@ -52,6 +52,9 @@ SELECT id FROM prompts
 WHERE published_post_id = ANY(%(posts)s) OR post_id = ANY(%(posts)s) OR image_id = ANY(%(images)s)
 ORDER BY id FOR UPDATE
 
+-- name: keep_reason
+INSERT INTO takedowns (subject, reason) VALUES (%(subject)s, %(reason)s)
+
 -- name: cancel_prompts
 -- A hidden post gets nothing more: not from the prompt it was made by, not from others that aim at it.
 UPDATE prompts SET status = 'cancelled', last_error = %(reason)s, claim_token = NULL, claimed_by = NULL,

@@ -34,7 +34,7 @@ ALL = [
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
-OURS = {"prompts", "images", "outbox", "barred_recipes", "post_writes", "glad_alembic_version"}
+OURS = {"prompts", "images", "outbox", "barred_recipes", "takedowns", "post_writes", "glad_alembic_version"}
 INDEXES = {"idx_posts_status_created", "idx_posts_category", "idx_posts_author"}
 GLAD_SCHEMA = "?options=-csearch_path%3Dglad,public"
 

@@ -226,7 +226,8 @@ class QueueMachine(RuleBasedStateMachine):
     def begin_drawing(self, slot, places):
         worker = self.worker(slot)
         chosen = [p for p in self.of(places, worker.known) if p.id not in worker.begun]
-        is_lost = bool(chosen) and not any((p.status, p.token) == ("claimed", worker.token) for p in chosen)
+        held = any((p.status, p.token) == ("claimed", worker.token) for p in self.prompts.values())
+        is_lost = bool(chosen) and not held
         with pytest.raises(HoldLost) if is_lost else nullcontext():
             worker.hold.begin_drawing([p.id for p in chosen])
         if chosen:

@@ -16,6 +16,7 @@ import pytest
 
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
+from glad_pipeline.defs import delivery
 from glad_pipeline.defs.delivery import UPLOADERS, Delivery, NotOursError, _stored
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.ahead import ahead
@@ -370,6 +371,26 @@ def test_a_damaged_file_that_cannot_be_put_aside_is_told_and_its_picture_is_draw
     assert len(drawn) == 1
     (told,) = [text for text in warnings(world, result) if "is damaged" in text]
     assert "cannot be put aside" in told
+    assert set(world.statuses()) == {"published"}
+
+
+def test_a_picture_that_cannot_be_delivered_does_not_stop_every_run_to_come(world, door, tmp_path, monkeypatch):
+    leave_in_spool(world, door, 2, monkeypatch)
+    (name, _) = [path.name for path in spooled(tmp_path)]
+    door.open()
+    drawn.clear()
+    real = delivery.upload
+
+    def upload(store, run_id, picture, **told):
+        if picture.recipe.hash.startswith(name) and not drawn:
+            raise ZeroDivisionError("a fault of ours")
+        return real(store, run_id, picture, **told)
+
+    monkeypatch.setattr(delivery, "upload", upload)
+    result = world.run(sdxl=Watched())
+    assert len(drawn) == 1
+    (told,) = [text for text in warnings(world, result) if "cannot be delivered" in text]
+    assert "quarantine" in told
     assert set(world.statuses()) == {"published"}
 
 

@@ -71,6 +71,11 @@ def test_an_unpublished_post_is_hidden_its_picture_gone_and_comes_back_only_when
     (image,) = told.sql("SELECT * FROM images")
     assert image["removed_at"] is not None
     assert image["removed_reason"] == "not ours to show"
+    kept = told.sql("SELECT subject, reason FROM takedowns ORDER BY id")
+    assert kept == [
+        {"subject": subject, "reason": "not ours to show"}
+        for subject in (f"post:{post['id']}", f"image:{image['key']}")
+    ]
 
     assert glad("posts", "unpublish", post["id"], "--reason", "again")[:2] == (0, "taken down already: nothing to do\n")
     assert len(site.asked) == 1

@@ -38,7 +38,7 @@ INDEX_LOCK_TIMEOUT = "10min"  # a concurrent index build waits without blocking 
 # What each step makes that is ours alone: the names have to be free.
 MADE = {
     "0001_prompts_and_images": ("prompts", "images", "prompt_claim_tokens"),
-    "0005_outbox_and_takedowns": ("outbox", "barred_recipes", "post_writes"),
+    "0005_outbox_and_takedowns": ("outbox", "barred_recipes", "takedowns", "post_writes"),
 }
 
 _HERE = Path(__file__).parent
