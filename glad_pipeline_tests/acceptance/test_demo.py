@@ -95,7 +95,7 @@ def test_a_run_that_is_killed_leaves_nothing_behind_that_the_next_does_not_finis
 def test_a_run_that_is_told_to_end_does_so_and_gives_its_prompts_back(machine, halfway, number):
     process, name, _ = halfway
     process.send_signal(number)
-    process.wait(timeout=20)
+    process.wait(timeout=90)  # the bucket being drawn is finished first
     assert process.returncode != 0
     soon(lambda: left_running(machine.home, but=("postgres", "weed")) == [], seconds=10)
     states = machine.sql("SELECT status, count(*) AS n FROM prompts WHERE title LIKE %s GROUP BY 1", f"{name} %")
