@@ -88,6 +88,9 @@ class Soak:
             self.done["runs that finished"] += ended.exitcode == 0 and ended.result is None
             if ended.exitcode not in (0, -signal.SIGKILL):
                 self.failures[f"exit {ended.exitcode}: {ended.log[-300:]}"] += 1
+            if ended.result and "silent for longer than its lease" in ended.result:
+                self.excused.add(pid)
+                self.done["runs that lost their lease by themselves"] += 1
             if ended.result:
                 self.failures[ended.result[:160]] += 1
         if len(self.running) < self.workers and self._work():
@@ -320,7 +323,7 @@ def main() -> None:
         "untold": len(findings.untold),
         "found by glad audit": len(findings.audited),
         "redrawn": findings.redrawn,
-        "redrawn beyond a bucket per death": beyond,
+        "redrawn beyond a bucket per death or lost lease": beyond,
     }
     for reason, count in state.failures.most_common(12):
         print(f"{count:4} × {reason}")
@@ -338,7 +341,7 @@ def main() -> None:
         "orphans",
         "untold",
         "found by glad audit",
-        "redrawn beyond a bucket per death",
+        "redrawn beyond a bucket per death or lost lease",
     )
     sys.exit(any(figures[name] for name in zeros))
 
