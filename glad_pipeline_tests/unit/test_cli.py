@@ -38,6 +38,9 @@ def test_every_command_is_in_the_help():
         "reproduce",
         "audit",
         "catalogue",
+        "posts",
+        "images",
+        "outbox",
         "migrate",
         "settings",
         "prompts",
@@ -72,8 +75,9 @@ def test_status_of_nothing_is_quick_and_starts_nothing(tmp_path):
 def test_a_mistake_is_a_message_and_an_exit_code(arguments, environment, told, tmp_path):
     answer = glad(*arguments, **({"GLAD_HOME": str(tmp_path / "home")} | environment))
     assert answer.returncode in (1, 2)
-    assert answer.stderr.startswith("glad: ")
-    assert told in answer.stderr
+    (message,) = [line for line in answer.stderr.splitlines() if not line.startswith("starting ")]  # slow servers tell
+    assert message.startswith("glad: ")
+    assert told in message
     assert "Traceback" not in answer.stderr
     assert "secret" not in answer.stderr
 
