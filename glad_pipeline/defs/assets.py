@@ -167,6 +167,9 @@ def _without_barred(by_recipe: dict[Recipe, list[int]], queue: QueueResource) ->
     if not database.read(lambda connection: bars.barred(connection, [recipe.hash for recipe in by_recipe])):
         return by_recipe
     reasons = database.transact("takedown", partial(bars.turn_away, keys=_keys(by_recipe)))
+    dg.get_dagster_logger().warning(
+        "%s pictures were taken down and are not drawn: their prompts are rejected", len(reasons)
+    )
     queue.hold.reject(
         {i: reasons[recipe.hash] for recipe, ids in by_recipe.items() if recipe.hash in reasons for i in ids}
     )

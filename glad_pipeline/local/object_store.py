@@ -74,6 +74,11 @@ class ObjectStore:
         """See to it that the server runs, answers and has its bucket; one that runs already is taken over."""
         with Step("starting the S3 server"):
             if self.running() is None or not self._answers(seconds=60):  # the one found may be dying
+                if (found := self.running()) is not None:
+                    raise GladError(
+                        f"the S3 server runs (pid {found.pid}) and does not answer: stop it with ./glad down (kill -9 "
+                        f"{found.pid} if that does not help) and try again. Its log: {self.log}"
+                    )
                 self._start(die_with_us=die_with_us)
                 if not self._answers(seconds=60):
                     raise GladError(f"the S3 server did not come up: {self.log}\n{tail(self.log)}")

@@ -88,6 +88,20 @@ def test_acknowledged_objects_survive_kill_9_and_the_address_stays(store):
     assert status(f"{store.endpoint}/glad/generated/1.png") == 200
 
 
+def test_a_server_of_ours_that_hangs_is_named_with_the_cure_and_no_data_is_at_stake(store, monkeypatch):
+    answers = store._answers
+    monkeypatch.setattr(store, "_answers", lambda seconds: answers(seconds=1))
+    server = store.running()
+    server.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(GladError, match=rf"pid {server.pid}\) and does not answer.*glad down") as told:
+            store.start()
+        assert "reset" not in str(told.value)
+    finally:
+        server.send_signal(signal.SIGCONT)
+    store.start()
+
+
 def test_a_taken_port_is_an_error_because_urls_contain_it(store):
     store.stop()
     with socket.socket() as other:
