@@ -88,7 +88,6 @@ class Delivery:
         self._held = 0  # jobs with a picture in memory
         self._change = threading.Condition()
         self._unsafe: set[str] = set()  # drawn, and neither on disk nor in the store nor settled
-        self._refused: set[str] = set()  # those of them that the spool has not taken
         self._failure: BaseException | None = None
         self._over = False
         self._told_full = False
@@ -172,27 +171,23 @@ class Delivery:
     def before_drawing(self, count_tries: Callable[[], None]) -> None:
         """Let the next bucket be begun only when everything drawn so far would outlive this process.
 
-        `count_tries` is called when there is room in the spool, while the last files are still being written: it
-        takes as long as they do. Raises what has ended the deliveries.
+        `count_tries` comes after that: a process stopped there, or dead, has one bucket in flight and not two.
+        Raises what has ended the deliveries.
         """
-        self._wait_until(lambda: not self._refused)
+        with self._change:
+            # what is waited for is with the writers, the uploaders or the thread that judges; none waits for this one
+            self._change.wait_for(lambda: not self._unsafe or self._over or self._failure is not None)
+            if self._failure is not None:
+                raise self._failure
+            if self._over:
+                raise DrawingIsOver("the run ends")
         count_tries()
-        self._wait_until(lambda: not self._unsafe)
 
     def drawing_is_over(self) -> None:
         """Nobody wants more pictures: `before_drawing` waits no longer."""
         with self._change:
             self._over = True
             self._change.notify_all()
-
-    def _wait_until(self, reached_it: Callable[[], bool]) -> None:
-        # whatever is waited for is with the writers, the uploaders or the thread that judges; none waits for this one
-        with self._change:
-            self._change.wait_for(lambda: reached_it() or self._over or self._failure is not None)
-            if self._failure is not None:
-                raise self._failure
-            if self._over:
-                raise DrawingIsOver("the run ends")
 
     def _write(self, name: str, picture: Picture) -> bool:
         """Whether the spool has taken it."""
@@ -214,7 +209,6 @@ class Delivery:
             self._spool.put(name, facts, np.ascontiguousarray(drawn.pixels).data)
         except (SpoolFull, OSError) as error:
             with self._change:
-                self._refused.add(name)
                 tell, self._told_full = not self._told_full, True
             if tell:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -329,7 +323,6 @@ class Delivery:
     def _safe(self, name: str) -> None:
         with self._change:
             self._unsafe.discard(name)
-            self._refused.discard(name)
             self._change.notify_all()
 
     def _fail(self, error: BaseException) -> None:
