@@ -217,9 +217,20 @@ class Database:
 
         return self._patiently(attempt)
 
-    def connect_patiently(self, *, application_name: str) -> Connection:
-        """An autocommit connection of its own, asked for as long as `transact` would."""
-        return self._patiently(lambda: self.connect(autocommit=True, application_name=application_name))
+    def connect_patiently(
+        self, *, application_name: str, prepare: Callable[[Connection], Result]
+    ) -> tuple[Connection, Result]:
+        """An autocommit connection of its own and what `prepare` did with it, as patient as `transact`."""
+
+        def attempt() -> tuple[Connection, Result]:
+            connection = self.connect(autocommit=True, application_name=application_name)
+            try:
+                return connection, prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+
+        return self._patiently(attempt)
 
     def _patiently(self, attempt: Callable[[], Result], patience: float | None = None) -> Result:
         patience = 0 if self._gave_up else self.patience if patience is None else patience

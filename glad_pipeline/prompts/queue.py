@@ -91,19 +91,19 @@ class Hold:
 
     def open(self) -> Hold:
         """Draw a token, lock it and start the heartbeat. Raises `DatabaseError`."""
-        connection = self._database.connect_patiently(application_name=f"glad-hold {self._worker}")
-        try:
-            row = connection.execute(SQL["next_token"]).fetchone()
-            assert row is not None  # noqa: S101  nextval always answers
-            if not self._lock(connection, row["token"]):
-                raise DatabaseError(f"the claim token {row['token']} is locked already: another database uses ours")
-        except BaseException:
-            connection.close()
-            raise
-        self._token = row["token"]
+        connection, self._token = self._database.connect_patiently(
+            application_name=f"glad-hold {self._worker}", prepare=self._locked_token
+        )
         self._heart = threading.Thread(target=self._beat, args=(connection,), name="glad-lease", daemon=True)
         self._heart.start()
         return self
+
+    def _locked_token(self, connection: Connection) -> int:
+        row = connection.execute(SQL["next_token"]).fetchone()
+        assert row is not None  # noqa: S101  nextval always answers
+        if not self._lock(connection, row["token"]):
+            raise GladError(f"the claim token {row['token']} is locked already: another database uses ours")
+        return int(row["token"])
 
     def claim(self, batch: int, *, ids: Sequence[int] = ()) -> list[Row]:
         """Hold up to `batch` waiting prompts, and return all that this hold has in hand.

@@ -344,6 +344,23 @@ def test_a_holder_that_came_back_after_it_was_found_gone_keeps_its_rows(database
         assert rival.claim(1) == []
 
 
+def test_a_hold_is_opened_although_the_server_hangs_up_on_the_first_statement(database_url, monkeypatch):
+    migrate(database_url)
+    real = Hold._locked_token
+    refused = []
+
+    def hangs_up(self, connection):
+        if not refused:
+            refused.append(connection)
+            connection.close()
+        return real(self, connection)
+
+    monkeypatch.setattr(Hold, "_locked_token", hangs_up)
+    with Database(database_url, patience=10) as patient, hold(patient):
+        assert live(patient) == {"run-1"}
+    assert refused
+
+
 def test_a_pooler_that_changes_the_session_under_a_lock_is_named(database, monkeypatch, caplog):
     monkeypatch.setattr(queue, "PING", 0.1)
     opened = []
@@ -352,7 +369,7 @@ def test_a_pooler_that_changes_the_session_under_a_lock_is_named(database, monke
         Database, "connect_patiently", lambda *args, **kwargs: opened.append(connect(*args, **kwargs)) or opened[-1]
     )
     with caplog.at_level(logging.ERROR), hold(database):
-        opened[0].execute("SELECT pg_advisory_unlock_all()")  # as a pooler would: the session is another's
+        opened[0][0].execute("SELECT pg_advisory_unlock_all()")  # as a pooler would: the session is another's
         soon(lambda: "PgBouncer" in caplog.text)
         soon(lambda: live(database) == {"run-1"})
     assert caplog.text.count("PgBouncer") == 1

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from glad_pipeline.database import Database, DatabaseError
+from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline.errors import UsageError
+from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import queue
 from glad_pipeline.prompts.queue import Hold, HoldLost, live_workers, overdue, readiness
 
@@ -225,7 +225,7 @@ def test_a_hold_that_cannot_be_locked_is_none(database, monkeypatch):
     add(database)
     mine = Hold(database, worker="run-1", lease=timedelta(seconds=60), max_attempts=3)
     monkeypatch.setattr(Hold, "_lock", lambda self, connection, token: False)
-    with pytest.raises(DatabaseError, match="locked already"):
+    with pytest.raises(GladError, match="locked already"):
         mine.open()
     assert mine._heart is None
     assert live(database) == set()
