@@ -188,7 +188,7 @@ class S3Store:
                 s3={"addressing_style": "path" if self.endpoint_url else "virtual", "payload_signing_enabled": False},
                 request_checksum_calculation="when_required",  # ours is sent; boto3's default costs twice the CPU
                 response_checksum_validation="when_required",
-                # a store that swallows everything holds a thread for a minute at most; patience is `Outage`'s
+                # a store that swallows everything holds a thread for 4 × 25 s and pauses; patience is `Outage`'s
                 retries={"mode": "standard", "max_attempts": 3},
                 connect_timeout=5,
                 read_timeout=20,
