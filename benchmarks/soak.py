@@ -19,6 +19,7 @@ import signal
 import sys
 import tempfile
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -33,16 +34,18 @@ from glad_pipeline.database import connect
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline_tests.fakes import BUCKET
 from glad_pipeline_tests.faults.document import write_between
-from glad_pipeline_tests.faults.generators import lost_by
+from glad_pipeline_tests.faults.generators import drawn_for_nothing
 from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.processes import Child, call
 from glad_pipeline_tests.faults.proxy import Proxy
 from glad_pipeline_tests.faults.servers import Servers
+from glad_pipeline_tests.faults.takeovers import WHYS, takeovers, watch
 from glad_pipeline_tests.faults.world import DRAW_LOG, SITE_LOG, examined, run_once, work_to_be_done
 
 LEASE = 5  # seconds
 INSERTING = 0.8  # of the time
 BREAKING = 0.95  # of the time
+KILLED, UNEXPLAINED = "its run was killed", "unexplained"
 BURST = 5.0  # seconds between groups of new prompts
 PER_MINUTE = {  # how often each fault comes
     "run killed": 3.5,
@@ -70,7 +73,8 @@ class Soak:
     running: list[Child] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
-    excused: set[int] = field(default_factory=set)  # processes that were killed, or lost their lease
+    run_ids: dict[int, str] = field(default_factory=dict)  # of each process
+    killed: set[str] = field(default_factory=set)  # runs
     later: list[tuple[float, Callable[[], object]]] = field(default_factory=list)  # when what has to be undone
     started: int = 0
 
@@ -88,17 +92,15 @@ class Soak:
             self.done["runs that finished"] += ended.exitcode == 0 and ended.result is None
             if ended.exitcode not in (0, -signal.SIGKILL):
                 self.failures[f"exit {ended.exitcode}: {ended.log[-300:]}"] += 1
-            if ended.result and "silent for longer than its lease" in ended.result:
-                self.excused.add(pid)
-                self.done["runs that lost their lease by themselves"] += 1
             if ended.result:
                 self.failures[ended.result[:160]] += 1
         if len(self.running) < self.workers and self._work():
             self.started += 1
             log = self.folder / "logs" / f"{self.started}.log"
-            self.running.append(
-                Child(run_once, {"seconds_each": self.seconds_each}, environment=self.environment, log=log)
-            )
+            run_id = str(uuid.uuid4())
+            child = Child(run_once, {"seconds_each": self.seconds_each}, run_id, environment=self.environment, log=log)
+            self.running.append(child)
+            self.run_ids[child.pid] = run_id
 
     def note(self, event: str) -> None:
         """Into the file of events, for whoever has to find out what happened."""
@@ -146,14 +148,12 @@ class Soak:
     def _kill_run(self) -> None:
         victim = self.chance.choice(self.running)
         self.note(f"kill -9 {victim.pid}")
-        self.excused.add(victim.pid)
+        self.killed.add(self.run_ids[victim.pid])
         victim.kill()
 
     def _stop_run(self, seconds: float) -> None:
         victim = self.chance.choice(self.running)
         self.note(f"SIGSTOP {victim.pid} for {seconds} s")
-        if seconds > LEASE:
-            self.excused.add(victim.pid)
         victim.kill(signal.SIGSTOP)
         self._after(seconds, lambda: victim.kill(signal.SIGCONT) if victim in self.running else None)
 
@@ -213,13 +213,13 @@ def soak(state: Soak, *, minutes: float, prompts: int, finish_minutes: float) ->
     waiting = schedule(state.chance, minutes)
     inserted = 0
     told = burst = 0.0
-    while (now := time.monotonic() - start) < minutes * 60:
+    while (now := time.monotonic() - start) < minutes * 60 or waiting:
         state.tend()
         wanted = min(prompts, round(prompts * (now + BURST) / (minutes * 60 * INSERTING)))
         if wanted > inserted and now >= burst and state.insert(inserted, wanted):
             inserted, burst = wanted, now + BURST
-        if waiting and waiting[0][0] <= now and state.strike(waiting[0][1]):
-            waiting.pop(0)
+        if waiting and waiting[0][0] <= now and (state.strike(waiting[0][1]) or now > minutes * 60):
+            waiting.pop(0)  # without a run to break it waits for one, as long as there is work
         if now - told >= 30:
             told = now
             tell(state, now, inserted)
@@ -279,6 +279,8 @@ def main() -> None:
             resources.callback(shutil.rmtree, folder, ignore_errors=True)
         servers = resources.enter_context(Servers(folder / "home"))
         migrate(servers.direct["DATABASE_URL"])
+        with connect(servers.direct["DATABASE_URL"], autocommit=True) as connection:
+            watch(connection)
         own = {
             DRAW_LOG: str(folder / "draws"),
             SITE_LOG: str(folder / "told"),
@@ -302,10 +304,17 @@ def main() -> None:
         findings: Findings = call(examined, environment=direct, log=folder / "logs" / "examination.log")
         with connect(servers.direct["DATABASE_URL"]) as connection:
             [row] = connection.execute("SELECT count(*) AS n FROM prompts")
+            taken = takeovers(connection)
         missing = args.prompts - row["n"]
-        lost = lost_by(folder / "draws")
+        redrawn = drawn_for_nothing(folder / "draws")
         spooled = left_in_spool(folder / "home" / "spool")
-    beyond = sum(max(0, count - (BUCKET if pid in state.excused else 0)) for pid, count in lost.items())
+    ended = taken | dict.fromkeys(state.killed, KILLED)
+    why = {pid: ended.get(state.run_ids[pid], UNEXPLAINED) for pid in redrawn}
+    causes = Counter({f"redrawn, {cause}": 0 for cause in (KILLED, *WHYS, UNEXPLAINED)})
+    for pid, count in redrawn.items():
+        causes[f"redrawn, {why[pid]}"] += count
+        print(f"run {state.run_ids[pid]}, process {pid}: {count} of its pictures were drawn again; {why[pid]}")
+    beyond = sum(max(0, count - (0 if why[pid] == UNEXPLAINED else BUCKET)) for pid, count in redrawn.items())
     figures = {
         "minutes": round((time.monotonic() - began) / 60, 1),
         "workers": args.workers,
@@ -323,6 +332,8 @@ def main() -> None:
         "untold": len(findings.untold),
         "found by glad audit": len(findings.audited),
         "redrawn": findings.redrawn,
+        **causes,
+        "runs that lost their prompts to another": len(taken.keys() - state.killed),
         "redrawn beyond a bucket per death or lost lease": beyond,
     }
     for reason, count in state.failures.most_common(12):

@@ -44,6 +44,6 @@ def draws(log: Path) -> dict[str, list[int]]:
     return by_recipe
 
 
-def lost_by(log: Path) -> Counter[int]:
+def drawn_for_nothing(log: Path) -> Counter[int]:
     """How many pictures each process drew that had to be drawn again."""
     return Counter(pid for pids in draws(log).values() for pid in pids[:-1])

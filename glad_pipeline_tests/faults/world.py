@@ -80,12 +80,12 @@ class World:
         """The GPU of the rig: as fast as can be, so that as much as possible is under way when something breaks."""
         return LoggedSdxl(draw_log=str(self.draw_log), **fields)
 
-    def run(self, sdxl: LoggedSdxl | None = None) -> str | None:
+    def run(self, sdxl: LoggedSdxl | None = None, *, run_id: str | None = None) -> str | None:
         """One run of the job in this process: None, or why it failed."""
         defs = build_defs(resource_overrides={"sdxl": sdxl or self.sdxl()})
         with dg.DagsterInstance.ephemeral() as instance:
             result = defs.resolve_job_def(JOB_NAME).execute_in_process(
-                instance=instance, raise_on_error=False, run_config=QUIET
+                instance=instance, raise_on_error=False, run_config=QUIET, run_id=run_id
             )
         if result.success:
             return None
@@ -153,10 +153,10 @@ def examined() -> Findings:
     return World().examine()
 
 
-def run_once(fields: Mapping[str, Any]) -> str | None:
+def run_once(fields: Mapping[str, Any], run_id: str | None = None) -> str | None:
     """In a process of its own: one run, with a GPU of these `fields`."""
     world = World()
-    return world.run(world.sdxl(**fields))
+    return world.run(world.sdxl(**fields), run_id=run_id)
 
 
 def emptied() -> None:
