@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from glad_pipeline.generation.engine import Drawn
@@ -44,6 +44,12 @@ def draws(log: Path) -> dict[str, list[int]]:
     return by_recipe
 
 
-def drawn_for_nothing(log: Path) -> Counter[int]:
-    """How many pictures each process drew that had to be drawn again."""
-    return Counter(pid for pids in draws(log).values() for pid in pids[:-1])
+def drawn_for_nothing(log: Path, interrupted: Collection[int]) -> Counter[int]:
+    """How many pictures each process drew for nothing: of several that drew the same one, those that were `interrupted`
+    (killed, or woken after others had taken over), else those before the last.
+    """
+    wasted: Counter[int] = Counter()
+    for pids in draws(log).values():
+        extra = len(pids) - 1
+        wasted.update(sorted(pids, key=lambda pid: pid not in interrupted)[:extra])
+    return wasted
