@@ -26,6 +26,7 @@ from glad_pipeline.local.stack import forget_ours, project_root
 from glad_pipeline.prompts import commands as prompt_commands
 from glad_pipeline.publishing import commands as publishing_commands
 from glad_pipeline.settings import Settings, load_settings
+from glad_pipeline.workers import commands as worker_commands
 
 if TYPE_CHECKING:
     from glad_pipeline.storage.s3 import S3Store
@@ -129,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     _wrap(commands.choices["catalogue"], _with_database)
     model_commands.register(commands)
     _wrap(commands.choices["model"], _with_home)
+    worker_commands.register(commands)
     return parser
 
 

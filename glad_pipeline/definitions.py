@@ -70,6 +70,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         compiling=settings.compiling,
         compile_cache=str(settings.compile_cache or settings.home / "compiled"),
         hash_cache=str(settings.home / "model-hashes.json"),
+        backend=settings.backend,
     )
     return {
         "postgres": postgres,

@@ -13,6 +13,10 @@ class GladError(Exception):
     exit_code = 1
 
 
+class UnavailableError(GladError):
+    """Something that is needed does not answer: no request of anybody's is at fault."""
+
+
 class UsageError(GladError):
     """What was asked for cannot be right (a bad value, a bad file, a bad option): exit code 2."""
 

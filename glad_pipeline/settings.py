@@ -229,6 +229,63 @@ class Settings(BaseSettings):
         description="Folder that keeps compiled kernels for the next run. Absent: `compiled` in GLAD_HOME.",
     )
 
+    # warm workers
+    backend: Literal["auto", "process", "ray"] = Field(
+        "auto",
+        alias="GLAD_BACKEND",
+        description="What draws: the run's own `process`, or `ray`: workers that stay warm between runs. `auto`: "
+        "workers where `glad workers up` has started some or GLAD_RAY_ADDRESS names a cluster.",
+    )
+    ray_address: str | None = Field(
+        None,
+        alias="GLAD_RAY_ADDRESS",
+        pattern=r"^(ray://)?[^\s/@]+:\d+$",
+        description="A Ray cluster's `host:port`, or `ray://host:10001` from a machine that is no node of it. Absent: "
+        "the workers of this machine.",
+    )
+    workers: int | None = Field(
+        None,
+        alias="GLAD_WORKERS",
+        ge=1,
+        le=10_000,
+        description="Most workers. Absent: as many as fit on the GPUs found; without a GPU one a core, at most 4.",
+    )
+    worker_gpus: float | None = Field(
+        None,
+        alias="GLAD_WORKER_GPUS",
+        ge=0,
+        le=1,
+        description="GPU share of a worker, up to 1. Absent: 1 where there are GPUs, else 0.",
+    )
+    worker_cpus: float = Field(
+        1.0, alias="GLAD_WORKER_CPUS", gt=0, le=1_024, description="CPU share of a worker, for Ray's planning."
+    )
+    worker_models: int = Field(
+        1, alias="GLAD_WORKER_MODELS", ge=1, le=64, description="Models that a worker keeps loaded."
+    )
+    worker_idle_seconds: float = Field(
+        3_600.0,
+        alias="GLAD_WORKER_IDLE_SECONDS",
+        ge=0,
+        description="After so long without work a worker ends and frees its GPU; the next run starts it again. "
+        "0: never.",
+    )
+    worker_start_seconds: float = Field(
+        600.0,
+        alias="GLAD_WORKER_START_SECONDS",
+        ge=1,
+        le=86_400,
+        description="How long a run waits for a first worker, for instance while a cluster adds machines.",
+    )
+    ray_host: str = Field(
+        "127.0.0.1",
+        alias="GLAD_RAY_HOST",
+        description="Where the Ray of `glad workers up` listens. Its ports let whoever reaches them run any program.",
+    )
+    ray_exposed: bool = Field(
+        False, alias="GLAD_RAY_EXPOSED", description="That GLAD_RAY_HOST may be an address that others can reach."
+    )
+
     # queue
     batch_size: int = Field(256, alias="GLAD_BATCH_SIZE", ge=1, le=100_000, description="Most prompts one run claims.")
     lease_seconds: int = Field(

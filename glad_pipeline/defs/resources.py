@@ -14,7 +14,7 @@ from pydantic import Field, PrivateAttr
 
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
-from glad_pipeline.errors import GladError
+from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.defaults import Defaults
 from glad_pipeline.generation.models import ModelProfile, resolve_model
 from glad_pipeline.generation.parts import parts_of
@@ -23,11 +23,13 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.prompts.queue import Hold
 from glad_pipeline.prompts.validation import reasons_against
 from glad_pipeline.publishing.delivery import Targets, targets
+from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.storage.spool import Spool
 
 if TYPE_CHECKING:
-    from glad_pipeline.generation.engine import Drawn, Fault
+    from glad_pipeline.generation.engine import Drawn, Engine, Fault
+    from glad_pipeline.workers.pool import Pool, RemoteEngine
 
 Row = Mapping[str, Any]
 
@@ -188,6 +190,8 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     compiling: str = Field(default="auto", description="auto, none, regional or full.")
     compile_cache: str | None = Field(default=None, description="Folder that keeps compiled kernels.")
     hash_cache: str | None = Field(default=None, description="File that remembers the hashes of local weights.")
+    backend: str = Field(default="process", description="What draws: this process, ray (warm workers), or auto.")
+    _pool: "Pool | None" = PrivateAttr(default=None)
     _profiles: dict[tuple[str | None, ...], ModelProfile] = PrivateAttr(default_factory=dict)
     _overhead: dict[str, float] = PrivateAttr(default_factory=lambda: {"loading": 0.0, "warming_up": 0.0})
 
@@ -241,29 +245,22 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         A model that cannot be loaded is the deployment's fault if it is ours, and raised; if a prompt named it,
         it is that prompt's.
         """
-        from glad_pipeline.generation.devices import choose_device
-        from glad_pipeline.generation.engine import Drawn, Engine
+        from glad_pipeline.generation.engine import Drawn
 
         by_weights = sorted(recipes, key=_loaded)
         for loaded, group in groupby(by_weights, key=_loaded):
             wanted = list(group)
             profile = next(p for p in self._profiles.values() if (p.weights, p.quantization or "") == loaded)
-            engine = Engine(
-                profile,
-                device=self.device,  # type: ignore[arg-type]
-                bucket=self.gpu_batch,
-                small_bucket=self.gpu_small_batch,
-                compiling=self.compiling,  # type: ignore[arg-type]
-                compile_cache=Path(self.compile_cache) if self.compile_cache else None,
-                hash_cache=Path(self.hash_cache) if self.hash_cache else None,
-            )
+            engine = self._engine(profile, len(wanted))
             try:
                 engine.load()
+            except UnavailableError:
+                raise
             except GladError as error:
                 ours = self.profile()
                 if profile == ours:
                     raise
-                choose_device(self.device, is_demo=ours.is_demo)  # type: ignore[arg-type]  # raises if ours has none
+                self._require_device(ours)
                 # what is all here and cannot be loaded never will be; what has to be fetched may be there another time
                 fault: Fault = "recipe" if all(part.is_local for part in parts_of(profile)) else "unknown"
                 yield from (Drawn(recipe=recipe, error=str(error), fault=fault, provenance={}) for recipe in wanted)
@@ -273,6 +270,63 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 self._overhead["loading"] += engine.load_seconds or 0.0
                 self._overhead["warming_up"] += engine.warm_seconds
                 engine.close()
+
+    def _engine(self, profile: ModelProfile, wanted: int) -> "Engine | RemoteEngine":
+        """What draws with a profile: this process, or the workers."""
+        if self._drawn_by_workers():
+            from glad_pipeline.workers.pool import RemoteEngine
+
+            return RemoteEngine(profile, self._workers(), wanted=wanted)
+        from glad_pipeline.generation.engine import Engine
+
+        return Engine(
+            profile,
+            device=self.device,  # type: ignore[arg-type]
+            bucket=self.gpu_batch,
+            small_bucket=self.gpu_small_batch,
+            compiling=self.compiling,  # type: ignore[arg-type]
+            compile_cache=Path(self.compile_cache) if self.compile_cache else None,
+            hash_cache=Path(self.hash_cache) if self.hash_cache else None,
+        )
+
+    def _require_device(self, ours: ModelProfile) -> None:
+        """Raises `GladError` if not even our own model could be drawn with: then no prompt is at fault."""
+        if self._drawn_by_workers():
+            from glad_pipeline.workers.pool import RemoteEngine
+
+            RemoteEngine(ours, self._workers(), wanted=1).load()
+        else:
+            from glad_pipeline.generation.devices import choose_device
+
+            choose_device(self.device, is_demo=ours.is_demo)  # type: ignore[arg-type]
+
+    def _drawn_by_workers(self) -> bool:
+        if self.backend == "auto":
+            from glad_pipeline.workers.cluster import Cluster
+
+            return Cluster(load_settings()).is_wanted
+        return self.backend == "ray"
+
+    def _workers(self) -> "Pool":
+        """The workers, as this resource's own settings want them to draw."""
+        if self._pool is None:
+            from glad_pipeline.workers.options import engine_options
+            from glad_pipeline.workers.pool import Pool
+
+            settings = load_settings()
+            options = engine_options(
+                settings,
+                device=self.device,
+                bucket=self.gpu_batch,
+                small_bucket=self.gpu_small_batch,
+                compiling=self.compiling,
+            )
+            self._pool = Pool(settings, options)
+        return self._pool
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        if self._pool is not None:
+            self._pool.close()
 
 
 CHOOSES_MODEL = ("model", "model_revision", "preset", "lora")  # columns that decide what is loaded

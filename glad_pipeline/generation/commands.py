@@ -51,7 +51,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _pull(args: argparse.Namespace, settings: Settings) -> int:
-    parts = parts_of(_profile(settings, args.model, args.preset))
+    parts = parts_of(configured_profile(settings, args.model, args.preset))
     hashes = FileHashes(_memory(settings))
     try:
         for part in parts:
@@ -62,7 +62,7 @@ def _pull(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _verify(args: argparse.Namespace, settings: Settings) -> int:
-    parts = parts_of(_profile(settings, args.model, args.preset))
+    parts = parts_of(configured_profile(settings, args.model, args.preset))
     hashes = FileHashes(_memory(settings))
     damaged = unknown = 0
     for part in parts:
@@ -83,7 +83,7 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
     demo = parts_of(resolve_model("demo", cache=_memory(settings)))
     notes = []
     try:
-        configured = parts_of(_profile(settings, None, None))
+        configured = parts_of(configured_profile(settings))
     except GladError as error:
         configured = []
         notes.append(f"GLAD_MODEL={settings.model}: {error}")
@@ -120,7 +120,7 @@ def _state(part: Part) -> tuple[str, str, str | None]:
     return size, "in the package" if part.directory == DEMO_CHECKPOINT else "here", None
 
 
-def _profile(settings: Settings, model: str | None, preset: str | None) -> ModelProfile:
+def configured_profile(settings: Settings, model: str | None = None, preset: str | None = None) -> ModelProfile:
     """The settings' model with its parts, or another model in its place."""
     revision = settings.model_revision
     if model is not None:

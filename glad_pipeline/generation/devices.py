@@ -6,6 +6,7 @@ Torch's switches that change a picture's last bits are set here on purpose, once
 from __future__ import annotations
 
 import platform
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -105,6 +106,14 @@ def described(device: str) -> dict[str, Any]:
         "tf32": False,
         "deterministic": True,
     }
+
+
+def in_use() -> dict[str, Any]:
+    """The device that this process draws on and, on a GPU, the megabytes that torch holds. JSON-ready."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return {"device": "cpu"}
+    return {"device": torch.cuda.get_device_name(), "gpu_memory_mb": round(torch.cuda.memory_reserved() / 1e6)}
 
 
 def _cpu_name() -> str:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from glad_pipeline.generation import devices, schedulers
+from glad_pipeline.generation.buckets import MIN_REFINED_STEPS, faults_of, grouped
 from glad_pipeline.generation.devices import DeviceChoice
 from glad_pipeline.generation.encoding import Pixels
 from glad_pipeline.generation.loading import (
@@ -37,7 +38,7 @@ from glad_pipeline.generation.loading import (
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.parts import weight_hashes
 from glad_pipeline.generation.presets import PRESETS
-from glad_pipeline.generation.recipe import Recipe, Shape, validate_recipe_fields
+from glad_pipeline.generation.recipe import Recipe, Shape
 from glad_pipeline.generation.texts import TextEmbeddings
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 Fault = Literal["recipe", "device", "setup", "unknown"]
 Begun = Callable[[Sequence[Recipe]], None]
 
-MIN_REFINED_STEPS = 6  # fewer, and with some schedulers none is left for the refiner
 DECODED_AT_ONCE = {"cuda": 4}  # elsewhere 1: flat memory
 TEXTS_AT_ONCE = {"cuda": 16}  # elsewhere 1
 MOST_LANES = 4
@@ -203,9 +203,10 @@ class Engine:
                 free.append(lane)
 
         try:
-            for group, bucket in self._grouped(recipes):
+            for group, bucket in grouped(recipes, self.profile, self.bucket_of, self._small_bucket):
                 if bucket == 0:
-                    yield from (self._undrawn(each, "; ".join(self._faults(each)), "recipe") for each in group)
+                    faults = faults_of(group[0], self.profile)
+                    yield self._undrawn(group[0], "; ".join(faults), "recipe")
                     continue
                 begun(group)
                 if pool is None:
@@ -228,50 +229,11 @@ class Engine:
         twin._pipelines = self._open.twin()
         return twin
 
-    def _grouped(self, recipes: Iterable[Recipe]) -> Iterator[tuple[list[Recipe], int]]:
-        """Recipes of one shape and the bucket for them, full ones first; an impossible recipe with bucket 0."""
-        waiting: dict[Shape, list[Recipe]] = {}
-        for recipe in recipes:
-            if self._faults(recipe):
-                yield [recipe], 0
-                continue
-            group = waiting.setdefault(recipe.shape, [])
-            group.append(recipe)
-            if len(group) >= self.bucket_of(recipe):
-                yield waiting.pop(recipe.shape), len(group)
-        for group in waiting.values():
-            small = self._small_bucket
-            bucket = self.bucket_of(group[0])
-            yield group, small if small and len(group) <= small <= bucket else bucket
-
     def bucket_of(self, recipe: Recipe) -> int:
         """How many pictures of this recipe's shape are drawn at once."""
         if recipe.shape in self._halved:
             return self._halved[recipe.shape]
         return self._bucket or devices.automatic_bucket(self._device, recipe.width * recipe.height, self._weight_bytes)
-
-    def _faults(self, recipe: Recipe) -> list[str]:
-        values = recipe.as_dict()
-        asked = {name: values.pop(name) for name in ("model", "model_revision", "vae", "refiner", "lora")}
-        faults = validate_recipe_fields(**values)
-        for (name, wanted), loaded in zip(asked.items(), self.profile.weights, strict=True):
-            if wanted != loaded:
-                faults.append(f"asks for {name} {wanted or 'none'}, loaded is {loaded or 'none'}")
-        if faults:
-            return faults
-        preset = PRESETS[recipe.preset]
-        if preset.quantization != self.profile.quantization:
-            faults.append(f"asks for the preset {recipe.preset}, the model is loaded as {self.profile.quantization}")
-        if (preset.refiner_from is not None) != (self.profile.refiner is not None):
-            faults.append(
-                f"asks for the preset {recipe.preset}, which does not go with refiner {recipe.refiner or 'none'}"
-            )
-        if preset.refiner_from is not None and recipe.num_inference_steps < MIN_REFINED_STEPS:
-            faults.append(
-                f"num_inference_steps is {recipe.num_inference_steps}: the preset {recipe.preset} needs at least "
-                f"{MIN_REFINED_STEPS}, or none is left for the refiner"
-            )
-        return faults
 
     def _undrawn(self, recipe: Recipe, error: str, fault: Fault) -> Drawn:
         if fault in ("device", "setup"):

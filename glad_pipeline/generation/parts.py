@@ -114,6 +114,30 @@ def parts_of(profile: ModelProfile) -> list[Part]:
     return [*parts, *(lora_part(lora) for lora in profile.loras)]
 
 
+def require_same_files(profile: ModelProfile, cache: Path | None) -> None:
+    """That this machine has the profile's local files, and the very same ones. Raises `GladError` that names the part.
+
+    `cache`: as for `resolve_model`. What is the hub's is named by its commit and needs no such look.
+    """
+    hashes = FileHashes(cache)
+    try:
+        for part in parts_of(profile):
+            if not part.is_local:
+                continue
+            checkpoint = part.read()
+            if part.file is None:
+                found = checkpoint.identity(hashes)
+            else:
+                found = f"sha256:{hashes.sha256(part.directory / part.file)}"
+            if found != part.revision:
+                raise GladError(
+                    f"the {part.kind} in {part.directory} is another one here ({found[:19]}…) than where the run was "
+                    f"started ({part.revision[:19]}…): copy the same files to every machine"
+                )
+    finally:
+        hashes.save()
+
+
 def part_of(kind: Kind, of: ModelProfile | Component) -> Part:
     """A model, VAE or refiner as files."""
     return Part(

@@ -115,13 +115,17 @@ def end_session(leader: subprocess.Popen[bytes], first: signal.Signals, seconds:
             leader.kill()
             leader.wait()
     known = {member.pid: member for member in [*members, *session_members(leader.pid)]}
-    left = [member for member in known.values() if member.pid != leader.pid and member.is_running()]
-    for member in left:
+    end_members([member for member in known.values() if member.pid != leader.pid and member.is_running()])
+
+
+def end_members(members: Sequence[psutil.Process], seconds: float = 5) -> None:
+    """End all of them: told at once, and killed if they have not gone after so many seconds."""
+    for member in members:
         signal_quietly(member, signal.SIGTERM)
-    deadline = time.monotonic() + 5
-    while not all(gone(member) for member in left) and time.monotonic() < deadline:
+    deadline = time.monotonic() + seconds
+    while not all(gone(member) for member in members) and time.monotonic() < deadline:
         time.sleep(0.05)
-    for member in left:
+    for member in members:
         end(member, (signal.SIGKILL, 5))
 
 

@@ -1,0 +1,267 @@
+"""Ray itself: the cluster of this machine, started and ended; any cluster, found and connected to.
+
+Whoever reaches Ray's ports may run any program on its machines. So ours listens on 127.0.0.1 alone, unless two
+settings say otherwise, and asks for a token: a file of GLAD_HOME that its owner alone may read.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from glad_pipeline.errors import GladError, UnavailableError, UsageError
+from glad_pipeline.local.home import Home, write_atomically
+from glad_pipeline.local.processes import end_members, gone, session_members, spawn, tail
+from glad_pipeline.local.progress import Step
+from glad_pipeline.local.stack import project_root
+from glad_pipeline.settings import Settings
+
+NAMESPACE = "glad"
+UP_SECONDS = 60.0
+CONNECT_SECONDS = 30.0
+FILE = "workers.json"
+UP = "./glad workers up"
+
+
+class Cluster:
+    """The Ray cluster that the settings name: theirs, or the one of this machine."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._home = Home(settings.home)
+        self._host = settings.ray_host
+        self._exposed = settings.ray_exposed
+        self._given = settings.ray_address
+
+    # the one of this machine
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is this machine's own, started by `glad workers up`."""
+        return self._given is None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether runs that may choose draw here: a cluster is named, or this machine's runs."""
+        return self._given is not None or self.describe() is not None
+
+    def describe(self) -> dict[str, Any] | None:
+        """Ours, if it runs: `pid`, `address`, `workers`."""
+        try:
+            told: dict[str, Any] = json.loads((self._home.path / FILE).read_text(encoding="utf-8"))
+            alive = psutil.Process(told["pid"]).create_time() == told["created"]
+        except (OSError, ValueError, psutil.NoSuchProcess):
+            return None
+        return told if alive and not gone(psutil.Process(told["pid"])) else None
+
+    def note(self, **facts: Any) -> None:
+        """Add to what `describe` tells."""
+        told = self.describe()
+        if told is not None:
+            write_atomically(self._home.path / FILE, json.dumps({**told, **facts}))
+
+    @property
+    def address(self) -> str:
+        """Where to connect. Raises `UnavailableError` if the settings name none and none of ours runs."""
+        if self._given is not None:
+            return self._given
+        told = self.describe()
+        if told is None:
+            raise UnavailableError(f"no workers run on this machine: start them with {UP}, or set GLAD_BACKEND=process")
+        return str(told["address"])
+
+    def start(self, *, cpus: float) -> bool:
+        """See to it that ours runs; False if it did. `cpus`: what the workers' shares add up to.
+
+        Raises `UsageError` for an address that others can reach and nobody allowed, `GladError` if it does not come up.
+        """
+        self._refuse_to_be_reached()
+        if self.describe() is not None:
+            return False
+        with self._home.prepare().lock():
+            os.environ.update(self._environment())
+            import_ray()
+            usable = partial(_free, self._host)
+            port = self._home.port("ray", usable)
+            folder = self._folder()
+            log = self._home.logs / "ray.log"
+            log.write_text("", encoding="utf-8")
+            command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+            command += [f"--node-ip-address={self._host}", f"--port={port}", f"--temp-dir={folder}"]
+            command += [f"--num-cpus={max(os.cpu_count() or 1, int(cpus + 0.999))}", "--disable-usage-stats"]
+            command += ["--include-dashboard=false", "--include-log-monitor=false"]
+            # some ports of Ray's are fixed unless told otherwise, and a second cluster could not have them too
+            command += ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
+            command += [f"--ray-client-server-port={self._home.port('ray client', usable)}"]
+            child = spawn(command, log=log, cwd=project_root(), env=os.environ)
+            address = f"{self._host}:{port}"
+            with Step("starting Ray"):
+                deadline = time.monotonic() + UP_SECONDS
+                while not ("Ray runtime started" in log.read_text(errors="replace") and _listens(address)):
+                    if child.poll() is not None or time.monotonic() > deadline:
+                        end_members(session_members(child.pid))
+                        raise GladError(f"Ray did not come up: {log}\n{tail(log)}")
+                    time.sleep(0.1)
+            told = {"pid": child.pid, "created": psutil.Process(child.pid).create_time(), "address": address}
+            write_atomically(self._home.path / FILE, json.dumps(told))
+        return True
+
+    def stop(self) -> bool:
+        """End ours with everything in it. False if it did not run."""
+        told = self.describe()
+        if told is not None:
+            with Step("stopping Ray"):
+                end_members(session_members(told["pid"]))
+        (self._home.path / FILE).unlink(missing_ok=True)
+        with suppress(GladError):
+            shutil.rmtree(self._folder(), ignore_errors=True)
+        return told is not None
+
+    def _refuse_to_be_reached(self) -> None:
+        try:
+            alone = ipaddress.ip_address(self._host).is_loopback
+        except ValueError:
+            alone = self._host == "localhost"
+        if not alone and not self._exposed:
+            raise UsageError(
+                f"GLAD_RAY_HOST is {self._host}: whoever reaches Ray's ports there may run any program as you. Leave "
+                "it at 127.0.0.1, or, if a firewall or network policy lets only your own machines through, say so with "
+                "GLAD_RAY_EXPOSED=true (docs/scaling.md)"
+            )
+
+    def _folder(self) -> Path:
+        """Ray's own files: in a path short enough for its sockets, ours alone."""
+        name = sha256(str(self._home.path).encode()).hexdigest()[:8]
+        folder = Path(tempfile.gettempdir()) / f"glad-ray-{os.geteuid()}-{name}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+            raise GladError(f"{folder} is not yours: remove it, or set TMPDIR to a directory of your own")
+        folder.chmod(0o700)
+        return folder
+
+    def _environment(self) -> dict[str, str]:
+        """What every process of our cluster needs, and everything that connects to it."""
+        token = self._home.path / "ray-token"
+        if not token.exists():
+            write_atomically(token, self._home.secret("ray token"))
+        told = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_USAGE_STATS_ENABLED": "0"}
+        if ipaddress.ip_address("127.0.0.1" if self._host == "localhost" else self._host).is_loopback:
+            # on Linux Ray takes the machine's outer address for a loopback one, and listens on all of them, unless:
+            told["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        return told
+
+    # any cluster
+
+    def connect(self) -> None:
+        """Make this process a client of the cluster. Raises `UnavailableError` that names the cure where it cannot."""
+        address = self.address
+        if self.is_ours:
+            os.environ.update(self._environment())  # before the import, which reads some of it
+        ray = import_ray()
+        if ray.is_initialized():
+            return
+        if not self.answers():
+            raise UnavailableError(f"no Ray cluster answers at {address}. {self._cure()}")
+        failed: list[Exception] = []
+
+        def connect() -> None:
+            try:
+                ray.init(
+                    address=address,
+                    namespace=NAMESPACE,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    configure_logging=False,
+                )
+            except Exception as error:  # noqa: BLE001  it is told below
+                failed.append(error)
+
+        # Ray itself tries for many minutes what is no Ray, or is one that does not know us
+        connecting = threading.Thread(target=connect, name="glad-connect", daemon=True)
+        connecting.start()
+        connecting.join(CONNECT_SECONDS)
+        if connecting.is_alive() or failed:
+            told = " ".join(str(failed[0] if failed else f"no answer in {CONNECT_SECONDS:.0f} s").split())[:400]
+            if "ersion mismatch" in told:
+                raise UnavailableError(
+                    f"the cluster at {address} runs other versions than this machine: {told}. Install the same Ray and "
+                    "Python on both"
+                )
+            raise UnavailableError(
+                f"what listens at {address} does not let us in as a Ray cluster ({told}). Either it is none, or it has "
+                "another token (RAY_AUTH_TOKEN), or this machine is no node of it: then use ray://HOST:10001. "
+                f"{self._cure()}"
+            )
+
+    def disconnect(self) -> None:
+        """Leave the cluster; workers stay."""
+        ray = import_ray()
+        if ray.is_initialized():
+            ray.shutdown()
+
+    def answers(self) -> bool:
+        """Whether something listens at its address."""
+        try:
+            return _listens(self.address)
+        except UnavailableError:
+            return False
+
+    def _cure(self) -> str:
+        if self.is_ours:
+            return f"./glad workers down, then {UP}"
+        return "Check GLAD_RAY_ADDRESS and that the cluster runs, or unset it to use this machine's own workers"
+
+
+def import_ray() -> Any:
+    """The module `ray`. Raises `GladError` where it is not installed."""
+    try:
+        import ray
+    except ImportError as error:
+        raise GladError(
+            "Ray is not installed: workers need it. Install it with: .venv/bin/python -m pip install "
+            "-c constraints.txt ray"
+        ) from error
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    return ray
+
+
+def _listens(address: str) -> bool:
+    """Whether a TCP connection can be made; True for an address that names no port."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return True
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def _free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def resources() -> Mapping[str, float]:
+    """What the cluster has: `CPU`, `GPU`, `memory` …"""
+    found: Mapping[str, float] = import_ray().cluster_resources()
+    return found

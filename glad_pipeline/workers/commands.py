@@ -1,0 +1,162 @@
+"""`glad workers up | status | down`: warm models for the runs of this machine, or of a cluster.
+
+Exit codes: 0 done, 1 no worker came up or none runs, 2 (by `UsageError`) the request cannot be right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tabulate import tabulate
+
+from glad_pipeline.local.home import Home
+from glad_pipeline.local.progress import Step
+from glad_pipeline.settings import Settings
+from glad_pipeline.workers.cluster import Cluster, import_ray
+
+if TYPE_CHECKING:
+    from glad_pipeline.workers.pool import Member
+
+Handler = Callable[[argparse.Namespace, Settings], int]
+ANSWER = 10.0  # seconds that a worker may take to tell of itself
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `workers` and its commands; each sets `func(args, settings) -> exit code`."""
+    room = subparsers.add_parser("workers", help="models that stay loaded between runs, on Ray: up, status, down")
+    commands = room.add_subparsers(title="commands", dest="workers_command", metavar="COMMAND", required=True)
+
+    def command(name: str, handler: Handler, help_text: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = commands.add_parser(name, help=help_text, description=help_text)
+        parser.set_defaults(func=handler)
+        return parser
+
+    command("up", _up, "Start the workers, load the model in them and come back; runs use them from then on.")
+    status = command("status", _status, "Each worker: device, models, shapes drawn so far, pictures, memory.")
+    status.add_argument("--json", action="store_true", help="one JSON array")
+    command("down", _down, "End the workers, and the Ray of this machine if `up` has started it.")
+
+
+def _up(args: argparse.Namespace, settings: Settings) -> int:
+    from glad_pipeline.generation.commands import configured_profile
+    from glad_pipeline.generation.defaults import Defaults
+    from glad_pipeline.workers.options import engine_options
+    from glad_pipeline.workers.pool import Pool, RemoteEngine
+
+    Home(settings.home).prepare()
+    profile = configured_profile(settings)
+    cluster = Cluster(settings)
+    started = cluster.is_ours and cluster.start(cpus=(settings.workers or 0) * settings.worker_cpus)
+    pool = Pool(settings, engine_options(settings))
+    try:
+        sample = Defaults(
+            preset=settings.preset,
+            width=settings.width,
+            height=settings.height,
+            steps=settings.steps,
+            guidance_scale=settings.guidance_scale,
+            scheduler=settings.scheduler,
+        ).recipe({"prompt": "a hill", "negative_prompt": "", "seed": 0}, profile)
+        with Step(f"loading {profile.name}"):
+            RemoteEngine(profile, pool).warm_up(sample)
+        cluster.note(workers=len(pool.members))
+        print(f"{len(pool.members)} workers are warm, at {cluster.address}")
+        print(_table(_states(pool.members)))
+    except BaseException:
+        pool.close()
+        if started:
+            cluster.stop()
+        raise
+    pool.close()
+    return 0
+
+
+def _status(args: argparse.Namespace, settings: Settings) -> int:
+    cluster = Cluster(settings)
+    cluster.connect()
+    try:
+        states = _states(_members())
+    finally:
+        cluster.disconnect()
+    if args.json:
+        print(json.dumps(states, indent=2))
+    else:
+        print(f"Ray at {cluster.address}")
+        print(_table(states) if states else "no workers: the next run starts them, or ./glad workers up")
+    return 0
+
+
+def _down(args: argparse.Namespace, settings: Settings) -> int:
+    cluster = Cluster(settings)
+    if cluster.is_ours:
+        print("the workers of this machine are down" if cluster.stop() else "no workers ran")
+        return 0
+    cluster.connect()
+    members = _members()
+    ray = import_ray()
+    for member in members:
+        ray.kill(member.handle, no_restart=True)
+    cluster.disconnect()
+    print(f"{len(members)} workers ended; the cluster at {cluster.address} is yours to end")
+    return 0
+
+
+def _members() -> list[Member]:
+    """The workers that there are now."""
+    from glad_pipeline.workers.pool import Member
+
+    ray = import_ray()
+    names = [name for name in ray.util.list_named_actors() if name.startswith("worker-")]
+    found = []
+    for name in sorted(names, key=lambda name: int(name.removeprefix("worker-"))):
+        try:
+            found.append(Member(name=name, handle=ray.get_actor(name)))
+        except ValueError:  # it has ended meanwhile
+            continue
+    return found
+
+
+def _states(members: list[Member]) -> list[Mapping[str, Any]]:
+    """What each worker tells of itself; `error` for one that does not."""
+    ray = import_ray()
+    asked = [(member, member.handle.state.options(concurrency_group="looks").remote()) for member in members]
+    ray.wait([reference for _, reference in asked], num_returns=len(asked), timeout=ANSWER) if asked else None
+    states: list[Mapping[str, Any]] = []
+    for member, reference in asked:
+        try:
+            states.append({"worker": member.name, **ray.get(reference, timeout=0)})
+        except ray.exceptions.RayError as error:
+            waits = isinstance(error, ray.exceptions.GetTimeoutError)
+            told = "has not come up: it waits for a free GPU or CPU" if waits else "is gone or starts anew"
+            states.append({"worker": member.name, "error": told})
+    return states
+
+
+def _table(states: list[Mapping[str, Any]]) -> str:
+    rows: list[tuple[str, ...]] = []
+    for state in states:
+        if "error" in state:
+            rows.append((state["worker"], state["error"]))
+            continue
+        memory = f"{state['memory_mb']:,} MB"
+        if "gpu_memory_mb" in state:
+            memory += f", GPU {state['gpu_memory_mb']:,} MB"
+        busy, idle = state["busy_seconds"], state["idle_seconds"]
+        doing = f"draws for {busy:.0f} s" if busy is not None else f"idle for {idle:.0f} s"
+        rows.append(
+            (
+                state["worker"],
+                f"{doing}, {state['waiting']} waiting",
+                f"{state['node']}, pid {state['pid']}",
+                state["device"],
+                "\n".join(state["models"]),
+                "\n".join(state["shapes"]),
+                f"{state['drawn']:,}",
+                memory,
+            )
+        )
+    headers = ("worker", "state", "where", "device", "models", "warm shapes", "drawn", "memory")
+    return tabulate(rows, headers=headers, disable_numparse=True, maxcolwidths=[None, 24, None, 24, 30, 44, None, None])

@@ -1,0 +1,42 @@
+"""What workers make their engines with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from glad_pipeline.settings import Settings
+
+ENGINE = "glad_pipeline.generation.engine:Engine"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineOptions:
+    """As `Engine` has them."""
+
+    device: str = "auto"
+    bucket: int | None = None
+    small_bucket: int | None = None
+    compiling: str = "auto"
+    compile_cache: str | None = None
+    hash_cache: str | None = None
+    engine: str = ENGINE  # module:class
+
+    @property
+    def drawing(self) -> tuple[object, ...]:
+        """What decides pixels or time; not where files are kept."""
+        return self.device, self.bucket, self.small_bucket, self.compiling, self.engine
+
+
+def engine_options(settings: Settings, **changes: Any) -> EngineOptions:
+    """By the settings, some of them changed. On other machines files lie elsewhere: there the workers decide where."""
+    here = settings.ray_address is None
+    options = EngineOptions(
+        device=settings.device,
+        bucket=settings.gpu_batch,
+        small_bucket=settings.gpu_small_batch,
+        compiling=settings.compiling,
+        compile_cache=str(settings.compile_cache or settings.home / "compiled") if here else None,
+        hash_cache=str(settings.home / "model-hashes.json") if here else None,
+    )
+    return replace(options, **changes)

@@ -1,0 +1,57 @@
+"""Engines for workers whose GPU is a fake: any speed, any fault. What a worker draws is noted in a file for all to read."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from glad_pipeline.generation.engine import Drawn
+from glad_pipeline.generation.models import ModelProfile
+from glad_pipeline.generation.recipe import Recipe
+
+LOG = "RIG_DRAW_LOG"
+TIMED = "glad_pipeline_tests.engines:TimedEngine"
+
+
+class TimedEngine:
+    """Noise; `for 0.5 s` in a bucket's first prompt is the time it takes. Other words in prompts ask for faults."""
+
+    def __init__(self, profile: ModelProfile, *, bucket: int | None = None, **others: Any) -> None:
+        self.profile = profile
+        self.load_seconds: float | None = None
+        self.warm_seconds = 0.0
+        self._bucket = bucket or 4
+
+    def load(self) -> None:
+        self.load_seconds = 0.0
+
+    def close(self) -> None:
+        self.load_seconds = None
+
+    def bucket_of(self, recipe: Recipe) -> int:
+        return self._bucket
+
+    def generate(self, recipes: Iterable[Recipe]) -> Iterator[Drawn]:
+        waiting = list(recipes)
+        took = re.search(r"for (\d+(\.\d+)?) s", waiting[0].prompt)
+        time.sleep(float(took[1]) if took else 0.0)
+        for recipe in waiting:
+            if "POISON" in recipe.prompt:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if "DEVICE FAILS" in recipe.prompt:
+                yield Drawn(recipe=recipe, error="the GPU failed", fault="device", provenance={})
+                return
+            if "CRASH" in recipe.prompt:
+                raise ZeroDivisionError("what no engine should raise")
+            pixels = np.random.default_rng(recipe.seed).integers(0, 256, (18, 18, 3), dtype=np.uint8)
+            if path := os.environ.get(LOG):
+                log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+                os.write(log, f"{recipe.hash} {os.getpid()} {time.time():.2f}\n".encode())
+                os.close(log)
+            yield Drawn(recipe=recipe, pixels=pixels, seconds=0.0, provenance={"pid": os.getpid()})
