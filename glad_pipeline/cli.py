@@ -266,9 +266,16 @@ def _store(settings: Settings) -> S3Store:
 def _down(arguments: argparse.Namespace, settings: Settings) -> int:
     from glad_pipeline.local.foreground import down
 
-    stopped = down(settings)
+    stopped = [*_end_workers(settings), *down(settings)]
     print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
     return 0
+
+
+def _end_workers(settings: Settings) -> list[str]:
+    """This machine's own workers; those of another cluster are not ours to end."""
+    from glad_pipeline.workers.cluster import Cluster
+
+    return ["the workers"] if Cluster(settings).stop() else []
 
 
 def _status(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -280,6 +287,7 @@ def _status(arguments: argparse.Namespace, settings: Settings) -> int:
     from glad_pipeline.prompts.operations import counts_by_status
 
     rows, url = report(settings)
+    rows.append(_told_of_workers(settings))
     print(tabulate(rows, headers=("part", "state", "address", "pid")))
     print(f"\ndata: {settings.home}")
     if url is None:
@@ -296,6 +304,15 @@ def _status(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _told_of_workers(settings: Settings) -> tuple[str, str, str, str]:
+    from glad_pipeline.workers.cluster import Cluster
+
+    if settings.ray_address:
+        return "workers", "yours (GLAD_RAY_ADDRESS)", settings.ray_address, ""
+    told = Cluster(settings).describe()
+    return ("workers", "running", told["address"], str(told["pid"])) if told else ("workers", "stopped", "", "")
+
+
 def _reset(arguments: argparse.Namespace, settings: Settings) -> int:
     from glad_pipeline.local.foreground import down
     from glad_pipeline.local.home import Home
@@ -310,6 +327,7 @@ def _reset(arguments: argparse.Namespace, settings: Settings) -> int:
     ):
         print("nothing was deleted")
         return 1
+    _end_workers(settings)
     down(settings)
     home.prepare().clear()
     print(f"deleted the data in {home.path}")

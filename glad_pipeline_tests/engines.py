@@ -7,13 +7,17 @@ import re
 import signal
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from glad_pipeline.defs.resources import SdxlResource
+from glad_pipeline.errors import GladError
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.workers.pool import Pool
 
 LOG = "RIG_DRAW_LOG"
 TIMED = "glad_pipeline_tests.engines:TimedEngine"
@@ -55,3 +59,25 @@ class TimedEngine:
                 os.write(log, f"{recipe.hash} {os.getpid()} {time.time():.2f}\n".encode())
                 os.close(log)
             yield Drawn(recipe=recipe, pixels=pixels, seconds=0.0, provenance={"pid": os.getpid()})
+
+
+class WorkersSdxl(SdxlResource):
+    """Workers whose GPU is a fake: for runs of the real job."""
+
+    model: str = "demo"
+    device: str = "cpu"
+    backend: str = "ray"
+    engine: str = TIMED
+    gpu_batch: int | None = 4
+
+    def _workers(self) -> Pool:
+        pool = super()._workers()
+        pool.options = replace(pool.options, engine=self.engine)
+        return pool
+
+
+class NotHere(TimedEngine):
+    """Its files are on another machine."""
+
+    def load(self) -> None:
+        raise GladError("/nowhere has no model_index.json: it is not a checkpoint in diffusers layout")

@@ -20,6 +20,7 @@ from glad_pipeline.defs.resources import PostgresResource
 from glad_pipeline.prompts.queue import Readiness, live_workers, readiness
 from glad_pipeline.publishing.outbox import overdue
 from glad_pipeline.settings import Settings
+from glad_pipeline.workers.cluster import Cluster
 
 POOL = "gpu"
 EVERY_SECONDS = 5
@@ -122,6 +123,19 @@ def _leading(flags: Sequence[bool]) -> int:
     return next((i for i, flag in enumerate(flags) if not flag), len(flags))
 
 
+def _follow_the_workers(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """The pool lets as many runs work at once as there are workers, and as many as before when they have gone."""
+    cluster = Cluster(settings)
+    workers, ours = cluster.workers, cluster.pool_limit
+    if workers == ours:
+        return
+    if workers is not None:
+        instance.event_log_storage.set_concurrency_slots(POOL, workers)
+    elif ours == _limit(instance):  # else a person has set another one since
+        instance.event_log_storage.delete_concurrency_limit(POOL)
+    cluster.pool_limit = workers
+
+
 def _limit(instance: dg.DagsterInstance) -> int:
     """How many runs the pool `gpu` lets work at once."""
     slots = next((pool.limit for pool in instance.event_log_storage.get_pool_limits() if pool.name == POOL), None)
@@ -152,6 +166,7 @@ def new_prompts(settings: Settings) -> dg.SensorDefinition:
         description="Asks for a run when prompts wait, a picture is due, or a run died and left its prompts behind.",
     )
     def new_prompts(context: dg.SensorEvaluationContext, postgres: PostgresResource) -> dg.RunRequest | dg.SkipReason:
+        _follow_the_workers(context.instance, settings)
         return _request(context, postgres)
 
     return new_prompts

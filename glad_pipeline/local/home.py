@@ -34,6 +34,8 @@ FILES = (
     "workspace.yaml",
     "gallery.html",
     "up.lock",
+    "workers.json",
+    "ray-token",
 )
 MADE_BY_RUNS = {"spool", "model-hashes.json", "compiled"}  # also by a run that Dagster alone has started
 MARK = "lock"  # the first file we make: an empty one tells a directory of ours from somebody's own

@@ -6,7 +6,6 @@ settings say otherwise, and asks for a token: a file of GLAD_HOME that its owner
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 import os
@@ -32,6 +31,7 @@ from glad_pipeline.local.progress import Step
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.settings import Settings
 
+LOOPBACK = "127.0.0.1"  # the only one that Ray takes for one
 NAMESPACE = "glad"
 UP_SECONDS = 60.0
 CONNECT_SECONDS = 30.0
@@ -44,9 +44,10 @@ class Cluster:
 
     def __init__(self, settings: Settings) -> None:
         self._home = Home(settings.home)
-        self._host = settings.ray_host
+        self._host = settings.ray_host.replace("localhost", LOOPBACK)
         self._exposed = settings.ray_exposed
         self._given = settings.ray_address
+        self._wanted = settings.workers
 
     # the one of this machine
 
@@ -68,6 +69,26 @@ class Cluster:
         except (OSError, ValueError, psutil.NoSuchProcess):
             return None
         return told if alive and not gone(psutil.Process(told["pid"])) else None
+
+    @property
+    def workers(self) -> int | None:
+        """How many workers there are to be, as `glad workers up` has found, or the settings say; None: nobody knows."""
+        if self._given is not None:
+            return self._wanted
+        told = self.describe()
+        return told.get("workers") if told else None
+
+    @property
+    def pool_limit(self) -> int | None:
+        """What Dagster's pool was last set to because of workers."""
+        known: int | None = self._home.recall("pool limit")
+        return known
+
+    @pool_limit.setter
+    def pool_limit(self, limit: int | None) -> None:
+        self._home.prepare()
+        with self._home.lock():
+            self._home.remember("pool limit", limit)
 
     def note(self, **facts: Any) -> None:
         """Add to what `describe` tells."""
@@ -133,11 +154,7 @@ class Cluster:
         return told is not None
 
     def _refuse_to_be_reached(self) -> None:
-        try:
-            alone = ipaddress.ip_address(self._host).is_loopback
-        except ValueError:
-            alone = self._host == "localhost"
-        if not alone and not self._exposed:
+        if self._host != LOOPBACK and not self._exposed:
             raise UsageError(
                 f"GLAD_RAY_HOST is {self._host}: whoever reaches Ray's ports there may run any program as you. Leave "
                 "it at 127.0.0.1, or, if a firewall or network policy lets only your own machines through, say so with "
@@ -160,7 +177,7 @@ class Cluster:
         if not token.exists():
             write_atomically(token, self._home.secret("ray token"))
         told = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_USAGE_STATS_ENABLED": "0"}
-        if ipaddress.ip_address("127.0.0.1" if self._host == "localhost" else self._host).is_loopback:
+        if self._host == LOOPBACK:
             # on Linux Ray takes the machine's outer address for a loopback one, and listens on all of them, unless:
             told["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         return told

@@ -1,0 +1,78 @@
+"""One Ray for all tests of a file, and pools of workers on it; each test's workers end with it."""
+
+import os
+
+import pytest
+
+from glad_pipeline.generation.models import resolve_model
+from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.settings import Settings
+from glad_pipeline_tests.engines import LOG, TIMED
+
+
+def settings_of(home, **values):
+    """As from an environment with these variables: small workers, many on a core."""
+    own = {"GLAD_WORKERS": 3, "GLAD_WORKER_GPUS": 0, "GLAD_WORKER_CPUS": 0.1, "GLAD_WORKER_START_SECONDS": 60}
+    return Settings(GLAD_HOME=home, _env_file=None, **{**own, **values})
+
+
+@pytest.fixture(scope="module")
+def ray_home(tmp_path_factory):
+    """A state directory with a Ray of its own, whose workers write what they draw to `draws` in it."""
+    from glad_pipeline.workers.cluster import Cluster
+
+    home = tmp_path_factory.mktemp("ray home")
+    cluster = Cluster(settings_of(home))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(LOG, str(home / "draws"))
+        cluster.start(cpus=2)
+    try:
+        yield home
+    finally:
+        cluster.disconnect()
+        cluster.stop()
+
+
+@pytest.fixture
+def pool_of(ray_home):
+    """`pool_of(engine=…, bucket=…, **settings)`: a pool; its workers are ended after the test."""
+    from glad_pipeline.workers.options import EngineOptions
+    from glad_pipeline.workers.pool import Pool
+
+    pools = []
+
+    def make(*, engine=TIMED, bucket=4, small_bucket=None, device="cpu", **values):
+        options = EngineOptions(engine=engine, bucket=bucket, small_bucket=small_bucket, device=device)
+        pools.append(Pool(settings_of(ray_home, **values), options))
+        return pools[-1]
+
+    yield make
+    end_workers()
+
+
+def end_workers():
+    """Every worker there is, for good."""
+    import ray
+
+    from glad_pipeline.workers.commands import _members
+
+    if ray.is_initialized():
+        for member in _members():
+            ray.kill(member.handle, no_restart=True)
+
+
+DEMO = resolve_model("demo")
+
+
+def recipes(count, prompt="a hill", **changes):
+    """`count` recipes with seeds of their own, never two alike in a whole test run."""
+    values = {
+        "width": 64,
+        "height": 64,
+        "num_inference_steps": 1,
+        "guidance_scale": 3.0,
+        "scheduler": "euler",
+        "model": DEMO.name,
+        "model_revision": DEMO.revision,
+    }
+    return [Recipe(prompt=prompt, seed=int.from_bytes(os.urandom(6)), **{**values, **changes}) for _ in range(count)]

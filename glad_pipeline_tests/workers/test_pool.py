@@ -1,0 +1,196 @@
+"""Drawing with workers: every recipe is answered once, whoever dies; what is in flight at most is drawn again."""
+
+import importlib.util
+import os
+import signal
+import threading
+import time
+
+import psutil
+import pytest
+
+if importlib.util.find_spec("ray") is None:
+    pytest.skip("the extra `ray` is not installed: warm workers are left out", allow_module_level=True)
+
+from glad_pipeline.errors import GladError
+from glad_pipeline.workers import pool as pools
+from glad_pipeline.workers.pool import RemoteEngine
+from glad_pipeline_tests.faults.generators import draws
+from glad_pipeline_tests.workers.conftest import DEMO, recipes, settings_of
+
+BUCKET = 4
+
+
+def drawn_twice(home, some):
+    """How many of these recipes were drawn more than once."""
+    log = draws(home / "draws")
+    return sum(len(log.get(recipe.hash, ())) - 1 for recipe in some if recipe.hash in log)
+
+
+def workers_pids(pool):
+    import ray
+
+    pool.open()
+    return [ray.get(member.handle.state.remote())["pid"] for member in pool.members]
+
+
+def test_every_recipe_is_answered_once_by_all_workers_and_nothing_is_drawn_twice(pool_of, ray_home):
+    wanted = recipes(42, "for 0.05 s")
+    drawn = list(RemoteEngine(DEMO, pool_of()).generate(wanted))
+    assert sorted(d.recipe.hash for d in drawn) == sorted(r.hash for r in wanted)
+    assert all(d.pixels is not None for d in drawn)
+    assert len({d.provenance["pid"] for d in drawn}) == 3
+    assert drawn_twice(ray_home, wanted) == 0
+
+
+def test_what_is_ready_first_comes_first(pool_of):
+    slow = recipes(4, "for 3 s", width=72)
+    fast = recipes(12)
+    order = [d.recipe for d in RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate([*slow, *fast])]
+    assert order[:12] == fast
+
+
+def test_no_more_is_begun_than_workers_can_hold(pool_of):
+    begun = []
+    stream = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate(recipes(80, "for 0.2 s"), begun=begun.extend)
+    next(stream)
+    assert BUCKET * 2 < len(begun) <= 2 * BUCKET * pools.AT_A_WORKER
+    stream.close()
+
+
+def test_a_stream_that_is_closed_draws_no_more_than_what_was_being_drawn(pool_of, ray_home):
+    pool = pool_of(GLAD_WORKERS=1)
+    wanted = recipes(40, "for 0.3 s")
+    stream = RemoteEngine(DEMO, pool).generate(wanted)
+    next(stream)
+    stream.close()
+    later = list(RemoteEngine(DEMO, pool).generate(recipes(1)))  # behind whatever is still in the queue
+    assert len(later) == 1
+    log = draws(ray_home / "draws")
+    assert sum(recipe.hash in log for recipe in wanted) <= 2 * BUCKET
+
+
+def test_a_worker_killed_in_the_middle_costs_what_it_was_drawing_and_comes_back(pool_of, ray_home):
+    pool = pool_of()
+    victim = workers_pids(pool)[0]
+    wanted = recipes(200, "for 0.1 s")
+    answered = []
+    for drawn in RemoteEngine(DEMO, pool).generate(wanted):
+        answered.append(drawn)
+        if len(answered) == 60:
+            os.kill(victim, signal.SIGKILL)
+    assert sorted(d.recipe.hash for d in answered) == sorted(r.hash for r in wanted)
+    assert all(d.pixels is not None for d in answered)
+    assert drawn_twice(ray_home, wanted) <= BUCKET
+    assert victim not in workers_pids(pool)
+
+
+def test_a_picture_that_kills_whoever_draws_it_is_answered_as_failed_and_its_company_is_drawn(pool_of):
+    poison = recipes(1, "POISON")
+    good = recipes(11)
+    drawn = {d.recipe: d for d in RemoteEngine(DEMO, pool_of()).generate([*good[:2], *poison, *good[2:]])}
+    assert all(drawn[recipe].pixels is not None for recipe in good)
+    told = drawn[poison[0]]
+    assert (told.pixels, told.fault) == (None, "unknown")
+    assert "2 workers were lost" in told.error
+
+
+def test_a_gpu_that_fails_is_given_a_new_process_and_its_bucket_is_drawn_elsewhere(pool_of):
+    bad = recipes(1, "DEVICE FAILS")
+    good = recipes(15)
+    pool = pool_of(GLAD_WORKERS=2)
+    before = set(workers_pids(pool))
+    drawn = {d.recipe: d for d in RemoteEngine(DEMO, pool).generate([*good[:1], *bad, *good[1:]])}
+    assert all(drawn[recipe].pixels is not None for recipe in good)
+    assert drawn[bad[0]].error
+    assert before != set(workers_pids(pool))
+
+
+def test_a_worker_that_hangs_is_replaced(pool_of, monkeypatch):
+    monkeypatch.setattr(pools, "SILENCE", 2.0)
+    pool = pool_of(GLAD_WORKERS=2)
+    victim = workers_pids(pool)[0]
+    os.kill(victim, signal.SIGSTOP)
+    wanted = recipes(20)
+    assert {d.recipe for d in RemoteEngine(DEMO, pool).generate(wanted)} == set(wanted)
+    if psutil.pid_exists(victim):  # it may not have been needed
+        os.kill(victim, signal.SIGKILL)
+
+
+def test_a_shape_stays_with_the_worker_that_has_drawn_it_also_in_the_next_run(pool_of):
+    pool = pool_of(GLAD_WORKERS=2)
+    first = RemoteEngine(DEMO, pool).generate([*recipes(4, "for 0.2 s"), *recipes(4, "for 0.2 s", width=72)])
+    home_of = {d.recipe.width: d.provenance["pid"] for d in first}
+    assert len(set(home_of.values())) == 2
+    again = RemoteEngine(DEMO, pool).generate([*recipes(4, "for 0.2 s", width=72), *recipes(4, "for 0.2 s")])
+    assert all(d.provenance["pid"] == home_of[d.recipe.width] for d in again)
+
+
+def test_an_engine_s_own_error_is_told_and_the_workers_live_on(pool_of):
+    pool = pool_of(GLAD_WORKERS=1)
+    with pytest.raises(GladError, match="worker-0 cannot draw: ZeroDivisionError: what no engine should raise"):
+        list(RemoteEngine(DEMO, pool).generate(recipes(1, "CRASH")))
+    assert len(list(RemoteEngine(DEMO, pool).generate(recipes(1)))) == 1
+
+
+def test_an_idle_worker_ends_and_the_next_run_starts_it_anew(pool_of):
+    pool = pool_of(GLAD_WORKERS=1, GLAD_WORKER_IDLE_SECONDS=1.0)
+    [victim] = workers_pids(pool)
+    psutil.Process(victim).wait(timeout=30)
+    wanted = recipes(3)
+    assert {d.recipe for d in RemoteEngine(DEMO, pool).generate(wanted)} == set(wanted)
+    assert workers_pids(pool) != [victim]
+
+
+def test_a_worker_at_work_is_not_idle(pool_of):
+    pool = pool_of(GLAD_WORKERS=1, GLAD_WORKER_IDLE_SECONDS=0.5)
+    drawn = list(RemoteEngine(DEMO, pool).generate(recipes(8, "for 1.5 s")))
+    assert len({d.provenance["pid"] for d in drawn}) == 1
+
+
+def test_workers_of_other_settings_draw_nothing_for_these(pool_of):
+    list(RemoteEngine(DEMO, pool_of()).generate(recipes(1)))
+    with pytest.raises(GladError, match=r"started with other settings.*workers down"):
+        list(RemoteEngine(DEMO, pool_of(bucket=2)).generate(recipes(1)))
+
+
+def test_workers_that_find_no_room_are_told_of_with_what_the_cluster_has(pool_of):
+    pool = pool_of(GLAD_WORKERS=1, GLAD_WORKER_CPUS=500, GLAD_WORKER_START_SECONDS=2)
+    with pytest.raises(GladError, match=r"no worker came up in 2 s .*each wants 0 GPUs and 500 CPUs"):
+        RemoteEngine(DEMO, pool).load()
+
+
+def test_a_gpu_that_is_asked_for_and_not_there(pool_of):
+    with pytest.raises(GladError, match=r"Ray finds none on this machine.*GLAD_WORKER_GPUS=0"):
+        RemoteEngine(DEMO, pool_of(GLAD_WORKER_GPUS=1)).load()
+
+
+def test_while_nothing_is_ready_the_caller_may_end_it(pool_of):
+    class Enough(Exception):
+        pass
+
+    def begun(some):
+        if not some:
+            raise Enough
+
+    started = time.monotonic()
+    with pytest.raises(Enough):
+        list(RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1)).generate(recipes(1, "for 30 s"), begun=begun))
+    assert time.monotonic() - started < 20
+
+
+def test_a_cluster_that_is_started_again_draws_the_rest(pool_of, ray_home):
+    from glad_pipeline.workers.cluster import Cluster
+
+    wanted = recipes(60, "for 0.1 s")
+    answered = []
+    restarted = threading.Thread(target=lambda: (cluster.stop(), cluster.start(cpus=2)))
+    cluster = Cluster(settings_of(ray_home))
+    for drawn in RemoteEngine(DEMO, pool_of()).generate(wanted):
+        answered.append(drawn)
+        if len(answered) == 8:
+            restarted.start()
+    restarted.join()
+    assert sorted(d.recipe.hash for d in answered) == sorted(r.hash for r in wanted)
+    assert all(d.pixels is not None for d in answered)
+    assert drawn_twice(ray_home, wanted) <= 3 * BUCKET

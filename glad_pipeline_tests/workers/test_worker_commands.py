@@ -1,0 +1,201 @@
+"""`glad workers` by hand, and what it refuses; ports, tokens, and the pool that follows the workers."""
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+import psutil
+import pytest
+
+if importlib.util.find_spec("ray") is None:
+    pytest.skip("the extra `ray` is not installed: warm workers are left out", allow_module_level=True)
+
+import dagster as dg
+
+from glad_pipeline.defs.triggers import POOL, _follow_the_workers, _limit
+from glad_pipeline.errors import UnavailableError, UsageError
+from glad_pipeline.local.processes import session_members
+from glad_pipeline.local.stack import project_root
+from glad_pipeline.settings import Settings
+from glad_pipeline.workers.cluster import Cluster
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("glad home of workers")
+
+
+def glad(home, *words, code=0, **values):
+    """What the command said; it must end with `code`."""
+    own = {"GLAD_HOME": str(home), "GLAD_WORKERS": "2", "GLAD_WORKER_CPUS": "0.1", **values}
+    done = subprocess.run(
+        [sys.executable, "-m", "glad_pipeline.cli", *words],
+        env={**os.environ, **own},
+        cwd=project_root(),
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def up(home):
+    yield glad(home, "workers", "up")
+    glad(home, "workers", "down")
+
+
+def test_up_loads_the_model_everywhere_and_says_so(up):
+    assert "2 workers are warm, at 127.0.0.1:" in up
+    assert "demo base 256 × 256, 20 steps" in up
+    assert "Traceback" not in up
+
+
+def test_up_again_changes_nothing(home, up):
+    before = Cluster(Settings(GLAD_HOME=home)).describe()
+    assert "2 workers are warm" in glad(home, "workers", "up")
+    assert Cluster(Settings(GLAD_HOME=home)).describe() == before
+
+
+def test_status_tells_of_each_worker(home, up):
+    states = json.loads(glad(home, "workers", "status", "--json"))
+    assert [state["worker"] for state in states] == ["worker-0", "worker-1"]
+    for state in states:
+        assert state["models"] == ["demo"]
+        assert state["device"] == "cpu"
+        assert state["memory_mb"] > 100
+        assert (state["drawn"], state["waiting"], state["busy_seconds"]) == (0, 0, None)
+    told = glad(home, "workers", "status")
+    assert "warm shapes" in told
+    assert "worker-1" in told
+    assert "workers" in glad(home, "status", AWS_S3_BUCKET="none", DATABASE_URL="postgresql://u:p@127.0.0.1:9/none")
+
+
+def test_nobody_reaches_it_from_another_machine(home, up):
+    told = Cluster(Settings(GLAD_HOME=home)).describe()
+    listening = [
+        connection.laddr.ip
+        for process in session_members(told["pid"])
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) > 3
+    assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
+
+
+def test_nobody_gets_in_without_the_token(home, up):
+    told = Cluster(Settings(GLAD_HOME=home)).describe()
+    token = home / "ray-token"
+    assert token.stat().st_mode & 0o077 == 0
+    program = f"import ray; ray.init(address={told['address']!r}, logging_level='ERROR'); print('in')"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    for own in ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "another-one"}, {}):
+        with pytest.raises((subprocess.CalledProcessError, subprocess.TimeoutExpired)):
+            subprocess.run(
+                [sys.executable, "-c", program], env={**environment, **own}, check=True, timeout=15, capture_output=True
+            )
+
+
+def test_the_pool_lets_in_as_many_runs_as_there_are_workers_and_then_as_many_as_before(home, up):
+    settings = Settings(GLAD_HOME=home, _env_file=None)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert _limit(instance) == 1
+        _follow_the_workers(instance, settings)
+        assert {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()} == {POOL: 2}
+        described = (home / "workers.json").read_text()
+        (home / "workers.json").unlink()  # as after `down`
+        try:
+            _follow_the_workers(instance, settings)
+        finally:
+            (home / "workers.json").write_text(described)
+        assert _limit(instance) == 1
+
+
+def test_a_limit_that_a_person_has_set_since_is_theirs(home, up):
+    settings = Settings(GLAD_HOME=home, _env_file=None)
+    with dg.DagsterInstance.ephemeral() as instance:
+        _follow_the_workers(instance, settings)
+        instance.event_log_storage.set_concurrency_slots(POOL, 7)
+        described = (home / "workers.json").read_text()
+        (home / "workers.json").unlink()
+        try:
+            _follow_the_workers(instance, settings)
+        finally:
+            (home / "workers.json").write_text(described)
+        assert _limit(instance) == 7
+
+
+def test_status_and_down_without_workers(tmp_path):
+    assert "no workers run on this machine: start them with ./glad workers up" in glad(
+        tmp_path / "home", "workers", "status", code=1
+    )
+    assert "no workers ran" in glad(tmp_path / "home", "workers", "down")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::"])
+def test_an_address_that_others_can_reach_is_refused(tmp_path, host):
+    told = glad(tmp_path / "home", "workers", "up", code=2, GLAD_RAY_HOST=host)
+    assert f"GLAD_RAY_HOST is {host}: whoever reaches Ray's ports there may run any program as you" in told
+    assert "GLAD_RAY_EXPOSED=true" in told
+
+
+def test_a_gpu_that_is_not_there(tmp_path):
+    told = glad(tmp_path / "home", "workers", "up", code=1, GLAD_WORKER_GPUS="1")
+    assert "Ray finds none on this machine" in told
+    assert "no workers ran" in glad(tmp_path / "home", "workers", "down")
+
+
+def test_no_cluster_at_the_address(tmp_path):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        told = glad(tmp_path / "home", "workers", "status", code=1, GLAD_RAY_ADDRESS=address)
+    assert f"no Ray cluster answers at {address}. Check GLAD_RAY_ADDRESS" in told
+
+
+def test_something_else_at_the_address(tmp_path, monkeypatch):
+    monkeypatch.setattr("glad_pipeline.workers.cluster.CONNECT_SECONDS", 3.0)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        threading.Thread(target=lambda: [other.accept() for _ in range(99)], daemon=True).start()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        cluster = Cluster(Settings(GLAD_HOME=tmp_path / "home", GLAD_RAY_ADDRESS=address, _env_file=None))
+        with pytest.raises(UnavailableError, match=rf"what listens at {address} does not let us in as a Ray cluster"):
+            cluster.connect()
+
+
+def test_another_version_of_ray(home, up):
+    program = (
+        "import ray; ray.__version__ = '2.0.0'\n"
+        "from glad_pipeline.workers.cluster import Cluster\n"
+        "from glad_pipeline.settings import load_settings\n"
+        "Cluster(load_settings()).connect()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "GLAD_HOME": str(home), "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"},
+        cwd=project_root(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "runs other versions than this machine" in done.stderr
+    assert "Install the same Ray and Python on both" in done.stderr
+
+
+@pytest.mark.parametrize("address", ["somewhere", "http://x:1", "host:port", "a:1/b"])
+def test_an_address_that_can_be_none_is_refused(tmp_path, address):
+    assert "GLAD_RAY_ADDRESS" in glad(tmp_path / "home", "workers", "status", code=2, GLAD_RAY_ADDRESS=address)
+
+
+def test_loopback_by_its_names(tmp_path):
+    for host in ("127.0.0.1", "localhost"):
+        Cluster(Settings(GLAD_HOME=tmp_path, GLAD_RAY_HOST=host, _env_file=None))._refuse_to_be_reached()
+    with pytest.raises(UsageError):
+        Cluster(Settings(GLAD_HOME=tmp_path, GLAD_RAY_HOST="my.host", _env_file=None))._refuse_to_be_reached()
