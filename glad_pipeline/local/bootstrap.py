@@ -29,6 +29,7 @@ STAMP = VENV / "glad-installed.json"
 CONSTRAINTS = ROOT / "constraints.txt"
 # Brought along, so that a Python without ensurepip (Debian's) needs no download we could not trust.
 PIP_WHEEL = ROOT / "vendor" / "pip-26.3-py3-none-any.whl"
+AT_ONCE = ("-n", "2", "--dist", "loadfile")  # tests, each half on servers of its own; `-n 0` after `./glad test` undoes it
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 
 
@@ -223,7 +224,7 @@ def run_tests(arguments: list[str]) -> int:
     """The whole test suite, in a state directory of its own that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="glad-test-") as home:
         environment = dict(os.environ, GLAD_HOME=home, PATH=f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}")
-        tests = subprocess.Popen([PYTHON, "-m", "pytest", *arguments], cwd=ROOT, env=environment)
+        tests = subprocess.Popen([PYTHON, "-m", "pytest", *AT_ONCE, *arguments], cwd=ROOT, env=environment)
         while True:
             try:
                 return tests.wait()
