@@ -147,7 +147,7 @@ class Cluster:
         told = self.describe()
         if told is not None:
             with Step("stopping Ray"):
-                end_members(session_members(told["pid"]))
+                end_members(session_members(told["pid"]), seconds=1)
         (self._home.path / FILE).unlink(missing_ok=True)
         with suppress(GladError):
             shutil.rmtree(self._folder(), ignore_errors=True)

@@ -240,7 +240,7 @@ class RemoteEngine:
                         yield Drawn(recipe=group[0], error=faults, fault="recipe", provenance={})
                     else:
                         exhausted = True
-                while (waiting or self._again) and (member := self._free()):
+                while (left := len(waiting) + len(self._again)) and (member := self._free(left)):
                     job = self._again.popleft() if self._again else _fitting(member, waiting)
                     if job.losses >= LOSSES:
                         yield from map(_poison, job.recipes)
@@ -268,9 +268,11 @@ class RemoteEngine:
         member.ask_at = math.inf
         self._loading[member.handle.load.remote(self.profile)] = member
 
-    def _free(self) -> Member | None:
-        """The ready worker with the least to do."""
-        ready = [member for member in self._members if member.ready and len(member.jobs) < AT_A_WORKER]
+    def _free(self, waiting: int) -> Member | None:
+        """The ready worker with the least to do, for one of so many buckets; those still loading may take one each."""
+        loading = sum(not member.ready and not member.refused for member in self._members)
+        most = AT_A_WORKER if waiting > loading else 1
+        ready = [member for member in self._members if member.ready and len(member.jobs) < most]
         return min(ready, key=lambda member: len(member.jobs), default=None)
 
     def _wait_for_one(self) -> None:

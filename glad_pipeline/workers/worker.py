@@ -59,7 +59,10 @@ class Worker:
         self._busy_since: float | None = None
         self._last = self._started = time.monotonic()
         if idle_seconds:
-            threading.Thread(target=self._retire_when_idle, name="glad-idle", daemon=True).start()
+            import ray
+
+            me = ray.get_runtime_context().current_actor
+            threading.Thread(target=self._retire_when_idle, args=(me,), name="glad-idle", daemon=True).start()
 
     def load(self, profile: ModelProfile, sample: Recipe | None = None) -> Loaded:
         """Load the model unless it is loaded, and draw a bucket of `sample` for nothing.
@@ -128,7 +131,7 @@ class Worker:
         import ray
 
         if self._is_idle():
-            ray.actor.exit_actor()  # type: ignore[no-untyped-call]
+            ray.kill(ray.get_runtime_context().current_actor)
 
     def _is_idle(self) -> bool:
         return bool(self._idle_seconds) and time.monotonic() - self._last >= self._idle_seconds
@@ -161,13 +164,11 @@ class Worker:
         self._engines[profile] = engine
         return engine, engine.load_seconds or 0.0
 
-    def _retire_when_idle(self) -> None:
-        import ray
-
+    def _retire_when_idle(self, me: Any) -> None:
         while True:
             time.sleep(max(0.1, LOOK * self._idle_seconds))
             if self._busy_since is None and self._is_idle():
-                ray.get_runtime_context().current_actor.retire.remote()
+                me.retire.remote()
 
 
 class _Working:

