@@ -176,11 +176,13 @@ class Cluster:
         token = self._home.path / "ray-token"
         if not token.exists():
             write_atomically(token, self._home.secret("ray token"))
-        told = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_USAGE_STATS_ENABLED": "0"}
-        if self._host == LOOPBACK:
-            # on Linux Ray takes the machine's outer address for a loopback one, and listens on all of them, unless:
-            told["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-        return told
+        return {
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(token),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            # on Linux Ray takes the machine's outer address for a loopback one, and listens on all of them, unless 0
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": str(int(self._host != LOOPBACK)),
+        }
 
     # any cluster
 

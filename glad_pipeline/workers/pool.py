@@ -194,8 +194,8 @@ class RemoteEngine:
 
         Raises `GladError` where one of them cannot, or does not come up in time.
         """
-        ray = import_ray()
         self._members = self._pool.open()
+        ray = import_ray()
         asked = {member.handle.load.remote(self.profile, recipe): member for member in self._members}
         done, left = ray.wait(list(asked), num_returns=len(asked), timeout=self._pool.start_seconds)
         for reference in done:

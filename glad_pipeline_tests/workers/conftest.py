@@ -47,18 +47,19 @@ def pool_of(ray_home):
         return pools[-1]
 
     yield make
-    end_workers()
+    end_workers(ray_home)
 
 
-def end_workers():
+def end_workers(home):
     """Every worker there is, for good."""
-    import ray
-
+    from glad_pipeline.workers.cluster import Cluster
     from glad_pipeline.workers.commands import _members
 
-    if ray.is_initialized():
-        for member in _members():
-            ray.kill(member.handle, no_restart=True)
+    Cluster(settings_of(home)).connect()
+    import ray
+
+    for member in _members():
+        ray.kill(member.handle, no_restart=True)
 
 
 DEMO = resolve_model("demo")

@@ -16,6 +16,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.workers import pool as pools
 from glad_pipeline.workers.pool import RemoteEngine
 from glad_pipeline_tests.faults.generators import draws
+from glad_pipeline_tests.faults.processes import eventually
 from glad_pipeline_tests.workers.conftest import DEMO, recipes, settings_of
 
 BUCKET = 4
@@ -136,7 +137,7 @@ def test_an_engine_s_own_error_is_told_and_the_workers_live_on(pool_of):
 def test_an_idle_worker_ends_and_the_next_run_starts_it_anew(pool_of):
     pool = pool_of(GLAD_WORKERS=1, GLAD_WORKER_IDLE_SECONDS=1.0)
     [victim] = workers_pids(pool)
-    psutil.Process(victim).wait(timeout=30)
+    eventually(lambda: not psutil.pid_exists(victim), 30, what="the idle worker's end")
     wanted = recipes(3)
     assert {d.recipe for d in RemoteEngine(DEMO, pool).generate(wanted)} == set(wanted)
     assert workers_pids(pool) != [victim]

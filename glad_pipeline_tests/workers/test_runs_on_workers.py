@@ -2,11 +2,10 @@
 
 import hashlib
 import importlib.util
+import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -17,13 +16,10 @@ from hypothesis import HealthCheck, given, settings
 
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.generation.engine import Engine
-from glad_pipeline.local.processes import session_members
 from glad_pipeline.local.stack import project_root
-from glad_pipeline.workers.cluster import Cluster
 from glad_pipeline.workers.options import ENGINE
 from glad_pipeline.workers.pool import RemoteEngine
 from glad_pipeline_tests.engines import WorkersSdxl
-from glad_pipeline_tests.faults.processes import eventually
 from glad_pipeline_tests.faults.world import DRAW_LOG, World
 from glad_pipeline_tests.integration.test_same_pixels import recipes as any_recipes
 from glad_pipeline_tests.workers.conftest import DEMO, end_workers, settings_of
@@ -46,70 +42,26 @@ def world(environment, ray_home, monkeypatch):
     (ray_home / "draws").unlink(missing_ok=True)
     world = World()
     yield world
-    end_workers()
+    end_workers(ray_home)
     world.empty_bucket()
 
 
-@pytest.fixture
-def second_node(ray_home):
-    """Another raylet of the same cluster, with everything it starts; its processes."""
-    import ray
-
-    cluster = Cluster(settings_of(ray_home))
-    cluster.connect()
-    before = len([node for node in ray.nodes() if node["Alive"]])
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", f"--address={cluster.address}", "--block"]
-    command += ["--node-ip-address=127.0.0.1", "--num-cpus=2", "--min-worker-port=0", "--max-worker-port=0"]
-    command += ["--dashboard-agent-listen-port=0", "--disable-usage-stats"]
-    node = subprocess.Popen(
-        command, cwd=project_root(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+def test_kill_9_of_a_worker_and_of_a_node_in_a_batch_of_200(environment, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "glad_pipeline_tests.workers.two_nodes"],
+        env={**os.environ, **environment, "GLAD_HOME": str(tmp_path / "home"), DRAW_LOG: str(tmp_path / "draws")},
+        cwd=project_root(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
-    eventually(lambda: len([n for n in ray.nodes() if n["Alive"]]) > before, 60, what="the second node")
-    yield lambda: session_members(node.pid)
-    for process in session_members(node.pid):
-        process.kill()
-    node.wait()
-
-
-def published(world):
-    return world.sql("SELECT count(*) AS n FROM posts WHERE status = 'published'")[0]["n"]
-
-
-def test_kill_9_of_a_worker_and_of_a_node_in_a_batch_of_200(world, second_node):
-    from glad_pipeline.workers.commands import _members
-
-    prompts = 200
-    world.sql(
-        "INSERT INTO prompts (prompt, title, seed) SELECT 'a hill for 0.4 s', 'Hill ' || n, n"
-        " FROM generate_series(1, %s) n",
-        prompts,
-    )
-    failed = []
-    run = threading.Thread(target=lambda: failed.append(world.run(WorkersSdxl())))
-    run.start()
-    log = world.draw_log
-
-    def drawn():
-        return len(log.read_text().splitlines()) if log.exists() else 0
-
-    import ray
-
-    eventually(lambda: drawn() >= 40, 60, what="the first pictures")
-    there = {process.pid for process in second_node()}
-    pids = [ray.get(member.handle.state.remote())["pid"] for member in _members()]
-    on_both = {pid in there for pid in pids}
-    os.kill(next(pid for pid in pids if pid not in there), signal.SIGKILL)
-    eventually(lambda: drawn() >= 80, 60, what="more pictures")
-    lost = [pid for pid in pids if pid in there]
-    for process in second_node():
-        process.kill()
-    run.join(timeout=180)
-    assert failed == [None]
-    assert on_both == {True, False}, "the workers were not spread over both nodes"
-    findings = world.examine()
-    assert not findings.broken
-    assert published(world) == findings.published == prompts
-    assert findings.redrawn <= BUCKET * (1 + len(lost))  # what the killed were drawing
+    assert done.returncode == 0, done.stderr[-4_000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert min(told["here"], told["there"]) > 0, "the workers were not spread over both nodes"
+    assert (told["failed"], told["broken"]) == ([None], [])
+    assert told["posts"] == told["published"] == 200
+    assert told["redrawn"] <= BUCKET * (1 + told["there"])  # what the killed were drawing
 
 
 def test_a_run_on_workers_has_no_torch_in_it(environment, ray_home):
@@ -135,8 +87,7 @@ def test_a_run_on_workers_has_no_torch_in_it(environment, ray_home):
             check=False,
         )
     finally:
-        Cluster(settings_of(ray_home)).connect()
-        end_workers()
+        end_workers(ray_home)
     assert done.stdout.splitlines() == ["None", "[{'status': 'published', 'last_error': None}]", "False False"], done
 
 
@@ -170,7 +121,7 @@ def here_and_there(ray_home):
         Engine(DEMO, device="cpu", bucket=2),
         lambda: RemoteEngine(DEMO, Pool(settings_of(ray_home, GLAD_WORKERS=2), options)),
     )
-    end_workers()
+    end_workers(ray_home)
 
 
 def pixels_by_recipe(drawn):
