@@ -98,7 +98,7 @@ def described(device: str) -> dict[str, Any]:
         "cuda": torch.version.cuda if cuda else None,
         "cudnn": cudnn,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a class of torch's own: who reads it pickled would import torch
         "diffusers": diffusers.__version__,
         "transformers": transformers.__version__,
         "threads": torch.get_num_threads(),  # on a CPU another number of threads gives other last bits

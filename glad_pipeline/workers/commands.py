@@ -61,10 +61,10 @@ def _up(args: argparse.Namespace, settings: Settings) -> int:
             scheduler=settings.scheduler,
         ).recipe({"prompt": "a hill", "negative_prompt": "", "seed": 0}, profile)
         with Step(f"loading {profile.name}"):
-            RemoteEngine(profile, pool).warm_up(sample)
-        cluster.note(workers=len(pool.members))
-        print(f"{len(pool.members)} workers are warm, at {cluster.address}")
-        print(_table(_states(pool.members)))
+            members = RemoteEngine(profile, pool).warm_up(sample)
+        cluster.note(workers=len(members))
+        print(f"{len(members)} workers are warm, at {cluster.address}")
+        print(_table(_states(members)))
     except BaseException:
         pool.close()
         if started:
@@ -122,7 +122,7 @@ def _members() -> list[Member]:
 def _states(members: list[Member]) -> list[Mapping[str, Any]]:
     """What each worker tells of itself; `error` for one that does not."""
     ray = import_ray()
-    asked = [(member, member.handle.state.options(concurrency_group="looks").remote()) for member in members]
+    asked = [(member, member.handle.state.remote()) for member in members]
     ray.wait([reference for _, reference in asked], num_returns=len(asked), timeout=ANSWER) if asked else None
     states: list[Mapping[str, Any]] = []
     for member, reference in asked:

@@ -30,7 +30,7 @@ class EngineOptions:
 
 def engine_options(settings: Settings, **changes: Any) -> EngineOptions:
     """By the settings, some of them changed. On other machines files lie elsewhere: there the workers decide where."""
-    here = settings.ray_address is None
+    here = settings.ray_address is None and not settings.ray_exposed
     options = EngineOptions(
         device=settings.device,
         bucket=settings.gpu_batch,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,6 +33,7 @@ LOSSES = 2  # workers that may be lost over a picture before it is answered as f
 LOOK = 1.0  # seconds between looks at what has not answered
 SILENCE = 60.0  # seconds without a sign of life after which a worker is replaced
 CLUSTER_PATIENCE = 60.0  # seconds for which a cluster that went away is waited for
+LEAST_BUCKET = 4  # pictures that a worker is asked for, where nobody says how many are drawn at once
 CPU_WORKERS = 4  # at most, by default
 
 log = logging.getLogger(__name__)
@@ -67,7 +69,7 @@ class Pool:
         self.cluster = Cluster(settings)
         self.options = options
         self.start_seconds = settings.worker_start_seconds
-        self.members: list[Member] = []
+        self._members: dict[str, Member] = {}  # by name
         self._settings = settings
 
     @property
@@ -97,16 +99,16 @@ class Pool:
     def open(self, wanted: int | None = None) -> list[Member]:
         """Connect, and see to it that there are workers, `wanted` at most. Raises `GladError`."""
         self.cluster.connect()
-        count = self.size()
-        count = count if wanted is None else max(1, min(count, wanted))
-        while len(self.members) < count:
-            name = f"worker-{len(self.members)}"
-            self.members.append(Member(name=name, handle=self._handle(name)))
-        return self.members[:count]
+        names = [f"worker-{place}" for place in range(self.size())]
+        if wanted is not None and wanted < len(names):  # those that are there first, and not every run the same ones
+            there = set(import_ray().util.list_named_actors())
+            random.shuffle(names)
+            names = sorted(names, key=lambda name: name not in there)[: max(1, wanted)]
+        return [self._member(name) for name in names]
 
     def reopen(self, wanted: int) -> list[Member]:
         """After the cluster went away: wait for it, connect anew. Raises `UnavailableError` when patience is spent."""
-        self.members = []
+        self._members = {}
         self.cluster.disconnect()
         until = time.monotonic() + CLUSTER_PATIENCE
         while not self.cluster.answers():
@@ -117,6 +119,11 @@ class Pool:
                 )
             time.sleep(LOOK)
         return self.open(wanted)
+
+    def _member(self, name: str) -> Member:
+        if name not in self._members:
+            self._members[name] = Member(name=name, handle=self._handle(name))
+        return self._members[name]
 
     def revive(self, member: Member) -> None:
         """A worker that ended for good is started anew, under its name."""
@@ -138,13 +145,15 @@ class Pool:
 
     def close(self) -> None:
         """Leave the cluster; its workers stay warm."""
-        self.members = []
+        self._members = {}
         self.cluster.disconnect()
 
     def _handle(self, name: str) -> Any:
         """The actor of that name; it is made if there is none."""
         gpus, cpus = self.share
         ray = import_ray()
+        for look in (Worker.state, Worker.expect):
+            ray.method(concurrency_group="looks")(look)
         actor = ray.remote(max_restarts=-1, num_gpus=gpus, num_cpus=cpus, concurrency_groups={"looks": 1})(Worker)
         actor = actor.options(name=name, lifetime="detached", get_if_exists=True, scheduling_strategy="SPREAD")
         settings = self._settings
@@ -155,7 +164,7 @@ class RemoteEngine:
     """An `Engine` whose drawing is done by the workers of a pool, with the model that `profile` names.
 
     Args:
-        wanted: how many pictures there will be: more workers than that are not asked for. None: all.
+        wanted: how many pictures there will be: no more workers than that need are asked for. None: all.
 
     `load_seconds` and `warm_seconds` are the slowest worker's; 0 where all was warm. Not thread-safe.
     """
@@ -165,7 +174,7 @@ class RemoteEngine:
         self.load_seconds: float | None = None
         self.warm_seconds = 0.0
         self._pool = pool
-        self._wanted = wanted
+        self._wanted = None if wanted is None else math.ceil(wanted / (pool.options.bucket or LEAST_BUCKET))
         self._members: list[Member] = []  # that work for us
         self._buckets: dict[Shape, int] = {}
         self._loading: dict[Any, Member] = {}  # by reference
@@ -189,7 +198,7 @@ class RemoteEngine:
             self._ask(member)
         self._wait_for_one()
 
-    def warm_up(self, recipe: Recipe) -> None:
+    def warm_up(self, recipe: Recipe) -> list[Member]:
         """Have every worker load the model and draw a bucket like `recipe` for nothing, for all that is done once.
 
         Raises `GladError` where one of them cannot, or does not come up in time.
@@ -205,6 +214,7 @@ class RemoteEngine:
                 raise GladError(f"{asked[reference].name} cannot draw: {_reason(error)}") from error
         if left:
             raise UnavailableError(f"{asked[left[0]].name}: {self._pool.why_none()}")
+        return self._members
 
     def close(self) -> None:
         """Let go of the workers; the model stays loaded in them."""
@@ -273,6 +283,7 @@ class RemoteEngine:
         loading = sum(not member.ready and not member.refused for member in self._members)
         most = AT_A_WORKER if waiting > loading else 1
         ready = [member for member in self._members if member.ready and len(member.jobs) < most]
+        random.shuffle(ready)  # other runs, of whose buckets we do not know, choose too
         return min(ready, key=lambda member: len(member.jobs), default=None)
 
     def _wait_for_one(self) -> None:
@@ -337,7 +348,7 @@ class RemoteEngine:
             if not member.jobs or now - member.heard < SILENCE / 2:
                 continue
             if member.asked is None:
-                member.asked = member.handle.state.options(concurrency_group="looks").remote()
+                member.asked = member.handle.state.remote()
                 continue
             done, _ = ray.wait([member.asked], timeout=0)
             if done:
@@ -397,7 +408,7 @@ class RemoteEngine:
             member.heard = time.monotonic()
         member.jobs.append(job)
         member.shapes.add(shape_name(job.recipes[0]))
-        member.handle.expect.options(concurrency_group="looks").remote(id(job))
+        member.handle.expect.remote(id(job))
         self._drawing[member.handle.draw.remote(self.profile, job.recipes, id(job))] = member
 
     def _drawn(self, reference: Any) -> Iterator[Drawn]:

@@ -31,8 +31,7 @@ def drawn_twice(home, some):
 def workers_pids(pool):
     import ray
 
-    pool.open()
-    return [ray.get(member.handle.state.remote())["pid"] for member in pool.members]
+    return [ray.get(member.handle.state.remote())["pid"] for member in pool.open()]
 
 
 def test_every_recipe_is_answered_once_by_all_workers_and_nothing_is_drawn_twice(pool_of, ray_home):
