@@ -252,8 +252,8 @@ def import_ray() -> Any:
         import ray
     except ImportError as error:
         raise GladError(
-            "Ray is not installed: workers need it. Install it with: .venv/bin/python -m pip install "
-            "-c constraints.txt ray"
+            "Ray is not installed, and workers need it: ./glad workers up installs it, elsewhere it is the extra `ray` "
+            "(pip install 'glad-pipeline[ray]'). GLAD_BACKEND=process does without"
         ) from error
     logging.getLogger("ray").setLevel(logging.ERROR)
     return ray
