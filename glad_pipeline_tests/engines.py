@@ -48,7 +48,7 @@ class TimedEngine:
         for recipe in waiting:
             if "POISON" in recipe.prompt:
                 os.kill(os.getpid(), signal.SIGKILL)
-            if "DEVICE FAILS" in recipe.prompt:
+            if "DEVICE FAILS" in recipe.prompt or f"DEVICE OF {_own_name()} FAILS" in recipe.prompt:
                 yield Drawn(recipe=recipe, error="the GPU failed", fault="device", provenance={})
                 return
             if "CRASH" in recipe.prompt:
@@ -59,6 +59,13 @@ class TimedEngine:
                 os.write(log, f"{recipe.hash} {os.getpid()} {time.time():.2f}\n".encode())
                 os.close(log)
             yield Drawn(recipe=recipe, pixels=pixels, seconds=0.0, provenance={"pid": os.getpid()})
+
+
+def _own_name() -> str | None:
+    """The worker's."""
+    import ray
+
+    return ray.get_runtime_context().get_actor_name()
 
 
 class WorkersSdxl(SdxlResource):
@@ -81,3 +88,12 @@ class NotHere(TimedEngine):
 
     def load(self) -> None:
         raise GladError("/nowhere has no model_index.json: it is not a checkpoint in diffusers layout")
+
+
+class OnlyTheDemoModel(TimedEngine):
+    """Another model's files are on another machine."""
+
+    def load(self) -> None:
+        if not self.profile.is_demo:
+            raise GladError("/nowhere has no model_index.json: it is not a checkpoint in diffusers layout")
+        super().load()

@@ -251,18 +251,15 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         for loaded, group in groupby(by_weights, key=_loaded):
             wanted = list(group)
             profile = next(p for p in self._profiles.values() if (p.weights, p.quantization or "") == loaded)
-            engine = self._engine(profile, len(wanted))
+            engine = self._engine(profile, wanted, lambda: begun(()))
             try:
                 engine.load()
             except UnavailableError:
                 raise
             except GladError as error:
-                ours = self.profile()
-                if profile == ours:
+                if profile == self.profile():
                     raise
-                self._require_device(ours)
-                # what is all here and cannot be loaded never will be; what has to be fetched may be there another time
-                fault: Fault = "recipe" if all(part.is_local for part in parts_of(profile)) else "unknown"
+                fault = self._fault_of(profile)
                 yield from (Drawn(recipe=recipe, error=str(error), fault=fault, provenance={}) for recipe in wanted)
             else:
                 yield from engine.generate(wanted, begun=begun)
@@ -271,12 +268,14 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 self._overhead["warming_up"] += engine.warm_seconds
                 engine.close()
 
-    def _engine(self, profile: ModelProfile, wanted: int) -> "Engine | RemoteEngine":
+    def _engine(
+        self, profile: ModelProfile, wanted: Sequence[Recipe], pulse: Callable[[], None]
+    ) -> "Engine | RemoteEngine":
         """What draws with a profile: this process, or the workers."""
         if self._drawn_by_workers():
             from glad_pipeline.workers.pool import RemoteEngine
 
-            return RemoteEngine(profile, self._workers(), wanted=wanted)
+            return RemoteEngine(profile, self._workers(), wanted=wanted, pulse=pulse)
         from glad_pipeline.generation.engine import Engine
 
         return Engine(
@@ -289,16 +288,18 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             hash_cache=Path(self.hash_cache) if self.hash_cache else None,
         )
 
-    def _require_device(self, ours: ModelProfile) -> None:
-        """Raises `GladError` if not even our own model could be drawn with: then no prompt is at fault."""
+    def _fault_of(self, profile: ModelProfile) -> "Fault":
+        """Whose fault it is that this model cannot be loaded, which a prompt has named.
+
+        Raises `GladError` if not even our own could be drawn with: then no prompt is at fault.
+        """
         if self._drawn_by_workers():
-            from glad_pipeline.workers.pool import RemoteEngine
+            return "unknown"  # their machines may lack what this one has
+        from glad_pipeline.generation.devices import choose_device
 
-            RemoteEngine(ours, self._workers(), wanted=1).load()
-        else:
-            from glad_pipeline.generation.devices import choose_device
-
-            choose_device(self.device, is_demo=ours.is_demo)  # type: ignore[arg-type]
+        choose_device(self.device, is_demo=self.profile().is_demo)  # type: ignore[arg-type]
+        # what is all here and cannot be loaded never will be; what has to be fetched may be there another time
+        return "recipe" if all(part.is_local for part in parts_of(profile)) else "unknown"
 
     def _drawn_by_workers(self) -> bool:
         if self.backend == "auto":

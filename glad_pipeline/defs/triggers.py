@@ -23,6 +23,7 @@ from glad_pipeline.settings import Settings
 from glad_pipeline.workers.cluster import Cluster
 
 POOL = "gpu"
+LIMITS = "glad/limits that followed the workers"
 EVERY_SECONDS = 5
 LONGEST_PAUSE = 300.0  # seconds between runs when they keep failing
 SETTLING = 30.0  # seconds after its start in which a run may have no hold yet
@@ -124,16 +125,21 @@ def _leading(flags: Sequence[bool]) -> int:
 
 
 def _follow_the_workers(instance: dg.DagsterInstance, settings: Settings) -> None:
-    """The pool lets as many runs work at once as there are workers, and as many as before when they have gone."""
-    cluster = Cluster(settings)
-    workers, ours = cluster.workers, cluster.pool_limit
-    if workers == ours:
+    """The pool lets as many runs work at once as there are workers. A limit that a person has set is left alone."""
+    workers = Cluster(settings).workers if settings.backend != "process" else None
+    limits = instance.event_log_storage.get_pool_limits()
+    limit = next((pool.limit for pool in limits if pool.name == POOL and not pool.from_default), None)
+    if limit == workers:
         return
-    if workers is not None:
-        instance.event_log_storage.set_concurrency_slots(POOL, workers)
-    elif ours == _limit(instance):  # else a person has set another one since
+    memory = instance.daemon_cursor_storage
+    ours = memory.get_cursor_values({LIMITS}).get(LIMITS, "").split()
+    if limit is not None and str(limit) not in ours:
+        return
+    if workers is None:
         instance.event_log_storage.delete_concurrency_limit(POOL)
-    cluster.pool_limit = workers
+    else:
+        memory.set_cursor_values({LIMITS: f"{limit or ''} {workers}"})  # both: this may be stopped between the two
+        instance.event_log_storage.set_concurrency_slots(POOL, workers)
 
 
 def _limit(instance: dg.DagsterInstance) -> int:

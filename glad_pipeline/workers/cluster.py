@@ -15,12 +15,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
@@ -31,11 +32,13 @@ from glad_pipeline.local.progress import Step
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.settings import Settings
 
+T = TypeVar("T")
 LOOPBACK = "127.0.0.1"  # the only one that Ray takes for one
 NAMESPACE = "glad"
 UP_SECONDS = 60.0
 CONNECT_SECONDS = 30.0
 FILE = "workers.json"
+LONGEST_FOLDER = 40  # characters: below it Ray puts sockets, whose paths may have 103 in all on macOS
 UP = "./glad workers up"
 
 
@@ -78,18 +81,6 @@ class Cluster:
         told = self.describe()
         return told.get("workers") if told else None
 
-    @property
-    def pool_limit(self) -> int | None:
-        """What Dagster's pool was last set to because of workers."""
-        known: int | None = self._home.recall("pool limit")
-        return known
-
-    @pool_limit.setter
-    def pool_limit(self, limit: int | None) -> None:
-        self._home.prepare()
-        with self._home.lock():
-            self._home.remember("pool limit", limit)
-
     def note(self, **facts: Any) -> None:
         """Add to what `describe` tells."""
         told = self.describe()
@@ -112,9 +103,9 @@ class Cluster:
         Raises `UsageError` for an address that others can reach and nobody allowed, `GladError` if it does not come up.
         """
         self._refuse_to_be_reached()
-        if self.describe() is not None:
-            return False
         with self._home.prepare().lock():
+            if self.describe() is not None:
+                return False
             os.environ.update(self._environment())
             import_ray()
             usable = partial(_free, self._host)
@@ -165,6 +156,8 @@ class Cluster:
         """Ray's own files: in a path short enough for its sockets, ours alone."""
         name = sha256(str(self._home.path).encode()).hexdigest()[:8]
         folder = Path(tempfile.gettempdir()) / f"glad-ray-{os.geteuid()}-{name}"
+        if len(str(folder)) > LONGEST_FOLDER:
+            folder = Path("/tmp") / folder.name  # noqa: S108  made for us alone, see below
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
             raise GladError(f"{folder} is not yours: remove it, or set TMPDIR to a directory of your own")
@@ -196,36 +189,30 @@ class Cluster:
             return
         if not self.answers():
             raise UnavailableError(f"no Ray cluster answers at {address}. {self._cure()}")
-        failed: list[Exception] = []
-
-        def connect() -> None:
-            try:
-                ray.init(
+        try:
+            within(
+                CONNECT_SECONDS,  # Ray itself tries for many minutes what is no Ray, or is one that does not know us
+                partial(
+                    ray.init,
                     address=address,
                     namespace=NAMESPACE,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                     configure_logging=False,
-                )
-            except Exception as error:  # noqa: BLE001  it is told below
-                failed.append(error)
-
-        # Ray itself tries for many minutes what is no Ray, or is one that does not know us
-        connecting = threading.Thread(target=connect, name="glad-connect", daemon=True)
-        connecting.start()
-        connecting.join(CONNECT_SECONDS)
-        if connecting.is_alive() or failed:
-            told = " ".join(str(failed[0] if failed else f"no answer in {CONNECT_SECONDS:.0f} s").split())[:400]
+                ),
+            )
+        except Exception as error:
+            told = " ".join(str(error).split())[:400]
             if "ersion mismatch" in told:
                 raise UnavailableError(
                     f"the cluster at {address} runs other versions than this machine: {told}. Install the same Ray and "
                     "Python on both"
-                )
+                ) from error
             raise UnavailableError(
                 f"what listens at {address} does not let us in as a Ray cluster ({told}). Either it is none, or it has "
                 "another token (RAY_AUTH_TOKEN), or this machine is no node of it: then use ray://HOST:10001. "
                 f"{self._cure()}"
-            )
+            ) from error
 
     def disconnect(self) -> None:
         """Leave the cluster; workers stay."""
@@ -257,6 +244,26 @@ def import_ray() -> Any:
         ) from error
     logging.getLogger("ray").setLevel(logging.ERROR)
     return ray
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """What `work` returns or raises; `TimeoutError` if it takes longer, and then it goes on by itself.
+
+    For what Ray tries without end while it gets no answer.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except Exception as error:  # noqa: BLE001  raised where it is waited for
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="glad-ray", daemon=True).start()
+    try:
+        return done.result(seconds)
+    except TimeoutError:
+        raise TimeoutError(f"no answer in {seconds:.0f} s") from None
 
 
 def _listens(address: str) -> bool:

@@ -15,6 +15,7 @@ from tabulate import tabulate
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.progress import Step
 from glad_pipeline.settings import Settings
+from glad_pipeline.workers import ledger
 from glad_pipeline.workers.cluster import Cluster, import_ray
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def _down(args: argparse.Namespace, settings: Settings) -> int:
     members = _members()
     ray = import_ray()
     for member in members:
+        ledger.note_end(member.name)
         ray.kill(member.handle, no_restart=True)
     cluster.disconnect()
     print(f"{len(members)} workers ended; the cluster at {cluster.address} is yours to end")
@@ -129,8 +131,11 @@ def _states(members: list[Member]) -> list[Mapping[str, Any]]:
         try:
             states.append({"worker": member.name, **ray.get(reference, timeout=0)})
         except ray.exceptions.RayError as error:
-            waits = isinstance(error, ray.exceptions.GetTimeoutError)
-            told = "has not come up: it waits for a free GPU or CPU" if waits else "is gone or starts anew"
+            told = "is gone, or is being started anew"
+            if isinstance(error, ray.exceptions.GetTimeoutError):
+                told = f"has not answered for {ANSWER:.0f} s: the next run replaces it if it stays silent"
+                if not ledger.has_come_up(member.name):
+                    told = "has not come up: it waits for a free GPU or CPU, or is being started"
             states.append({"worker": member.name, "error": told})
     return states
 

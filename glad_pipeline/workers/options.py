@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ class EngineOptions:
     compiling: str = "auto"
     compile_cache: str | None = None
     hash_cache: str | None = None
+    threads: str | None = None  # OMP_NUM_THREADS of whoever draws without workers
     engine: str = ENGINE  # module:class
 
     @property
@@ -38,5 +40,6 @@ def engine_options(settings: Settings, **changes: Any) -> EngineOptions:
         compiling=settings.compiling,
         compile_cache=str(settings.compile_cache or settings.home / "compiled") if here else None,
         hash_cache=str(settings.home / "model-hashes.json") if here else None,
+        threads=os.environ.get("OMP_NUM_THREADS"),
     )
     return replace(options, **changes)

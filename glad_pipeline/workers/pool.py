@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.buckets import faults_of, grouped
@@ -23,18 +24,23 @@ from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe, Shape
 from glad_pipeline.settings import Settings
-from glad_pipeline.workers.cluster import Cluster, import_ray, resources
+from glad_pipeline.workers import ledger
+from glad_pipeline.workers.cluster import Cluster, import_ray, resources, within
 from glad_pipeline.workers.options import EngineOptions
 from glad_pipeline.workers.worker import Loaded, Worker, shape_name
 
 AT_A_WORKER = 2  # buckets: the one it draws and the next
 READ_AHEAD = 64  # buckets among which one is chosen that fits a worker
-LOSSES = 2  # workers that may be lost over a picture before it is answered as failed
+LOSSES = 2  # workers that may be lost while they draw a picture, before it is answered as failed
+BAD_LUCK = 20  # losses of any kind that a bucket may meet
+FAILURES = 3  # of a worker's device in a row, or to come up, after which a run asks it no more
 LOOK = 1.0  # seconds between looks at what has not answered
+ANSWER = 5.0  # seconds that a worker may take to tell of itself
 SILENCE = 60.0  # seconds without a sign of life after which a worker is replaced
+STUCK = 1800.0  # seconds that a bucket may take
+REFUSED_PATIENCE = 60.0  # seconds for which others are waited for once a worker has said why it cannot draw
 CLUSTER_PATIENCE = 60.0  # seconds for which a cluster that went away is waited for
 LEAST_BUCKET = 4  # pictures that a worker is asked for, where nobody says how many are drawn at once
-CPU_WORKERS = 4  # at most, by default
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +50,10 @@ class Job:
     """Recipes of one shape, at most a bucket of them, on their way."""
 
     recipes: list[Recipe]
-    losses: int = 0  # workers lost over it
+    losses: int = 0  # workers lost while they drew it
+    bad_luck: int = 0  # workers lost that had it
+    is_new: bool = True
+    name: str = ""  # each time that it is sent another one
 
 
 @dataclass(eq=False)
@@ -56,8 +65,11 @@ class Member:
     jobs: deque[Job] = field(default_factory=deque)  # the first is being drawn
     ready: bool = False  # the model is loaded
     refused: str | None = None  # why it cannot draw with this model
+    died: bool = False  # for good: it has to be made anew
+    failures: int = 0  # to come up, in a row
+    broken: int = 0  # times that its device failed, in a row
     ask_at: float = 0.0  # when to ask one again that did not answer
-    heard: float = 0.0  # when it last gave a sign of life
+    heard: float = field(default_factory=time.monotonic)  # when it last gave a sign of life
     asked: Any | None = None  # the question whether it lives
     shapes: set[str] = field(default_factory=set)
 
@@ -69,6 +81,7 @@ class Pool:
         self.cluster = Cluster(settings)
         self.options = options
         self.start_seconds = settings.worker_start_seconds
+        self.keeping = (settings.worker_models, settings.worker_idle_seconds)
         self._members: dict[str, Member] = {}  # by name
         self._settings = settings
 
@@ -88,25 +101,42 @@ class Pool:
         return gpus, self._settings.worker_cpus
 
     def size(self) -> int:
-        """How many workers there are to be."""
+        """How many workers there are to be: as set, else one a GPU, else one a machine, for one uses all its cores."""
         if self._settings.workers is not None:
             return self._settings.workers
-        gpus, cpus = self.share
+        gpus, _ = self.share
         if gpus:
             return max(1, int(resources().get("GPU", 0.0) / gpus + 1e-6))
-        return max(1, min(CPU_WORKERS, int(resources().get("CPU", 1.0) / cpus + 1e-6)))
+        return max(1, sum(bool(node["Alive"]) for node in import_ray().nodes()))
 
-    def open(self, wanted: int | None = None) -> list[Member]:
-        """Connect, and see to it that there are workers, `wanted` at most. Raises `GladError`."""
+    def open(self, profile: ModelProfile, wanted: Sequence[Recipe] | None = None) -> list[Member]:
+        """Connect, and see to it that there are workers for `wanted`; None: all of them. Raises `GladError`."""
         self.cluster.connect()
         names = [f"worker-{place}" for place in range(self.size())]
-        if wanted is not None and wanted < len(names):  # those that are there first, and not every run the same ones
-            there = set(import_ray().util.list_named_actors())
-            random.shuffle(names)
-            names = sorted(names, key=lambda name: name not in there)[: max(1, wanted)]
+        need = len(names) if wanted is None else math.ceil(len(wanted) / (self.options.bucket or LEAST_BUCKET))
+        if wanted is not None and need < len(names):
+            random.shuffle(names)  # not every run the same ones
+            names = self._fittest(names, profile, {shape_name(recipe) for recipe in wanted})[: max(1, need)]
         return [self._member(name) for name in names]
 
-    def reopen(self, wanted: int) -> list[Member]:
+    def _fittest(self, names: Sequence[str], profile: ModelProfile, shapes: set[str]) -> list[str]:
+        """Those first that are up, idle, and have drawn such shapes with the model."""
+        ray = import_ray()
+        there = {name: ray.get_actor(name).state.remote() for name in set(names) & set(ray.util.list_named_actors())}
+        if there:
+            ray.wait(list(there.values()), num_returns=len(there), timeout=LOOK)
+
+        def worth(name: str) -> tuple[float, ...]:
+            try:
+                state = ray.get(there[name], timeout=0)
+            except (KeyError, ray.exceptions.RayError):
+                return (0.0,)
+            idle = state["idle_seconds"] is not None
+            return 1.0, idle, -state["waiting"], profile.name in state["models"], len(shapes & set(state["shapes"]))
+
+        return sorted(names, key=worth, reverse=True)
+
+    def reopen(self, profile: ModelProfile, wanted: Sequence[Recipe] | None) -> list[Member]:
         """After the cluster went away: wait for it, connect anew. Raises `UnavailableError` when patience is spent."""
         self._members = {}
         self.cluster.disconnect()
@@ -118,7 +148,7 @@ class Pool:
                     "./glad workers up starts this machine's anew"
                 )
             time.sleep(LOOK)
-        return self.open(wanted)
+        return self.open(profile, wanted)
 
     def _member(self, name: str) -> Member:
         if name not in self._members:
@@ -126,12 +156,19 @@ class Pool:
         return self._members[name]
 
     def revive(self, member: Member) -> None:
-        """A worker that ended for good is started anew, under its name."""
+        """A worker that ended for good is made anew, under its name."""
         member.handle = self._handle(member.name)
+        member.died = False
 
     def replace(self, member: Member) -> None:
         """End a worker that does not answer; Ray starts it anew."""
         import_ray().kill(member.handle, no_restart=False)
+
+    def withdraw(self, member: Member) -> None:
+        """A worker that never came up is not asked for any more: a cluster that grows by demand need not find room."""
+        if not ledger.has_come_up(member.name):
+            import_ray().kill(member.handle, no_restart=True)
+            self._members.pop(member.name, None)
 
     def why_none(self) -> str:
         """What to tell when no worker came up in time."""
@@ -152,36 +189,45 @@ class Pool:
         """The actor of that name; it is made if there is none."""
         gpus, cpus = self.share
         ray = import_ray()
-        for look in (Worker.state, Worker.expect):
+        for look in (Worker.state, Worker.expect, Worker.forget, Worker.bucket_of):
             ray.method(concurrency_group="looks")(look)
         actor = ray.remote(max_restarts=-1, num_gpus=gpus, num_cpus=cpus, concurrency_groups={"looks": 1})(Worker)
         actor = actor.options(name=name, lifetime="detached", get_if_exists=True, scheduling_strategy="SPREAD")
-        settings = self._settings
-        return actor.remote(self.options, models=settings.worker_models, idle_seconds=settings.worker_idle_seconds)
+        models, idle_seconds = self.keeping
+        return actor.remote(self.options, models=models, idle_seconds=idle_seconds)
 
 
 class RemoteEngine:
     """An `Engine` whose drawing is done by the workers of a pool, with the model that `profile` names.
 
     Args:
-        wanted: how many pictures there will be: no more workers than that need are asked for. None: all.
+        wanted: what will be drawn: no more workers than that needs are asked for, the fittest first. None: all.
+        pulse: called about once a second while we wait; what it raises ends the waiting.
 
     `load_seconds` and `warm_seconds` are the slowest worker's; 0 where all was warm. Not thread-safe.
     """
 
-    def __init__(self, profile: ModelProfile, pool: Pool, *, wanted: int | None = None) -> None:
+    def __init__(
+        self,
+        profile: ModelProfile,
+        pool: Pool,
+        *,
+        wanted: Sequence[Recipe] | None = None,
+        pulse: Callable[[], None] = lambda: None,
+    ) -> None:
         self.profile = profile
         self.load_seconds: float | None = None
         self.warm_seconds = 0.0
         self._pool = pool
-        self._wanted = None if wanted is None else math.ceil(wanted / (pool.options.bucket or LEAST_BUCKET))
+        self._wanted = wanted
+        self._pulse = pulse
+        self._sample: Recipe | None = None  # to warm up with
         self._members: list[Member] = []  # that work for us
         self._buckets: dict[Shape, int] = {}
         self._loading: dict[Any, Member] = {}  # by reference
         self._drawing: dict[Any, Member] = {}  # a member's references are in the order of its jobs
         self._again: deque[Job] = deque()
         self._warm: dict[str, float] = {}  # seconds by member
-        self._pulse: Callable[[], None] = lambda: None  # called about once a second while we wait
 
     def load(self) -> None:
         """Wait until a first worker can draw.
@@ -191,36 +237,35 @@ class RemoteEngine:
         """
         if self.load_seconds is not None:
             return
-        self._members = self._pool.open(self._wanted)
-        self.load_seconds = 0.0
-        for member in self._members:
-            member.refused = None
-            self._ask(member)
+        self._begin()
         self._wait_for_one()
 
     def warm_up(self, recipe: Recipe) -> list[Member]:
         """Have every worker load the model and draw a bucket like `recipe` for nothing, for all that is done once.
 
-        Raises `GladError` where one of them cannot, or does not come up in time.
+        Raises `GladError` where one of them cannot, was started with other settings, or does not come up in time.
         """
-        self._members = self._pool.open()
-        ray = import_ray()
-        asked = {member.handle.load.remote(self.profile, recipe): member for member in self._members}
-        done, left = ray.wait(list(asked), num_returns=len(asked), timeout=self._pool.start_seconds)
-        for reference in done:
-            try:
-                ray.get(reference)
-            except ray.exceptions.RayError as error:
-                raise GladError(f"{asked[reference].name} cannot draw: {_reason(error)}") from error
-        if left:
-            raise UnavailableError(f"{asked[left[0]].name}: {self._pool.why_none()}")
+        self._sample = recipe
+        self._begin()
+        until = time.monotonic() + self._pool.start_seconds
+        while late := [member for member in self._members if not member.ready]:
+            if told := next((member.refused for member in late if member.refused), None):
+                raise GladError(told)
+            if time.monotonic() > until:
+                raise UnavailableError(f"{late[0].name}: {self._pool.why_none()}")
+            self._look()
         return self._members
 
     def close(self) -> None:
         """Let go of the workers; the model stays loaded in them."""
         ray = import_ray()
-        for reference in self._drawing:
-            with suppress(ray.exceptions.RayError, RuntimeError):  # the cluster may be gone
+        with suppress(*_gone()):
+            for member in self._members:
+                if member.jobs:
+                    member.handle.forget.remote([job.name for job in member.jobs])
+                if not member.ready and not member.refused:
+                    self._pool.withdraw(member)
+            for reference in self._drawing:
                 ray.cancel(reference)  # what waits at a worker is not drawn; what is being drawn is
         self._drawing.clear()
         self._loading.clear()
@@ -230,9 +275,10 @@ class RemoteEngine:
     def generate(
         self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> Iterator[Drawn]:
-        """As `Engine.generate`. `begun` is also called, with no recipes, about once a second while nothing is ready.
+        """As `Engine.generate`. `begun` is also called, with no recipes, while nothing is ready and before a bucket
+        that was begun already is sent again.
 
-        A bucket whose worker is lost is begun again. Raises `GladError` also when all workers are lost for good.
+        Raises `GladError` also when all workers are lost for good.
         """
         self._pulse = lambda: begun(())
         self.load()
@@ -252,10 +298,11 @@ class RemoteEngine:
                         exhausted = True
                 while (left := len(waiting) + len(self._again)) and (member := self._free(left)):
                     job = self._again.popleft() if self._again else _fitting(member, waiting)
-                    if job.losses >= LOSSES:
+                    if job.losses >= LOSSES or job.bad_luck >= BAD_LUCK:
                         yield from map(_poison, job.recipes)
                         continue
-                    begun(job.recipes)
+                    begun(job.recipes if job.is_new else ())
+                    job.is_new = False
                     self._send(member, job)
                 if exhausted and not waiting and not self._again and not self._drawing:
                     return
@@ -272,11 +319,20 @@ class RemoteEngine:
 
     # workers
 
+    def _begin(self) -> None:
+        self._members = self._pool.open(self.profile, self._wanted)
+        self.load_seconds = 0.0
+        for member in self._members:
+            member.refused, member.failures, member.broken, member.heard = None, 0, 0, time.monotonic()
+            self._ask(member)
+
     def _ask(self, member: Member) -> None:
         """Have it load the model; its answer says that it is ready."""
         member.ready = False
         member.ask_at = math.inf
-        self._loading[member.handle.load.remote(self.profile)] = member
+        if member.died:
+            self._pool.revive(member)
+        self._loading[member.handle.load.remote(self.profile, self._sample)] = member
 
     def _free(self, waiting: int) -> Member | None:
         """The ready worker with the least to do, for one of so many buckets; those still loading may take one each."""
@@ -290,10 +346,13 @@ class RemoteEngine:
         """Until a worker is ready. Raises `GladError` if none will be."""
         until = time.monotonic() + self._pool.start_seconds
         while not any(member.ready for member in self._members):
-            refused = [member.refused for member in self._members]
-            if all(refused):
+            refused = [member.refused for member in self._members if member.refused]
+            if refused:
+                until = min(until, time.monotonic() + REFUSED_PATIENCE)
+            late = time.monotonic() > until
+            if refused and (late or len(refused) == len(self._members)):
                 raise GladError(f"no worker can draw: {refused[0]}")
-            if time.monotonic() > until:
+            if late:
                 raise UnavailableError(self._pool.why_none())
             self._look()
             self._pulse()
@@ -320,63 +379,107 @@ class RemoteEngine:
         try:
             told: Loaded = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
-            member.refused = f"{member.name}: {_reason(error)}"
+            self._refuse(member, _reason(error))
         except ray.exceptions.RayError as error:
             self._lost(member, error)
-            return
         else:
-            if told.options.drawing != self._pool.options.drawing:
-                member.refused = (
-                    f"{member.name} was started with other settings (device, batch sizes or compiling) than now: "
-                    "./glad workers down, then ./glad workers up"
+            other = told.options.drawing != self._pool.options.drawing
+            if other or (self._sample is not None and told.keeping != self._pool.keeping):
+                self._refuse(
+                    member, "it was started with other settings than now: ./glad workers down, then ./glad workers up"
                 )
-        if member.refused:
-            log.warning("a worker cannot draw with %s. %s", self.profile.name, member.refused)
-            return
-        member.ready = True
-        member.shapes = set(told.shapes)
-        member.heard = time.monotonic()
-        self.load_seconds = max(self.load_seconds or 0.0, told.load_seconds)
+                return
+            member.ready = True
+            member.failures = 0
+            member.shapes = set(told.shapes)
+            member.heard = time.monotonic()
+            self.load_seconds = max(self.load_seconds or 0.0, told.load_seconds)
+
+    def _refuse(self, member: Member, reason: str) -> None:
+        """It is not asked any more."""
+        member.ready, member.ask_at = False, math.inf
+        member.refused = f"{member.name}: {reason}"
+        log.warning("a worker cannot draw with %s. %s", self.profile.name, member.refused)
 
     def _look_after(self) -> None:
-        """Ask those again that did not answer, and find out about those that have been silent."""
+        """See that those that are silent live, and ask those anew that were lost."""
+        if not any(member.ready for member in self._members) and not self._pool.cluster.answers():
+            self._start_over()
+        with suppress(*_gone()):  # seen above, the next time
+            for member in self._members:
+                if member.refused:
+                    continue
+                if time.monotonic() >= member.ask_at:
+                    self._ask(member)
+                if not member.ready or member.jobs:
+                    self._check(member)
+
+    def _check(self, member: Member) -> None:
+        """Replace a worker that gives no sign of life, or draws one bucket for ever."""
         ray = import_ray()
         now = time.monotonic()
-        for member in self._members:
-            if now >= member.ask_at and not member.refused:
-                self._ask(member)
-            if not member.jobs or now - member.heard < SILENCE / 2:
-                continue
-            if member.asked is None:
-                member.asked = member.handle.state.remote()
-                continue
-            done, _ = ray.wait([member.asked], timeout=0)
-            if done:
-                member.asked, member.heard = None, now  # of a lost one its jobs tell
-            elif now - member.heard > SILENCE:
-                log.warning("%s has given no sign of life for %.0f s and is replaced", member.name, SILENCE)
-                member.asked, member.heard = None, now
-                self._pool.replace(member)
-        if not any(member.ready or member.refused for member in self._members) and not self._pool.cluster.answers():
-            self._start_over()
+        if now - member.heard < SILENCE / 2:
+            return
+        if member.asked is None:
+            member.asked = member.handle.state.remote()
+            return
+        reason = ""
+        if ray.wait([member.asked], timeout=0)[0]:
+            asked, member.asked = member.asked, None
+            with suppress(ray.exceptions.RayError):  # of a lost one its jobs tell
+                drawing_since = ray.get(asked)["drawing_seconds"] or 0.0
+                member.heard = now
+                reason = f"has been drawing one bucket for {drawing_since:.0f} s" if drawing_since > STUCK else ""
+        elif now - member.heard > SILENCE and ledger.has_come_up(member.name):
+            reason = f"has given no sign of life for {SILENCE:.0f} s"
+        if reason:
+            log.warning("%s %s and is replaced", member.name, reason)
+            member.asked, member.heard = None, now
+            self._pool.replace(member)
 
-    def _lost(self, member: Member, error: Exception | None) -> None:
+    def _lost(self, member: Member, error: Exception) -> None:
         """The worker is gone, or is being started anew: what it had is for others."""
         ray = import_ray()
+        told = _reason(error)
+        with suppress(*_gone()):
+            for reference in [reference for reference, whose in self._drawing.items() if whose is member]:
+                ray.cancel(reference)  # it may live, and only be out of reach
+        self._forget(member)
+        if member.jobs:
+            log.warning("%s was lost with %s buckets, others draw them: %s", member.name, len(member.jobs), told)
+            self._give_back(member, _begun(member.jobs))
+        if not member.ready and "ray.kill" not in told:
+            member.failures += 1
+        self._ask_later(member)
+        member.died = isinstance(error, ray.exceptions.ActorDiedError)
+        if member.failures >= FAILURES:
+            self._refuse(member, f"it ended {member.failures} times before it could draw: {told}")
+
+    def _ask_later(self, member: Member) -> None:
+        member.ready = False
+        member.heard = time.monotonic()
+        member.ask_at = member.heard + LOOK / 2
+
+    def _forget(self, member: Member) -> None:
+        """Its answers, should they still come, are nobody's."""
         for references in (self._drawing, self._loading):
             for reference in [reference for reference, whose in references.items() if whose is member]:
                 del references[reference]
-        if member.jobs:
-            told = " ".join(str(error).split())[:200]
-            log.warning("%s was lost with %s buckets, others draw them: %s", member.name, len(member.jobs), told)
-            current = member.jobs.popleft()
-            alone = [Job([recipe], current.losses + 1) for recipe in current.recipes]
-            self._again.extendleft(reversed([*alone, *member.jobs]))
-            member.jobs.clear()
-        member.ready, member.asked = False, None
-        member.ask_at = time.monotonic() + LOOK / 2
-        if isinstance(error, ray.exceptions.ActorDiedError):
-            self._pool.revive(member)
+        member.asked = None
+
+    def _give_back(self, member: Member, guilty: set[str]) -> None:
+        """Its buckets are for others; the pictures of the one that it was lost over are drawn each on its own."""
+        again: list[Job] = []
+        for job in member.jobs:
+            job.bad_luck += 1
+            if job.name in guilty:
+                again += [
+                    Job([recipe], losses=job.losses + 1, bad_luck=job.bad_luck, is_new=False) for recipe in job.recipes
+                ]
+            else:
+                again.append(job)
+        self._again.extendleft(reversed(again))
+        member.jobs.clear()
 
     def _start_over(self) -> None:
         """The whole cluster is gone, by no picture's fault. Wait for it, and draw there what is not drawn."""
@@ -385,31 +488,33 @@ class RemoteEngine:
             self._again.extend(member.jobs)
         self._drawing.clear()
         self._loading.clear()
-        self._members = self._pool.reopen(len(self._members))
+        self._members = self._pool.reopen(self.profile, self._wanted)
         for member in self._members:
             self._ask(member)
 
     # buckets
 
     def _bucket_of(self, recipe: Recipe) -> int:
-        """As a ready worker has it, asked once for each shape."""
+        """As set, else as a ready worker has it for this shape; if that one has no time to tell, a small one."""
+        if self._pool.options.bucket is not None:
+            return self._pool.options.bucket
         ray = import_ray()
-        while recipe.shape not in self._buckets:
-            self._wait_for_one()
-            member = next(member for member in self._members if member.ready)
-            try:
-                self._buckets[recipe.shape] = ray.get(member.handle.bucket_of.remote(self.profile, recipe))
-            except ray.exceptions.RayError as error:
-                self._lost(member, error)
-        return self._buckets[recipe.shape]
+        ready = next((member for member in self._members if member.ready), None)
+        if ready is not None and recipe.shape not in self._buckets:
+            with suppress(*_gone()):  # of a lost one its jobs tell
+                found = ray.get(ready.handle.bucket_of.remote(self.profile, recipe), timeout=ANSWER)
+                if found is not None:
+                    self._buckets[recipe.shape] = found
+        return self._buckets.get(recipe.shape, LEAST_BUCKET)
 
     def _send(self, member: Member, job: Job) -> None:
         if not member.jobs:
             member.heard = time.monotonic()
+        job.name = uuid4().hex
         member.jobs.append(job)
         member.shapes.add(shape_name(job.recipes[0]))
-        member.handle.expect.remote(id(job))
-        self._drawing[member.handle.draw.remote(self.profile, job.recipes, id(job))] = member
+        member.handle.expect.remote(job.name)
+        self._drawing[member.handle.draw.remote(self.profile, job.recipes, job.name)] = member
 
     def _drawn(self, reference: Any) -> Iterator[Drawn]:
         """The pictures of a bucket that is done; of one that was lost none."""
@@ -429,22 +534,47 @@ class RemoteEngine:
         member.heard = time.monotonic()
         self._warm[member.name] = self._warm.get(member.name, 0.0) + warm
         self.warm_seconds = max(self._warm.values())
-        broken = [picture for picture in pictures if picture.pixels is None and picture.fault == "device"]
-        if broken:
-            self._device_failed(member, job, pictures, broken)
-        yield from (picture for picture in pictures if picture.fault != "device" or picture.pixels is not None)
+        broken = next((picture.error for picture in pictures if picture.fault == "device" and picture.error), None)
+        answered = [picture for picture in pictures if picture.pixels is not None or picture.fault != "device"]
+        if broken is None:
+            member.broken = 0
+        else:
+            told = {picture.recipe for picture in answered}
+            job.recipes = [recipe for recipe in job.recipes if recipe not in told]
+            self._device_failed(member, job, broken)
+        yield from answered
 
-    def _device_failed(self, member: Member, job: Job, pictures: Sequence[Drawn], broken: Sequence[Drawn]) -> None:
-        """Its GPU failed. A new process may have it again; others draw meanwhile what it did not."""
-        log.warning("%s is replaced: %s", member.name, broken[0].error)
-        told = {picture.recipe for picture in pictures}
-        left = [recipe for recipe in job.recipes if recipe not in told]
-        alone = [Job([picture.recipe], job.losses + 1) for picture in broken]
-        rest = [Job(left, job.losses)] if left else []
-        self._again.extendleft(reversed([*alone, *rest, *member.jobs]))
-        member.jobs.clear()
+    def _device_failed(self, member: Member, job: Job, error: str) -> None:
+        """Its GPU failed over this job. A new process may have it again; others draw meanwhile what it did not."""
+        member.jobs.appendleft(job)
+        self._give_back(member, {job.name})
+        self._forget(member)
+        self._ask_later(member)
+        member.broken += 1
+        if member.broken >= FAILURES:
+            self._refuse(member, f"its device failed {member.broken} times in a row: {error}")
+        else:
+            log.warning("%s is replaced: %s", member.name, error)
         self._pool.replace(member)
-        self._lost(member, None)
+
+
+def _gone() -> tuple[type[BaseException], ...]:
+    """What Ray raises where a worker, or the whole cluster, is away."""
+    return import_ray().exceptions.RayError, OSError, RuntimeError  # TimeoutError and ConnectionError are of OSError
+
+
+def _begun(jobs: Iterable[Job]) -> set[str]:
+    """Which of a lost worker's jobs it was drawing; none where nobody can tell any more."""
+
+    def ask() -> set[str]:
+        found = {job.name for job in jobs if ledger.is_drawing(job.name)}
+        for name in found:
+            ledger.end_drawing(name)
+        return found
+
+    with suppress(*_gone()):
+        return within(ANSWER, ask)
+    return set()
 
 
 def _poison(recipe: Recipe) -> Drawn:
@@ -468,10 +598,13 @@ def _reason(error: Any) -> str:
     cause = getattr(error, "cause", None) or error
     if isinstance(cause, GladError):
         return str(cause)
-    told = " ".join(str(cause).split())
+    lines = [" ".join(line.split()) for line in str(cause).splitlines() if line.strip()]
+    told = lines[-1].partition(" Some common causes include")[0] if lines else ""  # Ray's come with whole traces
+    if "No module named 'glad_pipeline" in told:
+        return f"{told}: install this very version of glad_pipeline on every machine of the cluster"
     if type(cause).__name__ in ("ObjectStoreFullError", "OutOfDiskError"):
         return (
             "Ray's object store and the disk behind it are full: give its machines more room in /dev/shm and TMPDIR, "
             f"or set GLAD_GPU_BATCH lower ({told[:120]})"
         )
-    return f"{type(cause).__name__}: {told[-300:]}"
+    return f"{type(cause).__name__}: {told[:300]}"

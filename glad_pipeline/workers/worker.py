@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,20 +23,22 @@ from glad_pipeline.generation.engine import Drawn, Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, ModelProfile
 from glad_pipeline.generation.parts import require_same_files
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.workers import ledger
 from glad_pipeline.workers.options import EngineOptions
 
 LOOK = 0.2  # of the idle time: how often it is looked whether it is over
+FORGET = 5.0  # idle seconds after which what was told of and never came is forgotten
+LAST_WORDS = 30.0  # seconds until a worker whose device has failed ends by itself, if nobody else has ended it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
     """A worker is ready to draw with a model."""
 
-    pid: int
-    node: str
     load_seconds: float  # 0 if it was warm
     options: EngineOptions
-    shapes: frozenset[str]  # that it has drawn, with any model
+    keeping: tuple[int, float]  # models, idle seconds
+    shapes: frozenset[str]  # that it has drawn with the models it has
 
 
 class Worker:
@@ -49,19 +51,28 @@ class Worker:
     """
 
     def __init__(self, options: EngineOptions, *, models: int = 1, idle_seconds: float = 0.0) -> None:
+        import ray
+
         self._options = options
         self._models = models
         self._idle_seconds = idle_seconds
         self._engines: OrderedDict[ModelProfile, Engine] = OrderedDict()
-        self._shapes: set[str] = set()  # drawn so far
+        self._shapes: dict[ModelProfile, set[str]] = {}  # drawn so far
         self._drawn = 0
-        self._expected: deque[int] = deque()
+        self._expected: dict[str, None] = {}  # jobs
+        self._drawing_since: float | None = None
         self._busy_since: float | None = None
+        self._broken = False
         self._last = self._started = time.monotonic()
+        # Ray lets torch have as many threads as the worker has CPUs; other threads give other last bits than a run
+        os.environ.pop("OMP_NUM_THREADS", None)
+        if options.threads is not None:
+            os.environ["OMP_NUM_THREADS"] = options.threads
+        context = ray.get_runtime_context()
+        self._name = str(context.get_actor_name())
+        ledger.note_up(self._name)
         if idle_seconds:
-            import ray
-
-            me = ray.get_runtime_context().current_actor
+            me = context.current_actor
             threading.Thread(target=self._retire_when_idle, args=(me,), name="glad-idle", daemon=True).start()
 
     def load(self, profile: ModelProfile, sample: Recipe | None = None) -> Loaded:
@@ -74,51 +85,71 @@ class Worker:
             if sample is not None:
                 self._draw(engine, [sample])
             return Loaded(
-                pid=os.getpid(),
-                node=socket.gethostname(),
                 load_seconds=seconds,
                 options=self._options,
-                shapes=frozenset(self._shapes),
+                keeping=(self._models, self._idle_seconds),
+                shapes=frozenset(self._all_shapes()),
             )
 
-    def bucket_of(self, profile: ModelProfile, recipe: Recipe) -> int:
-        """How many pictures of this shape this worker draws at once."""
-        with _Working(self):
-            return self._engine(profile)[0].bucket_of(recipe)
+    def bucket_of(self, profile: ModelProfile, recipe: Recipe) -> int | None:
+        """How many pictures of this shape this worker draws at once; None if the model is not loaded any more."""
+        engine = self._engines.get(_here(profile))
+        return engine.bucket_of(recipe) if engine is not None and engine.load_seconds is not None else None
 
-    def expect(self, job: int) -> None:
+    def expect(self, job: str) -> None:
         """A bucket is on its way: only for `state`, since Ray does not tell what waits for us."""
-        self._expected.append(job)
+        self._expected[job] = None
 
-    def draw(self, profile: ModelProfile, recipes: Sequence[Recipe], job: int = 0) -> tuple[list[Drawn], float]:
+    def forget(self, jobs: Sequence[str]) -> None:
+        """These buckets will not come after all."""
+        for job in jobs:
+            self._expected.pop(job, None)
+
+    def draw(self, profile: ModelProfile, recipes: Sequence[Recipe], job: str) -> tuple[list[Drawn], float]:
         """The pictures of one bucket's recipes, in any order, and the seconds spent on warming up.
 
         Fewer than asked for if the device has failed: then this process is good for nothing more.
         """
-        while job in self._expected:  # what was told of before it and never came was cancelled
-            self._expected.popleft()
+        self._expected.pop(job, None)
+        if self._broken:
+            time.sleep(LAST_WORDS)
+            os._exit(1)
         with _Working(self):
             engine, _ = self._engine(profile)
             warm = engine.warm_seconds
-            drawn = self._draw(engine, recipes)
+            ledger.begin_drawing(job)
+            self._drawing_since = time.monotonic()
+            try:
+                drawn = self._draw(engine, recipes)
+            finally:
+                self._drawing_since = None
+                ledger.end_drawing(job)
             self._drawn += sum(picture.pixels is not None for picture in drawn)
+            self._broken = any(picture.fault == "device" and picture.pixels is None for picture in drawn)
             return drawn, engine.warm_seconds - warm
 
     def _draw(self, engine: Engine, recipes: Sequence[Recipe]) -> list[Drawn]:
         drawn = list(engine.generate(recipes))
-        self._shapes.add(shape_name(recipes[0]))
+        self._shapes.setdefault(engine.profile, set()).add(shape_name(recipes[0]))
         return drawn
+
+    def _all_shapes(self) -> list[str]:
+        return sorted(shape for shapes in list(self._shapes.values()) for shape in list(shapes))
 
     def state(self) -> dict[str, Any]:
         """What `glad workers status` shows. JSON-ready."""
         now = time.monotonic()
+        if self._busy_since is None and now - self._last > FORGET:
+            self._expected.clear()
+        since = self._drawing_since
         return {
             "pid": os.getpid(),
             "node": socket.gethostname(),
             "models": [profile.name for profile in list(self._engines)],
-            "shapes": sorted(self._shapes),
+            "shapes": self._all_shapes(),
             "drawn": self._drawn,
-            "waiting": len(self._expected) if self._busy_since is not None else 0,
+            "waiting": len(self._expected),
+            "drawing_seconds": round(now - since, 1) if since is not None else None,
             "busy_seconds": round(now - self._busy_since, 1) if self._busy_since is not None else None,
             "idle_seconds": None if self._busy_since is not None else round(now - self._last, 1),
             "up_seconds": round(now - self._started, 1),
@@ -131,6 +162,7 @@ class Worker:
         import ray
 
         if self._is_idle():
+            ledger.note_end(self._name)
             ray.kill(ray.get_runtime_context().current_actor)
 
     def _is_idle(self) -> bool:
@@ -138,8 +170,7 @@ class Worker:
 
     def _engine(self, profile: ModelProfile) -> tuple[Engine, float]:
         """The engine for a profile, loaded, and the seconds that took."""
-        if profile.is_demo:  # it comes with the package, wherever that lies here
-            profile = replace(profile, source=str(DEMO_CHECKPOINT))
+        profile = _here(profile)
         if profile in self._engines:
             self._engines.move_to_end(profile)
             engine = self._engines[profile]
@@ -149,7 +180,9 @@ class Worker:
         cache = Path(options.hash_cache) if options.hash_cache else None
         require_same_files(profile, cache)
         while len(self._engines) >= self._models and profile not in self._engines:
-            self._engines.popitem(last=False)[1].close()
+            old, engine = self._engines.popitem(last=False)
+            self._shapes.pop(old, None)
+            engine.close()
         module, _, name = options.engine.partition(":")
         engine = getattr(importlib.import_module(module), name)(
             profile,
@@ -183,6 +216,11 @@ class _Working:
     def __exit__(self, *_: object) -> None:
         self._worker._busy_since = None
         self._worker._last = time.monotonic()
+
+
+def _here(profile: ModelProfile) -> ModelProfile:
+    """The demo model comes with the package, wherever that lies on this machine."""
+    return replace(profile, source=str(DEMO_CHECKPOINT)) if profile.is_demo else profile
 
 
 def shape_name(recipe: Recipe) -> str:

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -14,6 +15,7 @@ if importlib.util.find_spec("ray") is None:
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.workers import pool as pools
+from glad_pipeline.workers.commands import _members
 from glad_pipeline.workers.pool import RemoteEngine
 from glad_pipeline_tests.faults.generators import draws
 from glad_pipeline_tests.faults.processes import eventually
@@ -31,7 +33,7 @@ def drawn_twice(home, some):
 def workers_pids(pool):
     import ray
 
-    return [ray.get(member.handle.state.remote())["pid"] for member in pool.open()]
+    return [ray.get(member.handle.state.remote())["pid"] for member in pool.open(DEMO)]
 
 
 def test_every_recipe_is_answered_once_by_all_workers_and_nothing_is_drawn_twice(pool_of, ray_home):
@@ -106,19 +108,97 @@ def test_a_gpu_that_fails_is_given_a_new_process_and_its_bucket_is_drawn_elsewhe
     assert before != set(workers_pids(pool))
 
 
-def test_a_worker_that_hangs_is_replaced(pool_of, monkeypatch):
-    monkeypatch.setattr(pools, "SILENCE", 2.0)
+def test_a_worker_that_hangs_while_it_draws_is_replaced_and_its_bucket_drawn_elsewhere(pool_of, monkeypatch):
+    monkeypatch.setattr(pools, "SILENCE", 3.0)
     pool = pool_of(GLAD_WORKERS=2)
     victim = workers_pids(pool)[0]
+    wanted = recipes(32, "for 0.2 s")
+    answered = []
+    for drawn in RemoteEngine(DEMO, pool).generate(wanted):
+        answered.append(drawn)
+        if len(answered) == 12:
+            os.kill(victim, signal.SIGSTOP)
+    assert sorted(d.recipe.hash for d in answered) == sorted(r.hash for r in wanted)
+    assert all(d.pixels is not None for d in answered)
+    eventually(lambda: not psutil.pid_exists(victim), 30, what="the end of the worker that hung")
+
+
+def test_a_worker_that_hung_before_it_was_asked_is_replaced(pool_of, monkeypatch):
+    monkeypatch.setattr(pools, "SILENCE", 3.0)
+    pool = pool_of(GLAD_WORKERS=1)
+    [victim] = workers_pids(pool)
     os.kill(victim, signal.SIGSTOP)
-    wanted = recipes(20)
-    assert {d.recipe for d in RemoteEngine(DEMO, pool).generate(wanted)} == set(wanted)
-    if psutil.pid_exists(victim):  # it may not have been needed
-        os.kill(victim, signal.SIGKILL)
+    assert len(list(RemoteEngine(DEMO, pool).generate(recipes(5)))) == 5
+    eventually(lambda: not psutil.pid_exists(victim), 30, what="the end of the worker that hung")
+
+
+def test_a_bucket_that_never_ends_costs_two_workers_and_is_answered_as_failed(pool_of, monkeypatch):
+    monkeypatch.setattr(pools, "SILENCE", 2.0)
+    monkeypatch.setattr(pools, "STUCK", 2.0)
+    wanted = [*recipes(1, "for 1000 s"), *recipes(8)]
+    drawn = {d.recipe: d for d in RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2, bucket=1)).generate(wanted)}
+    assert "2 workers were lost while they drew it" in drawn[wanted[0]].error
+    assert all(drawn[recipe].pixels is not None for recipe in wanted[1:])
+
+
+def test_a_gpu_that_fails_again_and_again_is_left_alone(pool_of):
+    wanted = recipes(48, "DEVICE OF worker-0 FAILS")
+    drawn = list(RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate(wanted))
+    assert sorted(d.recipe.hash for d in drawn) == sorted(r.hash for r in wanted)
+    assert sum(d.pixels is None for d in drawn) <= 1  # one on its own may come to the broken one twice
+
+
+def test_when_no_gpu_works_the_run_is_told(pool_of):
+    stream = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1)).generate(recipes(24, "DEVICE OF worker-0 FAILS"))
+    with pytest.raises(GladError, match="no worker can draw: worker-0: its device failed 3 times in a row: the GPU"):
+        list(stream)
+
+
+def test_another_run_s_poison_costs_this_run_s_pictures_nothing(pool_of):
+    pool = pool_of(GLAD_WORKERS=1)
+    RemoteEngine(DEMO, pool).load()
+    theirs = threading.Thread(
+        target=lambda: list(RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1)).generate(recipes(3, "for 0.3 s POISON")))
+    )
+    theirs.start()
+    wanted = recipes(16, "for 0.1 s")
+    drawn = list(RemoteEngine(DEMO, pool).generate(wanted))
+    theirs.join()
+    assert sorted(d.recipe.hash for d in drawn) == sorted(r.hash for r in wanted)
+    assert all(d.pixels is not None for d in drawn)
+
+
+def test_a_run_takes_no_more_workers_than_it_needs_and_those_that_are_warm_for_it(pool_of):
+    pool = pool_of(GLAD_WORKERS=3, GLAD_WORKER_MODELS=2)
+    [wide] = RemoteEngine(DEMO, pool, wanted=recipes(1)).generate(recipes(1, width=72))
+    for _ in range(3):
+        like = recipes(1, width=72)
+        [again] = RemoteEngine(DEMO, pool, wanted=like).generate(like)
+        assert again.provenance["pid"] == wide.provenance["pid"]
+    assert len(_members()) == 1
+
+
+def test_workers_that_found_no_room_are_not_wanted_any_more_when_the_run_is_over(pool_of):
+    pool = pool_of(GLAD_WORKERS=3, GLAD_WORKER_CPUS=1.5)  # of the 2 there are
+    assert len(list(RemoteEngine(DEMO, pool).generate(recipes(30)))) == 30
+    assert len(_members()) == 1
+
+
+def test_a_worker_keeps_as_many_models_as_set_and_forgets_what_it_drew_with_others(pool_of):
+    import ray
+
+    pool = pool_of(GLAD_WORKERS=1, GLAD_WORKER_MODELS=2)
+    for name in ("one", "two", "three"):
+        profile = replace(DEMO, name=name, source=f"/models/{name}", is_demo=False, is_local=False)
+        assert len(list(RemoteEngine(profile, pool).generate(recipes(1, model=name)))) == 1
+    state = ray.get(_members()[0].handle.state.remote())
+    assert state["models"] == ["two", "three"]
+    assert [shape.split()[0] for shape in state["shapes"]] == ["three", "two"]
 
 
 def test_a_shape_stays_with_the_worker_that_has_drawn_it_also_in_the_next_run(pool_of):
     pool = pool_of(GLAD_WORKERS=2)
+    RemoteEngine(DEMO, pool).warm_up(recipes(1, width=80)[0])
     first = RemoteEngine(DEMO, pool).generate([*recipes(4, "for 0.2 s"), *recipes(4, "for 0.2 s", width=72)])
     home_of = {d.recipe.width: d.provenance["pid"] for d in first}
     assert len(set(home_of.values())) == 2

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -16,13 +17,14 @@ from hypothesis import HealthCheck, given, settings
 
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.generation.engine import Engine
+from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.workers.options import ENGINE
 from glad_pipeline.workers.pool import RemoteEngine
 from glad_pipeline_tests.engines import WorkersSdxl
 from glad_pipeline_tests.faults.world import DRAW_LOG, World
 from glad_pipeline_tests.integration.test_same_pixels import recipes as any_recipes
-from glad_pipeline_tests.workers.conftest import DEMO, end_workers, settings_of
+from glad_pipeline_tests.workers.conftest import DEMO, end_workers, recipes, settings_of
 
 BUCKET = 4
 SMALL = {"GLAD_WORKERS": "4", "GLAD_WORKER_GPUS": "0", "GLAD_WORKER_CPUS": "0.1", "GLAD_WORKER_START_SECONDS": "60"}
@@ -108,6 +110,36 @@ def test_a_model_that_workers_cannot_read_costs_no_prompt_a_try(world, monkeypat
     assert "/nowhere has no model_index.json" in told
     rows = world.sql("SELECT status, attempts, claim_token FROM prompts")
     assert {(row["status"], row["attempts"], row["claim_token"]) for row in rows} == {("pending", 0, None)}
+
+
+def test_a_prompt_s_own_model_that_workers_cannot_read_is_tried_again_and_not_rejected(world, monkeypatch, tmp_path):
+    shutil.copytree(DEMO_CHECKPOINT, tmp_path / "model")
+    world.add_hills(2)
+    world.sql("INSERT INTO prompts (prompt, title, model) VALUES ('a hill', 'Other', %s)", str(tmp_path / "model"))
+    sdxl = WorkersSdxl(engine="glad_pipeline_tests.engines:OnlyTheDemoModel")
+    assert world.run(sdxl) is None
+    rows = {row["title"]: row for row in world.sql("SELECT title, status, attempts, last_error FROM prompts")}
+    other = rows.pop("Other")
+    assert (other["status"], other["attempts"]) == ("pending", 1)
+    assert "/nowhere has no model_index.json" in other["last_error"]
+    assert {row["status"] for row in rows.values()} == {"published"}
+
+
+def test_waiting_for_workers_ends_when_the_run_does(ray_home, monkeypatch):
+    class Enough(Exception):
+        pass
+
+    def begun(some):
+        raise Enough
+
+    wanted = {**SMALL, "GLAD_HOME": str(ray_home), "GLAD_WORKER_CPUS": "500"}
+    for name, value in wanted.items():
+        monkeypatch.setenv(name, value)
+    sdxl = WorkersSdxl()
+    sdxl.profile()
+    with pytest.raises(Enough):
+        list(sdxl.generate(recipes(1), begun=begun))
+    end_workers(ray_home)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -60,8 +61,25 @@ def test_up_loads_the_model_everywhere_and_says_so(up):
 
 def test_up_again_changes_nothing(home, up):
     before = Cluster(Settings(GLAD_HOME=home)).describe()
-    assert "2 workers are warm" in glad(home, "workers", "up")
+    twice = [threading.Thread(target=glad, args=(home, "workers", "up")) for _ in range(2)]
+    for one in twice:
+        one.start()
+    for one in twice:
+        one.join()
     assert Cluster(Settings(GLAD_HOME=home)).describe() == before
+
+
+def test_two_that_start_it_at_once_start_one(tmp_path):
+    home = tmp_path / "home"
+    clusters = [Cluster(Settings(GLAD_HOME=home)) for _ in range(2)]
+    started = []
+    threads = [threading.Thread(target=lambda c=cluster: started.append(c.start(cpus=1))) for cluster in clusters]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    clusters[0].stop()
+    assert sorted(started) == [False, True]
 
 
 def test_status_tells_of_each_worker(home, up):
@@ -106,33 +124,59 @@ def test_nobody_gets_in_without_the_token(home, up):
         assert b"in" not in stranger.communicate()[0]
 
 
+@contextmanager
+def as_after_down(home):
+    described = (home / "workers.json").read_text()
+    (home / "workers.json").unlink()
+    try:
+        yield
+    finally:
+        (home / "workers.json").write_text(described)
+
+
+def limits(instance):
+    return {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
+
+
 def test_the_pool_lets_in_as_many_runs_as_there_are_workers_and_then_as_many_as_before(home, up):
     settings = Settings(GLAD_HOME=home, _env_file=None)
     with dg.DagsterInstance.ephemeral() as instance:
-        assert _limit(instance) == 1
         _follow_the_workers(instance, settings)
-        assert {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()} == {POOL: 2}
-        described = (home / "workers.json").read_text()
-        (home / "workers.json").unlink()  # as after `down`
-        try:
+        assert limits(instance) == {POOL: 2}
+        _follow_the_workers(instance, settings)
+        Cluster(settings).note(workers=3)
+        _follow_the_workers(instance, settings)
+        assert limits(instance) == {POOL: 3}
+        Cluster(settings).note(workers=2)
+        with as_after_down(home):
             _follow_the_workers(instance, settings)
-        finally:
-            (home / "workers.json").write_text(described)
-        assert _limit(instance) == 1
+            assert limits(instance) == {}
+            assert _limit(instance) == 1
 
 
-def test_a_limit_that_a_person_has_set_since_is_theirs(home, up):
+@pytest.mark.parametrize("when", ["before", "since"])
+def test_a_limit_that_a_person_has_set_is_theirs(home, up, when):
     settings = Settings(GLAD_HOME=home, _env_file=None)
     with dg.DagsterInstance.ephemeral() as instance:
-        _follow_the_workers(instance, settings)
-        instance.event_log_storage.set_concurrency_slots(POOL, 7)
-        described = (home / "workers.json").read_text()
-        (home / "workers.json").unlink()
-        try:
+        if when == "since":
             _follow_the_workers(instance, settings)
-        finally:
-            (home / "workers.json").write_text(described)
-        assert _limit(instance) == 7
+        instance.event_log_storage.set_concurrency_slots(POOL, 7)
+        _follow_the_workers(instance, settings)
+        with as_after_down(home):
+            _follow_the_workers(instance, settings)
+        assert limits(instance) == {POOL: 7}
+
+
+def test_a_pool_of_runs_that_draw_by_themselves_has_nothing_to_do_with_workers(home, up):
+    with dg.DagsterInstance.ephemeral() as instance:
+        _follow_the_workers(instance, Settings(GLAD_HOME=home, GLAD_BACKEND="process", _env_file=None))
+        assert limits(instance) == {}
+
+
+def test_up_with_other_settings_says_that_they_do_not_hold(home, up):
+    told = glad(home, "workers", "up", code=1, GLAD_WORKER_IDLE_SECONDS="900")
+    assert "was started with other settings than now: ./glad workers down, then ./glad workers up" in told
+    assert "2 workers are warm" in glad(home, "workers", "up")
 
 
 def test_status_and_down_without_workers(tmp_path):
