@@ -248,7 +248,7 @@ class Settings(BaseSettings):
         alias="GLAD_WORKERS",
         ge=1,
         le=10_000,
-        description="Most workers. Absent: as many as fit on the GPUs found; without a GPU one a core, at most 4.",
+        description="Most workers. Absent: as many as fit on the GPUs found; without GPUs one a machine, on all cores.",
     )
     worker_gpus: float | None = Field(
         None,

@@ -1,6 +1,8 @@
 """What is shipped for clusters, as far as it can be held against this repository without a cluster."""
 
+import os
 import re
+import subprocess
 from itertools import chain
 from pathlib import Path
 
@@ -11,7 +13,12 @@ from glad_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-MANIFESTS = sorted((DEPLOY / "kuberay").glob("*.yaml"))
+LAUNCHERS = ("ray", "k8s")
+INSTANCES = [DEPLOY / f"dagster.{launcher}.yaml" for launcher in LAUNCHERS]
+ACCOUNTS = {launcher: DEPLOY / f"account.{launcher}.yaml" for launcher in LAUNCHERS}
+MANIFESTS = sorted((DEPLOY / "kuberay").glob("*.yaml"))  # applied with either launcher
+ALL = [*MANIFESTS, *ACCOUNTS.values(), *INSTANCES]
+RAY_WAITS = 900  # seconds for a job's pod, unless RAY_JOB_START_TIMEOUT_SECONDS says otherwise
 TEXTS = [path for path in (*DEPLOY.rglob("*"), ROOT / "docs" / "scaling.md") if path.is_file()]
 PRIVATE = ("PASSWORD", "SECRET", "TOKEN", "ACCESS_KEY", "DATABASE_URL")
 
@@ -35,8 +42,8 @@ def documents(path):
     return [document for document in yaml.safe_load_all(path.read_text(encoding="utf-8")) if document]
 
 
-def objects(kind):
-    return [found for path in MANIFESTS for found in documents(path) if found["kind"] == kind]
+def objects(kind, paths=MANIFESTS):
+    return [found for path in paths for found in documents(path) if found["kind"] == kind]
 
 
 def entries(node):
@@ -68,12 +75,12 @@ def containers(spec):
     return [container for group in groups for container in group["template"]["spec"]["containers"]]
 
 
-@pytest.mark.parametrize("path", [*MANIFESTS, *DEPLOY.glob("*.yaml")], ids=lambda path: str(path.relative_to(DEPLOY)))
+@pytest.mark.parametrize("path", ALL, ids=lambda path: str(path.relative_to(DEPLOY)))
 def test_a_manifest_parses_and_holds_no_host_path_and_no_secret(path):
     found = documents(path)
     assert found
     for document in found:
-        if path in MANIFESTS:
+        if path not in INSTANCES:
             assert document["apiVersion"]
             assert document["kind"] not in ("Secret", "Ingress")
         keys = {key for key, _ in entries(document)}
@@ -106,12 +113,15 @@ def test_ray_and_python_are_the_constraints_own(spec):
     assert spec["rayVersion"] == ray
 
 
-@pytest.mark.parametrize("name", ["dagster.ray.yaml", "dagster.k8s.yaml"])
-def test_a_variant_of_dagster_yaml_differs_in_launcher_and_logs_alone(name):
+@pytest.mark.parametrize("path", INSTANCES, ids=LAUNCHERS)
+def test_a_variant_of_dagster_yaml_differs_in_launcher_logs_and_patience_alone(path):
     [ours] = documents(ROOT / "dagster.yaml")
-    [variant] = documents(DEPLOY / name)
-    assert variant.pop("run_launcher")["class"] == {"dagster.ray.yaml": "RayRunLauncher"}.get(name, "K8sRunLauncher")
+    [variant] = documents(path)
+    launcher = {"dagster.ray.yaml": "RayRunLauncher", "dagster.k8s.yaml": "K8sRunLauncher"}[path.name]
+    assert variant.pop("run_launcher")["class"] == launcher
     assert variant.pop("compute_logs")["class"] == "S3ComputeLogManager"
+    patience = variant["run_monitoring"].pop("start_timeout_seconds")
+    assert patience >= RAY_WAITS > ours["run_monitoring"].pop("start_timeout_seconds")
     assert variant == ours
 
 
@@ -164,7 +174,73 @@ def test_the_network_policy_opens_ports_that_the_head_has_to_pods_that_there_are
     assert {int(port) for port in addresses} <= ports
 
 
+def test_only_who_asks_kubernetes_has_a_token_for_it(spec):
+    pods = [group["template"]["spec"] for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"])]
+    assert [pod["automountServiceAccountToken"] for pod in pods] == [True, False, False]  # the head: the autoscaler
+    [deployment] = objects("Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    assert "automountServiceAccountToken" not in pod  # it would win over what the account says
+    mounted = {}
+    for launcher, path in ACCOUNTS.items():
+        [account] = objects("ServiceAccount", [path])
+        assert account["metadata"]["name"] == pod["serviceAccountName"]
+        mounted[launcher] = account["automountServiceAccountToken"]
+    assert mounted == {"ray": False, "k8s": True}
+    [launched] = documents(DEPLOY / "dagster.k8s.yaml")
+    run = launched["run_launcher"]["config"]["run_k8s_config"]["pod_spec_config"]
+    assert run["automount_service_account_token"] is False
+
+
+def test_a_right_comes_with_the_launcher_that_needs_it_alone():
+    kinds = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+    assert not [kind for kind in kinds if objects(kind, [*MANIFESTS, ACCOUNTS["ray"]])]
+    [role] = objects("Role", [ACCOUNTS["k8s"]])
+    allowed = {(what, verb) for rule in role["rules"] for what in rule["resources"] for verb in rule["verbs"]}
+    # what K8sRunLauncher calls: DagsterKubernetesClient of dagster-k8s 0.29.27
+    needed = {("jobs", "create"), ("jobs", "list"), ("jobs", "delete"), ("jobs/status", "get"), ("pods", "list"),
+              ("pods", "get"), ("pods", "delete"), ("pods/log", "get"), ("events", "list")}  # fmt: skip
+    assert needed <= allowed
+    assert not {what for what, _ in allowed} & {"secrets", "*", "pods/exec", "serviceaccounts/token"}
+    [binding] = objects("RoleBinding", [ACCOUNTS["k8s"]])
+    [account] = objects("ServiceAccount", [ACCOUNTS["k8s"]])
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account["metadata"]["name"]}]
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_the_documented_commands_put_the_image_everywhere_and_apply_what_the_launcher_needs(launcher, tmp_path):
+    """They are run as they stand, with programs of the same names that keep what they are given."""
+    text = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    [commands] = [block for block in re.findall(r"(?:^    .*\n)+", text, re.MULTILINE) if "create configmap" in block]
+    assert commands.count("launcher=ray") == 1
+    for name in ("docker", "helm", "kubectl"):
+        program = tmp_path / name
+        program.write_text(
+            "#!/bin/sh\n"
+            f'echo "{name} $*" >> "$KEPT/commands"\n'
+            'case "$*" in\n'
+            '  *"create configmap"*) for last; do :; done; cat "${last#--from-file=dagster.yaml=}" > "$KEPT/instance";;\n'
+            '  *"apply -f -") echo --- >> "$KEPT/applied"; cat >> "$KEPT/applied";;\n'
+            "esac\n"
+        )
+        program.chmod(0o755)
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands.replace("launcher=ray", f"launcher={launcher}")],
+        cwd=ROOT,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "KEPT": str(tmp_path)},
+        check=True,
+        timeout=30,
+    )
+    applied, [instance] = documents(tmp_path / "applied"), documents(tmp_path / "instance")
+    images = {value for d in (*applied, instance) for key, value in entries(d) if key in ("image", "job_image")}
+    assert images == {"registry.example.com/glad:1"}
+    [asked] = documents(DEPLOY / f"dagster.{launcher}.yaml")
+    assert instance["run_launcher"]["class"] == asked["run_launcher"]["class"]
+    assert ("Role" in [d["kind"] for d in applied]) is (launcher == "k8s")
+    [account] = [d for d in applied if d["kind"] == "ServiceAccount"]
+    assert account in documents(ACCOUNTS[launcher])
+
+
 def test_an_image_is_named_by_a_placeholder():
-    images = [v for path in (*MANIFESTS, *DEPLOY.glob("*.yaml")) for d in documents(path) for k, v in entries(d)
-              if k in ("image", "job_image")]  # fmt: skip
+    images = [v for path in ALL for d in documents(path) for k, v in entries(d) if k in ("image", "job_image")]
     assert set(images) == {"IMAGE"}
