@@ -96,14 +96,19 @@ def _down(args: argparse.Namespace, settings: Settings) -> int:
         print("the workers of this machine are down" if cluster.stop() else "no workers ran")
         return 0
     cluster.connect()
-    members = _members()
-    ray = import_ray()
-    for member in members:
-        ledger.note_end(member.name)
-        ray.kill(member.handle, no_restart=True)
+    ended = end_workers()
     cluster.disconnect()
-    print(f"{len(members)} workers ended; the cluster at {cluster.address} is yours to end")
+    print(f"{ended} workers ended; the cluster at {cluster.address} is yours to end")
     return 0
+
+
+def end_workers() -> int:
+    """End every worker there is, for good. Returns how many."""
+    members = _members()
+    for member in members:
+        ledger.note_gone(member.name)
+        import_ray().kill(member.handle, no_restart=True)
+    return len(members)
 
 
 def _members() -> list[Member]:
@@ -134,7 +139,7 @@ def _states(members: list[Member]) -> list[Mapping[str, Any]]:
             told = "is gone, or is being started anew"
             if isinstance(error, ray.exceptions.GetTimeoutError):
                 told = f"has not answered for {ANSWER:.0f} s: the next run replaces it if it stays silent"
-                if not ledger.has_come_up(member.name):
+                if not ledger.is_here(member.name):
                     told = "has not come up: it waits for a free GPU or CPU, or is being started"
             states.append({"worker": member.name, "error": told})
     return states

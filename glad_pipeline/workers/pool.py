@@ -25,7 +25,7 @@ from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe, Shape
 from glad_pipeline.settings import Settings
 from glad_pipeline.workers import ledger
-from glad_pipeline.workers.cluster import Cluster, import_ray, resources, within
+from glad_pipeline.workers.cluster import Cluster, import_ray, resources
 from glad_pipeline.workers.options import EngineOptions
 from glad_pipeline.workers.worker import Loaded, Worker, shape_name
 
@@ -83,6 +83,7 @@ class Pool:
         self.start_seconds = settings.worker_start_seconds
         self.keeping = (settings.worker_models, settings.worker_idle_seconds)
         self._members: dict[str, Member] = {}  # by name
+        self._me = ""
         self._settings = settings
 
     @property
@@ -112,6 +113,9 @@ class Pool:
     def open(self, profile: ModelProfile, wanted: Sequence[Recipe] | None = None) -> list[Member]:
         """Connect, and see to it that there are workers for `wanted`; None: all of them. Raises `GladError`."""
         self.cluster.connect()
+        if not self._me:
+            self._me = f"run {uuid4().hex}"
+            ledger.note_here(self._me)
         names = [f"worker-{place}" for place in range(self.size())]
         need = len(names) if wanted is None else math.ceil(len(wanted) / (self.options.bucket or LEAST_BUCKET))
         if wanted is not None and need < len(names):
@@ -138,7 +142,7 @@ class Pool:
 
     def reopen(self, profile: ModelProfile, wanted: Sequence[Recipe] | None) -> list[Member]:
         """After the cluster went away: wait for it, connect anew. Raises `UnavailableError` when patience is spent."""
-        self._members = {}
+        self._members, self._me = {}, ""
         self.cluster.disconnect()
         until = time.monotonic() + CLUSTER_PATIENCE
         while not self.cluster.answers():
@@ -166,7 +170,7 @@ class Pool:
 
     def withdraw(self, member: Member) -> None:
         """A worker that never came up is not asked for any more: a cluster that grows by demand need not find room."""
-        if not ledger.has_come_up(member.name):
+        if not ledger.is_here(member.name):
             import_ray().kill(member.handle, no_restart=True)
             self._members.pop(member.name, None)
 
@@ -182,8 +186,17 @@ class Pool:
 
     def close(self) -> None:
         """Leave the cluster; its workers stay warm."""
-        self._members = {}
+        if self._me:
+            with suppress(*_gone()):
+                ledger.note_gone(self._me)
+        self._members, self._me = {}, ""
         self.cluster.disconnect()
+
+    def knows_us(self) -> bool:
+        """Whether the cluster is there, and is the one that we have connected to, not started anew meanwhile."""
+        with suppress(*_gone()):
+            return self.cluster.answers() and ledger.is_here(self._me)
+        return False
 
     def _handle(self, name: str) -> Any:
         """The actor of that name; it is made if there is none."""
@@ -403,14 +416,18 @@ class RemoteEngine:
 
     def _look_after(self) -> None:
         """See that those that are silent live, and ask those anew that were lost."""
-        if not any(member.ready for member in self._members) and not self._pool.cluster.answers():
-            self._start_over()
+        working = [member for member in self._members if not member.refused]
+        now = time.monotonic()
+        lost = [member for member in working if now >= member.ask_at]
+        nobody = not any(member.ready for member in working)
+        if (lost or nobody) and not self._pool.knows_us():  # Ray would wait for it, and end this process after a while
+            if nobody:
+                self._start_over()
+            return
         with suppress(*_gone()):  # seen above, the next time
-            for member in self._members:
-                if member.refused:
-                    continue
-                if time.monotonic() >= member.ask_at:
-                    self._ask(member)
+            for member in lost:
+                self._ask(member)
+            for member in working:
                 if not member.ready or member.jobs:
                     self._check(member)
 
@@ -430,9 +447,9 @@ class RemoteEngine:
                 drawing_since = ray.get(asked)["drawing_seconds"] or 0.0
                 member.heard = now
                 reason = f"has been drawing one bucket for {drawing_since:.0f} s" if drawing_since > STUCK else ""
-        elif now - member.heard > SILENCE and ledger.has_come_up(member.name):
+        elif now - member.heard > SILENCE and ledger.is_here(member.name):
             reason = f"has given no sign of life for {SILENCE:.0f} s"
-        if reason:
+        if reason and self._pool.knows_us():
             log.warning("%s %s and is replaced", member.name, reason)
             member.asked, member.heard = None, now
             self._pool.replace(member)
@@ -565,16 +582,12 @@ def _gone() -> tuple[type[BaseException], ...]:
 
 def _begun(jobs: Iterable[Job]) -> set[str]:
     """Which of a lost worker's jobs it was drawing; none where nobody can tell any more."""
-
-    def ask() -> set[str]:
+    found: set[str] = set()
+    with suppress(*_gone()):
         found = {job.name for job in jobs if ledger.is_drawing(job.name)}
         for name in found:
             ledger.end_drawing(name)
-        return found
-
-    with suppress(*_gone()):
-        return within(ANSWER, ask)
-    return set()
+    return found
 
 
 def _poison(recipe: Recipe) -> Drawn:

@@ -70,7 +70,7 @@ class Worker:
             os.environ["OMP_NUM_THREADS"] = options.threads
         context = ray.get_runtime_context()
         self._name = str(context.get_actor_name())
-        ledger.note_up(self._name)
+        ledger.note_here(self._name)
         if idle_seconds:
             me = context.current_actor
             threading.Thread(target=self._retire_when_idle, args=(me,), name="glad-idle", daemon=True).start()
@@ -162,7 +162,7 @@ class Worker:
         import ray
 
         if self._is_idle():
-            ledger.note_end(self._name)
+            ledger.note_gone(self._name)
             ray.kill(ray.get_runtime_context().current_actor)
 
     def _is_idle(self) -> bool:

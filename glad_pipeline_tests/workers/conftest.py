@@ -52,14 +52,11 @@ def pool_of(ray_home):
 
 def end_workers(home):
     """Every worker there is, for good."""
+    from glad_pipeline.workers import commands
     from glad_pipeline.workers.cluster import Cluster
-    from glad_pipeline.workers.commands import _members
 
     Cluster(settings_of(home)).connect()
-    import ray
-
-    for member in _members():
-        ray.kill(member.handle, no_restart=True)
+    commands.end_workers()
 
 
 DEMO = resolve_model("demo")

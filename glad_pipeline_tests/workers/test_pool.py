@@ -38,7 +38,9 @@ def workers_pids(pool):
 
 def test_every_recipe_is_answered_once_by_all_workers_and_nothing_is_drawn_twice(pool_of, ray_home):
     wanted = recipes(42, "for 0.05 s")
-    drawn = list(RemoteEngine(DEMO, pool_of()).generate(wanted))
+    pool = pool_of()
+    RemoteEngine(DEMO, pool).warm_up(recipes(1)[0])
+    drawn = list(RemoteEngine(DEMO, pool).generate(wanted))
     assert sorted(d.recipe.hash for d in drawn) == sorted(r.hash for r in wanted)
     assert all(d.pixels is not None for d in drawn)
     assert len({d.provenance["pid"] for d in drawn}) == 3
@@ -53,10 +55,10 @@ def test_what_is_ready_first_comes_first(pool_of):
 
 
 def test_no_more_is_begun_than_workers_can_hold(pool_of):
-    begun, answered, under_way = [], 0, []
-    for _ in RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate(recipes(80, "for 0.2 s"), begun=begun.extend):
+    begun, under_way = [], []
+    stream = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate(recipes(80, "for 0.2 s"), begun=begun.extend)
+    for answered, _ in enumerate(stream):
         under_way.append(len(begun) - answered)
-        answered += 1
     assert BUCKET * pools.AT_A_WORKER < max(under_way) <= 2 * BUCKET * pools.AT_A_WORKER
 
 
