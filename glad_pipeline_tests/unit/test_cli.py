@@ -54,7 +54,7 @@ def test_every_command_is_in_the_help():
 def test_status_of_nothing_is_quick_and_starts_nothing(tmp_path):
     shown = glad("status", GLAD_HOME=str(tmp_path / "home"))
     assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.count("stopped") == 3
+    assert shown.stdout.count("stopped") == 4
     assert not (tmp_path / "home").exists()
 
 

@@ -78,18 +78,19 @@ def test_a_worker_killed_in_the_middle_costs_what_it_was_drawing_and_comes_back(
     pool = pool_of()
     victim = workers_pids(pool)[0]
     wanted = recipes(200, "for 0.1 s")
-    answered = []
-    for drawn in RemoteEngine(DEMO, pool).generate(wanted):
+    answered, begun = [], []
+    for drawn in RemoteEngine(DEMO, pool).generate(wanted, begun=begun.extend):
         answered.append(drawn)
         if len(answered) == 60:
             os.kill(victim, signal.SIGKILL)
+    assert len(begun) == len(set(begun)) == 200  # a try is counted once
     assert sorted(d.recipe.hash for d in answered) == sorted(r.hash for r in wanted)
     assert all(d.pixels is not None for d in answered)
     assert drawn_twice(ray_home, wanted) <= BUCKET
     assert victim not in workers_pids(pool)
 
 
-def test_a_picture_that_kills_whoever_draws_it_is_answered_as_failed_and_its_company_is_drawn(pool_of):
+def test_a_picture_that_kills_whoever_draws_it_is_answered_as_failed_and_its_company_is_drawn(pool_of, caplog):
     poison = recipes(1, "POISON")
     good = recipes(11)
     drawn = {d.recipe: d for d in RemoteEngine(DEMO, pool_of()).generate([*good[:2], *poison, *good[2:]])}
@@ -97,6 +98,7 @@ def test_a_picture_that_kills_whoever_draws_it_is_answered_as_failed_and_its_com
     told = drawn[poison[0]]
     assert (told.pixels, told.fault) == (None, "unknown")
     assert "2 workers were lost" in told.error
+    assert sum("was lost with" in record.getMessage() for record in caplog.records) == 2
 
 
 def test_a_gpu_that_fails_is_given_a_new_process_and_its_bucket_is_drawn_elsewhere(pool_of):
