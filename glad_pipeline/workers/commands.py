@@ -169,4 +169,4 @@ def _table(states: list[Mapping[str, Any]]) -> str:
             )
         )
     headers = ("worker", "state", "where", "device", "models", "warm shapes", "drawn", "memory")
-    return tabulate(rows, headers=headers, disable_numparse=True, maxcolwidths=[None, 24, None, 24, 30, 44, None, None])
+    return tabulate(rows, headers=headers, disable_numparse=True, maxcolwidths=[None, 14, 16, 20, 24, 26, None, None])

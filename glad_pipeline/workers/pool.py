@@ -126,7 +126,10 @@ class Pool:
     def _fittest(self, names: Sequence[str], profile: ModelProfile, shapes: set[str]) -> list[str]:
         """Those first that are up, idle, and have drawn such shapes with the model."""
         ray = import_ray()
-        there = {name: ray.get_actor(name).state.remote() for name in set(names) & set(ray.util.list_named_actors())}
+        there: dict[str, Any] = {}
+        for name in set(names) & set(ray.util.list_named_actors()):
+            with suppress(ValueError):  # it has ended meanwhile
+                there[name] = ray.get_actor(name).state.remote()
         if there:
             ray.wait(list(there.values()), num_returns=len(there), timeout=LOOK)
 

@@ -158,7 +158,8 @@ def test_when_no_gpu_works_the_run_is_told(pool_of):
         list(stream)
 
 
-def test_another_run_s_poison_costs_this_run_s_pictures_nothing(pool_of):
+def test_another_run_s_poison_costs_this_run_s_pictures_nothing(pool_of, monkeypatch):
+    monkeypatch.setattr(pools, "LOSSES", 1)
     pool = pool_of(GLAD_WORKERS=1)
     RemoteEngine(DEMO, pool).load()
     theirs = threading.Thread(
