@@ -1,4 +1,5 @@
-"""What rings the bell: sensors that look every five seconds, and a schedule as a safety net.
+"""What rings the bell: two sensors, of which the one for prompts looks almost all the time, and a schedule as a safety
+net.
 
 A run pulls what is pending by itself, so a bell that rings twice is harmless; these only avoid runs that would
 find nothing, would have to queue behind others, or would fail as the last ones did.
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from glad_pipeline.database import Connection
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.jobs import DELIVERY, JOB_NAME
 from glad_pipeline.defs.resources import PostgresResource
@@ -24,7 +26,12 @@ from glad_pipeline.workers.cluster import Cluster
 
 POOL = "gpu"
 LIMITS = "glad/limits that followed the workers"
-EVERY_SECONDS = 5
+EVERY_SECONDS = 5  # as Dagster's daemon does
+SHORTEST_INTERVAL = (
+    1  # seconds, as Dagster is told: with its own 5 every other turn of the daemon comes a bit too early
+)
+LISTENING = 3.5  # of these seconds: how long the sensor waits for prompts before it says that there are none
+AGAIN = 0.25  # seconds between its looks meanwhile
 LONGEST_PAUSE = 300.0  # seconds between runs when they keep failing
 SETTLING = 30.0  # seconds after its start in which a run may have no hold yet
 IN_FLIGHT = [
@@ -41,6 +48,7 @@ class Lately:
     """How the newest runs of the job went."""
 
     in_flight: int
+    starting: int  # of these: have not claimed any prompt yet
     failures_in_a_row: int
     seconds_since_last: float  # since the newest run ended
 
@@ -51,6 +59,8 @@ def why_not(ready: Readiness, lately: Lately, limit: int) -> str | None:
         return "no prompt is pending and no picture is due"
     if lately.in_flight >= limit:
         return f"{lately.in_flight} of at most {limit} runs are under way and will take what is pending"
+    if lately.starting:
+        return "a run is about to begin and will take what is pending"
     return _failing(lately)
 
 
@@ -106,7 +116,9 @@ def _bury_the_dead(
     return len(sure)
 
 
-def _lately(instance: dg.DagsterInstance, in_flight: int, now: float, job: str = JOB_NAME) -> Lately:
+def _lately(
+    instance: dg.DagsterInstance, in_flight: int, now: float, *, job: str = JOB_NAME, starting: int = 0
+) -> Lately:
     ended = instance.get_run_records(
         dg.RunsFilter(
             job_name=job,
@@ -116,7 +128,7 @@ def _lately(instance: dg.DagsterInstance, in_flight: int, now: float, job: str =
     )
     failures = _leading([record.dagster_run.status == dg.DagsterRunStatus.FAILURE for record in ended])
     newest = max((record.end_time or 0.0 for record in ended), default=0.0)
-    return Lately(in_flight=in_flight, failures_in_a_row=failures, seconds_since_last=now - newest)
+    return Lately(in_flight=in_flight, starting=starting, failures_in_a_row=failures, seconds_since_last=now - newest)
 
 
 def _leading(flags: Sequence[bool]) -> int:
@@ -148,18 +160,33 @@ def _limit(instance: dg.DagsterInstance) -> int:
     return slots or instance.get_concurrency_config().pool_config.default_pool_limit or 1
 
 
+def _listen(connection: Connection, seconds: float) -> Readiness:
+    """What is ready; if nothing is, what becomes so within these seconds."""
+    until = time.monotonic() + seconds
+    while not (ready := readiness(connection)) and time.monotonic() < until:
+        time.sleep(AGAIN)
+    return ready
+
+
 def _request(
     context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext, postgres: PostgresResource
 ) -> dg.RunRequest | dg.SkipReason:
-    now = time.time()
+    is_sensor = isinstance(context, dg.SensorEvaluationContext)
     with clearly(), postgres.connect() as connection:
-        ready = readiness(connection)
+        connection.autocommit = True
+        ready = _listen(connection, LISTENING if is_sensor else 0.0)
         alive = live_workers(connection)
+    now = time.time()
     in_flight = _in_flight(context.instance)
     buried = 0
     if isinstance(context, dg.SensorEvaluationContext):
         buried = _bury_the_dead(context, in_flight, alive, now)
-    reason = why_not(ready, _lately(context.instance, len(in_flight) - buried, now), _limit(context.instance))
+    starting = sum(
+        record.dagster_run.run_id not in alive and not is_dead(record.dagster_run, record.start_time, alive, now)
+        for record in in_flight
+    )
+    lately = _lately(context.instance, len(in_flight) - buried, now, starting=starting)
+    reason = why_not(ready, lately, _limit(context.instance))
     # no run_key: Dagster would remember it forever, and a prompt that is put back would never run again
     return dg.SkipReason(reason) if reason else dg.RunRequest()
 
@@ -167,7 +194,7 @@ def _request(
 def new_prompts(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         job_name=JOB_NAME,
-        minimum_interval_seconds=EVERY_SECONDS,
+        minimum_interval_seconds=SHORTEST_INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING if settings.sensor else dg.DefaultSensorStatus.STOPPED,
         description="Asks for a run when prompts wait, a picture is due, or a run died and left its prompts behind.",
     )
@@ -181,7 +208,7 @@ def new_prompts(settings: Settings) -> dg.SensorDefinition:
 def undelivered_messages(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         job_name=DELIVERY,
-        minimum_interval_seconds=EVERY_SECONDS,
+        minimum_interval_seconds=SHORTEST_INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING if settings.sensor else dg.DefaultSensorStatus.STOPPED,
         description="Asks for a run when the site, the CDN or the bucket has not been told yet, or is due once more.",
     )
@@ -191,7 +218,7 @@ def undelivered_messages(settings: Settings) -> dg.SensorDefinition:
         with clearly(), postgres.connect() as connection:
             due = overdue(connection)
         in_flight = context.instance.get_run_records(dg.RunsFilter(job_name=DELIVERY, statuses=IN_FLIGHT), limit=1)
-        reason = why_no_delivery(due, _lately(context.instance, len(in_flight), time.time(), DELIVERY))
+        reason = why_no_delivery(due, _lately(context.instance, len(in_flight), time.time(), job=DELIVERY))
         return dg.SkipReason(reason) if reason else dg.RunRequest()
 
     return undelivered_messages

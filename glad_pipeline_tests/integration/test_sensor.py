@@ -1,6 +1,7 @@
 """The sensor and the schedule on a real queue and a real Dagster instance."""
 
 import os
+import threading
 
 import dagster as dg
 import psycopg
@@ -13,6 +14,11 @@ from glad_pipeline.defs import triggers
 from glad_pipeline.defs.resources import PostgresResource
 from glad_pipeline.defs.triggers import new_prompts, publish_prompts_hourly
 from glad_pipeline.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(triggers, "LISTENING", 0.0)
 
 
 @pytest.fixture
@@ -65,10 +71,20 @@ def test_a_pending_prompt_asks_for_one_run_and_an_empty_queue_for_none(add, inst
     assert tick(instance)[:2] == (None, 1)
 
 
-def test_two_ticks_before_the_run_has_begun_ask_for_no_second_one(add, instance):
+def test_a_prompt_that_comes_while_the_sensor_looks_asks_for_a_run_at_once(add, instance, monkeypatch):
+    monkeypatch.setattr(triggers, "LISTENING", 60.0)
+    later = threading.Timer(0.5, add)
+    later.start()
+    assert tick(instance)[:2] == (None, 1)
+    later.join()
+
+
+@pytest.mark.parametrize(("limit", "told"), [(1, "1 of at most 1"), (2, "about to begin")])
+def test_two_ticks_before_the_run_has_begun_ask_for_no_second_one(add, instance, limit, told):
     add()
+    instance.event_log_storage.set_concurrency_slots(triggers.POOL, limit)
     instance.create_run_for_job(build_defs().resolve_job_def("publish_prompts"), status=dg.DagsterRunStatus.STARTING)
-    assert "1 of at most 1" in tick(instance)[0]
+    assert told in tick(instance)[0]
 
 
 def test_a_run_whose_process_is_gone_is_marked_failed_at_the_second_tick_and_no_longer_in_the_way(

@@ -10,7 +10,7 @@ from glad_pipeline.prompts.queue import Readiness
 
 NOTHING = Readiness(pending=False, due=False, abandoned=False)
 WORK = Readiness(pending=True, due=False, abandoned=False)
-CALM = Lately(in_flight=0, failures_in_a_row=0, seconds_since_last=1e9)
+CALM = Lately(in_flight=0, starting=0, failures_in_a_row=0, seconds_since_last=1e9)
 
 
 def lately(**changes):
@@ -30,6 +30,10 @@ def test_nothing_ready_is_said_so():
 def test_never_more_runs_than_the_pool_allows():
     assert "1 of at most 1" in why_not(WORK, lately(in_flight=1), 1)
     assert why_not(WORK, lately(in_flight=1), 2) is None
+
+
+def test_no_second_run_before_the_first_has_claimed_what_it_takes():
+    assert "about to begin" in why_not(WORK, lately(in_flight=1, starting=1), 2)
 
 
 def test_failing_runs_are_asked_for_less_and_less_often_but_never_given_up():
