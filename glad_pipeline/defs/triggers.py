@@ -33,6 +33,7 @@ SHORTEST_INTERVAL = (
 LISTENING = 3.5  # of these seconds: how long the sensor waits for prompts before it says that there are none
 AGAIN = 0.25  # seconds between its looks meanwhile
 LONGEST_PAUSE = 300.0  # seconds between runs when they keep failing
+BEGINNING = 10.0  # seconds in which a run usually has claimed its prompts; a pod or machine may take longer
 SETTLING = 30.0  # seconds after its start in which a run may have no hold yet
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
@@ -48,7 +49,7 @@ class Lately:
     """How the newest runs of the job went."""
 
     in_flight: int
-    starting: int  # of these: have not claimed any prompt yet
+    starting: int  # of these: are new and have not claimed any prompt yet
     failures_in_a_row: int
     seconds_since_last: float  # since the newest run ended
 
@@ -152,6 +153,7 @@ def _follow_the_workers(instance: dg.DagsterInstance, settings: Settings) -> Non
     else:
         memory.set_cursor_values({LIMITS: f"{limit or ''} {workers}"})  # both: this may be stopped between the two
         instance.event_log_storage.set_concurrency_slots(POOL, workers)
+        memory.set_cursor_values({LIMITS: str(workers)})
 
 
 def _limit(instance: dg.DagsterInstance) -> int:
@@ -182,7 +184,7 @@ def _request(
     if isinstance(context, dg.SensorEvaluationContext):
         buried = _bury_the_dead(context, in_flight, alive, now)
     starting = sum(
-        record.dagster_run.run_id not in alive and not is_dead(record.dagster_run, record.start_time, alive, now)
+        record.dagster_run.run_id not in alive and now - record.create_timestamp.timestamp() < BEGINNING
         for record in in_flight
     )
     lately = _lately(context.instance, len(in_flight) - buried, now, starting=starting)

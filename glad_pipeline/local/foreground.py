@@ -25,7 +25,7 @@ from glad_pipeline.local import stack
 from glad_pipeline.local.home import Busy, Home, port_is_free, write_atomically
 from glad_pipeline.local.object_store import ObjectStore
 from glad_pipeline.local.postgres import Postgres
-from glad_pipeline.local.processes import end, end_session, gone, session_members, spawn, tail
+from glad_pipeline.local.processes import end, end_session, is_still, session_members, spawn, tail
 from glad_pipeline.local.progress import Step
 from glad_pipeline.settings import Settings
 
@@ -67,7 +67,7 @@ def describe(home: Home) -> dict[str, Any] | None:
         told: dict[str, Any] = json.loads((home.path / "up.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return told if _is(told["pid"], told["created"]) else None
+    return told if is_still(told["pid"], told["created"]) else None
 
 
 def down(settings: Settings) -> list[str]:
@@ -84,7 +84,7 @@ def down(settings: Settings) -> list[str]:
     except (OSError, ValueError):
         left = []
     for pid, created in left:
-        if _is(pid, created):
+        if is_still(pid, created):
             for member in session_members(pid):
                 end(member, (signal.SIGTERM, 10), (signal.SIGKILL, 5))
             stopped.append(f"process {pid}")
@@ -163,15 +163,6 @@ def _write_state(home: Home, url: str, children: list[Child]) -> None:
     known = [(child.process.pid, psutil.Process(child.process.pid).create_time()) for child in children]
     state = {"pid": me.pid, "created": me.create_time(), "url": url, "children": known}
     write_atomically(home.path / "up.json", json.dumps(state))
-
-
-def _is(pid: int, created: float) -> bool:
-    """Whether a process is the one that was noted down, not a later one with its number."""
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - created) < 1 and not gone(process)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _web_port(wanted: int) -> int:

@@ -144,3 +144,12 @@ def wait_until_gone(folder: Path, program: str, seconds: float) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def is_still(pid: int, created: float) -> bool:
+    """Whether a process is the one that was noted down, not a later one with its number."""
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - created) < 1 and not gone(process)
+    except psutil.NoSuchProcess:
+        return False

@@ -50,9 +50,10 @@ class Readiness:
 
 
 def readiness(connection: Connection) -> Readiness:
-    """One indexed look at the queue, in the caller's transaction; its cost does not grow with the table."""
-    connection.execute("SET LOCAL enable_seqscan = off")  # without fresh statistics the planner would read it all
-    row = connection.execute(SQL["ready"]).fetchone()
+    """One indexed look at the queue, in a transaction; its cost does not grow with the table."""
+    with connection.transaction():
+        connection.execute("SET LOCAL enable_seqscan = off")  # without fresh statistics the planner would read it all
+        row = connection.execute(SQL["ready"]).fetchone()
     assert row is not None  # noqa: S101  an aggregate always has a row
     return Readiness(**row)
 

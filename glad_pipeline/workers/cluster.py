@@ -27,7 +27,7 @@ import psutil
 
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.local.home import Home, write_atomically
-from glad_pipeline.local.processes import end_members, gone, session_members, spawn, tail
+from glad_pipeline.local.processes import end_members, is_still, session_members, spawn, tail
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.settings import Settings
@@ -68,10 +68,9 @@ class Cluster:
         """Ours, if it runs: `pid`, `address`, `workers`."""
         try:
             told: dict[str, Any] = json.loads((self._home.path / FILE).read_text(encoding="utf-8"))
-            alive = psutil.Process(told["pid"]).create_time() == told["created"]
-        except (OSError, ValueError, psutil.NoSuchProcess):
+        except (OSError, ValueError):
             return None
-        return told if alive and not gone(psutil.Process(told["pid"])) else None
+        return told if is_still(told["pid"], told["created"]) else None
 
     @property
     def workers(self) -> int | None:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import suppress
 from typing import Any
 
 NAMESPACE = "glad"
 PATIENCE = 2.0  # seconds that the head may take; it does not answer any more once the cluster is gone
+
+
+def away() -> tuple[type[BaseException], ...]:
+    """What Ray raises where a worker, the head, or the whole cluster is away."""
+    from ray.exceptions import RayError
+
+    return RayError, OSError, RuntimeError  # TimeoutError and ConnectionError are of OSError
+
+
+def unless_away() -> suppress:
+    """For what can be done without if the head is away."""
+    return suppress(*away())
 
 
 def note_here(who: str) -> None:
@@ -67,5 +80,8 @@ def _has(key: str) -> bool:
 
 
 def _store() -> tuple[Any, Any]:
+    ray: Any = importlib.import_module("ray")
+    if not ray.is_initialized():
+        raise ConnectionError("not connected to a Ray cluster")
     kv: Any = importlib.import_module("ray.experimental.internal_kv")
     return kv, kv.internal_kv_get_gcs_client()

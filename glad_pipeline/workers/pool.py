@@ -34,6 +34,7 @@ READ_AHEAD = 64  # buckets among which one is chosen that fits a worker
 LOSSES = 2  # workers that may be lost while they draw a picture, before it is answered as failed
 BAD_LUCK = 20  # losses of any kind that a bucket may meet
 FAILURES = 3  # of a worker's device in a row, or to come up, after which a run asks it no more
+LOST_IN_A_ROW = 8  # times that a worker is lost while it draws, after which a run asks it no more
 LOOK = 1.0  # seconds between looks at what has not answered
 ANSWER = 5.0  # seconds that a worker may take to tell of itself
 SILENCE = 60.0  # seconds without a sign of life after which a worker is replaced
@@ -67,10 +68,12 @@ class Member:
     refused: str | None = None  # why it cannot draw with this model
     died: bool = False  # for good: it has to be made anew
     failures: int = 0  # to come up, in a row
+    lost: int = 0  # while it drew, in a row
     broken: int = 0  # times that its device failed, in a row
     ask_at: float = 0.0  # when to ask one again that did not answer
     heard: float = field(default_factory=time.monotonic)  # when it last gave a sign of life
     asked: Any | None = None  # the question whether it lives
+    asked_at: float = 0.0
     shapes: set[str] = field(default_factory=set)
 
 
@@ -133,15 +136,26 @@ class Pool:
         if there:
             ray.wait(list(there.values()), num_returns=len(there), timeout=LOOK)
 
+        room = self._room()
+        new = [name for name in names if name not in there]
+
         def worth(name: str) -> tuple[float, ...]:
+            if name in new:  # better than a busy one if it can be had at once
+                return (1.0 if new.index(name) < room else -2.0,)
             try:
                 state = ray.get(there[name], timeout=0)
-            except (KeyError, ray.exceptions.RayError):
-                return (0.0,)
-            idle = state["idle_seconds"] is not None
-            return 1.0, idle, -state["waiting"], profile.name in state["models"], len(shapes & set(state["shapes"]))
+            except ray.exceptions.RayError:
+                return (-1.0,)
+            rank = 2.0 if state["idle_seconds"] is not None else 0.0
+            return rank, -state["waiting"], profile.name in state["models"], len(shapes & set(state["shapes"]))
 
         return sorted(names, key=worth, reverse=True)
+
+    def _room(self) -> int:
+        """How many more workers would fit at this moment."""
+        free = import_ray().available_resources()
+        shares = zip(self.share, ("GPU", "CPU"), strict=True)
+        return min((int(free.get(kind, 0.0) / share + 1e-6) for share, kind in shares if share), default=0)
 
     def reopen(self, profile: ModelProfile, wanted: Sequence[Recipe] | None) -> list[Member]:
         """After the cluster went away: wait for it, connect anew. Raises `UnavailableError` when patience is spent."""
@@ -190,14 +204,14 @@ class Pool:
     def close(self) -> None:
         """Leave the cluster; its workers stay warm."""
         if self._me:
-            with suppress(*_gone()):
+            with ledger.unless_away():
                 ledger.note_gone(self._me)
         self._members, self._me = {}, ""
         self.cluster.disconnect()
 
     def knows_us(self) -> bool:
         """Whether the cluster is there, and is the one that we have connected to, not started anew meanwhile."""
-        with suppress(*_gone()):
+        with ledger.unless_away():
             return self.cluster.answers() and ledger.is_here(self._me)
         return False
 
@@ -240,8 +254,9 @@ class RemoteEngine:
         self._sample: Recipe | None = None  # to warm up with
         self._members: list[Member] = []  # that work for us
         self._buckets: dict[Shape, int] = {}
+        self._ask_bucket_at = 0.0
         self._loading: dict[Any, Member] = {}  # by reference
-        self._drawing: dict[Any, Member] = {}  # a member's references are in the order of its jobs
+        self._drawing: dict[Any, tuple[Member, Job]] = {}
         self._again: deque[Job] = deque()
         self._warm: dict[str, float] = {}  # seconds by member
 
@@ -275,7 +290,7 @@ class RemoteEngine:
     def close(self) -> None:
         """Let go of the workers; the model stays loaded in them."""
         ray = import_ray()
-        with suppress(*_gone()):
+        with ledger.unless_away():
             for member in self._members:
                 if member.jobs:
                     member.handle.forget.remote([job.name for job in member.jobs])
@@ -312,11 +327,11 @@ class RemoteEngine:
                         yield Drawn(recipe=group[0], error=faults, fault="recipe", provenance={})
                     else:
                         exhausted = True
+                for job in [job for job in self._again if job.losses >= LOSSES or job.bad_luck >= BAD_LUCK]:
+                    self._again.remove(job)
+                    yield from map(_poison, job.recipes)
                 while (left := len(waiting) + len(self._again)) and (member := self._free(left)):
                     job = self._again.popleft() if self._again else _fitting(member, waiting)
-                    if job.losses >= LOSSES or job.bad_luck >= BAD_LUCK:
-                        yield from map(_poison, job.recipes)
-                        continue
                     begun(job.recipes if job.is_new else ())
                     job.is_new = False
                     self._send(member, job)
@@ -339,7 +354,8 @@ class RemoteEngine:
         self._members = self._pool.open(self.profile, self._wanted)
         self.load_seconds = 0.0
         for member in self._members:
-            member.refused, member.failures, member.broken, member.heard = None, 0, 0, time.monotonic()
+            member.refused, member.failures, member.lost, member.broken = None, 0, 0, 0
+            member.heard = time.monotonic()
             self._ask(member)
 
     def _ask(self, member: Member) -> None:
@@ -351,10 +367,11 @@ class RemoteEngine:
         self._loading[member.handle.load.remote(self.profile, self._sample)] = member
 
     def _free(self, waiting: int) -> Member | None:
-        """The ready worker with the least to do, for one of so many buckets; those still loading may take one each."""
+        """The ready worker with the least to do, for one of so many buckets; the last are left for those that load."""
+        ready = [member for member in self._members if member.ready]
         loading = sum(not member.ready and not member.refused for member in self._members)
-        most = AT_A_WORKER if waiting > loading else 1
-        ready = [member for member in self._members if member.ready and len(member.jobs) < most]
+        most = AT_A_WORKER if waiting > min(loading, len(ready)) else 1
+        ready = [member for member in ready if len(member.jobs) < most]
         random.shuffle(ready)  # other runs, of whose buckets we do not know, choose too
         return min(ready, key=lambda member: len(member.jobs), default=None)
 
@@ -378,12 +395,16 @@ class RemoteEngine:
         ray = import_ray()
         everything = [*self._drawing, *self._loading]
         done: list[Any] = []
-        if everything:
-            done, _ = ray.wait(everything, num_returns=1, timeout=LOOK)
-            if done:  # whatever else is there already
-                done, _ = ray.wait(everything, num_returns=len(everything), timeout=0)
-        else:
-            time.sleep(LOOK)
+        try:
+            if everything:
+                done, _ = ray.wait(everything, num_returns=1, timeout=LOOK)
+                if done:  # whatever else is there already
+                    done, _ = ray.wait(everything, num_returns=len(everything), timeout=0)
+            else:
+                time.sleep(LOOK)
+        except ConnectionError:  # of ray://
+            self._start_over()
+            return []
         for reference in [reference for reference in done if reference in self._loading]:
             self._loaded(reference)
         self._look_after()
@@ -396,7 +417,7 @@ class RemoteEngine:
             told: Loaded = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
             self._refuse(member, _reason(error))
-        except ray.exceptions.RayError as error:
+        except ledger.away() as error:
             self._lost(member, error)
         else:
             other = told.options.drawing != self._pool.options.drawing
@@ -427,7 +448,7 @@ class RemoteEngine:
             if nobody:
                 self._start_over()
             return
-        with suppress(*_gone()):  # seen above, the next time
+        with ledger.unless_away():  # seen above, the next time
             for member in lost:
                 self._ask(member)
             for member in working:
@@ -441,7 +462,7 @@ class RemoteEngine:
         if now - member.heard < SILENCE / 2:
             return
         if member.asked is None:
-            member.asked = member.handle.state.remote()
+            member.asked, member.asked_at = member.handle.state.remote(), now
             return
         reason = ""
         if ray.wait([member.asked], timeout=0)[0]:
@@ -450,30 +471,38 @@ class RemoteEngine:
                 drawing_since = ray.get(asked)["drawing_seconds"] or 0.0
                 member.heard = now
                 reason = f"has been drawing one bucket for {drawing_since:.0f} s" if drawing_since > STUCK else ""
-        elif now - member.heard > SILENCE and ledger.is_here(member.name):
+        elif now - member.asked_at > SILENCE / 2 and ledger.is_here(member.name):
             reason = f"has given no sign of life for {SILENCE:.0f} s"
         if reason and self._pool.knows_us():
             log.warning("%s %s and is replaced", member.name, reason)
             member.asked, member.heard = None, now
             self._pool.replace(member)
 
-    def _lost(self, member: Member, error: Exception) -> None:
+    def _lost(self, member: Member, error: BaseException) -> None:
         """The worker is gone, or is being started anew: what it had is for others."""
         ray = import_ray()
         told = _reason(error)
-        with suppress(*_gone()):
-            for reference in [reference for reference, whose in self._drawing.items() if whose is member]:
+        with ledger.unless_away():
+            for reference in [reference for reference, (whose, _) in self._drawing.items() if whose is member]:
                 ray.cancel(reference)  # it may live, and only be out of reach
         self._forget(member)
+        guilty: set[str] = set()
+        if self._pool.cluster.answers():
+            with ledger.unless_away():
+                guilty = {job.name for job in member.jobs if ledger.is_drawing(job.name)}
+                ledger.note_gone(member.name)  # the one that is started in its place will note that it is there
         if member.jobs:
             log.warning("%s was lost with %s buckets, others draw them: %s", member.name, len(member.jobs), told)
-            self._give_back(member, _begun(member.jobs))
-        if not member.ready and "ray.kill" not in told:
+            member.lost += bool(guilty)
+            self._give_back(member, guilty)
+        if not member.ready and "ray.kill" not in str(error):  # by that another run, or a person, has ended it
             member.failures += 1
         self._ask_later(member)
         member.died = isinstance(error, ray.exceptions.ActorDiedError)
         if member.failures >= FAILURES:
             self._refuse(member, f"it ended {member.failures} times before it could draw: {told}")
+        if member.lost >= LOST_IN_A_ROW:
+            self._refuse(member, f"it ended {member.lost} times in a row while it drew: {told}")
 
     def _ask_later(self, member: Member) -> None:
         member.ready = False
@@ -482,9 +511,8 @@ class RemoteEngine:
 
     def _forget(self, member: Member) -> None:
         """Its answers, should they still come, are nobody's."""
-        for references in (self._drawing, self._loading):
-            for reference in [reference for reference, whose in references.items() if whose is member]:
-                del references[reference]
+        self._drawing = {reference: at for reference, at in self._drawing.items() if at[0] is not member}
+        self._loading = {reference: whose for reference, whose in self._loading.items() if whose is not member}
         member.asked = None
 
     def _give_back(self, member: Member, guilty: set[str]) -> None:
@@ -508,6 +536,7 @@ class RemoteEngine:
             self._again.extend(member.jobs)
         self._drawing.clear()
         self._loading.clear()
+        self._members = []  # none of them is any more, should the waiting be in vain
         self._members = self._pool.reopen(self.profile, self._wanted)
         for member in self._members:
             self._ask(member)
@@ -520,9 +549,11 @@ class RemoteEngine:
             return self._pool.options.bucket
         ray = import_ray()
         ready = next((member for member in self._members if member.ready), None)
-        if ready is not None and recipe.shape not in self._buckets:
-            with suppress(*_gone()):  # of a lost one its jobs tell
+        if ready is not None and recipe.shape not in self._buckets and time.monotonic() > self._ask_bucket_at:
+            self._ask_bucket_at = time.monotonic() + SILENCE / 2  # unless it answers
+            with ledger.unless_away():  # of a lost one its jobs tell
                 found = ray.get(ready.handle.bucket_of.remote(self.profile, recipe), timeout=ANSWER)
+                self._ask_bucket_at = 0.0
                 if found is not None:
                     self._buckets[recipe.shape] = found
         return self._buckets.get(recipe.shape, LEAST_BUCKET)
@@ -534,30 +565,30 @@ class RemoteEngine:
         member.jobs.append(job)
         member.shapes.add(shape_name(job.recipes[0]))
         member.handle.expect.remote(job.name)
-        self._drawing[member.handle.draw.remote(self.profile, job.recipes, job.name)] = member
+        self._drawing[member.handle.draw.remote(self.profile, job.recipes, job.name)] = member, job
 
     def _drawn(self, reference: Any) -> Iterator[Drawn]:
         """The pictures of a bucket that is done; of one that was lost none."""
         ray = import_ray()
-        member = self._drawing.get(reference)
-        if member is None:  # its worker was lost meanwhile
+        if reference not in self._drawing:  # its worker was lost meanwhile
             return
+        member, job = self._drawing[reference]
         try:
             pictures, warm = ray.get(reference, timeout=SILENCE)
         except ray.exceptions.RayTaskError as error:
             raise GladError(f"{member.name} cannot draw: {_reason(error)}") from error
-        except ray.exceptions.RayError as error:
+        except ledger.away() as error:
             self._lost(member, error)
             return
         del self._drawing[reference]
-        job = member.jobs.popleft()
+        member.jobs.remove(job)
         member.heard = time.monotonic()
         self._warm[member.name] = self._warm.get(member.name, 0.0) + warm
         self.warm_seconds = max(self._warm.values())
         broken = next((picture.error for picture in pictures if picture.fault == "device" and picture.error), None)
         answered = [picture for picture in pictures if picture.pixels is not None or picture.fault != "device"]
         if broken is None:
-            member.broken = 0
+            member.broken = member.lost = 0
         else:
             told = {picture.recipe for picture in answered}
             job.recipes = [recipe for recipe in job.recipes if recipe not in told]
@@ -576,21 +607,6 @@ class RemoteEngine:
         else:
             log.warning("%s is replaced: %s", member.name, error)
         self._pool.replace(member)
-
-
-def _gone() -> tuple[type[BaseException], ...]:
-    """What Ray raises where a worker, or the whole cluster, is away."""
-    return import_ray().exceptions.RayError, OSError, RuntimeError  # TimeoutError and ConnectionError are of OSError
-
-
-def _begun(jobs: Iterable[Job]) -> set[str]:
-    """Which of a lost worker's jobs it was drawing; none where nobody can tell any more."""
-    found: set[str] = set()
-    with suppress(*_gone()):
-        found = {job.name for job in jobs if ledger.is_drawing(job.name)}
-        for name in found:
-            ledger.end_drawing(name)
-    return found
 
 
 def _poison(recipe: Recipe) -> Drawn:

@@ -80,6 +80,8 @@ class Worker:
 
         Raises `GladError` if it cannot be had, read or drawn with here.
         """
+        with ledger.unless_away():
+            ledger.note_here(self._name)  # again: a run may have taken us for lost since
         with _Working(self):
             engine, seconds = self._engine(profile)
             if sample is not None:
@@ -117,13 +119,15 @@ class Worker:
         with _Working(self):
             engine, _ = self._engine(profile)
             warm = engine.warm_seconds
-            ledger.begin_drawing(job)
+            with ledger.unless_away():
+                ledger.begin_drawing(job)
             self._drawing_since = time.monotonic()
             try:
                 drawn = self._draw(engine, recipes)
             finally:
                 self._drawing_since = None
-                ledger.end_drawing(job)
+                with ledger.unless_away():
+                    ledger.end_drawing(job)
             self._drawn += sum(picture.pixels is not None for picture in drawn)
             self._broken = any(picture.fault == "device" and picture.pixels is None for picture in drawn)
             return drawn, engine.warm_seconds - warm

@@ -13,7 +13,8 @@ import pytest
 if importlib.util.find_spec("ray") is None:
     pytest.skip("the extra `ray` is not installed: warm workers are left out", allow_module_level=True)
 
-from glad_pipeline.errors import GladError
+from glad_pipeline.errors import GladError, UnavailableError
+from glad_pipeline.local.processes import session_members
 from glad_pipeline.workers import pool as pools
 from glad_pipeline.workers.commands import _members
 from glad_pipeline.workers.pool import RemoteEngine
@@ -37,7 +38,7 @@ def workers_pids(pool):
 
 
 def test_every_recipe_is_answered_once_by_all_workers_and_nothing_is_drawn_twice(pool_of, ray_home):
-    wanted = recipes(42, "for 0.05 s")
+    wanted = recipes(42, "for 0.3 s")
     pool = pool_of()
     RemoteEngine(DEMO, pool).warm_up(recipes(1)[0])
     drawn = list(RemoteEngine(DEMO, pool).generate(wanted))
@@ -50,7 +51,9 @@ def test_every_recipe_is_answered_once_by_all_workers_and_nothing_is_drawn_twice
 def test_what_is_ready_first_comes_first(pool_of):
     slow = recipes(4, "for 3 s", width=72)
     fast = recipes(12)
-    order = [d.recipe for d in RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate([*slow, *fast])]
+    pool = pool_of(GLAD_WORKERS=2)
+    RemoteEngine(DEMO, pool).warm_up(recipes(1)[0])
+    order = [d.recipe for d in RemoteEngine(DEMO, pool).generate([*slow, *fast])]
     assert set(order[:8]) <= set(fast)  # a third bucket of them may wait behind the slow one
 
 
@@ -145,11 +148,12 @@ def test_a_bucket_that_never_ends_costs_two_workers_and_is_answered_as_failed(po
     assert all(drawn[recipe].pixels is not None for recipe in wanted[1:])
 
 
-def test_a_gpu_that_fails_again_and_again_is_left_alone(pool_of):
-    wanted = recipes(48, "DEVICE OF worker-0 FAILS")
+def test_a_gpu_that_fails_again_and_again_is_left_alone(pool_of, caplog):
+    wanted = recipes(48, "for 0.5 s DEVICE OF worker-0 FAILS")
     drawn = list(RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate(wanted))
     assert sorted(d.recipe.hash for d in drawn) == sorted(r.hash for r in wanted)
     assert sum(d.pixels is None for d in drawn) <= 1  # one on its own may come to the broken one twice
+    assert "worker-0: its device failed 3 times in a row" in caplog.text
 
 
 def test_when_no_gpu_works_the_run_is_told(pool_of):
@@ -162,11 +166,12 @@ def test_another_run_s_poison_costs_this_run_s_pictures_nothing(pool_of, monkeyp
     monkeypatch.setattr(pools, "LOSSES", 1)
     pool = pool_of(GLAD_WORKERS=1)
     RemoteEngine(DEMO, pool).load()
-    theirs = threading.Thread(
-        target=lambda: list(RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1)).generate(recipes(3, "for 0.3 s POISON")))
-    )
+    others, under_way = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1)), threading.Event()
+    poison = recipes(3, "for 2 s POISON")
+    theirs = threading.Thread(target=lambda: list(others.generate(poison, begun=lambda some: under_way.set())))
     theirs.start()
-    wanted = recipes(16, "for 0.1 s")
+    under_way.wait(60)
+    wanted = recipes(16, "for 0.1 s")  # behind it
     drawn = list(RemoteEngine(DEMO, pool).generate(wanted))
     theirs.join()
     assert sorted(d.recipe.hash for d in drawn) == sorted(r.hash for r in wanted)
@@ -204,7 +209,7 @@ def test_a_worker_keeps_as_many_models_as_set_and_forgets_what_it_drew_with_othe
 def test_a_shape_stays_with_the_worker_that_has_drawn_it_also_in_the_next_run(pool_of):
     pool = pool_of(GLAD_WORKERS=2)
     RemoteEngine(DEMO, pool).warm_up(recipes(1, width=80)[0])
-    first = RemoteEngine(DEMO, pool).generate([*recipes(4, "for 0.2 s"), *recipes(4, "for 0.2 s", width=72)])
+    first = RemoteEngine(DEMO, pool).generate([*recipes(4, "for 1 s"), *recipes(4, "for 1 s", width=72)])
     home_of = {d.recipe.width: d.provenance["pid"] for d in first}
     assert len(set(home_of.values())) == 2
     again = RemoteEngine(DEMO, pool).generate([*recipes(4, "for 0.2 s", width=72), *recipes(4, "for 0.2 s")])
@@ -279,3 +284,37 @@ def test_a_cluster_that_is_started_again_draws_the_rest(pool_of, ray_home):
     assert sorted(d.recipe.hash for d in answered) == sorted(r.hash for r in wanted)
     assert all(d.pixels is not None for d in answered)
     assert drawn_twice(ray_home, wanted) <= 3 * BUCKET
+
+
+def test_a_cluster_that_goes_for_good_is_said_to_have_gone(pool_of, ray_home, monkeypatch):
+    from glad_pipeline.workers.cluster import Cluster
+
+    monkeypatch.setattr(pools, "CLUSTER_PATIENCE", 2.0)
+    pool = pool_of(GLAD_WORKERS=1)
+    cluster = Cluster(settings_of(ray_home))
+    engine = RemoteEngine(DEMO, pool)
+    stream = engine.generate(recipes(40, "for 0.1 s"))
+    next(stream)
+    cluster.stop()
+    try:
+        with pytest.raises(UnavailableError, match=r"went away and did not come back in 2 s: ./glad workers up starts"):
+            list(stream)
+        engine.close()
+        pool.close()
+    finally:
+        cluster.start(cpus=2)
+
+
+def test_a_worker_draws_on_while_the_head_does_not_answer(pool_of, ray_home):
+    from glad_pipeline.workers.cluster import Cluster
+
+    pool = pool_of(GLAD_WORKERS=1)
+    stream = RemoteEngine(DEMO, pool).generate(recipes(16, "for 0.2 s"))
+    first = next(stream)
+    told = Cluster(settings_of(ray_home)).describe()
+    [head] = [p for p in session_members(told["pid"]) if "gcs_server" in p.name()]
+    head.suspend()
+    threading.Timer(6, head.resume).start()
+    drawn = [first, *stream]
+    assert len(drawn) == 16
+    assert all(d.pixels is not None for d in drawn)

@@ -167,6 +167,17 @@ def test_a_limit_that_a_person_has_set_is_theirs(home, up, when):
         assert limits(instance) == {POOL: 7}
 
 
+def test_a_limit_that_workers_had_before_is_a_person_s_too(home, up):
+    settings = Settings(GLAD_HOME=home, _env_file=None)
+    with dg.DagsterInstance.ephemeral() as instance:
+        for workers in (3, 2):
+            Cluster(settings).note(workers=workers)
+            _follow_the_workers(instance, settings)
+        instance.event_log_storage.set_concurrency_slots(POOL, 3)
+        _follow_the_workers(instance, settings)
+        assert limits(instance) == {POOL: 3}
+
+
 def test_a_pool_of_runs_that_draw_by_themselves_has_nothing_to_do_with_workers(home, up):
     with dg.DagsterInstance.ephemeral() as instance:
         _follow_the_workers(instance, Settings(GLAD_HOME=home, GLAD_BACKEND="process", _env_file=None))
