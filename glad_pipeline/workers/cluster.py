@@ -37,6 +37,7 @@ LOOPBACK = "127.0.0.1"  # the only one that Ray takes for one
 NAMESPACE = "glad"
 UP_SECONDS = 60.0
 CONNECT_SECONDS = 30.0
+NODE_SECONDS = 0.3
 FILE = "workers.json"
 LONGEST_FOLDER = 40  # characters: below it Ray puts sockets, whose paths may have 103 in all on macOS
 UP = "./glad workers up"
@@ -284,6 +285,13 @@ def _free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def has_node(node: str) -> bool:
+    """Whether a machine of the cluster is there. Asks itself: the head takes many seconds to believe in an end."""
+    time.sleep(NODE_SECONDS)  # whatever ends a machine does not end all its processes at the same moment
+    told = next((each for each in import_ray().nodes() if each["NodeID"] == node), None)
+    return bool(told and told["Alive"] and _listens(f"{told['NodeManagerAddress']}:{told['NodeManagerPort']}"))
 
 
 def resources() -> Mapping[str, float]:

@@ -25,7 +25,7 @@ from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe, Shape
 from glad_pipeline.settings import Settings
 from glad_pipeline.workers import ledger
-from glad_pipeline.workers.cluster import Cluster, import_ray, resources
+from glad_pipeline.workers.cluster import Cluster, has_node, import_ray, resources
 from glad_pipeline.workers.options import EngineOptions
 from glad_pipeline.workers.worker import Loaded, Worker, shape_name
 
@@ -65,6 +65,7 @@ class Member:
     handle: Any
     jobs: deque[Job] = field(default_factory=deque)  # the first is being drawn
     ready: bool = False  # the model is loaded
+    node: str = ""  # Ray's id of its machine
     refused: str | None = None  # why it cannot draw with this model
     died: bool = False  # for good: it has to be made anew
     failures: int = 0  # to come up, in a row
@@ -428,7 +429,7 @@ class RemoteEngine:
                 return
             member.ready = True
             member.failures = 0
-            member.shapes = set(told.shapes)
+            member.shapes, member.node = set(told.shapes), told.node
             member.heard = time.monotonic()
             self.load_seconds = max(self.load_seconds or 0.0, told.load_seconds)
 
@@ -491,6 +492,8 @@ class RemoteEngine:
             with ledger.unless_away():
                 guilty = {job.name for job in member.jobs if ledger.is_drawing(job.name)}
                 ledger.note_gone(member.name)  # the one that is started in its place will note that it is there
+                if guilty and not has_node(member.node):
+                    guilty = set()  # pictures end processes, not machines
         if member.jobs:
             log.warning("%s was lost with %s buckets, others draw them: %s", member.name, len(member.jobs), told)
             member.lost += bool(guilty)

@@ -35,6 +35,7 @@ LAST_WORDS = 30.0  # seconds until a worker whose device has failed ends by itse
 class Loaded:
     """A worker is ready to draw with a model."""
 
+    node: str  # Ray's id of this machine
     load_seconds: float  # 0 if it was warm
     options: EngineOptions
     keeping: tuple[int, float]  # models, idle seconds
@@ -69,7 +70,7 @@ class Worker:
         if options.threads is not None:
             os.environ["OMP_NUM_THREADS"] = options.threads
         context = ray.get_runtime_context()
-        self._name = str(context.get_actor_name())
+        self._name, self._node = str(context.get_actor_name()), context.get_node_id()
         ledger.note_here(self._name)
         if idle_seconds:
             me = context.current_actor
@@ -87,6 +88,7 @@ class Worker:
             if sample is not None:
                 self._draw(engine, [sample])
             return Loaded(
+                node=self._node,
                 load_seconds=seconds,
                 options=self._options,
                 keeping=(self._models, self._idle_seconds),

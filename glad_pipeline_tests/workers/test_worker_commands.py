@@ -55,7 +55,7 @@ def up(home):
 
 def test_up_loads_the_model_everywhere_and_says_so(up):
     assert "2 workers are warm, at 127.0.0.1:" in up
-    assert "demo base 256 × 256, 20 steps" in up
+    assert "demo base 256 × 256, 20" in up
     assert "Traceback" not in up
 
 
