@@ -117,6 +117,12 @@ class Pool:
     def open(self, profile: ModelProfile, wanted: Sequence[Recipe] | None = None) -> list[Member]:
         """Connect, and see to it that there are workers for `wanted`; None: all of them. Raises `GladError`."""
         self.cluster.connect()
+        try:
+            return self._open(profile, wanted)
+        except ledger.away() as error:
+            raise UnavailableError(f"the Ray cluster does not do what it is asked: {_reason(error)}") from error
+
+    def _open(self, profile: ModelProfile, wanted: Sequence[Recipe] | None) -> list[Member]:
         if not self._me:
             self._me = f"run {uuid4().hex}"
             ledger.note_here(self._me)
@@ -301,6 +307,7 @@ class RemoteEngine:
                 ray.cancel(reference)  # what waits at a worker is not drawn; what is being drawn is
         self._drawing.clear()
         self._loading.clear()
+        self._again.clear()
         for member in self._members:
             member.jobs.clear()
 
@@ -330,7 +337,7 @@ class RemoteEngine:
                         exhausted = True
                 for job in [job for job in self._again if job.losses >= LOSSES or job.bad_luck >= BAD_LUCK]:
                     self._again.remove(job)
-                    yield from map(_poison, job.recipes)
+                    yield from (_given_up(recipe, job) for recipe in job.recipes)
                 while (left := len(waiting) + len(self._again)) and (member := self._free(left)):
                     job = self._again.popleft() if self._again else _fitting(member, waiting)
                     begun(job.recipes if job.is_new else ())
@@ -609,14 +616,17 @@ class RemoteEngine:
             self._refuse(member, f"its device failed {member.broken} times in a row: {error}")
         else:
             log.warning("%s is replaced: %s", member.name, error)
-        self._pool.replace(member)
+        with ledger.unless_away():
+            self._pool.replace(member)
 
 
-def _poison(recipe: Recipe) -> Drawn:
+def _given_up(recipe: Recipe, job: Job) -> Drawn:
     told = (
-        f"{LOSSES} workers were lost while they drew it. If other pictures are drawn, this one needs more memory than "
-        "there is, or does harm: change it, or look into the workers' logs"
+        f"{job.losses} workers were lost while they drew it. If other pictures are drawn, this one needs more memory "
+        "than there is, or does harm: change it, or look into the workers' logs"
     )
+    if job.losses < LOSSES:
+        told = f"{job.bad_luck} workers were lost that had it, or their machines: look into Ray's logs"
     return Drawn(recipe=recipe, error=told, provenance={})
 
 
