@@ -184,7 +184,9 @@ def _request(
     if isinstance(context, dg.SensorEvaluationContext):
         buried = _bury_the_dead(context, in_flight, alive, now)
     starting = sum(
-        record.dagster_run.run_id not in alive and now - record.create_timestamp.timestamp() < BEGINNING
+        now - record.create_timestamp.timestamp() < BEGINNING
+        and record.dagster_run.run_id not in alive
+        and not is_dead(record.dagster_run, record.start_time, alive, now)
         for record in in_flight
     )
     lately = _lately(context.instance, len(in_flight) - buried, now, starting=starting)

@@ -113,7 +113,7 @@ class Cluster:
             folder = self._folder()
             log = self._home.logs / "ray.log"
             log.write_text("", encoding="utf-8")
-            command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+            command = [self.python(), "-m", "ray.scripts.scripts", "start", "--head", "--block"]
             command += [f"--node-ip-address={self._host}", f"--port={port}", f"--temp-dir={folder}"]
             command += [f"--num-cpus={max(os.cpu_count() or 1, int(cpus + 0.999))}", "--disable-usage-stats"]
             command += ["--include-dashboard=false", "--include-log-monitor=false"]
@@ -132,6 +132,15 @@ class Cluster:
             told = {"pid": child.pid, "created": psutil.Process(child.pid).create_time(), "address": address}
             write_atomically(self._home.path / FILE, json.dumps(told))
         return True
+
+    def python(self) -> str:
+        """This Python, by a path without spaces: Ray starts some of its processes through a shell that splits it."""
+        if " " not in sys.prefix:
+            return sys.executable
+        link = self._folder() / "python"
+        link.unlink(missing_ok=True)
+        link.symlink_to(sys.prefix, target_is_directory=True)
+        return str(link / Path(sys.executable).relative_to(sys.prefix))
 
     def stop(self) -> bool:
         """End ours with everything in it. False if it did not run."""
@@ -156,7 +165,7 @@ class Cluster:
         """Ray's own files: in a path short enough for its sockets, ours alone."""
         name = sha256(str(self._home.path).encode()).hexdigest()[:8]
         folder = Path(tempfile.gettempdir()) / f"glad-ray-{os.geteuid()}-{name}"
-        if len(str(folder)) > LONGEST_FOLDER:
+        if len(str(folder)) > LONGEST_FOLDER or " " in str(folder):
             folder = Path("/tmp") / folder.name  # noqa: S108  made for us alone, see below
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.is_symlink() or folder.stat().st_uid != os.geteuid():

@@ -55,7 +55,9 @@ TRANSACTIONS = {
         EVERY: "under a lock, in Alembic's own transactions; a migration that broke is run again",
     },
     "audit/walk.py": {EVERY: "reads"},
-    "prompts/queue.py": {"_beat": "renews a lease, again and again"},
+    "prompts/queue.py": {"_beat": "renews a lease, again and again", "readiness": "reads"},
+    "workers/commands.py": {EVERY: "connects to Ray"},
+    "workers/pool.py": {EVERY: "connects to Ray"},
     "prompts/intake.py": {
         "add_prompt": "one INSERT",
         "import_file": "one transaction for the whole file: all or nothing",

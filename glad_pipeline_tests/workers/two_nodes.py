@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 
 from glad_pipeline.local.processes import session_members
@@ -40,7 +39,7 @@ def main() -> None:
     os.environ |= {"GLAD_RAY_HOST": own_address(), "GLAD_RAY_EXPOSED": "true"}
     cluster = Cluster(load_settings())
     cluster.start(cpus=2)
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", f"--address={cluster.address}", "--block"]
+    command = [cluster.python(), "-m", "ray.scripts.scripts", "start", f"--address={cluster.address}", "--block"]
     command += ["--num-cpus=2", "--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
     node = subprocess.Popen(command, cwd=project_root(), stdout=-3, stderr=-3, start_new_session=True)
     try:
