@@ -41,6 +41,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         local_stack.stop(settings)
 
 
+@pytest.fixture(autouse=True)
+def _own_environment() -> Iterator[None]:
+    """A command called in this process exports what its children need: no later test is to find it."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
+
+
 @pytest.fixture
 def database_url(stack: dict[str, str]) -> Iterator[str]:
     """A fresh, empty database, dropped afterwards."""
