@@ -23,6 +23,12 @@ def settings(home, **given):
     return Settings(GLAD_HOME=home, _env_file=None, **given)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _file_of_its_own(stack):
+    """A command that an earlier test has called may have written it for a database of that test's."""
+    local_stack.ensure(settings(stack["GLAD_HOME"]), foreground=True)
+
+
 def test_two_that_start_at_once_get_the_same_servers(tmp_path):
     home = tmp_path / "home"
     program = (
