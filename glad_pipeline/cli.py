@@ -214,7 +214,10 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
 
     _require_migrated(settings)
     _require_store(settings)
-    return up(settings, migrate)
+    code = up(settings, migrate)
+    if _told_of_workers(settings)[1] == "running":
+        print("the workers stay warm: ./glad workers down ends them", file=sys.stderr)
+    return code
 
 
 def _reproduce(arguments: argparse.Namespace, settings: Settings) -> int:

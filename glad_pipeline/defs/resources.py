@@ -322,7 +322,7 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 small_bucket=self.gpu_small_batch,
                 compiling=self.compiling,
             )
-            self._pool = Pool(settings, options)
+            self._pool = Pool(settings, options, log=dg.get_dagster_logger())
         return self._pool
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:

@@ -130,7 +130,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
                 end_session(child.process, signal.SIGINT, seconds=20)
         stack.stop(settings)
         (home.path / "up.json").unlink(missing_ok=True)
-    print("stopped; nothing is left running", file=sys.stderr)
+    print("stopped; nothing of it is left running", file=sys.stderr)
     return 0
 
 

@@ -39,7 +39,7 @@ UP_SECONDS = 60.0
 CONNECT_SECONDS = 30.0
 NODE_SECONDS = 0.3
 FILE = "workers.json"
-LONGEST_FOLDER = 40  # characters: below it Ray puts sockets, whose paths may have 103 in all on macOS
+LONGEST_FOLDER = 36  # characters: below it Ray puts sockets, whose paths may have 103 in all on macOS
 UP = "./glad workers up"
 
 
@@ -114,7 +114,7 @@ class Cluster:
             log = self._home.logs / "ray.log"
             log.write_text("", encoding="utf-8")
             command = [self.python(), "-m", "ray.scripts.scripts", "start", "--head", "--block"]
-            command += [f"--node-ip-address={self._host}", f"--port={port}", f"--temp-dir={folder}"]
+            command += [f"--node-ip-address={self._host}", f"--port={port}", f"--temp-dir={folder / 'ray'}"]
             command += [f"--num-cpus={max(os.cpu_count() or 1, int(cpus + 0.999))}", "--disable-usage-stats"]
             command += ["--include-dashboard=false", "--include-log-monitor=false"]
             # some ports of Ray's are fixed unless told otherwise, and a second cluster could not have them too
@@ -162,7 +162,7 @@ class Cluster:
             )
 
     def _folder(self) -> Path:
-        """Ray's own files: in a path short enough for its sockets, ours alone."""
+        """Around Ray's own files, which it opens to everybody: ours alone, its path short enough for Ray's sockets."""
         name = sha256(str(self._home.path).encode()).hexdigest()[:8]
         folder = Path(tempfile.gettempdir()) / f"glad-ray-{os.geteuid()}-{name}"
         if len(str(folder)) > LONGEST_FOLDER or " " in str(folder):

@@ -64,7 +64,7 @@ def _up(args: argparse.Namespace, settings: Settings) -> int:
         with Step(f"loading {profile.name}"):
             members = RemoteEngine(profile, pool).warm_up(sample)
         cluster.note(workers=len(members))
-        print(f"{len(members)} workers are warm, at {cluster.address}")
+        print(f"{len(members)} worker{'s are' if len(members) != 1 else ' is'} warm, at {cluster.address}")
         print(_table(_states(members)))
     except BaseException:
         pool.close()
@@ -83,7 +83,7 @@ def _status(args: argparse.Namespace, settings: Settings) -> int:
     finally:
         cluster.disconnect()
     if args.json:
-        print(json.dumps(states, indent=2))
+        print(json.dumps(states, indent=2, ensure_ascii=False))
     else:
         print(f"Ray at {cluster.address}")
         print(_table(states) if states else "no workers: the next run starts them, or ./glad workers up")
@@ -93,7 +93,10 @@ def _status(args: argparse.Namespace, settings: Settings) -> int:
 def _down(args: argparse.Namespace, settings: Settings) -> int:
     cluster = Cluster(settings)
     if cluster.is_ours:
-        print("the workers of this machine are down" if cluster.stop() else "no workers ran")
+        told = (
+            "the workers of this machine are down. A run that draws on them now waits a minute for others, then fails; "
+        )
+        print(told + "the next one takes its prompts over" if cluster.stop() else "no workers ran")
         return 0
     cluster.connect()
     ended = end_workers()

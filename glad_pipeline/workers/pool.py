@@ -81,8 +81,9 @@ class Member:
 class Pool:
     """The workers of a cluster. Connects when first used; `close` it."""
 
-    def __init__(self, settings: Settings, options: EngineOptions) -> None:
+    def __init__(self, settings: Settings, options: EngineOptions, *, log: logging.Logger = log) -> None:
         self.cluster = Cluster(settings)
+        self.log = log  # for what happens to workers
         self.options = options
         self.start_seconds = settings.worker_start_seconds
         self.keeping = (settings.worker_models, settings.worker_idle_seconds)
@@ -173,7 +174,8 @@ class Pool:
             if time.monotonic() > until:
                 raise UnavailableError(
                     f"the Ray cluster went away and did not come back in {CLUSTER_PATIENCE:.0f} s: "
-                    "./glad workers up starts this machine's anew"
+                    "./glad workers up starts this machine's anew; with GLAD_BACKEND=auto runs without it draw for "
+                    "themselves"
                 )
             time.sleep(LOOK)
         return self.open(profile, wanted)
@@ -444,7 +446,7 @@ class RemoteEngine:
         """It is not asked any more."""
         member.ready, member.ask_at = False, math.inf
         member.refused = f"{member.name}: {reason}"
-        log.warning("a worker cannot draw with %s. %s", self.profile.name, member.refused)
+        self._pool.log.warning("a worker cannot draw with %s. %s", self.profile.name, member.refused)
 
     def _look_after(self) -> None:
         """See that those that are silent live, and ask those anew that were lost."""
@@ -482,7 +484,7 @@ class RemoteEngine:
         elif now - member.asked_at > SILENCE / 2 and ledger.is_here(member.name):
             reason = f"has given no sign of life for {SILENCE:.0f} s"
         if reason and self._pool.knows_us():
-            log.warning("%s %s and is replaced", member.name, reason)
+            self._pool.log.warning("%s %s and is replaced", member.name, reason)
             member.asked, member.heard = None, now
             self._pool.replace(member)
 
@@ -502,7 +504,9 @@ class RemoteEngine:
                 if guilty and not has_node(member.node):
                     guilty = set()  # pictures end processes, not machines
         if member.jobs:
-            log.warning("%s was lost with %s buckets, others draw them: %s", member.name, len(member.jobs), told)
+            self._pool.log.warning(
+                "%s was lost with %s buckets, others draw them: %s", member.name, len(member.jobs), told
+            )
             member.lost += bool(guilty)
             self._give_back(member, guilty)
         if not member.ready and "ray.kill" not in str(error):  # by that another run, or a person, has ended it
@@ -541,7 +545,7 @@ class RemoteEngine:
 
     def _start_over(self) -> None:
         """The whole cluster is gone, by no picture's fault. Wait for it, and draw there what is not drawn."""
-        log.warning("the Ray cluster does not answer; it is waited for")
+        self._pool.log.warning("the Ray cluster does not answer; it is waited for")
         for member in self._members:
             self._again.extend(member.jobs)
         self._drawing.clear()
@@ -615,7 +619,7 @@ class RemoteEngine:
         if member.broken >= FAILURES:
             self._refuse(member, f"its device failed {member.broken} times in a row: {error}")
         else:
-            log.warning("%s is replaced: %s", member.name, error)
+            self._pool.log.warning("%s is replaced: %s", member.name, error)
         with ledger.unless_away():
             self._pool.replace(member)
 

@@ -108,6 +108,12 @@ def test_nobody_reaches_it_from_another_machine(home, up):
     assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
 
 
+def test_nobody_else_reads_or_changes_what_ray_has_on_the_disk(home, up):
+    folder = Cluster(Settings(GLAD_HOME=home))._folder()  # Ray opens its own to everybody
+    assert folder.stat().st_mode & 0o077 == 0
+    assert {path.name for path in folder.iterdir()} <= {"ray", "python"}
+
+
 def test_nobody_gets_in_without_the_token(home, up):
     told = Cluster(Settings(GLAD_HOME=home)).describe()
     token = home / "ray-token"
