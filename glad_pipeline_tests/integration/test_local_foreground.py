@@ -18,6 +18,14 @@ from glad_pipeline.local.processes import gone
 GLAD = [sys.executable, "-m", "glad_pipeline.cli"]
 
 
+def command_of(process):
+    """The first words of it; nothing of one that has just ended."""
+    try:
+        return " ".join(process.cmdline()[:4])
+    except psutil.Error:
+        return ""
+
+
 class Up:
     """A `glad up` in a state directory of its own, and every process that ever was its child."""
 
@@ -85,7 +93,7 @@ def test_down_stops_it_and_a_taken_port_moves_the_web_ui(tmp_path):
 
 @pytest.mark.parametrize("victim", ["dagster._daemon", "dagster_webserver", "postgres", "weed"])
 def test_when_a_part_dies_the_rest_is_stopped_and_the_part_is_named(up, victim):
-    next(m for m in up.family if victim in " ".join(m.cmdline()[:4])).kill()
+    next(m for m in up.family if victim in command_of(m)).kill()
     errors = up.process.communicate(timeout=60)[1]
     assert up.process.returncode == 1
     named = {"dagster._daemon": "the daemon ended", "dagster_webserver": "the web UI ended"}
