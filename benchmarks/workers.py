@@ -42,7 +42,8 @@ from glad_pipeline.local.stack import project_root
 from glad_pipeline.settings import Settings
 from glad_pipeline.workers.cluster import Cluster
 from glad_pipeline.workers.options import EngineOptions
-from glad_pipeline.workers.pool import Pool, RemoteEngine
+from glad_pipeline.workers.pool import Pool
+from glad_pipeline.workers.remote import RemoteEngine
 from glad_pipeline_tests.engines import TIMED
 
 SIZES = (1, 2, 8)

@@ -29,7 +29,8 @@ from glad_pipeline.storage.spool import Spool
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn, Engine, Fault
-    from glad_pipeline.workers.pool import Pool, RemoteEngine
+    from glad_pipeline.workers.pool import Pool
+    from glad_pipeline.workers.remote import RemoteEngine
 
 Row = Mapping[str, Any]
 
@@ -273,7 +274,7 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     ) -> "Engine | RemoteEngine":
         """What draws with a profile: this process, or the workers."""
         if self._drawn_by_workers():
-            from glad_pipeline.workers.pool import RemoteEngine
+            from glad_pipeline.workers.remote import RemoteEngine
 
             return RemoteEngine(profile, self._workers(), wanted=wanted, pulse=pulse)
         from glad_pipeline.generation.engine import Engine

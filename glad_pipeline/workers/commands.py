@@ -45,7 +45,8 @@ def _up(args: argparse.Namespace, settings: Settings) -> int:
     from glad_pipeline.generation.commands import configured_profile
     from glad_pipeline.generation.defaults import Defaults
     from glad_pipeline.workers.options import engine_options
-    from glad_pipeline.workers.pool import Pool, RemoteEngine
+    from glad_pipeline.workers.pool import Pool
+    from glad_pipeline.workers.remote import RemoteEngine
 
     Home(settings.home).prepare()
     profile = configured_profile(settings)

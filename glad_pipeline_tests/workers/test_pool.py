@@ -15,9 +15,10 @@ if importlib.util.find_spec("ray") is None:
 
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.local.processes import session_members
-from glad_pipeline.workers import pool as pools
+from glad_pipeline.workers import pool as pool_module
+from glad_pipeline.workers import remote
 from glad_pipeline.workers.commands import _members
-from glad_pipeline.workers.pool import RemoteEngine
+from glad_pipeline.workers.remote import RemoteEngine
 from glad_pipeline_tests.faults.generators import draws
 from glad_pipeline_tests.faults.processes import eventually
 from glad_pipeline_tests.workers.conftest import DEMO, recipes, settings_of
@@ -62,7 +63,7 @@ def test_no_more_is_begun_than_workers_can_hold(pool_of):
     stream = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate(recipes(80, "for 0.2 s"), begun=begun.extend)
     for answered, _ in enumerate(stream):
         under_way.append(len(begun) - answered)
-    assert BUCKET * pools.AT_A_WORKER < max(under_way) <= 2 * BUCKET * pools.AT_A_WORKER
+    assert BUCKET * remote.AT_A_WORKER < max(under_way) <= 2 * BUCKET * remote.AT_A_WORKER
 
 
 def test_a_stream_that_is_closed_draws_no_more_than_what_was_being_drawn(pool_of, ray_home):
@@ -116,7 +117,7 @@ def test_a_gpu_that_fails_is_given_a_new_process_and_its_bucket_is_drawn_elsewhe
 
 
 def test_a_worker_that_hangs_while_it_draws_is_replaced_and_its_bucket_drawn_elsewhere(pool_of, monkeypatch):
-    monkeypatch.setattr(pools, "SILENCE", 3.0)
+    monkeypatch.setattr(remote, "SILENCE", 3.0)
     pool = pool_of(GLAD_WORKERS=2)
     victim = workers_pids(pool)[0]
     wanted = recipes(32, "for 0.2 s")
@@ -131,7 +132,7 @@ def test_a_worker_that_hangs_while_it_draws_is_replaced_and_its_bucket_drawn_els
 
 
 def test_a_worker_that_hung_before_it_was_asked_is_replaced(pool_of, monkeypatch):
-    monkeypatch.setattr(pools, "SILENCE", 3.0)
+    monkeypatch.setattr(remote, "SILENCE", 3.0)
     pool = pool_of(GLAD_WORKERS=1)
     [victim] = workers_pids(pool)
     os.kill(victim, signal.SIGSTOP)
@@ -140,8 +141,8 @@ def test_a_worker_that_hung_before_it_was_asked_is_replaced(pool_of, monkeypatch
 
 
 def test_a_bucket_that_never_ends_costs_two_workers_and_is_answered_as_failed(pool_of, monkeypatch):
-    monkeypatch.setattr(pools, "SILENCE", 2.0)
-    monkeypatch.setattr(pools, "STUCK", 2.0)
+    monkeypatch.setattr(remote, "SILENCE", 2.0)
+    monkeypatch.setattr(remote, "STUCK", 2.0)
     wanted = [*recipes(1, "for 1000 s"), *recipes(8)]
     drawn = {d.recipe: d for d in RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2, bucket=1)).generate(wanted)}
     assert "2 workers were lost while they drew it" in drawn[wanted[0]].error
@@ -162,7 +163,7 @@ def test_when_no_gpu_works_the_run_is_told(pool_of):
 
 
 def test_another_run_s_poison_costs_this_run_s_pictures_nothing(pool_of, monkeypatch):
-    monkeypatch.setattr(pools, "LOSSES", 1)
+    monkeypatch.setattr(remote, "LOSSES", 1)
     pool = pool_of(GLAD_WORKERS=1)
     RemoteEngine(DEMO, pool).load()
     others, under_way = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1)), threading.Event()
@@ -288,7 +289,7 @@ def test_a_cluster_that_is_started_again_draws_the_rest(pool_of, ray_home):
 def test_a_cluster_that_goes_for_good_is_said_to_have_gone(pool_of, ray_home, monkeypatch):
     from glad_pipeline.workers.cluster import Cluster
 
-    monkeypatch.setattr(pools, "CLUSTER_PATIENCE", 2.0)
+    monkeypatch.setattr(pool_module, "CLUSTER_PATIENCE", 2.0)
     pool = pool_of(GLAD_WORKERS=1)
     cluster = Cluster(settings_of(ray_home))
     engine = RemoteEngine(DEMO, pool)

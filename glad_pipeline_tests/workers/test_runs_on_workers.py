@@ -20,7 +20,7 @@ from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.workers.options import ENGINE
-from glad_pipeline.workers.pool import RemoteEngine
+from glad_pipeline.workers.remote import RemoteEngine
 from glad_pipeline_tests.engines import WorkersSdxl
 from glad_pipeline_tests.faults.world import DRAW_LOG, World
 from glad_pipeline_tests.integration.test_same_pixels import recipes as any_recipes

@@ -1,0 +1,444 @@
+"""Drawing with all workers of a cluster: the same `generate` as an engine's, in order of readiness.
+
+Each worker has one bucket to draw and one waiting, so memory stays bounded and no GPU waits for us. Buckets go where
+their shape was drawn before, for its graph is compiled there. A lost worker's buckets go to others: the one that it was
+drawing split into single pictures, so that one that kills whoever draws it is found out and answered as failed.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+from glad_pipeline.errors import GladError, UnavailableError
+from glad_pipeline.generation.buckets import faults_of, grouped
+from glad_pipeline.generation.engine import Drawn
+from glad_pipeline.generation.models import ModelProfile
+from glad_pipeline.generation.recipe import Recipe, Shape
+from glad_pipeline.workers import ledger
+from glad_pipeline.workers.cluster import has_node, import_ray
+from glad_pipeline.workers.pool import LEAST_BUCKET, LOOK, Job, Member, Pool, reason_of
+from glad_pipeline.workers.worker import Loaded, shape_name
+
+AT_A_WORKER = 2  # buckets: the one it draws and the next
+READ_AHEAD = 64  # buckets among which one is chosen that fits a worker
+LOSSES = 2  # workers that may be lost while they draw a picture, before it is answered as failed
+BAD_LUCK = 20  # losses of any kind that a bucket may meet
+FAILURES = 3  # of a worker's device in a row, or to come up, after which a run asks it no more
+LOST_IN_A_ROW = 8  # times that a worker is lost while it draws, after which a run asks it no more
+ANSWER = 5.0  # seconds that a worker may take to tell of itself
+SILENCE = 60.0  # seconds without a sign of life after which a worker is replaced
+STUCK = 1800.0  # seconds that a bucket may take
+REFUSED_PATIENCE = 60.0  # seconds for which others are waited for once a worker has said why it cannot draw
+
+
+class RemoteEngine:
+    """An `Engine` whose drawing is done by the workers of a pool, with the model that `profile` names.
+
+    Args:
+        wanted: what will be drawn: no more workers than that needs are asked for, the fittest first. None: all.
+        pulse: called about once a second while we wait; what it raises ends the waiting.
+
+    `load_seconds` and `warm_seconds` are the slowest worker's; 0 where all was warm. Not thread-safe.
+    """
+
+    def __init__(
+        self,
+        profile: ModelProfile,
+        pool: Pool,
+        *,
+        wanted: Sequence[Recipe] | None = None,
+        pulse: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.profile = profile
+        self.load_seconds: float | None = None
+        self.warm_seconds = 0.0
+        self._pool = pool
+        self._wanted = wanted
+        self._pulse = pulse
+        self._sample: Recipe | None = None  # to warm up with
+        self._members: list[Member] = []  # that work for us
+        self._buckets: dict[Shape, int] = {}
+        self._ask_bucket_at = 0.0
+        self._loading: dict[Any, Member] = {}  # by reference
+        self._drawing: dict[Any, tuple[Member, Job]] = {}
+        self._again: deque[Job] = deque()
+        self._warm: dict[str, float] = {}  # seconds by member
+
+    def load(self) -> None:
+        """Wait until a first worker can draw.
+
+        Raises `UnavailableError` where there is no cluster or no worker comes up in time, `GladError` where none can
+        load the model.
+        """
+        if self.load_seconds is not None:
+            return
+        self._begin()
+        self._wait_for_one()
+
+    def warm_up(self, recipe: Recipe) -> list[Member]:
+        """Have every worker load the model and draw a bucket like `recipe` for nothing, for all that is done once.
+
+        Raises `GladError` where one of them cannot, was started with other settings, or does not come up in time.
+        """
+        self._sample = recipe
+        self._begin()
+        until = time.monotonic() + self._pool.start_seconds
+        while late := [member for member in self._members if not member.ready]:
+            if told := next((member.refused for member in late if member.refused), None):
+                raise GladError(told)
+            if time.monotonic() > until:
+                raise UnavailableError(f"{late[0].name}: {self._pool.why_none()}")
+            self._look()
+        return self._members
+
+    def close(self) -> None:
+        """Let go of the workers; the model stays loaded in them."""
+        ray = import_ray()
+        with ledger.unless_away():
+            for member in self._members:
+                if member.jobs:
+                    member.handle.forget.remote([job.name for job in member.jobs])
+                if not member.ready and not member.refused:
+                    self._pool.withdraw(member)
+            for reference in self._drawing:
+                ray.cancel(reference)  # what waits at a worker is not drawn; what is being drawn is
+        self._drawing.clear()
+        self._loading.clear()
+        self._again.clear()
+        for member in self._members:
+            member.jobs.clear()
+
+    def generate(
+        self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+    ) -> Iterator[Drawn]:
+        """As `Engine.generate`. `begun` is also called, with no recipes, while nothing is ready and before a bucket
+        that was begun already is sent again.
+
+        Raises `GladError` also when all workers are lost for good.
+        """
+        self._pulse = lambda: begun(())
+        self.load()
+        fresh = grouped(recipes, self.profile, self._bucket_of, self._pool.options.small_bucket)
+        waiting: deque[Job] = deque()
+        exhausted = False
+        try:
+            while True:
+                while not exhausted and len(waiting) < READ_AHEAD:
+                    group, bucket = next(fresh, ([], -1))
+                    if bucket > 0:
+                        waiting.append(Job(group))
+                    elif bucket == 0:
+                        faults = "; ".join(faults_of(group[0], self.profile))
+                        yield Drawn(recipe=group[0], error=faults, fault="recipe", provenance={})
+                    else:
+                        exhausted = True
+                for job in [job for job in self._again if job.losses >= LOSSES or job.bad_luck >= BAD_LUCK]:
+                    self._again.remove(job)
+                    yield from (_given_up(recipe, job) for recipe in job.recipes)
+                while (left := len(waiting) + len(self._again)) and (member := self._free(left)):
+                    job = self._again.popleft() if self._again else _fitting(member, waiting)
+                    begun(job.recipes if job.is_new else ())
+                    job.is_new = False
+                    self._send(member, job)
+                if exhausted and not waiting and not self._again and not self._drawing:
+                    return
+                if not self._drawing:
+                    self._wait_for_one()
+                    continue
+                done = self._look()
+                for reference in done:
+                    yield from self._drawn(reference)
+                if not done:
+                    self._pulse()
+        finally:
+            self.close()
+
+    # workers
+
+    def _begin(self) -> None:
+        self._members = self._pool.open(self.profile, self._wanted)
+        self.load_seconds = 0.0
+        for member in self._members:
+            member.refused, member.failures, member.lost, member.broken = None, 0, 0, 0
+            member.heard = time.monotonic()
+            self._ask(member)
+
+    def _ask(self, member: Member) -> None:
+        """Have it load the model; its answer says that it is ready."""
+        member.ready = False
+        member.ask_at = math.inf
+        if member.died:
+            self._pool.revive(member)
+        self._loading[member.handle.load.remote(self.profile, self._sample)] = member
+
+    def _free(self, waiting: int) -> Member | None:
+        """The ready worker with the least to do, for one of so many buckets; the last are left for those that load."""
+        ready = [member for member in self._members if member.ready]
+        loading = sum(not member.ready and not member.refused for member in self._members)
+        most = AT_A_WORKER if waiting > min(loading, len(ready)) else 1
+        ready = [member for member in ready if len(member.jobs) < most]
+        random.shuffle(ready)  # other runs, of whose buckets we do not know, choose too
+        return min(ready, key=lambda member: len(member.jobs), default=None)
+
+    def _wait_for_one(self) -> None:
+        """Until a worker is ready. Raises `GladError` if none will be."""
+        until = time.monotonic() + self._pool.start_seconds
+        while not any(member.ready for member in self._members):
+            refused = [member.refused for member in self._members if member.refused]
+            if refused:
+                until = min(until, time.monotonic() + REFUSED_PATIENCE)
+            late = time.monotonic() > until
+            if refused and (late or len(refused) == len(self._members)):
+                raise GladError(f"no worker can draw: {refused[0]}")
+            if late:
+                raise UnavailableError(self._pool.why_none())
+            self._look()
+            self._pulse()
+
+    def _look(self) -> list[Any]:
+        """Wait for answers, a second at most: those about loading are dealt with, those about drawing returned."""
+        ray = import_ray()
+        everything = [*self._drawing, *self._loading]
+        done: list[Any] = []
+        try:
+            if everything:
+                done, _ = ray.wait(everything, num_returns=1, timeout=LOOK)
+                if done:  # whatever else is there already
+                    done, _ = ray.wait(everything, num_returns=len(everything), timeout=0)
+            else:
+                time.sleep(LOOK)
+        except ConnectionError:  # of ray://
+            self._start_over()
+            return []
+        for reference in [reference for reference in done if reference in self._loading]:
+            self._loaded(reference)
+        self._look_after()
+        return [reference for reference in done if reference in self._drawing]
+
+    def _loaded(self, reference: Any) -> None:
+        ray = import_ray()
+        member = self._loading.pop(reference)
+        try:
+            told: Loaded = ray.get(reference)
+        except ray.exceptions.RayTaskError as error:
+            self._refuse(member, reason_of(error))
+        except ledger.away() as error:
+            self._lost(member, error)
+        else:
+            other = told.options.drawing != self._pool.options.drawing
+            if other or (self._sample is not None and told.keeping != self._pool.keeping):
+                self._refuse(
+                    member, "it was started with other settings than now: ./glad workers down, then ./glad workers up"
+                )
+                return
+            member.ready = True
+            member.failures = 0
+            member.shapes, member.node = set(told.shapes), told.node
+            member.heard = time.monotonic()
+            self.load_seconds = max(self.load_seconds or 0.0, told.load_seconds)
+
+    def _refuse(self, member: Member, reason: str) -> None:
+        """It is not asked any more."""
+        member.ready, member.ask_at = False, math.inf
+        member.refused = f"{member.name}: {reason}"
+        self._pool.log.warning("a worker cannot draw with %s. %s", self.profile.name, member.refused)
+
+    def _look_after(self) -> None:
+        """See that those that are silent live, and ask those anew that were lost."""
+        working = [member for member in self._members if not member.refused]
+        now = time.monotonic()
+        lost = [member for member in working if now >= member.ask_at]
+        nobody = not any(member.ready for member in working)
+        if (lost or nobody) and not self._pool.knows_us():  # Ray would wait for it, and end this process after a while
+            if nobody:
+                self._start_over()
+            return
+        with ledger.unless_away():  # seen above, the next time
+            for member in lost:
+                self._ask(member)
+            for member in working:
+                if not member.ready or member.jobs:
+                    self._check(member)
+
+    def _check(self, member: Member) -> None:
+        """Replace a worker that gives no sign of life, or draws one bucket for ever."""
+        ray = import_ray()
+        now = time.monotonic()
+        if now - member.heard < SILENCE / 2:
+            return
+        if member.asked is None:
+            member.asked, member.asked_at = member.handle.state.remote(), now
+            return
+        reason = ""
+        if ray.wait([member.asked], timeout=0)[0]:
+            asked, member.asked = member.asked, None
+            with suppress(ray.exceptions.RayError):  # of a lost one its jobs tell
+                drawing_since = ray.get(asked)["drawing_seconds"] or 0.0
+                member.heard = now
+                reason = f"has been drawing one bucket for {drawing_since:.0f} s" if drawing_since > STUCK else ""
+        elif now - member.asked_at > SILENCE / 2 and ledger.is_here(member.name):
+            reason = f"has given no sign of life for {SILENCE:.0f} s"
+        if reason and self._pool.knows_us():
+            self._pool.log.warning("%s %s and is replaced", member.name, reason)
+            member.asked, member.heard = None, now
+            self._pool.replace(member)
+
+    def _lost(self, member: Member, error: BaseException) -> None:
+        """The worker is gone, or is being started anew: what it had is for others."""
+        ray = import_ray()
+        told = reason_of(error)
+        with ledger.unless_away():
+            for reference in [reference for reference, (whose, _) in self._drawing.items() if whose is member]:
+                ray.cancel(reference)  # it may live, and only be out of reach
+        self._forget(member)
+        guilty: set[str] = set()
+        if self._pool.cluster.answers():
+            with ledger.unless_away():
+                guilty = {job.name for job in member.jobs if ledger.is_drawing(job.name)}
+                ledger.note_gone(member.name)  # the one that is started in its place will note that it is there
+                if guilty and not has_node(member.node):
+                    guilty = set()  # pictures end processes, not machines
+        if member.jobs:
+            self._pool.log.warning(
+                "%s was lost with %s buckets, others draw them: %s", member.name, len(member.jobs), told
+            )
+            member.lost += bool(guilty)
+            self._give_back(member, guilty)
+        if not member.ready and "ray.kill" not in str(error):  # by that another run, or a person, has ended it
+            member.failures += 1
+        self._ask_later(member)
+        member.died = isinstance(error, ray.exceptions.ActorDiedError)
+        if member.failures >= FAILURES:
+            self._refuse(member, f"it ended {member.failures} times before it could draw: {told}")
+        if member.lost >= LOST_IN_A_ROW:
+            self._refuse(member, f"it ended {member.lost} times in a row while it drew: {told}")
+
+    def _ask_later(self, member: Member) -> None:
+        member.ready = False
+        member.heard = time.monotonic()
+        member.ask_at = member.heard + LOOK / 2
+
+    def _forget(self, member: Member) -> None:
+        """Its answers, should they still come, are nobody's."""
+        self._drawing = {reference: at for reference, at in self._drawing.items() if at[0] is not member}
+        self._loading = {reference: whose for reference, whose in self._loading.items() if whose is not member}
+        member.asked = None
+
+    def _give_back(self, member: Member, guilty: set[str]) -> None:
+        """Its buckets are for others; the pictures of the one that it was lost over are drawn each on its own."""
+        again: list[Job] = []
+        for job in member.jobs:
+            job.bad_luck += 1
+            if job.name in guilty:
+                again += [
+                    Job([recipe], losses=job.losses + 1, bad_luck=job.bad_luck, is_new=False) for recipe in job.recipes
+                ]
+            else:
+                again.append(job)
+        self._again.extendleft(reversed(again))
+        member.jobs.clear()
+
+    def _start_over(self) -> None:
+        """The whole cluster is gone, by no picture's fault. Wait for it, and draw there what is not drawn."""
+        self._pool.log.warning("the Ray cluster does not answer; it is waited for")
+        for member in self._members:
+            self._again.extend(member.jobs)
+        self._drawing.clear()
+        self._loading.clear()
+        self._members = []  # none of them is any more, should the waiting be in vain
+        self._members = self._pool.reopen(self.profile, self._wanted)
+        for member in self._members:
+            self._ask(member)
+
+    # buckets
+
+    def _bucket_of(self, recipe: Recipe) -> int:
+        """As set, else as a ready worker has it for this shape; if that one has no time to tell, a small one."""
+        if self._pool.options.bucket is not None:
+            return self._pool.options.bucket
+        ray = import_ray()
+        ready = next((member for member in self._members if member.ready), None)
+        if ready is not None and recipe.shape not in self._buckets and time.monotonic() > self._ask_bucket_at:
+            self._ask_bucket_at = time.monotonic() + SILENCE / 2  # unless it answers
+            with ledger.unless_away():  # of a lost one its jobs tell
+                found = ray.get(ready.handle.bucket_of.remote(self.profile, recipe), timeout=ANSWER)
+                self._ask_bucket_at = 0.0
+                if found is not None:
+                    self._buckets[recipe.shape] = found
+        return self._buckets.get(recipe.shape, LEAST_BUCKET)
+
+    def _send(self, member: Member, job: Job) -> None:
+        if not member.jobs:
+            member.heard = time.monotonic()
+        job.name = uuid4().hex
+        member.jobs.append(job)
+        member.shapes.add(shape_name(job.recipes[0]))
+        member.handle.expect.remote(job.name)
+        self._drawing[member.handle.draw.remote(self.profile, job.recipes, job.name)] = member, job
+
+    def _drawn(self, reference: Any) -> Iterator[Drawn]:
+        """The pictures of a bucket that is done; of one that was lost none."""
+        ray = import_ray()
+        if reference not in self._drawing:  # its worker was lost meanwhile
+            return
+        member, job = self._drawing[reference]
+        try:
+            pictures, warm = ray.get(reference, timeout=SILENCE)
+        except ray.exceptions.RayTaskError as error:
+            raise GladError(f"{member.name} cannot draw: {reason_of(error)}") from error
+        except ledger.away() as error:
+            self._lost(member, error)
+            return
+        del self._drawing[reference]
+        member.jobs.remove(job)
+        member.heard = time.monotonic()
+        self._warm[member.name] = self._warm.get(member.name, 0.0) + warm
+        self.warm_seconds = max(self._warm.values())
+        broken = next((picture.error for picture in pictures if picture.fault == "device" and picture.error), None)
+        answered = [picture for picture in pictures if picture.pixels is not None or picture.fault != "device"]
+        if broken is None:
+            member.broken = member.lost = 0
+        else:
+            told = {picture.recipe for picture in answered}
+            job.recipes = [recipe for recipe in job.recipes if recipe not in told]
+            self._device_failed(member, job, broken)
+        yield from answered
+
+    def _device_failed(self, member: Member, job: Job, error: str) -> None:
+        """Its GPU failed over this job. A new process may have it again; others draw meanwhile what it did not."""
+        member.jobs.appendleft(job)
+        self._give_back(member, {job.name})
+        self._forget(member)
+        self._ask_later(member)
+        member.broken += 1
+        if member.broken >= FAILURES:
+            self._refuse(member, f"its device failed {member.broken} times in a row: {error}")
+        else:
+            self._pool.log.warning("%s is replaced: %s", member.name, error)
+        with ledger.unless_away():
+            self._pool.replace(member)
+
+
+def _given_up(recipe: Recipe, job: Job) -> Drawn:
+    told = (
+        f"{job.losses} workers were lost while they drew it. If other pictures are drawn, this one needs more memory "
+        "than there is, or does harm: change it, or look into the workers' logs"
+    )
+    if job.losses < LOSSES:
+        told = f"{job.bad_luck} workers were lost that had it, or their machines: look into Ray's logs"
+    return Drawn(recipe=recipe, error=told, provenance={})
+
+
+def _fitting(member: Member, waiting: deque[Job]) -> Job:
+    """The first bucket of a shape that this worker has drawn, else the first."""
+    place = next((i for i, job in enumerate(waiting) if shape_name(job.recipes[0]) in member.shapes), 0)
+    job = waiting[place]
+    del waiting[place]
+    return job
