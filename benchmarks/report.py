@@ -19,7 +19,11 @@ PACKAGES = ("torch", "diffusers", "transformers", "torchao", "dagster", "boto3",
 def write(name: str, figures: dict[str, Any]) -> Path:
     """Write `results/<name>.json` whole or not at all, and return its path."""
     RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"{name}.json"
+    return write_to(RESULTS / f"{name}.json", figures)
+
+
+def write_to(file: Path, figures: dict[str, Any]) -> Path:
+    """Write `file`, with the machine and the date, whole or not at all."""
     text = json.dumps({**figures, "date": f"{datetime.now(UTC):%Y-%m-%d}", **machine()}, indent=2)
     new = file.with_suffix(".new")
     new.write_text(text + "\n", encoding="utf-8")

@@ -9,9 +9,12 @@ import platform
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from glad_pipeline.errors import GladError
+
+if TYPE_CHECKING:
+    import torch
 
 DeviceChoice = Literal["auto", "cuda", "mps", "cpu"]
 BUCKETS = (32, 16, 8, 4, 2, 1)
@@ -39,6 +42,13 @@ def choose_device(asked: DeviceChoice, *, is_demo: bool) -> str:
     if is_demo:
         return "cpu"
     raise GladError(f"no GPU found for the model, and on the CPU one picture takes many minutes: {_CURE}")
+
+
+def number_format(device: str) -> torch.dtype:
+    """What weights and activations are computed in: bfloat16 on CUDA, else float32."""
+    import torch
+
+    return torch.bfloat16 if device == "cuda" else torch.float32
 
 
 def set_switches(device: str, *, is_demo: bool) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from glad_pipeline.errors import GladError
+from glad_pipeline.generation import devices
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.models import Lora, ModelProfile
-from glad_pipeline.generation.parts import Part, lora_part, parts_of, pull
+from glad_pipeline.generation.parts import Kind, Part, lora_part, parts_of, pull
+
+if TYPE_CHECKING:
+    import torch
 
 CompileChoice = Literal["auto", "none", "regional", "full"]
 # Graphs of one kind of block before dynamo would give up: about 20 that differ in SDXL, times the shapes drawn.
@@ -84,59 +88,70 @@ def open_pipelines(
 
     Raises `GladError` for what cannot be had, read or done on this device.
     """
-    import torch
 
-    diffusers: Any = importlib.import_module("diffusers")  # its classes carry no types
-    cuda = device == "cuda"
-    main = torch.bfloat16 if cuda else torch.float32
-    compiling = ("regional" if cuda else "none") if compiling == "auto" else compiling
+    number_format = devices.number_format(device)
+    compiling = ("regional" if device == "cuda" else "none") if compiling == "auto" else compiling
     if compiling != "none" and compile_cache is not None:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(compile_cache)  # importing torch's compiler had set one in /tmp
     hashes = FileHashes(hash_cache)
-    where = {part.kind: _here(part, hashes) for part in parts_of(profile) if part.kind != "LoRA"}
-    own = {}
-    if "VAE" in where:
-        with _clearly(where["VAE"]):
-            own["vae"] = diffusers.AutoencoderKL.from_pretrained(**_files(where["VAE"]), dtype=main)
-    with _clearly(where["model"]):
-        base = diffusers.StableDiffusionXLPipeline.from_pretrained(
-            **_files(where["model"]), dtype=main, add_watermarker=False, **own
-        )
-    for lora in profile.loras:
-        _fuse(base, lora, _here(lora_part(lora), hashes))
-    refiner = None
-    if "refiner" in where:
-        with _clearly(where["refiner"]):
-            refiner = diffusers.StableDiffusionXLImg2ImgPipeline.from_pretrained(
-                **_files(where["refiner"]), dtype=main, add_watermarker=False, vae=base.vae
-            )
-        if refiner.unet.config.in_channels != base.unet.config.in_channels:
-            raise GladError(
-                f"the refiner {where['refiner'].name} works on {refiner.unet.config.in_channels} latent channels, the "
-                f"model {profile.name} on {base.unet.config.in_channels}: they do not go together, correct GLAD_REFINER"
-            )
-        # else latents of other than four channels would be taken for a picture
-        refiner.image_processor.register_to_config(vae_latent_channels=base.vae.config.latent_channels)
+    files = {part.kind: _here(part, hashes) for part in parts_of(profile) if part.kind != "LoRA"}
+    base, refiner = read_pipelines(profile, files, number_format, hashes)
     if compiling != "none":
         set_compiler()
-    for pipeline, part in ((base, where["model"]), (refiner, where.get("refiner"))):
+    for pipeline, part in ((base, files["model"]), (refiner, files.get("refiner"))):
         if pipeline is None or part is None:
             continue
         with _clearly(part):
             pipeline.to(device)
             pipeline.set_progress_bar_config(disable=True)
-            pipeline.unet.to(memory_format=torch.channels_last)
-            if cuda:
-                pipeline.unet.fuse_qkv_projections()
+            lay_out(pipeline.unet, device)
             if profile.quantization == "fp8":
                 _quantize(pipeline.unet, device)
             _compile(pipeline.unet, compiling)
-    with _clearly(where.get("VAE", where["model"])):
-        base.vae.to(memory_format=torch.channels_last)
-        if cuda:
-            base.vae.fuse_qkv_projections()
+    with _clearly(files.get("VAE", files["model"])):
+        lay_out(base.vae, device)
         _compile(base.vae.decoder, compiling)
-    return Pipelines(base=base, refiner=refiner, dtype=str(main).removeprefix("torch."), compile=compiling)
+    return Pipelines(base=base, refiner=refiner, dtype=str(number_format).removeprefix("torch."), compile=compiling)
+
+
+def read_pipelines(
+    profile: ModelProfile, files: Mapping[Kind, Part], number_format: torch.dtype, hashes: FileHashes
+) -> tuple[Any, Any | None]:
+    """The base pipeline and the refiner's, on the CPU, LoRA fused; `files` are on this machine, by kind."""
+    diffusers: Any = importlib.import_module("diffusers")  # its classes carry no types
+    own = {}
+    if "VAE" in files:
+        with _clearly(files["VAE"]):
+            own["vae"] = diffusers.AutoencoderKL.from_pretrained(**_files(files["VAE"]), dtype=number_format)
+    with _clearly(files["model"]):
+        base = diffusers.StableDiffusionXLPipeline.from_pretrained(
+            **_files(files["model"]), dtype=number_format, add_watermarker=False, **own
+        )
+    for lora in profile.loras:
+        _fuse(base, lora, _here(lora_part(lora), hashes))
+    if "refiner" not in files:
+        return base, None
+    with _clearly(files["refiner"]):
+        refiner = diffusers.StableDiffusionXLImg2ImgPipeline.from_pretrained(
+            **_files(files["refiner"]), dtype=number_format, add_watermarker=False, vae=base.vae
+        )
+    if refiner.unet.config.in_channels != base.unet.config.in_channels:
+        raise GladError(
+            f"the refiner {files['refiner'].name} works on {refiner.unet.config.in_channels} latent channels, the "
+            f"model {profile.name} on {base.unet.config.in_channels}: they do not go together, correct GLAD_REFINER"
+        )
+    # else latents of other than four channels would be taken for a picture
+    refiner.image_processor.register_to_config(vae_latent_channels=base.vae.config.latent_channels)
+    return base, refiner
+
+
+def lay_out(module: Any, device: str) -> None:
+    """A UNet or VAE as the device likes it: channels last, and on CUDA one projection for query, key and value."""
+    import torch
+
+    module.to(memory_format=torch.channels_last)
+    if device == "cuda":
+        module.fuse_qkv_projections()
 
 
 def _here(part: Part, hashes: FileHashes) -> Part:

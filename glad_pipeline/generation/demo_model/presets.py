@@ -19,13 +19,15 @@ class Preset:
     vae_share: float  # of the training's minutes
 
 
+SHIPPED = Sizes(  # of the checkpoint that comes with the package
+    side=256, latent=8, vae=(16, 32, 48, 64), vae_layers=1,
+    unet=(48, 96, 144), unet_layers=1, heads=48, text=96, text_layers=3,
+)  # fmt: skip
+
 PRESETS = {
     # an hour or two of one or two busy cores
     "cpu": Preset(
-        sizes=Sizes(
-            side=256, latent=8, vae=(16, 32, 48, 64), vae_layers=1,
-            unet=(48, 96, 144), unet_layers=1, heads=48, text=96, text_layers=3,
-        ),
+        sizes=SHIPPED,
         vae=VaePlan(
             pictures=3_000, side=256, crop=128, batch=8, whole=2.0, rate=2e-3, matrix_rate=0.01, average=0.99
         ),
@@ -57,6 +59,21 @@ PRESETS = {
             average=0.9995,
         ),
         vae_share=0.35,
+    ),
+    # a minute or two of one H200, and on from the checkpoint that ships: few pictures, small changes
+    "gpu-on": Preset(
+        sizes=SHIPPED,
+        vae=VaePlan(
+            pictures=3_000, side=256, crop=128, batch=8, whole=2.0, rate=2e-3, matrix_rate=0.01, average=0.99
+        ),
+        denoiser=DenoiserPlan(
+            pictures={(256, 256): 8_000, (192, 320): 800, (320, 192): 800, (128, 128): 1_200},
+            phases=(Phase(until=1.0, batch=256, shapes=((256, 256),) * 10 + ((192, 320), (320, 192), (128, 128))),),
+            rate=3e-4,
+            average=0.995,
+            matrix_rate=0.0015,
+        ),
+        vae_share=0.34,
     ),
     # seconds: proves that everything fits together
     "smoke": Preset(
