@@ -30,11 +30,12 @@ class _Mode(FakeTensorMode):
 class FakeGpu(TorchFunctionMode):
     """The host computes as ever; what is on the GPU is fake.
 
-    Where a program asks the GPU for values: pictures are noise, every flag is set, a scheduler begins at its first step.
+    Where a program asks the GPU for values: pictures are noise, every flag is set, and every number is `number`.
     """
 
     def __init__(self) -> None:
         self.mode = _Mode(allow_non_fake_inputs=True)
+        self.number = 0  # what is read where a number is asked for
         self.to_host: list[tuple[int, ...]] = []  # shapes of the arrays that were read
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -46,14 +47,12 @@ class FakeGpu(TorchFunctionMode):
                 assert tensor.device.type == "cpu", "a tensor on the GPU has no array: copy it to the host"
                 self.to_host.append(tuple(tensor.shape))
                 return np.random.default_rng(0).integers(0, 256, tuple(tensor.shape)).astype(np.uint8)
-            if function is torch.Tensor.tolist:
-                return np.ones(tuple(tensor.shape), bool).tolist()
-            if function in (torch.Tensor.item, torch.Tensor.__int__):
-                return 0
-            if function is torch.Tensor.__bool__:
-                return True
+            if function in (torch.Tensor.item, torch.Tensor.__bool__, torch.Tensor.__int__):  # `tolist` asks for items
+                return True if tensor.dtype is torch.bool or function is torch.Tensor.__bool__ else self.number
             if function is torch.Tensor.nonzero:
                 return torch.zeros((1, tensor.ndim), dtype=torch.int64, device=tensor.device)
+        if function is torch.Tensor.__getitem__ and isinstance(args[1], FakeTensor) and args[1].ndim == 0:
+            args = (args[0], self.number)
         if any(_is_gpu(each) for each in (*args, *kwargs.values())):
             with self.mode:
                 return function(*args, **kwargs)
@@ -119,6 +118,7 @@ def fake_cuda() -> Iterator[FakeGpu]:
         stack.enter_context(_guarded())
         for name, answer in answers.items():
             stack.enter_context(mock.patch.object(torch.cuda, name, answer))
+        stack.enter_context(mock.patch.object(torch.version, "cuda", "13.0"))
         gpu = FakeGpu()
 
         def moved(module: torch.nn.Module, change: Any) -> torch.nn.Module:

@@ -354,6 +354,8 @@ class Engine:
         embeddings = {"prompt_embeds": hidden, "pooled_prompt_embeds": pooled}
         if _is_guided(recipes[0]):
             negatives = [recipe.negative_prompt for recipe in recipes]
+            if named := [text for text in negatives if text.strip()]:
+                texts.of(named)  # all that are new at once, and kept
             away = [texts.of([text]) if text.strip() else texts.nothing(1) for text in negatives]
             embeddings["negative_prompt_embeds"] = torch.cat([each for each, _ in away])
             embeddings["negative_pooled_prompt_embeds"] = torch.cat([pooled for _, pooled in away])

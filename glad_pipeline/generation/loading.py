@@ -152,6 +152,12 @@ def lay_out(module: Any, device: str) -> None:
     module.to(memory_format=torch.channels_last)
     if device == "cuda":
         module.fuse_qkv_projections()
+        for each in module.modules():
+            if not getattr(each, "fused_projections", False):
+                continue
+            # diffusers keeps what it has fused, so that it could be undone: a fifth of SDXL's weights once more
+            for name in ("to_q", "to_k", "to_v") if hasattr(each, "to_qkv") else ("to_k", "to_v"):
+                delattr(each, name)
 
 
 def _here(part: Part, hashes: FileHashes) -> Part:
