@@ -88,7 +88,6 @@ def open_pipelines(
 
     Raises `GladError` for what cannot be had, read or done on this device.
     """
-
     number_format = devices.number_format(device)
     compiling = ("regional" if device == "cuda" else "none") if compiling == "auto" else compiling
     if compiling != "none" and compile_cache is not None:
