@@ -56,8 +56,11 @@ class Pipelines:
 def silence() -> None:
     """No progress bars and no warnings of theirs in a run's log; what matters of them is in provenance.
 
-    transformers before diffusers: importing the latter already warns about a torchvision that nothing here needs.
+    transformers before diffusers: importing the latter already warns about a torchvision that nothing here needs. Both
+    import torchao where it is installed, which tells at length which of its kernels this machine cannot load.
     """
+    for name in ("torchao", "torch.utils._pytree"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     for library in ("transformers", "diffusers"):
         its_logging = importlib.import_module(f"{library}.utils.logging")
         its_logging.set_verbosity_error()

@@ -29,7 +29,7 @@ STAMP = VENV / "glad-installed.json"
 CONSTRAINTS = ROOT / "constraints.txt"
 # Brought along, so that a Python without ensurepip (Debian's) needs no download we could not trust.
 PIP_WHEEL = ROOT / "vendor" / "pip-26.3-py3-none-any.whl"
-EXTRAS = {"test": "local,ray,test", "workers": "local,ray"}  # by command; else `local`
+EXTRAS = {"test": "local,ray,fp8,test", "workers": "local,ray"}  # by command; else `local`
 AT_ONCE = ("-n", "2", "--dist", "loadfile")  # tests, each half on servers of its own; `-n 0` behind it undoes it
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 

@@ -121,6 +121,7 @@ def test_the_refiner_draws_on_on_the_gpu(gpu, monkeypatch):
 
 def test_fp8_quantizes_the_unets_linear_layers_on_the_gpu(gpu, monkeypatch):
     """Compiled, as on a GPU it is; every kind of block at full width, of the deepest ones not all ten."""
+    pytest.importorskip("torchao", reason="the extra `fp8` is not installed")
     from torchao.quantization import Float8Tensor
 
     monkeypatch.setitem(CONFIG, "unet", CONFIG["unet"] | {"transformer_layers_per_block": (1, 1, 1)})

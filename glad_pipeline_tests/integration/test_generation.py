@@ -3,6 +3,8 @@
 import dataclasses
 import random
 import shutil
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -168,6 +170,15 @@ def test_a_prompt_beyond_the_window_draws_and_says_how_much_was_dropped(engine, 
     assert drawn[long].provenance["prompt_tokens_dropped"] > 500
     assert drawn[short].provenance["prompt_tokens_dropped"] == 0
     assert capfd.readouterr() == ("", "")
+
+
+def test_opening_a_model_prints_nothing_whatever_is_installed_beside_it():
+    opening = (
+        "from glad_pipeline.generation.engine import Engine; from glad_pipeline.generation.models import resolve_model; "
+        "Engine(resolve_model('demo'), device='cpu').load()"
+    )
+    done = subprocess.run([sys.executable, "-c", opening], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 @pytest.mark.parametrize(("width", "height"), [(136, 72), (72, 200), (64, 104), (1024, 64)])
