@@ -14,8 +14,8 @@ from pydantic import Field, PrivateAttr
 
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
-from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.defs.fixed import FixedResource
+from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.defaults import Defaults
 from glad_pipeline.generation.models import ModelProfile, resolve_model
 from glad_pipeline.generation.parts import parts_of
