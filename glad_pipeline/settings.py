@@ -394,11 +394,6 @@ def load_settings() -> Settings:
             "GLAD_SITE_URL is set and GLAD_REVALIDATE_SECRET is not: set it to the secret that the site's "
             "/api/revalidate expects"
         )
-    if settings.web_token and settings.web_token.get_secret_value() == "off" and settings.web_hosts:
-        raise UsageError(
-            "GLAD_WEB_TOKEN is off and GLAD_WEB_HOSTS is set: without a token the web UI is for this machine alone. "
-            "Unset one of them"
-        )
     if (settings.gpu_small_batch or 1) > (settings.gpu_batch or 256):
         raise UsageError(
             f"GLAD_GPU_SMALL_BATCH is {settings.gpu_small_batch}: at most GLAD_GPU_BATCH, which is {settings.gpu_batch}"

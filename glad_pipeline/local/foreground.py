@@ -96,6 +96,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _raise_stopped)
     children: list[Child] = []
+    token = web.access(settings).token
     try:
         environment = stack.ensure(settings, foreground=True)
         if settings.database_url is None:
@@ -117,7 +118,6 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
             _write_state(home, url, children)
             if name == "code server":
                 _wait_for(children, "loading the code location", lambda: not port_is_free(code_port))
-        token = web.access(settings).token
         _wait_for(children, "starting Dagster", lambda: _answers(port, token) == 200)
         if token and _answers(port) != 401:
             raise GladError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from urllib.parse import quote
 
-from glad_pipeline.errors import GladError
+from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.guard import LOGIN, Access
 from glad_pipeline.local.home import Home, write_atomically
 from glad_pipeline.settings import Settings
@@ -17,12 +17,23 @@ TOKEN_FILE = "web-token"  # noqa: S105 - a name
 
 
 def access(settings: Settings) -> Access:
-    """Token and password, as the settings say; a token that they do not name is the one in GLAD_HOME."""
+    """Token and password, as the settings say; a token that they do not name is the one in GLAD_HOME.
+
+    Raises `UsageError` where they want no token, and more than this machine alone.
+    """
     password = settings.web_password.get_secret_value() if settings.web_password else None
     if settings.web_token is None:
         return Access(token=_token(Home(settings.home).prepare()), password=password)
     given = settings.web_token.get_secret_value()
-    return Access(token=None if given == "off" else given, password=password)
+    if given != "off":
+        return Access(token=given, password=password)
+    for name, value in (("GLAD_WEB_HOSTS", settings.web_hosts), ("GLAD_WEB_PASSWORD", password)):
+        if value:
+            raise UsageError(
+                f"GLAD_WEB_TOKEN is off and {name} is set: without a token the web UI asks nobody for anything, and is "
+                "for the programs of this machine alone. Unset one of them"
+            )
+    return Access(token=None)
 
 
 def address(url: str, settings: Settings) -> str:
