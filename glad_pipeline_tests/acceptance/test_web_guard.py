@@ -309,10 +309,9 @@ def test_code_is_reloaded_and_a_sensor_switched_on_and_off_in_the_web_ui(machine
         page.get_by_text("Reload", exact=True).click()
     assert reloaded.value.status == 200
     page.goto(f"{web}/locations/glad_pipeline/sensors/new_prompts")
-    switch = page.get_by_role("checkbox").first
-    switch.wait_for(state="attached")
+    switch = page.locator("label:has(input[type=checkbox])")
     for wanted in ("RUNNING", "STOPPED"):
-        switch.dispatch_event("click")
+        switch.click()
         soon(lambda wanted=wanted: switched() == wanted, seconds=30)
 
 
