@@ -262,7 +262,7 @@ def test_programs_get_in_with_the_token_and_dagster_s_own_among_them(machine, we
     remote = str(web).replace("http://", f"http://:{token}@")
     words = [Path(sys.executable).with_name("dagster-graphql"), "-r", remote, "-t", "{version}"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=machine.home)
-    assert '"version"' in done.stdout, done.stderr
+    assert "'version'" in done.stdout, done.stderr
     basic = base64.b64encode(f":{token}".encode()).decode()
     assert asked(f"{web}/server_info", Authorization=f"Basic {basic}")[0] == 200
 
