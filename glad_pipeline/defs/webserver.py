@@ -6,6 +6,7 @@ about who is let in.
 
 from typing import Any
 
+import click
 import uvicorn
 from dagster_webserver import cli
 
@@ -30,13 +31,14 @@ def main() -> None:
 def serve_guarded(app: Any, *, host: str, **options: Any) -> None:
     """What `uvicorn.run` does, for the guarded application. Raises `UsageError` for an open door to the network."""
     settings = load_settings()
-    guarded = guard(app, settings, host)
+    told = click.get_current_context(silent=True)
+    guarded = guard(app, settings, host, told.params.get("path_prefix", "") if told else "")
     proxies = [address.strip() for address in (settings.web_proxies or "").split(",") if address.strip()]
-    told = {"proxy_headers": bool(proxies), "forwarded_allow_ips": proxies}
-    _serve(guarded, host=host, **{**options, **told, "access_log": False, "server_header": False})
+    ours = {"proxy_headers": bool(proxies), "forwarded_allow_ips": proxies}
+    _serve(guarded, host=host, **{**options, **ours, "access_log": False, "server_header": False})
 
 
-def guard(app: Any, settings: Settings, host: str) -> Guard:
+def guard(app: Any, settings: Settings, host: str, prefix: str = "") -> Guard:
     """The guard that the settings want, for an application that listens there."""
     wanted = access(settings)
     if wanted.is_open and not is_loopback(host):
@@ -44,7 +46,7 @@ def guard(app: Any, settings: Settings, host: str) -> Guard:
             f"GLAD_WEB_TOKEN is off, and {host} can be reached by others. Unset it, or listen on 127.0.0.1"
         )
     names = (host_name(_bracketed(name.strip())) for name in (settings.web_hosts or "").split(","))
-    return Guard(app, access=wanted, hosts=[name for name in names if name])
+    return Guard(app, access=wanted, hosts=[name for name in names if name], prefix=prefix)
 
 
 def _bracketed(name: str) -> str:

@@ -44,13 +44,21 @@ class Guard:
     """Lets through to `app` whoever may call it.
 
     `hosts` are the names, beside this machine's own, by which the application is reached. GET is for looking: a path
-    with `graphql` in it, where an application may take a whole mutation from the address, gets no query.
+    with `graphql` in it, where an application may take a whole mutation from the address, gets no query. `prefix` is
+    what stands before every path of the application, `/dagster` for instance.
     """
 
     def __init__(
-        self, app: ASGIApp, *, access: Access, hosts: Iterable[str] = (), patience: Patience | None = None
+        self,
+        app: ASGIApp,
+        *,
+        access: Access,
+        hosts: Iterable[str] = (),
+        prefix: str = "",
+        patience: Patience | None = None,
     ) -> None:
         self._app = app
+        self._login_path, self._front = f"{prefix}{LOGIN}", f"{prefix}/"
         self._access = access
         self._hosts = LOOPBACK | set(hosts)
         self._patience = patience or Patience()
@@ -78,7 +86,7 @@ class Guard:
         """The guard's own answer; None where the application is to answer."""
         if why := self._why_foreign(request):
             return _refused(403, why)
-        if request.scope["path"] == LOGIN:
+        if request.scope["path"] == self._login_path:
             return await self._login(request)
         if not self._knows(request):
             return self._stranger(request)
@@ -153,20 +161,22 @@ class Guard:
     async def _login(self, request: Request) -> Response:
         """A session for whoever shows the token (in the address or typed) or the password (typed)."""
         if self._access.is_open:
-            return RedirectResponse("/", 303)
+            return RedirectResponse(self._front, 303)
         if request.method in ("GET", "HEAD"):
             shown = request.query_params.get("token")
             if shown is None:
-                return self._login_page(200, "/")
+                return self._login_page(200, self._front)
             if self._access.is_token(shown):
-                return self._opened(request, _page(pages.onward_page("/"), {"Referrer-Policy": "no-referrer"}))
-            return self._login_page(401, "/", "This address has a token that is not, or is no longer, the right one.")
+                return self._opened(request, _page(pages.onward_page(self._front), {"Referrer-Policy": "no-referrer"}))
+            return self._login_page(
+                401, self._front, "The token in this address is not, or is no longer, the right one."
+            )
         if request.method != "POST":
             return _refused(405, "Log in by GET or POST.", {"Allow": "GET, HEAD, POST"})
         form = await _form(request)
         if form is None:
             return _refused(413, "This is too long for a login.")
-        given, after = form.get("password", ""), form.get("after", "/")
+        given, after = form.get("password", ""), form.get("after", self._front)
         client = request.client.host if request.client else ""
         right: bool | None = self._access.is_token(given)
         if not right and self._access.password is not None:
@@ -195,7 +205,7 @@ class Guard:
 
     def _login_page(self, status: int, after: str, told: str = "") -> Response:
         has_password = self._access.password is not None
-        body = pages.login_page(action=LOGIN, after=_local(after), has_password=has_password, told=told)
+        body = pages.login_page(action=self._login_path, after=_local(after), has_password=has_password, told=told)
         return _page(body, status=status)
 
 

@@ -247,13 +247,15 @@ def test_the_documented_commands_put_the_image_everywhere_and_apply_what_the_lau
     assert account in documents(ACCOUNTS[launcher])
 
 
-def test_the_web_ui_that_is_started_is_the_guarded_one():
+def test_the_web_ui_that_is_started_is_the_guarded_one_and_a_run_s_tags_change_no_pod():
     [deployment] = objects("Deployment")
     started = {c["name"]: c["args"] for c in deployment["spec"]["template"]["spec"]["containers"]}
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
     assert scripts[started["web"][0]] == "glad_pipeline.defs.webserver:main"
     words = [word for path in ALL for document in documents(path) for word in arguments(document)]
     assert not {"dagster-webserver", "dagit", "dev"} & set(words)
+    [launched] = documents(DEPLOY / "dagster.k8s.yaml")  # a tag `dagster-k8s/config` could name another image
+    assert launched["run_launcher"]["config"]["only_allow_user_defined_k8s_config_fields"] == {}
     assert "GLAD_WEB_TOKEN" in (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
 
 

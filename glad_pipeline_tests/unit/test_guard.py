@@ -5,7 +5,9 @@ import base64
 import time
 from urllib.parse import quote, urlencode
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from glad_pipeline.guard import LOGIN, Access, Guard, access
 from glad_pipeline.guard.hosts import host_name
@@ -354,6 +356,48 @@ def test_a_password_or_the_token_typed_logs_in_and_leads_where_the_person_wanted
 )
 def test_a_login_leads_to_no_other_site(after):
     assert log_in(TOKEN, after=after).headers["location"] == "/"
+
+
+def test_a_prefix_stands_before_the_login_too():
+    under = {"prefix": "/dagster"}
+    assert 'action="/dagster/guard/login"' in ask(("Accept", "text/html"), path="/dagster/runs", **under).body
+    assert 'content="0;url=/dagster/"' in ask(path=f"/dagster{LOGIN}", query=f"token={TOKEN}", **under).body
+    assert ask(path=LOGIN, query=f"token={TOKEN}", **under).status == 401
+
+
+NAMES = ["Host", "Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Accept", "Content-Type", "Cookie",
+         "Authorization", "X-Forwarded-Host", "X-Forwarded-Proto", "Upgrade", "Referer"]  # fmt: skip
+WORDS = ["localhost", "127.0.0.1:3000", "http://localhost:3000", "null", "same-origin", "none", "navigate", "document",
+         "text/html", "application/json", "Bearer ", "Basic Og==", Access(token=TOKEN).cookie + "=1.2.3", "https"]  # fmt: skip
+LATIN = st.text(st.characters(max_codepoint=255), max_size=30)
+
+
+@hypothesis.settings(deadline=None, max_examples=300)
+@hypothesis.given(
+    headers=st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(WORDS) | LATIN), max_size=8),
+    method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "OPTIONS"]) | st.text(max_size=5),
+    path=st.sampled_from(["/", LOGIN, "/graphql"]) | st.text(max_size=20).map("/".__add__),
+    query=st.sampled_from(["", "token=", "query=mutation", "token=%ff&token=x"])
+    | st.text(st.characters(max_codepoint=127)),
+    body=st.sampled_from([b"", b"password=", b"after=//x&password=x"]) | st.binary(max_size=50),
+    kind=st.sampled_from(["http", "websocket"]),
+)
+def test_nothing_without_the_token_ever_gets_past_and_nothing_makes_the_guard_fail(
+    headers, method, path, query, body, kind
+):
+    answer = ask(
+        *headers,
+        method=method,
+        path=path,
+        query=query,
+        body=body,
+        kind=kind,
+        access=Access(token=TOKEN, password=PASSWORD),
+    )
+    assert answer.seen is None
+    assert "secret" not in answer.body
+    assert "set-cookie" not in answer.headers
+    assert answer.closed or answer.status in (200, 401, 403, 405, 413, 429)
 
 
 def test_a_login_page_says_what_it_was_sent_only_as_text():
