@@ -80,6 +80,8 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "sdxl": sdxl,
         "queue_rows": queue_rows,
         "image_store": image_store,
+        # Dagster's own default, without the folder that run config may name there
+        "io_manager": dg.FilesystemIOManager().get_resource_definition().configured({}, config_schema={}),
     }
 
 

@@ -7,6 +7,8 @@ The table in README.md is made from this file (`glad settings --markdown`) and a
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,6 +42,35 @@ def _fit_for_a_header(secret: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[\x21-\x7e]+", secret.get_secret_value()):
         raise ValueError("it has to be visible ASCII characters without spaces")
     return secret
+
+
+def _host_names(names: str) -> str:
+    for name in names.split(","):
+        if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", name.strip()):
+            raise ValueError("it has to be host names without scheme and port, separated by commas")
+    return names
+
+
+def _addresses(addresses: str) -> str:
+    for address in addresses.split(","):
+        try:
+            ip_network(address.strip())
+        except ValueError as error:
+            raise ValueError("it has to be IP addresses or networks (10.0.0.0/8), separated by commas") from error
+    return addresses
+
+
+def _long_enough(least: int) -> Callable[[SecretStr], SecretStr]:
+    def check(secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value()) < least:
+            raise ValueError(f"it has to have at least {least} characters")
+        return secret
+
+    return check
+
+
+def _token(token: SecretStr) -> SecretStr:
+    return token if token.get_secret_value() == "off" else _long_enough(20)(_fit_for_a_header(token))
 
 
 class Settings(BaseSettings):
@@ -314,6 +345,28 @@ class Settings(BaseSettings):
     web_port: int = Field(
         3000, alias="GLAD_WEB_PORT", ge=1, le=65_535, description="Dagster's web UI; if taken, the next free one."
     )
+    web_hosts: Annotated[str, AfterValidator(_host_names)] | None = Field(
+        None,
+        alias="GLAD_WEB_HOSTS",
+        description="Names, separated by commas, by which people reach the web UI through a proxy, beside `localhost`.",
+    )
+    web_proxies: Annotated[str, AfterValidator(_addresses)] | None = Field(
+        None,
+        alias="GLAD_WEB_PROXIES",
+        description="Addresses or networks, separated by commas, of the proxies whose X-Forwarded-Proto and "
+        "X-Forwarded-For are believed. Absent: nobody's.",
+    )
+    web_password: Annotated[SecretStr, AfterValidator(_long_enough(12))] | None = Field(
+        None,
+        alias="GLAD_WEB_PASSWORD",
+        description="With it people log in to the web UI; programs go on using the token. At least 12 characters.",
+    )
+    web_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
+        None,
+        alias="GLAD_WEB_TOKEN",
+        description="What the web UI asks of everybody, at least 20 characters, or `off` on a machine with one user. "
+        "Absent: made at the first start, in `web-token` in GLAD_HOME.",
+    )
 
     @property
     def picture_base_url(self) -> str | None:
@@ -332,7 +385,7 @@ def load_settings() -> Settings:
         faults = []
         for fault in error.errors(include_url=False):
             name = str(fault["loc"][0]) if fault["loc"] else "?"
-            secret = any(word in name for word in ("DATABASE_URL", "SITE_URL", "SECRET", "TOKEN"))
+            secret = any(word in name for word in ("DATABASE_URL", "SITE_URL", "SECRET", "TOKEN", "PASSWORD"))
             value = "" if secret else f" is {fault['input']!r}:"
             faults.append(f"{name}{value} {fault['msg']}")
         raise UsageError("; ".join(faults) + ". See the settings table in README.md") from error

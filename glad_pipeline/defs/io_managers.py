@@ -78,7 +78,7 @@ def frame(rows: list[Row]) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["id", "prompt"], dtype=object)
 
 
-@dg.io_manager(required_resource_keys={"queue"})
+@dg.io_manager(required_resource_keys={"queue"}, config_schema={})
 def queue_rows(context: dg.InitResourceContext) -> QueueIOManager:
     return QueueIOManager(context.resources.queue)
 
@@ -163,7 +163,7 @@ class S3ImageIOManager(dg.IOManager):
         ]
 
 
-@dg.io_manager(required_resource_keys={"object_store", "queue", "sdxl"})
+@dg.io_manager(required_resource_keys={"object_store", "queue", "sdxl"}, config_schema={})
 def image_store(context: dg.InitResourceContext) -> S3ImageIOManager:
     resources = context.resources
     return S3ImageIOManager(resources.object_store, resources.queue, resources.sdxl)

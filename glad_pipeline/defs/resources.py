@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr
 
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
+from glad_pipeline.defs.fixed import FixedResource
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.defaults import Defaults
 from glad_pipeline.generation.models import ModelProfile, resolve_model
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 
-class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class PostgresResource(FixedResource):
     """The blog's PostgreSQL: a small pool for a run, single connections for sensors."""
 
     url: str = Field(description="postgresql://user:password@host:5432/database")
@@ -57,7 +58,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._database.close()
 
 
-class QueueResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class QueueResource(FixedResource):
     """This run's hold on the prompts it has claimed. However the run ends, what it did not finish waits again."""
 
     postgres: dg.ResourceDependency[PostgresResource]
@@ -116,7 +117,7 @@ class QueueResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return list(self.hold.held()) if self._claimed else self.claim()
 
 
-class OutboxResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class OutboxResource(FixedResource):
     """Who is told when posts change and pictures go: the site, the CDN, the bucket. What is absent is not told."""
 
     site_url: str | None = Field(default=None, description="The blog's site; it is told at /api/revalidate.")
@@ -133,7 +134,7 @@ class OutboxResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
 
 
-class ObjectStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class ObjectStoreResource(FixedResource):
     """The bucket of the pictures, on AWS S3 or any S3-compatible store."""
 
     bucket: str
@@ -170,7 +171,7 @@ class ObjectStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Spool(Path(self.spool_folder) / f"{self.bucket}@{where}", limit=self.spool_mb * 1_000_000)
 
 
-class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class SdxlResource(FixedResource):
     """SDXL on this machine's GPU (the demo model also on its CPU): prompts to recipes, recipes to pixels."""
 
     model: str = Field(description="`demo`, a directory, or a hub id.")

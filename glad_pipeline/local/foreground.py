@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from glad_pipeline.errors import GladError
-from glad_pipeline.local import stack
+from glad_pipeline.local import stack, web
 from glad_pipeline.local.home import Busy, Home, port_is_free, write_atomically
 from glad_pipeline.local.object_store import ObjectStore
 from glad_pipeline.local.postgres import Postgres
@@ -96,6 +96,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _raise_stopped)
     children: list[Child] = []
+    token = web.access(settings).token
     try:
         environment = stack.ensure(settings, foreground=True)
         if settings.database_url is None:
@@ -109,7 +110,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
         at = ["-h", "127.0.0.1", "-p"]
         programs = {
             "code server": [*CODE, "--use-python-environment-entry-point", *at, str(code_port)],
-            "web UI": ["dagster_webserver", "-w", str(workspace), *at, str(port)],
+            "web UI": ["glad_pipeline.defs.webserver", "-w", str(workspace), *at, str(port)],
             "daemon": ["dagster._daemon", "run", "-w", str(workspace)],
         }
         for name, words in programs.items():
@@ -117,8 +118,14 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
             _write_state(home, url, children)
             if name == "code server":
                 _wait_for(children, "loading the code location", lambda: not port_is_free(code_port))
-        _wait_for(children, "starting Dagster", lambda: _answers(port))
-        _announce(url, environment, home)
+        _wait_for(children, "starting Dagster", lambda: _answers(port, token) == 200)
+        if token and _answers(port) != 401:
+            raise GladError(
+                f"the web UI at {url} answers whoever asks. This is a fault of glad_pipeline: nothing is served"
+            )
+        _announce(web.address(url, settings), environment, home)
+        if token is None:
+            print("GLAD_WEB_TOKEN is off: every user and program of this machine can use the web UI", file=sys.stderr)
         _watch(settings, home, children)
     except Stopped:
         print("\nstopping …", file=sys.stderr)
@@ -188,13 +195,14 @@ def _wait_for(children: list[Child], doing: str, ready: Callable[[], bool], seco
             time.sleep(0.3)
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, token: str | None = None) -> int | None:
+    """The status of the web UI's answer to whoever shows this token, or none; None if nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/server_info")
-        return connection.getresponse().status == 200
+        connection.request("GET", "/server_info", headers={"Authorization": f"Bearer {token}"} if token else {})
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 

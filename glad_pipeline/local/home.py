@@ -36,6 +36,7 @@ FILES = (
     "up.lock",
     "workers.json",
     "ray-token",
+    "web-token",
 )
 MADE_BY_RUNS = {"spool", "model-hashes.json", "compiled"}  # also by a run that Dagster alone has started
 MARK = "lock"  # the first file we make: an empty one tells a directory of ours from somebody's own

@@ -141,6 +141,12 @@ def interrupted(process, seconds=60):
     return process.wait(seconds)
 
 
+class Web(str):
+    """The address of a web UI; `link` is the one that `glad up` prints, which logs in."""
+
+    link: str
+
+
 def running_up(machine, folder):
     """`glad up` on that machine: yields the address of its web UI, then ends it with Ctrl-C."""
     log = folder / "up.out"
@@ -149,7 +155,9 @@ def running_up(machine, folder):
     try:
         found = soon(lambda: re.search(r"Dagster +(http://\S+)", log.read_text()) or process.poll(), seconds=90)
         assert process.poll() is None, log.read_text()
-        yield found[1]
+        web = Web(found[1].partition("/guard/")[0])
+        web.link = found[1]
+        yield web
         assert interrupted(process) == 0, log.read_text()
         assert left_running(machine.home) == []
     finally:
@@ -157,17 +165,28 @@ def running_up(machine, folder):
             interrupted(process)
 
 
-@pytest.fixture
-def page():
-    """A page of a real browser."""
+@pytest.fixture(scope="module")
+def browser():
+    """A real browser, for which `*.example` is this machine."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: the web UI was not looked at")
     from playwright.sync_api import sync_playwright
 
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    flags += ["--host-resolver-rules=MAP *.example 127.0.0.1"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
-        page.set_default_timeout(30_000)
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser, web):
+    """A page of somebody who has opened the address that `glad up` printed."""
+    context = browser.new_context(viewport={"width": 1500, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(web.link)
+    page.wait_for_url(lambda url: "/guard/" not in url)
+    yield page
+    context.close()

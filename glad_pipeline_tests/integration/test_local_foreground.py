@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import psutil
@@ -66,7 +67,13 @@ def up(tmp_path):
 
 def test_it_serves_the_web_ui_refuses_a_second_one_and_ends_on_sigint(up):
     assert len(up.family) >= 4
-    with urllib.request.urlopen(up.state["url"] + "/server_info", timeout=10) as answer:
+    asked = urllib.request.Request(up.state["url"] + "/server_info")
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(asked, timeout=10)
+    token = up.home.path / "web-token"
+    assert token.stat().st_mode & 0o777 == 0o600
+    asked.add_header("Authorization", f"Bearer {token.read_text()}")
+    with urllib.request.urlopen(asked, timeout=10) as answer:
         assert answer.status == 200
     second = up.glad("up")
     assert second.returncode == 1
@@ -91,12 +98,12 @@ def test_down_stops_it_and_a_taken_port_moves_the_web_ui(tmp_path):
     assert up.survivors(seconds=1) == []
 
 
-@pytest.mark.parametrize("victim", ["dagster._daemon", "dagster_webserver", "postgres", "weed"])
+@pytest.mark.parametrize("victim", ["dagster._daemon", "defs.webserver", "postgres", "weed"])
 def test_when_a_part_dies_the_rest_is_stopped_and_the_part_is_named(up, victim):
     next(m for m in up.family if victim in command_of(m)).kill()
     errors = up.process.communicate(timeout=60)[1]
     assert up.process.returncode == 1
-    named = {"dagster._daemon": "the daemon ended", "dagster_webserver": "the web UI ended"}
+    named = {"dagster._daemon": "the daemon ended", "defs.webserver": "the web UI ended"}
     assert named.get(victim, "died. Its log") in errors
     assert up.survivors(seconds=1) == []
 

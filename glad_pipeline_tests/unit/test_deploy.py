@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import tomllib
 from itertools import chain
 from pathlib import Path
 
@@ -62,6 +63,11 @@ def environment(document):
     data = document.get("data", {}).items() if document.get("kind") == "ConfigMap" else ()
     listed = [e for key, value in entries(document) if key == "env" and isinstance(value, list) for e in value]
     return [*data, *((e["name"], e["value"]) for e in listed if "value" in e)]
+
+
+def arguments(document):
+    """Every word of every container's command."""
+    return [word for key, value in entries(document) if key in ("args", "command") for word in value]
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +245,18 @@ def test_the_documented_commands_put_the_image_everywhere_and_apply_what_the_lau
     assert ("Role" in [d["kind"] for d in applied]) is (launcher == "k8s")
     [account] = [d for d in applied if d["kind"] == "ServiceAccount"]
     assert account in documents(ACCOUNTS[launcher])
+
+
+def test_the_web_ui_that_is_started_is_the_guarded_one_and_a_run_s_tags_change_no_pod():
+    [deployment] = objects("Deployment")
+    started = {c["name"]: c["args"] for c in deployment["spec"]["template"]["spec"]["containers"]}
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    assert scripts[started["web"][0]] == "glad_pipeline.defs.webserver:main"
+    words = [word for path in ALL for document in documents(path) for word in arguments(document)]
+    assert not {"dagster-webserver", "dagit", "dev"} & set(words)
+    [launched] = documents(DEPLOY / "dagster.k8s.yaml")  # a tag `dagster-k8s/config` could name another image
+    assert launched["run_launcher"]["config"]["only_allow_user_defined_k8s_config_fields"] == {}
+    assert "GLAD_WEB_TOKEN" in (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
 
 
 def test_an_image_is_named_by_a_placeholder():

@@ -63,10 +63,18 @@ def test_variables_that_are_not_ours_mean_nothing(monkeypatch, name):
         ({"GLAD_SITE_URL": "https://me:hidden@blog.example"}, "without user, password"),
         ({"GLAD_SITE_URL": "https://blog.example"}, "GLAD_REVALIDATE_SECRET is not"),
         ({"GLAD_SITE_URL": "https://blog.example", "GLAD_REVALIDATE_SECRET": "hidden\r\nX: y"}, "visible ASCII"),
+        ({"GLAD_WEB_PASSWORD": "hidden"}, "GLAD_WEB_PASSWORD"),
+        ({"GLAD_WEB_TOKEN": "hidden"}, "at least 20"),
+        ({"GLAD_WEB_TOKEN": "hidden and with spaces in it"}, "visible ASCII"),
+        ({"GLAD_WEB_HOSTS": "https://glad.example.com"}, "without scheme"),
+        ({"GLAD_WEB_HOSTS": "glad.example.com:443"}, "without scheme and port"),
+        ({"GLAD_WEB_HOSTS": "*"}, "GLAD_WEB_HOSTS"),
+        ({"GLAD_WEB_PROXIES": "*"}, "IP addresses"),
+        ({"GLAD_WEB_PROXIES": "10.0.0.1,proxy"}, "IP addresses"),
         ({"AWS_CLOUDFRONT_DISTRIBUTION_ID": "../E1"}, "AWS_CLOUDFRONT_DISTRIBUTION_ID"),
     ],
 )
-def test_who_is_to_be_told_must_be_plain_and_no_secret_is_shown(monkeypatch, variables, words):
+def test_what_is_reached_by_others_must_be_plain_and_no_secret_is_shown(monkeypatch, variables, words):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError) as told:

@@ -1,0 +1,57 @@
+"""`glad-webserver`: Dagster's own webserver, with all its options, behind the guard.
+
+What Dagster hands to uvicorn goes into the guard first, so nothing is served that has not passed it. Decides nothing
+about who is let in.
+"""
+
+from typing import Any
+
+import click
+import uvicorn
+from dagster_webserver import cli
+
+from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.guard import Guard, host_name
+from glad_pipeline.guard.hosts import is_loopback
+from glad_pipeline.local.web import access
+from glad_pipeline.settings import Settings, load_settings
+
+_serve = uvicorn.run
+
+
+def main() -> None:
+    """Run Dagster's command; a mistake in the settings is a message."""
+    uvicorn.run = serve_guarded  # type: ignore[assignment]
+    try:
+        cli.main()  # type: ignore[no-untyped-call]
+    except GladError as error:
+        raise SystemExit(f"glad-webserver: {error}") from error
+
+
+def serve_guarded(app: Any, *, host: str, **options: Any) -> None:
+    """What `uvicorn.run` does, for the guarded application. Raises `UsageError` for an open door to the network."""
+    settings = load_settings()
+    told = click.get_current_context(silent=True)
+    guarded = guard(app, settings, host, told.params.get("path_prefix", "") if told else "")
+    proxies = [address.strip() for address in (settings.web_proxies or "").split(",") if address.strip()]
+    ours = {"proxy_headers": bool(proxies), "forwarded_allow_ips": proxies}
+    _serve(guarded, host=host, **{**options, **ours, "access_log": False, "server_header": False})
+
+
+def guard(app: Any, settings: Settings, host: str, prefix: str = "") -> Guard:
+    """The guard that the settings want, for an application that listens there."""
+    wanted = access(settings)
+    if wanted.is_open and not is_loopback(host):
+        raise UsageError(
+            f"GLAD_WEB_TOKEN is off, and {host} can be reached by others. Unset it, or listen on 127.0.0.1"
+        )
+    names = (host_name(_bracketed(name.strip())) for name in (settings.web_hosts or "").split(","))
+    return Guard(app, access=wanted, hosts=[name for name in names if name], prefix=prefix)
+
+
+def _bracketed(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
+
+
+if __name__ == "__main__":
+    main()
