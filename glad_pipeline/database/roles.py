@@ -42,4 +42,4 @@ def roles_sql(*, writer: str, pipeline: str) -> str:
     text = files("glad_pipeline.database").joinpath("roles.sql").read_text(encoding="utf-8")
     names = {"writer": sql.Literal(writer), "pipeline": sql.Literal(pipeline)}
     identifiers = {"writer_name": sql.Identifier(writer), "pipeline_name": sql.Identifier(pipeline)}
-    return sql.SQL(text).format(**names, **identifiers).as_string(None)  # type: ignore[arg-type]  # our own file
+    return sql.SQL(text).format(**names, **identifiers).as_string(None)  # our own file

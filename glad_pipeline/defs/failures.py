@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import dagster as dg
 import psycopg
 
+from glad_pipeline.blame import reason_of
 from glad_pipeline.errors import GladError
 
 
@@ -28,3 +29,6 @@ def clearly(tell: Callable[[str], None] = lambda text: None) -> Iterator[None]:
         text = str(error) if isinstance(error, GladError) else f"the database did not answer: {error}"
         tell(text)
         raise dg.Failure(description=text, allow_retries=False) from None  # our message says it all
+    except Exception as error:
+        tell(reason_of(error))
+        raise
