@@ -277,13 +277,9 @@ def s3_objects(
 ) -> dg.MaterializeResult[Any]:
     """The catalogue `images`: one row per picture that the store really holds, whole and of the right type."""
     placed: list[Placed] = generated_images
-    faults: dict[int, str] = {}
-    for each in placed:
-        with one_row(partial(faults.__setitem__, each.row["id"])):
-            if fault := _fault(each, drawn=queue.hold.drew(each.row["id"])):
-                faults[each.row["id"]] = fault
-    whole = [p for p in placed if p.object is not None and p.row["id"] not in faults]
     with clearly(queue.explain), queue.refunding():
+        faults = _faults(placed, queue)
+        whole = [p for p in placed if p.object is not None and p.row["id"] not in faults]
         queue.hold.fail(faults)
         moved = awaiting = barred = refused = 0
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):
@@ -336,6 +332,16 @@ def _catalogued(
     ids = catalogue.record(connection, list(entries.values()))
     moved = queue.hold.generated(connection, {p.row["id"]: ids[p.recipe.hash] for p in placed if p.recipe.hash in ids})
     return *moved, len(barred)
+
+
+def _faults(placed: Iterable[Placed], queue: QueueResource) -> dict[int, str]:
+    """Why prompts cannot be catalogued with what the store holds for them, by id."""
+    faults: dict[int, str] = {}
+    for each in placed:
+        with one_row(partial(faults.__setitem__, each.row["id"])):
+            if fault := _fault(each, drawn=queue.hold.drew(each.row["id"])):
+                faults[each.row["id"]] = fault
+    return faults
 
 
 def _fault(placed: Placed, *, drawn: bool) -> str | None:

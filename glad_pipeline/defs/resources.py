@@ -16,6 +16,7 @@ from pydantic import Field, PrivateAttr
 from glad_pipeline.blame import is_the_deployments, one_row, reason_of
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
+from glad_pipeline.defs import in_vain
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.generation.allowed import Allowed
 from glad_pipeline.generation.defaults import Defaults
@@ -70,9 +71,11 @@ class QueueResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     _hold: Hold | None = PrivateAttr(default=None)
     _run_id: str = PrivateAttr(default="")
     _claimed: bool = PrivateAttr(default=False)
+    _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         self._run_id = context.run_id or "unknown run"
+        self._instance = context.instance
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._hold is not None:
@@ -89,10 +92,22 @@ class QueueResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             ).open()
         return self._hold
 
-    def explain(self, reason: str) -> None:
-        """Why this run fails: told with every prompt that it gives back."""
-        if self._hold is not None:
-            self._hold.reason = reason
+    def explain(self, reason: str) -> str | None:
+        """Why this run fails: told with every prompt that it gives back.
+
+        Returns which rows it was holding if the runs before it have failed as well, and none has settled anything.
+        """
+        if self._hold is None or self._instance is None:
+            return None
+        self._hold.reason = reason
+        try:
+            settled = self._hold.has_settled()
+        except (psycopg.Error, DatabaseError):
+            return None
+        if settled:
+            in_vain.note(self._instance, self._run_id, ())
+            return None
+        return in_vain.told(self._instance, with_this=self._run_id)
 
     @contextmanager
     def refunding(self) -> Iterator[None]:
@@ -112,6 +127,8 @@ class QueueResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons."""
         rows = self.hold.claim(batch or self.batch_size, ids=ids)
         self._claimed = True
+        if rows and self._instance is not None:
+            in_vain.note(self._instance, self._run_id, [row["id"] for row in rows])
         bad: dict[int, str] = {}
         for row in rows:
             with one_row(partial(bad.__setitem__, row["id"])):

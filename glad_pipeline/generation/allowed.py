@@ -86,4 +86,4 @@ def loras_of(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:79] + "…")
+    return repr(text if len(text) <= 120 else text[:119] + "…")

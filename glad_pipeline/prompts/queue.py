@@ -174,6 +174,10 @@ class Hold:
         """The prompts that this hold has claimed and not settled yet."""
         return self._database.read(lambda c: c.execute(SQL["held"], {"token": self._token}).fetchall())
 
+    def has_settled(self) -> bool:
+        """Whether any prompt that this hold has claimed is settled."""
+        return len(self.held()) < len(self._attempts)
+
     def begin_drawing(self, ids: Collection[int]) -> None:
         """Count a try for these prompts: should this process die of one, it will be found out.
 
