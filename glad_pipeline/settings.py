@@ -189,9 +189,8 @@ class Settings(BaseSettings):
     allowed_models: Annotated[str, AfterValidator(_patterns)] | None = Field(
         None,
         alias="GLAD_ALLOWED_MODELS",
-        description="What rows may name in `model`, `model_revision` and `lora` beside what the settings name: "
-        "patterns, separated by commas, of hub ids (`owner/*`, `owner/name@commit`), of `demo`, or of paths "
-        "(`/srv/models/*`).",
+        description="Models and LoRA that rows may name beside the settings' own: patterns, separated by commas, of "
+        "hub ids (`owner/*`, `owner/name@commit`), `demo` or paths (`/srv/models/*`).",
     )
     most_pixels: int = Field(
         4_194_304,
