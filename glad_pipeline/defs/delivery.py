@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.blame import is_the_deployments, one_row
-from glad_pipeline.errors import GladError
+from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.storage.keys import original_key, thumbnail_key
@@ -43,7 +43,7 @@ class NotOursError(GladError):
     """Something else has the key of a picture."""
 
 
-class DrawingIsOver(GladError):
+class DrawingIsOver(UnavailableError):
     """For the thread that draws: nobody wants the next bucket."""
 
 

@@ -10,7 +10,7 @@ import dagster as dg
 
 from glad_pipeline.defs.jobs import JOB_NAME
 
-TAG = "glad/held_in_vain"
+TAG = "glad/holds"  # emptied once something is settled
 IN_A_ROW = 3
 MOST = 20  # rows that are named
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]

@@ -297,10 +297,8 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Raises `UnavailableError` unless the settings name a model that is here: then no row is at fault."""
         try:
             self.profile()
-        except UnavailableError:
-            raise
         except Exception as error:
-            raise UnavailableError(reason_of(error)) from error
+            raise _ours(error) from error
 
     def _too_much(self, row: Row, recipe: Recipe) -> list[str]:
         """What the row asks for beyond what one may cost. What the settings ask for is theirs."""
@@ -339,7 +337,7 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 raise
             except Exception as error:
                 if profile == self.profile():
-                    raise UnavailableError(reason_of(error)) from error
+                    raise _ours(error) from error
                 fault = self._fault_of(profile)
                 reason = _without_paths(error, f"what it names cannot be loaded here, with the model {profile.name}")
                 yield from (Drawn(recipe=recipe, error=reason, fault=fault, provenance={}) for recipe in wanted)
@@ -410,6 +408,15 @@ class SdxlResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._pool is not None:
             self._pool.close()
+
+
+def _ours(error: Exception) -> UnavailableError:
+    """What is wrong with the model of the settings: nobody's row is at fault."""
+    if isinstance(error, UnavailableError):
+        return error
+    if isinstance(error, GladError):
+        return UnavailableError(str(error))
+    return UnavailableError(f"the model of the settings cannot be used: {type(error).__name__}: {error}")
 
 
 def _without_paths(error: Exception, instead: str) -> str:

@@ -111,6 +111,11 @@ BEGIN
         RAISE EXCEPTION 'updated_at is %: it has to be from 1900 to 9998', NEW.updated_at
             USING ERRCODE = 'check_violation', CONSTRAINT = 'updated_at_is_a_date_of_our_calendar';
     END IF;
+    -- an index takes no longer ones, and says so without a name
+    IF greatest(octet_length(NEW.slug), octet_length(NEW.task_id), octet_length(NEW.content_hash)) > 2000 THEN
+        RAISE EXCEPTION 'slug, task_id or content_hash is too long: at most 2,000 bytes'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'keys_have_2000_bytes_at_most';
+    END IF;
     -- a run reads a whole batch of rows into its memory
     bytes := octet_length(NEW.prompt)::bigint + octet_length(NEW.negative_prompt)
         + coalesce(octet_length(NEW.title), 0) + coalesce(octet_length(NEW.slug), 0) + coalesce(octet_length(NEW.excerpt), 0)
