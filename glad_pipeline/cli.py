@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices
 
 from glad_pipeline.audit import commands as audit_commands
+from glad_pipeline.database import roles
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import commands as model_commands
 from glad_pipeline.local.stack import forget_ours, project_root
@@ -131,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     model_commands.register(commands)
     _wrap(commands.choices["model"], _with_home)
     worker_commands.register(commands)
+    roles.register(commands)
     return parser
 
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationE
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from glad_pipeline.errors import UsageError
-from glad_pipeline.limits import PRESETS, SCHEDULERS
+from glad_pipeline.limits import MAX_PIXELS, MAX_STEPS, PRESETS, SCHEDULERS
 
 
 def _one_of(names: tuple[str, ...]) -> AfterValidator:
@@ -36,6 +36,13 @@ def _plain_site(url: str) -> str:
     if not re.fullmatch(r"https?://[^\s@?#]+", url):
         raise ValueError("it has to be http:// or https:// and a host, without user, password, ? and #")
     return url
+
+
+def _patterns(text: str) -> str:
+    for pattern in filter(None, map(str.strip, text.split(","))):
+        if not re.match(r"/|[\w*?\[]", pattern) or "/../" in f"{pattern}/":
+            raise ValueError(f"{pattern!r} has to begin with / (a path) or be a hub id's pattern, without `..` in it")
+    return text
 
 
 def _fit_for_a_header(secret: SecretStr) -> SecretStr:
@@ -210,6 +217,22 @@ class Settings(BaseSettings):
         description="LoRA of the few-step presets, or `none` if the model is a few-step one already. Absent: for a hub "
         "model the preset's own, pinned.",
     )
+    allowed_models: Annotated[str, AfterValidator(_patterns)] | None = Field(
+        None,
+        alias="GLAD_ALLOWED_MODELS",
+        description="Models and LoRA that rows may name beside the settings' own: patterns, separated by commas, of "
+        "hub ids (`owner/*`, `owner/name@commit`), `demo` or paths (`/srv/models/*`).",
+    )
+    most_pixels: int = Field(
+        4_194_304,
+        alias="GLAD_MOST_PIXELS",
+        ge=4_096,
+        le=MAX_PIXELS,
+        description="Most pixels, width × height, that a row may ask for.",
+    )
+    most_steps: int = Field(
+        100, alias="GLAD_MOST_STEPS", ge=1, le=MAX_STEPS, description="Most denoising steps that a row may ask for."
+    )
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
         "auto",
         alias="GLAD_DEVICE",
@@ -367,6 +390,11 @@ class Settings(BaseSettings):
         description="What the web UI asks of everybody, at least 20 characters, or `off` on a machine with one user. "
         "Absent: made at the first start, in `web-token` in GLAD_HOME.",
     )
+
+    @property
+    def model_patterns(self) -> list[str]:
+        """What rows may name beside what the settings name."""
+        return [pattern for pattern in map(str.strip, (self.allowed_models or "").split(",")) if pattern]
 
     @property
     def picture_base_url(self) -> str | None:

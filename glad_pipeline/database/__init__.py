@@ -7,6 +7,7 @@ their SQL lives in a `.sql` file in their own room and is read by `named_queries
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import re
@@ -24,7 +25,8 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
-from glad_pipeline.errors import GladError
+from glad_pipeline.database.reading import read_everything
+from glad_pipeline.errors import UnavailableError
 from glad_pipeline.failpoints import reached
 
 Connection = psycopg.Connection[DictRow]
@@ -53,7 +55,7 @@ _CURES = {
 log = logging.getLogger(__name__)
 
 
-class DatabaseError(GladError):
+class DatabaseError(UnavailableError):
     """The database could not be reached or refused us."""
 
 
@@ -72,9 +74,11 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
     Raises `DatabaseError`, which names the server and what to check, if that fails.
     """
     try:
-        return psycopg.connect(
+        connection = psycopg.connect(
             url, autocommit=autocommit, row_factory=dict_row, application_name=application_name, **_parameters(url)
         )
+        read_everything(connection)
+        return connection
     except psycopg.ProgrammingError:
         raise DatabaseError(
             "DATABASE_URL is not a PostgreSQL URL. It looks like postgresql://user:password@host:5432/database, "
@@ -286,5 +290,9 @@ def named_queries(package: str, file: str = "queries.sql") -> Mapping[str, Liter
 
 
 def jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with its dates as ISO text and its UUIDs as strings, for JSON output."""
-    return {k: v if isinstance(v, (str, int, float, bool, list, dict, type(None))) else str(v) for k, v in row.items()}
+    """A row with its dates as ISO text, its UUIDs as strings and NaN and infinity too, for JSON output."""
+    return {k: v if _is_jsonable(v) else str(v) for k, v in row.items()}
+
+
+def _is_jsonable(value: Any) -> bool:
+    return math.isfinite(value) if isinstance(value, float) else isinstance(value, (str, int, list, dict, type(None)))

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from glad_pipeline.blame import one_row, together_or_alone
 from glad_pipeline.database import Connection
 from glad_pipeline.defs.delivery import Delivery, name_of
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.io_managers import PictureStream, Placed, frame
 from glad_pipeline.defs.resources import (
-    CHOOSES_MODEL,
     ObjectStoreResource,
     PostgresResource,
     QueueResource,
@@ -123,7 +123,7 @@ def generated_images(
         existing = _existing(by_recipe, object_store)
     missing = [recipe for recipe in by_recipe if recipe.hash not in existing | rejected]
     context.log.info("%s prompts: %s to draw, %s already stored", len(prompts), len(missing), len(existing))
-    report = {
+    report: dict[str, Any] = {
         "prompts": len(prompts),
         "already_stored": len(existing),
         "to_draw": len(missing),
@@ -143,21 +143,22 @@ def generated_images(
         closing=delivery.drawing_is_over,
     )
     pictures = _fit_to_store(drawn, by_recipe, queue, delivery, report=report, log=context.log)
-    return PictureStream(pictures=pictures, delivery=delivery, report=report)
+
+    def refuse(recipe: Recipe, reason: str) -> None:
+        queue.hold.fail(dict.fromkeys(by_recipe[recipe], reason))
+        report["failed"] += len(by_recipe[recipe])
+
+    return PictureStream(pictures=pictures, delivery=delivery, refuse=refuse, report=report)
 
 
 def _by_recipe(rows: Sequence[Row], sdxl: SdxlResource, queue: QueueResource) -> dict[Recipe, list[int]]:
-    """The prompt ids behind each recipe; prompts whose own model does not exist are rejected."""
+    """The prompt ids behind each recipe; prompts that cannot have one are rejected."""
     by_recipe: dict[Recipe, list[int]] = {}
+    refused: dict[int, str] = {}
     for row in rows:
-        try:
+        with one_row(partial(refused.__setitem__, row["id"])):
             by_recipe.setdefault(sdxl.recipe(row), []).append(row["id"])
-        except GladError as error:
-            if not any(row[name] for name in CHOOSES_MODEL):  # the deployment's fault: nothing can be drawn
-                raise
-            if not row["model"]:
-                sdxl.profile()  # raises if it is ours that is broken, and not what the row adds
-            queue.hold.reject({row["id"]: str(error)})
+    queue.hold.reject(refused)
     return _without_barred(by_recipe, queue)
 
 
@@ -232,8 +233,11 @@ def _fit_to_store(
                 told = time.monotonic()
                 log.info("%s of %s drawn", done, report["to_draw"])
             if picture.pixels is not None:
-                if fault := _fault_of_pixels(picture.pixels):
-                    queue.hold.reject(dict.fromkeys(ids, fault))
+                faults: list[str] = []
+                with one_row(faults.append):
+                    faults += filter(None, [_fault_of_pixels(picture.pixels)])
+                if faults:
+                    queue.hold.reject(dict.fromkeys(ids, faults[0]))
                     delivery.discard(name_of(picture.recipe))
                     report["rejected"] += len(ids)
                 else:
@@ -273,16 +277,17 @@ def s3_objects(
 ) -> dg.MaterializeResult[Any]:
     """The catalogue `images`: one row per picture that the store really holds, whole and of the right type."""
     placed: list[Placed] = generated_images
-    faults = {p.row["id"]: fault for p in placed if (fault := _fault(p, drawn=queue.hold.drew(p.row["id"])))}
-    whole = [p for p in placed if p.object is not None and p.row["id"] not in faults]
     with clearly(queue.explain), queue.refunding():
+        faults = _faults(placed, queue)
+        whole = [p for p in placed if p.object is not None and p.row["id"] not in faults]
         queue.hold.fail(faults)
-        moved = awaiting = barred = 0
+        moved = awaiting = barred = refused = 0
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):
             some = whole[start : start + ROWS_PER_TRANSACTION]
-            counts = postgres.database.transact("catalogue", partial(_catalogued, some, queue, object_store))
+            counts = postgres.database.transact("catalogue", partial(_catalogued_alone, some, queue, object_store))
             moved, awaiting, barred = moved + counts[0], awaiting + counts[1], barred + counts[2]
-    if lost := len(whole) - moved - barred:
+            refused += counts[3]
+    if lost := len(whole) - moved - barred - refused:
         context.log.warning("%s prompts had been taken over by another run and are left to it", lost)
     return dg.MaterializeResult(
         metadata={
@@ -291,11 +296,26 @@ def s3_objects(
             "prompts_ready": moved - awaiting,
             "awaiting_approval": awaiting,
             "taken_down": barred,
-            "damaged": len(faults),
+            "damaged": len(faults) + refused,
             "not_drawn_yet": len(placed) - len(whole) - len(faults),
             "links": _links((title_of(p.row), object_store.store.url(p.object.key)) for p in whole if p.object),
         }
     )
+
+
+def _catalogued_alone(
+    placed: Sequence[Placed], queue: QueueResource, object_store: ObjectStoreResource, connection: Connection
+) -> tuple[int, int, int, int]:
+    """`_catalogued`, and how many it could not take: each costs its prompt a try, with the reason."""
+    refused: dict[int, str] = {}
+    counts = together_or_alone(
+        connection,
+        placed,
+        lambda some: _catalogued(some, queue, object_store, connection),
+        lambda one, reason: refused.__setitem__(one.row["id"], f"it could not be catalogued: {reason}"),
+    )
+    queue.hold.failed(connection, refused)
+    return sum(c[0] for c in counts), sum(c[1] for c in counts), sum(c[2] for c in counts), len(refused)
 
 
 def _catalogued(
@@ -314,9 +334,21 @@ def _catalogued(
     return *moved, len(barred)
 
 
+def _faults(placed: Iterable[Placed], queue: QueueResource) -> dict[int, str]:
+    """Why prompts cannot be catalogued with what the store holds for them, by id."""
+    faults: dict[int, str] = {}
+    for each in placed:
+        with one_row(partial(faults.__setitem__, each.row["id"])):
+            if fault := _fault(each, drawn=queue.hold.drew(each.row["id"])):
+                faults[each.row["id"]] = fault
+    return faults
+
+
 def _fault(placed: Placed, *, drawn: bool) -> str | None:
     """What is wrong with a stored object, or None."""
     stored = placed.object
+    if placed.fault:
+        return placed.fault
     if stored is None:
         return (
             "the store took the picture and does not have it: check its consistency and the bucket" if drawn else None
@@ -372,11 +404,14 @@ def _publish_some(queue: QueueResource, connection: Connection) -> tuple[list[Ro
     rows = queue.hold.publishable(connection, POSTS_PER_TRANSACTION)
     if not rows:
         return None
-    outcomes = Blog(connection).publish(connection, rows)
-    queue.hold.published(connection, outcomes.post_ids)
+
+    def settle(done: Outcomes) -> None:
+        queue.hold.published(connection, done.post_ids)
+        outbox.tell_of_posts(connection, {post for post in done.post_ids.values() if post})
+
+    outcomes = Blog(connection).publish(connection, rows, then=settle)
     queue.hold.reject_locked(connection, rows, outcomes.rejected)
     queue.hold.leave_to_a_person(connection, outcomes.conflicts)
-    outbox.tell_of_posts(connection, {post for post in outcomes.post_ids.values() if post})
     return list(rows), outcomes
 
 

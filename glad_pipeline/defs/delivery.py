@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from glad_pipeline.errors import GladError
+from glad_pipeline.blame import is_the_deployments, one_row
+from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.storage.keys import original_key, thumbnail_key
@@ -42,7 +43,7 @@ class NotOursError(GladError):
     """Something else has the key of a picture."""
 
 
-class DrawingIsOver(GladError):
+class DrawingIsOver(UnavailableError):
     """For the thread that draws: nobody wants the next bucket."""
 
 
@@ -67,6 +68,14 @@ class Uploaded:
     upload_seconds: float
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unstored:
+    """A picture that cannot be stored for a reason of its own. It waits in the spool: the next run tries once more."""
+
+    recipe: Recipe
+    reason: str
+
+
 class Delivery:
     """One run's deliveries; a context manager that ends them.
 
@@ -84,7 +93,7 @@ class Delivery:
         self._uploaders = ThreadPoolExecutor(UPLOADERS, thread_name_prefix="glad-upload")
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="glad-spool")
         self._writes: dict[str, Future[bool]] = {}
-        self._jobs: deque[Future[Uploaded | None]] = deque()
+        self._jobs: deque[Future[Uploaded | Unstored | None]] = deque()
         self._held = 0  # jobs with a picture in memory
         self._change = threading.Condition()
         self._unsafe: set[str] = set()  # drawn, and neither on disk nor in the store nor settled
@@ -133,13 +142,9 @@ class Delivery:
             if fault := gate(picture.drawn.pixels):
                 faults[name] = fault
                 return None
-            try:
+            with one_row(lambda reason: self._put_aside(name, f"cannot be delivered ({reason})")):
                 return self._deliver(name, picture)
-            except StoreError:
-                raise
-            except Exception as error:  # noqa: BLE001  whatever it is, it would stop every run to come
-                self._put_aside(name, f"cannot be delivered ({type(error).__name__}: {error})")
-                return None
+            return None
 
         try:
             self.from_spool = len(self._store.each(one, names))
@@ -217,6 +222,8 @@ class Delivery:
                 )
             return False
         except BaseException as error:
+            if isinstance(error, Exception) and not is_the_deployments(error):
+                return False  # its upload tells what is wrong with it
             self._fail(error)
             raise
         self._safe(name)
@@ -232,29 +239,34 @@ class Delivery:
             hold = not spooled or self._held < HELD
             self._held += hold
         held = Picture(drawn=drawn, run_id=self._run_id, drawn_at=_now()) if hold else None
-        self._jobs.append(self._uploaders.submit(self._job, name, held))
+        self._jobs.append(self._uploaders.submit(self._job, name, drawn.recipe, held))
 
-    def finished(self) -> Iterator[Uploaded]:
+    def finished(self) -> Iterator[Uploaded | Unstored]:
         """What is in the store by now, in the order of `send`. Raises what went wrong."""
         while self._jobs and self._jobs[0].done():
             yield from self._oldest()
 
-    def rest(self) -> Iterator[Uploaded]:
+    def rest(self) -> Iterator[Uploaded | Unstored]:
         """All that was sent, as it comes into the store."""
         while self._jobs:
             yield from self._oldest()
 
-    def _oldest(self) -> Iterator[Uploaded]:
+    def _oldest(self) -> Iterator[Uploaded | Unstored]:
         done = self._jobs.popleft().result()
         if done is not None:
             yield done
 
-    def _job(self, name: str, held: Picture | None) -> Uploaded | None:
+    def _job(self, name: str, recipe: Recipe, held: Picture | None) -> Uploaded | Unstored | None:
+        done: Uploaded | Unstored | None = None
+        refused: list[str] = []
         try:
             if held is None and self._failure is not None:
                 return None  # it waits in the spool: a store that is away is not tried once for each of hundreds
-            picture = held or self._load(name)
-            done = self._deliver(name, picture) if picture else None
+            with one_row(refused.append):
+                picture = held or self._load(name)
+                done = self._deliver(name, picture) if picture else None
+            if refused:
+                done = Unstored(recipe=recipe, reason=f"its picture cannot be stored: {refused[0]}")
         except StoreError as error:
             told = self.explained(error)
             self._fail(told)

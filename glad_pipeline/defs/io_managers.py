@@ -6,18 +6,18 @@ data, and a step run alone, or again after a crash, finds what is there.
 
 import base64
 import time
-from collections.abc import Collection, Generator, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from glad_pipeline.defs.delivery import Delivery, Uploaded
+from glad_pipeline.blame import one_row
+from glad_pipeline.defs.delivery import Delivery, Unstored, Uploaded
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.resources import ObjectStoreResource, QueueResource, Row, SdxlResource
-from glad_pipeline.errors import GladError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.originals import described
 from glad_pipeline.storage.keys import original_key
@@ -39,6 +39,7 @@ class PictureStream:
 
     pictures: "Generator[Drawn, None, None]"
     delivery: Delivery
+    refuse: Callable[[Recipe, str], None]  # settles the prompts of a picture that cannot be stored, with the reason
     report: dict[str, Any] = field(default_factory=dict)  # filled while `pictures` is consumed
 
 
@@ -51,6 +52,7 @@ class Placed:
     object: StoredObject | None
     provenance: str | None = None  # JSON, from the picture's own texts; pictures of the first version have none
     sha256: str | None = None  # of the bytes in the store; None where the store has checked them as this run put them
+    fault: str | None = None  # why nothing can be told of what is stored
 
 
 # Plain classes made by `@dg.io_manager` functions: a resource nested in a ConfigurableIOManager is a copy with a
@@ -102,9 +104,12 @@ class S3ImageIOManager(dg.IOManager):
         links: list[str] = []
         small: list[Any] = []
 
-        def told(finished: "Iterator[Uploaded]") -> None:
+        def told(finished: "Iterator[Uploaded | Unstored]") -> None:
             nonlocal uploaded, found, size, encode_seconds, upload_seconds, drawing_seconds
             for done in finished:
+                if isinstance(done, Unstored):
+                    obj.refuse(done.recipe, done.reason)
+                    continue
                 uploaded += done.written
                 found += not done.written
                 size += done.bytes
@@ -117,7 +122,8 @@ class S3ImageIOManager(dg.IOManager):
         with clearly(self.queue.explain), self.queue.refunding(), obj.delivery as delivery, closing(obj.pictures):
             for drawn in obj.pictures:
                 if len(small) < SHEET_PICTURES and drawn.pixels is not None:
-                    small.append(shrunk(drawn.pixels, SHEET_SIDE))
+                    with one_row(lambda reason: None):  # only a preview
+                        small.append(shrunk(drawn.pixels, SHEET_SIDE))
                 delivery.send(drawn)
                 told(delivery.finished())
             told(delivery.rest())
@@ -149,14 +155,30 @@ class S3ImageIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> list[Placed]:
         with clearly(self.queue.explain), self.queue.refunding():
             recipes: list[tuple[Row, Recipe]] = []
+            refused: dict[int, str] = {}
             for row in self.queue.in_hand():
-                with suppress(GladError):  # a model that does not exist: rejected where it would be drawn
+                with one_row(partial(refused.__setitem__, row["id"])):
                     recipes.append((row, self.sdxl.recipe(row)))
+            self.queue.hold.reject(refused)
             store = self.object_store.store
-            objects = store.each(partial(described, store), {original_key(recipe.hash) for _, recipe in recipes})
+            faults: dict[str, str] = {}  # by key
+
+            def seen(key: str) -> tuple[StoredObject, str | None] | None:
+                with one_row(partial(faults.__setitem__, key)):
+                    return described(store, key)
+                return None
+
+            objects = store.each(seen, {original_key(recipe.hash) for _, recipe in recipes})
             sums = store.each(store.sha256, objects.keys() - self._put_by_us)
         return [
-            Placed(row=row, recipe=recipe, object=stored, provenance=provenance, sha256=sums.get(key))
+            Placed(
+                row=row,
+                recipe=recipe,
+                object=stored,
+                provenance=provenance,
+                sha256=sums.get(key),
+                fault=faults.get(key),
+            )
             for row, recipe in recipes
             for key in [original_key(recipe.hash)]
             for stored, provenance in [objects.get(key, (None, None))]

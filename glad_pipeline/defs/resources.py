@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,13 @@ import dagster as dg
 import psycopg
 from pydantic import Field, PrivateAttr
 
+from glad_pipeline.blame import is_the_deployments, one_row, reason_of
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
+from glad_pipeline.defs import in_vain
 from glad_pipeline.defs.fixed import FixedResource
-from glad_pipeline.errors import GladError, UnavailableError
+from glad_pipeline.errors import GladError, UnavailableError, UsageError
+from glad_pipeline.generation.allowed import Allowed
 from glad_pipeline.generation.defaults import Defaults
 from glad_pipeline.generation.models import ModelProfile, resolve_model
 from glad_pipeline.generation.parts import parts_of
@@ -68,9 +72,11 @@ class QueueResource(FixedResource):
     _hold: Hold | None = PrivateAttr(default=None)
     _run_id: str = PrivateAttr(default="")
     _claimed: bool = PrivateAttr(default=False)
+    _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         self._run_id = context.run_id or "unknown run"
+        self._instance = context.instance
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._hold is not None:
@@ -87,18 +93,33 @@ class QueueResource(FixedResource):
             ).open()
         return self._hold
 
-    def explain(self, reason: str) -> None:
-        """Why this run fails: told with every prompt that it gives back."""
-        if self._hold is not None:
-            self._hold.reason = reason
+    def explain(self, reason: str) -> str | None:
+        """Why this run fails: told with every prompt that it gives back.
+
+        Returns which rows it was holding if the runs before it have failed as well, and none has settled anything.
+        """
+        if self._hold is None or self._instance is None:
+            return None
+        self._hold.reason = reason
+        try:
+            settled = self._hold.has_settled()
+        except (psycopg.Error, DatabaseError):
+            return None
+        if settled:
+            in_vain.note(self._instance, self._run_id, ())
+            return None
+        return in_vain.told(self._instance, with_this=self._run_id)
 
     @contextmanager
     def refunding(self) -> Iterator[None]:
-        """An error inside is the store's, the database's or the GPU's; a prompt's own is told with its picture."""
+        """Give the tries back for an error inside that is the store's, the database's or the GPU's.
+
+        What nobody knows stays counted: should a row have caused it, its tries are spent one day.
+        """
         try:
             yield
-        except Exception:
-            if self._hold is not None:
+        except Exception as error:
+            if self._hold is not None and (isinstance(error, GladError) or is_the_deployments(error)):
                 with suppress(psycopg.Error, DatabaseError):
                     self._hold.refund()
             raise
@@ -107,9 +128,14 @@ class QueueResource(FixedResource):
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons."""
         rows = self.hold.claim(batch or self.batch_size, ids=ids)
         self._claimed = True
-        bad = {row["id"]: "; ".join(faults) for row in rows if (faults := reasons_against(row))}
-        if bad:
-            self.hold.reject(bad)
+        if rows and self._instance is not None:
+            in_vain.note(self._instance, self._run_id, [row["id"] for row in rows])
+        bad: dict[int, str] = {}
+        for row in rows:
+            with one_row(partial(bad.__setitem__, row["id"])):
+                if faults := reasons_against(row):
+                    bad[row["id"]] = "; ".join(faults)
+        self.hold.reject(bad)
         return [row for row in rows if row["id"] not in bad]
 
     def in_hand(self) -> list[Row]:
@@ -180,6 +206,9 @@ class SdxlResource(FixedResource):
     refiner: str | None = Field(default=None, description="What the preset `refined` draws the last steps with.")
     lora: str | None = Field(default=None, description="LoRA for every picture: path or hub file, `*weight`.")
     few_step_lora: str | None = Field(default=None, description="In place of a few-step preset's own LoRA, or `none`.")
+    allowed_models: list[str] = Field(default=[], description="Patterns of what rows may name beside these.")
+    most_pixels: int = Field(default=4_194_304, description="Most that a row may ask for.")
+    most_steps: int = Field(default=100, description="Most that a row may ask for.")
     device: str = Field(default="auto", description="auto, cuda, mps or cpu.")
     preset: str = Field(default="base", description="How prompts are drawn that name no preset.")
     width: int | None = Field(default=None, description="Pixels; absent: the model's own.")
@@ -228,7 +257,10 @@ class SdxlResource(FixedResource):
         return self._profiles[wanted]
 
     def recipe(self, row: Row) -> Recipe:
-        """The complete recipe of a prompt: its own values, else the settings', else the model's."""
+        """The complete recipe of a prompt: its own values, else the settings', else the model's.
+
+        Raises `UnavailableError` where ours cannot be drawn with; all else that it raises is the row's own.
+        """
         defaults = Defaults(
             preset=self.preset,
             width=self.width,
@@ -237,7 +269,53 @@ class SdxlResource(FixedResource):
             guidance_scale=self.guidance_scale,
             scheduler=self.scheduler,
         )
-        return defaults.recipe(row, self.profile(*(row[name] for name in CHOOSES_MODEL)))
+        recipe = defaults.recipe(row, self._profile_of(row))
+        if faults := self._too_much(row, recipe):
+            raise UsageError("; ".join(faults))
+        return recipe
+
+    def _profile_of(self, row: Row) -> ModelProfile:
+        """What a row is drawn with. What is wrong with files here is told in the log, not to who may write rows."""
+        allowed = Allowed(
+            model=self.model,
+            revision=self.model_revision,
+            lora=self.lora,
+            few_step_lora=self.few_step_lora,
+            patterns=self.allowed_models,
+        )
+        model, revision, lora = allowed.checked(row["model"], row["model_revision"], row["lora"])
+        try:
+            return self.profile(model, revision, row["preset"], lora)
+        except Exception as error:
+            if model in (None, self.model):
+                self._require_ours()
+            if not model and not lora:
+                raise
+            named = ", ".join(f"{name} {row[name]}" for name in ("model", "lora") if row[name])
+            raise GladError(_without_paths(error, f"what it names cannot be used here: {named}")) from error
+
+    def _require_ours(self) -> None:
+        """Raises `UnavailableError` unless the settings name a model that is here: then no row is at fault."""
+        try:
+            self.profile()
+        except Exception as error:
+            raise _ours(error) from error
+
+    def _too_much(self, row: Row, recipe: Recipe) -> list[str]:
+        """What the row asks for beyond what one may cost. What the settings ask for is theirs."""
+        faults = []
+        pixels = recipe.width * recipe.height
+        if (row.get("width") or row.get("height")) and pixels > self.most_pixels:
+            faults.append(
+                f"width × height is {recipe.width} × {recipe.height} = {pixels:,} pixels: a row may ask for at most "
+                f"{self.most_pixels:,} (GLAD_MOST_PIXELS)"
+            )
+        if (row.get("num_inference_steps") or 0) > self.most_steps:
+            faults.append(
+                f"num_inference_steps is {row['num_inference_steps']}: a row may ask for at most {self.most_steps} "
+                "(GLAD_MOST_STEPS)"
+            )
+        return faults
 
     def generate(
         self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
@@ -258,11 +336,12 @@ class SdxlResource(FixedResource):
                 engine.load()
             except UnavailableError:
                 raise
-            except GladError as error:
+            except Exception as error:
                 if profile == self.profile():
-                    raise
+                    raise _ours(error) from error
                 fault = self._fault_of(profile)
-                yield from (Drawn(recipe=recipe, error=str(error), fault=fault, provenance={}) for recipe in wanted)
+                reason = _without_paths(error, f"what it names cannot be loaded here, with the model {profile.name}")
+                yield from (Drawn(recipe=recipe, error=reason, fault=fault, provenance={}) for recipe in wanted)
             else:
                 yield from engine.generate(wanted, begun=begun)
             finally:
@@ -332,7 +411,25 @@ class SdxlResource(FixedResource):
             self._pool.close()
 
 
-CHOOSES_MODEL = ("model", "model_revision", "preset", "lora")  # columns that decide what is loaded
+def _ours(error: Exception) -> UnavailableError:
+    """What is wrong with the model of the settings: nobody's row is at fault."""
+    if isinstance(error, UnavailableError):
+        return error
+    if isinstance(error, GladError):
+        return UnavailableError(str(error))
+    return UnavailableError(f"the model of the settings cannot be used: {type(error).__name__}: {error}")
+
+
+def _without_paths(error: Exception, instead: str) -> str:
+    """What to tell who wrote the row: which files are here is not theirs to ask, so that goes to the run's log."""
+    reason = reason_of(error)
+    if isinstance(error, GladError) and not _PATH.search(reason):
+        return reason
+    dg.get_dagster_logger().warning("%s: %s", instead, error)
+    return f"{instead}. The run's log says why"
+
+
+_PATH = re.compile(r"(?<![\w:/.])[/~][\w.]")
 
 
 def _loaded(recipe: Recipe) -> tuple[tuple[str, ...], str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from glad_pipeline.database import Connection
+from glad_pipeline.defs import in_vain
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.jobs import DELIVERY, JOB_NAME
 from glad_pipeline.defs.resources import PostgresResource
@@ -52,6 +53,7 @@ class Lately:
     starting: int  # of these: are new and have not claimed any prompt yet
     failures_in_a_row: int
     seconds_since_last: float  # since the newest run ended
+    in_vain: str | None = None  # which rows they were holding, if they settled none
 
 
 def why_not(ready: Readiness, lately: Lately, limit: int) -> str | None:
@@ -84,6 +86,7 @@ def _failing(lately: Lately) -> str | None:
     return (
         f"the last {lately.failures_in_a_row} runs failed: the next is asked for in "
         f"{pause - lately.seconds_since_last:.0f} s. The failed runs say what to mend"
+        + (f". {lately.in_vain}" if lately.in_vain else "")
     )
 
 
@@ -129,7 +132,13 @@ def _lately(
     )
     failures = _leading([record.dagster_run.status == dg.DagsterRunStatus.FAILURE for record in ended])
     newest = max((record.end_time or 0.0 for record in ended), default=0.0)
-    return Lately(in_flight=in_flight, starting=starting, failures_in_a_row=failures, seconds_since_last=now - newest)
+    return Lately(
+        in_flight=in_flight,
+        starting=starting,
+        failures_in_a_row=failures,
+        seconds_since_last=now - newest,
+        in_vain=in_vain.told(instance) if failures >= in_vain.IN_A_ROW and job == JOB_NAME else None,
+    )
 
 
 def _leading(flags: Sequence[bool]) -> int:

@@ -144,7 +144,8 @@ WHERE id = %(id)s AND status = 'generated'
 UPDATE prompts SET status = CASE WHEN attempts >= %(max_attempts)s THEN 'failed' ELSE 'pending' END,
     last_error = CASE WHEN attempts >= %(max_attempts)s
         THEN format('run %%s was stopped while it drew this for the %%sth time', claimed_by, attempts)
-        ELSE coalesce(%(reason)s, last_error) END,
+             || coalesce(': ' || %(reason)s::text, '')
+        ELSE coalesce(%(reason)s::text, last_error) END,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 WHERE claim_token = %(token)s AND status = 'claimed'
 

@@ -22,8 +22,9 @@ from uuid import UUID
 
 import psycopg
 
+from glad_pipeline.blame import readable
 from glad_pipeline.database import SILENCE, Connection, Database, DatabaseError, answering_within, named_queries
-from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.errors import UnavailableError, UsageError
 
 SQL = named_queries(__package__)
 PING = 2.0  # seconds between looks at the heartbeat's connection
@@ -33,7 +34,7 @@ Row = dict[str, Any]
 log = logging.getLogger(__name__)
 
 
-class HoldLost(GladError):
+class HoldLost(UnavailableError):
     """This run was silent for too long, and its prompts are another's now."""
 
 
@@ -103,7 +104,7 @@ class Hold:
         row = connection.execute(SQL["next_token"]).fetchone()
         assert row is not None  # noqa: S101  nextval always answers
         if not self._lock(connection, row["token"]):
-            raise GladError(f"the claim token {row['token']} is locked already: another database uses ours")
+            raise UnavailableError(f"the claim token {row['token']} is locked already: another database uses ours")
         return int(row["token"])
 
     def claim(self, batch: int, *, ids: Sequence[int] = ()) -> list[Row]:
@@ -173,6 +174,10 @@ class Hold:
         """The prompts that this hold has claimed and not settled yet."""
         return self._database.read(lambda c: c.execute(SQL["held"], {"token": self._token}).fetchall())
 
+    def has_settled(self) -> bool:
+        """Whether any prompt that this hold has claimed is settled."""
+        return len(self.held()) < len(self._attempts)
+
     def begin_drawing(self, ids: Collection[int]) -> None:
         """Count a try for these prompts: should this process die of one, it will be found out.
 
@@ -212,13 +217,17 @@ class Hold:
     def fail(self, reasons: Mapping[int, str]) -> None:
         """Give prompts back for another attempt, or fail them if that was the last, each with its reason."""
         if reasons:
-            self._database.transact("fail", lambda connection: self._settle(connection, "settle_failed", reasons))
+            self._database.transact("fail", lambda connection: self.failed(connection, reasons))
+
+    def failed(self, connection: Connection, reasons: Mapping[int, str]) -> None:
+        """`fail` in the caller's transaction."""
+        self._settle(connection, "settle_failed", reasons)
 
     def _settle(self, connection: Connection, statement: str, reasons: Mapping[int, str]) -> None:
         bound = [
             {
                 "id": i,
-                "reason": reason,
+                "reason": readable(reason),
                 "token": self._token,
                 "max_attempts": self._max_attempts,
                 "uncounted": int(i not in self._begun),
@@ -257,14 +266,16 @@ class Hold:
         with connection.cursor() as cursor:
             cursor.executemany(
                 SQL["settle_rejected"],
-                [{"id": i, "reason": reason, "token": tokens[i]} for i, reason in reasons.items()],
+                [{"id": i, "reason": readable(reason), "token": tokens[i]} for i, reason in reasons.items()],
             )
 
     @staticmethod
     def leave_to_a_person(connection: Connection, reasons: Mapping[int, str]) -> None:
         """In the caller's transaction: locked prompts wait for approval, each with the reason."""
         with connection.cursor() as cursor:
-            cursor.executemany(SQL["settle_conflict"], [{"id": i, "reason": reason} for i, reason in reasons.items()])
+            cursor.executemany(
+                SQL["settle_conflict"], [{"id": i, "reason": readable(reason)} for i, reason in reasons.items()]
+            )
 
     def drew(self, prompt_id: int) -> bool:
         """Whether this hold began to draw that prompt."""
@@ -277,7 +288,11 @@ class Hold:
         self._stop.set()
         if self._heart is not None:
             self._heart.join(timeout=15)
-        bound = {"token": self._token, "max_attempts": self._max_attempts, "reason": self.reason}
+        bound = {
+            "token": self._token,
+            "max_attempts": self._max_attempts,
+            "reason": readable(self.reason) if self.reason else None,
+        }
         self._token = None
         # with the database gone there is nobody to tell: the lock went with the connection, the lease will end
         with suppress(psycopg.Error, DatabaseError):

@@ -7,16 +7,16 @@ with the reason and the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from glad_pipeline.blame import together_or_alone
 from glad_pipeline.database import Connection, named_queries
 from glad_pipeline.errors import GladError
 from glad_pipeline.publishing.bars import barred_because
@@ -65,23 +65,27 @@ class Blog:
         rows = connection.execute(SQL["columns_of"], {"table": table})
         return {row["name"]: Column(**row) for row in rows}
 
-    def publish(self, connection: Connection, rows: Sequence[Row]) -> Outcomes:
-        """Write what these prompts (joined with their image) become; the caller marks them in the same transaction."""
-        try:
-            with connection.transaction():  # a savepoint
-                return self._publish(connection, rows)
-        except psycopg.Error as error:
-            if not _is_about_the_row(error):
-                raise
-            if len(rows) == 1:
-                reason = f"the blog refused the post: {_reason(error)}"
-                return Outcomes(post_ids={}, rejected={rows[0]["id"]: reason}, conflicts={})
+    def publish(
+        self, connection: Connection, rows: Sequence[Row], *, then: Callable[[Outcomes], None] = lambda outcomes: None
+    ) -> Outcomes:
+        """Write what these prompts (joined with their image) become; the caller marks them in the same transaction.
+
+        A row that the blog, or anything here, refuses is rejected alone. `then` belongs to it: what it raises too.
+        """
         outcomes = Outcomes(post_ids={}, rejected={}, conflicts={})
-        for row in rows:
-            alone = self.publish(connection, [row])
-            outcomes.post_ids.update(alone.post_ids)
-            outcomes.rejected.update(alone.rejected)
-            outcomes.conflicts.update(alone.conflicts)
+
+        def work(some: Sequence[Row]) -> Outcomes:
+            done = self._publish(connection, some)
+            then(done)
+            return done
+
+        def refuse(row: Row, reason: str) -> None:
+            outcomes.rejected[row["id"]] = f"the blog refused the post: {reason}"
+
+        for done in together_or_alone(connection, rows, work, refuse):
+            outcomes.post_ids.update(done.post_ids)
+            outcomes.rejected.update(done.rejected)
+            outcomes.conflicts.update(done.conflicts)
         return outcomes
 
     def _publish(self, connection: Connection, rows: Sequence[Row]) -> Outcomes:
@@ -348,20 +352,6 @@ def _url_fault(url: str) -> str | None:
     if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
         return f"the picture's URL must be http(s) and at most {MAX_URL} characters, not {url[:80]!r} ({len(url)})"
     return None
-
-
-def _is_about_the_row(error: psycopg.Error) -> bool:
-    """Whether the blog refused this row, rather than the server us: then another row may fare better.
-
-    Not about the row are lost connections (08), missing tables, columns and rights (42), retries (40), and the
-    server's own trouble: memory, disk, shutdown (53, 57, 58).
-    """
-    state = error.sqlstate or ""
-    return bool(state) and state[:2] not in {"08", "40", "42", "53", "55", "57", "58"}
-
-
-def _reason(error: psycopg.Error) -> str:
-    return error.diag.message_primary or str(error).splitlines()[0]
 
 
 def bad_urls(connection: Connection, *, limit: int) -> list[dict[str, Any]]:

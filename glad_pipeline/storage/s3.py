@@ -22,7 +22,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from glad_pipeline.errors import GladError
+from glad_pipeline.errors import UnavailableError
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -42,7 +42,7 @@ Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 
 
-class StoreError(GladError):
+class StoreError(UnavailableError):
     """The object store could not be reached, refused us, or holds something else than it should.
 
     `transient`: the same request may well succeed later (no connection, no answer, 5xx, too many requests).

@@ -82,7 +82,7 @@ TRANSACTIONS = {
         "_deliver_now": "one UPDATE, so that what waits is due now",
     },
     "publishing/delivery.py": {"deliver": "one DELETE of what is long over"},
-    "publishing/posts.py": {"publish": "a savepoint in the caller's transaction"},
+    "blame.py": {"together_or_alone": "a savepoint in the caller's transaction"},
     "local/stack.py": {EVERY: "creates databases before anything else is there"},
     "local/postgres.py": {"_wait_until_ready": "a look"},
 }

@@ -555,7 +555,7 @@ def test_the_store_takes_an_object_once_and_none_that_was_damaged_on_the_way(wor
 def test_a_model_that_a_prompt_names_and_nobody_can_load_fails_that_prompt_alone(world):
     odd = world.add("odd", model="foo/bar", model_revision="0" * 40)
     good = world.add("good")
-    sdxl = SdxlResource(model="demo", steps=1)
+    sdxl = SdxlResource(model="demo", steps=1, allowed_models=["foo/*"])
     for _ in range(5):
         world.run(sdxl=sdxl)
     prompts = world.prompts()
