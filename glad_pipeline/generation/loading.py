@@ -96,7 +96,7 @@ def open_pipelines(
     if compiling != "none" and compile_cache is not None:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(compile_cache)  # importing torch's compiler had set one in /tmp
     hashes = FileHashes(hash_cache)
-    files = {part.kind: _here(part, hashes) for part in parts_of(profile) if part.kind != "LoRA"}
+    files: dict[Kind, Part] = {part.kind: _here(part, hashes) for part in parts_of(profile) if part.kind != "LoRA"}
     base, refiner = read_pipelines(profile, files, number_format, hashes)
     if compiling != "none":
         set_compiler()
