@@ -1,0 +1,75 @@
+"""What another user of this machine, or a web page, can try at a socket: everything but the credentials."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+import grpc
+
+from glad_pipeline.local import certificates
+
+CALL_SECONDS = 10
+
+
+def spoken(port: int, sent: bytes, *, tls: ssl.SSLContext | None = None) -> bytes:
+    """What a TCP port answers to these bytes; nothing if it breaks off."""
+    answer = b""
+    try:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=CALL_SECONDS)
+        with tls.wrap_socket(connection) if tls else connection as connection:
+            connection.sendall(sent)
+            while piece := connection.recv(65536):
+                answer += piece
+    except OSError:
+        pass
+    return answer
+
+
+def request(method: str, path: str) -> bytes:
+    return f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+def trusting(folder: Path | None = None) -> ssl.SSLContext:
+    """A TLS client that believes any server and shows the certificate in that folder, or none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if folder is not None:
+        context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
+
+
+def self_made(folder: Path) -> Path:
+    """Keys that a stranger makes, exactly as ours are made."""
+    certificates.lay(folder)
+    return folder
+
+
+def called(port: int, method: str, message: bytes = b"", *, keys: Mapping[str, Path] | None = None) -> bytes | str:
+    """What a gRPC server answers: the reply, or the name of the refusal. `keys`: `ca` to trust, `own` to show."""
+    if keys is None:
+        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+    else:
+        own = keys.get("own")
+        channel = grpc.secure_channel(
+            f"127.0.0.1:{port}",
+            grpc.ssl_channel_credentials(
+                root_certificates=(keys["ca"] / "ca.pem").read_bytes(),
+                private_key=(own / "key.pem").read_bytes() if own else None,
+                certificate_chain=(own / "cert.pem").read_bytes() if own else None,
+            ),
+        )
+    with channel:
+        try:
+            reply: bytes = channel.unary_unary(method)(message, timeout=CALL_SECONDS)
+            return reply
+        except grpc.RpcError as error:
+            return str(error.code().name)  # type: ignore[attr-defined]
+
+
+def is_ours_alone(path: Path) -> bool:
+    """Whether a folder above lets nobody else through: then nobody else reaches what lies in it."""
+    return any(not stat.S_IMODE(folder.stat().st_mode) & 0o077 for folder in path.parents)
