@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,12 +104,11 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
                 migrate(environment["DATABASE_URL"])
         port = _web_port(settings.web_port)
         url = f"http://127.0.0.1:{port}"
-        with home.lock():
-            code_port = home.port("code server")
-        workspace = _lay_workspace(home, code_port)
+        code, environment["TMPDIR"] = _lay_sockets(home)
+        workspace = _lay_workspace(home, code)
         at = ["-h", "127.0.0.1", "-p"]
         programs = {
-            "code server": [*CODE, "--use-python-environment-entry-point", *at, str(code_port)],
+            "code server": [*CODE, "--use-python-environment-entry-point", "--socket", str(code)],
             "web UI": ["dagster_webserver", "-w", str(workspace), *at, str(port)],
             "daemon": ["dagster._daemon", "run", "-w", str(workspace)],
         }
@@ -116,7 +116,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
             children.append(_start(name, words, home, environment))
             _write_state(home, url, children)
             if name == "code server":
-                _wait_for(children, "loading the code location", lambda: not port_is_free(code_port))
+                _wait_for(children, "loading the code location", code.is_socket)
         _wait_for(children, "starting Dagster", lambda: _answers(port))
         _announce(url, environment, home)
         _watch(settings, home, children)
@@ -150,9 +150,22 @@ def _start(name: str, words: list[str], home: Home, environment: dict[str, str])
     return Child(name=name, log=log, process=process)
 
 
-def _lay_workspace(home: Home, port: int) -> Path:
+def _lay_sockets(home: Home) -> tuple[Path, str]:
+    """Where the code server listens, and the temporary folder in which the one it starts does: ours alone, both.
+
+    Whoever reaches them may start a run, hence no port: gRPC of Dagster's asks for nothing.
+    """
+    with home.lock():
+        folder = home.sockets()
+    (folder / "code.sock").unlink(missing_ok=True)
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    (folder / "tmp").mkdir(mode=0o700)
+    return folder / "code.sock", str(folder / "tmp")
+
+
+def _lay_workspace(home: Home, code: Path) -> Path:
     """The workspace that leads web UI and daemon to the one code server."""
-    server = {"grpc_server": {"host": "127.0.0.1", "port": port, "location_name": LOCATION}}
+    server = {"grpc_server": {"socket": str(code), "location_name": LOCATION}}
     path = home.path / "workspace.yaml"
     write_atomically(path, json.dumps({"load_from": [server]}))  # JSON is YAML
     return path

@@ -12,14 +12,12 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,7 +37,6 @@ UP_SECONDS = 60.0
 CONNECT_SECONDS = 30.0
 NODE_SECONDS = 0.3
 FILE = "workers.json"
-LONGEST_FOLDER = 36  # characters: below it Ray puts sockets, whose paths may have 103 in all on macOS
 UP = "./glad workers up"
 
 
@@ -110,7 +107,7 @@ class Cluster:
             import_ray()
             usable = partial(_free, self._host)
             port = self._home.port("ray", usable)
-            folder = self._folder()
+            folder = self._home.sockets()  # Ray opens its own files to everybody: nobody else gets as far as there
             log = self._home.logs / "ray.log"
             log.write_text("", encoding="utf-8")
             command = [self.python(), "-m", "ray.scripts.scripts", "start", "--head", "--block"]
@@ -120,7 +117,9 @@ class Cluster:
             # some ports of Ray's are fixed unless told otherwise, and a second cluster could not have them too
             command += ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
             command += [f"--ray-client-server-port={self._home.port('ray client', usable)}"]
-            child = spawn(command, log=log, cwd=project_root(), env=os.environ)
+            (folder / "ray").mkdir(mode=0o700, exist_ok=True)
+            environment = {**os.environ, "TMPDIR": str(folder / "ray")}
+            child = spawn(command, log=log, cwd=project_root(), env=environment)
             address = f"{self._host}:{port}"
             with Step("starting Ray"):
                 deadline = time.monotonic() + UP_SECONDS
@@ -137,7 +136,7 @@ class Cluster:
         """This Python, by a path without spaces: Ray starts some of its processes through a shell that splits it."""
         if " " not in sys.prefix:
             return sys.executable
-        link = self._folder() / "python"
+        link = self._home.sockets() / "python"
         link.unlink(missing_ok=True)
         link.symlink_to(sys.prefix, target_is_directory=True)
         return str(link / Path(sys.executable).relative_to(sys.prefix))
@@ -149,8 +148,11 @@ class Cluster:
             with Step("stopping Ray"):
                 end_members(session_members(told["pid"]), seconds=1)
         (self._home.path / FILE).unlink(missing_ok=True)
-        with suppress(GladError):
-            shutil.rmtree(self._folder(), ignore_errors=True)
+        if self._home.path.exists():
+            with suppress(GladError), self._home.prepare().lock():
+                folder = self._home.sockets()
+                shutil.rmtree(folder / "ray", ignore_errors=True)
+                (folder / "python").unlink(missing_ok=True)
         return told is not None
 
     def _refuse_to_be_reached(self) -> None:
@@ -160,18 +162,6 @@ class Cluster:
                 "it at 127.0.0.1, or, if a firewall or network policy lets only your own machines through, say so with "
                 "GLAD_RAY_EXPOSED=true (docs/scaling.md)"
             )
-
-    def _folder(self) -> Path:
-        """Around Ray's own files, which it opens to everybody: ours alone, its path short enough for Ray's sockets."""
-        name = sha256(str(self._home.path).encode()).hexdigest()[:8]
-        folder = Path(tempfile.gettempdir()) / f"glad-ray-{os.geteuid()}-{name}"
-        if len(str(folder)) > LONGEST_FOLDER or " " in str(folder):
-            folder = Path("/tmp") / folder.name  # noqa: S108  made for us alone, see below
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
-            raise GladError(f"{folder} is not yours: remove it, or set TMPDIR to a directory of your own")
-        folder.chmod(0o700)
-        return folder
 
     def _environment(self) -> dict[str, str]:
         """What every process of our cluster needs, and everything that connects to it."""
