@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 import ssl
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+import psutil
 
 from glad_pipeline.local import certificates
 
 CALL_SECONDS = 10
+NOBODY = 65534
 
 
 def spoken(port: int, sent: bytes, *, tls: ssl.SSLContext | None = None) -> bytes:
@@ -73,3 +79,55 @@ def called(port: int, method: str, message: bytes = b"", *, keys: Mapping[str, P
 def is_ours_alone(path: Path) -> bool:
     """Whether a folder above lets nobody else through: then nobody else reaches what lies in it."""
     return any(not stat.S_IMODE(folder.stat().st_mode) & 0o077 for folder in path.parents)
+
+
+def another_user_connects(path: Path) -> bool:
+    """Whether the user nobody reaches a Unix socket. Only root can try; others ask `is_ours_alone`."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(str(path))
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@dataclass(frozen=True, order=True)
+class Listening:
+    """A socket at which a process of ours can be spoken to."""
+
+    place: str  # an absolute path, or IP and port
+    command: str  # of the process
+
+    @property
+    def port(self) -> int:
+        return int(self.place.rpartition(":")[2])
+
+
+def listening(processes: Iterable[psutil.Process]) -> set[Listening]:
+    """Every socket of these processes that waits for somebody: TCP, UDP and Unix."""
+    found = set()
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            command, folder = " ".join(process.cmdline()), process.cwd()
+            for each in process.net_connections("all"):
+                if each.family == socket.AF_UNIX:
+                    if each.laddr:
+                        found.add(Listening(place=str((Path(folder) / each.laddr).resolve()), command=command))
+                elif not each.raddr:
+                    found.add(Listening(place=f"{each.laddr.ip}:{each.laddr.port}", command=command))
+    return found
+
+
+def documented() -> dict[str, str]:
+    """The sockets that docs/security.md names, each with its row of the table."""
+    text = (Path(__file__).parents[1] / "docs" / "security.md").read_text(encoding="utf-8")
+    chapter = re.split(r"^## ", text, flags=re.MULTILINE)
+    (chapter,) = [each for each in chapter if each.startswith("Sockets")]
+    rows = [line.strip("| ").split(" | ") for line in chapter.splitlines() if line.startswith("| ")]
+    return {row[0].strip(): " | ".join(row[1:]) for row in rows if row[0].strip() not in ("socket", "")}

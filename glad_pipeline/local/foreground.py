@@ -129,6 +129,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
             with Step(f"stopping the {child.name}"):
                 end_session(child.process, signal.SIGINT, seconds=20)
         stack.stop(settings)
+        _clear_sockets(home)
         (home.path / "up.json").unlink(missing_ok=True)
     print("stopped; nothing of it is left running", file=sys.stderr)
     return 0
@@ -155,12 +156,18 @@ def _lay_sockets(home: Home) -> tuple[Path, str]:
 
     Whoever reaches them may start a run, hence no port: gRPC of Dagster's asks for nothing.
     """
+    _clear_sockets(home)
     with home.lock():
         folder = home.sockets()
-    (folder / "code.sock").unlink(missing_ok=True)
-    shutil.rmtree(folder / "tmp", ignore_errors=True)
-    (folder / "tmp").mkdir(mode=0o700)
+        (folder / "tmp").mkdir(mode=0o700)
     return folder / "code.sock", str(folder / "tmp")
+
+
+def _clear_sockets(home: Home) -> None:
+    with home.lock():
+        (home.sockets() / "code.sock").unlink(missing_ok=True)
+        shutil.rmtree(home.sockets() / "tmp", ignore_errors=True)
+        home.leave_sockets()
 
 
 def _lay_workspace(home: Home, code: Path) -> Path:

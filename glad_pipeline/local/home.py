@@ -146,6 +146,7 @@ class Home:
         `run` in here, or else one whose name in the temporary folder nobody can guess. Call it under the lock.
         """
         if _is_short(self.path / "run"):
+            (self.path / "run").mkdir(mode=0o700, exist_ok=True)
             return self.path / "run"
         known = self.recall("sockets")
         if known and _is_ours_alone(Path(known)):
@@ -154,6 +155,11 @@ class Home:
         made = tempfile.mkdtemp(prefix="glad-", dir=base if _is_short(Path(base) / "glad-12345678") else "/tmp")  # noqa: S108
         self.remember("sockets", made)
         return Path(made)
+
+    def leave_sockets(self) -> None:
+        """Remove that folder again, unless somebody else has something in it. Call it under the lock."""
+        with suppress(OSError):
+            self.sockets().rmdir()
 
     def clear(self) -> None:
         """Remove all that is ours in it, and nothing else. Beside other things its mark stays: it may be used again."""

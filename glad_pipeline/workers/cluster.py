@@ -153,6 +153,7 @@ class Cluster:
                 folder = self._home.sockets()
                 shutil.rmtree(folder / "ray", ignore_errors=True)
                 (folder / "python").unlink(missing_ok=True)
+                self._home.leave_sockets()
         return told is not None
 
     def _refuse_to_be_reached(self) -> None:
