@@ -54,21 +54,22 @@ def self_made(folder: Path) -> Path:
     return folder
 
 
-def called(port: int, method: str, message: bytes = b"", *, keys: Mapping[str, Path] | None = None) -> bytes | str:
-    """What a gRPC server answers: the reply, or the name of the refusal. `keys`: `ca` to trust, `own` to show."""
+def channel_to(port: int, keys: Mapping[str, Path] | None) -> grpc.Channel:
+    """`keys`: the folders of the certificates, `ca` to trust and `own` to show; None: unencrypted."""
     if keys is None:
-        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-    else:
-        own = keys.get("own")
-        channel = grpc.secure_channel(
-            f"127.0.0.1:{port}",
-            grpc.ssl_channel_credentials(
-                root_certificates=(keys["ca"] / "ca.pem").read_bytes(),
-                private_key=(own / "key.pem").read_bytes() if own else None,
-                certificate_chain=(own / "cert.pem").read_bytes() if own else None,
-            ),
-        )
-    with channel:
+        return grpc.insecure_channel(f"127.0.0.1:{port}")
+    own = keys.get("own")
+    credentials = grpc.ssl_channel_credentials(
+        root_certificates=(keys["ca"] / "ca.pem").read_bytes(),
+        private_key=(own / "key.pem").read_bytes() if own else None,
+        certificate_chain=(own / "cert.pem").read_bytes() if own else None,
+    )
+    return grpc.secure_channel(f"127.0.0.1:{port}", credentials)
+
+
+def called(port: int, method: str, message: bytes = b"", *, keys: Mapping[str, Path] | None = None) -> bytes | str:
+    """What a gRPC server answers: the reply, or the name of the refusal."""
+    with channel_to(port, keys) as channel:
         try:
             reply: bytes = channel.unary_unary(method)(message, timeout=CALL_SECONDS)
             return reply
@@ -77,8 +78,9 @@ def called(port: int, method: str, message: bytes = b"", *, keys: Mapping[str, P
 
 
 def is_ours_alone(path: Path) -> bool:
-    """Whether a folder above lets nobody else through: then nobody else reaches what lies in it."""
-    return any(not stat.S_IMODE(folder.stat().st_mode) & 0o077 for folder in path.parents)
+    """Whether the folder that it lies in lets nobody else through."""
+    folder = path.parent.stat()
+    return folder.st_uid == os.geteuid() and stat.S_IMODE(folder.st_mode) == 0o700
 
 
 def another_user_connects(path: Path) -> bool:

@@ -25,7 +25,7 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local.progress import Step
 
 PORTS = range(15_000, 22_000)  # with twins 10,000 above: below the range systems give out to clients
-CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "tls", "run", "dagster", "logs")
+CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "tls", "ray-tls", "run", "dagster", "logs")
 FILES = (
     ".env",
     "secrets.json",

@@ -2,6 +2,8 @@
 
 import http.client
 import os
+import urllib.error
+import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -87,6 +89,21 @@ def client_of(machine, **options):
     return boto3.client(
         "s3", endpoint_url=told["AWS_ENDPOINT_URL_S3"], region_name="us-east-1", **({} if options else keys), **options
     )
+
+
+def posted(url, fields):
+    """The status that an HTML form of any web page gets."""
+    parts = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()
+    )
+    form = urllib.request.Request(
+        url, f"{parts}--x--\r\n".encode(), {"Content-Type": "multipart/form-data; boundary=x"}
+    )
+    try:
+        with urllib.request.urlopen(form, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 @pytest.fixture
@@ -177,6 +194,8 @@ def test_whoever_has_no_keys_sees_pictures_of_the_bucket_and_nothing_else(machin
         with pytest.raises(ClientError) as told:
             refused()
         assert told.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    form = {"key": "generated/new.png", "acl": "public-read", "file": "x"}
+    assert posted(f"{machine.exports['AWS_ENDPOINT_URL_S3']}/glad", form) in (400, 403)  # as a form of a web page does
     for path in ("/metrics", "/debug/pprof/", "/ui/", "/?Action=ListUsers&Version=2010-05-08", "/buckets/"):
         assert b"403 Forbidden" in spoken(sockets["S3"].port, request("GET", path)), path
 
