@@ -1,7 +1,7 @@
 """Ray itself: the cluster of this machine, started and ended; any cluster, found and connected to.
 
 Whoever reaches Ray's ports may run any program on its machines. So ours listens on 127.0.0.1 alone, unless two
-settings say otherwise, and asks for a token: a file of GLAD_HOME that its owner alone may read.
+settings say otherwise, and asks for a certificate and a token: files of GLAD_HOME that its owner alone may read.
 """
 
 from __future__ import annotations
