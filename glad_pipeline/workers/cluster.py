@@ -182,9 +182,11 @@ class Cluster:
         }
 
     def _tls(self) -> dict[str, str]:
-        """Certificates too, as long as no other machine has to have them: Ray 2.60 looks at the token of a call to
-        `RaySyncer/StartSync` only after it has ended itself for want of a header."""
-        if self._host != LOOPBACK:
+        """Certificates too, unless other machines would need them; a cluster that an earlier version started has none.
+
+        Ray's token is not enough: a call to `RaySyncer/StartSync` without a certain header ends Ray 2.60, token or not.
+        """
+        if self._host != LOOPBACK or not (self._home.path / TLS).exists():
             return {}
         files = {name: str(self._home.path / TLS / f"{name}.pem") for name in ("ca", "cert", "key")}
         return {
