@@ -187,7 +187,9 @@ class Cluster:
         Ray's token is not enough: a call to `RaySyncer/StartSync` without a certain header ends Ray 2.60, token or not.
         """
         if self._host != LOOPBACK or not (self._home.path / TLS).exists():
-            return {}
+            # not what a process with another cluster has handed down; a person's own certificates stay
+            inherited = os.environ.get("RAY_TLS_CA_CERT", "").endswith(f"/{TLS}/ca.pem")
+            return {"RAY_USE_TLS": "0"} if inherited else {}
         files = {name: str(self._home.path / TLS / f"{name}.pem") for name in ("ca", "cert", "key")}
         return {
             "RAY_USE_TLS": "1",
