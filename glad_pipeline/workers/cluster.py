@@ -1,7 +1,7 @@
 """Ray itself: the cluster of this machine, started and ended; any cluster, found and connected to.
 
 Whoever reaches Ray's ports may run any program on its machines. So ours listens on 127.0.0.1 alone, unless two
-settings say otherwise, and asks for a token: a file of GLAD_HOME that its owner alone may read.
+settings say otherwise, and asks for a certificate and a token: files of GLAD_HOME that its owner alone may read.
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
+from glad_pipeline.local import certificates
 from glad_pipeline.local.home import Home, write_atomically
 from glad_pipeline.local.processes import end_members, is_still, session_members, spawn, tail
 from glad_pipeline.local.progress import Step
@@ -39,7 +38,7 @@ UP_SECONDS = 60.0
 CONNECT_SECONDS = 30.0
 NODE_SECONDS = 0.3
 FILE = "workers.json"
-LONGEST_FOLDER = 36  # characters: below it Ray puts sockets, whose paths may have 103 in all on macOS
+TLS = "ray-tls"
 UP = "./glad workers up"
 
 
@@ -106,11 +105,12 @@ class Cluster:
         with self._home.prepare().lock():
             if self.describe() is not None:
                 return False
+            certificates.lay(self._home.path / TLS)
             os.environ.update(self._environment())
             import_ray()
             usable = partial(_free, self._host)
             port = self._home.port("ray", usable)
-            folder = self._folder()
+            folder = self._home.sockets()  # Ray opens its own files to everybody: nobody else gets as far as there
             log = self._home.logs / "ray.log"
             log.write_text("", encoding="utf-8")
             command = [self.python(), "-m", "ray.scripts.scripts", "start", "--head", "--block"]
@@ -120,7 +120,9 @@ class Cluster:
             # some ports of Ray's are fixed unless told otherwise, and a second cluster could not have them too
             command += ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
             command += [f"--ray-client-server-port={self._home.port('ray client', usable)}"]
-            child = spawn(command, log=log, cwd=project_root(), env=os.environ)
+            (folder / "ray").mkdir(mode=0o700, exist_ok=True)
+            environment = {**os.environ, "TMPDIR": str(folder / "ray")}
+            child = spawn(command, log=log, cwd=project_root(), env=environment)
             address = f"{self._host}:{port}"
             with Step("starting Ray"):
                 deadline = time.monotonic() + UP_SECONDS
@@ -137,7 +139,7 @@ class Cluster:
         """This Python, by a path without spaces: Ray starts some of its processes through a shell that splits it."""
         if " " not in sys.prefix:
             return sys.executable
-        link = self._folder() / "python"
+        link = self._home.sockets() / "python"
         link.unlink(missing_ok=True)
         link.symlink_to(sys.prefix, target_is_directory=True)
         return str(link / Path(sys.executable).relative_to(sys.prefix))
@@ -149,8 +151,12 @@ class Cluster:
             with Step("stopping Ray"):
                 end_members(session_members(told["pid"]), seconds=1)
         (self._home.path / FILE).unlink(missing_ok=True)
-        with suppress(GladError):
-            shutil.rmtree(self._folder(), ignore_errors=True)
+        if self._home.path.exists():
+            with suppress(GladError), self._home.prepare().lock():
+                folder = self._home.sockets()
+                shutil.rmtree(folder / "ray", ignore_errors=True)
+                (folder / "python").unlink(missing_ok=True)
+                self._home.leave_sockets()
         return told is not None
 
     def _refuse_to_be_reached(self) -> None:
@@ -160,18 +166,6 @@ class Cluster:
                 "it at 127.0.0.1, or, if a firewall or network policy lets only your own machines through, say so with "
                 "GLAD_RAY_EXPOSED=true (docs/scaling.md)"
             )
-
-    def _folder(self) -> Path:
-        """Around Ray's own files, which it opens to everybody: ours alone, its path short enough for Ray's sockets."""
-        name = sha256(str(self._home.path).encode()).hexdigest()[:8]
-        folder = Path(tempfile.gettempdir()) / f"glad-ray-{os.geteuid()}-{name}"
-        if len(str(folder)) > LONGEST_FOLDER or " " in str(folder):
-            folder = Path("/tmp") / folder.name  # noqa: S108  made for us alone, see below
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
-            raise GladError(f"{folder} is not yours: remove it, or set TMPDIR to a directory of your own")
-        folder.chmod(0o700)
-        return folder
 
     def _environment(self) -> dict[str, str]:
         """What every process of our cluster needs, and everything that connects to it."""
@@ -184,6 +178,24 @@ class Cluster:
             "RAY_USAGE_STATS_ENABLED": "0",
             # on Linux Ray takes the machine's outer address for a loopback one, and listens on all of them, unless 0
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": str(int(self._host != LOOPBACK)),
+            **self._tls(),
+        }
+
+    def _tls(self) -> dict[str, str]:
+        """Certificates too, unless other machines would need them; a cluster that an earlier version started has none.
+
+        Ray's token is not enough: a call to `RaySyncer/StartSync` without a certain header ends Ray 2.60, token or not.
+        """
+        if self._host != LOOPBACK or not (self._home.path / TLS).exists():
+            # not what a process with another cluster has handed down; a person's own certificates stay
+            inherited = os.environ.get("RAY_TLS_CA_CERT", "").endswith(f"/{TLS}/ca.pem")
+            return {"RAY_USE_TLS": "0"} if inherited else {}
+        files = {name: str(self._home.path / TLS / f"{name}.pem") for name in ("ca", "cert", "key")}
+        return {
+            "RAY_USE_TLS": "1",
+            "RAY_TLS_CA_CERT": files["ca"],
+            "RAY_TLS_SERVER_CERT": files["cert"],
+            "RAY_TLS_SERVER_KEY": files["key"],
         }
 
     # any cluster

@@ -69,11 +69,12 @@ class Servers:
             eventually(lambda: all(gone(process) for process in members), what="PostgreSQL's end")
 
     def signal_store(self, number: signal.Signals) -> None:
-        server = self._store.running()
-        if server is not None:
-            _send(server, number)
-            if number == signal.SIGKILL:
-                eventually(lambda: gone(server), what="the S3 server's end")
+        """To every part of it."""
+        parts = [process for _, process in self._store.parts()]
+        for process in parts:
+            _send(process, number)
+        if number == signal.SIGKILL:
+            eventually(lambda: all(gone(process) for process in parts), what="the S3 server's end")
 
     def start_postgres(self) -> None:
         with self._home.lock():

@@ -20,6 +20,7 @@ import dagster as dg
 
 from glad_pipeline.defs.triggers import POOL, _follow_the_workers, _limit
 from glad_pipeline.errors import UsageError
+from glad_pipeline.local.home import Home
 from glad_pipeline.local.processes import session_members
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.settings import Settings
@@ -109,7 +110,7 @@ def test_nobody_reaches_it_from_another_machine(home, up):
 
 
 def test_nobody_else_reads_or_changes_what_ray_has_on_the_disk(home, up):
-    folder = Cluster(Settings(GLAD_HOME=home))._folder()  # Ray opens its own to everybody
+    folder = Home(home).sockets()  # Ray opens its own to everybody
     assert folder.stat().st_mode & 0o077 == 0
     assert {path.name for path in folder.iterdir()} <= {"ray", "python"}
 
