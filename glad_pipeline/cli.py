@@ -117,7 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     again.add_argument("--save", metavar="FILE.png", type=Path, help="keep the new picture")
     again.add_argument("--json", action="store_true", help="one JSON object")
-    add("migrate", _migrate, "bring the database's tables up to date")
+    migrating = add("migrate", _migrate, "bring the database's tables up to date")
+    migrating.add_argument(
+        "--adopt",
+        action="store_true",
+        help="have the bucket of the settings belong to this database from now on, whatever the two have said so far",
+    )
     settings = add("settings", _settings, "every setting: variable, default, meaning")
     settings.add_argument("--markdown", action="store_true", help="as the table in README.md")
     commands.add_parser("test", help="install what the tests need and run them (by the launcher: ./glad test)")
@@ -363,9 +368,18 @@ def _migrate(arguments: argparse.Namespace, settings: Settings) -> int:
     from glad_pipeline.database.migrations import migrate
     from glad_pipeline.local import stack
 
-    url = stack.ensure(settings)["DATABASE_URL"]
+    environment = stack.ensure(settings)
+    url = environment["DATABASE_URL"]
     done = migrate(url)
     print(f"{describe(url)}: {', '.join(done) if done else 'up to date'}")
+    if arguments.adopt:
+        from glad_pipeline.database import Database
+        from glad_pipeline.identity import adopt
+
+        os.environ.update(environment)
+        with Database(url, application_name="glad migrate") as database:
+            own = adopt(database, _store(load_settings()))
+        print(f"the bucket {own.bucket!r} at {own.place} belongs to the database {own.database_name} from now on")
     return 0
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 COMMIT_POINTS = {
+    "identity": "the database knows which bucket belongs to it",
+    "mark_bucket": "the bucket says which database it belongs to",
     "claim": "prompts are taken out of the queue",
     "begin_drawing": "a try is counted for each prompt of the bucket to be drawn",
     "spool": "a drawn picture is on the local disk under its name",

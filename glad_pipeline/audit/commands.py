@@ -17,6 +17,7 @@ from datetime import timedelta
 
 import psycopg
 
+from glad_pipeline import identity
 from glad_pipeline.audit.rebuild import EXAMPLES, Rebuilt, rebuild
 from glad_pipeline.audit.report import Report
 from glad_pipeline.audit.walk import audit
@@ -72,7 +73,9 @@ def _audit(arguments: argparse.Namespace, settings: Settings, store_of: StoreOf)
         progress.line(lambda: f"{report.objects:,} objects and {report.pictures:,} pictures compared")
 
     with _database(settings) as database:
-        report = audit(database, store_of(settings), grace=grace, fix=arguments.fix, deep=arguments.deep, tell=tell)
+        store = store_of(settings)
+        _belonging(database, store, writes=arguments.fix)
+        report = audit(database, store, grace=grace, fix=arguments.fix, deep=arguments.deep, tell=tell)
     print(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) if arguments.json else report)
     return 1 if report.remaining() else 0
 
@@ -92,7 +95,9 @@ def _rebuild(arguments: argparse.Namespace, settings: Settings, store_of: StoreO
         )
 
     with _database(settings) as database:
-        done = rebuild(database, store_of(settings), quick=arguments.quick, skipped=skipped, tell=tell)
+        store = store_of(settings)
+        _belonging(database, store, writes=True)
+        done = rebuild(database, store, quick=arguments.quick, skipped=skipped, tell=tell)
     if arguments.json:
         print(json.dumps(done.as_dict() | {"examples": examples}, ensure_ascii=False, indent=2))
     else:
@@ -102,6 +107,14 @@ def _rebuild(arguments: argparse.Namespace, settings: Settings, store_of: StoreO
             f"{done.skipped:,} skipped"
         )
     return 1 if done.skipped else 0
+
+
+def _belonging(database: Database, store: S3Store, *, writes: bool) -> None:
+    """Raises `GladError` where bucket and database do not belong together."""
+    if writes:
+        identity.settle(database, store, tell=lambda text: print(f"glad: {text}", file=sys.stderr))
+    else:
+        identity.check(database, store)
 
 
 class _Progress:

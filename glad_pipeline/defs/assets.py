@@ -37,6 +37,7 @@ from glad_pipeline.publishing.catalogue import CatalogueEntry
 from glad_pipeline.publishing.posts import Blog, Outcomes, title_of
 from glad_pipeline.publishing.quality import fault_of
 from glad_pipeline.storage.keys import original_key, thumbnail_key
+from glad_pipeline.storage.s3 import StoreError
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.encoding import Pixels
@@ -80,13 +81,16 @@ class PromptsConfig(dg.Config):
     io_manager_key="queue_rows",
     dagster_type=PromptsFrame,
 )
-def prompts(context: dg.AssetExecutionContext, config: PromptsConfig, queue: QueueResource) -> Any:
+def prompts(
+    context: dg.AssetExecutionContext, config: PromptsConfig, queue: QueueResource, object_store: ObjectStoreResource
+) -> Any:
     """The prompts this run has claimed from the table `prompts`, the most urgent and then the oldest first.
 
     A row that can never be drawn (empty, too long, an impossible size) is rejected here with the reason.
     Materialized alone it only looks: the claim ends with the run.
     """
     with clearly(queue.explain):
+        object_store.refuse_anothers()
         rows = queue.claim(batch=config.batch_size, ids=config.prompt_ids)
     context.add_output_metadata(
         {"claimed": len(rows), "waiting": _table(rows, ("id", "prompt", "title", "priority", "attempts"))}
@@ -116,8 +120,9 @@ def generated_images(
     costs its prompt an attempt, and the others go on.
     """
     with clearly(queue.explain):
+        delivery = Delivery(object_store.unchecked, object_store.spool, run_id=context.run_id, log=context.log)
+        _open(object_store, delivery)
         by_recipe = _by_recipe(prompts.to_dict("records"), sdxl, queue)
-        delivery = Delivery(object_store.store, object_store.spool, run_id=context.run_id, log=context.log)
         _discard_barred(object_store, queue)
         rejected = _leftovers(delivery, by_recipe, queue)
         existing = _existing(by_recipe, object_store)
@@ -144,6 +149,14 @@ def generated_images(
     )
     pictures = _fit_to_store(drawn, by_recipe, queue, delivery, report=report, log=context.log)
     return PictureStream(pictures=pictures, delivery=delivery, report=report)
+
+
+def _open(object_store: ObjectStoreResource, delivery: Delivery) -> None:
+    """From here on the store is written to: it has to be this database's. Raises `GladError`."""
+    try:
+        object_store.store  # noqa: B018
+    except StoreError as error:
+        raise delivery.explained(error) from error
 
 
 def _by_recipe(rows: Sequence[Row], sdxl: SdxlResource, queue: QueueResource) -> dict[Recipe, list[int]]:

@@ -12,6 +12,7 @@ import dagster as dg
 import psycopg
 from pydantic import Field, PrivateAttr
 
+from glad_pipeline import identity
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
 from glad_pipeline.errors import GladError, UnavailableError
@@ -24,7 +25,7 @@ from glad_pipeline.prompts.queue import Hold
 from glad_pipeline.prompts.validation import reasons_against
 from glad_pipeline.publishing.delivery import Targets, targets
 from glad_pipeline.settings import load_settings
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.s3 import S3Store, StoreError
 from glad_pipeline.storage.spool import Spool
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class OutboxResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 class ObjectStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The bucket of the pictures, on AWS S3 or any S3-compatible store."""
 
+    postgres: dg.ResourceDependency[PostgresResource]
     bucket: str
     region: str = "us-east-1"
     endpoint_url: str | None = None
@@ -147,9 +149,20 @@ class ObjectStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     spool_folder: str = Field(default=".glad/spool", description="Where drawn pictures wait for the store.")
     spool_mb: int = Field(default=2_048, description="Most megabytes that may wait there.")
     _store: S3Store | None = PrivateAttr(default=None)
+    _settled: bool = PrivateAttr(default=False)
 
     @property
     def store(self) -> S3Store:
+        """The bucket, once it is known that it belongs to the database. Raises `GladError` where it does not."""
+        if not self._settled:
+            with self._identified() as database:
+                identity.settle(database, self.unchecked, tell=dg.get_dagster_logger().warning)
+            self._settled = True
+        return self.unchecked
+
+    @property
+    def unchecked(self) -> S3Store:
+        """The bucket, whosever it is: nothing may be written with it."""
         if self._store is None:
             self._store = S3Store(
                 bucket=self.bucket,
@@ -162,6 +175,14 @@ class ObjectStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 patience=self.patience,
             )
         return self._store
+
+    def refuse_anothers(self) -> None:
+        """Raises `GladError` where the bucket is another database's. A store that is away is told of where it is needed."""
+        with suppress(StoreError), self._identified() as database:
+            identity.check(database, self.unchecked)
+
+    def _identified(self) -> Database:
+        return Database(self.postgres.url, application_name="glad-run", patience=self.postgres.patience)
 
     @property
     def spool(self) -> Spool:

@@ -451,6 +451,7 @@ def test_a_large_picture_has_a_thumbnail_that_anybody_can_fetch(world):
 
 
 def test_where_an_original_is_its_thumbnail_is(world, monkeypatch):
+    world.run()  # the first run has the bucket say whose it is
     world.add("a hill", seed=5)
     put_once = S3Store.put_once
 
@@ -687,6 +688,7 @@ def test_the_checks_find_what_they_look_for(world, database_url):
     world.run()
     postgres = PostgresResource(url=database_url)
     store = ObjectStoreResource(
+        postgres=postgres,
         bucket=world.store.bucket,
         endpoint_url=world.store.endpoint_url,
         access_key_id=world.store.access_key_id,
