@@ -29,6 +29,8 @@ from glad_pipeline.settings import Settings, load_settings
 from glad_pipeline.workers import commands as worker_commands
 
 if TYPE_CHECKING:
+    from glad_pipeline.database import Database
+    from glad_pipeline.removal import Removal
     from glad_pipeline.storage.s3 import S3Store
 
 
@@ -127,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     settings.add_argument("--markdown", action="store_true", help="as the table in README.md")
     commands.add_parser("test", help="install what the tests need and run them (by the launcher: ./glad test)")
     prompt_commands.register(commands)
-    publishing_commands.register(commands, lambda settings: _store(settings).delete)
+    publishing_commands.register(commands, _removal)
     for room in ("prompts", "posts", "images", "outbox"):
         _wrap(commands.choices[room], _with_database)
     audit_commands.register(commands, _store)
@@ -268,6 +270,18 @@ def _store(settings: Settings) -> S3Store:
         secret_access_key=settings.s3_secret_access_key.get_secret_value() if settings.s3_secret_access_key else None,
         session_token=settings.s3_session_token.get_secret_value() if settings.s3_session_token else None,
         public_base_url=settings.picture_base_url,
+    )
+
+
+def _removal(settings: Settings, database: Database) -> Removal:
+    from glad_pipeline.removal import Removal
+
+    dagster = settings.dagster_database_url
+    return Removal(
+        database=database,
+        store=_store(settings),
+        dagster_url=dagster.get_secret_value() if dagster else None,
+        galleries=[folder / "gallery.html" for folder in (project_root(), settings.home)],
     )
 
 

@@ -111,34 +111,29 @@ def adopt(database: Database, store: S3Store) -> Identity:
     return own
 
 
-def owner_of(database: Database, store: S3Store, deployment: UUID) -> None:
-    """See to it that this bucket is the one of that deployment of ours, which may be a former one.
+def holds(database: Database, store: S3Store, deployment: UUID) -> bool:
+    """Whether this bucket is the one of that deployment of ours, which may be a former one.
 
-    Raises `NotTogetherError` where it is another's, or was another database's when we got to know it.
+    Raises `NotTogetherError` where that bucket is another database's by now, or was another's than this one.
     """
-    here = _here(database, store)
-    row = database.read(partial(_row, query="former", id=deployment))
-    found = _object(store)
+    row = database.read(partial(_row, query="known_as", id=deployment))
+    here, found = _here(database, store), _object(store)
     known = row[0] if row else None
     if known is None or known.database != here.database:
-        raise NotTogetherError(
-            f"the bucket {store.bucket!r} at {store.place} was another database's"
-            f"{f' ({known.database_name})' if known else ''}, of which {describe(database.url)} is a copy or a move"
-        )
-    if found is not None and found.pair != known.pair:
+        whose = f"the bucket {known.bucket!r} of {known.database_name}" if known else f"a deployment {deployment}"
+        raise NotTogetherError(f"it lies in {whose}, of which the database {here.database_name} is a copy or was moved")
+    if found is None:
+        return (known.bucket, known.place) == (store.bucket, store.place)
+    if found.id == known.id and found.database != known.database:
         raise NotTogetherError(f"{_bucket(store)} belongs to the database {found.database_name} by now")
+    return found.id == known.id
 
 
-def place_of(database: Database, deployment: UUID) -> tuple[str, str] | None:
-    """Bucket and place of a deployment of ours; None: there is no such row."""
-    row = database.read(partial(_row, query="former", id=deployment))
-    return (row[0].bucket, row[0].place) if row else None
-
-
-def current(database: Database) -> UUID | None:
-    """The deployment that this database has now."""
-    row = database.read(partial(_row, query="current"))
-    return row[0].id if row else None
+def place_of(database: Database, deployment: UUID) -> tuple[str, str]:
+    """Bucket and place of a deployment of ours that `holds` knows."""
+    row = database.read(partial(_row, query="known_as", id=deployment))
+    assert row is not None  # noqa: S101
+    return row[0].bucket, row[0].place
 
 
 # --- what is there ---
@@ -220,8 +215,8 @@ def _tell_of_pictures(database: Database, store: S3Store, tell: Callable[[str], 
     if keys:
         known = database.read(lambda connection: len(connection.execute(SQL["known"], {"keys": keys}).fetchall()))
         tell(
-            f"{_bucket(store)} has pictures already, of the first {len(keys)} the database {describe(database.url)} knows "
-            f"{known}. From now on the bucket belongs to that database"
+            f"{_bucket(store)} has pictures already, of the first {len(keys)} the database {describe(database.url)} "
+            f"knows {known}. From now on the bucket belongs to that database"
         )
 
 

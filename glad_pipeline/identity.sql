@@ -12,7 +12,7 @@ SELECT '?/' || oid || '/' || datname AS mark FROM pg_database WHERE datname = cu
 -- name: current
 SELECT id, bucket, place, database, database_name, marked, since FROM deployments WHERE current
 
--- name: former
+-- name: known_as
 -- A bucket that is, or was, this database's.
 SELECT id, bucket, place, database, database_name, marked, since FROM deployments WHERE id = %(id)s
 

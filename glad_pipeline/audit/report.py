@@ -36,6 +36,7 @@ NOTES = {
     "in_use": "objects without a row that a prompt in the queue may be about to use",
     "redrawing": "pictures without object that wait to be drawn again",
     "unshown": "pictures without object whose post is gone or shows another one; left alone",
+    "elsewhere": "pictures in a bucket that this database had before; not looked at",
     "foreign": "objects under generated/ that are none of ours; left alone",
     "stuck": "prompts held by a run that is gone; the next run takes them over",
     "waiting": "pictures that are due and not published yet; the next run publishes them",

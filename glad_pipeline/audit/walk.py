@@ -328,6 +328,7 @@ def _ask(connection: Connection, report: Report) -> None:
         ask("duplicates", "doubled_posts", lambda row: f"post {row['slug']!r} beside that of prompt {row['prompt_id']}")
     ask("stuck", "stuck", lambda row: f"prompt {row['id']}, claimed by {row['claimed_by']}")
     ask("waiting", "waiting", lambda row: f"prompt {row['id']}, drawn {row['generated_at']:%Y-%m-%d %H:%M:%S} UTC")
+    ask("elsewhere", "elsewhere", lambda row: f"{row['key']} in the bucket {row['bucket']!r} at {row['place']}")
     ask("dead_messages", "dead_messages", lambda row: f"{_message(row)}: {row['last_error']}")
     ask(
         "undelivered",

@@ -24,6 +24,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.prompts.queue import Hold
 from glad_pipeline.prompts.validation import reasons_against
 from glad_pipeline.publishing.delivery import Targets, targets
+from glad_pipeline.removal import Removal
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.s3 import S3Store, StoreError
 from glad_pipeline.storage.spool import Spool
@@ -125,12 +126,13 @@ class OutboxResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     distribution_id: str | None = Field(default=None, description="CloudFront distribution to purge.")
     max_attempts: int = Field(default=12, description="Tries after which a message is dead.")
 
-    def targets(self, store: S3Store) -> Targets:
+    def targets(self, database: Database, store: S3Store) -> Targets:
         return targets(
             site_url=self.site_url,
             secret=self.revalidate_secret,
             distribution_id=self.distribution_id,
-            delete=store.delete,
+            delete=Removal(database=database, store=store),
+            url=store.url,
         )
 
 
@@ -177,7 +179,7 @@ class ObjectStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self._store
 
     def refuse_anothers(self) -> None:
-        """Raises `GladError` where the bucket is another database's. A store that is away is told of where it is needed."""
+        """Raises `GladError` where the bucket is another database's; a store that is away is told of later."""
         with suppress(StoreError), self._identified() as database:
             identity.check(database, self.unchecked)
 

@@ -169,7 +169,7 @@ OCCURRENCE = {
     "store.after": 2,
 }
 # commit points of other things than the database
-NO_TRANSACTION = {"spool", "thumbnail", "store", "unspool", "deliver", "quarantine"}
+NO_TRANSACTION = {"mark_bucket", "spool", "thumbnail", "store", "unspool", "deliver", "quarantine"}
 
 
 def scenario_of(point: str) -> Scenario:

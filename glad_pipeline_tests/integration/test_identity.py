@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from test_graph import World, failures, world  # noqa: F401  a fixture
+from test_graph import World, failures
 
 from glad_pipeline import cli, identity
 from glad_pipeline.database import Database
@@ -58,14 +58,14 @@ def other_database(database_url):
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-def told(world):  # noqa: F811
+def told(world):
     """What the bucket says, and what the database says."""
     body = world.store.fetch(identity.KEY)
     rows = world.sql("SELECT * FROM deployments WHERE current")
     return body and json.loads(body), rows and rows[0]
 
 
-def everything(world):  # noqa: F811
+def everything(world):
     tables = {name: world.sql(f"SELECT * FROM {name} ORDER BY 1") for name in ("prompts", "images", "posts", "outbox")}
     pages = world.store.client.get_paginator("list_objects_v2").paginate(Bucket=world.store.bucket)
     return tables, [(item["Key"], item["ETag"], item["LastModified"]) for p in pages for item in p.get("Contents", [])]
@@ -75,7 +75,7 @@ def name_of(url):
     return url.rpartition("/")[2]
 
 
-def test_the_first_run_gives_both_the_same_identity_which_no_visitor_can_read(world, database_url):  # noqa: F811
+def test_the_first_run_gives_both_the_same_identity_which_no_visitor_can_read(world, database_url):
     assert told(world) == (None, [])
     world.add("a hill", title="Hill")
     world.run()
@@ -93,7 +93,7 @@ def test_the_first_run_gives_both_the_same_identity_which_no_visitor_can_read(wo
     assert told(world) == (of_bucket, of_database)
 
 
-def test_another_database_moves_nothing_in_a_bucket_that_is_not_its_own(world, other_database, monkeypatch, glad):  # noqa: F811
+def test_another_database_moves_nothing_in_a_bucket_that_is_not_its_own(world, other_database, monkeypatch, glad):
     world.add("a hill", title="Hill")
     world.run()
     before = everything(world)
@@ -120,7 +120,7 @@ def test_another_database_moves_nothing_in_a_bucket_that_is_not_its_own(world, o
     assert other.sql("SELECT * FROM images") == other.sql("SELECT * FROM deployments") == []
 
 
-def test_a_database_moves_nothing_in_a_bucket_that_is_not_its_own(world, other_bucket, monkeypatch, glad):  # noqa: F811
+def test_a_database_moves_nothing_in_a_bucket_that_is_not_its_own(world, other_bucket, monkeypatch, glad):
     world.add("a hill", title="Hill")
     world.run()
     first = world.store.bucket
@@ -144,7 +144,7 @@ def test_a_database_moves_nothing_in_a_bucket_that_is_not_its_own(world, other_b
 
 def test_adopting_is_what_makes_them_belong_together_and_stops_the_former_owner(
     world, other_database, monkeypatch, glad
-):  # noqa: F811
+):
     world.add("a hill", title="Hill")
     world.run()
     first, bucket = world.connection.info.dbname, told(world)[0]["id"]
@@ -164,7 +164,7 @@ def test_adopting_is_what_makes_them_belong_together_and_stops_the_former_owner(
     assert f"belongs to the database {told(other)[0]['database_name']}" in error
 
 
-def test_a_copy_of_the_database_is_not_taken_for_the_original(world, other_database, monkeypatch, glad):  # noqa: F811
+def test_a_copy_of_the_database_is_not_taken_for_the_original(world, other_database, monkeypatch, glad):
     world.add("a hill", title="Hill")
     world.run()
     original = world.connection.info.dbname
@@ -181,7 +181,7 @@ def test_a_copy_of_the_database_is_not_taken_for_the_original(world, other_datab
 
 
 @pytest.mark.parametrize("known", [3, 0], ids=["ours", "of a database that was lost"])
-def test_a_bucket_with_pictures_and_without_identity_is_adopted_and_told(world, known, glad):  # noqa: F811
+def test_a_bucket_with_pictures_and_without_identity_is_adopted_and_told(world, known, glad):
     for n in range(3):
         world.add(f"a hill {n}", title=f"Hill {n}")
     world.run()
@@ -199,7 +199,7 @@ def test_a_bucket_with_pictures_and_without_identity_is_adopted_and_told(world, 
     assert glad("catalogue", "rebuild")[2] == ""
 
 
-def test_an_identity_that_was_lost_on_one_side_is_made_again(world):  # noqa: F811
+def test_an_identity_that_was_lost_on_one_side_is_made_again(world):
     world.add("a hill", title="Hill")
     world.run()
     before = told(world)[0]["id"]
@@ -212,7 +212,7 @@ def test_an_identity_that_was_lost_on_one_side_is_made_again(world):  # noqa: F8
     assert str(told(world)[1]["id"]) == before
 
 
-def test_a_bucket_whose_identity_cannot_be_read_is_nobodys_until_it_is_adopted(world, glad):  # noqa: F811
+def test_a_bucket_whose_identity_cannot_be_read_is_nobodys_until_it_is_adopted(world, glad):
     world.store.client.put_object(Bucket=world.store.bucket, Key=identity.KEY, Body=b"[]")
     code, _, error = glad("audit", "--fix")
     assert code == 1
@@ -221,12 +221,12 @@ def test_a_bucket_whose_identity_cannot_be_read_is_nobodys_until_it_is_adopted(w
     assert glad("audit", "--fix")[0] == 0
 
 
-def test_who_only_looks_makes_no_identity(world, glad):  # noqa: F811
+def test_who_only_looks_makes_no_identity(world, glad):
     assert glad("audit")[0] == 0
     assert told(world) == (None, [])
 
 
-def test_first_runs_at_the_same_moment_end_with_one_identity(world, database_url):  # noqa: F811
+def test_first_runs_at_the_same_moment_end_with_one_identity(world, database_url):
     together, faults = threading.Barrier(6), []
 
     def first():
