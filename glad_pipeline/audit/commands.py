@@ -36,6 +36,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], st
     about = "walk bucket and database both ways and say what is amiss; changes nothing without --fix"
     look: argparse.ArgumentParser = subparsers.add_parser("audit", help=about, description=about)
     look.add_argument("--fix", action="store_true", help="mend what can be mended safely")
+    look.add_argument(
+        "--at-most",
+        metavar="N",
+        type=int,
+        help="with --fix: how many pictures and objects may be moved, deleted or drawn again where it is over a tenth",
+    )
     look.add_argument("--deep", action="store_true", help="read every picture whole and compare its SHA-256")
     look.add_argument(
         "--grace",
@@ -67,6 +73,8 @@ def duration(text: str) -> timedelta:
 
 def _audit(arguments: argparse.Namespace, settings: Settings, store_of: StoreOf) -> int:
     grace = duration(arguments.grace)
+    if arguments.at_most is not None and (arguments.at_most < 0 or not arguments.fix):
+        raise UsageError(f"--at-most {arguments.at_most} goes with --fix, and is not negative")
     progress = _Progress()
 
     def tell(report: Report) -> None:
@@ -75,7 +83,15 @@ def _audit(arguments: argparse.Namespace, settings: Settings, store_of: StoreOf)
     with _database(settings) as database:
         store = store_of(settings)
         _belonging(database, store, writes=arguments.fix)
-        report = audit(database, store, grace=grace, fix=arguments.fix, deep=arguments.deep, tell=tell)
+        report = audit(
+            database,
+            store,
+            grace=grace,
+            fix=arguments.fix,
+            deep=arguments.deep,
+            at_most=arguments.at_most,
+            tell=tell,
+        )
     print(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) if arguments.json else report)
     return 1 if report.remaining() else 0
 

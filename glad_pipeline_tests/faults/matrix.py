@@ -129,7 +129,7 @@ def unpublish(world: World) -> str | None:
 
 
 def mend(world: World) -> str | None:
-    return glad("audit", "--fix", "--deep", "--grace", "0s")
+    return glad("audit", "--fix", "--deep", "--grace", "0s", "--at-most", "10")
 
 
 def is_hidden(world: World) -> str | None:

@@ -44,7 +44,7 @@ def test_a_picture_in_a_bucket_that_others_have_by_now_stays_and_is_never_called
     moved,
     other_database,  # noqa: F811
     monkeypatch,
-    glad,
+    glad,  # noqa: F811
 ):
     own, second = os.environ["DATABASE_URL"], moved.store.bucket
     monkeypatch.setenv("DATABASE_URL", other_database())
