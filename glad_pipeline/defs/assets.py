@@ -348,7 +348,10 @@ def _entry(placed: Placed, object_store: ObjectStoreResource) -> CatalogueEntry:
 
 @dg.asset(group_name=GROUP, kinds={"postgres"}, owners=OWNERS, deps=[s3_objects])
 def published_posts(
-    context: dg.AssetExecutionContext, queue: QueueResource, postgres: PostgresResource
+    context: dg.AssetExecutionContext,
+    queue: QueueResource,
+    postgres: PostgresResource,
+    object_store: ObjectStoreResource,
 ) -> dg.MaterializeResult[Any]:
     """The blog's posts: post, picture, prompt status and the message to the site commit together, for every picture
     whose time has come. A post that a person has edited since its prompt was claimed waits for `glad prompts approve`.
@@ -357,9 +360,16 @@ def published_posts(
     published: list[Row] = []
     rejected: dict[int, str] = {}
     conflicts: dict[int, str] = {}
+    gone: list[int] = []
     with clearly(queue.explain):
-        while done := postgres.database.transact("publish", partial(_publish_some, queue)):
-            rows, outcomes = done
+        object_store.refuse_anothers()
+        while True:
+            stale = queue.hold.stale(POSTS_PER_TRANSACTION)
+            gone += _look_again(stale, queue, postgres, object_store) if stale else []
+            done = postgres.database.transact("publish", partial(_publish_some, queue))
+            if not done and not stale:
+                break
+            rows, outcomes = done or ([], Outcomes(post_ids={}, rejected={}, conflicts={}))
             published += [row for row in rows if row["id"] in outcomes.post_ids]
             rejected.update(outcomes.rejected)
             conflicts.update(outcomes.conflicts)
@@ -367,16 +377,29 @@ def published_posts(
         context.log.warning("prompt %s is rejected: %s", prompt_id, reason)
     for prompt_id, reason in conflicts.items():
         context.log.warning("prompt %s waits for approval: %s", prompt_id, reason)
+    for prompt_id in gone:
+        context.log.warning("prompt %s waits again: its picture was gone from the store", prompt_id)
     return dg.MaterializeResult(
         metadata={
             "published": len(published),
             "rejected": len(rejected),
             "conflicts": len(conflicts),
+            "gone_from_the_store": len(gone),
             **({"edited_meanwhile": _reasons(conflicts)} if conflicts else {}),
             "seconds": round(time.monotonic() - started, 3),
             "posts": _links((title_of(row), row["image_url"]) for row in published),
         }
     )
+
+
+def _look_again(
+    stale: Sequence[Row], queue: QueueResource, postgres: PostgresResource, object_store: ObjectStoreResource
+) -> list[int]:
+    """Look at pictures once more that were stored a while ago: the prompts of those that are gone wait again."""
+    heads = object_store.store.heads(row["key"] for row in stale)
+    seen = [row["id"] for row in stale if row["key"] in heads and heads[row["key"]].bytes == row["bytes"]]
+    lost = [row["id"] for row in stale if row["id"] not in seen]
+    return postgres.database.transact("look_again", partial(queue.hold.looked_again, seen=seen, gone=lost))
 
 
 def _publish_some(queue: QueueResource, connection: Connection) -> tuple[list[Row], Outcomes] | None:

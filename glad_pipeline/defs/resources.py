@@ -180,6 +180,8 @@ class ObjectStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def refuse_anothers(self) -> None:
         """Raises `GladError` where the bucket is another database's; a store that is away is told of later."""
+        if self._settled:
+            return
         with suppress(StoreError), self._identified() as database:
             identity.check(database, self.unchecked)
 

@@ -116,6 +116,16 @@ def a_bucket_in_disorder(world: World) -> None:
     client.put_object(Bucket=bucket, Key=original_key("ab" * 32), Body=b"nobody's", ContentType="image/png")
 
 
+def pictures_of_yesterday(world: World) -> None:
+    """Drawn and due, one of them no longer in the bucket."""
+    a_post_to_hide(world)
+    world.sql("UPDATE prompts SET publish_at = now() WHERE title = 'Later'")
+    world.sql("UPDATE prompts SET status = 'generated' WHERE title = 'Approve me'")
+    world.sql("UPDATE images SET verified_at = now() - interval '1 day'")
+    [image] = world.sql("SELECT key FROM images JOIN prompts ON image_id = images.id WHERE title = 'Later'")
+    world.store.client.delete_object(Bucket=world.store.bucket, Key=image["key"])
+
+
 def glad(*words: str) -> str | None:
     """A command by a person: None, or why it failed."""
     said = io.StringIO()
@@ -155,6 +165,7 @@ MENDING = Scenario(
 PLAIN_RUN = Scenario(prepare=a_dozen, act=World.run)
 SCENARIOS: dict[str, Scenario] = {  # by commit point
     "refund": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(breaks_after=6)), patient=False),
+    "look_again": Scenario(prepare=pictures_of_yesterday, act=World.run, redraws=1),
     "quarantine": MENDING,
     "audit_fix": MENDING,
     "takedown": TAKEDOWN,

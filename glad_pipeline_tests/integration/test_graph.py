@@ -723,3 +723,43 @@ def test_memory_stays_flat_however_many_pictures_a_run_draws(world):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 20e6, peaks
+
+
+@pytest.mark.parametrize("missing", ["deleted", "overwritten"])
+def test_a_picture_that_is_gone_when_its_time_comes_is_drawn_again_and_not_published_dead(world, missing):
+    later = world.add("a hill", title="Later", publish_at="2100-01-01")
+    seen = world.add("a sea", title="Seen", needs_approval=True)
+    world.run()
+    assert sorted(world.statuses()) == ["awaiting_approval", "generated"]
+    (key,) = (
+        row["key"]
+        for row in world.sql("SELECT key FROM images JOIN prompts p ON image_id = images.id WHERE p.id = %s", later)
+    )
+    before = world.sql("SELECT key, verified_at FROM images WHERE key <> %s", key)
+    world.store.delete([key])
+    if missing == "overwritten":
+        world.store.client.put_object(Bucket=world.store.bucket, Key=key, Body=b"x", ContentType="image/png")
+    world.sql("UPDATE images SET verified_at = now() - interval '61 s'")  # a minute later
+    world.sql("UPDATE prompts SET publish_at = now() WHERE id = %s", later)
+    world.sql("UPDATE prompts SET status = 'generated' WHERE id = %s", seen)
+    result = world.run("published_posts")
+    assert metadata(result, "published_posts")["gone_from_the_store"] == 1
+    assert [post["title"] for post in world.posts()] == ["Seen"]
+    row = world.prompts()[later]
+    assert (row["status"], row["attempts"]) == ("pending", 0)
+    assert "gone from the store" in row["last_error"]
+    assert world.sql("SELECT verified_at > %s AS now FROM images WHERE key <> %s", before[0]["verified_at"], key)[0][
+        "now"
+    ]
+    if missing == "deleted":
+        world.run()
+        assert world.statuses() == ["published"] * 2
+
+
+def test_a_picture_stored_just_now_is_not_looked_at_twice(world, monkeypatch):
+    world.add("a hill", title="Later", publish_at="2100-01-01")
+    world.run()
+    world.sql("UPDATE prompts SET publish_at = now()")
+    monkeypatch.setattr(S3Store, "heads", lambda *_: pytest.fail("looked at again"))
+    world.run("published_posts")
+    assert world.statuses() == ["published"]
