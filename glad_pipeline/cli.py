@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dotenv import dotenv_values
 from pydantic import AliasChoices
 
 from glad_pipeline.audit import commands as audit_commands
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import commands as model_commands
-from glad_pipeline.local.stack import forget_ours, project_root
+from glad_pipeline.local.stack import forget_ours, lasting_settings, project_root
 from glad_pipeline.prompts import commands as prompt_commands
 from glad_pipeline.publishing import commands as publishing_commands
 from glad_pipeline.settings import Settings, load_settings
@@ -79,8 +78,8 @@ def take_environment() -> None:
     """
     root = project_root()
     forget_ours(os.environ)
-    for name, value in dotenv_values(root / ".env").items():
-        if value and not os.environ.get(name):
+    for name, value in lasting_settings().items():
+        if not os.environ.get(name):
             os.environ[name] = str(root / value) if name == "GLAD_HOME" else value
     os.environ["GLAD_HOME"] = str(Path(os.environ.get("GLAD_HOME") or root / ".glad").expanduser().absolute())
 

@@ -40,6 +40,12 @@ def project_root() -> Path:
     return root if (root / "pyproject.toml").exists() else Path.cwd()
 
 
+def lasting_settings() -> dict[str, str]:
+    """What the file of settings says: `.env` in the repository, or the one that GLAD_ENV_FILE names."""
+    path = os.environ.get("GLAD_ENV_FILE") or project_root() / ".env"
+    return {name: value for name, value in dotenv_values(path).items() if value}
+
+
 def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
     """The environment a command needs; servers that are absent from the settings are started if they do not run.
 
@@ -80,7 +86,7 @@ def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
 def _lasting(home: Home, exports: Mapping[str, str]) -> dict[str, str]:
     """What other shells are to find: not what was given for this command alone, in place of which the file stays as it
     was. What lasts is ours, or stands in the repository's `.env`."""
-    written = {name: value for name, value in dotenv_values(project_root() / ".env").items() if value}
+    written = lasting_settings()
     marks = dict(mark.split(":", 1) for mark in exports[EMBEDDED].split(",") if mark)
     before = {name: value for name, value in dotenv_values(home.path / ".env").items() if value is not None}
     marks_before = dict(mark.split(":", 1) for mark in before.pop(EMBEDDED, "").split(",") if ":" in mark)

@@ -32,6 +32,7 @@ from glad_pipeline_tests.faults.document import write_between
 from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.processes import Child
 from glad_pipeline_tests.faults.world import POSTS_BEFORE, World, shorten_grace
+from glad_pipeline_tests.own import forget_the_persons, own_settings
 
 Mode = Literal["exception", "lost answer", "kill -9"]
 MODES: tuple[Mode, ...] = ("exception", "lost answer", "kill -9")
@@ -310,15 +311,15 @@ def documented(document: Path) -> list[str]:
 
 def main() -> None:
     from glad_pipeline.local import stack
-    from glad_pipeline.settings import Settings
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", type=Path, metavar="DOCUMENT")
     parser.add_argument("--only", default="", help="points that contain this")
     args = parser.parse_args()
+    forget_the_persons()
     wanted = [(point, mode) for point, mode in cells() if args.only in point]
     with tempfile.TemporaryDirectory(prefix="glad-matrix-") as folder:
-        settings = Settings(GLAD_HOME=Path(folder) / "home", _env_file=None)  # type: ignore[call-arg]
+        settings = own_settings(Path(folder) / "home")
         try:
             done = run_matrix(stack.ensure(settings, foreground=True), Path(folder) / "cells", wanted, tell=_tell)
         finally:

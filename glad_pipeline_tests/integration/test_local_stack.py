@@ -93,7 +93,7 @@ def test_given_servers_are_used_as_they_are(stack, tmp_path, database_url, s3):
 @pytest.mark.parametrize("lasting", [False, True], ids=["for one command", "in .env"])
 def test_what_is_given_for_one_command_is_not_found_by_the_next(stack, tmp_path, s3, monkeypatch, lasting):
     """Only what is ours, and what stands in the repository's `.env`, is written for other shells."""
-    monkeypatch.setattr(local_stack, "project_root", lambda: tmp_path)
+    monkeypatch.setenv("GLAD_ENV_FILE", str(tmp_path / ".env"))
     path = Path(stack["GLAD_HOME"]) / ".env"
     before = path.read_text()
     for name, value in s3.items():

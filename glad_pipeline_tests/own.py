@@ -1,0 +1,32 @@
+"""What tests and benchmarks use is what they have made: nothing of the person's own, whatever the environment says.
+
+Imports nothing of the product before `forget_the_persons` was called: settings are read at import in some places.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from glad_pipeline.settings import Settings
+
+THEIRS = ("DATABASE_URL", "GLAD_", "AWS_", "DAGSTER_", "PG", "RAY_")  # how the names begin
+
+
+def forget_the_persons() -> None:
+    """Take the person's settings, database, bucket and profile out of this process's environment, and their `.env`."""
+    for name in [name for name in os.environ if name.startswith(THEIRS)]:
+        del os.environ[name]
+    os.environ["GLAD_ENV_FILE"] = os.devnull
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def own_settings(home: Path) -> Settings:
+    """Those of an embedded PostgreSQL and S3 server in this folder, whatever the environment names."""
+    from glad_pipeline.settings import Settings
+
+    servers = ("DATABASE_URL", "DAGSTER_DATABASE_URL", "AWS_S3_BUCKET", "AWS_ENDPOINT_URL_S3", "AWS_CLOUDFRONT_DOMAIN")
+    return Settings(GLAD_HOME=home, _env_file=None, **dict.fromkeys(servers))  # type: ignore[call-arg,arg-type]
