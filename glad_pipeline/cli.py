@@ -211,7 +211,7 @@ def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
             print("nothing was changed")
             return 1
     _require_store(settings)
-    return demo(settings)
+    return demo(settings, lambda url: _require_together(url, settings))
 
 
 def _up(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -220,7 +220,15 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
 
     _require_migrated(settings)
     _require_store(settings)
-    code = up(settings, migrate)
+
+    def prepare(url: str) -> list[str]:
+        done = migrate(url)
+        _require_together(url, settings)
+        return done
+
+    if settings.database_url is not None:
+        _require_together(settings.database_url.get_secret_value(), settings)
+    code = up(settings, prepare)
     if _told_of_workers(settings)[1] == "running":
         print("the workers stay warm: ./glad workers down ends them", file=sys.stderr)
     return code
@@ -255,6 +263,17 @@ def _require_store(settings: Settings) -> None:
     if settings.s3_bucket is None:
         return
     _store(settings).check()
+
+
+def _require_together(url: str, settings: Settings) -> None:
+    """A person's own bucket has to be this database's. Raises `GladError` with both names where it is another's."""
+    if settings.s3_bucket is None:  # a run finds out
+        return
+    from glad_pipeline.database import Database
+    from glad_pipeline.identity import check
+
+    with Database(url, application_name="glad") as database:
+        check(database, _store(settings))
 
 
 def _store(settings: Settings) -> S3Store:

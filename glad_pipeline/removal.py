@@ -82,10 +82,10 @@ class Removal:
 
     def _store_of(self, deployment: UUID | None) -> S3Store:
         """The bucket of that deployment (None: not known, then the settings'), which has to be ours still."""
+        if deployment is None:
+            identity.check(self.database, self.store)
+            return self.store
         try:
-            if deployment is None:
-                identity.check(self.database, self.store)
-                return self.store
             if identity.holds(self.database, self.store, deployment):
                 return self.store
             return self._other_store(deployment)

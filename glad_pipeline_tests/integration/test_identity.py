@@ -111,6 +111,7 @@ def test_another_database_moves_nothing_in_a_bucket_that_is_not_its_own(world, o
         ("audit",),
         ("audit", "--fix", "--grace", "0"),
         ("catalogue", "rebuild"),
+        ("up",),
     ):
         code, out, error = glad(*command)
         assert (code, out) == (1, "")
