@@ -121,7 +121,10 @@ def holds(database: Database, store: S3Store, deployment: UUID) -> bool:
     known = row[0] if row else None
     if known is None or known.database != here.database:
         whose = f"the bucket {known.bucket!r} of {known.database_name}" if known else f"a deployment {deployment}"
-        raise NotTogetherError(f"it lies in {whose}, of which the database {here.database_name} is a copy or was moved")
+        raise NotTogetherError(
+            f"it lies in {whose}, of which the database {here.database_name} is a copy or was moved. "
+            "If nobody else has that bucket any more, delete it there by hand"
+        )
     if found is None:
         return (known.bucket, known.place) == (store.bucket, store.place)
     if found.id == known.id and found.database != known.database:

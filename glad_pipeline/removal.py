@@ -41,8 +41,7 @@ class Removal:
         keys: dict[S3Store, list[str]] = defaultdict(list)
         stores: dict[UUID | None, S3Store] = {}
         for message in messages:
-            named = message.payload.get("deployment")
-            deployment = UUID(named) if isinstance(named, str) else None
+            deployment = _deployment(message)
             if deployment not in stores:
                 stores[deployment] = self._store_of(deployment)
             if deployment is None:
@@ -119,6 +118,14 @@ class Removal:
                 f"({fault or 'which shows it'}): it lies in a bucket that the settings named before. "
                 + _cure("its bucket", "its endpoint")
             )
+
+
+def _deployment(message: Message) -> UUID | None:
+    named = message.payload.get("deployment")
+    try:
+        return None if named is None else UUID(str(named))
+    except ValueError as error:
+        raise Refused(f"its deployment is {ascii(named)[:80]}, which is none") from error
 
 
 def _cure(bucket: str, place: str) -> str:

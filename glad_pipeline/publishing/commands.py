@@ -1,7 +1,7 @@
 """`glad posts …`, `glad images …`, `glad outbox …`: takedown and the outbox from a terminal.
 
 Turns arguments into calls of `takedown`, `outbox` and `delivery`, and their answers into lines or JSON. Exit codes:
-0 done (or it was so already), 1 it could not be found or changed, 2 the request cannot be right.
+0 done (or it was so already, or is tried again), 1 it could not be found or changed, 2 the request cannot be right.
 """
 
 from __future__ import annotations
@@ -121,12 +121,13 @@ def _tell(
     forgotten = remover.forget(taken.removed) if taken.removed else []
     remaining = remover.may_remain(purged=purged) if taken.removed else []
     undone = any(row["status"] in ("waiting", "dead") for row in messages)
+    code = int(any(row["status"] == "dead" for row in messages))
     if arguments.json:
         told = {name: value for name, value in asdict(taken).items() if name not in ("subjects", "messages_after")}
         told |= {"changed": taken.changed, "messages": [jsonable(row) for row in messages]}
         told |= {"done": not undone, "forgotten": forgotten, "others_may_hold": remaining}
         print(json.dumps(told, ensure_ascii=False, indent=2))
-        return 0
+        return code
     if not taken.changed:
         print("taken down already: nothing to do")
     for slug in taken.hidden:
@@ -145,7 +146,7 @@ def _tell(
         print(f"  {line}")
     if remaining:
         print("\n  - ".join(["what others may still hold:", *remaining]))
-    return 0
+    return code
 
 
 def _doing(row: outbox.Row) -> str:

@@ -67,7 +67,7 @@ def test_a_copy_of_the_database_takes_no_picture_from_the_original(world, other_
     (image,) = world.sql("SELECT * FROM images")
     monkeypatch.setenv("DATABASE_URL", other_database(copy=True))
     code, out, _ = glad("posts", "unpublish", "hill", "--reason", "a trial")
-    assert code == 0
+    assert code == 1
     assert "GIVEN UP: not deleted" in out
     assert "from the bucket: done" not in out
     assert answer(image["url"]) == 200
@@ -148,3 +148,20 @@ def test_contact_sheets_of_earlier_versions_are_blanked_in_dagsters_tables(stack
 
 def test_there_is_nothing_to_blank_where_dagster_has_no_tables(database_url):
     assert forget_previews(database_url) == 0
+
+
+def test_a_message_that_names_no_deployment_that_can_be_is_refused_and_the_others_go_on(world, glad):  # noqa: F811
+    for n in range(2):
+        world.add(f"a hill {n}", title=f"Hill {n}")
+    world.run()
+    first, second = (row["key"] for row in world.sql("SELECT key FROM images ORDER BY id"))
+    for key, named in ((first, "no uuid"), (second, None)):
+        world.sql(
+            "INSERT INTO outbox (kind, subject, payload) VALUES ('delete', %s, %s)",
+            f"image:{key}",
+            Jsonb({"keys": [key], "deployment": named}),
+        )
+    code, _, error = glad("outbox", "deliver")
+    assert code == 1
+    assert "its deployment is 'no uuid'" in error
+    assert world.objects() == [first]
