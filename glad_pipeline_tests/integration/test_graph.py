@@ -22,7 +22,7 @@ from psycopg.rows import dict_row
 
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs import checks
+from glad_pipeline.defs import assets, checks
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, SdxlResource
 from glad_pipeline.generation.encoding import decode_png, encode_png, pixels_sha256
 from glad_pipeline.originals import described
@@ -390,7 +390,7 @@ def test_two_runs_at_once_share_the_work_and_repeat_none_of_it(world):
 RUN = """
 import dagster as dg
 from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs import checks
+from glad_pipeline.defs import assets, checks
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, SdxlResource
 from glad_pipeline_tests.fakes import InstantSdxl
 job = build_defs(resource_overrides={"sdxl": InstantSdxl(seconds_each=0.03)}).resolve_job_def("publish_prompts")
@@ -754,6 +754,19 @@ def test_a_picture_that_is_gone_when_its_time_comes_is_drawn_again_and_not_publi
     if missing == "deleted":
         world.run()
         assert world.statuses() == ["published"] * 2
+
+
+def test_no_picture_is_published_unseen_however_many_are_due(world, monkeypatch):
+    monkeypatch.setattr(assets, "POSTS_PER_TRANSACTION", 1)  # looked at one by one, and published one by one
+    for n in range(3):
+        world.add(f"a hill {n}", title=f"Hill {n}", publish_at="2100-01-01")
+    world.run()
+    images = world.sql("SELECT id, key FROM images ORDER BY id")
+    world.store.delete([images[-1]["key"]])  # the last that is looked at is the first that is due
+    world.sql("UPDATE images SET verified_at = now() - interval '1 h'")
+    world.sql("UPDATE prompts SET publish_at = CASE WHEN image_id = %s THEN NULL ELSE now() END", images[-1]["id"])
+    world.run("published_posts")
+    assert sorted(world.statuses()) == ["pending", "published", "published"]
 
 
 def test_a_picture_stored_just_now_is_not_looked_at_twice(world, monkeypatch):
