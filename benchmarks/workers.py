@@ -45,7 +45,7 @@ from glad_pipeline.workers.options import EngineOptions
 from glad_pipeline.workers.pool import Pool
 from glad_pipeline.workers.remote import RemoteEngine
 from glad_pipeline_tests.engines import TIMED
-from glad_pipeline_tests.own import forget_the_persons
+from glad_pipeline_tests.own import forget_the_persons, require_no_env_file
 
 SIZES = (1, 2, 8)
 GOALS = {2: 1.9, 8: 7.0}  # × one worker
@@ -172,6 +172,7 @@ class Site:
 def own_site() -> Iterator[Site]:
     """`glad up` as somebody has it who has set nothing."""
     forget_the_persons()
+    require_no_env_file()
     with tempfile.TemporaryDirectory(prefix="glad-workers-") as folder:
         home, log = Path(folder) / "home", Path(folder) / "up.log"
         site = Site(home, {**os.environ, "GLAD_HOME": str(home)})

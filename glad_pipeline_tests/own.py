@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from glad_pipeline.settings import Settings
 
+ROOT = Path(__file__).parents[1]
 THEIRS = ("DATABASE_URL", "GLAD_", "AWS_", "DAGSTER_", "PG", "RAY_")  # how the names begin
 
 
@@ -22,6 +23,20 @@ def forget_the_persons() -> None:
     os.environ["GLAD_ENV_FILE"] = os.devnull
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def require_no_env_file(folder: Path = ROOT) -> None:
+    """For who starts Dagster's commands in the repository: these write its `.env` over the environment they are given.
+
+    Raises `SystemExit` where it names anything of the person's own.
+    """
+    from dotenv import dotenv_values
+
+    if named := [name for name in dotenv_values(folder / ".env") if name.startswith(THEIRS)]:
+        raise SystemExit(
+            f"{folder / '.env'} sets {', '.join(named)}: Dagster would read it, and work on what is yours. Move it away "
+            "for as long as this runs"
+        )
 
 
 def own_settings(home: Path) -> Settings:

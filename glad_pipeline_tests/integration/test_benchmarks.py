@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import psycopg
+import pytest
 from test_graph import World
 
-from glad_pipeline_tests.own import THEIRS, forget_the_persons, own_settings
+from glad_pipeline_tests.own import THEIRS, forget_the_persons, own_settings, require_no_env_file
 
 ROOT = Path(__file__).parents[2]
 OWN_WORLD = """
@@ -72,3 +73,12 @@ def test_no_variable_of_the_person_s_own_is_left(monkeypatch, tmp_path):
     forget_the_persons()
     assert "theirs" not in {value for name, value in os.environ.items() if name.startswith(THEIRS)}
     assert os.environ["GLAD_ENV_FILE"] == os.devnull
+
+
+def test_where_the_repository_names_servers_of_the_person_s_own_no_dagster_is_started_in_it(tmp_path):
+    require_no_env_file(tmp_path)
+    (tmp_path / ".env").write_text("OTHER=1\n")
+    require_no_env_file(tmp_path)
+    (tmp_path / ".env").write_text("DATABASE_URL=postgresql://theirs\n")
+    with pytest.raises(SystemExit, match="sets DATABASE_URL"):
+        require_no_env_file(tmp_path)

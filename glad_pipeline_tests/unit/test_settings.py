@@ -1,12 +1,6 @@
 """Settings: read from the environment, refused clearly, and documented as they are."""
 
-from pathlib import Path
-
 import pytest
-import yaml
-from dagster._core.secrets.env_file import PerProjectEnvFileLoader
-from dagster._core.secrets.loader import SecretsLoader
-from dagster._serdes import ConfigurableClassData
 
 from glad_pipeline.errors import UsageError
 from glad_pipeline.settings import load_settings
@@ -34,9 +28,6 @@ def test_a_bad_value_is_named_with_its_variable(monkeypatch, name, value):
     with pytest.raises(UsageError, match=name) as caught:
         load_settings()
     assert value in str(caught.value)
-
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_an_empty_value_counts_as_absent(monkeypatch):
@@ -82,13 +73,3 @@ def test_who_is_to_be_told_must_be_plain_and_no_secret_is_shown(monkeypatch, var
         load_settings()
     assert words in str(told.value)
     assert "hidden" not in str(told.value)
-
-
-def test_dagster_s_processes_have_their_settings_from_what_they_are_given_and_from_no_file(tmp_path, monkeypatch):
-    """Dagster's own loader would write the working directory's `.env` over what is set."""
-    (tmp_path / ".env").write_text("DATABASE_URL=postgresql://theirs\n")
-    monkeypatch.chdir(tmp_path)
-    told = yaml.safe_load((ROOT / "dagster.yaml").read_text())["secrets"]["custom"]
-    loader = ConfigurableClassData(told["module"], told["class"], "{}").rehydrate(as_type=SecretsLoader)
-    assert loader.get_secrets_for_environment("glad_pipeline") == {}
-    assert PerProjectEnvFileLoader().get_secrets_for_environment("glad_pipeline") != {}
