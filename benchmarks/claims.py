@@ -1,6 +1,6 @@
 """How many prompts a second PostgreSQL lets several runs at once claim, begin, catalogue and publish.
 
-    ./glad run -- python -m benchmarks.claims [--prompts 4096]
+    .venv/bin/python -m benchmarks.claims [--prompts 4096]
 
 All that a run commits for a prompt, by the very statements it commits it with, and nothing else: no drawing, no S3, no
 Dagster. Each hold is a process of its own, as a run is. Drawing is begun in buckets of 16; the catalogue is written

@@ -1,6 +1,6 @@
 """What one run can take in: pictures a second and CPU per picture, when drawing costs nothing.
 
-    ./glad run -- python -m benchmarks.driver [--pictures 256] [--repeat 3]
+    .venv/bin/python -m benchmarks.driver [--pictures 256] [--repeat 3]
 
 Runs the job `publish_prompts` in this process on the real PostgreSQL and the real S3 server with the generator of
 `benchmarks.overlap`, which hands over photo-like 1024 × 1024 pictures as fast as they are taken: the run encodes,

@@ -1,25 +1,27 @@
-"""The real job in this process, on the real PostgreSQL and S3 server: a database of its own, objects removed again."""
+"""The real job in this process, on a PostgreSQL and an S3 server of its own, which are gone again afterwards."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import psycopg
-from psycopg import sql
 
 from glad_pipeline.database import connect
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.jobs import JOB_NAME
 from glad_pipeline.defs.resources import SdxlResource
+from glad_pipeline.local import stack
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline_tests.own import forget_the_persons, own_settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,24 +35,22 @@ class Ran:
 
 @contextmanager
 def own_world() -> Iterator[S3Store]:
-    """A fresh database beside the given one, for the benchmark alone; yields the store, which keeps nothing of it."""
-    url = os.environ["DATABASE_URL"]
-    parts = psycopg.conninfo.conninfo_to_dict(url)
-    name = f"{parts['dbname']}_benchmark"
-    with connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    own = psycopg.conninfo.make_conninfo(**{**parts, "dbname": name})
-    migrate(own)
-    os.environ["DATABASE_URL"] = own
-    try:
-        yield bucket()
-    finally:
-        with connect(own, autocommit=True) as connection:
-            remove(bucket(), [row["key"] for row in connection.execute("SELECT key FROM images")])
-        os.environ["DATABASE_URL"] = url
-        with connect(url, autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    """A PostgreSQL and an S3 server for the benchmark alone, which the environment then names; yields the store.
+
+    What the environment and `.env` had named is not touched, and counts again afterwards.
+    """
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="glad-benchmark-") as folder:
+        forget_the_persons()
+        settings = own_settings(Path(folder) / "home")
+        try:
+            os.environ.update(stack.ensure(settings, foreground=True))
+            migrate(os.environ["DATABASE_URL"])
+            yield bucket()
+        finally:
+            stack.stop(settings)
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def bucket() -> S3Store:

@@ -1,6 +1,6 @@
 """The whole pipeline against what one writes first: a plain diffusers loop, and a handler that does one prompt a time.
 
-    ./glad run -- python -m benchmarks.naive [--pictures 48] [--batch 4] [--repeat 3]
+    .venv/bin/python -m benchmarks.naive [--pictures 48] [--batch 4] [--repeat 3]
 
 The same demo model, prompts, seeds, size, steps and guidance, on the CPU, against the same S3 server and PostgreSQL:
 

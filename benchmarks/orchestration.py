@@ -1,6 +1,6 @@
 """What everything but drawing costs per prompt: claim, encode, upload, verify, catalogue, publish, Dagster's events.
 
-    ./glad run -- python -m benchmarks.orchestration [--prompts 1000] [--rows 1000000] [--repeat 3]
+    .venv/bin/python -m benchmarks.orchestration [--prompts 1000] [--rows 1000000] [--repeat 3]
 
 Runs the job `publish_prompts` in this process on the real PostgreSQL and the real S3 server, in a database and
 under keys of its own, with a generator that returns 18 × 18 pictures (about 1 KB) at once. Then times one look

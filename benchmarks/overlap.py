@@ -1,6 +1,6 @@
 """How much of the generator's speed is left when everything else is done with its pictures, and how much memory.
 
-    ./glad run -- python -m benchmarks.overlap [--shares 0.7] [--pictures 256] [--memory 2000] [--repeat 3]
+    .venv/bin/python -m benchmarks.overlap [--shares 0.7] [--pictures 256] [--memory 2000] [--repeat 3]
 
 Runs the job `publish_prompts` in this process on the real PostgreSQL and the real S3 server, with a generator that
 takes a fixed time for each bucket of pictures, as a GPU does, and gives photo-like pictures of full size. That time

@@ -1,6 +1,6 @@
 """What a prompt costs beside its drawing, in seconds and in memory, from one prompt a run to ten thousand.
 
-    ./glad run -- python -m benchmarks.scaling [--prompts 1 10 100 1000 10000]
+    .venv/bin/python -m benchmarks.scaling [--prompts 1 10 100 1000 10000]
 
 Runs the job `publish_prompts` on the real PostgreSQL and the real S3 server with a generator that returns 18 × 18
 pictures (about 1 KB) at once; each number of prompts in a process of its own, after a warm-up run of one prompt.

@@ -41,6 +41,7 @@ from glad_pipeline_tests.faults.proxy import Proxy
 from glad_pipeline_tests.faults.servers import Servers
 from glad_pipeline_tests.faults.takeovers import WHYS, takeovers, watch
 from glad_pipeline_tests.faults.world import DRAW_LOG, SITE_LOG, examined, run_once, work_to_be_done
+from glad_pipeline_tests.own import forget_the_persons
 
 LEASE = 5  # seconds
 BREAKING = 0.95  # of the time; prompts come in as long as that
@@ -269,6 +270,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="DOCUMENT", help="put the figures into docs/reliability.md")
     parser.add_argument("--keep", action="store_true", help="keep the directory of logs and data")
     args = parser.parse_args()
+    forget_the_persons()
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(10_000)
     folder = Path(tempfile.mkdtemp(prefix="glad-soak-"))
     print(f"seed {seed}, in {folder}", flush=True)

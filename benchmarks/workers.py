@@ -1,6 +1,6 @@
 """Warm workers: do pictures per second grow with their number, and how soon is a row a post with and without them?
 
-    ./glad run -- python -m benchmarks.workers [--turns 3] [--buckets 12] [--rows 10] [--rounds 2]
+    .venv/bin/python -m benchmarks.workers [--turns 3] [--buckets 12] [--rows 10] [--rounds 2]
 
 Scaling: a GPU of fixed speed, 1 s for a bucket of 4, in 1, 2 and 8 workers with a tenth of a core each, on a Ray of its
 own: pictures per second through `RemoteEngine.generate`, all workers warm, the sizes in turn.
@@ -45,6 +45,7 @@ from glad_pipeline.workers.options import EngineOptions
 from glad_pipeline.workers.pool import Pool
 from glad_pipeline.workers.remote import RemoteEngine
 from glad_pipeline_tests.engines import TIMED
+from glad_pipeline_tests.own import forget_the_persons, require_no_env_file
 
 SIZES = (1, 2, 8)
 GOALS = {2: 1.9, 8: 7.0}  # × one worker
@@ -170,11 +171,11 @@ class Site:
 @contextmanager
 def own_site() -> Iterator[Site]:
     """`glad up` as somebody has it who has set nothing."""
-    theirs = ("DATABASE_URL", "GLAD_", "AWS_", "DAGSTER_", "RAY_")
+    forget_the_persons()
+    require_no_env_file()
     with tempfile.TemporaryDirectory(prefix="glad-workers-") as folder:
         home, log = Path(folder) / "home", Path(folder) / "up.log"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
-        site = Site(home, {**environment, "GLAD_HOME": str(home)})
+        site = Site(home, {**os.environ, "GLAD_HOME": str(home)})
         with log.open("w") as out:
             up = subprocess.Popen(
                 [sys.executable, "-m", "glad_pipeline.cli", "up"],
@@ -189,8 +190,6 @@ def own_site() -> Iterator[Site]:
                 assert up.poll() is None, log.read_text()
                 assert time.monotonic() < until, log.read_text()
                 time.sleep(0.2)
-            ours = dotenv_values(home / ".env")["GLAD_EMBEDDED"] or ""
-            assert "DATABASE_URL:" in ours, "the repository's .env names a database: this benchmark inserts rows"
             yield site
         finally:
             site.glad("down")

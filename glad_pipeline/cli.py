@@ -16,20 +16,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dotenv import dotenv_values
 from pydantic import AliasChoices
 
 from glad_pipeline.audit import commands as audit_commands
 from glad_pipeline.database import roles
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import commands as model_commands
-from glad_pipeline.local.stack import forget_ours, project_root
+from glad_pipeline.local.stack import forget_ours, lasting_settings, project_root
 from glad_pipeline.prompts import commands as prompt_commands
 from glad_pipeline.publishing import commands as publishing_commands
 from glad_pipeline.settings import Settings, load_settings
 from glad_pipeline.workers import commands as worker_commands
 
 if TYPE_CHECKING:
+    from glad_pipeline.database import Database
+    from glad_pipeline.removal import Removal
     from glad_pipeline.storage.s3 import S3Store
 
 
@@ -78,8 +79,8 @@ def take_environment() -> None:
     """
     root = project_root()
     forget_ours(os.environ)
-    for name, value in dotenv_values(root / ".env").items():
-        if value and not os.environ.get(name):
+    for name, value in lasting_settings().items():
+        if not os.environ.get(name):
             os.environ[name] = str(root / value) if name == "GLAD_HOME" else value
     os.environ["GLAD_HOME"] = str(Path(os.environ.get("GLAD_HOME") or root / ".glad").expanduser().absolute())
 
@@ -118,12 +119,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     again.add_argument("--save", metavar="FILE.png", type=Path, help="keep the new picture")
     again.add_argument("--json", action="store_true", help="one JSON object")
-    add("migrate", _migrate, "bring the database's tables up to date")
+    migrating = add("migrate", _migrate, "bring the database's tables up to date")
+    migrating.add_argument(
+        "--adopt",
+        action="store_true",
+        help="have the bucket of the settings belong to this database from now on, whatever the two have said so far",
+    )
     settings = add("settings", _settings, "every setting: variable, default, meaning")
     settings.add_argument("--markdown", action="store_true", help="as the table in README.md")
     commands.add_parser("test", help="install what the tests need and run them (by the launcher: ./glad test)")
     prompt_commands.register(commands)
-    publishing_commands.register(commands, lambda settings: _store(settings).delete)
+    publishing_commands.register(commands, _removal)
     for room in ("prompts", "posts", "images", "outbox"):
         _wrap(commands.choices[room], _with_database)
     audit_commands.register(commands, _store)
@@ -207,7 +213,7 @@ def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
             print("nothing was changed")
             return 1
     _require_store(settings)
-    return demo(settings)
+    return demo(settings, lambda url: _require_together(url, settings))
 
 
 def _up(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -216,7 +222,15 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
 
     _require_migrated(settings)
     _require_store(settings)
-    code = up(settings, migrate)
+
+    def prepare(url: str) -> list[str]:
+        done = migrate(url)
+        _require_together(url, settings)
+        return done
+
+    if settings.database_url is not None:
+        _require_together(settings.database_url.get_secret_value(), settings)
+    code = up(settings, prepare)
     if _told_of_workers(settings)[1] == "running":
         print("the workers stay warm: ./glad workers down ends them", file=sys.stderr)
     return code
@@ -253,6 +267,17 @@ def _require_store(settings: Settings) -> None:
     _store(settings).check()
 
 
+def _require_together(url: str, settings: Settings) -> None:
+    """A person's own bucket has to be this database's. Raises `GladError` with both names where it is another's."""
+    if settings.s3_bucket is None:  # a run finds out
+        return
+    from glad_pipeline.database import Database
+    from glad_pipeline.identity import check
+
+    with Database(url, application_name="glad") as database:
+        check(database, _store(settings))
+
+
 def _store(settings: Settings) -> S3Store:
     from glad_pipeline.storage.s3 import S3Store
 
@@ -265,6 +290,18 @@ def _store(settings: Settings) -> S3Store:
         secret_access_key=settings.s3_secret_access_key.get_secret_value() if settings.s3_secret_access_key else None,
         session_token=settings.s3_session_token.get_secret_value() if settings.s3_session_token else None,
         public_base_url=settings.picture_base_url,
+    )
+
+
+def _removal(settings: Settings, database: Database) -> Removal:
+    from glad_pipeline.removal import Removal
+
+    dagster = settings.dagster_database_url
+    return Removal(
+        database=database,
+        store=_store(settings),
+        dagster_url=dagster.get_secret_value() if dagster else None,
+        galleries=[folder / "gallery.html" for folder in (project_root(), settings.home)],
     )
 
 
@@ -365,9 +402,18 @@ def _migrate(arguments: argparse.Namespace, settings: Settings) -> int:
     from glad_pipeline.database.migrations import migrate
     from glad_pipeline.local import stack
 
-    url = stack.ensure(settings)["DATABASE_URL"]
+    environment = stack.ensure(settings)
+    url = environment["DATABASE_URL"]
     done = migrate(url)
     print(f"{describe(url)}: {', '.join(done) if done else 'up to date'}")
+    if arguments.adopt:
+        from glad_pipeline.database import Database
+        from glad_pipeline.identity import adopt
+
+        os.environ.update(environment)
+        with Database(url, application_name="glad migrate") as database:
+            own = adopt(database, _store(load_settings()))
+        print(f"the bucket {own.bucket!r} at {own.place} belongs to the database {own.database_name} from now on")
     return 0
 
 

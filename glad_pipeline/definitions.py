@@ -34,6 +34,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         max_attempts=settings.max_attempts,
     )
     object_store = ObjectStoreResource(
+        postgres=postgres,
         bucket=dg.EnvVar("AWS_S3_BUCKET"),
         region=settings.s3_region,
         endpoint_url=settings.s3_endpoint_url,

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,16 @@ QUERIES = named_queries("glad_pipeline", "demo.sql")
 OTHERS_SECONDS = 180  # how long another run may take to publish what it has taken
 
 
-def demo(settings: Settings) -> int:
-    """Do it all; 0 if every prompt is published, else a `GladError` that says which is not, and why."""
+def demo(settings: Settings, require: Callable[[str], None] = lambda url: None) -> int:
+    """Do it all; 0 if every prompt is published, else a `GladError` that says which is not, and why.
+
+    `require` gets the database's URL before anything is added to it.
+    """
     root = stack.project_root()
     environment = stack.ensure(settings)
     with Step("migrating the database"):
         migrate(environment["DATABASE_URL"])
+    require(environment["DATABASE_URL"])
     with Database(environment["DATABASE_URL"], application_name="glad demo") as database:
         report = import_file(database, root / "examples" / "prompts.csv")
         print(f"examples/prompts.csv: {report.added} prompts added, {report.existing} known already")

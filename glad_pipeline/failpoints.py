@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 COMMIT_POINTS = {
+    "identity": "the database knows which bucket belongs to it",
+    "mark_bucket": "the bucket says which database it belongs to",
     "claim": "prompts are taken out of the queue",
     "begin_drawing": "a try is counted for each prompt of the bucket to be drawn",
     "spool": "a drawn picture is on the local disk under its name",
@@ -19,6 +21,7 @@ COMMIT_POINTS = {
     "reject": "a prompt is put aside with the reason",
     "fail": "a prompt waits for another try, or has spent them",
     "catalogue": "pictures seen in the store are catalogued, and their prompts are `generated`",
+    "look_again": "pictures stored a while ago are seen to be there still, or their prompts wait again",
     "publish": "posts, the status of their prompts and the outbox messages",
     "take_messages": "messages of the outbox are in one deliverer's hands",
     "deliver": "a site, CDN or bucket has been told (no transaction of ours)",

@@ -362,6 +362,11 @@ class Settings(BaseSettings):
     )
 
     # this machine
+    env_file: Path | None = Field(
+        None,
+        alias="GLAD_ENV_FILE",
+        description="File of settings for `glad`, read after the environment. Absent: `.env` beside README.md.",
+    )
     home: Path = Field(
         Path(".glad"), alias="GLAD_HOME", description="Where the embedded servers, secrets and logs live."
     )

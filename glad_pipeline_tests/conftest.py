@@ -14,14 +14,11 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
-OWN = ("DATABASE_URL", "GLAD_", "AWS_", "DAGSTER_")
-HOW_MUCH = {"GLAD_FUZZ", "GLAD_MODEL_EXAMPLES"}  # the tests' own: no setting of the product
-for name in [name for name in os.environ if name.startswith(OWN) and name not in HOW_MUCH]:
-    del os.environ[name]
+from glad_pipeline_tests.own import forget_the_persons
+
+forget_the_persons()
 _nowhere = tempfile.TemporaryDirectory(prefix="glad-test-")  # where a test that names no GLAD_HOME ends up
 os.environ["GLAD_HOME"] = _nowhere.name
-os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
-os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from datetime import timedelta
 
 import psycopg
 
+from glad_pipeline import identity
 from glad_pipeline.audit.rebuild import EXAMPLES, Rebuilt, rebuild
 from glad_pipeline.audit.report import Report
 from glad_pipeline.audit.walk import audit
@@ -35,6 +36,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], st
     about = "walk bucket and database both ways and say what is amiss; changes nothing without --fix"
     look: argparse.ArgumentParser = subparsers.add_parser("audit", help=about, description=about)
     look.add_argument("--fix", action="store_true", help="mend what can be mended safely")
+    look.add_argument(
+        "--at-most",
+        metavar="N",
+        type=int,
+        help="with --fix: how many pictures and objects may be moved, deleted or drawn again where it is over a tenth",
+    )
     look.add_argument("--deep", action="store_true", help="read every picture whole and compare its SHA-256")
     look.add_argument(
         "--grace",
@@ -66,13 +73,25 @@ def duration(text: str) -> timedelta:
 
 def _audit(arguments: argparse.Namespace, settings: Settings, store_of: StoreOf) -> int:
     grace = duration(arguments.grace)
+    if arguments.at_most is not None and (arguments.at_most < 0 or not arguments.fix):
+        raise UsageError(f"--at-most {arguments.at_most} goes with --fix, and is not negative")
     progress = _Progress()
 
     def tell(report: Report) -> None:
         progress.line(lambda: f"{report.objects:,} objects and {report.pictures:,} pictures compared")
 
     with _database(settings) as database:
-        report = audit(database, store_of(settings), grace=grace, fix=arguments.fix, deep=arguments.deep, tell=tell)
+        store = store_of(settings)
+        _belonging(database, store, writes=arguments.fix)
+        report = audit(
+            database,
+            store,
+            grace=grace,
+            fix=arguments.fix,
+            deep=arguments.deep,
+            at_most=arguments.at_most,
+            tell=tell,
+        )
     print(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) if arguments.json else report)
     return 1 if report.remaining() else 0
 
@@ -92,7 +111,9 @@ def _rebuild(arguments: argparse.Namespace, settings: Settings, store_of: StoreO
         )
 
     with _database(settings) as database:
-        done = rebuild(database, store_of(settings), quick=arguments.quick, skipped=skipped, tell=tell)
+        store = store_of(settings)
+        _belonging(database, store, writes=True)
+        done = rebuild(database, store, quick=arguments.quick, skipped=skipped, tell=tell)
     if arguments.json:
         print(json.dumps(done.as_dict() | {"examples": examples}, ensure_ascii=False, indent=2))
     else:
@@ -102,6 +123,14 @@ def _rebuild(arguments: argparse.Namespace, settings: Settings, store_of: StoreO
             f"{done.skipped:,} skipped"
         )
     return 1 if done.skipped else 0
+
+
+def _belonging(database: Database, store: S3Store, *, writes: bool) -> None:
+    """Raises `GladError` where bucket and database do not belong together."""
+    if writes:
+        identity.settle(database, store, tell=lambda text: print(f"glad: {text}", file=sys.stderr))
+    else:
+        identity.check(database, store)
 
 
 class _Progress:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from glad_pipeline.audit.reading import guarded
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.failpoints import reached
 from glad_pipeline.publishing.bars import hold_off_takedowns
@@ -25,7 +26,8 @@ def quarantine(store: S3Store, keys: Collection[str], still: Callable[[], Collec
 
     Returns how many are gone from where they were. Where an earlier one is in quarantine, the later takes its place.
     """
-    copied = store.each(partial(_copied, store), keys)
+    copies = store.each(guarded(store, partial(_copied, store)), keys)
+    copied = [key for key, whole in copies.items() if whole is True]
     if not copied:
         return 0
     agreed = still()
@@ -108,7 +110,8 @@ def make_thumbnails(database: Database, store: S3Store, ids: Sequence[int]) -> i
 
     def work(some: Sequence[int], connection: Connection) -> int:
         rows = {row["key"]: row for row in connection.execute(SQL["lock_published"], {"ids": some})}
-        return len(store.each(lambda key: _made(store, rows[key]), rows))
+        made = store.each(guarded(store, lambda key: _made(store, rows[key])), rows)
+        return sum(done is True for done in made.values())
 
     groups = [list(ids[start : start + CONCURRENCY]) for start in range(0, len(ids), CONCURRENCY)]  # short locks
     return sum(database.transact("audit_fix", partial(work, some)) for some in groups)

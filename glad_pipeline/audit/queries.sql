@@ -9,14 +9,18 @@ SET LOCAL idle_in_transaction_session_timeout = 0
 
 -- name: expected
 -- Each key that the catalogue knows, in the order of its bytes. What was taken down and allowed again may be there, and
--- a thumbnail that is not recorded.
+-- a thumbnail that is not recorded. What lies in a bucket that this database had before is not expected here.
+WITH here AS NOT MATERIALIZED (
+    SELECT images.*, barred_at FROM images LEFT JOIN barred_recipes USING (recipe_hash)
+    WHERE deployment_id IS NULL OR deployment_id IN (SELECT id FROM deployments WHERE current)
+)
 SELECT * FROM (
     SELECT key, id, bytes, false AS thumbnail, removed_at IS NULL AS required, barred_at IS NOT NULL AS removed
-    FROM images LEFT JOIN barred_recipes USING (recipe_hash)
+    FROM here
     UNION ALL
     SELECT coalesce(thumbnail_key, regexp_replace(key, '\.png$', '-256.webp')), id, NULL, true,
            removed_at IS NULL AND thumbnail_key IS NOT NULL, barred_at IS NOT NULL
-    FROM images LEFT JOIN barred_recipes USING (recipe_hash)
+    FROM here
 ) AS expected
 ORDER BY key COLLATE "C"
 
@@ -133,6 +137,11 @@ WHERE status = 'dead' ORDER BY id LIMIT %(limit)s
 -- The oldest first.
 SELECT id, kind, subject, attempts, created_at, count(*) OVER () AS found FROM outbox
 WHERE status = 'waiting' ORDER BY id LIMIT 1
+
+-- name: elsewhere
+SELECT i.key, d.bucket, d.place, count(*) OVER () AS found
+FROM images AS i JOIN deployments AS d ON d.id = i.deployment_id
+WHERE NOT d.current AND i.removed_at IS NULL ORDER BY i.id LIMIT %(limit)s
 
 -- name: requeue
 -- The prompts of pictures that are gone wait again, unless a living run has them in hand, or their post is gone or

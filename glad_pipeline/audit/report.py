@@ -22,6 +22,10 @@ FAULTS = {
         "objects that are not what the catalogue says",
         "--fix moves them to quarantine/ and has them drawn again",
     ),
+    "unreadable": (
+        "objects that are listed and cannot be read",
+        "see to the store (its disks, its log); delete by hand what is lost for good, then --fix has it drawn again",
+    ),
     "not_removed": ("objects of pictures that were taken down", "--fix deletes them"),
     "orphans": ("objects that no row of images knows", "--fix moves them to quarantine/"),
     "missing_thumbnails": ("pictures whose thumbnail is gone", "--fix makes them anew"),
@@ -30,12 +34,14 @@ FAULTS = {
         "`glad outbox list` says why, `glad outbox retry` sends them again",
     ),
 }
+MOVED = ("orphans", "ghosts", "damaged", "not_removed")  # faults for which --fix moves, deletes or redraws pictures
 # What is only told: it is on its way, or none of ours.
 NOTES = {
     "within_grace": "objects without a row, younger than the grace period",
     "in_use": "objects without a row that a prompt in the queue may be about to use",
     "redrawing": "pictures without object that wait to be drawn again",
     "unshown": "pictures without object whose post is gone or shows another one; left alone",
+    "elsewhere": "pictures in a bucket that this database had before; not looked at",
     "foreign": "objects under generated/ that are none of ours; left alone",
     "stuck": "prompts held by a run that is gone; the next run takes them over",
     "waiting": "pictures that are due and not published yet; the next run publishes them",
@@ -62,6 +68,7 @@ class Report:
     shown: int = 10  # examples kept of each kind
     objects: int = 0  # under generated/
     pictures: int = 0  # in the catalogue and not taken down
+    stopped: bool = False  # --fix has reached the most that may be moved
     findings: dict[str, Finding] = field(default_factory=lambda: {kind: Finding() for kind in (*FAULTS, *NOTES)})
 
     def add(self, kind: str, examples: Iterable[str], *, mended: int = 0) -> None:
@@ -78,6 +85,14 @@ class Report:
         finding = self.findings[kind]
         finding.found += found
         finding.examples += list(examples)[: self.shown - len(finding.examples)]
+
+    def to_move(self) -> int:
+        """How many pictures and objects --fix would move, delete or have drawn again."""
+        return sum(self.findings[kind].found for kind in MOVED)
+
+    def looked_at(self) -> int:
+        """Objects, or pictures of the catalogue where there are more of them."""
+        return max(self.objects, self.pictures)
 
     def remaining(self, *kinds: str) -> int:
         """How many faults (of these kinds, or of all) are there still."""
@@ -111,6 +126,8 @@ class Report:
         told = [(kind, self.findings[kind]) for kind in NOTES if self.findings[kind].found]
         for kind, finding in told:
             lines += ["", f"{kind.replace('_', ' ')}: {finding.found:,} {NOTES[kind]}", *_listed(finding)]
+        if self.stopped:
+            lines += ["", "not all was mended: it would have been more than was allowed; see --at-most"]
         found = sum(self.findings[kind].found for kind in FAULTS)
         if not found:
             verdict = "nothing is amiss"

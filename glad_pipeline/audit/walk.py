@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg
 
 from glad_pipeline.audit import mend
 from glad_pipeline.audit.merge import in_order, merge
-from glad_pipeline.audit.report import Report
+from glad_pipeline.audit.reading import Unreadable, guarded
+from glad_pipeline.audit.report import MOVED, Report
 from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.errors import GladError
 from glad_pipeline.limits import MAX_SEED, MIN_SEED
 from glad_pipeline.originals import recipe_in, with_texts
 from glad_pipeline.storage.keys import PREFIX, key_in
@@ -29,10 +31,15 @@ from glad_pipeline.storage.s3 import Listed, S3Store
 
 SQL = named_queries(__package__)
 GRACE = timedelta(hours=1)
+PATIENCE = 30.0  # seconds for which a request is made again: one object that cannot be read is not the store's absence
 BATCH = 200  # findings that are looked at again, and mended, together
 ROWS_AT_ONCE = 5_000
 Row = Mapping[str, Any]
 Answer = TypeVar("Answer")
+
+
+class TooMuchError(GladError):
+    """To mend what was found would move more than a tenth."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +61,7 @@ def audit(
     grace: timedelta = GRACE,
     fix: bool = False,
     deep: bool = False,
+    at_most: int | None = None,
     shown: int = 10,
     tell: Callable[[Report], None] = lambda report: None,
 ) -> Report:
@@ -62,15 +70,21 @@ def audit(
     Args:
         grace: an object without a row that is younger, by the store's own clock, is only counted.
         deep: also read every picture whole and compare its SHA-256 with the catalogue's.
+        at_most: how many pictures and objects `fix` may move; None, or less: a tenth of what is looked at.
         shown: examples kept of each kind of finding.
         tell: called with the report so far, for each object or row.
 
-    Raises `GladError` where the store or the database does not answer, or the listing is not in the keys' order.
+    Raises `TooMuchError` where `fix` would move more than that, before anything is moved, and `GladError` where the
+    store or the database does not answer, or the listing is not in the keys' order.
     """
+    store = replace(store, patience=min(store.patience, PATIENCE))
+    most = 0
+    if fix:
+        most = _most(audit(database, store, grace=grace, tell=tell), at_most)
     report = Report(place=f"bucket {store.bucket}", fix=fix, deep=deep, shown=shown)
     with _snapshot(database) as connection:
         clock = _one(connection, "clock")["now"]
-        walk = _Walk(database, store, report, grace=grace, clock=clock)
+        walk = _Walk(database, store, report, grace=grace, clock=clock, most=most)
         objects = in_order(walk.ours(store.listing(PREFIX)), f"the store's listing of {PREFIX}")
         for stored, expected in merge(objects, _expected(connection)):
             walk.take(stored, expected)
@@ -79,6 +93,20 @@ def audit(
     with _snapshot(database) as connection:
         _ask(connection, report)
     return report
+
+
+def _most(planned: Report, at_most: int | None) -> int:
+    """How many may be moved. Raises `TooMuchError` if those that an audit without `fix` has found are more."""
+    wanted, looked_at = planned.to_move(), planned.looked_at()
+    most = max(at_most or 0, looked_at // 10)
+    if wanted > most:
+        kinds = ", ".join(f"{n:,} {kind.replace('_', ' ')}" for kind in MOVED if (n := planned.findings[kind].found))
+        raise TooMuchError(
+            f"{planned.place}: to mend it, {wanted:,} of {looked_at:,} pictures and objects would be moved, deleted or "
+            f"drawn again ({kinds}), which is more than {most:,}. Nothing was changed. Is it the right bucket, and the "
+            f"right database? See what they are with `glad audit`; if it is right so: --fix --at-most {wanted}"
+        )
+    return most
 
 
 @contextmanager
@@ -103,13 +131,14 @@ class _Walk:
     """Takes the merged streams apart into findings, a batch of each kind at a time."""
 
     def __init__(
-        self, database: Database, store: S3Store, report: Report, *, grace: timedelta, clock: datetime
+        self, database: Database, store: S3Store, report: Report, *, grace: timedelta, clock: datetime, most: int
     ) -> None:
         self.database = database
         self.store = store
         self.report = report
         self.grace = grace
         self.clock = clock  # the database's, where the store does not tell its own
+        self._left = most  # of what may be moved
         self._handlers: dict[str, Callable[[list[Any]], None]] = {
             "orphans": self._orphans,
             "ghosts": self._ghosts,
@@ -118,6 +147,7 @@ class _Walk:
             "not_removed": self._not_removed,
             "thumbnails": self._thumbnails,
         }
+        self._unreadable: set[str] = set()  # keys
         self._lacking: int | None = None  # images.id of the thumbnail that was missing last
         self._batches: dict[str, list[Any]] = {name: [] for name in self._handlers}
 
@@ -174,10 +204,27 @@ class _Walk:
         unknown, in_use = self._unused([each for each in found if each not in young])
         self.report.add("in_use", [_object(each) for each in in_use])
         mended = 0
-        if self.report.fix:
+        if self._may_move(len(unknown)):
             still = lambda: {each.key for each in self._unused(unknown)[0]}  # noqa: E731
             mended = mend.quarantine(self.store, [each.key for each in unknown], still)
         self.report.add("orphans", [_object(each) for each in unknown], mended=mended)
+
+    def _may_move(self, count: int) -> bool:
+        """Whether so many more may be moved. What only a deep look finds was in no plan, and counts too."""
+        if not self.report.fix:
+            return False
+        self._left -= count
+        self.report.stopped |= self._left < 0
+        return self._left >= 0
+
+    def _each(self, look: Callable[[str], Answer | None], keys: Iterable[str]) -> dict[str, Answer]:
+        """`look(key)` for many keys; those that cannot be read are told of and left out."""
+        seen = self.store.each(guarded(self.store, look), keys)
+        lost = {key: found for key, found in seen.items() if isinstance(found, Unreadable)}
+        new = lost.keys() - self._unreadable
+        self.report.add("unreadable", [f"{key}: {lost[key].reason}" for key in sorted(new)])
+        self._unreadable |= new
+        return {key: cast("Answer", found) for key, found in seen.items() if key not in lost}
 
     def _unused(self, found: Sequence[Listed]) -> tuple[list[Listed], list[Listed]]:
         """Those without a row by now, and nobody's; and those that a prompt in the queue may be about to use.
@@ -188,7 +235,8 @@ class _Walk:
         originals = {each.key: key_in(each.key) or each.key for each in found}
         known = {row["key"] for row in self._look("known_keys", keys=list(set(originals.values())))}
         left = [each for each in found if originals[each.key] not in known]
-        accounts = self.store.each(partial(_account, self.store), {originals[each.key] for each in left})
+        accounts = self._each(partial(_account, self.store), {originals[each.key] for each in left})
+        left = [each for each in left if originals[each.key] not in self._unreadable]
         seeds = {seed for seed, _ in accounts.values() if seed is not None}
         wanted = {(row["seed"], _nfc(row["prompt"])) for row in self._look("wanted_seeds", seeds=list(seeds))}
         wanted_seeds = {seed for seed, _ in wanted}
@@ -206,18 +254,22 @@ class _Walk:
     def _read(self, ids: list[int]) -> None:
         """Pictures of the right size: read, and compared with the catalogue as it is now."""
         images = {row["key"]: row for row in self._look("images", ids=ids)}
-        digests = self.store.each(partial(_sha256, self.store), images)
+        digests = self._each(partial(_sha256, self.store), images)
         for key, row in images.items():
-            if digests.get(key) != row["sha256"]:
+            if key not in self._unreadable and digests.get(key) != row["sha256"]:
                 self._put("differing", row["id"])
 
     def _differing(self, ids: list[int]) -> None:
         """Objects that are not as the catalogue says, now and not just when they were listed."""
         images = self._look("images", ids=ids)
-        heads = self.store.heads(row["key"] for row in images)
+        sizes = {key: head.bytes for key, head in self._each(self.store.head, [row["key"] for row in images]).items()}
+        same = [row for row in images if sizes.get(row["key"]) == row["bytes"]]
+        digests = self._each(partial(_sha256, self.store), [row["key"] for row in same]) if self.report.deep else {}
+        whole = [row for row in same if not self.report.deep or digests.get(row["key"]) == row["sha256"]]
+        wrong = [row for row in images if row not in whole and row["key"] not in self._unreadable]
         self._tell_of(
-            missing=[row for row in images if row["key"] not in heads],
-            damaged=[row for row in images if row["key"] in heads and not self._is_whole(row, heads[row["key"]].bytes)],
+            missing=[row for row in wrong if row["key"] not in sizes],
+            damaged=[row for row in wrong if row["key"] in sizes],
         )
 
     def _ghosts(self, ids: list[int]) -> None:
@@ -234,7 +286,7 @@ class _Walk:
         healing = {row["id"] for row in missing if any(u["status"] in ("pending", "claimed") for u in users[row["id"]])}
         unshown = {row["id"] for row in missing if users[row["id"]] and all(u["unshown"] for u in users[row["id"]])}
         mended: set[int] = set()
-        if self.report.fix:
+        if self._may_move(len(missing) + len(damaged)):
             mended = mend.draw_again(self.database, self.store, missing, damaged, users)
         for kind, rows in (
             ("redrawing", [row for row in missing if row["id"] in healing]),
@@ -247,16 +299,13 @@ class _Walk:
         told = [f"post {link['slug']!r} (prompt {link['prompt_id']}) shows {link['url']}" for link in links]
         self.report.add("dead_links", told, mended=sum(link["image_id"] in mended for link in links))
 
-    def _is_whole(self, row: Row, size: int) -> bool:
-        return size == row["bytes"] and (not self.report.deep or _sha256(self.store, row["key"]) == row["sha256"])
-
     def _not_removed(self, found: list[Expected]) -> None:
         """Objects that are there still, of pictures that are taken down still and that nobody is about to delete."""
         ids = [each.id for each in found]
         rows = self._look("removed_keys", ids=ids)
         barred = {key for row in rows for key in (row["key"], row["thumbnail_key"])}
         there = self.store.heads(each.key for each in found if each.key in barred)
-        mended = mend.delete_removed(self.database, self.store, ids, there) if self.report.fix else 0
+        mended = mend.delete_removed(self.database, self.store, ids, there) if self._may_move(len(there)) else 0
         told = [f"image {each.id} {each.key}" for each in found if each.key in there]
         self.report.add("not_removed", told, mended=mended)
 
@@ -328,6 +377,7 @@ def _ask(connection: Connection, report: Report) -> None:
         ask("duplicates", "doubled_posts", lambda row: f"post {row['slug']!r} beside that of prompt {row['prompt_id']}")
     ask("stuck", "stuck", lambda row: f"prompt {row['id']}, claimed by {row['claimed_by']}")
     ask("waiting", "waiting", lambda row: f"prompt {row['id']}, drawn {row['generated_at']:%Y-%m-%d %H:%M:%S} UTC")
+    ask("elsewhere", "elsewhere", lambda row: f"{row['key']} in the bucket {row['bucket']!r} at {row['place']}")
     ask("dead_messages", "dead_messages", lambda row: f"{_message(row)}: {row['last_error']}")
     ask(
         "undelivered",

@@ -37,6 +37,7 @@ from glad_pipeline.publishing.catalogue import CatalogueEntry
 from glad_pipeline.publishing.posts import Blog, Outcomes, title_of
 from glad_pipeline.publishing.quality import fault_of
 from glad_pipeline.storage.keys import original_key, thumbnail_key
+from glad_pipeline.storage.s3 import StoreError
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.encoding import Pixels
@@ -80,13 +81,16 @@ class PromptsConfig(dg.Config):
     io_manager_key="queue_rows",
     dagster_type=PromptsFrame,
 )
-def prompts(context: dg.AssetExecutionContext, config: PromptsConfig, queue: QueueResource) -> Any:
+def prompts(
+    context: dg.AssetExecutionContext, config: PromptsConfig, queue: QueueResource, object_store: ObjectStoreResource
+) -> Any:
     """The prompts this run has claimed from the table `prompts`, the most urgent and then the oldest first.
 
     A row that can never be drawn (empty, too long, an impossible size) is rejected here with the reason.
     Materialized alone it only looks: the claim ends with the run.
     """
     with clearly(queue.explain):
+        object_store.refuse_anothers()
         rows = queue.claim(batch=config.batch_size, ids=config.prompt_ids)
     context.add_output_metadata(
         {"claimed": len(rows), "waiting": _table(rows, ("id", "prompt", "title", "priority", "attempts"))}
@@ -116,8 +120,9 @@ def generated_images(
     costs its prompt an attempt, and the others go on.
     """
     with clearly(queue.explain):
+        delivery = Delivery(object_store.unchecked, object_store.spool, run_id=context.run_id, log=context.log)
+        _open(object_store, delivery)
         by_recipe = _by_recipe(prompts.to_dict("records"), sdxl, queue)
-        delivery = Delivery(object_store.store, object_store.spool, run_id=context.run_id, log=context.log)
         _discard_barred(object_store, queue)
         rejected = _leftovers(delivery, by_recipe, queue)
         existing = _existing(by_recipe, object_store)
@@ -149,6 +154,14 @@ def generated_images(
         report["failed"] += len(by_recipe[recipe])
 
     return PictureStream(pictures=pictures, delivery=delivery, refuse=refuse, report=report)
+
+
+def _open(object_store: ObjectStoreResource, delivery: Delivery) -> None:
+    """From here on the store is written to: it has to be this database's. Raises `GladError`."""
+    try:
+        object_store.store  # noqa: B018
+    except StoreError as error:
+        raise delivery.explained(error) from error
 
 
 def _by_recipe(rows: Sequence[Row], sdxl: SdxlResource, queue: QueueResource) -> dict[Recipe, list[int]]:
@@ -367,7 +380,10 @@ def _entry(placed: Placed, object_store: ObjectStoreResource) -> CatalogueEntry:
 
 @dg.asset(group_name=GROUP, kinds={"postgres"}, owners=OWNERS, deps=[s3_objects])
 def published_posts(
-    context: dg.AssetExecutionContext, queue: QueueResource, postgres: PostgresResource
+    context: dg.AssetExecutionContext,
+    queue: QueueResource,
+    postgres: PostgresResource,
+    object_store: ObjectStoreResource,
 ) -> dg.MaterializeResult[Any]:
     """The blog's posts: post, picture, prompt status and the message to the site commit together, for every picture
     whose time has come. A post that a person has edited since its prompt was claimed waits for `glad prompts approve`.
@@ -376,9 +392,16 @@ def published_posts(
     published: list[Row] = []
     rejected: dict[int, str] = {}
     conflicts: dict[int, str] = {}
+    gone: list[int] = []
     with clearly(queue.explain):
-        while done := postgres.database.transact("publish", partial(_publish_some, queue)):
-            rows, outcomes = done
+        object_store.refuse_anothers()
+        while True:
+            stale = queue.hold.stale(POSTS_PER_TRANSACTION)
+            gone += _look_again(stale, queue, postgres, object_store) if stale else []
+            done = postgres.database.transact("publish", partial(_publish_some, queue))
+            if not done and not stale:
+                break
+            rows, outcomes = done or ([], Outcomes(post_ids={}, rejected={}, conflicts={}))
             published += [row for row in rows if row["id"] in outcomes.post_ids]
             rejected.update(outcomes.rejected)
             conflicts.update(outcomes.conflicts)
@@ -386,16 +409,29 @@ def published_posts(
         context.log.warning("prompt %s is rejected: %s", prompt_id, reason)
     for prompt_id, reason in conflicts.items():
         context.log.warning("prompt %s waits for approval: %s", prompt_id, reason)
+    for prompt_id in gone:
+        context.log.warning("prompt %s waits again: its picture was gone from the store", prompt_id)
     return dg.MaterializeResult(
         metadata={
             "published": len(published),
             "rejected": len(rejected),
             "conflicts": len(conflicts),
+            "gone_from_the_store": len(gone),
             **({"edited_meanwhile": _reasons(conflicts)} if conflicts else {}),
             "seconds": round(time.monotonic() - started, 3),
             "posts": _links((title_of(row), row["image_url"]) for row in published),
         }
     )
+
+
+def _look_again(
+    stale: Sequence[Row], queue: QueueResource, postgres: PostgresResource, object_store: ObjectStoreResource
+) -> list[int]:
+    """Look at pictures once more that were stored a while ago: the prompts of those that are gone wait again."""
+    heads = object_store.store.heads(row["key"] for row in stale)
+    seen = [row["id"] for row in stale if row["key"] in heads and heads[row["key"]].bytes == row["bytes"]]
+    lost = [row["id"] for row in stale if row["id"] not in seen]
+    return postgres.database.transact("look_again", partial(queue.hold.looked_again, seen=seen, gone=lost))
 
 
 def _publish_some(queue: QueueResource, connection: Connection) -> tuple[list[Row], Outcomes] | None:

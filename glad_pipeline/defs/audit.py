@@ -13,7 +13,7 @@ from glad_pipeline.defs.jobs import AUDIT
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource
 
 # What a visitor, or the owner of a prompt, is harmed by; the rest costs space and time alone.
-BROKEN_PROMISES = ("lost", "duplicates", "dead_links", "ghosts", "damaged", "not_removed")
+BROKEN_PROMISES = ("lost", "duplicates", "dead_links", "ghosts", "damaged", "unreadable", "not_removed")
 LEFT_OVER = tuple(kind for kind in FAULTS if kind not in BROKEN_PROMISES)
 
 
@@ -22,6 +22,11 @@ class AuditConfig(dg.Config):
 
     fix: bool = Field(default=False, description="Mend what can be mended safely.")
     deep: bool = Field(default=False, description="Read every picture whole and compare its SHA-256.")
+    at_most: int | None = Field(
+        default=None,
+        ge=0,
+        description="How many pictures and objects may be moved where that is more than a tenth of all.",
+    )
     grace_seconds: int = Field(default=3_600, ge=0, description="Objects without a row that are younger are spared.")
 
 
@@ -53,6 +58,7 @@ def audit(
             grace=timedelta(seconds=config.grace_seconds),
             fix=config.fix,
             deep=config.deep,
+            at_most=config.at_most,
         )
     return dg.MaterializeResult(
         metadata={

@@ -61,6 +61,7 @@ class Uploaded:
     """One picture's way into the store."""
 
     key: str
+    thumbnail_key: str | None  # None: the picture itself is no larger
     bytes: int
     written: bool  # False: another run had stored this very recipe meanwhile
     drawing_seconds: float
@@ -398,6 +399,7 @@ def upload(store: S3Store, run_id: str, drawn: Drawn, *, drawn_at: str | None = 
     reached("store.after")
     return Uploaded(
         key=key,
+        thumbnail_key=metadata.get("thumbnail"),
         bytes=len(body),
         written=written,
         drawing_seconds=drawn.seconds,

@@ -4,7 +4,6 @@ What a step hands on is what PostgreSQL and the store hold for this run, so two 
 data, and a step run alone, or again after a crash, finds what is there.
 """
 
-import base64
 import time
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn
 
 SHEET_PICTURES = 24
-SHEET_SIDE = 96  # pixels
 LINKS = 20
 
 
@@ -95,14 +93,12 @@ class S3ImageIOManager(dg.IOManager):
         self._put_by_us: Collection[str] = ()  # keys
 
     def handle_output(self, context: dg.OutputContext, obj: PictureStream) -> None:
-        from glad_pipeline.generation.encoding import contact_sheet, shrunk
-
         store = self.object_store.store
         started = time.monotonic()
         uploaded = found = size = 0
         encode_seconds = upload_seconds = drawing_seconds = 0.0
         links: list[str] = []
-        small: list[Any] = []
+        sheet: list[str] = []
 
         def told(finished: "Iterator[Uploaded | Unstored]") -> None:
             nonlocal uploaded, found, size, encode_seconds, upload_seconds, drawing_seconds
@@ -118,12 +114,11 @@ class S3ImageIOManager(dg.IOManager):
                 drawing_seconds += done.drawing_seconds
                 if len(links) < LINKS:
                     links.append(f"[{done.key}]({store.url(done.key)})")
+                if len(sheet) < SHEET_PICTURES:
+                    sheet.append(f"![picture]({store.url(done.thumbnail_key or done.key)})")
 
         with clearly(self.queue.explain), self.queue.refunding(), obj.delivery as delivery, closing(obj.pictures):
             for drawn in obj.pictures:
-                if len(small) < SHEET_PICTURES and drawn.pixels is not None:
-                    with one_row(lambda reason: None):  # only a preview
-                        small.append(shrunk(drawn.pixels, SHEET_SIDE))
                 delivery.send(drawn)
                 told(delivery.finished())
             told(delivery.rest())
@@ -131,9 +126,8 @@ class S3ImageIOManager(dg.IOManager):
         seconds = time.monotonic() - started
         drawn_count = uploaded + found
         metadata: dict[str, Any] = {}
-        if small:
-            sheet = base64.b64encode(contact_sheet(small, columns=6)).decode()
-            metadata["contact_sheet"] = dg.MetadataValue.md(f"![contact sheet](data:image/webp;base64,{sheet})")
+        if sheet:  # fetched by who looks at it: what is taken down later is not kept in Dagster's event log
+            metadata["contact_sheet"] = dg.MetadataValue.md(" ".join(sheet))
         metadata |= {
             **obj.report,
             "drawn": drawn_count,

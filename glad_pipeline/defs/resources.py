@@ -13,6 +13,7 @@ import dagster as dg
 import psycopg
 from pydantic import Field, PrivateAttr
 
+from glad_pipeline import identity
 from glad_pipeline.blame import is_the_deployments, one_row, reason_of
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
@@ -28,8 +29,9 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.prompts.queue import Hold
 from glad_pipeline.prompts.validation import reasons_against
 from glad_pipeline.publishing.delivery import Targets, targets
+from glad_pipeline.removal import Removal
 from glad_pipeline.settings import load_settings
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.s3 import S3Store, StoreError
 from glad_pipeline.storage.spool import Spool
 
 if TYPE_CHECKING:
@@ -151,18 +153,20 @@ class OutboxResource(FixedResource):
     distribution_id: str | None = Field(default=None, description="CloudFront distribution to purge.")
     max_attempts: int = Field(default=12, description="Tries after which a message is dead.")
 
-    def targets(self, store: S3Store) -> Targets:
+    def targets(self, database: Database, store: S3Store) -> Targets:
         return targets(
             site_url=self.site_url,
             secret=self.revalidate_secret,
             distribution_id=self.distribution_id,
-            delete=store.delete,
+            delete=Removal(database=database, store=store),
+            url=store.url,
         )
 
 
 class ObjectStoreResource(FixedResource):
     """The bucket of the pictures, on AWS S3 or any S3-compatible store."""
 
+    postgres: dg.ResourceDependency[PostgresResource]
     bucket: str
     region: str = "us-east-1"
     endpoint_url: str | None = None
@@ -174,9 +178,20 @@ class ObjectStoreResource(FixedResource):
     spool_folder: str = Field(default=".glad/spool", description="Where drawn pictures wait for the store.")
     spool_mb: int = Field(default=2_048, description="Most megabytes that may wait there.")
     _store: S3Store | None = PrivateAttr(default=None)
+    _settled: bool = PrivateAttr(default=False)
 
     @property
     def store(self) -> S3Store:
+        """The bucket, once it is known that it belongs to the database. Raises `GladError` where it does not."""
+        if not self._settled:
+            with self._identified() as database:
+                identity.settle(database, self.unchecked, tell=dg.get_dagster_logger().warning)
+            self._settled = True
+        return self.unchecked
+
+    @property
+    def unchecked(self) -> S3Store:
+        """The bucket, whosever it is: nothing may be written with it."""
         if self._store is None:
             self._store = S3Store(
                 bucket=self.bucket,
@@ -189,6 +204,16 @@ class ObjectStoreResource(FixedResource):
                 patience=self.patience,
             )
         return self._store
+
+    def refuse_anothers(self) -> None:
+        """Raises `GladError` where the bucket is another database's; a store that is away is told of later."""
+        if self._settled:
+            return
+        with suppress(StoreError), self._identified() as database:
+            identity.check(database, self.unchecked)
+
+    def _identified(self) -> Database:
+        return Database(self.postgres.url, application_name="glad-run", patience=self.postgres.patience)
 
     @property
     def spool(self) -> Spool:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -109,32 +108,6 @@ def shrunk(pixels: Pixels, max_side: int) -> Pixels:
     image = Image.fromarray(pixels)
     image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     return np.asarray(image)
-
-
-def contact_sheet(tiles: Sequence[Pixels], columns: int, max_bytes: int = 10_000) -> bytes:
-    """One WebP with the tiles in rows of `columns`, never over `max_bytes` (at least 200).
-
-    Tiles may differ in size: each is centred in a cell as large as the largest. Quality falls first, then size.
-    Raises ValueError for no tiles, no columns or too few bytes.
-    """
-    if not tiles or columns < 1 or max_bytes < 200:
-        raise ValueError(f"{len(tiles)} tiles in {columns} columns and {max_bytes} bytes: need ≥ 1, ≥ 1 and ≥ 200")
-    columns = min(columns, len(tiles))
-    cell_width, cell_height = max(tile.shape[1] for tile in tiles), max(tile.shape[0] for tile in tiles)
-    sheet = Image.new("RGB", (columns * cell_width, math.ceil(len(tiles) / columns) * cell_height), "white")
-    for place, tile in enumerate(tiles):
-        row, column = divmod(place, columns)
-        left = column * cell_width + (cell_width - tile.shape[1]) // 2
-        sheet.paste(Image.fromarray(tile), (left, row * cell_height + (cell_height - tile.shape[0]) // 2))
-    scale = min(1.0, _WEBP_LARGEST_SIDE / max(sheet.size))
-    while True:
-        size = (max(1, int(sheet.width * scale)), max(1, int(sheet.height * scale)))
-        smaller = sheet if size == sheet.size else sheet.resize(size, Image.Resampling.LANCZOS)
-        for quality in (80, 60, 40, 20):
-            data = _webp(smaller, quality=quality)
-            if len(data) <= max_bytes:
-                return data
-        scale *= 0.75
 
 
 def _webp(image: Image.Image, *, quality: int) -> bytes:

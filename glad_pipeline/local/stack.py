@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+from dotenv import dotenv_values
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
@@ -28,6 +29,7 @@ from glad_pipeline.settings import Settings
 
 DATABASE = "glad"
 EMBEDDED = "GLAD_EMBEDDED"  # which exported values are ours, each with its fingerprint
+GROUPS = ("database", "store")  # of exported variables
 # libpq reads these too: dagster.yaml can then stay with host, port, user, password and database.
 LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
 
@@ -36,6 +38,12 @@ def project_root() -> Path:
     """The repository this package lies in; the working directory for a package installed without one."""
     root = Path(__file__).resolve().parents[2]
     return root if (root / "pyproject.toml").exists() else Path.cwd()
+
+
+def lasting_settings() -> dict[str, str]:
+    """What the file of settings says: `.env` in the repository, or the one that GLAD_ENV_FILE names."""
+    path = os.environ.get("GLAD_ENV_FILE") or project_root() / ".env"
+    return {name: value for name, value in dotenv_values(path).items() if value}
 
 
 def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
@@ -70,9 +78,35 @@ def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
             exports |= _given_store(settings)
         _lay_dagster_home(home)
         exports[EMBEDDED] = ",".join(f"{name}:{_fingerprint(value)}" for name, value in ours.items())
-        lines = [f"{name}={shlex.quote(value)}\n" for name, value in exports.items()]
+        lines = [f"{name}={shlex.quote(value)}\n" for name, value in _lasting(home, exports).items()]
         write_atomically(home.path / ".env", "".join(lines))
     return environment(settings, exports)
+
+
+def _lasting(home: Home, exports: Mapping[str, str]) -> dict[str, str]:
+    """What other shells are to find: not what was given for this command alone, in place of which the file stays as it
+    was. What lasts is ours, or stands in the repository's `.env`."""
+    written = lasting_settings()
+    marks = dict(mark.split(":", 1) for mark in exports[EMBEDDED].split(",") if mark)
+    before = {name: value for name, value in dotenv_values(home.path / ".env").items() if value is not None}
+    marks_before = dict(mark.split(":", 1) for mark in before.pop(EMBEDDED, "").split(",") if ":" in mark)
+    lasting = {name: value for name, value in exports.items() if _group(name) is None and name != EMBEDDED}
+    kept: dict[str, str] = {}
+    for group in GROUPS:
+        own = {name: value for name, value in exports.items() if _group(name) == group}
+        given = {name for name, value in own.items() if name not in marks and os.environ.get(name) == value}
+        once = any(written.get(name) != own[name] for name in given)
+        some, known = (before, marks_before) if once else (own, marks)
+        lasting |= {name: value for name, value in some.items() if _group(name) == group}
+        kept |= {name: mark for name, mark in known.items() if _group(name) == group}
+    return lasting | {EMBEDDED: ",".join(f"{name}:{mark}" for name, mark in kept.items())}
+
+
+def _group(name: str) -> str | None:
+    """Which of GROUPS a variable belongs to: they are given together, or not at all."""
+    if name.startswith("AWS_"):
+        return "store"
+    return "database" if name != "DAGSTER_HOME" and name.startswith(("DATABASE_", "DAGSTER_", "PGSSL")) else None
 
 
 def forget_ours(variables: MutableMapping[str, str]) -> None:

@@ -4,18 +4,19 @@
 -- name: list_prompts
 -- A page of prompts, the newest first.
 SELECT p.id, p.status, p.priority, p.attempts, p.title, p.prompt, p.slug, p.task_id, p.last_error, p.created_at,
-       p.publish_at, p.published_at, i.url AS image_url
+       p.publish_at, p.published_at, CASE WHEN i.removed_at IS NULL THEN i.url END AS image_url
 FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id
 WHERE (%(status)s::text IS NULL OR p.status = %(status)s)
   AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
 ORDER BY p.id DESC LIMIT %(limit)s;
 
 -- name: show_prompt
--- Everything about one prompt and its picture.
-SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.sha256 AS image_sha256,
+-- Everything about one prompt and its picture; a picture that was taken down has no address any more.
+SELECT p.*, CASE WHEN i.removed_at IS NULL THEN i.url END AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.sha256 AS image_sha256,
        i.width AS image_width, i.height AS image_height, i.model AS image_model,
        i.model_revision AS image_model_revision, i.seconds AS image_seconds, i.pixels_sha256 AS image_pixels_sha256,
-       i.thumbnail_url AS image_thumbnail_url
+       CASE WHEN i.removed_at IS NULL THEN i.thumbnail_url END AS image_thumbnail_url,
+       i.removed_at AS image_removed_at, i.removed_reason AS image_removed_reason
 FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id
 WHERE p.id = %(id)s;
 

@@ -112,13 +112,40 @@ UPDATE prompts SET status = 'awaiting_approval', claim_token = NULL, claimed_by 
 WHERE id = ANY(%(ids)s) AND status = 'generated' AND needs_approval
 RETURNING id
 
+-- name: stale
+-- Pictures whose time has come and that were seen in the store too long ago to be believed.
+SELECT DISTINCT i.id, i.key, i.bytes FROM prompts p JOIN images i ON i.id = p.image_id
+WHERE p.status = 'generated' AND coalesce(p.publish_at, '-infinity'::timestamptz) <= now()
+  AND i.verified_at < now() - %(fresh)s AND i.removed_at IS NULL
+  AND (p.claim_token IS NULL OR p.claim_token = %(token)s OR p.lease_expires_at < now()
+       OR p.claim_token NOT IN (SELECT token FROM prompts_live_holds()))
+ORDER BY i.id LIMIT %(batch)s
+
+-- name: seen_again
+UPDATE images SET verified_at = now() WHERE id = ANY(%(ids)s)
+
+-- name: draw_again
+-- Their picture is gone from the store: they wait again, and the next run draws it under the same key.
+WITH chosen AS (
+    SELECT id FROM prompts
+    WHERE image_id = ANY(%(ids)s) AND status = 'generated'
+      AND (claim_token IS NULL OR claim_token = %(token)s OR lease_expires_at < now()
+           OR claim_token NOT IN (SELECT token FROM prompts_live_holds()))
+    ORDER BY id FOR UPDATE
+)
+UPDATE prompts SET status = 'pending', attempts = 0, last_error = %(reason)s,
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+FROM chosen WHERE prompts.id = chosen.id
+RETURNING prompts.id
+
 -- name: publishable
--- Pictures whose time has come: this hold's own, and those that no living run holds.
+-- Pictures whose time has come: this hold's own, and those that no living run holds; each seen in the store just now.
 SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.width AS image_width,
        i.height AS image_height, i.content_type AS image_content_type, i.removed_at AS image_removed_at,
        i.removed_reason AS image_removed_reason
 FROM prompts p JOIN images i ON i.id = p.image_id
 WHERE p.status = 'generated' AND coalesce(p.publish_at, '-infinity'::timestamptz) <= now()
+  AND (i.verified_at >= now() - %(fresh)s OR i.removed_at IS NOT NULL)
   AND (p.claim_token IS NULL OR p.claim_token = %(token)s OR p.lease_expires_at < now()
        OR p.claim_token NOT IN (SELECT token FROM prompts_live_holds()))
 ORDER BY coalesce(p.publish_at, '-infinity'::timestamptz), p.id

@@ -28,6 +28,7 @@ from glad_pipeline.errors import UnavailableError, UsageError
 
 SQL = named_queries(__package__)
 PING = 2.0  # seconds between looks at the heartbeat's connection
+FRESH = timedelta(minutes=1)  # how long a picture is believed to be in the store, once it was seen there
 GRACE = 5.0  # seconds without a lock after which a holder counts as gone: a living one is back by then
 Row = dict[str, Any]
 
@@ -249,8 +250,26 @@ class Hold:
         return len(moved), len(waiting)
 
     def publishable(self, connection: Connection, batch: int) -> list[Row]:
-        """In the caller's transaction: lock up to `batch` drawn prompts that are due, each joined with its image."""
-        return connection.execute(SQL["publishable"], {"token": self._token, "batch": batch}).fetchall()
+        """In the caller's transaction: lock up to `batch` drawn prompts that are due, each joined with its image.
+
+        Only those whose picture was seen in the store within FRESH; see `stale`.
+        """
+        bound = {"token": self._token, "batch": batch, "fresh": FRESH}
+        return connection.execute(SQL["publishable"], bound).fetchall()
+
+    def stale(self, batch: int) -> list[Row]:
+        """Up to `batch` pictures (id, key, bytes of `images`) that are due and were seen longer than FRESH ago."""
+        bound = {"token": self._token, "batch": batch, "fresh": FRESH}
+        return self._database.read(lambda connection: connection.execute(SQL["stale"], bound).fetchall())
+
+    def looked_again(self, connection: Connection, *, seen: Sequence[int], gone: Sequence[int]) -> list[int]:
+        """In the caller's transaction: these pictures (images.id) are in the store still, those are not.
+
+        The prompts of those wait to be drawn again; their ids.
+        """
+        connection.execute(SQL["seen_again"], {"ids": list(seen)})
+        bound = {"ids": list(gone), "token": self._token, "reason": "its picture was gone from the store: drawn again"}
+        return sorted(row["id"] for row in connection.execute(SQL["draw_again"], bound))
 
     @staticmethod
     def published(connection: Connection, post_ids: Mapping[int, UUID | None]) -> None:

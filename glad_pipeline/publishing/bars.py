@@ -39,7 +39,7 @@ def turn_away(connection: Connection, keys: Mapping[str, Sequence[str]]) -> dict
     hold_off_takedowns(connection)
     reasons = barred(connection, keys)
     for recipe_hash in sorted(reasons):
-        outbox.ask_to_delete(connection, keys[recipe_hash][0], keys[recipe_hash])
+        outbox.ask_to_delete_again(connection, keys[recipe_hash][0], keys[recipe_hash])
     return reasons
 
 

@@ -1,7 +1,7 @@
 """`glad posts …`, `glad images …`, `glad outbox …`: takedown and the outbox from a terminal.
 
 Turns arguments into calls of `takedown`, `outbox` and `delivery`, and their answers into lines or JSON. Exit codes:
-0 done (or it was so already), 1 it could not be found or changed, 2 the request cannot be right.
+0 done (or it was so already, or is tried again), 1 it could not be found or changed, 2 the request cannot be right.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from tabulate import tabulate
@@ -24,15 +24,26 @@ from glad_pipeline.publishing.delivery import Targets, deliver, targets
 from glad_pipeline.publishing.takedown import TakenDown
 from glad_pipeline.settings import Settings
 
-Delete = Callable[[Sequence[str]], None]
+
+class Removing(Protocol):
+    """What removes pictures; `glad_pipeline.removal` has it."""
+
+    def __call__(self, messages: Sequence[outbox.Message]) -> None: ...
+
+    def url(self, key: str) -> str: ...
+
+    def forget(self, keys: Sequence[str]) -> list[str]: ...
+
+    def may_remain(self, *, purged: bool) -> list[str]: ...
+
+
+RemovingOf = Callable[[Settings, Database], Removing]
 SHOWN = 100  # characters of an error in a table
 AT_ONCE = 45.0  # seconds for which a takedown itself tries to tell others
 
 
-def register(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], delete: Callable[[Settings], Delete]
-) -> None:
-    """Add `posts`, `images` and `outbox`. `delete(settings)` is what removes objects by their keys."""
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], removing: RemovingOf) -> None:
+    """Add `posts`, `images` and `outbox`. `removing(settings, database)` is what removes pictures."""
 
     def room(name: str, help_text: str) -> Callable[..., argparse.ArgumentParser]:
         parser = subparsers.add_parser(name, help=help_text, description=help_text)
@@ -40,7 +51,7 @@ def register(
 
         def command(name: str, handler: Callable[..., int], help_text: str) -> argparse.ArgumentParser:
             added: argparse.ArgumentParser = commands.add_parser(name, help=help_text, description=help_text)
-            added.set_defaults(func=lambda arguments, settings: handler(arguments, settings, delete))
+            added.set_defaults(func=lambda arguments, settings: handler(arguments, settings, removing))
             return added
 
         return command
@@ -75,41 +86,48 @@ def register(
     command("deliver", _deliver, "Deliver what waits, now, also what waits for its next try.")
 
 
-def _unpublish(arguments: argparse.Namespace, settings: Settings, delete: Callable[[Settings], Delete]) -> int:
+def _unpublish(arguments: argparse.Namespace, settings: Settings, removing: RemovingOf) -> int:
     with _database(settings) as database:
         taken = takedown.unpublish(
             database, arguments.post, reason=arguments.reason, keep_picture=arguments.keep_picture
         )
-        return _tell(arguments, settings, delete, database, taken)
+        return _tell(arguments, settings, removing, database, taken)
 
 
-def _delete(arguments: argparse.Namespace, settings: Settings, delete: Callable[[Settings], Delete]) -> int:
+def _delete(arguments: argparse.Namespace, settings: Settings, removing: RemovingOf) -> int:
     with _database(settings) as database:
         taken = takedown.delete_image(database, arguments.image, reason=arguments.reason)
-        return _tell(arguments, settings, delete, database, taken)
+        return _tell(arguments, settings, removing, database, taken)
 
 
 def _tell(
     arguments: argparse.Namespace,
     settings: Settings,
-    delete: Callable[[Settings], Delete],
+    removing: RemovingOf,
     database: Database,
     taken: TakenDown,
 ) -> int:
     """Deliver what a takedown has written, and say what has happened."""
     messages: list[outbox.Row] = []
     if taken.subjects:
-        _deliver_now(database, settings, delete, subjects=taken.subjects)
+        _deliver_now(database, settings, removing, subjects=taken.subjects)
         with database.transaction() as connection:
             messages = outbox.messages(
                 connection, subjects=taken.subjects, since=taken.messages_after + 1, limit=100_000
             )
     messages.reverse()
+    remover = removing(settings, database)
+    purged = any((row["kind"], row["status"]) == ("purge", "delivered") for row in messages)
+    forgotten = remover.forget(taken.removed) if taken.removed else []
+    remaining = remover.may_remain(purged=purged) if taken.removed else []
+    undone = any(row["status"] in ("waiting", "dead") for row in messages)
+    code = int(any(row["status"] == "dead" for row in messages))
     if arguments.json:
         told = {name: value for name, value in asdict(taken).items() if name not in ("subjects", "messages_after")}
         told |= {"changed": taken.changed, "messages": [jsonable(row) for row in messages]}
+        told |= {"done": not undone, "forgotten": forgotten, "others_may_hold": remaining}
         print(json.dumps(told, ensure_ascii=False, indent=2))
-        return 0
+        return code
     if not taken.changed:
         print("taken down already: nothing to do")
     for slug in taken.hidden:
@@ -124,7 +142,11 @@ def _tell(
         print(f"cancelled or rejected: prompt {', '.join(map(str, taken.prompts))}")
     for row in messages:
         print(f"  {_doing(row)}: {_outcome(row)}")
-    return 0
+    for line in forgotten:
+        print(f"  {line}")
+    if remaining:
+        print("\n  - ".join(["what others may still hold:", *remaining]))
+    return code
 
 
 def _doing(row: outbox.Row) -> str:
@@ -145,7 +167,7 @@ def _outcome(row: outbox.Row) -> str:
     }[row["status"]]
 
 
-def _allow(arguments: argparse.Namespace, settings: Settings, _: Callable[[Settings], Delete]) -> int:
+def _allow(arguments: argparse.Namespace, settings: Settings, _: RemovingOf) -> int:
     with _database(settings) as database:
         allowed = takedown.allow(database, arguments.image)
     if allowed.was_barred:
@@ -158,7 +180,7 @@ def _allow(arguments: argparse.Namespace, settings: Settings, _: Callable[[Setti
     return 0
 
 
-def _list(arguments: argparse.Namespace, settings: Settings, _: Callable[[Settings], Delete]) -> int:
+def _list(arguments: argparse.Namespace, settings: Settings, _: RemovingOf) -> int:
     with _database(settings) as database, database.transaction() as connection:
         rows = outbox.messages(connection, status=arguments.status, limit=arguments.limit)
         counts = outbox.counts(connection)
@@ -183,7 +205,7 @@ def _list(arguments: argparse.Namespace, settings: Settings, _: Callable[[Settin
     return 0
 
 
-def _retry(arguments: argparse.Namespace, settings: Settings, _: Callable[[Settings], Delete]) -> int:
+def _retry(arguments: argparse.Namespace, settings: Settings, _: RemovingOf) -> int:
     with _database(settings) as database, database.transaction() as connection:
         moved, refused = outbox.retry(connection, None if arguments.dead else arguments.ids)
     print(f"to be delivered again: {', '.join(map(str, moved)) or 'none'}")
@@ -192,9 +214,9 @@ def _retry(arguments: argparse.Namespace, settings: Settings, _: Callable[[Setti
     return 1 if refused else 0
 
 
-def _deliver(arguments: argparse.Namespace, settings: Settings, delete: Callable[[Settings], Delete]) -> int:
+def _deliver(arguments: argparse.Namespace, settings: Settings, removing: RemovingOf) -> int:
     with _database(settings) as database:
-        report = _deliver_now(database, settings, delete)
+        report = _deliver_now(database, settings, removing)
     parts = {
         "delivered": report.delivered,
         "skipped": report.skipped,
@@ -210,26 +232,27 @@ def _deliver(arguments: argparse.Namespace, settings: Settings, delete: Callable
 def _deliver_now(
     database: Database,
     settings: Settings,
-    delete: Callable[[Settings], Delete],
+    removing: RemovingOf,
     subjects: Sequence[str] | None = None,
 ) -> Any:
     with database.transaction() as connection:
         outbox.hurry(connection, subjects)
     return deliver(
         database,
-        _targets(settings, delete),
+        _targets(settings, removing(settings, database)),
         max_attempts=settings.outbox_attempts,
         subjects=subjects,
         **({"seconds": AT_ONCE} if subjects else {}),
     )
 
 
-def _targets(settings: Settings, delete: Callable[[Settings], Delete]) -> Targets:
+def _targets(settings: Settings, removing: Removing) -> Targets:
     return targets(
         site_url=settings.site_url,
         secret=settings.revalidate_secret.get_secret_value() if settings.revalidate_secret else None,
         distribution_id=settings.cloudfront_distribution_id,
-        delete=delete(settings),
+        delete=removing,
+        url=removing.url,
     )
 
 

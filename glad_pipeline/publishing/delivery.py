@@ -188,7 +188,8 @@ class Targets:
 
     site: Site | None
     cdn: Cdn | None
-    delete: Callable[[Sequence[str]], None]  # removes objects by their keys; raises `GladError`
+    delete: Callable[[Sequence[Message]], None]  # removes the objects of these messages; raises `GladError`
+    url: Callable[[str], str] | None = None  # the public URL of a key, as the CDN is set up now
 
     def of(self, kind: Kind) -> tuple[Callable[[Sequence[Message]], None], None] | tuple[None, str]:
         """How messages of this kind are told together, or why nobody is."""
@@ -200,26 +201,39 @@ class Targets:
 
     def _revalidate(self, messages: Sequence[Message]) -> None:
         assert self.site is not None  # noqa: S101
-        self.site.revalidate(_joined(messages, "paths"), _joined(messages, "tags"))
+        self.site.revalidate(joined(messages, "paths"), joined(messages, "tags"))
 
     def _delete(self, messages: Sequence[Message]) -> None:
-        self.delete(_joined(messages, "keys"))
+        self.delete(messages)
 
     def _purge(self, messages: Sequence[Message]) -> None:
         assert self.cdn is not None  # noqa: S101
-        paths = _joined(messages, "paths")
+        paths = joined(messages, "paths")
+        known = {self.url(path.removeprefix("/")) for path in paths} if self.url else set()
+        if strange := [url for url in joined(messages, "urls") if self.url and url not in known]:
+            raise Refused(
+                f"visitors know the picture as {strange[0]}, which the CDN of the settings does not serve: purge it "
+                "there, with AWS_CLOUDFRONT_DOMAIN and AWS_CLOUDFRONT_DISTRIBUTION_ID of that CDN for one command: "
+                "`glad outbox retry --dead`, then `glad outbox deliver`"
+            )
         told = json.dumps([[message.id for message in messages], paths])
         self.cdn.purge(paths, f"glad-{hashlib.sha256(told.encode()).hexdigest()[:40]}")
 
 
 def targets(
-    *, site_url: str | None, secret: str | None, distribution_id: str | None, delete: Callable[[Sequence[str]], None]
+    *,
+    site_url: str | None,
+    secret: str | None,
+    distribution_id: str | None,
+    delete: Callable[[Sequence[Message]], None],
+    url: Callable[[str], str] | None = None,
 ) -> Targets:
     """The targets of these settings."""
     return Targets(
         site=Site(url=site_url, secret=secret) if site_url and secret else None,
         cdn=Cdn(distribution_id=distribution_id) if distribution_id else None,
         delete=delete,
+        url=url,
     )
 
 
@@ -330,7 +344,7 @@ def _later(message: Message, error: str, max_attempts: int) -> Settled:
     return Settled(message=message, status="dead" if message.attempts >= max_attempts else "waiting", error=error)
 
 
-def _joined(messages: Sequence[Message], name: str) -> list[str]:
+def joined(messages: Sequence[Message], name: str) -> list[str]:
     """What the messages' payloads have under this name, each once, in order."""
     return list(dict.fromkeys(text for message in messages for text in _texts(message.payload, name)))
 

@@ -34,7 +34,7 @@ class Message:
     id: int
     kind: Kind
     subject: str  # post:<id> or image:<key>
-    payload: Mapping[str, Any]  # revalidate: paths, tags; delete: keys; purge: paths
+    payload: Mapping[str, Any]  # revalidate: paths, tags; delete: keys, urls, deployment; purge: paths, urls
     attempts: int  # this one included
 
 
@@ -58,9 +58,14 @@ def tell_of_posts(connection: Connection, ids: Collection[UUID], *, hidden: bool
     connection.execute(SQL["tell_of_posts"], {"ids": list(ids), "hidden": hidden})
 
 
-def ask_to_delete(connection: Connection, key: str, keys: Sequence[str]) -> None:
-    """In the caller's transaction: the objects `keys` of the picture `key` have to go, from the CDN as well."""
-    connection.execute(SQL["ask_to_delete"], {"key": key, "keys": list(keys)})
+def ask_to_delete(connection: Connection, image: int) -> None:
+    """In the caller's transaction: the objects of this picture (images.id) have to go, from the CDN as well."""
+    connection.execute(SQL["ask_to_delete"], {"image": image})
+
+
+def ask_to_delete_again(connection: Connection, key: str, keys: Sequence[str]) -> None:
+    """In the caller's transaction: as `ask_to_delete`, for what a run may have stored since under these keys."""
+    connection.execute(SQL["ask_to_delete_again"], {"key": key, "keys": list(keys)})
 
 
 def take(connection: Connection, kind: Kind, *, limit: int, subjects: Sequence[str] | None = None) -> list[Message]:

@@ -10,9 +10,18 @@ WHERE p.id = ANY(%(ids)s) AND (%(hidden)s OR coalesce(to_jsonb(p) ->> 'status', 
 ORDER BY p.id
 
 -- name: ask_to_delete
--- The objects of a picture have to go from the store.
+-- The objects of a picture have to go from the bucket in which it lies, under the URLs that visitors know.
 INSERT INTO outbox (kind, subject, payload)
-VALUES ('delete', 'image:' || %(key)s::text, jsonb_build_object('keys', %(keys)s::text[]))
+SELECT 'delete', 'image:' || key, jsonb_build_object(
+    'keys', array_remove(ARRAY[key, thumbnail_key], NULL), 'urls', array_remove(ARRAY[url, thumbnail_url], NULL),
+    'deployment', deployment_id)
+FROM images WHERE id = %(image)s
+
+-- name: ask_to_delete_again
+-- What a run may have stored, in the bucket of now, after it had been deleted.
+INSERT INTO outbox (kind, subject, payload)
+VALUES ('delete', 'image:' || %(key)s::text, jsonb_build_object(
+    'keys', %(keys)s::text[], 'deployment', (SELECT id FROM deployments WHERE current)))
 
 -- name: take
 -- The first message of each subject and kind that is due: in one deliverer's hands until `taken_until`, then anybody's
@@ -47,8 +56,9 @@ WITH settled AS (
     RETURNING o.id, o.kind, o.subject, o.payload, o.status
 )
 INSERT INTO outbox (kind, subject, payload)
-SELECT 'purge', subject,
-       jsonb_build_object('paths', (SELECT jsonb_agg('/' || key) FROM jsonb_array_elements_text(payload -> 'keys') AS key))
+SELECT 'purge', subject, jsonb_build_object(
+           'paths', (SELECT jsonb_agg('/' || key) FROM jsonb_array_elements_text(payload -> 'keys') AS key),
+           'urls', payload -> 'urls')
 FROM settled WHERE kind = 'delete' AND status = 'delivered' ORDER BY id
 
 -- name: postpone

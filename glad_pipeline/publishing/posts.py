@@ -262,22 +262,25 @@ class Blog:
         values: Mapping[str, Any],
         *,
         metadata: Mapping[str, Any] | None = None,
+        without: Sequence[str] = (),
         version: str,
     ) -> str:
         """In the caller's transaction: set columns of a post that `lock` has locked, those that there are.
 
-        Returns its new version; that it is ours and no person's is noted.
+        `metadata` is added to the post's own, `without` taken out. Returns its new version; that it is ours and no
+        person's is noted.
         """
         fitting = self._fitting({**values, "updated_at": datetime.now(UTC)})
         pairs = [sql.SQL("{} = {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in fitting]
-        if metadata and "metadata" in self.posts:
-            pairs.append(sql.SQL("metadata = coalesce(metadata, '{{}}'::jsonb) || {}").format(sql.Placeholder("more")))
+        if (metadata or without) and "metadata" in self.posts:
+            changed = sql.SQL("metadata = (coalesce(metadata, '{{}}'::jsonb) || {}) - {}::text[]")
+            pairs.append(changed.format(sql.Placeholder("more"), sql.Placeholder("less")))
         if not pairs:
             return version
         statement = sql.SQL(
             "UPDATE posts SET {} WHERE id = {} RETURNING coalesce(to_jsonb(posts) ->> 'updated_at', '') AS version"
         )
-        bound = {**fitting, "more": Jsonb(dict(metadata or {})), "post": post}
+        bound = {**fitting, "more": Jsonb(dict(metadata or {})), "less": list(without), "post": post}
         row = connection.execute(statement.format(sql.SQL(", ").join(pairs), sql.Placeholder("post")), bound).fetchone()
         after = str(row["version"]) if row else version
         if version != after:
@@ -299,6 +302,17 @@ class Blog:
                 sql.SQL(", ").join(pairs), sql.Placeholder("task")
             )
             connection.execute(statement, {**values, "task": row["task_id"]})
+
+    def clear_tasks(self, connection: Connection, tasks: Sequence[str], url: str) -> None:
+        """In the caller's transaction: these tasks show the picture with this URL no more, nor say how it was made."""
+        shown = [name for name in ("s3_image_url", "featured_image_url") if name in self.tasks]
+        if not tasks or not shown:
+            return
+        pairs = [sql.SQL("{0} = nullif({0}, %(url)s)").format(sql.Identifier(name)) for name in shown]
+        pairs += [sql.SQL("featured_image_prompt = NULL").format()] if "featured_image_prompt" in self.tasks else []
+        which = sql.SQL(" OR ").join(sql.SQL("{} = %(url)s").format(sql.Identifier(name)) for name in shown)
+        statement = sql.SQL("UPDATE content_tasks SET {} WHERE task_id = ANY(%(tasks)s) AND ({})")
+        connection.execute(statement.format(sql.SQL(", ").join(pairs), which), {"url": url, "tasks": list(tasks)})
 
     def _fitting(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Only columns that exist; summaries for search engines cut to their width."""

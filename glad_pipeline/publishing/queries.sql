@@ -6,15 +6,16 @@
 -- and drawn anew since. One that was taken down stays so, unless it was allowed again.
 INSERT INTO images (key, recipe_hash, url, sha256, bytes, width, height, content_type, recipe, model, model_revision,
                     seconds, contrast, provenance, pixels_sha256, thumbnail_key, thumbnail_url, verified_at,
-                    removed_at, removed_reason)
+                    deployment_id, removed_at, removed_reason)
 VALUES (%(key)s, %(recipe_hash)s, %(url)s, %(sha256)s, %(bytes)s, %(width)s, %(height)s, %(content_type)s, %(recipe)s,
         %(model)s, %(model_revision)s, %(seconds)s, %(contrast)s, %(provenance)s, %(pixels_sha256)s, %(thumbnail_key)s,
-        %(thumbnail_url)s, now(), (SELECT barred_at FROM barred_recipes WHERE recipe_hash = %(recipe_hash)s),
+        %(thumbnail_url)s, now(), (SELECT id FROM deployments WHERE current), (SELECT barred_at FROM barred_recipes WHERE recipe_hash = %(recipe_hash)s),
         (SELECT reason FROM barred_recipes WHERE recipe_hash = %(recipe_hash)s))
 ON CONFLICT (key) DO UPDATE SET verified_at = now(), url = excluded.url, sha256 = excluded.sha256,
     bytes = excluded.bytes, seconds = excluded.seconds, contrast = excluded.contrast, provenance = excluded.provenance,
     pixels_sha256 = excluded.pixels_sha256, thumbnail_key = excluded.thumbnail_key,
-    thumbnail_url = excluded.thumbnail_url, removed_at = excluded.removed_at, removed_reason = excluded.removed_reason
+    thumbnail_url = excluded.thumbnail_url, deployment_id = excluded.deployment_id,
+    removed_at = excluded.removed_at, removed_reason = excluded.removed_reason
 RETURNING id, recipe_hash
 
 -- name: newest_images

@@ -12,8 +12,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from psycopg import sql
-
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.publishing import outbox
@@ -21,6 +19,7 @@ from glad_pipeline.publishing.bars import LOCK, SQL, barred_because
 from glad_pipeline.publishing.posts import Blog
 
 LONGEST_REASON = 500
+OF_THE_PICTURE = ("featured_image_alt",)  # in a post's metadata
 NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None}
 Row = dict[str, Any]
 
@@ -148,15 +147,12 @@ def _remove(connection: Connection, blog: Blog, image: Row, reason: str, taken: 
     posts = connection.execute(SQL["posts_with"], {"image": image["id"]}).fetchall()
     versions = blog.lock(connection, [post["id"] for post in posts])
     for post in posts:
-        blog.write(connection, post["id"], NO_PICTURE, version=versions[post["id"]])
+        blog.write(connection, post["id"], NO_PICTURE, without=OF_THE_PICTURE, version=versions[post["id"]])
         if post["slug"] not in taken.hidden:
             taken.cleared.append(post["slug"])
             _tell(connection, [post["id"]], taken)
     tasks = [row["task_id"] for row in connection.execute(SQL["tasks_of"], {"image": image["id"]})]
-    for column in ("s3_image_url", "featured_image_url"):
-        if tasks and column in blog.tasks:
-            statement = sql.SQL("UPDATE content_tasks SET {0} = NULL WHERE task_id = ANY(%s) AND {0} = %s")
-            connection.execute(statement.format(sql.Identifier(column)), [tasks, image["url"]])
+    blog.clear_tasks(connection, tasks, image["url"])
     refusal = barred_because(reason, image["key"])
     bound = {"image": image["id"], "reason": f"taken down: {reason}", "refusal": refusal}
     taken.prompts += sorted(row["id"] for row in connection.execute(SQL["drop_prompts"], bound))
@@ -164,8 +160,7 @@ def _remove(connection: Connection, blog: Blog, image: Row, reason: str, taken: 
     barred_now = connection.execute(SQL["bar"], bound).rowcount
     if barred_now or image["removed_at"] is None:
         connection.execute(SQL["mark_removed"], bound)
-        keys = [key for key in (image["key"], image["thumbnail_key"]) if key]
-        outbox.ask_to_delete(connection, image["key"], keys)
+        outbox.ask_to_delete(connection, image["id"])
         connection.execute(SQL["keep_reason"], {"subject": f"image:{image['key']}", "reason": reason})
         taken.removed.append(image["key"])
         taken.subjects.append(f"image:{image['key']}")

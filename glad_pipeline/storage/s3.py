@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property, wraps
@@ -200,6 +200,22 @@ class S3Store:
     def place(self) -> str:
         """Where the bucket is, for people."""
         return self.endpoint_url or f"AWS {self.region}"
+
+    def neighbour(self, bucket: str, place: str) -> S3Store | None:
+        """Another bucket, by the same credentials: at the same endpoint, or anywhere on AWS. None: it is elsewhere."""
+        if place == self.place:
+            return replace(self, bucket=bucket)
+        if self.endpoint_url is None and place.startswith("AWS "):
+            return replace(self, bucket=bucket, region=place.removeprefix("AWS "))
+        return None
+
+    def keeps_versions(self) -> bool | None:
+        """Whether what is deleted stays as an older version; None: the store does not say."""
+        try:
+            with self._clearly("ask for versioning"):
+                return "Status" in self.client.get_bucket_versioning(Bucket=self.bucket)
+        except StoreError:
+            return None
 
     def url(self, key: str) -> str:
         """The public URL of a key."""

@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 from psycopg.rows import dict_row
 
 from glad_pipeline.local.processes import gone
+from glad_pipeline_tests.own import require_no_env_file
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -31,6 +32,9 @@ class Machine:
 
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        require_no_env_file()
 
     @property
     def environment(self):

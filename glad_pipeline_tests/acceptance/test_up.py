@@ -40,7 +40,7 @@ def test_the_web_ui_shows_the_materialized_graph_and_the_pictures(web, published
         page.get_by_text(name, exact=True).first.wait_for()
     page.goto(f"{web}/assets/generated_images")
     page.get_by_text("contact_sheet", exact=True).first.wait_for()
-    sheet = page.locator("img[alt='contact sheet']")
+    sheet = page.locator("img[alt='picture']").first
     sheet.or_(page.get_by_text("[Show Markdown]")).first.wait_for()
     if not sheet.is_visible():  # a large sheet is behind a click, a small one in the table
         page.get_by_text("[Show Markdown]").first.click()

@@ -32,6 +32,7 @@ from glad_pipeline_tests.faults.document import write_between
 from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.processes import Child
 from glad_pipeline_tests.faults.world import POSTS_BEFORE, World, shorten_grace
+from glad_pipeline_tests.own import forget_the_persons, own_settings
 
 Mode = Literal["exception", "lost answer", "kill -9"]
 MODES: tuple[Mode, ...] = ("exception", "lost answer", "kill -9")
@@ -116,6 +117,16 @@ def a_bucket_in_disorder(world: World) -> None:
     client.put_object(Bucket=bucket, Key=original_key("ab" * 32), Body=b"nobody's", ContentType="image/png")
 
 
+def pictures_of_yesterday(world: World) -> None:
+    """Drawn and due, one of them no longer in the bucket."""
+    a_post_to_hide(world)
+    world.sql("UPDATE prompts SET publish_at = now() WHERE title = 'Later'")
+    world.sql("UPDATE prompts SET status = 'generated' WHERE title = 'Approve me'")
+    world.sql("UPDATE images SET verified_at = now() - interval '1 day'")
+    [image] = world.sql("SELECT key FROM images JOIN prompts ON image_id = images.id WHERE title = 'Later'")
+    world.store.client.delete_object(Bucket=world.store.bucket, Key=image["key"])
+
+
 def glad(*words: str) -> str | None:
     """A command by a person: None, or why it failed."""
     said = io.StringIO()
@@ -129,7 +140,7 @@ def unpublish(world: World) -> str | None:
 
 
 def mend(world: World) -> str | None:
-    return glad("audit", "--fix", "--deep", "--grace", "0s")
+    return glad("audit", "--fix", "--deep", "--grace", "0s", "--at-most", "10")
 
 
 def is_hidden(world: World) -> str | None:
@@ -155,6 +166,7 @@ MENDING = Scenario(
 PLAIN_RUN = Scenario(prepare=a_dozen, act=World.run)
 SCENARIOS: dict[str, Scenario] = {  # by commit point
     "refund": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(breaks_after=6)), patient=False),
+    "look_again": Scenario(prepare=pictures_of_yesterday, act=World.run, redraws=1),
     "quarantine": MENDING,
     "audit_fix": MENDING,
     "takedown": TAKEDOWN,
@@ -169,7 +181,7 @@ OCCURRENCE = {
     "store.after": 2,
 }
 # commit points of other things than the database
-NO_TRANSACTION = {"spool", "thumbnail", "store", "unspool", "deliver", "quarantine"}
+NO_TRANSACTION = {"mark_bucket", "spool", "thumbnail", "store", "unspool", "deliver", "quarantine"}
 
 
 def scenario_of(point: str) -> Scenario:
@@ -299,15 +311,15 @@ def documented(document: Path) -> list[str]:
 
 def main() -> None:
     from glad_pipeline.local import stack
-    from glad_pipeline.settings import Settings
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", type=Path, metavar="DOCUMENT")
     parser.add_argument("--only", default="", help="points that contain this")
     args = parser.parse_args()
+    forget_the_persons()
     wanted = [(point, mode) for point, mode in cells() if args.only in point]
     with tempfile.TemporaryDirectory(prefix="glad-matrix-") as folder:
-        settings = Settings(GLAD_HOME=Path(folder) / "home", _env_file=None)  # type: ignore[call-arg]
+        settings = own_settings(Path(folder) / "home")
         try:
             done = run_matrix(stack.ensure(settings, foreground=True), Path(folder) / "cells", wanted, tell=_tell)
         finally:

@@ -15,16 +15,16 @@ from glad_pipeline.local.home import Home
 from glad_pipeline.local.object_store import ObjectStore
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.local.processes import gone, session_members
-from glad_pipeline.settings import Settings
 from glad_pipeline_tests.faults.processes import eventually
 from glad_pipeline_tests.faults.proxy import Proxy
+from glad_pipeline_tests.own import own_settings
 
 
 class Servers:
     """The embedded stack in a state directory of its own. A context manager, for one thread: servers end with it."""
 
     def __init__(self, folder: Path) -> None:
-        self._settings = Settings(GLAD_HOME=folder, _env_file=None)  # type: ignore[call-arg]
+        self._settings = own_settings(folder)
 
     def __enter__(self) -> Servers:
         self.direct = stack.ensure(self._settings, foreground=True)  # the environment that goes past the proxies

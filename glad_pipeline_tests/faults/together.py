@@ -31,6 +31,7 @@ from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.kills import add_hills
 from glad_pipeline_tests.faults.processes import Child, call, eventually
 from glad_pipeline_tests.faults.world import DRAW_LOG, emptied, examined, run_once, work_to_be_done
+from glad_pipeline_tests.own import forget_the_persons, own_settings, require_no_env_file
 
 LOCATION = ["-m", "glad_pipeline_tests.faults.location"]
 MACHINES = 2
@@ -128,13 +129,14 @@ def together(stack: Mapping[str, str], folder: Path, *, prompts: int) -> tuple[F
 
 def main() -> None:
     from glad_pipeline.local import stack
-    from glad_pipeline.settings import Settings
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", type=int, default=1_000)
     args = parser.parse_args()
+    forget_the_persons()
+    require_no_env_file()
     with tempfile.TemporaryDirectory(prefix="glad-together-") as folder:
-        settings = Settings(GLAD_HOME=Path(folder) / "stack", _env_file=None)  # type: ignore[call-arg]
+        settings = own_settings(Path(folder) / "stack")
         try:
             environment = stack.ensure(settings, foreground=True)
             findings, asked = together(environment, Path(folder), prompts=args.prompts)

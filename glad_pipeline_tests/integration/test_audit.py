@@ -22,7 +22,7 @@ from glad_pipeline.prompts import operations
 from glad_pipeline.prompts.queue import Hold
 from glad_pipeline.publishing import takedown
 from glad_pipeline.settings import load_settings
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.s3 import S3Store, StoreError
 from glad_pipeline_tests.fakes import InstantSdxl
 
 NOW = timedelta(0)
@@ -35,7 +35,7 @@ def look(world, database_url):
     with Database(database_url) as database:
 
         def look(**options):
-            report = audit(database, world.store, **{"grace": NOW, **options})
+            report = audit(database, world.store, **{"grace": NOW, "at_most": 100, **options})
             look.report = report
             return {kind: finding.found for kind, finding in report.findings.items() if finding.found}
 
@@ -169,7 +169,7 @@ def test_everything_amiss_is_found_told_by_name_and_mended_where_it_can_be(world
     before = everything(world)
     assert look() == FOUND
     assert everything(world) == before  # without --fix nothing changes
-    assert set(FOUND) | {"within_grace", "in_use", "redrawing"} == {*FAULTS, *NOTES}
+    assert set(FOUND) | {"within_grace", "in_use", "redrawing", "unreadable", "elsewhere"} == {*FAULTS, *NOTES}
     text = str(look.report)
     for told in (
         f"orphans: 2 objects that no row of images knows; to mend: --fix moves them to quarantine/\n  {keys['orphan'][:-4]}",
@@ -419,7 +419,7 @@ def test_the_command_line_says_what_is_amiss_with_its_exit_code(world, capsys, m
     assert cli.main(["audit", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert (told["remaining"], told["faults"]["ghosts"]["found"], told["faults"]["dead_links"]["found"]) == (2, 1, 1)
-    assert cli.main(["audit", "--fix"]) == 0
+    assert cli.main(["audit", "--fix", "--at-most", "1"]) == 0
     assert "all 2 findings are mended" in capsys.readouterr().out
     for wrong in ("yesterday", "1w", "-1h", "5", ""):
         assert cli.main(["audit", f"--grace={wrong}"]) == 2
@@ -454,7 +454,7 @@ def test_the_asset_tells_the_counts_and_fails_its_checks(world):
     assert (metadata["lost"], metadata["orphans"]) == (1, 1)
     assert "prompt 1: its post" in metadata["report"]
     assert checks == {"nothing_lost_doubled_or_dead": False, "nothing_left_over": False}
-    metadata, checks = evaluated(fix=True)
+    metadata, checks = evaluated(fix=True, at_most=1)
     assert checks == {"nothing_lost_doubled_or_dead": False, "nothing_left_over": True}
 
 
@@ -481,3 +481,96 @@ def test_findings_are_looked_at_in_batches_of_a_bounded_size(world, look, monkey
     assert look.report.remaining() == 0
     assert len(look.report.findings["ghosts"].examples) == 3
     assert "… and 2 more" in str(look.report)
+
+
+# --- what --fix may do, and what ends no audit ---
+
+
+def test_more_than_a_tenth_is_moved_only_if_the_number_is_said(world, look):
+    for n in range(10):
+        world.add(f"a hill {n}", title=f"Hill {n}")
+    world.run()
+    keys = [row["key"] for row in world.sql("SELECT key FROM images ORDER BY id")]
+    world.store.delete(keys[:1])
+    assert look(fix=True, at_most=None) == {"ghosts": 1, "dead_links": 1}  # a tenth is not more than a tenth
+    world.run()
+    world.sql("DELETE FROM prompts WHERE image_id IN (SELECT id FROM images WHERE key = ANY(%s))", keys[:2])
+    world.sql("DELETE FROM images WHERE key = ANY(%s)", keys[:2])
+    before = everything(world)
+    for at_most in (None, 1):
+        with pytest.raises(
+            GladError, match=r"2 of 10 .* \(2 orphans\), which is more than 1\. Nothing was changed"
+        ) as told:
+            look(fix=True, at_most=at_most)
+        assert everything(world) == before
+    assert "--fix --at-most 2" in str(told.value)
+    assert look(fix=True, at_most=2)["orphans"] == 2
+    assert in_quarantine(world) == sorted(keys[:2])
+
+
+def test_a_catalogue_whose_bucket_is_empty_is_not_drawn_anew(world, look, capsys):
+    for n in range(5):
+        world.add(f"a hill {n}", title=f"Hill {n}")
+    world.run()
+    world.store.delete(world.objects())
+    assert cli.main(["audit", "--fix", "--grace", "0"]) == 1
+    assert "5 of 5" in capsys.readouterr().err
+    assert set(world.statuses()) == {"published"}
+    assert cli.main(["audit", "--at-most", "5"]) == 2
+
+
+def test_what_only_a_deep_look_finds_counts_too(world, look):
+    for n in range(3):
+        world.add(f"a hill {n}", title=f"Hill {n}")
+    world.run()
+    for key in world.objects():
+        replace(world, key, world.store.fetch(key)[:-1] + b"?")
+    assert look(fix=True, deep=True, at_most=2) == {"damaged": 3}
+    assert in_quarantine(world) == []
+    assert "not all was mended" in str(look.report)
+    assert look(fix=True, deep=True, at_most=3) == {"damaged": 3}
+    assert len(in_quarantine(world)) == 3
+
+
+@pytest.fixture
+def unreadable(monkeypatch):
+    """Keys that the store lists and cannot give."""
+    keys = set()
+    for name in ("digest", "start", "fetch", "copy"):
+        real = getattr(S3Store, name)
+
+        def refuse(store, key, *args, real=real, **kwargs):
+            if key in keys:
+                raise StoreError(f"could not read {key}: InternalError", transient=True)
+            return real(store, key, *args, **kwargs)
+
+        monkeypatch.setattr(S3Store, name, refuse)
+    return keys
+
+
+@pytest.mark.parametrize("fix", [False, True], ids=["looking", "mending"])
+def test_an_object_that_cannot_be_read_is_a_finding_and_not_the_end(world, look, unreadable, fix):
+    for n in range(4):
+        world.add(f"a hill {n}", title=f"Hill {n}")
+    world.run()
+    keys = [row["key"] for row in world.sql("SELECT key FROM images ORDER BY id")]
+    world.sql("DELETE FROM prompts WHERE image_id IN (SELECT id FROM images WHERE key = ANY(%s))", keys[:2])
+    world.sql("DELETE FROM images WHERE key = ANY(%s)", keys[:2])  # two orphans
+    unreadable.update((keys[0], keys[2]))
+    assert look(deep=True, fix=fix) == {"orphans": 1, "unreadable": 2}
+    assert any(keys[2] in example for example in look.report.findings["unreadable"].examples)
+    assert keys[0] in world.objects()
+    assert look.report.remaining() == 2 + (not fix)
+
+
+def test_a_store_that_is_away_ends_the_audit_as_before(world, look, monkeypatch):
+    world.add("a hill", title="Hill")
+    world.run()
+
+    def away(store, *args, **kwargs):
+        raise StoreError("the store does not answer", transient=True)
+
+    monkeypatch.setattr(S3Store, "digest", away)
+    monkeypatch.setattr(S3Store, "check", away)
+    with pytest.raises(StoreError, match="does not answer"):
+        look(deep=True)

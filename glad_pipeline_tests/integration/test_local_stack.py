@@ -90,6 +90,35 @@ def test_given_servers_are_used_as_they_are(stack, tmp_path, database_url, s3):
         connection.execute(f"DROP DATABASE {environment['DAGSTER_PG_DB']}")
 
 
+@pytest.mark.parametrize("lasting", [False, True], ids=["for one command", "in .env"])
+def test_what_is_given_for_one_command_is_not_found_by_the_next(stack, tmp_path, s3, monkeypatch, lasting):
+    """Only what is ours, and what stands in the repository's `.env`, is written for other shells."""
+    monkeypatch.setenv("GLAD_ENV_FILE", str(tmp_path / ".env"))
+    path = Path(stack["GLAD_HOME"]) / ".env"
+    before = path.read_text()
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    if lasting:
+        (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in s3.items()))
+    environment = local_stack.ensure(Settings(GLAD_HOME=stack["GLAD_HOME"], _env_file=None), foreground=True)
+    assert environment["AWS_S3_BUCKET"] == s3["AWS_S3_BUCKET"] != "glad"
+    found = dotenv_values(path)
+    assert found["AWS_S3_BUCKET"] == (s3["AWS_S3_BUCKET"] if lasting else "glad")
+    assert ("AWS_S3_BUCKET:" in found["GLAD_EMBEDDED"]) is not lasting
+    assert "DATABASE_URL:" in found["GLAD_EMBEDDED"]
+    if not lasting:
+        assert sorted(path.read_text().splitlines()) == sorted(before.splitlines())
+
+
+def test_a_first_command_with_a_server_of_its_own_writes_nothing_of_it(tmp_path, database_url, s3, monkeypatch):
+    for name, value in {**s3, "DATABASE_URL": database_url, "DAGSTER_DATABASE_URL": database_url}.items():
+        monkeypatch.setenv(name, value)
+    local_stack.ensure(Settings(GLAD_HOME=tmp_path / "home", _env_file=None))
+    text = (tmp_path / "home" / ".env").read_text()
+    assert not [name for name in dotenv_values(tmp_path / "home" / ".env") if name.startswith(("AWS_", "DATABASE_"))]
+    assert s3["AWS_SECRET_ACCESS_KEY"] not in text
+
+
 def test_who_may_not_create_a_database_is_told_which_setting_helps(database_url, tmp_path):
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("CREATE ROLE stranger LOGIN PASSWORD 'secret'")

@@ -32,10 +32,20 @@ ALL = [
     "0004_pictures_in_full",
     "0005_outbox_and_takedowns",
     "0006_who_may_write_prompts",
+    "0007_deployments",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
-OURS = {"prompts", "images", "outbox", "barred_recipes", "takedowns", "post_writes", "glad_alembic_version"}
+OURS = {
+    "prompts",
+    "images",
+    "outbox",
+    "barred_recipes",
+    "takedowns",
+    "post_writes",
+    "deployments",
+    "glad_alembic_version",
+}
 INDEXES = {"idx_posts_status_created", "idx_posts_category", "idx_posts_author"}
 GLAD_SCHEMA = "?options=-csearch_path%3Dglad,public"
 
@@ -373,7 +383,7 @@ def test_rows_of_the_first_release_stay_as_they_are_and_may_be_told_more(
         " model_revision, verified_at) VALUES ('k', 'h', 'http://h/k', repeat('a', 64), 1, 1, 1, 'image/png', '{}', 'm',"
         " 'r', now()); INSERT INTO prompts (prompt) VALUES ('a fox')",
     )
-    later = "{pixels_sha256,thumbnail_key,thumbnail_url,removed_at,removed_reason}"
+    later = "{pixels_sha256,thumbnail_key,thumbnail_url,removed_at,removed_reason,deployment_id}"
     told = f"SELECT to_jsonb(i) - '{later}'::text[] FROM images i"
     before = rows(database_url, told)
     assert migrate(database_url) == ALL[3:]
@@ -403,7 +413,7 @@ def test_a_table_that_has_the_name_of_a_later_one_of_ours_is_refused_and_may_be_
     assert "Rename what is there and run this again" in str(refused.value)
     assert everything(database_url) == before
     run(database_url, "ALTER TABLE outbox RENAME TO their_outbox")
-    assert migrate(database_url) == ALL[4:]
+    assert migrate(database_url) == ALL[ALL.index("0005_outbox_and_takedowns") :]
 
 
 @pytest.mark.parametrize("theirs", ["TABLE prompts (id integer)", "VIEW images AS SELECT 1 AS id"])

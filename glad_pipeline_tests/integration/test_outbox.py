@@ -26,7 +26,7 @@ from glad_pipeline.defs.triggers import undelivered_messages
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import arm
 from glad_pipeline.publishing import delivery, outbox
-from glad_pipeline.publishing.delivery import Cdn, Site, Targets, deliver
+from glad_pipeline.publishing.delivery import Cdn, Site, Targets, deliver, joined
 from glad_pipeline.settings import Settings
 from glad_pipeline.storage.s3 import S3Store
 
@@ -99,8 +99,11 @@ class Box:
         self.database, self.site = database, site
         self.deleted = []
 
+    def delete(self, messages):
+        self.deleted += joined(messages, "keys")
+
     def targets(self, **changed):
-        told = {"site": Site(url=self.site.url, secret=SECRET, seconds=1.0), "cdn": None, "delete": self.deleted.extend}
+        told = {"site": Site(url=self.site.url, secret=SECRET, seconds=1.0), "cdn": None, "delete": self.delete}
         return Targets(**(told | changed))
 
     def deliver(self, *, max_attempts=12, subjects=None, **changed):

@@ -280,6 +280,7 @@ job.execute_in_process(instance=dg.DagsterInstance.ephemeral())
 
 def test_a_run_killed_at_the_worst_moment_loses_one_bucket_at_most(world, door, tmp_path):
     """The store swallows every upload, and the process dies while it writes its thirtieth picture."""
+    world.run(sdxl=Watched())  # the first run has the bucket say whose it is
     hills(world, 60)
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, str(tmp_path / "drawn")], env=os.environ.copy(), stderr=subprocess.DEVNULL

@@ -92,8 +92,9 @@ def test_the_table_of_settings_has_every_setting_with_its_meaning():
 
 def test_the_repository_s_own_env_file_counts_wherever_one_stands(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("GLAD_STEPS=7\nGLAD_HOME=state\nGLAD_BATCH_SIZE=9\n")
-    monkeypatch.setattr(cli, "project_root", lambda: tmp_path)
-    for name in ("GLAD_STEPS", "GLAD_HOME"):
+    for module in (cli, stack):
+        monkeypatch.setattr(module, "project_root", lambda: tmp_path)
+    for name in ("GLAD_STEPS", "GLAD_HOME", "GLAD_ENV_FILE"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("GLAD_BATCH_SIZE", "3")
     cli.take_environment()

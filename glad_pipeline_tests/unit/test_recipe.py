@@ -1,19 +1,16 @@
 """The recipe, its hash, its validation, and the bytes pictures become. No torch."""
 
 import dataclasses
-import io
-import itertools
 import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from glad_pipeline import limits
 from glad_pipeline.errors import UsageError
-from glad_pipeline.generation.encoding import contact_sheet, contrast, shrunk
+from glad_pipeline.generation.encoding import contrast, shrunk
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import LATER_FIELDS, MAX_PROMPT_CHARS, MAX_SEED, Recipe, validate_recipe_fields
 
@@ -172,23 +169,6 @@ def test_a_shrunk_picture_keeps_the_ratio_and_is_never_enlarged():
     pixels = np.zeros((100, 400, 3), dtype=np.uint8)
     assert shrunk(pixels, 200).shape == (50, 200, 3)
     assert shrunk(pixels, 999).shape == (100, 400, 3)
-
-
-@pytest.mark.parametrize(("count", "columns", "most"), [(1, 4, 200), (7, 3, 2_000), (40, 8, 10_000), (300, 2, 500)])
-def test_a_contact_sheet_never_exceeds_its_bytes_even_for_noise(count, columns, most):
-    noise = np.random.default_rng(0)
-    sides = itertools.cycle([(96, 64), (64, 96)])
-    tiles = [noise.integers(0, 256, (*next(sides), 3), dtype=np.uint8) for _ in range(count)]
-    data = contact_sheet(tiles, columns, max_bytes=most)
-    assert len(data) <= most
-    assert Image.open(io.BytesIO(data)).format == "WEBP"
-
-
-def test_a_contact_sheet_shows_its_tiles_in_reading_order():
-    tiles = [np.full((32, 32, 3), level, dtype=np.uint8) for level in (40, 120, 200)]
-    sheet = np.asarray(Image.open(io.BytesIO(contact_sheet(tiles, 2))).convert("L"))
-    assert sheet.shape == (64, 64)
-    assert [round(float(sheet[y, x]), -1) for y, x in ((16, 16), (16, 48), (48, 16))] == [40, 120, 200]
 
 
 def test_a_preset_has_the_name_that_intake_knows_and_old_recipes_keep_their_keys():

@@ -39,6 +39,7 @@ INDEX_LOCK_TIMEOUT = "10min"  # a concurrent index build waits without blocking 
 MADE = {
     "0001_prompts_and_images": ("prompts", "images", "prompt_claim_tokens"),
     "0005_outbox_and_takedowns": ("outbox", "barred_recipes", "takedowns", "post_writes"),
+    "0007_deployments": ("deployments",),
 }
 
 _HERE = Path(__file__).parent

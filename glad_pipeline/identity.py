@@ -1,0 +1,248 @@
+"""Which bucket belongs to which database, so that neither is mistaken for another deployment's.
+
+A row of the table `deployments` and a small object in the bucket, which no visitor can read, name each other. Both are
+made at the first run and compared before anything is written, moved or deleted. Puts storage and database together;
+knows neither what is kept in them nor Dagster.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+
+from glad_pipeline.database import Connection, Database, describe, named_queries
+from glad_pipeline.errors import GladError
+from glad_pipeline.failpoints import reached
+from glad_pipeline.storage.keys import PREFIX, key_in
+from glad_pipeline.storage.s3 import S3Store
+
+SQL = named_queries("glad_pipeline", "identity.sql")
+KEY = ".glad/deployment.json"  # beside `generated/`, which is all that visitors may read
+SAMPLE = 100  # pictures of a bucket without identity that are looked up in the catalogue
+ADOPT = "If these two are to belong together from now on: ./glad migrate --adopt"
+
+
+class NotTogetherError(GladError):
+    """Bucket and database belong to different deployments."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """A bucket and the database that it belongs to, as either of them tells it."""
+
+    id: UUID  # the bucket's for good
+    bucket: str
+    place: str  # the store's endpoint, or AWS and the region
+    database: str  # the database's own numbers
+    database_name: str  # host:port/name, for people
+
+    @property
+    def pair(self) -> tuple[UUID, str]:
+        return self.id, self.database
+
+    def as_json(self) -> bytes:
+        return json.dumps({name: str(value) for name, value in asdict(self).items()}, indent=1).encode()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """What bucket and database say at one moment."""
+
+    here: Identity  # as it would be made now
+    row: Identity | None
+    marked: bool  # whether the row's bucket has been given its object
+    object: Identity | None
+
+    @property
+    def agree(self) -> bool:
+        return self.marked and self.row is not None and self.object is not None and self.row.pair == self.object.pair
+
+
+def settle(database: Database, store: S3Store, *, tell: Callable[[str], None]) -> None:
+    """See to it that this bucket belongs to this database; where neither knows the other, they do from now on.
+
+    `tell` hears of a bucket that has pictures already. Raises `NotTogetherError`, with both names, and `StoreError`,
+    `DatabaseError` where one of them does not answer.
+    """
+    seen = _look(database, store)
+    _require_together(seen)
+    if seen.agree:
+        return
+    own = seen.object or (seen.row if seen.marked else None)
+    if own is None:
+        _tell_of_pictures(database, store, tell)
+        own = database.transact("identity", partial(_begin, seen.here))
+    if seen.object is None:
+        reached("mark_bucket.before")
+        if not _put(store, own):  # another run was first, or another database
+            seen = _look(database, store)
+            _require_together(seen)
+            own = seen.object or own
+        reached("mark_bucket.after")
+    database.transact("identity", partial(_write, own, marked=True))
+
+
+def check(database: Database, store: S3Store) -> None:
+    """As `settle`, for who only looks: changes nothing, and lets pass what knows of no other."""
+    _require_together(_look(database, store))
+
+
+def adopt(database: Database, store: S3Store) -> Identity:
+    """Have this bucket belong to this database from now on, whatever the two have said so far."""
+    try:
+        found = _object(store)
+    except NotTogetherError:  # it cannot be read: it is written anew
+        found = None
+    here = _here(database, store)
+    own = replace(here, id=found.id) if found else here
+    database.transact("identity", partial(_write, own, marked=False))
+    reached("mark_bucket.before")
+    store.delete([KEY])
+    _put(store, own)
+    reached("mark_bucket.after")
+    database.transact("identity", partial(_write, own, marked=True))
+    return own
+
+
+def holds(database: Database, store: S3Store, deployment: UUID) -> bool:
+    """Whether this bucket is the one of that deployment of ours, which may be a former one.
+
+    Raises `NotTogetherError` where that bucket is another database's by now, or was another's than this one.
+    """
+    row = database.read(partial(_row, query="known_as", id=deployment))
+    here, found = _here(database, store), _object(store)
+    known = row[0] if row else None
+    if known is None or known.database != here.database:
+        whose = f"the bucket {known.bucket!r} of {known.database_name}" if known else f"a deployment {deployment}"
+        raise NotTogetherError(
+            f"it lies in {whose}, of which the database {here.database_name} is a copy or was moved. "
+            "If nobody else has that bucket any more, delete it there by hand"
+        )
+    if found is None:
+        return (known.bucket, known.place) == (store.bucket, store.place)
+    if found.id == known.id and found.database != known.database:
+        raise NotTogetherError(f"{_bucket(store)} belongs to the database {found.database_name} by now")
+    return found.id == known.id
+
+
+def place_of(database: Database, deployment: UUID) -> tuple[str, str]:
+    """Bucket and place of a deployment of ours that `holds` knows."""
+    row = database.read(partial(_row, query="known_as", id=deployment))
+    assert row is not None  # noqa: S101
+    return row[0].bucket, row[0].place
+
+
+# --- what is there ---
+
+
+def _look(database: Database, store: S3Store) -> _Seen:
+    row = database.read(partial(_row, query="current"))
+    here = _here(database, store)
+    return _Seen(here=here, row=row[0] if row else None, marked=bool(row and row[1]), object=_object(store))
+
+
+def _here(database: Database, store: S3Store) -> Identity:
+    try:
+        mark = database.read(partial(_this_database, query="this_database"))
+    except psycopg.ProgrammingError:  # no right to it, or no such function
+        mark = database.read(partial(_this_database, query="this_database_without_its_server"))
+    return Identity(
+        id=uuid4(), bucket=store.bucket, place=store.place, database=mark, database_name=describe(database.url)
+    )
+
+
+def _this_database(connection: Connection, query: str) -> str:
+    row = connection.execute(SQL[query]).fetchone()
+    assert row is not None  # noqa: S101  we are in it
+    return str(row["mark"])
+
+
+def _row(connection: Connection, query: str, **bound: Any) -> tuple[Identity, bool] | None:
+    row = connection.execute(SQL[query], bound).fetchone()
+    if row is None:
+        return None
+    return Identity(**{name: row[name] for name in Identity.__slots__}), row["marked"]
+
+
+def _object(store: S3Store) -> Identity | None:
+    body = store.fetch(KEY)
+    if body is None:
+        return None
+    try:
+        told = json.loads(body)
+        return Identity(**{name: str(told[name]) for name in Identity.__slots__ if name != "id"}, id=UUID(told["id"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotTogetherError(
+            f"the object {KEY} in {_bucket(store)} says nothing that can be read ({error!r}), so it is not known whose "
+            f"bucket this is. Nothing was changed. {ADOPT}"
+        ) from error
+
+
+# --- what follows ---
+
+
+def _require_together(seen: _Seen) -> None:
+    """Raises `NotTogetherError` unless each names the other, or knows of none."""
+    here, row, found = seen.here, seen.row if seen.marked else None, seen.object
+    cure = f"Nothing was changed. If AWS_S3_BUCKET or DATABASE_URL is wrong, correct it. {ADOPT}"
+    bucket = f"the bucket {here.bucket!r} at {here.place}"
+    if row and row.database != here.database:
+        raise NotTogetherError(
+            f"the database {here.database_name} is a copy of {row.database_name}, or was moved or upgraded: the bucket "
+            f"{row.bucket!r} at {row.place} may belong to the other one still. {cure}"
+        )
+    if found and (found.database != here.database or (row and row.id != found.id)):
+        whose = f"{bucket} belongs to the database {found.database_name}"
+        if found.database == here.database:
+            whose = f"{bucket} belonged to the database {here.database_name} before"
+        known = f", whose bucket is {row.bucket!r} at {row.place}" if row else ""
+        raise NotTogetherError(f"{whose}, and not to {here.database_name}{known}. {cure}")
+    if row and not found and (row.bucket, row.place) != (here.bucket, here.place):
+        raise NotTogetherError(
+            f"the database {here.database_name} belongs to the bucket {row.bucket!r} at {row.place}, and not to "
+            f"{bucket}. {cure}"
+        )
+
+
+def _tell_of_pictures(database: Database, store: S3Store, tell: Callable[[str], None]) -> None:
+    """A bucket that says nothing may have pictures: an earlier version's, or those of a database that was lost."""
+    originals = (key for listed in store.listing(PREFIX) if (key := key_in(listed.key)) == listed.key)
+    keys = list(islice(originals, SAMPLE))
+    if keys:
+        known = database.read(lambda connection: len(connection.execute(SQL["known"], {"keys": keys}).fetchall()))
+        tell(
+            f"{_bucket(store)} has pictures already, of the first {len(keys)} the database {describe(database.url)} "
+            f"knows {known}. From now on the bucket belongs to that database"
+        )
+
+
+def _put(store: S3Store, own: Identity) -> bool:
+    return store.put_once(KEY, own.as_json(), content_type="application/json", metadata={})
+
+
+def _begin(own: Identity, connection: Connection) -> Identity:
+    connection.execute(SQL["begin"], _bound(own))
+    row = _row(connection, "current")
+    assert row is not None  # noqa: S101  it has just been written, by whomever
+    return row[0]
+
+
+def _write(own: Identity, connection: Connection, *, marked: bool) -> None:
+    bound = _bound(own) | {"marked": marked}
+    connection.execute(SQL["retire"], bound)
+    connection.execute(SQL["settle"], bound)
+
+
+def _bound(own: Identity) -> dict[str, Any]:
+    return {name: getattr(own, name) for name in Identity.__slots__}
+
+
+def _bucket(store: S3Store) -> str:
+    return f"the bucket {store.bucket!r} at {store.place}"

@@ -1,0 +1,38 @@
+-- Statements of `identity.py`: which bucket belongs to this database.
+
+-- name: this_database
+-- The server's and the database's own numbers: a dump that is restored, or a database copied, has others.
+SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid AS mark
+FROM pg_database WHERE datname = current_database()
+
+-- name: this_database_without_its_server
+-- Where the server's number may not be read.
+SELECT '?/' || oid || '/' || datname AS mark FROM pg_database WHERE datname = current_database()
+
+-- name: current
+SELECT id, bucket, place, database, database_name, marked, since FROM deployments WHERE current
+
+-- name: known_as
+-- A bucket that is, or was, this database's.
+SELECT id, bucket, place, database, database_name, marked, since FROM deployments WHERE id = %(id)s
+
+-- name: begin
+-- The first run's; two at once end with the same one. What was begun and came to nothing is begun anew.
+INSERT INTO deployments (id, bucket, place, database, database_name, current)
+VALUES (%(id)s, %(bucket)s, %(place)s, %(database)s, %(database_name)s, true)
+ON CONFLICT (current) WHERE current DO UPDATE SET bucket = excluded.bucket, place = excluded.place,
+    database = excluded.database, database_name = excluded.database_name
+WHERE NOT deployments.marked
+
+-- name: retire
+UPDATE deployments SET current = false WHERE current AND id <> %(id)s
+
+-- name: settle
+INSERT INTO deployments (id, bucket, place, database, database_name, current, marked)
+VALUES (%(id)s, %(bucket)s, %(place)s, %(database)s, %(database_name)s, true, %(marked)s)
+ON CONFLICT (id) DO UPDATE SET bucket = excluded.bucket, place = excluded.place, database = excluded.database,
+    database_name = excluded.database_name, current = true, marked = excluded.marked
+
+-- name: known
+-- Which of these pictures this database has catalogued.
+SELECT key FROM images WHERE key = ANY(%(keys)s)

@@ -1,0 +1,165 @@
+"""What a takedown removes beside its rows: the objects, in the bucket in which they really lie, and our other traces.
+
+Puts storage, identity and the outbox's messages together. A picture that is in another bucket than the settings' is
+deleted there, or its message says why not and is not done.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+
+from glad_pipeline import identity
+from glad_pipeline.database import Database, DatabaseError, connect, named_queries
+from glad_pipeline.errors import GladError
+from glad_pipeline.publishing.delivery import Refused, joined
+from glad_pipeline.publishing.outbox import Message
+from glad_pipeline.storage.keys import QUARANTINE
+from glad_pipeline.storage.public import fault_of_visit
+from glad_pipeline.storage.s3 import S3Store, StoreError
+
+SQL = named_queries("glad_pipeline", "removal.sql")
+GONE = ("answers 403", "answers 404", "answers 410")  # how a visit begins to a picture that is not there
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removal:
+    """Deletes the objects of messages; a copy in quarantine goes with each."""
+
+    database: Database
+    store: S3Store  # of the settings
+    dagster_url: str | None = None  # where Dagster's event log is
+    galleries: Sequence[Path] = ()  # where `glad demo` may have written one
+
+    def __call__(self, messages: Sequence[Message]) -> None:
+        """Raises `StoreError` where the store does not answer, `Refused` where a picture's bucket cannot be had."""
+        keys: dict[S3Store, list[str]] = defaultdict(list)
+        stores: dict[UUID | None, S3Store] = {}
+        for message in messages:
+            deployment = _deployment(message)
+            if deployment not in stores:
+                stores[deployment] = self._store_of(deployment)
+            if deployment is None:
+                self._require_here(message)
+            keys[stores[deployment]] += joined([message], "keys")
+        for store, some in keys.items():
+            each = dict.fromkeys(some)
+            try:
+                store.delete([*each, *(f"{QUARANTINE}{key}" for key in each)])
+            except StoreError as error:
+                if error.transient or store is self.store:
+                    raise
+                raise Refused(f"{error}. {_cure(store.bucket, store.place)}") from error
+
+    def url(self, key: str) -> str:
+        """The public URL of a key by the settings of now."""
+        return self.store.url(key)
+
+    def forget(self, keys: Sequence[str]) -> list[str]:
+        """Remove what else we made of these pictures; what that was, for people. Raises `GladError`."""
+        told = [f"removed {file}, which showed it" for file in forget_galleries(self.galleries, keys)]
+        if self.dagster_url and (blanked := forget_previews(self.dagster_url)):
+            told.append(f"blanked {blanked} contact sheets that an earlier version left in Dagster's event log")
+        return told
+
+    def may_remain(self, *, purged: bool) -> list[str]:
+        """What of a removed picture others may still hold, for people."""
+        versions = self.store.keeps_versions()
+        kept = {True: "keeps", None: "may keep"}.get(versions)
+        return [
+            *([f"the bucket {self.store.bucket!r} {kept} older versions: delete those of these keys"] if kept else []),
+            *([] if purged else ["a CDN or proxy before the bucket, until its cache ends: none was purged"]),
+            "browsers, search engines and feed readers that have fetched it",
+            "backups of bucket and database, and what was copied from the blog",
+            "Dagster's event log: prompt, title and key, until the run that drew it is deleted in the web UI",
+        ]
+
+    def _store_of(self, deployment: UUID | None) -> S3Store:
+        """The bucket of that deployment (None: not known, then the settings'), which has to be ours still."""
+        if deployment is None:
+            identity.check(self.database, self.store)
+            return self.store
+        try:
+            if identity.holds(self.database, self.store, deployment):
+                return self.store
+            return self._other_store(deployment)
+        except identity.NotTogetherError as error:
+            raise Refused(f"not deleted: {error}") from error
+
+    def _other_store(self, deployment: UUID) -> S3Store:
+        bucket, place = identity.place_of(self.database, deployment)
+        told = f"the picture lies in the bucket {bucket!r} at {place}"
+        there = self.store.neighbour(bucket, place)
+        if there is None:
+            raise Refused(f"{told}. {_cure(bucket, place)}")
+        try:
+            if identity.holds(self.database, there, deployment):
+                return there
+        except StoreError as error:
+            if error.transient:
+                raise
+            raise Refused(f"{told}: {error}. {_cure(bucket, place)}") from error
+        raise Refused(f"{told}, which has another identity by now. {_cure(bucket, place)}")
+
+    def _require_here(self, message: Message) -> None:
+        """A picture of an earlier version, whose bucket is not recorded: it is here, or nowhere any more."""
+        keys, urls = joined([message], "keys"), joined([message], "urls")
+        if not urls or urls[0] == self.store.url(keys[0]) or self.store.head(keys[0]) is not None:
+            return
+        fault = fault_of_visit(urls[0])
+        if fault is None or not fault.startswith(GONE):
+            raise Refused(
+                f"the picture is not in the bucket {self.store.bucket!r} and visitors know it as {urls[0]} "
+                f"({fault or 'which shows it'}): it lies in a bucket that the settings named before. "
+                + _cure("its bucket", "its endpoint")
+            )
+
+
+def _deployment(message: Message) -> UUID | None:
+    named = message.payload.get("deployment")
+    try:
+        return None if named is None else UUID(str(named))
+    except ValueError as error:
+        raise Refused(f"its deployment is {ascii(named)[:80]}, which is none") from error
+
+
+def _cure(bucket: str, place: str) -> str:
+    endpoint = "" if place.startswith("AWS ") else f" AWS_ENDPOINT_URL_S3={place}"
+    return (
+        f"Delete it there by hand, or with credentials for it: AWS_S3_BUCKET={bucket}{endpoint} AWS_ACCESS_KEY_ID=… "
+        "AWS_SECRET_ACCESS_KEY=… for `glad outbox retry --dead` and `glad outbox deliver`"
+    )
+
+
+def forget_previews(dagster_url: str) -> int:
+    """Blank the contact sheets that earlier versions have left in Dagster's event log; how many rows had one.
+
+    Raises `DatabaseError`.
+    """
+    try:
+        with connect(dagster_url, application_name="glad takedown") as connection:
+            return sum(
+                connection.execute(SQL[statement]).rowcount
+                for statement, table in (("blank_events", "event_logs"), ("blank_assets", "asset_keys"))
+                if connection.execute(SQL["is_there"], {"table": table}).fetchone()
+            )
+    except psycopg.Error as error:
+        raise DatabaseError(f"the contact sheets in Dagster's event log could not be blanked: {error}") from error
+
+
+def forget_galleries(files: Sequence[Path], keys: Sequence[str]) -> list[Path]:
+    """Remove the galleries of `glad demo` that show one of these pictures; which they were. Raises `GladError`."""
+    found = [
+        file for file in files if file.is_file() and any(key in file.read_text("utf-8", "replace") for key in keys)
+    ]
+    for file in found:
+        try:
+            file.unlink()
+        except OSError as error:
+            raise GladError(f"{file} shows the picture and cannot be removed: {error.strerror}. Delete it") from error
+    return found
