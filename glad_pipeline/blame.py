@@ -9,14 +9,17 @@ Knows PostgreSQL's states and the system's error numbers; no room above.
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import psycopg
-
-from glad_pipeline.database import Connection
 from glad_pipeline.errors import GladError, UnavailableError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from glad_pipeline.database import Connection
 
 LONGEST_REASON = 1_000  # characters
 Item = TypeVar("Item")
@@ -37,10 +40,10 @@ def is_the_deployments(error: BaseException) -> bool:
     """Whether an exception that came up with one row is shown to be none of that row's."""
     if isinstance(error, UnavailableError):
         return True
-    if isinstance(error, psycopg.Error):
-        if error.sqlstate:
-            return error.sqlstate.startswith(_SERVER)
-        return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    if (postgres := _of_postgres(error)) is not None:
+        if postgres.sqlstate:
+            return postgres.sqlstate.startswith(_SERVER)
+        return isinstance(error, (sys.modules["psycopg"].OperationalError, sys.modules["psycopg"].InterfaceError))
     return isinstance(error, OSError) and error.errno in _SYSTEM
 
 
@@ -48,11 +51,17 @@ def reason_of(error: BaseException) -> str:
     """What to keep with the row. Of the system's errors only the kind: which files are here is nobody's to ask."""
     if isinstance(error, GladError):
         return readable(str(error))
-    if isinstance(error, psycopg.Error):
-        return readable(error.diag.message_primary or str(error).partition("\n")[0] or type(error).__name__)
+    if (postgres := _of_postgres(error)) is not None:
+        return readable(postgres.diag.message_primary or str(error).partition("\n")[0] or type(error).__name__)
     if isinstance(error, OSError):
         return readable(f"{type(error).__name__}: {error.strerror or 'of the system'}")
     return readable(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+
+
+def _of_postgres(error: BaseException) -> psycopg.Error | None:
+    """The error, if it is one of psycopg's: which this process has none of unless somebody has imported it."""
+    psycopg = sys.modules.get("psycopg")
+    return error if psycopg is not None and isinstance(error, psycopg.Error) else None
 
 
 def readable(text: str) -> str:
