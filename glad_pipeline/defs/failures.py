@@ -14,17 +14,23 @@ import dagster as dg
 import psycopg
 
 from glad_pipeline.errors import GladError
+from glad_pipeline.redaction import has_secret, redact, told
 
 
 @contextmanager
 def clearly(tell: Callable[[str], None] = lambda text: None) -> Iterator[None]:
     """Fail the step with the text of a `GladError`, or of a database that does not answer, raised inside the block.
 
-    `tell` gets the text too: the queue keeps it with the prompts that wait because of it.
+    `tell` gets the text too: the queue keeps it with the prompts that wait because of it. Any other error comes
+    through as it is, unless there is a secret in it: then as a failure with its redacted traceback.
     """
     try:
         yield
     except (GladError, psycopg.OperationalError) as error:
-        text = str(error) if isinstance(error, GladError) else f"the database did not answer: {error}"
+        text = str(error) if isinstance(error, GladError) else redact(f"the database did not answer: {error}")
         tell(text)
         raise dg.Failure(description=text, allow_retries=False) from None  # our message says it all
+    except Exception as error:
+        if has_secret(error):  # Dagster would keep it with all its causes, and show it in the web UI
+            raise dg.Failure(description=told(error), allow_retries=False) from None
+        raise

@@ -24,6 +24,7 @@ import psycopg
 
 from glad_pipeline.database import SILENCE, Connection, Database, DatabaseError, answering_within, named_queries
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.redaction import redact
 
 SQL = named_queries(__package__)
 PING = 2.0  # seconds between looks at the heartbeat's connection
@@ -218,7 +219,7 @@ class Hold:
         bound = [
             {
                 "id": i,
-                "reason": reason,
+                "reason": redact(reason),
                 "token": self._token,
                 "max_attempts": self._max_attempts,
                 "uncounted": int(i not in self._begun),
@@ -257,7 +258,7 @@ class Hold:
         with connection.cursor() as cursor:
             cursor.executemany(
                 SQL["settle_rejected"],
-                [{"id": i, "reason": reason, "token": tokens[i]} for i, reason in reasons.items()],
+                [{"id": i, "reason": redact(reason), "token": tokens[i]} for i, reason in reasons.items()],
             )
 
     @staticmethod

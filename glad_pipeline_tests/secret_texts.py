@@ -1,0 +1,33 @@
+"""Secrets as nasty as they come, and whether a text shows a piece of one."""
+
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+PIECE = 5  # characters: what is shorter is in any text
+_SOURCES = "\n".join(
+    path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parents[1].glob("glad_pipeline/**/*.py"))
+)
+WORDS = {_SOURCES[i : i + PIECE] for i in range(len(_SOURCES))}  # of our own messages: a piece of these tells nothing
+many = settings(deadline=None, max_examples=200, derandomize=True)  # the same cases every time
+
+
+def pieces(secret: str) -> set[str]:
+    return {secret[i : i + PIECE] for i in range(max(1, len(secret) - PIECE + 1))}
+
+
+def shows(text: str, secret: str) -> bool:
+    """Whether the text has five characters in a row of the secret (all of it, if it is shorter)."""
+    return any(piece in text for piece in pieces(secret))
+
+
+def _secrets(characters: st.SearchStrategy[str], shortest: int = PIECE) -> st.SearchStrategy[str]:
+    return st.text(characters, min_size=shortest, max_size=40).filter(lambda secret: not pieces(secret) & WORDS)
+
+
+SECRETS = st.one_of(
+    _secrets(st.sampled_from("ab01/@#:%?&=+ '\"\\$<>[]{}!*-_.,;~^`|§é\u202e\U0001f511\t\x01")),
+    _secrets(st.characters(exclude_categories=("Cs",), exclude_characters="\x00")),
+    _secrets(st.sampled_from("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/"), 20),
+)
