@@ -92,7 +92,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="glad", description="Rows in a prompts table become pictures in an object store and posts on a blog."
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -7,6 +7,7 @@ piece of it for the host, the port or the database, and each message about those
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import psycopg
@@ -59,7 +60,7 @@ def _fault_of_parts(url: str) -> str | None:
     return _fault_of_values(parts)
 
 
-def _fault_of_values(parts: dict[str, object]) -> str | None:
+def _fault_of_values(parts: Mapping[str, object]) -> str | None:
     for port in str(parts.get("port") or "").split(","):
         if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65_536):
             return "its port is not a number from 1 to 65535"
