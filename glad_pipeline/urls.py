@@ -15,6 +15,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 _POSTGRES = re.compile(r"postgres(?:ql)?://")
 _HOST = re.compile(r"[\w.-]*|[@/].*|[0-9a-fA-F:.]+(%\w+)?")  # a name or address, a socket's folder, IPv6
+_NUMBERS = (
+    "connect_timeout",
+    "tcp_user_timeout",
+    *(f"keepalives{end}" for end in ("", "_idle", "_interval", "_count")),
+)
 ENCODED = "in user, password and name each sign but letters, digits and -._~ is written as % and two hex digits"
 
 
@@ -64,6 +69,9 @@ def _fault_of_values(parts: Mapping[str, object]) -> str | None:
     for port in str(parts.get("port") or "").split(","):
         if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65_536):
             return "its port is not a number from 1 to 65535"
+    for name in _NUMBERS:
+        if not re.fullmatch(r"(-?[0-9]{1,9})?", str(parts.get(name) or "")):
+            return f"its parameter {name} is not a whole number"
     for name in ("host", "hostaddr"):
         if not all(_HOST.fullmatch(host) for host in str(parts.get(name) or "").split(",")):
             return "its host is neither a name nor an address"

@@ -82,7 +82,7 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
         return psycopg.connect(
             url, autocommit=autocommit, row_factory=dict_row, application_name=application_name, **_parameters(url)
         )
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         raise DatabaseError(
             f"cannot connect to PostgreSQL at {describe(url)}: {_first_line(error)}. "
             "Check DATABASE_URL (host, port, user, password, database) and that the server runs"

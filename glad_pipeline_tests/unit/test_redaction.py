@@ -202,6 +202,7 @@ BROKEN = {
     "postgresql://u:{}@h!/d": "its host",
     "postgresql://u:{}@h/d/e": "more than one / behind the host",
     "postgresql://u:{}@h/d?sslmod=require": "parameters behind the ?",
+    "postgresql://u:{}@h/d?connect_timeout=soon": "parameter connect_timeout",
     "postgresql://u:{}@[::1/d": "host or port",
     "postgresql://u:{}:5432/d": "its port",
     "mysql://u:{}@h/d": "begin with postgresql://",
