@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -19,6 +19,8 @@ from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import PRESETS, SCHEDULERS
 from glad_pipeline.redaction import hide_environment, shown
 from glad_pipeline.urls import ENCODED, fault_of_database_url, fault_of_web_address
+
+Text = TypeVar("Text", str, SecretStr)
 
 
 def _one_of(names: tuple[str, ...]) -> AfterValidator:
@@ -46,10 +48,10 @@ def _database_url(url: SecretStr) -> SecretStr:
     return url
 
 
-def _fit_for_a_header(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[\x21-\x7e]+", secret.get_secret_value()):
+def _fit_for_a_header(value: Text) -> Text:
+    if not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value() if isinstance(value, SecretStr) else value):
         raise ValueError("it has to be visible ASCII characters without spaces")
-    return secret
+    return value
 
 
 def _one_line(secret: SecretStr) -> SecretStr:
@@ -101,7 +103,7 @@ class Settings(BaseSettings):
         alias="AWS_ENDPOINT_URL_S3",
         description="Endpoint of an S3-compatible store. Absent: AWS.",
     )
-    s3_access_key_id: str | None = Field(
+    s3_access_key_id: Annotated[str, AfterValidator(_fit_for_a_header)] | None = Field(
         None, alias="AWS_ACCESS_KEY_ID", description="Absent: boto3's default chain (profile, role)."
     )
     s3_secret_access_key: Annotated[SecretStr, AfterValidator(_one_line)] | None = Field(
@@ -382,5 +384,5 @@ def secret_variables() -> list[str]:
 def _told(fault: ErrorDetails) -> str:
     """A setting at fault: its variable, what is wrong, and its value where that is surely no secret."""
     name = str(fault["loc"][0]) if fault["loc"] else "?"
-    value = None if name in secret_variables() else shown(fault["input"])
+    value = None if "URL" in name or name in secret_variables() else shown(fault["input"])
     return f"{name}{f' is {value}' if value else ''}: {fault['msg'].removeprefix('Value error, ')}"

@@ -32,7 +32,7 @@ COMMANDS = (
     ["migrate"],
     ["up"],
     ["down"],
-    ["reset"],
+    ["reset", "--yes"],
     ["demo", "--yes"],
     ["run", "--", "true"],
     ["reproduce", "a-post"],

@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr
 from glad_pipeline import cli, redaction
 from glad_pipeline.database import DatabaseError, connect, describe
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.local import bootstrap
 from glad_pipeline.redaction import hide, hide_environment, hide_url, redact, shown
 from glad_pipeline.settings import Settings, is_secret, load_settings, variables_of
 from glad_pipeline.urls import fault_of_database_url, fault_of_web_address
@@ -143,6 +144,28 @@ def test_a_setting_whose_name_looks_secret_is_one():
     assert open_secrets(Tomorrow) == {AN_ID, "GLAD_WEB_PASSWORD"}
 
 
+def test_a_new_secret_setting_is_masked_whatever_it_is_called(monkeypatch):
+    class Tomorrow(Settings):
+        dsn: SecretStr | None = Field(None, alias="GLAD_SOMEWHERE")
+
+    monkeypatch.setattr("glad_pipeline.settings.Settings", Tomorrow)
+    monkeypatch.setenv("GLAD_SOMEWHERE", "tomorrow's")
+    load_settings()
+    assert redact("it is <tomorrow's>") == "it is <***>"
+
+
+def test_the_password_of_a_package_index_is_in_no_log_of_the_installation(tmp_path, monkeypatch):
+    monkeypatch.setenv("GLAD_TORCH_INDEX", "https://me:hunter2/geheim@index.example/simple")
+    hide_environment()
+    log = tmp_path / "install.log"
+    program = "import os, sys; print('Looking in', os.environ['GLAD_TORCH_INDEX'], flush=True); sys.exit(3)"
+    with pytest.raises(bootstrap.SetUpFailed) as failed:
+        bootstrap.step("Installing", [sys.executable, "-c", program], log)
+    for told in (str(failed.value), log.read_text()):
+        assert "Looking in https://***@index.example/simple" in told
+        assert not shows(told, "hunter2/geheim")
+
+
 @many
 @given(password=SECRETS)
 @example(password="pa/ss@word")
@@ -231,6 +254,8 @@ def test_the_part_of_a_url_that_is_wrong_is_named_and_nothing_of_it_is_told(monk
     ("url", "part"),
     [
         ("ftp://h", "begin with http"),
+        ("localhost:9000", "begin with http"),
+        ("hunter2secret", "begin with http"),
         ("hunter2:secret@h", "begin with http"),
         ("https://me:hunter2secret@h", "without user, password and @"),
         ("https://me:hunter2/secret@h", "without user, password and @"),
@@ -249,6 +274,7 @@ def test_a_web_address_is_refused_by_its_part_and_without_its_password(monkeypat
         load_settings()
     assert part in str(refused.value)
     assert not shows(str(refused.value), "hunter2secret")
+    assert not shows(str(refused.value), "hunter2/secret")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8333", "https://h", "https://[::1]:9000/x", "https://h.example/a/b"])
