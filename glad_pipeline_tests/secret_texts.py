@@ -1,8 +1,12 @@
-"""Secrets as nasty as they come, and whether a text shows a piece of one."""
+"""Secrets as nasty as they come, and whether a text shows a piece of one.
 
+The same cases each time; `GLAD_FUZZ=20` tries twenty times as many new ones.
+"""
+
+import os
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 PIECE = 5  # characters: what is shorter is in any text
@@ -10,7 +14,18 @@ _SOURCES = "\n".join(
     path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parents[1].glob("glad_pipeline/**/*.py"))
 )
 WORDS = {_SOURCES[i : i + PIECE] for i in range(len(_SOURCES))}  # of our own messages: a piece of these tells nothing
-many = settings(deadline=None, max_examples=200, derandomize=True)  # the same cases every time
+FACTOR = int(os.environ.get("GLAD_FUZZ", "0"))
+
+
+def tried(cases: int) -> settings:
+    """So many cases, however slow, with fixtures that serve them all."""
+    return settings(
+        max_examples=cases * (FACTOR or 1),
+        derandomize=not FACTOR,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 def pieces(secret: str) -> set[str]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import dagster as dg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glad_pipeline import cli, redaction
@@ -22,11 +22,10 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.generation.hub import fetch
 from glad_pipeline_tests.fakes import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import World
-from glad_pipeline_tests.secret_texts import SECRETS, many, shows
+from glad_pipeline_tests.secret_texts import SECRETS, shows, tried
 from glad_pipeline_tests.unit.test_database import closed_port
 
 ROOT = Path(__file__).parents[2]
-HERE = settings(many, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 COMMANDS = (
     ["status"],
     ["migrate"],
@@ -94,7 +93,7 @@ def told_in(folder, secret):
     return "".join(f"\n{path}: {text}" for path, text in texts.items() if shows(text, secret))
 
 
-@HERE
+@tried(60)
 @given(
     password=SECRETS,
     url=st.sampled_from(URLS),
@@ -112,7 +111,7 @@ def test_no_command_tells_the_password_of_a_url(password, url, name, command):
         assert name in told
 
 
-@HERE
+@tried(60)
 @given(
     secret=SECRETS,
     name=st.sampled_from(["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "GLAD_REVALIDATE_SECRET"]),

@@ -9,7 +9,7 @@ import threading
 from urllib.parse import quote, quote_plus, unquote
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr
@@ -21,7 +21,7 @@ from glad_pipeline.local import bootstrap
 from glad_pipeline.redaction import hide, hide_environment, hide_url, redact, shown
 from glad_pipeline.settings import Settings, is_secret, load_settings, variables_of
 from glad_pipeline.urls import fault_of_database_url, fault_of_web_address
-from glad_pipeline_tests.secret_texts import SECRETS, many, pieces, shows
+from glad_pipeline_tests.secret_texts import SECRETS, pieces, shows, tried
 
 AN_ID = "AWS_ACCESS_KEY_ID"  # shown by AWS itself; masked in texts all the same
 
@@ -46,7 +46,7 @@ QUOTED = {
 }
 
 
-@many
+@tried(200)
 @given(secret=SECRETS, form=st.sampled_from(sorted(QUOTED)))
 @example(secret="a/b@c#d%zz", form="bytes")
 @example(secret="\x01§'\"\\x", form="repr")
@@ -61,7 +61,7 @@ def test_a_secret_is_masked_however_it_is_quoted(secret, form):
     assert clean.endswith(">, no more")
 
 
-@many
+@tried(200)
 @given(password=SECRETS)
 @example(password="pa/ss@wo#rd")
 @example(password="a/b:c/d@e")
@@ -166,7 +166,7 @@ def test_the_password_of_a_package_index_is_in_no_log_of_the_installation(tmp_pa
         assert not shows(told, "hunter2/geheim")
 
 
-@many
+@tried(200)
 @given(password=SECRETS)
 @example(password="pa/ss@word")
 @example(password="word@h/x?y=z")
@@ -187,7 +187,7 @@ def test_libpq_reads_the_whole_password_or_the_url_is_refused(password):
         )
 
 
-@many
+@tried(200)
 @given(password=SECRETS)
 def test_an_encoded_password_is_taken(password):
     url = f"postgresql://user:{quote(password, safe='')}@host:5432/blog"
@@ -285,7 +285,7 @@ def test_a_plain_web_address_is_taken(url):
 AWKWARD = ["GLAD_STEPS", "GLAD_RAY_ADDRESS", "AWS_CLOUDFRONT_DOMAIN", "AWS_CLOUDFRONT_DISTRIBUTION_ID", "GLAD_SENSOR"]
 
 
-@settings(many, max_examples=50)
+@tried(50)
 @given(secret=SECRETS, name=st.sampled_from([*AWKWARD, "AWS_SESSION_TOKEN", "GLAD_REVALIDATE_SECRET"]))
 def test_no_setting_that_is_refused_shows_a_secret_that_went_astray(secret, name):
     """A URL, or one of our own secrets, in the wrong variable."""
