@@ -49,13 +49,13 @@ def _database_url(url: SecretStr) -> SecretStr:
 
 
 def _fit_for_a_header(value: Text) -> Text:
-    if not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value() if isinstance(value, SecretStr) else value):
+    if not re.fullmatch(r"[\x21-\x7e]*", value.get_secret_value() if isinstance(value, SecretStr) else value):
         raise ValueError("it has to be visible ASCII characters without spaces")
     return value
 
 
 def _one_line(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"\S([^\x00-\x1f\x7f]*\S)?", secret.get_secret_value()):
+    if not re.fullmatch(r"(\S([^\x00-\x1f\x7f]*\S)?)?", secret.get_secret_value()):
         raise ValueError("it begins or ends with a space, or has a line break or control character in it")
     return secret
 
