@@ -14,9 +14,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from pydantic import AliasChoices
+from typing import TYPE_CHECKING, NoReturn
 
 from glad_pipeline.audit import commands as audit_commands
 from glad_pipeline.database import roles
@@ -25,7 +23,8 @@ from glad_pipeline.generation import commands as model_commands
 from glad_pipeline.local.stack import forget_ours, lasting_settings, project_root
 from glad_pipeline.prompts import commands as prompt_commands
 from glad_pipeline.publishing import commands as publishing_commands
-from glad_pipeline.settings import Settings, load_settings
+from glad_pipeline.redaction import at_every_door, redact
+from glad_pipeline.settings import Settings, load_settings, variables_of
 from glad_pipeline.workers import commands as worker_commands
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser = _parser()
+    at_every_door()
     arguments = parser.parse_args(argv)
     try:
         take_environment()
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        print(f"glad: {_told(error)}", file=sys.stderr)
+        print(f"glad: {redact(_told(error))}", file=sys.stderr)
         return 1
 
 
@@ -85,8 +85,15 @@ def take_environment() -> None:
     os.environ["GLAD_HOME"] = str(Path(os.environ.get("GLAD_HOME") or root / ".glad").expanduser().absolute())
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that repeats no secret of what was typed: `glad status $DATABASE_URL`, say."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(redact(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="glad", description="Rows in a prompts table become pictures in an object store and posts on a blog."
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -433,8 +440,7 @@ def _settings(arguments: argparse.Namespace, settings: Settings) -> int:
 def settings_rows() -> Iterator[tuple[str, str, str]]:
     """Variable, default and meaning of every setting, read from the settings themselves."""
     for field in Settings.model_fields.values():
-        alias = field.validation_alias
-        name = str(alias.choices[0]) if isinstance(alias, AliasChoices) else str(field.alias or alias)
+        name = variables_of(field)[0]
         default = "" if field.default is None else str(field.default)
         yield name, default.lower() if isinstance(field.default, bool) else default, field.description or ""
 

@@ -21,6 +21,7 @@ from glad_pipeline.defs.resources import (
 )
 from glad_pipeline.defs.telling import no_dead_message, site_revalidations
 from glad_pipeline.defs.triggers import new_prompts, publish_prompts_hourly, undelivered_messages
+from glad_pipeline.redaction import at_every_door
 from glad_pipeline.settings import Settings, load_settings
 
 
@@ -104,4 +105,5 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
     )
 
 
+at_every_door()
 defs = build_defs()

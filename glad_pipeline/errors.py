@@ -1,16 +1,21 @@
 """The one base class of every error this product raises on purpose.
 
 A message says what happened, which value, and what to do. The CLI prints it without a stack trace;
-the Dagster layer turns it into a step failure with that text. Nothing here knows any other room.
+the Dagster layer turns it into a step failure with that text. No message has a secret in it, whatever it was made of.
 """
 
 from __future__ import annotations
+
+from glad_pipeline.redaction import redact
 
 
 class GladError(Exception):
     """Something a person can mend: the message is for them, and the exit code of a command is 1."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redact(message))
 
 
 class UnavailableError(GladError):

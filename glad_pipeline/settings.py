@@ -10,13 +10,19 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import MAX_PIXELS, MAX_STEPS, PRESETS, SCHEDULERS
+from glad_pipeline.redaction import hide_environment, shown
+from glad_pipeline.urls import ENCODED, fault_of_database_url, fault_of_web_address
+
+Text = TypeVar("Text", str, SecretStr)
 
 
 def _one_of(names: tuple[str, ...]) -> AfterValidator:
@@ -32,9 +38,9 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _plain_site(url: str) -> str:
-    if not re.fullmatch(r"https?://[^\s@?#]+", url):
-        raise ValueError("it has to be http:// or https:// and a host, without user, password, ? and #")
+def _web_address(url: str) -> str:
+    if fault := fault_of_web_address(url):
+        raise ValueError(fault)
     return url
 
 
@@ -45,9 +51,21 @@ def _patterns(text: str) -> str:
     return text
 
 
-def _fit_for_a_header(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[\x21-\x7e]+", secret.get_secret_value()):
+def _database_url(url: SecretStr) -> SecretStr:
+    if fault := fault_of_database_url(url.get_secret_value()):
+        raise ValueError(f"{fault}. It looks like postgresql://user:password@host:5432/database; {ENCODED}")
+    return url
+
+
+def _fit_for_a_header(value: Text) -> Text:
+    if not re.fullmatch(r"[\x21-\x7e]*", value.get_secret_value() if isinstance(value, SecretStr) else value):
         raise ValueError("it has to be visible ASCII characters without spaces")
+    return value
+
+
+def _one_line(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"(\S([^\x00-\x1f\x7f]*\S)?)?", secret.get_secret_value()):
+        raise ValueError("it begins or ends with a space, or has a line break or control character in it")
     return secret
 
 
@@ -80,17 +98,22 @@ def _token(token: SecretStr) -> SecretStr:
     return token if token.get_secret_value() == "off" else _long_enough(20)(_fit_for_a_header(token))
 
 
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+HeaderSecret = Annotated[SecretStr, AfterValidator(_fit_for_a_header)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
 class Settings(BaseSettings):
     """What a deployment may set. Absent means the default; an empty value counts as absent."""
 
     # never populate_by_name: it reads the fields' own names from the environment too, and HOME is not GLAD_HOME
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     # database
-    database_url: SecretStr | None = Field(
+    database_url: DatabaseUrl | None = Field(
         None, alias="DATABASE_URL", description="PostgreSQL ≥ 14 with the blog's tables. Absent: an embedded server."
     )
-    dagster_database_url: SecretStr | None = Field(
+    dagster_database_url: DatabaseUrl | None = Field(
         None,
         alias="DAGSTER_DATABASE_URL",
         description="Dagster's own database. Absent: `<database>_dagster` on the same server, created if missing.",
@@ -113,19 +136,18 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("AWS_S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"),
         description="Region of the bucket (also read from AWS_REGION and AWS_DEFAULT_REGION).",
     )
-    s3_endpoint_url: str | None = Field(
+    s3_endpoint_url: WebAddress | None = Field(
         None,
         alias="AWS_ENDPOINT_URL_S3",
-        pattern=r"^https?://",
         description="Endpoint of an S3-compatible store. Absent: AWS.",
     )
-    s3_access_key_id: str | None = Field(
+    s3_access_key_id: Annotated[str, AfterValidator(_fit_for_a_header)] | None = Field(
         None, alias="AWS_ACCESS_KEY_ID", description="Absent: boto3's default chain (profile, role)."
     )
-    s3_secret_access_key: SecretStr | None = Field(
+    s3_secret_access_key: Annotated[SecretStr, AfterValidator(_one_line)] | None = Field(
         None, alias="AWS_SECRET_ACCESS_KEY", description="Goes with AWS_ACCESS_KEY_ID."
     )
-    s3_session_token: SecretStr | None = Field(
+    s3_session_token: HeaderSecret | None = Field(
         None, alias="AWS_SESSION_TOKEN", description="For temporary credentials only."
     )
     cloudfront_domain: str | None = Field(
@@ -134,10 +156,9 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9.-]+(:\d+)?$",
         description="CDN host in front of the bucket; picture URLs become `https://<domain>/<key>`.",
     )
-    public_base_url: str | None = Field(
+    public_base_url: WebAddress | None = Field(
         None,
         alias="GLAD_PUBLIC_BASE_URL",
-        pattern=r"^https?://",
         description="Full base of picture URLs where neither CloudFront nor the store's own address fits.",
     )
 
@@ -158,12 +179,12 @@ class Settings(BaseSettings):
     )
 
     # who is told when posts change
-    site_url: Annotated[str, AfterValidator(_plain_site)] | None = Field(
+    site_url: WebAddress | None = Field(
         None,
         alias="GLAD_SITE_URL",
         description="The blog's site: `POST <site>/api/revalidate` says which pages changed. Absent: nobody is told.",
     )
-    revalidate_secret: Annotated[SecretStr, AfterValidator(_fit_for_a_header)] | None = Field(
+    revalidate_secret: HeaderSecret | None = Field(
         None, alias="GLAD_REVALIDATE_SECRET", description="Goes with GLAD_SITE_URL, as the header x-revalidate-secret."
     )
     cloudfront_distribution_id: str | None = Field(
@@ -412,16 +433,12 @@ def load_settings() -> Settings:
 
     Raises `UsageError` that names each variable at fault, its value's problem and what is allowed.
     """
+    hide_environment(secret_variables())
     try:
         settings = Settings()
     except ValidationError as error:
-        faults = []
-        for fault in error.errors(include_url=False):
-            name = str(fault["loc"][0]) if fault["loc"] else "?"
-            secret = any(word in name for word in ("DATABASE_URL", "SITE_URL", "SECRET", "TOKEN", "PASSWORD"))
-            value = "" if secret else f" is {fault['input']!r}:"
-            faults.append(f"{name}{value} {fault['msg']}")
-        raise UsageError("; ".join(faults) + ". See the settings table in README.md") from error
+        faults = "; ".join(map(_told, error.errors(include_url=False)))
+        raise UsageError(f"{faults}. See the settings table in README.md") from None  # it has the values in it
     if settings.site_url and not settings.revalidate_secret:
         raise UsageError(
             "GLAD_SITE_URL is set and GLAD_REVALIDATE_SECRET is not: set it to the secret that the site's "
@@ -432,3 +449,26 @@ def load_settings() -> Settings:
             f"GLAD_GPU_SMALL_BATCH is {settings.gpu_small_batch}: at most GLAD_GPU_BATCH, which is {settings.gpu_batch}"
         )
     return settings
+
+
+def variables_of(field: FieldInfo) -> tuple[str, ...]:
+    """The environment variables that a setting is read from, the first its name."""
+    alias = field.validation_alias
+    return tuple(map(str, alias.choices)) if isinstance(alias, AliasChoices) else (str(field.alias or alias),)
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a setting's value is to be shown nowhere."""
+    return "SecretStr" in repr(field.annotation)
+
+
+def secret_variables() -> list[str]:
+    """The environment variables that hold our secrets."""
+    return [name for field in Settings.model_fields.values() if is_secret(field) for name in variables_of(field)]
+
+
+def _told(fault: ErrorDetails) -> str:
+    """A setting at fault: its variable, what is wrong, and its value where that is surely no secret."""
+    name = str(fault["loc"][0]) if fault["loc"] else "?"
+    value = None if "URL" in name or name in secret_variables() else shown(fault["input"])
+    return f"{name}{f' is {value}' if value else ''}: {fault['msg'].removeprefix('Value error, ')}"

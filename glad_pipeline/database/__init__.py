@@ -28,6 +28,8 @@ from psycopg.rows import DictRow, dict_row
 from glad_pipeline.database.reading import read_everything
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.failpoints import reached
+from glad_pipeline.redaction import hide_url
+from glad_pipeline.urls import ENCODED, fault_of_database_url
 
 Connection = psycopg.Connection[DictRow]
 Result = TypeVar("Result")
@@ -61,10 +63,9 @@ class DatabaseError(UnavailableError):
 
 def describe(url: str) -> str:
     """`host:port/dbname` of a connection URL, for messages: never the password."""
-    try:
-        parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
+    if fault_of_database_url(url):
         return "(not a PostgreSQL URL)"
+    parts = conninfo_to_dict(url)
     return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 
@@ -73,18 +74,19 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
 
     Raises `DatabaseError`, which names the server and what to check, if that fails.
     """
+    if fault := fault_of_database_url(url):  # libpq's own message would quote the URL, password and all
+        raise DatabaseError(
+            f"DATABASE_URL is not a PostgreSQL URL: {fault}. It looks like "
+            f"postgresql://user:password@host:5432/database; {ENCODED}"
+        )
+    hide_url(url)
     try:
         connection = psycopg.connect(
             url, autocommit=autocommit, row_factory=dict_row, application_name=application_name, **_parameters(url)
         )
         read_everything(connection)
         return connection
-    except psycopg.ProgrammingError:
-        raise DatabaseError(
-            "DATABASE_URL is not a PostgreSQL URL. It looks like postgresql://user:password@host:5432/database, "
-            "with % and other signs of the password percent-encoded"
-        ) from None  # libpq's own message quotes the URL, password and all
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         raise DatabaseError(
             f"cannot connect to PostgreSQL at {describe(url)}: {_first_line(error)}. "
             "Check DATABASE_URL (host, port, user, password, database) and that the server runs"

@@ -36,6 +36,7 @@ from glad_pipeline.publishing import bars, catalogue, outbox
 from glad_pipeline.publishing.catalogue import CatalogueEntry
 from glad_pipeline.publishing.posts import Blog, Outcomes, title_of
 from glad_pipeline.publishing.quality import fault_of
+from glad_pipeline.redaction import redact
 from glad_pipeline.storage.keys import original_key, thumbnail_key
 from glad_pipeline.storage.s3 import StoreError
 
@@ -453,7 +454,7 @@ def _publish_some(queue: QueueResource, connection: Connection) -> tuple[list[Ro
 
 def _reasons(reasons: Mapping[int, str]) -> dg.MarkdownMetadataValue:
     """The first prompts, each with its reason."""
-    return dg.MetadataValue.md("\n".join(f"- prompt {i}: {reason}" for i, reason in islice(reasons.items(), SHOWN)))
+    return dg.MetadataValue.md(redact("\n".join(f"- prompt {i}: {why}" for i, why in islice(reasons.items(), SHOWN))))
 
 
 def _links(items: Iterable[tuple[str, str]]) -> dg.MarkdownMetadataValue:

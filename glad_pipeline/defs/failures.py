@@ -15,6 +15,7 @@ import psycopg
 
 from glad_pipeline.blame import reason_of
 from glad_pipeline.errors import GladError
+from glad_pipeline.redaction import has_secret, redact, told
 
 
 @contextmanager
@@ -22,17 +23,22 @@ def clearly(tell: Callable[[str], str | None] = lambda text: None) -> Iterator[N
     """Fail the step with the text of a `GladError`, or of a database that does not answer, raised inside the block.
 
     `tell` gets the text too: the queue keeps it with the prompts that wait because of it. What it answers is told as
-    well, also of an error that nobody knows.
+    well, also of an error that nobody knows; such a one comes through as it is where there is no answer, unless there
+    is a secret in it: then as a failure with its redacted traceback.
     """
     try:
         yield
     except (GladError, psycopg.OperationalError) as error:
-        text = str(error) if isinstance(error, GladError) else f"the database did not answer: {error}"
-        more = tell(text)
-        told = f"{text.rstrip('.')}. {more}" if more else text
-        raise dg.Failure(description=told, allow_retries=False) from None  # our message says it all
+        text = str(error) if isinstance(error, GladError) else redact(f"the database did not answer: {error}")
+        raise dg.Failure(description=_with(tell(text), text), allow_retries=False) from None  # our message says it all
     except Exception as error:
-        text = reason_of(error)
-        if more := tell(text):
-            raise dg.Failure(description=f"{text}. {more}", allow_retries=False) from error
+        more = tell(reason_of(error))
+        if has_secret(error):  # Dagster would keep it with all its causes, and show it in the web UI
+            raise dg.Failure(description=_with(more, told(error)), allow_retries=False) from None
+        if more:
+            raise dg.Failure(description=_with(more, reason_of(error)), allow_retries=False) from error
         raise
+
+
+def _with(more: str | None, text: str) -> str:
+    return f"{text.rstrip('.')}. {more}" if more else text

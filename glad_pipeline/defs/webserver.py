@@ -14,6 +14,7 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.guard import Guard, host_name
 from glad_pipeline.guard.hosts import is_loopback
 from glad_pipeline.local.web import access
+from glad_pipeline.redaction import at_every_door
 from glad_pipeline.settings import Settings, load_settings
 
 _serve = uvicorn.run
@@ -21,6 +22,7 @@ _serve = uvicorn.run
 
 def main() -> None:
     """Run Dagster's command; a mistake in the settings is a message."""
+    at_every_door()
     uvicorn.run = serve_guarded  # type: ignore[assignment]
     try:
         cli.main()  # type: ignore[no-untyped-call]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.file_hashes import FileHashes
+from glad_pipeline.redaction import hide, redact
 
 if TYPE_CHECKING:
     from huggingface_hub import RepoFile
@@ -62,12 +63,18 @@ def fetch(
 
     Raises `GladError` with the cure: no network, offline mode, no such repository or commit, no permission, no space.
     """
-    from huggingface_hub import HfApi, RepoFile, constants, hf_hub_download
+    from huggingface_hub import HfApi, RepoFile, constants, get_token, hf_hub_download
 
     if constants.is_offline_mode():
         raise GladError(
             f"{source} is not whole in the hub's cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE forbids to fetch "
             "it. Unset HF_HUB_OFFLINE and run `./glad model pull` once, here or where HF_HOME is copied from"
+        )
+    token = get_token() or ""
+    hide(token)
+    if re.search(r"[^\x21-\x7e]", token):  # the client would refuse the header, and quote it
+        raise GladError(
+            "HF_TOKEN, or the token that `hf auth login` has kept, has signs in it that no token has: set it anew"
         )
     with _told(source, commit):
         tree = HfApi().list_repo_tree(source, recursive=True, revision=commit)
@@ -174,4 +181,4 @@ def _unreachable(source: str, error: BaseException) -> GladError:
 
 def _first_line(error: BaseException) -> str:
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return re.sub(r"\?\S+", "?…", line)[:300]  # a query may carry a signature
+    return re.sub(r"\?\S+", "?…", redact(line))[:300]  # a query may carry a signature

@@ -21,6 +21,7 @@ from pathlib import Path
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.progress import Step
+from glad_pipeline.redaction import hide_environment, redact
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
@@ -79,6 +80,7 @@ def inputs() -> str:
 
 
 def install(extras: str) -> None:
+    hide_environment()  # of an index, say
     log = open_log()
     sys.stderr.write(f"Setting up {VENV} (once; details: {log})\n")
     try:
@@ -203,6 +205,8 @@ def step(label: str, command: Sequence[str | Path], log: Path, *, environment: d
                 child.terminate()
                 child.wait()
                 raise
+            finally:
+                log.write_text(redact(log.read_text(encoding="utf-8", errors="replace")), encoding="utf-8")
     if code != 0:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
         told = "\n".join(f"  | {line}" for line in lines)
@@ -218,7 +222,7 @@ def last_line(log: Path) -> str:
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 2048))
         lines = file.read().decode(errors="replace").strip().splitlines()
-    return lines[-1].strip()[:60] if lines else ""
+    return redact(lines[-1].strip())[:60] if lines else ""
 
 
 def run_tests(arguments: list[str]) -> int:

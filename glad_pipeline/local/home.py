@@ -23,6 +23,7 @@ from typing import Any
 
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local.progress import Step
+from glad_pipeline.redaction import hide
 
 PORTS = range(15_000, 22_000)  # with twins 10,000 above: below the range systems give out to clients
 CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "tls", "ray-tls", "run", "dagster", "logs")
@@ -117,6 +118,7 @@ class Home:
         if name not in known:
             known[name] = secrets.token_urlsafe(24)
             write_atomically(self.path / "secrets.json", json.dumps(known, indent=1))
+        hide(str(known[name]))
         return str(known[name])
 
     def recall(self, name: str) -> Any:

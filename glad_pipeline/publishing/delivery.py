@@ -24,6 +24,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.publishing import outbox
 from glad_pipeline.publishing.outbox import Kind, Message, Settled
+from glad_pipeline.redaction import redact
 
 KINDS: tuple[Kind, ...] = ("revalidate", "delete", "purge")  # a deletion delivered makes a purge
 TOGETHER = 100  # messages in one request: a thousand posts are not a thousand requests for "/"
@@ -356,5 +357,6 @@ def _texts(payload: Mapping[str, Any], name: str) -> list[str]:
 
 def _plain(text: str, longest: int) -> str:
     """One printable line."""
+    text = redact(text)  # before it is cut
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * longest]).split())
     return line if len(line) <= longest else line[: longest - 1] + "…"

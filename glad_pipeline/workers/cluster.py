@@ -29,6 +29,7 @@ from glad_pipeline.local.home import Home, write_atomically
 from glad_pipeline.local.processes import end_members, is_still, session_members, spawn, tail
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.stack import project_root
+from glad_pipeline.redaction import hide, redact
 from glad_pipeline.settings import Settings
 
 T = TypeVar("T")
@@ -172,6 +173,7 @@ class Cluster:
         token = self._home.path / "ray-token"
         if not token.exists():
             write_atomically(token, self._home.secret("ray token"))
+        hide(token.read_text(encoding="utf-8"))
         return {
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(token),
@@ -223,7 +225,7 @@ class Cluster:
                 ),
             )
         except Exception as error:
-            told = " ".join(str(error).split())[:400]
+            told = " ".join(redact(str(error)).split())[:400]
             if "ersion mismatch" in told:
                 raise UnavailableError(
                     f"the cluster at {address} runs other versions than this machine: {told}. Install the same Ray and "

@@ -23,6 +23,7 @@ from glad_pipeline.generation.engine import Drawn, Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, ModelProfile
 from glad_pipeline.generation.parts import require_same_files
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.redaction import at_every_door
 from glad_pipeline.workers import ledger
 from glad_pipeline.workers.options import EngineOptions
 
@@ -54,6 +55,7 @@ class Worker:
     def __init__(self, options: EngineOptions, *, models: int = 1, idle_seconds: float = 0.0) -> None:
         import ray
 
+        at_every_door()  # Ray keeps what a worker says, and hands its errors on
         self._options = options
         self._models = models
         self._idle_seconds = idle_seconds

@@ -18,7 +18,6 @@ def elsewhere(tmp_path, monkeypatch):
         ("GLAD_STEPS", "-3"),
         ("GLAD_DEVICE", "tpu"),
         ("GLAD_BATCH_SIZE", "many"),
-        ("AWS_ENDPOINT_URL_S3", "localhost:9000"),
         ("GLAD_MODEL_REVISION", "main"),
         ("AWS_CLOUDFRONT_DOMAIN", "https://cdn.example.com"),
     ],
