@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Fetches what a bare GPU machine lacks for first_light.sh: wheels for its Python, into benchmarks/wheels (40 MB at most).
+# Where torch is installed, the judge of the demo model is trained into it too, once (minutes on a CPU).
 #
 #   bash benchmarks/first_light_prepare.sh [PYTHON VERSION, 3.12] [NAME ...]
 #
@@ -26,4 +27,10 @@ for name in "${names[@]}"; do
   "$python" -m pip download --quiet --no-deps --only-binary=:all: --implementation cp --python-version "$version" \
     "${platforms[@]}" --dest benchmarks/wheels "${pinned:-$name}"
 done
+if "$python" -c 'import torch' 2>/dev/null; then
+  echo "training the judge of the demo model, unless it is there"
+  "$python" -m benchmarks.first_light.training
+else
+  echo "no torch here: the judge of the demo model is trained on the machine with the GPU, if there is time"
+fi
 "$python" -m benchmarks.first_light.wheels benchmarks/wheels "$version"

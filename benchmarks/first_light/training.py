@@ -12,13 +12,14 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.first_light.place import Place
-from benchmarks.first_light.runner import Case, Figures
+from benchmarks.first_light.runner import ROOT, Case, Figures
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
 
 CASES = ("trained-on",)
 LEAST_SECONDS = 60.0
 AROUND = 75.0  # seconds that drawing the pictures to learn from and the two evaluations take
 PRESET = "gpu-on"
+JUDGE = ROOT / "benchmarks" / "wheels"  # where first_light_prepare.sh has the judge trained, for it takes minutes
 
 
 def cases(place: Place, seconds: float) -> Mapping[str, Case]:
@@ -56,7 +57,7 @@ def trained_on(place: Place, seconds: float) -> Figures:
     trained = time.monotonic()
     checkpoints = {"before": DEMO_CHECKPOINT, "after": out / "checkpoint"}
     found = {
-        name: evaluate(path, place.folder, captions=captions, steps=20, guidance=3.0, workers=workers)
+        name: evaluate(path, JUDGE, captions=captions, steps=20, guidance=3.0, workers=workers)
         for name, path in checkpoints.items()
     }
     before, after = compared(found["before"]), compared(found["after"])
@@ -78,3 +79,14 @@ def compared(metrics: Mapping[str, Any]) -> dict[str, float]:
     """What must not be worse, any of it; larger is better."""
     told = {f"adherence_{name}": round(value, 4) for name, value in metrics["adherence"].items()}
     return {**told, "psnr": metrics["psnr"], "pixel_distance": metrics["pixel_distance"]["drawn"]}
+
+
+def main() -> None:
+    """Have the judge trained, if it is not there."""
+    from glad_pipeline.generation.demo_model.judge import trained_judge
+
+    trained_judge(JUDGE, workers=max(1, (os.cpu_count() or 1) - 1))
+
+
+if __name__ == "__main__":
+    main()
