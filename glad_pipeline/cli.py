@@ -380,6 +380,10 @@ def _reset(arguments: argparse.Namespace, settings: Settings) -> int:
     down(settings)
     home.prepare().clear()
     print(f"deleted the data in {home.path}")
+    if settings.database_url is not None and settings.s3_bucket is None:
+        print(
+            "your own database still names the bucket that was deleted: ./glad migrate --adopt has it take the next one"
+        )
     return 0
 
 

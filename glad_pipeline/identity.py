@@ -98,13 +98,15 @@ def adopt(database: Database, store: S3Store) -> Identity:
     """Have this bucket belong to this database from now on, whatever the two have said so far."""
     try:
         found = _object(store)
+        there = found is not None
     except NotTogetherError:  # it cannot be read: it is written anew
-        found = None
+        found, there = None, True
     here = _here(database, store)
-    own = replace(here, id=found.id) if found else here
+    own = replace(here, id=found.id) if found and found.bucket == here.bucket else here
     database.transact("identity", partial(_write, own, marked=False))
     reached("mark_bucket.before")
-    store.delete([KEY])
+    if there:
+        store.delete([KEY])
     _put(store, own)
     reached("mark_bucket.after")
     database.transact("identity", partial(_write, own, marked=True))
@@ -129,7 +131,7 @@ def holds(database: Database, store: S3Store, deployment: UUID) -> bool:
         return (known.bucket, known.place) == (store.bucket, store.place)
     if found.id == known.id and found.database != known.database:
         raise NotTogetherError(f"{_bucket(store)} belongs to the database {found.database_name} by now")
-    return found.id == known.id
+    return found.id == known.id and found.bucket == store.bucket
 
 
 def place_of(database: Database, deployment: UUID) -> tuple[str, str]:
@@ -204,6 +206,10 @@ def _require_together(seen: _Seen) -> None:
             whose = f"{bucket} belonged to the database {here.database_name} before"
         known = f", whose bucket is {row.bucket!r} at {row.place}" if row else ""
         raise NotTogetherError(f"{whose}, and not to {here.database_name}{known}. {cure}")
+    if found and found.bucket != here.bucket:
+        raise NotTogetherError(
+            f"{bucket} is a copy of the bucket {found.bucket!r} at {found.place}: {KEY} was copied with it. {cure}"
+        )
     if row and not found and (row.bucket, row.place) != (here.bucket, here.place):
         raise NotTogetherError(
             f"the database {here.database_name} belongs to the bucket {row.bucket!r} at {row.place}, and not to "

@@ -24,7 +24,8 @@ from glad_pipeline.storage.public import fault_of_visit
 from glad_pipeline.storage.s3 import S3Store, StoreError
 
 SQL = named_queries("glad_pipeline", "removal.sql")
-GONE = ("answers 403", "answers 404", "answers 410")  # how a visit begins to a picture that is not there
+# How a visit begins to a picture that is not there. Not with 403: programs are answered so where browsers are not.
+GONE = ("answers 404", "answers 410")
 
 
 @dataclass(frozen=True, kw_only=True)

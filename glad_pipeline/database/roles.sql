@@ -45,6 +45,15 @@ BEGIN
     LOOP
         EXECUTE format('GRANT %s ON %s TO %I', wanted.rights, wanted.name, wanted.role);
     END LOOP;
+    FOR wanted IN  -- where the blog's ids come from a sequence
+        SELECT d.objid::regclass AS name
+        FROM pg_depend d
+        JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+        WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
+          AND d.refobjid IN (to_regclass('categories'), to_regclass('authors'), to_regclass('posts'))
+    LOOP
+        EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %I', wanted.name, pipeline);
+    END LOOP;
     FOR wanted IN
         SELECT DISTINCT n.nspname AS name
         FROM unnest(ARRAY['prompts', 'posts', 'content_tasks']) AS relation

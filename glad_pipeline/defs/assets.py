@@ -91,6 +91,7 @@ def prompts(
     Materialized alone it only looks: the claim ends with the run.
     """
     with clearly(queue.explain):
+        queue.hold  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
         object_store.refuse_anothers()
         rows = queue.claim(batch=config.batch_size, ids=config.prompt_ids)
     context.add_output_metadata(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import groupby
@@ -158,7 +159,7 @@ class OutboxResource(FixedResource):
             site_url=self.site_url,
             secret=self.revalidate_secret,
             distribution_id=self.distribution_id,
-            delete=Removal(database=database, store=store),
+            delete=Removal(database=database, store=replace(store, patience=0.0)),  # the outbox tries again
             url=store.url,
         )
 
@@ -210,7 +211,7 @@ class ObjectStoreResource(FixedResource):
         if self._settled:
             return
         with suppress(StoreError), self._identified() as database:
-            identity.check(database, self.unchecked)
+            identity.check(database, replace(self.unchecked, patience=0.0))
 
     def _identified(self) -> Database:
         return Database(self.postgres.url, application_name="glad-run", patience=self.postgres.patience)
@@ -312,10 +313,11 @@ class SdxlResource(FixedResource):
         try:
             return self.profile(model, revision, row["preset"], lora)
         except Exception as error:
+            _raise_the_deployments(error)
             if model in (None, self.model):
                 self._require_ours()
             if not model and not lora:
-                raise
+                raise GladError(_without_paths(error, f"the preset {row['preset']} cannot be used here")) from error
             named = ", ".join(f"{name} {row[name]}" for name in ("model", "lora") if row[name])
             raise GladError(_without_paths(error, f"what it names cannot be used here: {named}")) from error
 
@@ -362,9 +364,12 @@ class SdxlResource(FixedResource):
             except UnavailableError:
                 raise
             except Exception as error:
+                _raise_the_deployments(error)
                 if profile == self.profile():
                     raise _ours(error) from error
                 fault = self._fault_of(profile)
+                if type(error.__cause__).__name__ == "OutOfMemoryError":  # another program may hold the GPU
+                    fault = "unknown"
                 reason = _without_paths(error, f"what it names cannot be loaded here, with the model {profile.name}")
                 yield from (Drawn(recipe=recipe, error=reason, fault=fault, provenance={}) for recipe in wanted)
             else:
@@ -434,6 +439,12 @@ class SdxlResource(FixedResource):
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._pool is not None:
             self._pool.close()
+
+
+def _raise_the_deployments(error: Exception) -> None:
+    """Raises `UnavailableError` where files or memory of this machine are the cause: no row is at fault."""
+    if any(each is not None and is_the_deployments(each) for each in (error, error.__cause__)):
+        raise UnavailableError(reason_of(error)) from error
 
 
 def _ours(error: Exception) -> UnavailableError:

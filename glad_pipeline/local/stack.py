@@ -94,7 +94,11 @@ def _lasting(home: Home, exports: Mapping[str, str]) -> dict[str, str]:
     kept: dict[str, str] = {}
     for group in GROUPS:
         own = {name: value for name, value in exports.items() if _group(name) == group}
-        given = {name for name, value in own.items() if name not in marks and os.environ.get(name) == value}
+        given = {  # but for what no setting reads: a shell that has sourced the file hands it back to us
+            name
+            for name, value in own.items()
+            if name not in marks and not name.startswith(("DAGSTER_PG_", "PGSSL")) and os.environ.get(name) == value
+        }
         once = any(written.get(name) != own[name] for name in given)
         some, known = (before, marks_before) if once else (own, marks)
         lasting |= {name: value for name, value in some.items() if _group(name) == group}
