@@ -15,7 +15,7 @@ import psycopg
 from pydantic import Field, PrivateAttr
 
 from glad_pipeline import identity
-from glad_pipeline.blame import is_the_deployments, one_row, reason_of
+from glad_pipeline.blame import is_the_deployments, one_row, readable, reason_of
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
 from glad_pipeline.defs import in_vain
@@ -461,7 +461,7 @@ def _without_paths(error: Exception, instead: str) -> str:
     reason = reason_of(error)
     if isinstance(error, GladError) and not _PATH.search(reason):
         return reason
-    dg.get_dagster_logger().warning("%s: %s", instead, error)
+    dg.get_dagster_logger().warning("%s: %s", instead, readable(f"{type(error).__name__}: {error}"))
     return f"{instead}. The run's log says why"
 
 
