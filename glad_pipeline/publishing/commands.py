@@ -39,6 +39,7 @@ class Removing(Protocol):
 
 RemovingOf = Callable[[Settings, Database], Removing]
 SHOWN = 100  # characters of an error in a table
+HOW_IT_IS_TOLD = ("subjects", "pictures", "messages_after")
 AT_ONCE = 45.0  # seconds for which a takedown itself tries to tell others
 
 
@@ -109,27 +110,34 @@ def _tell(
 ) -> int:
     """Deliver what a takedown has written, and say what has happened."""
     messages: list[outbox.Row] = []
-    if taken.subjects:
-        _deliver_now(database, settings, removing, subjects=taken.subjects)
+    pictures = [f"image:{key}" for key in taken.pictures]
+    if subjects := [*taken.subjects, *pictures]:
+        _deliver_now(database, settings, removing, subjects=subjects)
         with database.transaction() as connection:
             messages = outbox.messages(
                 connection, subjects=taken.subjects, since=taken.messages_after + 1, limit=100_000
             )
+            messages += [  # of an earlier takedown, which is not done until they are
+                row
+                for status in ("waiting", "dead")
+                for row in outbox.messages(connection, subjects=pictures, status=status, limit=100_000)
+                if row["id"] <= taken.messages_after
+            ]
     messages.reverse()
     remover = removing(settings, database)
     purged = any((row["kind"], row["status"]) == ("purge", "delivered") for row in messages)
-    forgotten = remover.forget(taken.removed) if taken.removed else []
+    forgotten = remover.forget(taken.pictures) if taken.pictures else []
     remaining = remover.may_remain(purged=purged) if taken.removed else []
     undone = any(row["status"] in ("waiting", "dead") for row in messages)
     code = int(any(row["status"] == "dead" for row in messages))
     if arguments.json:
-        told = {name: value for name, value in asdict(taken).items() if name not in ("subjects", "messages_after")}
+        told = {name: value for name, value in asdict(taken).items() if name not in HOW_IT_IS_TOLD}
         told |= {"changed": taken.changed, "messages": [jsonable(row) for row in messages]}
         told |= {"done": not undone, "forgotten": forgotten, "others_may_hold": remaining}
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return code
     if not taken.changed:
-        print("taken down already: nothing to do")
+        print("taken down already: " + ("not all of it is done" if undone else "nothing to do"))
     for slug in taken.hidden:
         print(f"hidden: /posts/{slug} is a draft now")
     for slug in taken.cleared:

@@ -31,6 +31,9 @@ class TakenDown:
     hidden: list[str] = field(default_factory=list)  # slugs of posts that were visible or open to be so
     cleared: list[str] = field(default_factory=list)  # slugs of posts that stay and lost the picture
     removed: list[str] = field(default_factory=list)  # keys of pictures that are removed and barred
+    pictures: list[str] = field(
+        default_factory=list
+    )  # keys of all that are to be gone, by this takedown or an earlier one
     kept: dict[str, str] = field(default_factory=dict)  # key → why a picture stays
     prompts: list[int] = field(default_factory=list)  # cancelled or rejected
     subjects: list[str] = field(default_factory=list)  # of the messages that tell of it
@@ -98,6 +101,8 @@ def _unpublish(post: str, reason: str, keep_picture: bool, connection: Connectio
     _lock_prompts(connection, [found["id"]], [image["id"] for image in images])
     blog = Blog(connection)
     _hide(connection, blog, [found["id"]], reason, taken)
+    if not keep_picture:
+        taken.pictures += [row["key"] for row in connection.execute(SQL["removed_of"], {"post": found["id"]})]
     for image in images:
         _remove(connection, blog, image, reason, taken)
     return taken
@@ -144,6 +149,7 @@ def _hide(connection: Connection, blog: Blog, posts: Sequence[UUID], reason: str
 
 def _remove(connection: Connection, blog: Blog, image: Row, reason: str, taken: TakenDown) -> None:
     """Bar a picture and have it removed: no post, task or prompt goes on with it."""
+    taken.pictures.append(image["key"])
     posts = connection.execute(SQL["posts_with"], {"image": image["id"]}).fetchall()
     versions = blog.lock(connection, [post["id"] for post in posts])
     for post in posts:

@@ -34,6 +34,13 @@ FROM images i
 WHERE i.removed_at IS NULL AND i.id IN (SELECT image_id FROM prompts WHERE published_post_id = %(post)s)
 ORDER BY i.id
 
+-- name: removed_of
+-- What was drawn for a post and was taken down before.
+SELECT i.key
+FROM images i
+WHERE i.removed_at IS NOT NULL AND i.id IN (SELECT image_id FROM prompts WHERE published_post_id = %(post)s)
+ORDER BY i.id
+
 -- name: post_by_id
 SELECT slug, to_jsonb(posts) ->> 'status' AS status FROM posts WHERE id = %(post)s
 

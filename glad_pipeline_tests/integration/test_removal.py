@@ -70,6 +70,9 @@ def test_a_copy_of_the_database_takes_no_picture_from_the_original(world, other_
     assert code == 1
     assert "GIVEN UP: not deleted" in out
     assert "from the bucket: done" not in out
+    code, out, _ = glad("posts", "unpublish", "hill", "--reason", "once more")
+    assert (code, "not all of it is done" in out, "GIVEN UP: not deleted" in out) == (1, True, True)
+    assert glad("images", "delete", image["key"], "--reason", "once more", "--json")[0] == 1
     assert answer(image["url"]) == 200
 
 
