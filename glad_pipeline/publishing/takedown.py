@@ -31,9 +31,7 @@ class TakenDown:
     hidden: list[str] = field(default_factory=list)  # slugs of posts that were visible or open to be so
     cleared: list[str] = field(default_factory=list)  # slugs of posts that stay and lost the picture
     removed: list[str] = field(default_factory=list)  # keys of pictures that are removed and barred
-    pictures: list[str] = field(
-        default_factory=list
-    )  # keys of all that are to be gone, by this takedown or an earlier one
+    pictures: list[str] = field(default_factory=list)  # keys of all that are to be gone, the removed ones too
     kept: dict[str, str] = field(default_factory=dict)  # key → why a picture stays
     prompts: list[int] = field(default_factory=list)  # cancelled or rejected
     subjects: list[str] = field(default_factory=list)  # of the messages that tell of it
