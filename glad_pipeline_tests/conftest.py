@@ -3,10 +3,11 @@
 Nothing of the person's own is ever touched: their settings are taken out of the environment before any import.
 """
 
+import copy
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,8 +18,22 @@ from botocore.exceptions import ClientError
 from glad_pipeline_tests.own import forget_the_persons
 
 forget_the_persons()
+
+from glad_pipeline import redaction  # noqa: E402
+
 _nowhere = tempfile.TemporaryDirectory(prefix="glad-test-")  # where a test that names no GLAD_HOME ends up
 os.environ["GLAD_HOME"] = _nowhere.name
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """What one test calls a secret is masked in the messages of no other."""
+    known = redaction._known
+    redaction._known = copy.deepcopy(known)
+    try:
+        return (yield)
+    finally:
+        redaction._known = known
 
 
 @pytest.fixture(scope="session")

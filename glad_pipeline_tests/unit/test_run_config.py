@@ -15,6 +15,7 @@ ALLOWED = {  # what an operator chooses for a run
     "ops/prompts/config/batch_size",
     "ops/audit/config/fix",
     "ops/audit/config/deep",
+    "ops/audit/config/at_most",
     "ops/audit/config/grace_seconds",
 }
 
