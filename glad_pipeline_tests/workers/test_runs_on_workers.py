@@ -116,12 +116,13 @@ def test_a_prompt_s_own_model_that_workers_cannot_read_is_tried_again_and_not_re
     shutil.copytree(DEMO_CHECKPOINT, tmp_path / "model")
     world.add_hills(2)
     world.sql("INSERT INTO prompts (prompt, title, model) VALUES ('a hill', 'Other', %s)", str(tmp_path / "model"))
-    sdxl = WorkersSdxl(engine="glad_pipeline_tests.engines:OnlyTheDemoModel")
+    sdxl = WorkersSdxl(engine="glad_pipeline_tests.engines:OnlyTheDemoModel", allowed_models=[f"{tmp_path}/*"])
     assert world.run(sdxl) is None
     rows = {row["title"]: row for row in world.sql("SELECT title, status, attempts, last_error FROM prompts")}
     other = rows.pop("Other")
     assert (other["status"], other["attempts"]) == ("pending", 1)
-    assert "/nowhere has no model_index.json" in other["last_error"]
+    assert "cannot be loaded here" in other["last_error"]
+    assert "/nowhere" not in other["last_error"]  # which files are where is nobody's to ask
     assert {row["status"] for row in rows.values()} == {"published"}
 
 
