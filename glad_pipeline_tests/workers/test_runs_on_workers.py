@@ -16,6 +16,7 @@ if importlib.util.find_spec("ray") is None:
 from hypothesis import HealthCheck, given, settings
 
 from glad_pipeline.database.migrations import migrate
+from glad_pipeline.errors import UnavailableError
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.local.stack import project_root
@@ -127,7 +128,7 @@ def test_a_prompt_s_own_model_that_workers_cannot_read_is_tried_again_and_not_re
 
 
 def test_waiting_for_workers_ends_when_the_run_does(ray_home, monkeypatch):
-    class Enough(Exception):
+    class Enough(UnavailableError):
         pass
 
     def begun(some):
