@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -29,16 +30,15 @@ def cases(place: Place, seconds: float) -> Mapping[str, Case]:
 
 def trained_on(place: Place, seconds: float) -> Figures:
     """`seconds`: for drawing what is learnt from, training and evaluating, together."""
-    from glad_pipeline.generation.demo_model import train
-    from glad_pipeline.generation.demo_model.evaluate import evaluate
+    from glad_pipeline.generation.demo_model import evaluate, train
 
     out = place.folder / "demo-model"
     shutil.rmtree(out, ignore_errors=True)
     workers = max(1, (os.cpu_count() or 1) - 1)
     plan = train.PRESETS[PRESET]
-    captions = 200
+    captions, judge = 200, evaluate.trained_judge
     if place.shrunken:
-        captions = 12
+        captions, judge = 12, partial(judge, pictures=128, epochs=1)
         few, tiny = dict.fromkeys(plan.denoiser.pictures, 4), tuple(replace(p, batch=2) for p in plan.denoiser.phases)
         plan = replace(plan, denoiser=replace(plan.denoiser, pictures=few, phases=tiny))
     options = train.Options(
@@ -56,10 +56,11 @@ def trained_on(place: Place, seconds: float) -> Figures:
         training.run()
     trained = time.monotonic()
     checkpoints = {"before": DEMO_CHECKPOINT, "after": out / "checkpoint"}
-    found = {
-        name: evaluate(path, JUDGE, captions=captions, steps=20, guidance=3.0, workers=workers)
-        for name, path in checkpoints.items()
-    }
+    with mock.patch.object(evaluate, "trained_judge", judge):
+        found = {
+            name: evaluate.evaluate(path, JUDGE, captions=captions, steps=20, guidance=3.0, workers=workers)
+            for name, path in checkpoints.items()
+        }
     before, after = compared(found["before"]), compared(found["after"])
     kept = all(after[name] >= value for name, value in before.items()) and after != before
     if kept:
