@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import psutil
 
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
+from glad_pipeline.local import certificates
 from glad_pipeline.local.home import Home, write_atomically
 from glad_pipeline.local.processes import end_members, is_still, session_members, spawn, tail
 from glad_pipeline.local.progress import Step
@@ -38,6 +39,7 @@ UP_SECONDS = 60.0
 CONNECT_SECONDS = 30.0
 NODE_SECONDS = 0.3
 FILE = "workers.json"
+TLS = "ray-tls"
 UP = "./glad workers up"
 
 
@@ -104,6 +106,8 @@ class Cluster:
         with self._home.prepare().lock():
             if self.describe() is not None:
                 return False
+            if not (self._home.path / TLS / "ca.pem").exists():  # a process reads them once: they outlive the cluster
+                certificates.lay(self._home.path / TLS)
             os.environ.update(self._environment())
             import_ray()
             usable = partial(_free, self._host)
@@ -177,6 +181,24 @@ class Cluster:
             "RAY_USAGE_STATS_ENABLED": "0",
             # on Linux Ray takes the machine's outer address for a loopback one, and listens on all of them, unless 0
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": str(int(self._host != LOOPBACK)),
+            **self._tls(),
+        }
+
+    def _tls(self) -> dict[str, str]:
+        """Certificates too, unless other machines would need them; a cluster that an earlier version started has none.
+
+        Ray's token is not enough: a call to `RaySyncer/StartSync` without a certain header ends Ray 2.60, token or not.
+        """
+        if self._host != LOOPBACK or not (self._home.path / TLS).exists():
+            # not what a process with another cluster has handed down; a person's own certificates stay
+            inherited = os.environ.get("RAY_TLS_CA_CERT", "").endswith(f"/{TLS}/ca.pem")
+            return {"RAY_USE_TLS": "0"} if inherited else {}
+        files = {name: str(self._home.path / TLS / f"{name}.pem") for name in ("ca", "cert", "key")}
+        return {
+            "RAY_USE_TLS": "1",
+            "RAY_TLS_CA_CERT": files["ca"],
+            "RAY_TLS_SERVER_CERT": files["cert"],
+            "RAY_TLS_SERVER_KEY": files["key"],
         }
 
     # any cluster

@@ -1,4 +1,7 @@
-"""One Ray for all tests of a file, and pools of workers on it; each test's workers end with it."""
+"""One Ray for all tests of a process, and pools of workers on it; each test's workers end with it.
+
+A process can know one cluster: Ray reads token and certificates once.
+"""
 
 import os
 
@@ -16,7 +19,7 @@ def settings_of(home, **values):
     return Settings(GLAD_HOME=home, _env_file=None, **{**own, **values})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ray_home(tmp_path_factory):
     """A state directory with a Ray of its own, whose workers write what they draw to `draws` in it."""
     from glad_pipeline.workers.cluster import Cluster
