@@ -141,6 +141,12 @@ def place_of(database: Database, deployment: UUID) -> tuple[str, str]:
     return row[0].bucket, row[0].place
 
 
+def buckets(database: Database) -> list[tuple[str, str]]:
+    """Bucket and place of every deployment that this database has had, the latest first."""
+    rows = database.read(lambda connection: connection.execute(SQL["all"]).fetchall())
+    return [(row["bucket"], row["place"]) for row in rows]
+
+
 # --- what is there ---
 
 

@@ -16,6 +16,9 @@ SELECT id, bucket, place, database, database_name, marked, since FROM deployment
 -- A bucket that is, or was, this database's.
 SELECT id, bucket, place, database, database_name, marked, since FROM deployments WHERE id = %(id)s
 
+-- name: all
+SELECT bucket, place FROM deployments ORDER BY current DESC, since DESC
+
 -- name: begin
 -- The first run's; two at once end with the same one. What was begun and came to nothing is begun anew.
 INSERT INTO deployments (id, bucket, place, database, database_name, current)

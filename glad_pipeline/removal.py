@@ -1,13 +1,14 @@
 """What a takedown removes beside its rows: the objects, in the bucket in which they really lie, and our other traces.
 
 Puts storage, identity and the outbox's messages together. A picture that is in another bucket than the settings' is
-deleted there, or its message says why not and is not done.
+deleted there, or its message says why not and is not done; a copy of it in the settings' bucket goes with it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -40,14 +41,15 @@ class Removal:
     def __call__(self, messages: Sequence[Message]) -> None:
         """Raises `StoreError` where the store does not answer, `Refused` where a picture's bucket cannot be had."""
         keys: dict[S3Store, list[str]] = defaultdict(list)
-        stores: dict[UUID | None, S3Store] = {}
+        stores: dict[UUID | None, list[S3Store]] = {}
         for message in messages:
             deployment = _deployment(message)
             if deployment not in stores:
-                stores[deployment] = self._store_of(deployment)
+                stores[deployment] = self._stores_of(deployment)
             if deployment is None:
                 self._require_here(message)
-            keys[stores[deployment]] += joined([message], "keys")
+            for store in stores[deployment]:
+                keys[store] += joined([message], "keys")
         for store, some in keys.items():
             each = dict.fromkeys(some)
             try:
@@ -72,7 +74,12 @@ class Removal:
         """What of a removed picture others may still hold, for people."""
         versions = self.store.keeps_versions()
         kept = {True: "keeps", None: "may keep"}.get(versions)
+        former = [each for each in identity.buckets(self.database) if each != (self.store.bucket, self.store.place)]
         return [
+            *(
+                f"the bucket {bucket!r} at {place}, which this database had before, if it was copied"
+                for bucket, place in former
+            ),
             *([f"the bucket {self.store.bucket!r} {kept} older versions: delete those of these keys"] if kept else []),
             *([] if purged else ["a CDN or proxy before the bucket, until its cache ends: none was purged"]),
             "browsers, search engines and feed readers that have fetched it",
@@ -80,17 +87,24 @@ class Removal:
             "Dagster's event log: prompt, title and key, until the run that drew it is deleted in the web UI",
         ]
 
-    def _store_of(self, deployment: UUID | None) -> S3Store:
-        """The bucket of that deployment (None: not known, then the settings'), which has to be ours still."""
+    def _stores_of(self, deployment: UUID | None) -> list[S3Store]:
+        """The bucket of that deployment (None: not known, then the settings'), which has to be ours still.
+
+        The settings' bucket too, where it is ours: what it has of a former bucket's pictures was copied.
+        """
         if deployment is None:
             identity.check(self.database, self.store)
-            return self.store
+            return [self.store]
         try:
             if identity.holds(self.database, self.store, deployment):
-                return self.store
-            return self._other_store(deployment)
+                return [self.store]
+            found = [self._other_store(deployment)]
         except identity.NotTogetherError as error:
             raise Refused(f"not deleted: {error}") from error
+        with suppress(identity.NotTogetherError):
+            identity.check(self.database, self.store)
+            found.append(self.store)
+        return found
 
     def _other_store(self, deployment: UUID) -> S3Store:
         bucket, place = identity.place_of(self.database, deployment)

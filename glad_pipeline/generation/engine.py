@@ -32,6 +32,7 @@ from glad_pipeline.generation.loading import (
     Pipelines,
     first_line,
     open_pipelines,
+    place_compiled_code,
     set_compiler,
     silence,
 )
@@ -131,6 +132,7 @@ class Engine:
             return
         self._broken.clear()
         started = time.perf_counter()
+        place_compiled_code(self._compile_cache)
         silence()
         device = devices.choose_device(self._device_choice, is_demo=self.profile.is_demo)
         devices.set_switches(device, is_demo=self.profile.is_demo)
@@ -138,7 +140,6 @@ class Engine:
             self.profile,
             device,
             compiling=self._compiling,
-            compile_cache=self._compile_cache,
             hash_cache=self._hash_cache,
         )
         self._provenance = {

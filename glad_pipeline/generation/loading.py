@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import logging
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -53,6 +56,18 @@ class Pipelines:
         )
 
 
+def place_compiled_code(folder: Path | None) -> None:
+    """Have compiled kernels kept there for the next process; None: in a temporary folder.
+
+    To be called before diffusers is imported, which else makes a folder in /tmp whose name others can guess.
+    """
+    if folder is None and "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+        folder = Path(tempfile.mkdtemp(prefix="glad-compiled-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if folder is not None:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+
+
 def silence() -> None:
     """No progress bars and no warnings of theirs in a run's log; what matters of them is in provenance.
 
@@ -80,21 +95,17 @@ def open_pipelines(
     device: str,
     *,
     compiling: CompileChoice,
-    compile_cache: Path | None,
     hash_cache: Path | None,
 ) -> Pipelines:
     """Load everything the profile names; what is the hub's and not on this machine is fetched first.
 
     Channels last everywhere. On CUDA: bfloat16 for UNet, text encoders and VAE (no flipping to float32 in mid-picture),
-    fused attention projections, compiled. Elsewhere float32 and uncompiled. `compile_cache` keeps compiled kernels for
-    the next process; None: a temporary folder.
+    fused attention projections, compiled. Elsewhere float32 and uncompiled.
 
     Raises `GladError` for what cannot be had, read or done on this device.
     """
     number_format = devices.number_format(device)
     compiling = ("regional" if device == "cuda" else "none") if compiling == "auto" else compiling
-    if compiling != "none" and compile_cache is not None:
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(compile_cache)  # importing torch's compiler had set one in /tmp
     hashes = FileHashes(hash_cache)
     files: dict[Kind, Part] = {part.kind: _here(part, hashes) for part in parts_of(profile) if part.kind != "LoRA"}
     base, refiner = read_pipelines(profile, files, number_format, hashes)

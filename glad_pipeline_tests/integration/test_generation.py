@@ -1,6 +1,7 @@
 """The engine with the real pipeline and the demo checkpoint, on the CPU."""
 
 import dataclasses
+import os
 import random
 import shutil
 import subprocess
@@ -172,13 +173,16 @@ def test_a_prompt_beyond_the_window_draws_and_says_how_much_was_dropped(engine, 
     assert capfd.readouterr() == ("", "")
 
 
-def test_opening_a_model_prints_nothing_whatever_is_installed_beside_it():
+def test_opening_a_model_prints_nothing_and_leaves_nothing_in_the_shared_temporary_folder(tmp_path):
     opening = (
         "from glad_pipeline.generation.engine import Engine; from glad_pipeline.generation.models import resolve_model; "
         "Engine(resolve_model('demo'), device='cpu').load()"
     )
-    done = subprocess.run([sys.executable, "-c", opening], capture_output=True, text=True, check=True)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment.pop("TORCHINDUCTOR_CACHE_DIR", None)
+    done = subprocess.run([sys.executable, "-c", opening], env=environment, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("width", "height"), [(136, 72), (72, 200), (64, 104), (1024, 64)])

@@ -40,6 +40,19 @@ def test_a_picture_in_the_bucket_of_before_is_deleted_there(moved, glad):  # noq
     assert answer(moved.image["url"]) == answer(moved.image["thumbnail_url"]) == 404
 
 
+def test_a_copy_of_it_in_the_bucket_of_now_goes_too_and_what_else_may_hold_one_is_named(
+    moved,
+    other_bucket,  # noqa: F811
+    glad,  # noqa: F811
+):
+    client, key = moved.store.client, moved.image["key"]
+    client.copy_object(Bucket=other_bucket, Key=key, CopySource={"Bucket": moved.first, "Key": key})
+    assert answer(moved.image["url"].replace(moved.first, other_bucket)) == 200
+    out = glad("posts", "unpublish", "hill", "--reason", "not ours")[1]
+    assert answer(moved.image["url"]) == answer(moved.image["url"].replace(moved.first, other_bucket)) == 404
+    assert f"the bucket {moved.first!r} at " in out.partition("what others may still hold:")[2]
+
+
 def test_a_picture_in_a_bucket_that_others_have_by_now_stays_and_is_never_called_done(
     moved,
     other_database,  # noqa: F811
