@@ -4,6 +4,7 @@ A process can know one cluster: Ray reads token and certificates once.
 """
 
 import os
+import sys
 
 import pytest
 
@@ -24,6 +25,7 @@ def ray_home(tmp_path_factory):
     """A state directory with a Ray of its own, whose workers write what they draw to `draws` in it."""
     from glad_pipeline.workers.cluster import Cluster
 
+    assert "ray" not in sys.modules, "a test has imported Ray in this process, with another home's certificates or none"
     home = tmp_path_factory.mktemp("ray home")
     cluster = Cluster(settings_of(home))
     with pytest.MonkeyPatch.context() as patch:
