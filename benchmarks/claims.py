@@ -23,8 +23,10 @@ from typing import Any
 
 from benchmarks import report
 from glad_pipeline.database import Connection, Database, connect
+from glad_pipeline.outbox import messages as outbox
 from glad_pipeline.prompts.queue import Hold
-from glad_pipeline.publishing import bars, catalogue, outbox
+from glad_pipeline.publishing import blocklist as bars
+from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.posts import Blog
 from glad_pipeline.storage.keys import original_key, thumbnail_key
 

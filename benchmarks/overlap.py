@@ -29,11 +29,11 @@ import psutil
 from PIL import Image
 
 from benchmarks import job, report
-from glad_pipeline.defs.delivery import upload
 from glad_pipeline.defs.resources import SdxlResource
-from glad_pipeline.generation.encoding import Pixels
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.media.encoding import Pixels
+from glad_pipeline.pipeline.upload import upload
 from glad_pipeline.storage.s3 import S3Store
 
 GOAL = 0.97

@@ -30,10 +30,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from glad_pipeline.generation.encoding import Pixels, decode_png, encode_png
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.media.encoding import Pixels, decode_png, encode_png
 
 Encoder = Callable[[Pixels], bytes]
 THREADS = 8

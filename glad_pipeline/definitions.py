@@ -19,7 +19,7 @@ from glad_pipeline.defs.resources import (
     QueueResource,
     SdxlResource,
 )
-from glad_pipeline.defs.telling import no_dead_message, site_revalidations
+from glad_pipeline.defs.site_revalidations import no_dead_message, site_revalidations
 from glad_pipeline.defs.triggers import new_prompts, publish_prompts_hourly, undelivered_messages
 from glad_pipeline.redaction import at_every_door
 from glad_pipeline.settings import Settings, load_settings

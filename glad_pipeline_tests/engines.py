@@ -17,6 +17,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.workers.pool import Pool
 
 LOG = "RIG_DRAW_LOG"
@@ -77,8 +78,14 @@ class WorkersSdxl(SdxlResource):
     engine: str = TIMED
     gpu_batch: int | None = 4
 
-    def _workers(self) -> Pool:
-        pool = super()._workers()
+    @property
+    def sdxl(self) -> Sdxl:
+        sdxl = super().sdxl
+        sdxl.pool = self._with_fakes
+        return sdxl
+
+    def _with_fakes(self) -> Pool:
+        pool = super().sdxl.pool_of_settings()
         pool.options = replace(pool.options, engine=self.engine)
         return pool
 

@@ -17,8 +17,8 @@ import psutil
 
 from benchmarks.first_light.model import configuration, profile_of, random_weights, recipes
 from glad_pipeline.generation import devices
-from glad_pipeline.generation.encoding import contrast
 from glad_pipeline.generation.engine import Engine
+from glad_pipeline.media.encoding import contrast
 
 
 def main() -> None:

@@ -12,10 +12,10 @@ import numpy as np
 
 from benchmarks.first_light.place import Place, drawn
 from benchmarks.first_light.runner import Case, Figures
-from glad_pipeline.generation.encoding import contrast
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.media.encoding import contrast
 
 CASES = ("eager", "compiled", "out-of-memory", "against-the-cpu")
 SIDE, STEPS, BATCH = 256, 20, 4

@@ -17,10 +17,10 @@ from benchmarks.first_light.model import configuration, profile_of, recipes
 from benchmarks.first_light.place import Place
 from benchmarks.first_light.runner import Case, Figures
 from benchmarks.first_light.speed import opened
-from glad_pipeline.defs.delivery import Delivery
 from glad_pipeline.generation.ahead import ahead
-from glad_pipeline.generation.encoding import contrast
-from glad_pipeline.publishing.quality import fault_of
+from glad_pipeline.media.blank import fault_of
+from glad_pipeline.media.encoding import contrast
+from glad_pipeline.pipeline.upload import Delivery
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.storage.spool import Spool
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 import dagster as dg
 from pydantic import Field
 
-from glad_pipeline.audit.report import FAULTS, NOTES, Report
-from glad_pipeline.audit.walk import audit as look_through
 from glad_pipeline.defs.assets import GROUP, OWNERS, published_posts
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.jobs import AUDIT
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource
+from glad_pipeline.operations.audit.report import FAULTS, NOTES, Report
+from glad_pipeline.operations.audit.walk import audit as look_through
 
 # What a visitor, or the owner of a prompt, is harmed by; the rest costs space and time alone.
 BROKEN_PROMISES = ("lost", "duplicates", "dead_links", "ghosts", "damaged", "unreadable", "not_removed")

@@ -7,10 +7,10 @@ import dagster as dg
 from glad_pipeline.defs.assets import prompts, published_posts, s3_objects
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource
+from glad_pipeline.media.blank import fault_of
 from glad_pipeline.prompts.queue import overdue
 from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.posts import MAX_URL, bad_urls
-from glad_pipeline.publishing.quality import fault_of
 from glad_pipeline.storage.public import fault_of_visit
 
 SAMPLE = 20

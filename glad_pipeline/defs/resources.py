@@ -3,10 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
-from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,31 +12,25 @@ import dagster as dg
 import psycopg
 from pydantic import Field, PrivateAttr
 
-from glad_pipeline import identity
-from glad_pipeline.blame import is_the_deployments, one_row, readable, reason_of
+from glad_pipeline.blame import is_the_deployments
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
 from glad_pipeline.defs import in_vain
 from glad_pipeline.defs.fixed import FixedResource
-from glad_pipeline.errors import GladError, UnavailableError, UsageError
-from glad_pipeline.generation.allowed import Allowed
-from glad_pipeline.generation.defaults import Defaults
-from glad_pipeline.generation.models import ModelProfile, resolve_model
-from glad_pipeline.generation.parts import parts_of
-from glad_pipeline.generation.presets import PRESETS
+from glad_pipeline.errors import GladError
+from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.operations.removal import Removal
+from glad_pipeline.outbox.deliver import Targets, targets
+from glad_pipeline.pipeline import identity
+from glad_pipeline.pipeline.claim import reject_invalid
+from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Hold
-from glad_pipeline.prompts.validation import reasons_against
-from glad_pipeline.publishing.delivery import Targets, targets
-from glad_pipeline.removal import Removal
-from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.s3 import S3Store, StoreError
 from glad_pipeline.storage.spool import Spool
 
 if TYPE_CHECKING:
-    from glad_pipeline.generation.engine import Drawn, Engine, Fault
-    from glad_pipeline.workers.pool import Pool
-    from glad_pipeline.workers.remote import RemoteEngine
+    from glad_pipeline.generation.engine import Drawn
 
 Row = Mapping[str, Any]
 
@@ -133,13 +125,7 @@ class QueueResource(FixedResource):
         self._claimed = True
         if rows and self._instance is not None:
             in_vain.note(self._instance, self._run_id, [row["id"] for row in rows])
-        bad: dict[int, str] = {}
-        for row in rows:
-            with one_row(partial(bad.__setitem__, row["id"])):
-                if faults := reasons_against(row):
-                    bad[row["id"]] = "; ".join(faults)
-        self.hold.reject(bad)
-        return [row for row in rows if row["id"] not in bad]
+        return reject_invalid(rows, self.hold)
 
     def in_hand(self) -> list[Row]:
         """What this run has claimed and not settled; a run that starts further down the graph claims here."""
@@ -206,6 +192,13 @@ class ObjectStoreResource(FixedResource):
             )
         return self._store
 
+    def for_writing(self, explained: Callable[[StoreError], StoreError]) -> S3Store:
+        """`store`; of a store that is away `explained` says more."""
+        try:
+            return self.store
+        except StoreError as error:
+            raise explained(error) from error
+
     def refuse_anothers(self) -> None:
         """Raises `GladError` where the bucket is another database's; a store that is away is told of later."""
         if self._settled:
@@ -248,226 +241,37 @@ class SdxlResource(FixedResource):
     compile_cache: str | None = Field(default=None, description="Folder that keeps compiled kernels.")
     hash_cache: str | None = Field(default=None, description="File that remembers the hashes of local weights.")
     backend: str = Field(default="process", description="What draws: this process, ray (warm workers), or auto.")
-    _pool: "Pool | None" = PrivateAttr(default=None)
-    _profiles: dict[tuple[str | None, ...], ModelProfile] = PrivateAttr(default_factory=dict)
-    _overhead: dict[str, float] = PrivateAttr(default_factory=lambda: {"loading": 0.0, "warming_up": 0.0})
+    _sdxl: Sdxl | None = PrivateAttr(default=None)
+
+    @property
+    def sdxl(self) -> Sdxl:
+        """What does the work, with these settings."""
+        if self._sdxl is None:
+            given = {
+                each.name: getattr(self, each.name) for each in fields(Sdxl) if each.name in type(self).model_fields
+            }
+            self._sdxl = Sdxl(**given, log=dg.get_dagster_logger())
+        return self._sdxl
 
     @property
     def overhead_seconds(self) -> Mapping[str, float]:
-        """What was spent before pictures came: `loading` the models, `warming_up` their kernels."""
-        return self._overhead
+        """Spent before pictures came: `loading` the models, `warming_up` their kernels."""
+        return self.sdxl.overhead_seconds
 
-    def profile(
-        self, model: str | None = None, revision: str | None = None, preset: str | None = None, lora: str | None = None
-    ) -> ModelProfile:
-        """The model and all that is loaded with it, ours where None. Raises `GladError` if there is no such thing.
-
-        VAE, refiner and LoRA of the settings go with the settings' model; another model comes without.
-        """
-        name = model or self.model
-        ours = name == self.model
-        commit = revision or (self.model_revision if ours else None)
-        loras = lora or (self.lora if ours else None) or ""
-        wanted = (name, commit, preset or self.preset, loras)
-        if wanted not in self._profiles:
-            self._profiles[wanted] = resolve_model(
-                name,
-                commit,
-                vae=self.vae if ours else None,
-                refiner=self.refiner if ours else None,
-                loras=loras,
-                preset=preset or self.preset,
-                few_step_lora=self.few_step_lora if ours else None,
-                cache=Path(self.hash_cache) if self.hash_cache else None,
-            )
-        return self._profiles[wanted]
+    def profile(self) -> ModelProfile:
+        """The settings' model and all that is loaded with it. Raises `GladError` if there is no such thing."""
+        return self.sdxl.profile()
 
     def recipe(self, row: Row) -> Recipe:
-        """The complete recipe of a prompt: its own values, else the settings', else the model's.
-
-        Raises `UnavailableError` where ours cannot be drawn with; all else that it raises is the row's own.
-        """
-        defaults = Defaults(
-            preset=self.preset,
-            width=self.width,
-            height=self.height,
-            steps=self.steps,
-            guidance_scale=self.guidance_scale,
-            scheduler=self.scheduler,
-        )
-        recipe = defaults.recipe(row, self._profile_of(row))
-        if faults := self._too_much(row, recipe):
-            raise UsageError("; ".join(faults))
-        return recipe
-
-    def _profile_of(self, row: Row) -> ModelProfile:
-        """What a row is drawn with. What is wrong with files here is told in the log, not to who may write rows."""
-        allowed = Allowed(
-            model=self.model,
-            revision=self.model_revision,
-            lora=self.lora,
-            few_step_lora=self.few_step_lora,
-            patterns=self.allowed_models,
-        )
-        model, revision, lora = allowed.checked(row["model"], row["model_revision"], row["lora"])
-        try:
-            return self.profile(model, revision, row["preset"], lora)
-        except Exception as error:
-            _raise_the_deployments(error)
-            if model in (None, self.model):
-                self._require_ours()
-            if not model and not lora:
-                raise GladError(_without_paths(error, f"the preset {row['preset']} cannot be used here")) from error
-            named = ", ".join(f"{name} {row[name]}" for name in ("model", "lora") if row[name])
-            raise GladError(_without_paths(error, f"what it names cannot be used here: {named}")) from error
-
-    def _require_ours(self) -> None:
-        """Raises `UnavailableError` unless the settings name a model that is here: then no row is at fault."""
-        try:
-            self.profile()
-        except Exception as error:
-            raise _ours(error) from error
-
-    def _too_much(self, row: Row, recipe: Recipe) -> list[str]:
-        """What the row asks for beyond what one may cost. What the settings ask for is theirs."""
-        faults = []
-        pixels = recipe.width * recipe.height
-        if (row.get("width") or row.get("height")) and pixels > self.most_pixels:
-            faults.append(
-                f"width × height is {recipe.width} × {recipe.height} = {pixels:,} pixels: a row may ask for at most "
-                f"{self.most_pixels:,} (GLAD_MOST_PIXELS)"
-            )
-        if (row.get("num_inference_steps") or 0) > self.most_steps:
-            faults.append(
-                f"num_inference_steps is {row['num_inference_steps']}: a row may ask for at most {self.most_steps} "
-                "(GLAD_MOST_STEPS)"
-            )
-        return faults
+        """The complete recipe of a prompt. See `Sdxl.recipe`."""
+        return self.sdxl.recipe(row)
 
     def generate(
         self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> "Iterator[Drawn]":
-        """Draw each recipe, one model after the other. See `generation.engine.Engine.generate`.
-
-        A model that cannot be loaded is the deployment's fault if it is ours, and raised; if a prompt named it,
-        it is that prompt's.
-        """
-        from glad_pipeline.generation.engine import Drawn
-
-        by_weights = sorted(recipes, key=_loaded)
-        for loaded, group in groupby(by_weights, key=_loaded):
-            wanted = list(group)
-            profile = next(p for p in self._profiles.values() if (p.weights, p.quantization or "") == loaded)
-            engine = self._engine(profile, wanted, lambda: begun(()))
-            try:
-                engine.load()
-            except UnavailableError:
-                raise
-            except Exception as error:
-                _raise_the_deployments(error)
-                if profile == self.profile():
-                    raise _ours(error) from error
-                fault = self._fault_of(profile)
-                if type(error.__cause__).__name__ == "OutOfMemoryError":  # another program may hold the GPU
-                    fault = "unknown"
-                reason = _without_paths(error, f"what it names cannot be loaded here, with the model {profile.name}")
-                yield from (Drawn(recipe=recipe, error=reason, fault=fault, provenance={}) for recipe in wanted)
-            else:
-                yield from engine.generate(wanted, begun=begun)
-            finally:
-                self._overhead["loading"] += engine.load_seconds or 0.0
-                self._overhead["warming_up"] += engine.warm_seconds
-                engine.close()
-
-    def _engine(
-        self, profile: ModelProfile, wanted: Sequence[Recipe], pulse: Callable[[], None]
-    ) -> "Engine | RemoteEngine":
-        """What draws with a profile: this process, or the workers."""
-        if self._drawn_by_workers():
-            from glad_pipeline.workers.remote import RemoteEngine
-
-            return RemoteEngine(profile, self._workers(), wanted=wanted, pulse=pulse)
-        from glad_pipeline.generation.engine import Engine
-
-        return Engine(
-            profile,
-            device=self.device,  # type: ignore[arg-type]
-            bucket=self.gpu_batch,
-            small_bucket=self.gpu_small_batch,
-            compiling=self.compiling,  # type: ignore[arg-type]
-            compile_cache=Path(self.compile_cache) if self.compile_cache else None,
-            hash_cache=Path(self.hash_cache) if self.hash_cache else None,
-        )
-
-    def _fault_of(self, profile: ModelProfile) -> "Fault":
-        """Whose fault it is that this model cannot be loaded, which a prompt has named.
-
-        Raises `GladError` if not even our own could be drawn with: then no prompt is at fault.
-        """
-        if self._drawn_by_workers():
-            return "unknown"  # their machines may lack what this one has
-        from glad_pipeline.generation.devices import choose_device
-
-        choose_device(self.device, is_demo=self.profile().is_demo)  # type: ignore[arg-type]
-        # what is all here and cannot be loaded never will be; what has to be fetched may be there another time
-        return "recipe" if all(part.is_local for part in parts_of(profile)) else "unknown"
-
-    def _drawn_by_workers(self) -> bool:
-        if self.backend == "auto":
-            from glad_pipeline.workers.cluster import Cluster
-
-            return Cluster(load_settings()).is_wanted
-        return self.backend == "ray"
-
-    def _workers(self) -> "Pool":
-        """The workers, as this resource's own settings want them to draw."""
-        if self._pool is None:
-            from glad_pipeline.workers.options import engine_options
-            from glad_pipeline.workers.pool import Pool
-
-            settings = load_settings()
-            options = engine_options(
-                settings,
-                device=self.device,
-                bucket=self.gpu_batch,
-                small_bucket=self.gpu_small_batch,
-                compiling=self.compiling,
-            )
-            self._pool = Pool(settings, options, log=dg.get_dagster_logger())
-        return self._pool
+        """Draw each recipe. See `Sdxl.generate`."""
+        return self.sdxl.generate(recipes, begun=begun)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        if self._pool is not None:
-            self._pool.close()
-
-
-def _raise_the_deployments(error: Exception) -> None:
-    """Raises `UnavailableError` where files or memory of this machine are the cause: no row is at fault."""
-    if any(each is not None and is_the_deployments(each) for each in (error, error.__cause__)):
-        raise UnavailableError(reason_of(error)) from error
-
-
-def _ours(error: Exception) -> UnavailableError:
-    """What is wrong with the model of the settings: nobody's row is at fault."""
-    if isinstance(error, UnavailableError):
-        return error
-    if isinstance(error, GladError):
-        return UnavailableError(str(error))
-    return UnavailableError(f"the model of the settings cannot be used: {type(error).__name__}: {error}")
-
-
-def _without_paths(error: Exception, instead: str) -> str:
-    """What to tell who wrote the row: which files are here is not theirs to ask, so that goes to the run's log."""
-    reason = reason_of(error)
-    if isinstance(error, GladError) and not _PATH.search(reason):
-        return reason
-    dg.get_dagster_logger().warning("%s: %s", instead, readable(f"{type(error).__name__}: {error}"))
-    return f"{instead}. The run's log says why"
-
-
-_PATH = re.compile(r"(?<![\w:/.])[/~][\w.]")
-
-
-def _loaded(recipe: Recipe) -> tuple[tuple[str, ...], str]:
-    """What has to be loaded for a recipe: the weights, and their number format."""
-    return recipe.weights, PRESETS[recipe.preset].quantization or ""
+        if self._sdxl is not None:
+            self._sdxl.close()

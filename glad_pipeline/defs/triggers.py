@@ -20,8 +20,8 @@ from glad_pipeline.defs import in_vain
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.jobs import DELIVERY, JOB_NAME
 from glad_pipeline.defs.resources import PostgresResource
+from glad_pipeline.outbox.messages import overdue
 from glad_pipeline.prompts.queue import Readiness, live_workers, readiness
-from glad_pipeline.publishing.outbox import overdue
 from glad_pipeline.settings import Settings
 from glad_pipeline.workers.cluster import Cluster
 

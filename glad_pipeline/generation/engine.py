@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from glad_pipeline.generation import devices, schedulers
 from glad_pipeline.generation.buckets import MIN_REFINED_STEPS, faults_of, grouped
 from glad_pipeline.generation.devices import DeviceChoice
-from glad_pipeline.generation.encoding import Pixels
 from glad_pipeline.generation.loading import (
     CompileChoice,
     Pipelines,
@@ -41,6 +40,7 @@ from glad_pipeline.generation.parts import weight_hashes
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe, Shape
 from glad_pipeline.generation.texts import TextEmbeddings
+from glad_pipeline.media.encoding import Pixels
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glad_pipeline import __version__
-from glad_pipeline.generation.encoding import Pixels, pixels_sha256
+from glad_pipeline.media.encoding import Pixels, pixels_sha256
 
 # In the short form as far as there is room, the most telling first.
 SHORT = (

@@ -1,4 +1,4 @@
-"""From stored picture to published post: the quality gate, the catalogue of images, and the blog's rows.
+"""From stored picture to published post: the catalogue of images, the blocklist, and the blog's rows.
 
 Knows the `images` table and the blog's own tables; not who draws, where objects live, or how prompts queue.
 """

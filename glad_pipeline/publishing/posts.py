@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from glad_pipeline.blame import together_or_alone
 from glad_pipeline.database import Connection, named_queries
 from glad_pipeline.errors import GladError
-from glad_pipeline.publishing.bars import barred_because
+from glad_pipeline.publishing.blocklist import blocked_because
 from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
 
 SQL = named_queries(__package__)
@@ -359,7 +359,7 @@ def _metadata(row: Row) -> dict[str, Any]:
 def _removed(row: Row) -> str | None:
     if row["image_removed_at"] is None:
         return None
-    return barred_because(row["image_removed_reason"], row["image_key"])
+    return blocked_because(row["image_removed_reason"], row["image_key"])
 
 
 def _url_fault(url: str) -> str | None:

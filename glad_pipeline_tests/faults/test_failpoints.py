@@ -54,9 +54,9 @@ TRANSACTIONS = {
     "database/migrations/__init__.py": {
         EVERY: "under a lock, in Alembic's own transactions; a migration that broke is run again",
     },
-    "audit/walk.py": {EVERY: "reads"},
+    "operations/audit/walk.py": {EVERY: "reads"},
     "prompts/queue.py": {"_beat": "renews a lease, again and again", "readiness": "reads"},
-    "workers/commands.py": {EVERY: "connects to Ray"},
+    "cli/workers.py": {EVERY: "connects to Ray"},
     "workers/pool.py": {EVERY: "connects to Ray"},
     "prompts/intake.py": {
         "add_prompt": "one INSERT",
@@ -69,20 +69,20 @@ TRANSACTIONS = {
         "retry_all_failed": "one UPDATE",
         "_change": "one UPDATE",
     },
-    "demo.py": {"_all": "reads"},
-    "removal.py": {"forget_previews": "two UPDATEs of Dagster's tables, which done again change nothing"},
-    "reproduce.py": {"_all": "reads"},
+    "operations/demo/demo.py": {"_all": "reads"},
+    "operations/removal.py": {"forget_previews": "two UPDATEs of Dagster's tables, which done again change nothing"},
+    "operations/reproduce.py": {"_all": "reads"},
     "defs/checks.py": {EVERY: "reads"},
     "defs/triggers.py": {EVERY: "reads"},
-    "defs/telling.py": {EVERY: "reads"},
+    "defs/site_revalidations.py": {EVERY: "reads"},
     "defs/resources.py": {"connect": "for looks"},
-    "publishing/commands.py": {
+    "cli/posts.py": {
         "_tell": "reads",
         "_list": "reads",
         "_retry": "one UPDATE",
         "_deliver_now": "one UPDATE, so that what waits is due now",
     },
-    "publishing/delivery.py": {"deliver": "one DELETE of what is long over"},
+    "outbox/deliver.py": {"deliver": "one DELETE of what is long over"},
     "blame.py": {"together_or_alone": "a savepoint in the caller's transaction"},
     "local/stack.py": {EVERY: "creates databases before anything else is there"},
     "local/postgres.py": {"_wait_until_ready": "a look"},
@@ -90,11 +90,11 @@ TRANSACTIONS = {
 OPENS = {"transaction", "commit", "connect"}
 # What changes the store or the disk for good has to be between two `reached`, or here.
 WRITES = {"put_object", "delete_object", "delete_objects", "copy_object", "rename", "replace", "unlink"}
-WRITE_ROOMS = ("storage", "defs", "publishing", "audit")
+WRITE_ROOMS = ("storage", "defs", "publishing", "pipeline", "operations", "outbox")
 WRITES_ALLOWED: dict[str, dict[str, str]] = {
     "storage/s3.py": {
-        "put_once": "called by `defs/delivery.py` between its commit points",
-        "delete": "called by `publishing/delivery.py` and `audit/mend.py` between their commit points",
+        "put_once": "called by `pipeline/upload.py` between its commit points",
+        "delete": "called by `outbox/deliver.py` and `operations/audit/mend.py` between their commit points",
         "copy": "into quarantine/, where nobody looks; the copy is made again by who repeats it",
     },
     "storage/spool.py": {

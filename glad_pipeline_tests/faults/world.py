@@ -17,12 +17,11 @@ from typing import Any
 import dagster as dg
 import pandas as pd  # noqa: F401  every run imports it
 
-from glad_pipeline.audit.report import FAULTS
-from glad_pipeline.audit.walk import audit
 from glad_pipeline.database import Database, connect
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.jobs import JOB_NAME
-from glad_pipeline.generation import encoding  # noqa: F401  every run imports it
+from glad_pipeline.operations.audit.report import FAULTS
+from glad_pipeline.operations.audit.walk import audit
 from glad_pipeline.prompts import queue
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.s3 import S3Store

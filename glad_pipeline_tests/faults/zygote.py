@@ -12,7 +12,7 @@ import pandas as pd
 import upath.implementations.local  # noqa: F401
 from PIL import Image
 
-from glad_pipeline.generation import encoding, png_text, provenance  # noqa: F401
+from glad_pipeline.generation import provenance  # noqa: F401
 from glad_pipeline_tests.faults import matrix, world  # noqa: F401
 
 

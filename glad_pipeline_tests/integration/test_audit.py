@@ -12,15 +12,15 @@ import pytest
 from PIL import Image
 
 from glad_pipeline import cli, failpoints
-from glad_pipeline.audit import walk
-from glad_pipeline.audit.report import FAULTS, NOTES
-from glad_pipeline.audit.walk import audit
 from glad_pipeline.database import Database
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.errors import GladError
+from glad_pipeline.operations import takedown
+from glad_pipeline.operations.audit import walk
+from glad_pipeline.operations.audit.report import FAULTS, NOTES
+from glad_pipeline.operations.audit.walk import audit
 from glad_pipeline.prompts import operations
 from glad_pipeline.prompts.queue import Hold
-from glad_pipeline.publishing import takedown
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.s3 import S3Store, StoreError
 from glad_pipeline_tests.fakes import InstantSdxl

@@ -15,7 +15,7 @@ from glad_pipeline.database import Database, DatabaseError, answering_within
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.defs.checks import no_blank_picture, no_expired_lease, urls_are_public
 from glad_pipeline.defs.resources import PostgresResource
-from glad_pipeline.defs.telling import no_dead_message
+from glad_pipeline.defs.site_revalidations import no_dead_message
 from glad_pipeline.prompts import queue
 from glad_pipeline.prompts.queue import Hold, live_workers
 

@@ -15,11 +15,11 @@ import pytest
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.devices import choose_device
-from glad_pipeline.generation.encoding import contrast
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline.generation.recipe import MAX_SEED, SCHEDULERS, Recipe
 from glad_pipeline.generation.schedulers import new_scheduler
+from glad_pipeline.media.encoding import contrast
 
 STEPS = 3  # the number of steps changes no promise made here, only how long the tests take
 BUCKET = 3

@@ -22,10 +22,11 @@ from psycopg.rows import dict_row
 
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs import assets, checks
+from glad_pipeline.defs import checks
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, SdxlResource
-from glad_pipeline.generation.encoding import decode_png, encode_png, pixels_sha256
-from glad_pipeline.originals import described
+from glad_pipeline.media.encoding import decode_png, encode_png, pixels_sha256
+from glad_pipeline.pipeline import publish
+from glad_pipeline.pipeline.stored_picture import described
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage import s3 as s3_room
 from glad_pipeline.storage.keys import original_key
@@ -390,7 +391,8 @@ def test_two_runs_at_once_share_the_work_and_repeat_none_of_it(world):
 RUN = """
 import dagster as dg
 from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs import assets, checks
+from glad_pipeline.defs import checks
+from glad_pipeline.pipeline import publish
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, SdxlResource
 from glad_pipeline_tests.fakes import InstantSdxl
 job = build_defs(resource_overrides={"sdxl": InstantSdxl(seconds_each=0.03)}).resolve_job_def("publish_prompts")
@@ -757,7 +759,7 @@ def test_a_picture_that_is_gone_when_its_time_comes_is_drawn_again_and_not_publi
 
 
 def test_no_picture_is_published_unseen_however_many_are_due(world, monkeypatch):
-    monkeypatch.setattr(assets, "POSTS_PER_TRANSACTION", 1)  # looked at one by one, and published one by one
+    monkeypatch.setattr(publish, "POSTS_PER_TRANSACTION", 1)  # looked at one by one, and published one by one
     for n in range(3):
         world.add(f"a hill {n}", title=f"Hill {n}", publish_at="2100-01-01")
     world.run()

@@ -11,11 +11,12 @@ import psycopg
 import pytest
 from test_graph import World, failures
 
-from glad_pipeline import cli, identity
+from glad_pipeline import cli
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.object_store import ObjectStore
+from glad_pipeline.pipeline import identity
 
 
 @pytest.fixture

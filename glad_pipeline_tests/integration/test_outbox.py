@@ -25,8 +25,9 @@ from glad_pipeline.defs.resources import PostgresResource
 from glad_pipeline.defs.triggers import undelivered_messages
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import arm
-from glad_pipeline.publishing import delivery, outbox
-from glad_pipeline.publishing.delivery import Cdn, Site, Targets, deliver, joined
+from glad_pipeline.outbox import deliver as delivery
+from glad_pipeline.outbox import messages as outbox
+from glad_pipeline.outbox.deliver import Cdn, Site, Targets, deliver, joined
 from glad_pipeline.settings import Settings
 from glad_pipeline.storage.s3 import S3Store
 

@@ -8,10 +8,13 @@ import psycopg
 import pytest
 
 from glad_pipeline import cli
-from glad_pipeline.defs import assets, delivery, io_managers, resources, triggers
+from glad_pipeline.defs import triggers
 from glad_pipeline.defs.resources import PostgresResource
 from glad_pipeline.defs.triggers import new_prompts
 from glad_pipeline.errors import UnavailableError
+from glad_pipeline.outbox import messages
+from glad_pipeline.pipeline import catalogue, claim, draw, upload
+from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.publishing.posts import Blog
 from glad_pipeline.settings import Settings
 from glad_pipeline_tests.fakes import InstantSdxl
@@ -259,15 +262,15 @@ def broken_telling(tell, error):
 
 # Each step of a row's way, and what breaks it for the poison alone.
 STEPS = {
-    "resolve": (InstantSdxl, "profile", lambda f, e: broken(f, e, lambda sdxl, *named: "fast" in named)),
-    "validate": (resources, "reasons_against", lambda f, e: broken(f, e, is_poison)),
-    "judge the pixels": (assets, "_fault_of_pixels", lambda f, e: broken(f, e, is_its_picture)),
-    "store": (delivery, "upload", lambda f, e: broken(f, e, is_poison)),
-    "look": (io_managers, "described", broken_look),
-    "judge the object": (assets, "_fault", lambda f, e: broken(f, e, is_poison)),
-    "catalogue": (assets, "_entry", lambda f, e: broken(f, e, is_poison)),
+    "resolve": (Sdxl, "profile", lambda f, e: broken(f, e, lambda sdxl, *named: "fast" in named)),
+    "validate": (claim, "reasons_against", lambda f, e: broken(f, e, is_poison)),
+    "judge the pixels": (draw, "fault_of_pixels", lambda f, e: broken(f, e, is_its_picture)),
+    "store": (upload, "upload", lambda f, e: broken(f, e, is_poison)),
+    "look": (catalogue, "described", broken_look),
+    "judge the object": (catalogue, "fault_of", lambda f, e: broken(f, e, is_poison)),
+    "catalogue": (catalogue, "catalogue_entry", lambda f, e: broken(f, e, is_poison)),
     "publish": (Blog, "_create", lambda f, e: broken(f, e, is_poison)),
-    "tell": (assets.outbox, "tell_of_posts", broken_telling),
+    "tell": (messages, "tell_of_posts", broken_telling),
 }
 FORESEEN_NOWHERE = [(name, UNFORESEEN[n % len(UNFORESEEN)]) for n, name in enumerate(STEPS)]
 NOT_ITS_OWN = [(name, THE_DEPLOYMENTS[n % len(THE_DEPLOYMENTS)]) for n, name in enumerate(STEPS)]
@@ -313,7 +316,7 @@ def test_what_is_shown_to_be_the_deployments_fails_the_run_and_costs_no_row_a_tr
 
 
 def test_a_preview_that_cannot_be_made_costs_nothing(world, monkeypatch):
-    from glad_pipeline.generation import encoding
+    from glad_pipeline.media import encoding
 
     poison = world.add("a poison")
     monkeypatch.setattr(encoding, "shrunk", broken(encoding.shrunk, RuntimeError("odd"), is_its_picture))

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from glad_pipeline.cli import prompts as commands
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
-from glad_pipeline.prompts import commands, operations
+from glad_pipeline.prompts import operations
 from glad_pipeline.prompts.intake import add_prompt
 from glad_pipeline.prompts.validation import FIELDS
 from glad_pipeline.settings import Settings
@@ -223,7 +224,7 @@ def test_an_import_that_takes_longer_than_a_second_shows_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("glad_pipeline.prompts.commands.time.monotonic", lambda: now)
+    monkeypatch.setattr("glad_pipeline.cli.prompts.time.monotonic", lambda: now)
     progress = commands._Progress()
     for seconds in range(12):
         now = float(seconds)

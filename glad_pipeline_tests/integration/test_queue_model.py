@@ -11,7 +11,7 @@ import threading
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from functools import partial
 
 import psycopg
 import pytest
@@ -29,10 +29,11 @@ from hypothesis.stateful import (
 from glad_pipeline import failpoints
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline.defs import assets
+from glad_pipeline.operations import takedown
+from glad_pipeline.pipeline import publish
 from glad_pipeline.prompts import operations, queue
 from glad_pipeline.prompts.queue import Hold, HoldLost, live_workers
-from glad_pipeline.publishing import catalogue, takedown
+from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.catalogue import CatalogueEntry
 
 EXAMPLES = int(os.environ.get("GLAD_MODEL_EXAMPLES", "0"))
@@ -297,8 +298,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(slot=SLOTS)
     def publish(self, slot):
         worker = self.worker(slot)
-        queue_resource = SimpleNamespace(hold=worker.hold)
-        self.database.transact("publish", lambda connection: assets._publish_some(queue_resource, connection))
+        self.database.transact("publish", partial(publish.publish_some, worker.hold))
         for _ in range(2 if self.answered("publish") == "after" else 1):  # its answer lost, it publishes the next too
             self.published(worker)
 
@@ -530,7 +530,7 @@ def entry(prompt):
 def test_the_queue_and_publishing_are_what_their_model_is(database_url, monkeypatch):
     monkeypatch.setattr(queue, "GRACE", 0.0)
     monkeypatch.setattr(queue, "PING", 3_600.0)  # hearts beat where the model says
-    monkeypatch.setattr(assets, "POSTS_PER_TRANSACTION", PUBLISHED_AT_ONCE)
+    monkeypatch.setattr(publish, "POSTS_PER_TRANSACTION", PUBLISHED_AT_ONCE)
     migrate(database_url)
     with Database(database_url, patience=30) as database:
         monkeypatch.setattr(QueueMachine, "database", database, raising=False)

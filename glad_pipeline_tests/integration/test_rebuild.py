@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from glad_pipeline import cli, failpoints
-from glad_pipeline.audit import rebuild as room
-from glad_pipeline.audit.rebuild import rebuild
 from glad_pipeline.database import Database
-from glad_pipeline.generation.encoding import encode_png
+from glad_pipeline.media.encoding import encode_png
+from glad_pipeline.operations.audit import rebuild as room
+from glad_pipeline.operations.audit.rebuild import rebuild
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline_tests.fakes import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import metadata

@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from test_identity import glad, other_bucket, other_database  # noqa: F401  fixtures
 from test_outbox import cdn  # noqa: F401  a fixture
 
-from glad_pipeline.removal import forget_galleries, forget_previews
+from glad_pipeline.operations.removal import forget_galleries, forget_previews
 from glad_pipeline.storage.keys import QUARANTINE
 from glad_pipeline_tests.fakes import InstantSdxl
 from glad_pipeline_tests.integration.test_takedown import answer

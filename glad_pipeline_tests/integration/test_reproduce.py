@@ -14,15 +14,16 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from safetensors.numpy import save_file
 
-from glad_pipeline import cli, reproduce
+from glad_pipeline import cli
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.resources import SdxlResource
 from glad_pipeline.errors import UsageError
-from glad_pipeline.generation.encoding import decode_png, encode_png, pixels_sha256
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.media.encoding import decode_png, encode_png, pixels_sha256
+from glad_pipeline.operations import reproduce
 from glad_pipeline.settings import Settings, load_settings
 
 BUCKET = 2

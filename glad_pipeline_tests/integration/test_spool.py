@@ -16,10 +16,10 @@ import pytest
 
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs import delivery
-from glad_pipeline.defs.delivery import UPLOADERS, Delivery, NotOursError, _stored
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.ahead import ahead
+from glad_pipeline.pipeline import upload as delivery
+from glad_pipeline.pipeline.upload import UPLOADERS, Delivery, NotOursError, _stored
 from glad_pipeline.storage import spool as spool_room
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.s3 import S3Store, StoreError
@@ -446,6 +446,6 @@ def test_what_the_store_calls_taken_has_to_be_seen_there(world, monkeypatch):
     with pytest.raises(NotOursError, match="not written by this pipeline"):
         _stored(world.store, "generated/a", b"a", content_type="image/png", metadata={"recipe-hash": "b"})
     monkeypatch.setattr(S3Store, "put_once", lambda *args, **kwargs: False)
-    monkeypatch.setattr("glad_pipeline.defs.delivery.LOOKS", 2)
+    monkeypatch.setattr("glad_pipeline.pipeline.upload.LOOKS", 2)
     with pytest.raises(StoreError, match="does not have it"):
         _stored(world.store, "generated/none", b"a", **given)

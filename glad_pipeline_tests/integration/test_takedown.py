@@ -13,7 +13,7 @@ from glad_pipeline import cli
 from glad_pipeline.database import Database
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.failpoints import arm
-from glad_pipeline.publishing import takedown
+from glad_pipeline.operations import takedown
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline_tests.fakes import InstantSdxl
 

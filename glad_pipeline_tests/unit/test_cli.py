@@ -7,11 +7,12 @@ import sys
 
 import pytest
 
-from glad_pipeline import cli, demo
+from glad_pipeline import cli
 from glad_pipeline.errors import GladError
 from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
-from glad_pipeline.publishing.gallery import Exhibit, write_gallery
+from glad_pipeline.operations.demo import demo
+from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
 from glad_pipeline.settings import Settings
 
 

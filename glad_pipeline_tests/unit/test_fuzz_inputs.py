@@ -18,17 +18,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from glad_pipeline.defs.assets import _entry, _fault, _links, _table
-from glad_pipeline.defs.delivery import described_in_short, size_of
-from glad_pipeline.defs.io_managers import Placed
+from glad_pipeline.cli.prompts import _one_line
+from glad_pipeline.defs.assets import _links, _table
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.defaults import Defaults
-from glad_pipeline.generation.encoding import encode_png
 from glad_pipeline.generation.engine import Drawn
-from glad_pipeline.generation.png_text import read_texts
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.limits import PRESETS, SCHEDULERS
-from glad_pipeline.prompts.commands import _one_line
+from glad_pipeline.media.encoding import encode_png
+from glad_pipeline.media.png_text import read_texts
+from glad_pipeline.pipeline.catalogue import PromptWithObject, catalogue_entry, fault_of
+from glad_pipeline.pipeline.upload import described_in_short, size_of
 from glad_pipeline.prompts.intake import content_hash
 from glad_pipeline.prompts.readers import read_records
 from glad_pipeline.prompts.validation import FIELDS, new_prompt, reasons_against
@@ -214,7 +214,7 @@ WORDS = [
 ]
 WORDS += ['{"a": "\\ud800"}', '{"a": 1e999}', "[" * 5_000, '{"a":' * 5_000, "\\u0000", "javascript:alert(1)", "a" * 64]
 HOSTILE = text(300) | st.sampled_from(WORDS)
-STORE = SimpleNamespace(store=SimpleNamespace(url=lambda key: f"https://pictures.example/{key}"))
+URL = "https://pictures.example/{}".format
 
 
 @tried("objects")
@@ -226,11 +226,11 @@ STORE = SimpleNamespace(store=SimpleNamespace(url=lambda key: f"https://pictures
 def test_an_object_with_any_metadata_is_catalogued_or_refused_in_words(changed, content_type, carried):
     metadata = {name: value for name, value in {**METADATA, **changed}.items() if value is not None}
     stored = StoredObject(key=original_key(RECIPE.hash), bytes=1_000, content_type=content_type, metadata=metadata)
-    placed = Placed(row={"id": 1}, recipe=RECIPE, object=stored, provenance=carried)
-    if fault := _fault(placed, drawn=False):
+    found = PromptWithObject(row={"id": 1}, recipe=RECIPE, object=stored, provenance=carried)
+    if fault := fault_of(found, drawn=False):
         assert is_readable(fault), fault
         return
-    entry = _entry(placed, STORE)
+    entry = catalogue_entry(found, URL)
     assert re.fullmatch("[0-9a-f]{64}", entry.sha256)
     assert entry.pixels_sha256 is None or re.fullmatch("[0-9a-f]{64}", entry.pixels_sha256)
     assert 0 < entry.width < 100_000

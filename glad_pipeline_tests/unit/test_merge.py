@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glad_pipeline.audit.merge import in_order, merge
 from glad_pipeline.errors import GladError
+from glad_pipeline.operations.audit.merge import in_order, merge
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from glad_pipeline import __version__, limits
-from glad_pipeline.defs import delivery
-from glad_pipeline.generation.encoding import decode_png, encode_png, pixels_sha256, thumbnail
-from glad_pipeline.generation.png_text import PROVENANCE, RECIPE, SAMPLERS, parameters, read_texts, texts_of
 from glad_pipeline.generation.provenance import SHORT, Difference, compared, completed, shortened
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.media.encoding import decode_png, encode_png, pixels_sha256, thumbnail
+from glad_pipeline.media.png_text import PROVENANCE, RECIPE, SAMPLERS, parameters, read_texts, texts_of
+from glad_pipeline.pipeline import upload as delivery
 
 VALUES = {
     "prompt": "a red fox",
@@ -141,7 +141,7 @@ def parsed(text):
 
 
 def stored_parameters(a_recipe):
-    return opened(encode_png(noise(8, 8), text=texts_of(a_recipe, WEIGHTS))).text["parameters"]
+    return opened(encode_png(noise(8, 8), text=texts_of(a_recipe.as_dict(), WEIGHTS))).text["parameters"]
 
 
 def test_parameters_are_read_back_by_the_usual_tools_parser():
@@ -173,20 +173,20 @@ def test_a_hostile_prompt_is_read_as_prompt_and_as_nothing_else(prompt):
     read, negative, settings = parsed(stored_parameters(a_recipe))
     assert read == negative == prompt
     assert (settings["Steps"], settings["Seed"], settings["Sampler"]) == ("30", "7", "Euler")
-    texts = opened(encode_png(noise(8, 8), text=texts_of(a_recipe, WEIGHTS))).text
+    texts = opened(encode_png(noise(8, 8), text=texts_of(a_recipe.as_dict(), WEIGHTS))).text
     assert Recipe.from_dict(json.loads(texts[RECIPE])) == a_recipe
     assert json.loads(texts[PROVENANCE]) == WEIGHTS
 
 
 def test_a_prompt_cannot_pass_for_the_negative_prompt():
-    read, negative, _ = parsed(parameters(recipe(prompt="Negative prompt: a\n Negative prompt: b"), {}))
+    read, negative, _ = parsed(parameters(recipe(prompt="Negative prompt: a\n Negative prompt: b").as_dict(), {}))
     assert negative == ""
     assert read.replace("\u200b", "") == "Negative prompt: a\nNegative prompt: b"
 
 
 def test_what_else_shapes_a_picture_is_told_and_quoted_where_it_would_break_the_line():
     more = {"preset": "fast", "vae": "owner/vae@01", "lora": "a/b@01*0.8, c/d@02*1", "model": "my model, v2: final"}
-    settings = parsed(parameters(recipe(**more, guidance_scale=0.0, seed=0), {}))[2]
+    settings = parsed(parameters(recipe(**more, guidance_scale=0.0, seed=0).as_dict(), {}))[2]
     assert settings["Preset"] == "fast"
     assert settings["VAE"] == "owner/vae@01"
     assert settings["Lora"] == "a/b@01*0.8, c/d@02*1"

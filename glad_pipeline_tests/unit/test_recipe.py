@@ -10,9 +10,9 @@ import pytest
 
 from glad_pipeline import limits
 from glad_pipeline.errors import UsageError
-from glad_pipeline.generation.encoding import contrast, shrunk
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import LATER_FIELDS, MAX_PROMPT_CHARS, MAX_SEED, Recipe, validate_recipe_fields
+from glad_pipeline.media.encoding import contrast, shrunk
 
 RECIPE = Recipe(
     prompt="a red fox",
@@ -149,7 +149,7 @@ def test_all_faults_are_told_at_once():
 def test_importing_the_room_imports_no_torch():
     code = (
         "import sys, glad_pipeline.generation.recipe, glad_pipeline.generation.models, "
-        "glad_pipeline.generation.engine, glad_pipeline.generation.encoding;"
+        "glad_pipeline.generation.engine, glad_pipeline.media.encoding;"
         "print([name for name in ('torch', 'diffusers', 'transformers', 'boto3', 'psycopg', 'dagster') "
         "if name in sys.modules])"
     )

@@ -57,11 +57,11 @@ def pool_of(ray_home):
 
 def end_workers(home):
     """Every worker there is, for good."""
-    from glad_pipeline.workers import commands
     from glad_pipeline.workers.cluster import Cluster
+    from glad_pipeline.workers.members import end_workers as end
 
     Cluster(settings_of(home)).connect()
-    commands.end_workers()
+    end()
 
 
 DEMO = resolve_model("demo")

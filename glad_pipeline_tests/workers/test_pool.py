@@ -17,7 +17,7 @@ from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.local.processes import session_members
 from glad_pipeline.workers import pool as pool_module
 from glad_pipeline.workers import remote
-from glad_pipeline.workers.commands import _members
+from glad_pipeline.workers.members import members
 from glad_pipeline.workers.remote import RemoteEngine
 from glad_pipeline_tests.faults.generators import draws
 from glad_pipeline_tests.faults.processes import eventually
@@ -190,13 +190,13 @@ def test_a_run_takes_no_more_workers_than_it_needs_and_those_that_are_warm_for_i
         like = recipes(1, width=72)
         [again] = RemoteEngine(DEMO, pool, wanted=like).generate(like)
         assert again.provenance["pid"] == wide.provenance["pid"]
-    assert len(_members()) == 1
+    assert len(members()) == 1
 
 
 def test_workers_that_found_no_room_are_not_wanted_any_more_when_the_run_is_over(pool_of):
     pool = pool_of(GLAD_WORKERS=3, GLAD_WORKER_CPUS=1.5)  # of the 2 there are
     assert len(list(RemoteEngine(DEMO, pool).generate(recipes(30)))) == 30
-    assert len(_members()) == 1
+    assert len(members()) == 1
 
 
 def test_a_worker_keeps_as_many_models_as_set_and_forgets_what_it_drew_with_others(pool_of):
@@ -206,7 +206,7 @@ def test_a_worker_keeps_as_many_models_as_set_and_forgets_what_it_drew_with_othe
     for name in ("one", "two", "three"):
         profile = replace(DEMO, name=name, source=f"/models/{name}", is_demo=False, is_local=False)
         assert len(list(RemoteEngine(profile, pool).generate(recipes(1, model=name)))) == 1
-    state = ray.get(_members()[0].handle.state.remote())
+    state = ray.get(members()[0].handle.state.remote())
     assert state["models"] == ["two", "three"]
     assert [shape.split()[0] for shape in state["shapes"]] == ["three", "two"]
 

@@ -17,7 +17,7 @@ from glad_pipeline.local.processes import session_members
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.settings import load_settings
 from glad_pipeline.workers.cluster import Cluster
-from glad_pipeline.workers.commands import _members
+from glad_pipeline.workers.members import members
 from glad_pipeline_tests.engines import WorkersSdxl
 from glad_pipeline_tests.faults.processes import eventually
 from glad_pipeline_tests.faults.world import World
@@ -70,7 +70,7 @@ def killed(world: World, cluster: Cluster, node: int) -> dict[str, object]:
         return len(world.draw_log.read_text().splitlines()) if world.draw_log.exists() else 0
 
     eventually(lambda: drawn() >= 40, 60, what="the first pictures")
-    pids = [ray.get(member.handle.state.remote())["pid"] for member in _members()]
+    pids = [ray.get(member.handle.state.remote())["pid"] for member in members()]
     there = {process.pid for process in session_members(node)} & set(pids)
     here = set(pids) - there
     os.kill(min(here), signal.SIGKILL)

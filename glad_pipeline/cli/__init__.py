@@ -16,20 +16,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from glad_pipeline.audit import commands as audit_commands
+from glad_pipeline.cli import audit as audit_commands
+from glad_pipeline.cli import models as model_commands
+from glad_pipeline.cli import posts as publishing_commands
+from glad_pipeline.cli import prompts as prompt_commands
+from glad_pipeline.cli import workers as worker_commands
 from glad_pipeline.database import roles
 from glad_pipeline.errors import GladError, UsageError
-from glad_pipeline.generation import commands as model_commands
 from glad_pipeline.local.stack import forget_ours, lasting_settings, project_root
-from glad_pipeline.prompts import commands as prompt_commands
-from glad_pipeline.publishing import commands as publishing_commands
 from glad_pipeline.redaction import at_every_door, redact
 from glad_pipeline.settings import Settings, load_settings, variables_of
-from glad_pipeline.workers import commands as worker_commands
 
 if TYPE_CHECKING:
     from glad_pipeline.database import Database
-    from glad_pipeline.removal import Removal
+    from glad_pipeline.operations.removal import Removal
     from glad_pipeline.storage.s3 import S3Store
 
 
@@ -209,7 +209,7 @@ def _confirmed(question: str, refusal: str) -> bool:
 
 
 def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
-    from glad_pipeline.demo import demo
+    from glad_pipeline.operations.demo.demo import demo
 
     if settings.database_url is not None and not arguments.yes:
         from glad_pipeline.database import describe
@@ -246,7 +246,7 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
 def _reproduce(arguments: argparse.Namespace, settings: Settings) -> int:
     """0 if the new picture is bit-equal and the record true; 1 if not; 2 where that could not be found out."""
     from glad_pipeline.database import Database
-    from glad_pipeline.reproduce import is_file, record_of, record_of_file, reproduce, save
+    from glad_pipeline.operations.reproduce import is_file, record_of, record_of_file, reproduce, save
 
     if arguments.save is not None and (arguments.save.is_dir() or not arguments.save.parent.is_dir()):
         raise UsageError(f"--save {arguments.save}: name a file in a directory that exists")
@@ -279,7 +279,7 @@ def _require_together(url: str, settings: Settings) -> None:
     if settings.s3_bucket is None:  # a run finds out
         return
     from glad_pipeline.database import Database
-    from glad_pipeline.identity import check
+    from glad_pipeline.pipeline.identity import check
 
     with Database(url, application_name="glad") as database:
         check(database, _store(settings))
@@ -301,7 +301,7 @@ def _store(settings: Settings) -> S3Store:
 
 
 def _removal(settings: Settings, database: Database) -> Removal:
-    from glad_pipeline.removal import Removal
+    from glad_pipeline.operations.removal import Removal
 
     dagster = settings.dagster_database_url
     return Removal(
@@ -419,7 +419,7 @@ def _migrate(arguments: argparse.Namespace, settings: Settings) -> int:
     print(f"{describe(url)}: {', '.join(done) if done else 'up to date'}")
     if arguments.adopt:
         from glad_pipeline.database import Database
-        from glad_pipeline.identity import adopt
+        from glad_pipeline.pipeline.identity import adopt
 
         os.environ.update(environment)
         with Database(url, application_name="glad migrate") as database:
@@ -447,7 +447,3 @@ def settings_rows() -> Iterator[tuple[str, str, str]]:
         name = variables_of(field)[0]
         default = "" if field.default is None else str(field.default)
         yield name, default.lower() if isinstance(field.default, bool) else default, field.description or ""
-
-
-if __name__ == "__main__":
-    sys.exit(main())

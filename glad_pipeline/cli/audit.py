@@ -17,12 +17,12 @@ from datetime import timedelta
 
 import psycopg
 
-from glad_pipeline import identity
-from glad_pipeline.audit.rebuild import EXAMPLES, Rebuilt, rebuild
-from glad_pipeline.audit.report import Report
-from glad_pipeline.audit.walk import audit
 from glad_pipeline.database import Database, DatabaseError, describe
 from glad_pipeline.errors import UsageError
+from glad_pipeline.operations.audit.rebuild import EXAMPLES, Rebuilt, rebuild
+from glad_pipeline.operations.audit.report import Report
+from glad_pipeline.operations.audit.walk import audit
+from glad_pipeline.pipeline import identity
 from glad_pipeline.settings import Settings
 from glad_pipeline.storage.s3 import S3Store
 

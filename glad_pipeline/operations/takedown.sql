@@ -1,17 +1,4 @@
--- Statements of `bars.py` and `takedown.py`. What changes columns of `posts` is composed in posts.py.
-
--- name: hold_off
--- Shared by all who catalogue and publish; a takedown has it alone.
-SELECT pg_advisory_xact_lock_shared(%(lock)s)
-
--- name: alone
-SELECT pg_advisory_xact_lock(%(lock)s)
-
--- name: barred
-SELECT recipe_hash, reason FROM barred_recipes WHERE recipe_hash = ANY(%(hashes)s)
-
--- name: barred_beginnings
-SELECT left(recipe_hash, 32) AS name FROM barred_recipes WHERE left(recipe_hash, 32) = ANY(%(names)s)
+-- Statements of `takedown.py`. What changes columns of `posts` is composed in publishing/posts.py.
 
 -- name: find_post
 SELECT id, slug, to_jsonb(posts) ->> 'status' AS status FROM posts
@@ -81,15 +68,8 @@ RETURNING id
 -- name: tasks_of
 SELECT DISTINCT task_id FROM prompts WHERE image_id = %(image)s AND task_id IS NOT NULL
 
--- name: bar
--- The first reason stays.
-INSERT INTO barred_recipes (recipe_hash, reason) VALUES (%(recipe_hash)s, %(reason)s) ON CONFLICT DO NOTHING
-
 -- name: mark_removed
 UPDATE images SET removed_at = now(), removed_reason = %(reason)s WHERE id = %(image)s
-
--- name: lift
-DELETE FROM barred_recipes WHERE recipe_hash = %(recipe_hash)s
 
 -- name: undeleted
 -- Whether the objects of a picture are still to be deleted, and why they could not be.

@@ -16,7 +16,7 @@ from uuid import UUID
 from glad_pipeline.database import Connection, named_queries
 from glad_pipeline.errors import UsageError
 
-SQL = named_queries(__package__, "outbox.sql")
+SQL = named_queries(__package__, "messages.sql")
 Kind = Literal["revalidate", "delete", "purge"]
 STATUSES = ("waiting", "delivered", "skipped", "dead")
 HOLD = timedelta(minutes=5)  # longer than the longest telling: two are not to tell at once

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glad_pipeline import __version__
-from glad_pipeline.generation.encoding import PNG_SIGNATURE
-from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.media.encoding import PNG_SIGNATURE
 
 RECIPE = "glad_recipe"
 PROVENANCE = "glad_provenance"
@@ -31,40 +30,41 @@ _CHUNK_FRAME = 12  # bytes: length, kind, checksum
 _LARGEST_TEXT = 1 << 20  # bytes; Pillow reads no larger one either
 
 
-def texts_of(recipe: Recipe, provenance: Mapping[str, Any]) -> dict[str, str]:
-    """The text chunks of a picture. Provenance comes first: the catalogue needs no more than that."""
+def texts_of(recipe: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, str]:
+    """The text chunks of a picture with this recipe (`Recipe.as_dict`), the provenance first: no more is read for the
+    catalogue."""
     return {
         PROVENANCE: json.dumps(provenance),
-        RECIPE: json.dumps(recipe.as_dict()),
+        RECIPE: json.dumps(recipe),
         "parameters": parameters(recipe, provenance),
         "Software": f"glad_pipeline {__version__}",
     }
 
 
-def parameters(recipe: Recipe, provenance: Mapping[str, Any]) -> str:
+def parameters(recipe: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     """The recipe as AUTOMATIC1111's web UI writes it and ComfyUI, Civitai and others read it.
 
     Prompt, `Negative prompt: …` unless there is none, and last a line of settings; only that line is read as settings,
     whatever the prompt looks like. A line of the prompt that begins with "Negative prompt:" is kept apart from the
     real one by a zero-width space.
     """
-    lines = [_NEGATIVE.sub("\\1\u200b", recipe.prompt)]
-    if recipe.negative_prompt:
-        lines.append("Negative prompt: " + _NEGATIVE.sub("\\1\u200b", recipe.negative_prompt))
+    lines = [_NEGATIVE.sub("\\1\u200b", recipe["prompt"])]
+    if recipe["negative_prompt"]:
+        lines.append("Negative prompt: " + _NEGATIVE.sub("\\1\u200b", recipe["negative_prompt"]))
     weights = provenance.get("weights")
     unet = weights.get("unet") if isinstance(weights, Mapping) else None
     settings = {
-        "Steps": recipe.num_inference_steps,
-        "Sampler": SAMPLERS.get(recipe.scheduler, recipe.scheduler),
-        "CFG scale": f"{recipe.guidance_scale:g}",
-        "Seed": recipe.seed,
-        "Size": f"{recipe.width}x{recipe.height}",
+        "Steps": recipe["num_inference_steps"],
+        "Sampler": SAMPLERS.get(recipe["scheduler"], recipe["scheduler"]),
+        "CFG scale": f"{recipe['guidance_scale']:g}",
+        "Seed": recipe["seed"],
+        "Size": f"{recipe['width']}x{recipe['height']}",
         "Model hash": str(unet)[:10] if unet else None,
-        "Model": recipe.model,
-        "Preset": recipe.preset if recipe.preset != "base" else None,
-        "VAE": recipe.vae,
-        "Refiner": recipe.refiner,
-        "Lora": recipe.lora,
+        "Model": recipe["model"],
+        "Preset": recipe["preset"] if recipe["preset"] != "base" else None,
+        "VAE": recipe["vae"],
+        "Refiner": recipe["refiner"],
+        "Lora": recipe["lora"],
         "Version": f"glad_pipeline {__version__}",
     }
     lines.append(", ".join(f"{name}: {_quoted(str(value))}" for name, value in settings.items() if value or value == 0))

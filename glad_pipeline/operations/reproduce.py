@@ -18,11 +18,11 @@ import numpy as np
 
 from glad_pipeline.database import Database, named_queries
 from glad_pipeline.errors import GladError, UsageError
-from glad_pipeline.generation.encoding import Pixels, decode_png, encode_png, pixels_sha256
 from glad_pipeline.generation.models import ModelProfile, resolve_model
-from glad_pipeline.generation.png_text import PROVENANCE, RECIPE, read_texts, texts_of
 from glad_pipeline.generation.provenance import Comparison, compared, completed
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.media.encoding import Pixels, decode_png, encode_png, pixels_sha256
+from glad_pipeline.media.png_text import PROVENANCE, RECIPE, read_texts, texts_of
 from glad_pipeline.settings import Settings
 from glad_pipeline.storage.keys import PREFIX, key_in
 from glad_pipeline.storage.s3 import S3Store
@@ -30,7 +30,7 @@ from glad_pipeline.storage.s3 import S3Store
 if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn
 
-QUERIES = named_queries("glad_pipeline", "reproduce.sql")
+QUERIES = named_queries(__package__, "reproduce.sql")
 SHOWN_VALUE = 80  # characters of one value in the report
 _COMMIT = re.compile(r"[0-9a-f]{40}")  # the revision of what is on the hub
 LARGEST_BUCKET = 256
@@ -174,7 +174,7 @@ def _named(weights: tuple[str, ...]) -> dict[str, Any]:
 
 def save(reproduction: Reproduction, file: Path) -> None:
     """The new picture as a PNG, with the texts that a stored one has."""
-    text = texts_of(reproduction.recipe, reproduction.provenance)
+    text = texts_of(reproduction.recipe.as_dict(), reproduction.provenance)
     file.write_bytes(encode_png(reproduction.pixels, text=text))
 
 

@@ -26,12 +26,12 @@ from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.processes import tail
 from glad_pipeline.local.progress import Step
+from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
 from glad_pipeline.prompts.intake import import_file
 from glad_pipeline.prompts.operations import counts_by_status
-from glad_pipeline.publishing.gallery import Exhibit, write_gallery
 from glad_pipeline.settings import Settings
 
-QUERIES = named_queries("glad_pipeline", "demo.sql")
+QUERIES = named_queries(__package__, "demo.sql")
 OTHERS_SECONDS = 180  # how long another run may take to publish what it has taken
 
 

@@ -23,7 +23,7 @@ from glad_pipeline.failpoints import reached
 from glad_pipeline.storage.keys import PREFIX, key_in
 from glad_pipeline.storage.s3 import S3Store
 
-SQL = named_queries("glad_pipeline", "identity.sql")
+SQL = named_queries(__package__, "identity.sql")
 KEY = ".glad/deployment.json"  # beside `generated/`, which is all that visitors may read
 SAMPLE = 100  # pictures of a bucket without identity that are looked up in the catalogue
 ADOPT = "If these two are to belong together from now on: ./glad migrate --adopt"

@@ -12,9 +12,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,12 +29,13 @@ from glad_pipeline.storage.s3 import S3Store, StoreError
 from glad_pipeline.storage.spool import Spool, SpoolDamaged, SpoolFull
 
 if TYPE_CHECKING:
-    from glad_pipeline.generation.encoding import Pixels
     from glad_pipeline.generation.engine import Drawn
+    from glad_pipeline.media.encoding import Pixels
 
 UPLOADERS = 8
 WRITERS = 4
 HELD = 2 * UPLOADERS  # pictures that wait for an uploader in memory; the others are read back from the spool
+FIRST = 24  # uploads that are told of one by one
 LOOKS = 8  # at an object that the store says is there and does not have
 METADATA_BYTES = 2_048  # keys and values of an object, by S3's limit; what a key adds to its header's name is counted
 LONGEST_NAME = 200  # characters of a model's name in the metadata; recipe and catalogue have it whole
@@ -75,6 +77,63 @@ class Unstored:
 
     recipe: Recipe
     reason: str
+
+
+@dataclass(kw_only=True)
+class PictureStream:
+    """Pictures as they are drawn, and, when all are, the report about them."""
+
+    pictures: Generator[Drawn, None, None]
+    delivery: Delivery
+    refuse: Callable[[Recipe, str], None]  # settles the prompts of a picture that cannot be stored, with the reason
+    report: Any  # a dataclass, filled while `pictures` is consumed
+
+
+@dataclass(kw_only=True, slots=True)
+class UploadTotals:
+    """What one run's uploads came to."""
+
+    uploaded: int = 0
+    found: int = 0  # another run had stored this very recipe meanwhile
+    bytes: int = 0
+    seconds: float = 0.0
+    drawing_seconds: float = 0.0
+    encode_seconds: float = 0.0  # of all threads
+    upload_seconds: float = 0.0  # of all threads
+    first: list[Uploaded] = field(default_factory=list)  # the first FIRST
+    stored: Collection[str] = ()  # keys that this run has put: the store has checked what it took
+
+    def add(self, done: Uploaded) -> None:
+        self.uploaded += done.written
+        self.found += not done.written
+        self.bytes += done.bytes
+        self.drawing_seconds += done.drawing_seconds
+        self.encode_seconds += done.encode_seconds
+        self.upload_seconds += done.upload_seconds
+        if len(self.first) < FIRST:
+            self.first.append(done)
+
+
+def upload_all(stream: PictureStream) -> UploadTotals:
+    """Upload pictures while the next are drawn; returns when all are stored. Raises what ends the run."""
+    started = time.monotonic()
+    totals = UploadTotals()
+
+    def settle(finished: Iterable[Uploaded | Unstored]) -> None:
+        for done in finished:
+            if isinstance(done, Unstored):
+                stream.refuse(done.recipe, done.reason)
+            else:
+                totals.add(done)
+
+    with stream.delivery as delivery, closing(stream.pictures):
+        for drawn in stream.pictures:
+            delivery.send(drawn)
+            settle(delivery.finished())
+        settle(delivery.rest())
+    totals.stored = delivery.stored
+    totals.seconds = time.monotonic() - started
+    return totals
 
 
 class Delivery:
@@ -376,15 +435,15 @@ def upload(store: S3Store, run_id: str, drawn: Drawn, *, drawn_at: str | None = 
     Recipe and provenance are in the PNG; what S3 allows of them (2 KB, ASCII) is in the metadata too. The thumbnail
     goes first: where the picture is, its thumbnail is. Raises `StoreError`, `NotOursError`.
     """
-    from glad_pipeline.generation.encoding import encode_png, thumbnail
-    from glad_pipeline.generation.png_text import texts_of
     from glad_pipeline.generation.provenance import completed
+    from glad_pipeline.media.encoding import encode_png, thumbnail
+    from glad_pipeline.media.png_text import texts_of
 
     assert drawn.pixels is not None  # noqa: S101  the gate lets only pictures through
     began = time.monotonic()
     recipe = drawn.recipe
     provenance = completed(drawn.provenance, drawn.pixels)
-    body = encode_png(drawn.pixels, text=texts_of(recipe, provenance))
+    body = encode_png(drawn.pixels, text=texts_of(recipe.as_dict(), provenance))
     small = thumbnail(drawn.pixels)
     metadata = described_in_short(drawn, provenance, body, run_id=run_id, drawn_at=drawn_at or _now())
     encoded = time.monotonic()
@@ -431,8 +490,8 @@ def described_in_short(
     drawn: Drawn, provenance: Mapping[str, Any], body: bytes, *, run_id: str, drawn_at: str
 ) -> dict[str, str]:
     """An original's metadata: ASCII, and with the key of a thumbnail not over METADATA_BYTES."""
-    from glad_pipeline.generation.encoding import contrast
     from glad_pipeline.generation.provenance import shortened
+    from glad_pipeline.media.encoding import contrast
 
     assert drawn.pixels is not None  # noqa: S101
     height, width = drawn.pixels.shape[:2]

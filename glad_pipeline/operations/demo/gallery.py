@@ -36,7 +36,7 @@ class Exhibit:
 
 def write_gallery(exhibits: Sequence[Exhibit], path: Path) -> None:
     """Write the page. Raises `OSError` if the file cannot be written, `GladError` for bytes that are no picture."""
-    page = files("glad_pipeline.publishing").joinpath("gallery.html.txt").read_text(encoding="utf-8")
+    page = files(__package__).joinpath("gallery.html.txt").read_text(encoding="utf-8")
     models = " · ".join(sorted({exhibit.model for exhibit in exhibits}))
     told = f"{len(exhibits)} post{'' if len(exhibits) == 1 else 's'}" + (
         f", drawn by the model {models}" if models else ""

@@ -18,14 +18,14 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 
-from glad_pipeline.audit import mend
-from glad_pipeline.audit.merge import in_order, merge
-from glad_pipeline.audit.reading import Unreadable, guarded
-from glad_pipeline.audit.report import MOVED, Report
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.errors import GladError
 from glad_pipeline.limits import MAX_SEED, MIN_SEED
-from glad_pipeline.originals import recipe_in, with_texts
+from glad_pipeline.operations.audit import mend
+from glad_pipeline.operations.audit.merge import in_order, merge
+from glad_pipeline.operations.audit.reading import Unreadable, guarded
+from glad_pipeline.operations.audit.report import MOVED, Report
+from glad_pipeline.pipeline.stored_picture import recipe_in, with_texts
 from glad_pipeline.storage.keys import PREFIX, key_in
 from glad_pipeline.storage.s3 import Listed, S3Store
 
@@ -328,7 +328,7 @@ class _Walk:
 
 def _account(store: S3Store, key: str) -> tuple[int | None, str | None] | None:
     """Seed and prompt of a stored original; the prompt is None where its recipe cannot be read. None: no object."""
-    from glad_pipeline.generation.png_text import RECIPE
+    from glad_pipeline.media.png_text import RECIPE
 
     seen = with_texts(store, key, RECIPE)
     if seen is None:

@@ -25,7 +25,7 @@ def with_texts(store: S3Store, key: str, *wanted: str) -> tuple[StoredObject, Ma
 
     One request, unless the texts before the last of `wanted` are longer than START_BYTES.
     """
-    from glad_pipeline.generation.png_text import read_texts
+    from glad_pipeline.media.png_text import read_texts
 
     length = START_BYTES
     while (seen := store.start(key, length)) is not None:
@@ -39,7 +39,7 @@ def with_texts(store: S3Store, key: str, *wanted: str) -> tuple[StoredObject, Ma
 
 def described(store: S3Store, key: str) -> tuple[StoredObject, str | None] | None:
     """What is stored under a key, with the provenance (JSON) that the picture carries; None where nothing is stored."""
-    from glad_pipeline.generation.png_text import PROVENANCE
+    from glad_pipeline.media.png_text import PROVENANCE
 
     seen = with_texts(store, key, PROVENANCE)
     return None if seen is None else (seen[0], seen[1].get(PROVENANCE))
@@ -47,7 +47,7 @@ def described(store: S3Store, key: str) -> tuple[StoredObject, str | None] | Non
 
 def recipe_in(texts: Mapping[str, str]) -> Recipe | None:
     """The recipe that a PNG carries; None where it carries none that can be read."""
-    from glad_pipeline.generation.png_text import RECIPE
+    from glad_pipeline.media.png_text import RECIPE
 
     try:
         recipe = Recipe.from_dict(_record(texts.get(RECIPE)))

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from glad_pipeline.audit.reading import guarded
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.failpoints import reached
-from glad_pipeline.publishing.bars import hold_off_takedowns
+from glad_pipeline.operations.audit.reading import guarded
+from glad_pipeline.publishing.blocklist import hold_off_takedowns
 from glad_pipeline.storage.keys import QUARANTINE
 from glad_pipeline.storage.s3 import CONCURRENCY, S3Store, StoreError
 
@@ -119,7 +119,7 @@ def make_thumbnails(database: Database, store: S3Store, ids: Sequence[int]) -> i
 
 def _made(store: S3Store, row: Row) -> bool | None:
     """Whether the thumbnail is there now; None where the original is gone, damaged or no larger."""
-    from glad_pipeline.generation.encoding import decode_png, thumbnail
+    from glad_pipeline.media.encoding import decode_png, thumbnail
 
     body = store.fetch(row["key"])
     if body is None or hashlib.sha256(body).hexdigest() != row["sha256"]:

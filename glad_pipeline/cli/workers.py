@@ -8,21 +8,18 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tabulate import tabulate
 
+from glad_pipeline.cli.models import configured_profile
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.progress import Step
 from glad_pipeline.settings import Settings
-from glad_pipeline.workers import ledger
-from glad_pipeline.workers.cluster import Cluster, import_ray
-
-if TYPE_CHECKING:
-    from glad_pipeline.workers.pool import Member
+from glad_pipeline.workers.cluster import Cluster
+from glad_pipeline.workers.members import end_workers, members, states_of
 
 Handler = Callable[[argparse.Namespace, Settings], int]
-ANSWER = 10.0  # seconds that a worker may take to tell of itself
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,7 +39,6 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _up(args: argparse.Namespace, settings: Settings) -> int:
-    from glad_pipeline.generation.commands import configured_profile
     from glad_pipeline.generation.defaults import Defaults
     from glad_pipeline.workers.options import engine_options
     from glad_pipeline.workers.pool import Pool
@@ -63,10 +59,10 @@ def _up(args: argparse.Namespace, settings: Settings) -> int:
             scheduler=settings.scheduler,
         ).recipe({"prompt": "a hill", "negative_prompt": "", "seed": 0}, profile)
         with Step(f"loading {profile.name}"):
-            members = RemoteEngine(profile, pool).warm_up(sample)
-        cluster.note(workers=len(members))
-        print(f"{len(members)} worker{'s are' if len(members) != 1 else ' is'} warm, at {cluster.address}")
-        print(_table(_states(members)))
+            warm = RemoteEngine(profile, pool).warm_up(sample)
+        cluster.note(workers=len(warm))
+        print(f"{len(warm)} worker{'s are' if len(warm) != 1 else ' is'} warm, at {cluster.address}")
+        print(_table(states_of(warm)))
     except BaseException:
         pool.close()
         if started:
@@ -80,7 +76,7 @@ def _status(args: argparse.Namespace, settings: Settings) -> int:
     cluster = Cluster(settings)
     cluster.connect()
     try:
-        states = _states(_members())
+        states = states_of(members())
     finally:
         cluster.disconnect()
     if args.json:
@@ -104,49 +100,6 @@ def _down(args: argparse.Namespace, settings: Settings) -> int:
     cluster.disconnect()
     print(f"{ended} workers ended; the cluster at {cluster.address} is yours to end")
     return 0
-
-
-def end_workers() -> int:
-    """End every worker there is, for good. Returns how many."""
-    members = _members()
-    for member in members:
-        ledger.note_gone(member.name)
-        import_ray().kill(member.handle, no_restart=True)
-    return len(members)
-
-
-def _members() -> list[Member]:
-    """The workers that there are now."""
-    from glad_pipeline.workers.pool import Member
-
-    ray = import_ray()
-    names = [name for name in ray.util.list_named_actors() if name.startswith("worker-")]
-    found = []
-    for name in sorted(names, key=lambda name: int(name.removeprefix("worker-"))):
-        try:
-            found.append(Member(name=name, handle=ray.get_actor(name)))
-        except ValueError:  # it has ended meanwhile
-            continue
-    return found
-
-
-def _states(members: list[Member]) -> list[Mapping[str, Any]]:
-    """What each worker tells of itself; `error` for one that does not."""
-    ray = import_ray()
-    asked = [(member, member.handle.state.remote()) for member in members]
-    ray.wait([reference for _, reference in asked], num_returns=len(asked), timeout=ANSWER) if asked else None
-    states: list[Mapping[str, Any]] = []
-    for member, reference in asked:
-        try:
-            states.append({"worker": member.name, **ray.get(reference, timeout=0)})
-        except ray.exceptions.RayError as error:
-            told = "is gone, or is being started anew"
-            if isinstance(error, ray.exceptions.GetTimeoutError):
-                told = f"has not answered for {ANSWER:.0f} s: the next run replaces it if it stays silent"
-                if not ledger.is_here(member.name):
-                    told = "has not come up: it waits for a free GPU or CPU, or is being started"
-            states.append({"worker": member.name, "error": told})
-    return states
 
 
 def _table(states: list[Mapping[str, Any]]) -> str:

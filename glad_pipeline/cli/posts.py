@@ -19,14 +19,15 @@ from tabulate import tabulate
 
 from glad_pipeline.database import Database, DatabaseError, describe, jsonable
 from glad_pipeline.errors import UsageError
-from glad_pipeline.publishing import outbox, takedown
-from glad_pipeline.publishing.delivery import Targets, deliver, targets
-from glad_pipeline.publishing.takedown import TakenDown
+from glad_pipeline.operations import takedown
+from glad_pipeline.operations.takedown import TakenDown
+from glad_pipeline.outbox import messages as outbox
+from glad_pipeline.outbox.deliver import Targets, deliver, targets
 from glad_pipeline.settings import Settings
 
 
 class Removing(Protocol):
-    """What removes pictures; `glad_pipeline.removal` has it."""
+    """What removes pictures; `glad_pipeline.operations.removal` has it."""
 
     def __call__(self, messages: Sequence[outbox.Message]) -> None: ...
 
@@ -178,7 +179,7 @@ def _outcome(row: outbox.Row) -> str:
 def _allow(arguments: argparse.Namespace, settings: Settings, _: RemovingOf) -> int:
     with _database(settings) as database:
         allowed = takedown.allow(database, arguments.image)
-    if allowed.was_barred:
+    if allowed.was_blocked:
         print(f"allowed again: recipe {allowed.recipe_hash}")
     else:
         print(f"recipe {allowed.recipe_hash} was not barred: nothing to do")

@@ -5,8 +5,8 @@ import dagster as dg
 from glad_pipeline.defs.assets import GROUP, OWNERS, published_posts
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.resources import ObjectStoreResource, OutboxResource, PostgresResource
-from glad_pipeline.publishing.delivery import deliver
-from glad_pipeline.publishing.outbox import dead
+from glad_pipeline.outbox.deliver import deliver
+from glad_pipeline.outbox.messages import dead
 
 
 @dg.asset(group_name=GROUP, kinds={"postgres", "http"}, owners=OWNERS, deps=[published_posts])

@@ -1,7 +1,7 @@
-"""Takedown: posts hidden, pictures removed from store and CDN, their recipes barred, each for a reason that is kept.
+"""Takedown: posts hidden, pictures removed from store and CDN, their recipes blocked, each for a reason that is kept.
 
-All that rows can say is one transaction, which no publishing runs beside (`bars`); what others have to be told goes
-through the outbox.
+All that rows can say is one transaction, which no publishing runs beside (`blocklist`); what others have to be told
+goes through the outbox.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from glad_pipeline.database import Connection, Database
+from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.errors import GladError, UsageError
-from glad_pipeline.publishing import outbox
-from glad_pipeline.publishing.bars import LOCK, SQL, barred_because
+from glad_pipeline.outbox import messages as outbox
+from glad_pipeline.publishing import blocklist
 from glad_pipeline.publishing.posts import Blog
 
+SQL = named_queries(__package__, "takedown.sql")
 LONGEST_REASON = 500
 OF_THE_PICTURE = ("featured_image_alt",)  # in a post's metadata
 NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None}
@@ -30,7 +31,7 @@ class TakenDown:
 
     hidden: list[str] = field(default_factory=list)  # slugs of posts that were visible or open to be so
     cleared: list[str] = field(default_factory=list)  # slugs of posts that stay and lost the picture
-    removed: list[str] = field(default_factory=list)  # keys of pictures that are removed and barred
+    removed: list[str] = field(default_factory=list)  # keys of pictures that are removed and blocked
     pictures: list[str] = field(default_factory=list)  # keys of all that are to be gone, the removed ones too
     kept: dict[str, str] = field(default_factory=dict)  # key → why a picture stays
     prompts: list[int] = field(default_factory=list)  # cancelled or rejected
@@ -47,12 +48,12 @@ class Allowed:
     """A recipe that may be drawn again."""
 
     recipe_hash: str
-    was_barred: bool
+    was_blocked: bool
     prompts: tuple[int, ...]  # that could be retried now
 
 
 def unpublish(database: Database, post: str, *, reason: str, keep_picture: bool = False) -> TakenDown:
-    """Hide the post with this id or slug; its prompts are cancelled, and its pictures removed and barred.
+    """Hide the post with this id or slug; its prompts are cancelled, and its pictures removed and blocked.
 
     A picture that another published post shows stays, as all do with `keep_picture`. Raises `GladError` if there is
     no such post, `UsageError` for a reason that is empty or over 500 characters.
@@ -61,7 +62,7 @@ def unpublish(database: Database, post: str, *, reason: str, keep_picture: bool 
 
 
 def delete_image(database: Database, image: str, *, reason: str) -> TakenDown:
-    """Remove and bar the picture with this id, key, URL or recipe hash.
+    """Remove and block the picture with this id, key, URL or recipe hash.
 
     Posts made with it are hidden, posts that it illustrated stay without it. Raises as `unpublish`.
     """
@@ -69,7 +70,7 @@ def delete_image(database: Database, image: str, *, reason: str) -> TakenDown:
 
 
 def allow(database: Database, image: str) -> Allowed:
-    """Lift the bar from the picture with this id, key, URL or recipe hash: it may be drawn again.
+    """Unblock the picture with this id, key, URL or recipe hash: it may be drawn again.
 
     Raises `GladError` if there is no such picture, or its objects are still to be deleted.
     """
@@ -121,7 +122,7 @@ def _delete_image(image: str, reason: str, connection: Connection) -> TakenDown:
 
 
 def _alone(connection: Connection) -> TakenDown:
-    connection.execute(SQL["alone"], {"lock": LOCK})
+    blocklist.take_down_alone(connection)
     row = connection.execute(SQL["last_message"]).fetchone()
     return TakenDown(messages_after=row["id"] if row else 0)
 
@@ -146,7 +147,7 @@ def _hide(connection: Connection, blog: Blog, posts: Sequence[UUID], reason: str
 
 
 def _remove(connection: Connection, blog: Blog, image: Row, reason: str, taken: TakenDown) -> None:
-    """Bar a picture and have it removed: no post, task or prompt goes on with it."""
+    """Block a picture and have it removed: no post, task or prompt goes on with it."""
     taken.pictures.append(image["key"])
     posts = connection.execute(SQL["posts_with"], {"image": image["id"]}).fetchall()
     versions = blog.lock(connection, [post["id"] for post in posts])
@@ -157,13 +158,12 @@ def _remove(connection: Connection, blog: Blog, image: Row, reason: str, taken: 
             _tell(connection, [post["id"]], taken)
     tasks = [row["task_id"] for row in connection.execute(SQL["tasks_of"], {"image": image["id"]})]
     blog.clear_tasks(connection, tasks, image["url"])
-    refusal = barred_because(reason, image["key"])
+    refusal = blocklist.blocked_because(reason, image["key"])
     bound = {"image": image["id"], "reason": f"taken down: {reason}", "refusal": refusal}
     taken.prompts += sorted(row["id"] for row in connection.execute(SQL["drop_prompts"], bound))
-    bound = {"image": image["id"], "recipe_hash": image["recipe_hash"], "reason": reason}
-    barred_now = connection.execute(SQL["bar"], bound).rowcount
-    if barred_now or image["removed_at"] is None:
-        connection.execute(SQL["mark_removed"], bound)
+    newly_blocked = blocklist.block(connection, image["recipe_hash"], reason)
+    if newly_blocked or image["removed_at"] is None:
+        connection.execute(SQL["mark_removed"], {"image": image["id"], "reason": reason})
         outbox.ask_to_delete(connection, image["id"])
         connection.execute(SQL["keep_reason"], {"subject": f"image:{image['key']}", "reason": reason})
         taken.removed.append(image["key"])
@@ -188,15 +188,13 @@ def _allow(image: str, connection: Connection) -> Allowed:
                 "or what is drawn anew would be deleted instead"
             )
         connection.execute(SQL["spare"], {"subject": subject})
-    elif barred_hash := connection.execute(
-        SQL["barred"], {"hashes": [image.strip().lower()] if image.isprintable() else []}
-    ).fetchone():
-        recipe_hash = barred_hash["recipe_hash"]
+    elif image.isprintable() and blocklist.blocked(connection, [image.strip().lower()]):
+        recipe_hash = image.strip().lower()
     else:
         raise GladError(f"no picture has the id, key, URL or recipe hash {image[:120]!r}")
-    was_barred = bool(connection.execute(SQL["lift"], {"recipe_hash": recipe_hash}).rowcount)
+    was_blocked = blocklist.unblock(connection, recipe_hash)
     prompts = connection.execute(SQL["retriable"], {"image": found["id"]}).fetchall() if found else []
-    return Allowed(recipe_hash=recipe_hash, was_barred=was_barred, prompts=tuple(row["id"] for row in prompts))
+    return Allowed(recipe_hash=recipe_hash, was_blocked=was_blocked, prompts=tuple(row["id"] for row in prompts))
 
 
 def _find_image(connection: Connection, image: str) -> Row | None:

@@ -15,16 +15,16 @@ from uuid import UUID
 
 import psycopg
 
-from glad_pipeline import identity
 from glad_pipeline.database import Database, DatabaseError, connect, named_queries
 from glad_pipeline.errors import GladError
-from glad_pipeline.publishing.delivery import Refused, joined
-from glad_pipeline.publishing.outbox import Message
+from glad_pipeline.outbox.deliver import Refused, joined
+from glad_pipeline.outbox.messages import Message
+from glad_pipeline.pipeline import identity
 from glad_pipeline.storage.keys import QUARANTINE
 from glad_pipeline.storage.public import fault_of_visit
 from glad_pipeline.storage.s3 import S3Store, StoreError
 
-SQL = named_queries("glad_pipeline", "removal.sql")
+SQL = named_queries(__package__, "removal.sql")
 # How a visit begins to a picture that is not there. Not with 403: programs are answered so where browsers are not.
 GONE = ("answers 404", "answers 410")
 

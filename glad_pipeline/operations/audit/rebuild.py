@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Any
 
 from glad_pipeline.database import Connection, Database, named_queries
-from glad_pipeline.originals import entry_of, object_fault, recipe_in, with_texts
+from glad_pipeline.pipeline.stored_picture import entry_of, object_fault, recipe_in, with_texts
 from glad_pipeline.publishing import catalogue
-from glad_pipeline.publishing.bars import hold_off_takedowns
+from glad_pipeline.publishing.blocklist import hold_off_takedowns
 from glad_pipeline.publishing.catalogue import CatalogueEntry
 from glad_pipeline.storage.keys import PREFIX, key_in, original_key
 from glad_pipeline.storage.s3 import S3Store
@@ -92,7 +92,7 @@ def _recorded(entries: list[CatalogueEntry], connection: Connection) -> tuple[in
 
 def _read(store: S3Store, quick: bool, key: str) -> CatalogueEntry | str | None:
     """One original's row, or why it has none; None where it is gone meanwhile."""
-    from glad_pipeline.generation.png_text import PROVENANCE, RECIPE
+    from glad_pipeline.media.png_text import PROVENANCE, RECIPE
 
     if not quick:
         whole = store.digest(key)

@@ -22,8 +22,8 @@ from typing import Any, TypeVar
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
-from glad_pipeline.publishing import outbox
-from glad_pipeline.publishing.outbox import Kind, Message, Settled
+from glad_pipeline.outbox import messages as outbox
+from glad_pipeline.outbox.messages import Kind, Message, Settled
 from glad_pipeline.redaction import redact
 
 KINDS: tuple[Kind, ...] = ("revalidate", "delete", "purge")  # a deletion delivered makes a purge

@@ -1,0 +1,1 @@
+"""Pixels to files and back: PNG and its texts, previews, gates. Knows no torch and no store."""

@@ -1,0 +1,1 @@
+"""Messages to the site, the CDN and the bucket, and their delivery."""

@@ -1,0 +1,156 @@
+"""Stored pictures to rows of the catalogue `images`: each is looked at in the store, and its prompt moves on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from glad_pipeline.blame import one_row, together_or_alone
+from glad_pipeline.database import Connection, Database
+from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.pipeline.stored_picture import described, entry_of, object_fault
+from glad_pipeline.pipeline.takedowns import keys_by_hash, refuse_blocked
+from glad_pipeline.prompts.queue import Hold
+from glad_pipeline.publishing import catalogue
+from glad_pipeline.publishing.catalogue import CatalogueEntry
+from glad_pipeline.storage.keys import original_key
+from glad_pipeline.storage.s3 import S3Store, StoredObject
+
+Row = Mapping[str, Any]
+ROWS_PER_TRANSACTION = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptWithObject:
+    """A prompt in hand, its recipe, and what the store holds for it."""
+
+    row: Row
+    recipe: Recipe
+    object: StoredObject | None
+    provenance: str | None = None  # JSON, from the picture's own texts; pictures of the first version have none
+    sha256: str | None = None  # of the bytes in the store; None where the store has checked them as this run put them
+    fault: str | None = None  # why nothing can be told of what is stored
+
+
+@dataclass(kw_only=True, slots=True)
+class CatalogueReport:
+    """What became of the prompts whose pictures were to be catalogued."""
+
+    whole: Sequence[PromptWithObject] = ()  # in the store, and as they should be
+    moved: int = 0  # prompts that have their picture now
+    awaiting_approval: int = 0  # of those
+    taken_down: int = 0
+    damaged: int = 0
+    not_drawn_yet: int = 0
+    lost: int = 0  # taken over by another run
+
+
+def look_up(
+    recipes: Sequence[tuple[Row, Recipe]], store: S3Store, *, put_by_us: Collection[str]
+) -> list[PromptWithObject]:
+    """What the store holds for these prompts. `put_by_us`: keys whose bytes the store has just checked."""
+    faults: dict[str, str] = {}  # by key
+
+    def seen(key: str) -> tuple[StoredObject, str | None] | None:
+        with one_row(partial(faults.__setitem__, key)):
+            return described(store, key)
+        return None
+
+    objects = store.each(seen, {original_key(recipe.hash) for _, recipe in recipes})
+    sums = store.each(store.sha256, objects.keys() - put_by_us)
+    return [
+        PromptWithObject(
+            row=row,
+            recipe=recipe,
+            object=stored,
+            provenance=provenance,
+            sha256=sums.get(key),
+            fault=faults.get(key),
+        )
+        for row, recipe in recipes
+        for key in [original_key(recipe.hash)]
+        for stored, provenance in [objects.get(key, (None, None))]
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cataloguing:
+    """One run's. Everything of one transaction is recorded together, or one by one where a row spoils it."""
+
+    hold: Hold
+    database: Database
+    url: Callable[[str], str]  # the public URL of a key
+
+    def record(self, found: Sequence[PromptWithObject]) -> CatalogueReport:
+        """Record the pictures that are whole and move their prompts; the others' prompts have used up a try."""
+        faults = self._faults(found)
+        whole = [each for each in found if each.object is not None and each.row["id"] not in faults]
+        self.hold.fail(faults)
+        report = CatalogueReport(whole=whole, damaged=len(faults))
+        report.not_drawn_yet = len(found) - len(whole) - len(faults)
+        for start in range(0, len(whole), ROWS_PER_TRANSACTION):
+            some = whole[start : start + ROWS_PER_TRANSACTION]
+            moved, awaiting, blocked, refused = self.database.transact("catalogue", partial(self._some, some))
+            report.moved += moved
+            report.awaiting_approval += awaiting
+            report.taken_down += blocked
+            report.damaged += refused
+            report.lost += len(some) - moved - blocked - refused
+        return report
+
+    def _some(self, some: Sequence[PromptWithObject], connection: Connection) -> tuple[int, int, int, int]:
+        """`_together`, and how many it could not take: each of those has used up a try, with the reason."""
+        refused: dict[int, str] = {}
+        counts = together_or_alone(
+            connection,
+            some,
+            partial(self._together, connection),
+            lambda one, reason: refused.__setitem__(one.row["id"], f"it could not be catalogued: {reason}"),
+        )
+        self.hold.failed(connection, refused)
+        return sum(c[0] for c in counts), sum(c[1] for c in counts), sum(c[2] for c in counts), len(refused)
+
+    def _together(self, connection: Connection, some: Sequence[PromptWithObject]) -> tuple[int, int, int]:
+        """How many prompts were ours still, how many of them wait for approval, how many were taken down meanwhile."""
+        reasons = refuse_blocked(connection, keys_by_hash({each.recipe for each in some}))
+        blocked = {each.row["id"]: reasons[each.recipe.hash] for each in some if each.recipe.hash in reasons}
+        self.hold.rejected(connection, blocked)
+        entries = {
+            each.recipe.hash: catalogue_entry(each, self.url) for each in some if each.recipe.hash not in reasons
+        }
+        ids = catalogue.record(connection, list(entries.values()))
+        images = {each.row["id"]: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
+        return *self.hold.generated(connection, images), len(blocked)
+
+    def _faults(self, found: Iterable[PromptWithObject]) -> dict[int, str]:
+        """Why prompts cannot be catalogued with what the store holds for them, by id."""
+        faults: dict[int, str] = {}
+        for each in found:
+            with one_row(partial(faults.__setitem__, each.row["id"])):
+                if fault := fault_of(each, drawn=self.hold.drew(each.row["id"])):
+                    faults[each.row["id"]] = fault
+        return faults
+
+
+def fault_of(found: PromptWithObject, *, drawn: bool) -> str | None:
+    """What is wrong with a stored object, or None."""
+    stored = found.object
+    if found.fault:
+        return found.fault
+    if stored is None:
+        return (
+            "the store took the picture and does not have it: check its consistency and the bucket" if drawn else None
+        )
+    if fault := object_fault(stored, found.recipe.hash):
+        return fault
+    if found.sha256 not in (None, stored.metadata["sha256"]):
+        return f"the object {stored.key} is damaged (its SHA-256 is {found.sha256}): remove it, it is drawn again"
+    return None
+
+
+def catalogue_entry(found: PromptWithObject, url: Callable[[str], str]) -> CatalogueEntry:
+    """The catalogue's row of a picture that is whole."""
+    assert found.object is not None  # noqa: S101  only what is in the store is catalogued
+    return entry_of(found.object, found.recipe, found.provenance, url)

@@ -1,0 +1,215 @@
+"""Prompts to drawn pictures: what is stored already is not drawn again, the rest is drawn ahead of its uploads.
+
+A blank picture rejects its prompt, a failed one costs its prompt an attempt, and the others go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from glad_pipeline.blame import one_row
+from glad_pipeline.database import Database
+from glad_pipeline.errors import GladError
+from glad_pipeline.generation.ahead import ahead
+from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.media import blank
+from glad_pipeline.pipeline.sdxl import Draws
+from glad_pipeline.pipeline.takedowns import keys_by_hash, refuse_blocked
+from glad_pipeline.pipeline.upload import Delivery, PictureStream, name_of
+from glad_pipeline.prompts.queue import Hold
+from glad_pipeline.publishing import blocklist
+from glad_pipeline.storage.keys import original_key
+from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.spool import Spool
+
+if TYPE_CHECKING:
+    import logging
+
+    from glad_pipeline.generation.engine import Drawn
+    from glad_pipeline.media.encoding import Pixels
+
+Row = Mapping[str, Any]
+DRAWN_AHEAD = 32  # pictures that wait for the gate at most: a whole bucket, so that the GPU begins the next at once
+TELL_EVERY = 5.0  # seconds between lines about drawing: each is a row of Dagster's event log
+
+
+@dataclass(kw_only=True, slots=True)
+class DrawReport:
+    """What became of the prompts of one drawing; filled while its pictures are consumed."""
+
+    prompts: int
+    already_stored: int = 0
+    to_draw: int = 0  # recipes
+    model: str = ""
+    model_revision: str = ""
+    rejected: int = 0
+    failed: int = 0
+
+
+@dataclass(kw_only=True)
+class Drawing:
+    """One run's drawing. `begin` prepares it and returns the stream of its pictures."""
+
+    sdxl: Draws
+    hold: Hold
+    database: Database
+    store: S3Store
+    spool: Spool
+    delivery: Delivery
+    log: logging.Logger
+    _by_recipe: dict[Recipe, list[int]] = field(default_factory=dict)  # prompt ids
+    _report: DrawReport = field(default_factory=lambda: DrawReport(prompts=0))
+
+    def begin(self, rows: Sequence[Row]) -> PictureStream:
+        """The pictures of these prompts; what earlier runs left in the spool is uploaded first. Raises `GladError`."""
+        self._by_recipe = self._without_blocked(self._recipes(rows))
+        self._discard_blocked()
+        rejected = self._leftovers()
+        existing = self._existing()
+        missing = [recipe for recipe in self._by_recipe if recipe.hash not in existing | rejected]
+        self.log.info("%s prompts: %s to draw, %s already stored", len(rows), len(missing), len(existing))
+        self._report = DrawReport(
+            prompts=len(rows),
+            already_stored=len(existing),
+            to_draw=len(missing),
+            model=", ".join(sorted({recipe.model for recipe in self._by_recipe})),
+            model_revision=", ".join(sorted({recipe.model_revision for recipe in self._by_recipe})),
+            rejected=sum(len(self._by_recipe[recipe]) for recipe in self._by_recipe if recipe.hash in rejected),
+        )
+        drawn = ahead(
+            self.delivery.written_ahead(self.sdxl.generate(missing, begun=self._count_tries)),
+            max(DRAWN_AHEAD, self.sdxl.gpu_batch or 0),
+            closing=self.delivery.drawing_is_over,
+        )
+        return PictureStream(
+            pictures=self._fit_to_store(drawn), delivery=self.delivery, refuse=self._refuse, report=self._report
+        )
+
+    # what has to be drawn
+
+    def _recipes(self, rows: Sequence[Row]) -> dict[Recipe, list[int]]:
+        """The prompt ids of each recipe; prompts that cannot have one are rejected."""
+        by_recipe: dict[Recipe, list[int]] = {}
+        for row, recipe in recipes_of(rows, self.sdxl, self.hold):
+            by_recipe.setdefault(recipe, []).append(row["id"])
+        return by_recipe
+
+    def _without_blocked(self, by_recipe: dict[Recipe, list[int]]) -> dict[Recipe, list[int]]:
+        """Pictures that were taken down are not drawn: their prompts are rejected."""
+        if not self.database.read(partial(blocklist.blocked, hashes=[recipe.hash for recipe in by_recipe])):
+            return by_recipe
+        reasons = self.database.transact("takedown", partial(refuse_blocked, keys=keys_by_hash(by_recipe)))
+        self.log.warning("%s pictures were taken down and are not drawn: their prompts are rejected", len(reasons))
+        self.hold.reject(
+            {i: reasons[recipe.hash] for recipe, ids in by_recipe.items() if recipe.hash in reasons for i in ids}
+        )
+        return {recipe: ids for recipe, ids in by_recipe.items() if recipe.hash not in reasons}
+
+    def _discard_blocked(self) -> None:
+        """What was taken down while it waited in the spool is not uploaded."""
+        with suppress(OSError):  # `_leftovers` says what is wrong with the folder
+            if names := self.spool.waiting():
+                for name in self.database.read(partial(blocklist.blocked_beginnings, names=names)):
+                    self.spool.remove(name)
+
+    def _leftovers(self) -> set[str]:
+        """Upload what earlier runs left in the spool; the hashes of recipes whose picture did not pass the gate."""
+        faults = self.delivery.leftovers(fault_of_pixels)
+        rejected = {recipe: faults[name_of(recipe)] for recipe in self._by_recipe if name_of(recipe) in faults}
+        self.hold.reject({i: fault for recipe, fault in rejected.items() for i in self._by_recipe[recipe]})
+        for name in faults:
+            self.delivery.discard(name)
+        return {recipe.hash for recipe in rejected}
+
+    def _existing(self) -> set[str]:
+        """The hashes of the recipes whose picture the store holds; the store is asked, no table is believed."""
+        if self._by_recipe:
+            self.store.check()  # before the GPU has worked for nothing
+        stored = self.store.heads(original_key(recipe.hash) for recipe in self._by_recipe)
+        return {recipe.hash for recipe in self._by_recipe if original_key(recipe.hash) in stored}
+
+    # while it is drawn
+
+    def _count_tries(self, batch: Sequence[Recipe]) -> None:
+        """On the thread that draws, before each batch."""
+        ids = [prompt_id for recipe in batch for prompt_id in self._by_recipe[recipe]]
+        self.delivery.before_drawing(partial(self.hold.begin_drawing, ids))
+
+    def _fit_to_store(self, drawn: Generator[Drawn, None, None]) -> Generator[Drawn, None, None]:
+        """Only the pictures that may be stored; the prompts of the others are settled with the reason."""
+        last_told = time.monotonic()
+        broken: str | None = None
+        with closing(drawn):  # drawing ends when this does, however it does
+            for done, picture in enumerate(drawn, start=1):
+                if time.monotonic() - last_told >= TELL_EVERY:
+                    last_told = time.monotonic()
+                    self.log.info("%s of %s drawn", done, self._report.to_draw)
+                if picture.pixels is None:
+                    self._settle_undrawn(picture)
+                    if picture.fault == "device":  # its try counts: it may be one of the batch that has done it
+                        broken = picture.error
+                elif fault := _judged(picture.pixels):
+                    self._reject(picture.recipe, fault)
+                    self.delivery.discard(name_of(picture.recipe))
+                else:
+                    yield picture
+        if self._report.rejected or self._report.failed:
+            self.log.warning(
+                "%s prompts rejected, %s failed: `glad prompts list` has the reasons",
+                self._report.rejected,
+                self._report.failed,
+            )
+        if broken:
+            raise GladError(f"the rest could not be drawn: {broken}")
+
+    def _settle_undrawn(self, picture: Drawn) -> None:
+        """Raises `GladError` where no picture is at fault: then no try counts."""
+        reason = picture.error or "the model drew nothing"
+        if picture.fault == "setup":
+            raise GladError(f"nothing could be drawn: {reason}")
+        if picture.fault == "recipe":  # drawn again it would be the same
+            self._reject(picture.recipe, reason)
+        else:
+            self._refuse(picture.recipe, reason)
+
+    def _reject(self, recipe: Recipe, reason: str) -> None:
+        ids = self._by_recipe[recipe]
+        self.hold.reject(dict.fromkeys(ids, reason))
+        self._report.rejected += len(ids)
+
+    def _refuse(self, recipe: Recipe, reason: str) -> None:
+        """The prompts of this recipe have used up a try."""
+        ids = self._by_recipe[recipe]
+        self.hold.fail(dict.fromkeys(ids, reason))
+        self._report.failed += len(ids)
+
+
+def fault_of_pixels(pixels: Pixels) -> str | None:
+    """Why this picture must not be published, or None."""
+    from glad_pipeline.media.encoding import contrast
+
+    return blank.fault_of(contrast(pixels))
+
+
+def _judged(pixels: Pixels) -> str | None:
+    """`fault_of_pixels`; a gate that fails is the picture's own fault."""
+    faults: list[str] = []
+    with one_row(faults.append):
+        faults += filter(None, [fault_of_pixels(pixels)])
+    return faults[0] if faults else None
+
+
+def recipes_of(rows: Sequence[Row], sdxl: Draws, hold: Hold) -> list[tuple[Row, Recipe]]:
+    """Each prompt with its recipe; prompts that cannot have one are rejected."""
+    found: list[tuple[Row, Recipe]] = []
+    refused: dict[int, str] = {}
+    for row in rows:
+        with one_row(partial(refused.__setitem__, row["id"])):
+            found.append((row, sdxl.recipe(row)))
+    hold.reject(refused)
+    return found

@@ -1,0 +1,75 @@
+"""Catalogued pictures to posts: post, picture, prompt status and the message to the site commit together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from glad_pipeline.database import Connection, Database
+from glad_pipeline.outbox import messages
+from glad_pipeline.prompts.queue import Hold
+from glad_pipeline.publishing import blocklist
+from glad_pipeline.publishing.posts import Blog, Outcomes
+from glad_pipeline.storage.s3 import S3Store
+
+Row = Mapping[str, Any]
+POSTS_PER_TRANSACTION = 100
+
+
+@dataclass(kw_only=True, slots=True)
+class PublishReport:
+    """What one run has published, and why it has not published others (by prompt id)."""
+
+    published: list[Row] = field(default_factory=list)  # prompts, each joined with its image
+    rejected: dict[int, str] = field(default_factory=dict)
+    conflicts: dict[int, str] = field(default_factory=dict)  # wait for a person's approval
+    gone: list[int] = field(default_factory=list)  # prompts whose picture was gone from the store: they wait again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publishing:
+    """One run's."""
+
+    hold: Hold
+    database: Database
+    store: Callable[[], S3Store]  # asked for only where a picture has to be looked at again
+
+    def publish_due(self) -> PublishReport:
+        """Publish every picture whose time has come. A post that a person has edited since waits for approval."""
+        report = PublishReport()
+        while True:
+            stale = self.hold.stale(POSTS_PER_TRANSACTION)
+            report.gone += self._look_again(stale) if stale else []
+            done = self.database.transact("publish", partial(publish_some, self.hold))
+            if not done and not stale:
+                return report
+            rows, outcomes = done or ([], Outcomes(post_ids={}, rejected={}, conflicts={}))
+            report.published += [row for row in rows if row["id"] in outcomes.post_ids]
+            report.rejected.update(outcomes.rejected)
+            report.conflicts.update(outcomes.conflicts)
+
+    def _look_again(self, stale: Sequence[Row]) -> list[int]:
+        """Look at pictures once more that were stored a while ago: the prompts of those that are gone wait again."""
+        heads = self.store().heads(row["key"] for row in stale)
+        seen = [row["id"] for row in stale if row["key"] in heads and heads[row["key"]].bytes == row["bytes"]]
+        lost = [row["id"] for row in stale if row["id"] not in seen]
+        return self.database.transact("look_again", partial(self.hold.looked_again, seen=seen, gone=lost))
+
+
+def publish_some(hold: Hold, connection: Connection) -> tuple[list[Row], Outcomes] | None:
+    """Publish up to POSTS_PER_TRANSACTION pictures whose time has come; None when there are none."""
+    blocklist.hold_off_takedowns(connection)
+    rows = hold.publishable(connection, POSTS_PER_TRANSACTION)
+    if not rows:
+        return None
+
+    def settle(done: Outcomes) -> None:
+        hold.published(connection, done.post_ids)
+        messages.tell_of_posts(connection, {post for post in done.post_ids.values() if post})
+
+    outcomes = Blog(connection).publish(connection, rows, then=settle)
+    hold.reject_locked(connection, rows, outcomes.rejected)
+    hold.leave_to_a_person(connection, outcomes.conflicts)
+    return list(rows), outcomes

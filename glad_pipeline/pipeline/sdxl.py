@@ -1,0 +1,309 @@
+"""SDXL as the settings name it: prompts to recipes, recipes to pictures, in this process or on warm workers.
+
+Decides what a row is drawn with, which engine draws it, and whose fault it is where that cannot be: the row's, or the
+deployment's. Knows neither Dagster nor where pictures go.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from glad_pipeline.blame import is_the_deployments, readable, reason_of
+from glad_pipeline.errors import GladError, UnavailableError, UsageError
+from glad_pipeline.generation.allowed import Allowed
+from glad_pipeline.generation.defaults import Defaults
+from glad_pipeline.generation.models import ModelProfile, resolve_model
+from glad_pipeline.generation.parts import parts_of
+from glad_pipeline.generation.presets import PRESETS
+from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.settings import load_settings
+
+if TYPE_CHECKING:
+    from glad_pipeline.generation.engine import Drawn, Engine, Fault
+    from glad_pipeline.workers.pool import Pool
+    from glad_pipeline.workers.remote import RemoteEngine
+
+Row = Mapping[str, Any]
+
+
+class Draws(Protocol):
+    """What the pipeline needs of SDXL."""
+
+    @property
+    def gpu_batch(self) -> int | None:
+        """Pictures drawn at once; None: by the memory."""
+
+    def recipe(self, row: Row) -> Recipe:
+        """The complete recipe of a prompt. See `Sdxl.recipe`."""
+
+    def generate(
+        self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = ...
+    ) -> Iterator[Drawn]:
+        """Draw each recipe. See `Sdxl.generate`."""
+
+
+@dataclass(kw_only=True)
+class Sdxl:
+    """SDXL by these settings; what they mean is in `Settings`."""
+
+    model: str
+    model_revision: str | None = None
+    vae: str | None = None
+    refiner: str | None = None
+    lora: str | None = None
+    few_step_lora: str | None = None
+    allowed_models: Sequence[str] = ()
+    most_pixels: int = 4_194_304
+    most_steps: int = 100
+    device: str = "auto"
+    preset: str = "base"
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    scheduler: str | None = None
+    gpu_batch: int | None = None
+    gpu_small_batch: int | None = None
+    compiling: str = "auto"
+    compile_cache: str | None = None
+    hash_cache: str | None = None
+    backend: str = "process"
+    log: logging.Logger
+    pool: Callable[[], Pool] | None = None  # the workers that draw; None: by the environment's settings
+    overhead_seconds: dict[str, float] = field(default_factory=lambda: {"loading": 0.0, "warming_up": 0.0})
+    _profiles: dict[tuple[str | None, ...], ModelProfile] = field(default_factory=dict)
+    _own_pool: Pool | None = None
+
+    # prompts to recipes
+
+    def profile(
+        self, model: str | None = None, revision: str | None = None, preset: str | None = None, lora: str | None = None
+    ) -> ModelProfile:
+        """The model and all that is loaded with it, the settings' where None. Raises `GladError` if there is none.
+
+        VAE, refiner and LoRA of the settings go with the settings' model; another model comes without.
+        """
+        name = model or self.model
+        ours = name == self.model
+        commit = revision or (self.model_revision if ours else None)
+        loras = lora or (self.lora if ours else None) or ""
+        wanted = (name, commit, preset or self.preset, loras)
+        if wanted not in self._profiles:
+            self._profiles[wanted] = resolve_model(
+                name,
+                commit,
+                vae=self.vae if ours else None,
+                refiner=self.refiner if ours else None,
+                loras=loras,
+                preset=preset or self.preset,
+                few_step_lora=self.few_step_lora if ours else None,
+                cache=Path(self.hash_cache) if self.hash_cache else None,
+            )
+        return self._profiles[wanted]
+
+    def recipe(self, row: Row) -> Recipe:
+        """The complete recipe of a prompt: its own values, else the settings', else the model's.
+
+        Raises `UnavailableError` where the settings' model cannot be used; all else that it raises is the row's own.
+        """
+        defaults = Defaults(
+            preset=self.preset,
+            width=self.width,
+            height=self.height,
+            steps=self.steps,
+            guidance_scale=self.guidance_scale,
+            scheduler=self.scheduler,
+        )
+        recipe = defaults.recipe(row, self._profile_of(row))
+        if faults := self._too_much(row, recipe):
+            raise UsageError("; ".join(faults))
+        return recipe
+
+    def _profile_of(self, row: Row) -> ModelProfile:
+        """What a row is drawn with. What is wrong with files here goes to the log, not to who may write rows."""
+        allowed = Allowed(
+            model=self.model,
+            revision=self.model_revision,
+            lora=self.lora,
+            few_step_lora=self.few_step_lora,
+            patterns=self.allowed_models,
+        )
+        model, revision, lora = allowed.checked(row["model"], row["model_revision"], row["lora"])
+        try:
+            return self.profile(model, revision, row["preset"], lora)
+        except Exception as error:
+            _raise_the_deployments(error)
+            if model in (None, self.model):
+                self._require_ours()
+            if not model and not lora:
+                raise GladError(
+                    self._without_paths(error, f"the preset {row['preset']} cannot be used here")
+                ) from error
+            named = ", ".join(f"{name} {row[name]}" for name in ("model", "lora") if row[name])
+            raise GladError(self._without_paths(error, f"what it names cannot be used here: {named}")) from error
+
+    def _require_ours(self) -> None:
+        """Raises `UnavailableError` unless the settings name a model that is here: then no row is at fault."""
+        try:
+            self.profile()
+        except Exception as error:
+            raise _ours(error) from error
+
+    def _too_much(self, row: Row, recipe: Recipe) -> list[str]:
+        """What the row asks for beyond what one may cost. The settings' own values are not limited."""
+        faults = []
+        pixels = recipe.width * recipe.height
+        if (row.get("width") or row.get("height")) and pixels > self.most_pixels:
+            faults.append(
+                f"width × height is {recipe.width} × {recipe.height} = {pixels:,} pixels: a row may ask for at most "
+                f"{self.most_pixels:,} (GLAD_MOST_PIXELS)"
+            )
+        if (row.get("num_inference_steps") or 0) > self.most_steps:
+            faults.append(
+                f"num_inference_steps is {row['num_inference_steps']}: a row may ask for at most {self.most_steps} "
+                "(GLAD_MOST_STEPS)"
+            )
+        return faults
+
+    # recipes to pictures
+
+    def generate(
+        self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+    ) -> Iterator[Drawn]:
+        """Draw each recipe, one model after the other. See `generation.engine.Engine.generate`.
+
+        A model that cannot be loaded is the deployment's fault if the settings name it, and raised; if a prompt named
+        it, it is that prompt's.
+        """
+        by_weights = sorted(recipes, key=_loaded)
+        for loaded, group in groupby(by_weights, key=_loaded):
+            wanted = list(group)
+            profile = next(p for p in self._profiles.values() if (p.weights, p.quantization or "") == loaded)
+            engine = self._engine(profile, wanted, lambda: begun(()))
+            try:
+                engine.load()
+            except UnavailableError:
+                raise
+            except Exception as error:  # noqa: BLE001  judged there
+                yield from self._undrawable(profile, wanted, error)
+            else:
+                yield from engine.generate(wanted, begun=begun)
+            finally:
+                self.overhead_seconds["loading"] += engine.load_seconds or 0.0
+                self.overhead_seconds["warming_up"] += engine.warm_seconds
+                engine.close()
+
+    def _undrawable(self, profile: ModelProfile, wanted: Sequence[Recipe], error: Exception) -> Iterator[Drawn]:
+        """The recipes of a model that cannot be loaded, each with the reason. Raises what is the deployment's fault."""
+        from glad_pipeline.generation.engine import Drawn
+
+        _raise_the_deployments(error)
+        if profile == self.profile():
+            raise _ours(error) from error
+        fault = self._fault_of(profile)
+        if type(error.__cause__).__name__ == "OutOfMemoryError":  # another program may hold the GPU
+            fault = "unknown"
+        reason = self._without_paths(error, f"what it names cannot be loaded here, with the model {profile.name}")
+        for recipe in wanted:
+            yield Drawn(recipe=recipe, error=reason, fault=fault, provenance={})
+
+    def _engine(
+        self, profile: ModelProfile, wanted: Sequence[Recipe], pulse: Callable[[], None]
+    ) -> Engine | RemoteEngine:
+        """What draws with a profile: this process, or the workers."""
+        if self._drawn_by_workers():
+            from glad_pipeline.workers.remote import RemoteEngine
+
+            return RemoteEngine(profile, self._workers(), wanted=wanted, pulse=pulse)
+        from glad_pipeline.generation.engine import Engine
+
+        return Engine(
+            profile,
+            device=self.device,  # type: ignore[arg-type]
+            bucket=self.gpu_batch,
+            small_bucket=self.gpu_small_batch,
+            compiling=self.compiling,  # type: ignore[arg-type]
+            compile_cache=Path(self.compile_cache) if self.compile_cache else None,
+            hash_cache=Path(self.hash_cache) if self.hash_cache else None,
+        )
+
+    def _fault_of(self, profile: ModelProfile) -> Fault:
+        """Whose fault it is that this model cannot be loaded, which a prompt has named.
+
+        Raises `GladError` if not even the settings' own could be drawn with: then no prompt is at fault.
+        """
+        if self._drawn_by_workers():
+            return "unknown"  # their machines may lack what this one has
+        from glad_pipeline.generation.devices import choose_device
+
+        choose_device(self.device, is_demo=self.profile().is_demo)  # type: ignore[arg-type]
+        # what is all here and cannot be loaded never will be; what has to be fetched may be there another time
+        return "recipe" if all(part.is_local for part in parts_of(profile)) else "unknown"
+
+    def _drawn_by_workers(self) -> bool:
+        if self.backend == "auto":
+            from glad_pipeline.workers.cluster import Cluster
+
+            return Cluster(load_settings()).is_wanted
+        return self.backend == "ray"
+
+    def _workers(self) -> Pool:
+        if self._own_pool is None:
+            self._own_pool = (self.pool or self.pool_of_settings)()
+        return self._own_pool
+
+    def pool_of_settings(self) -> Pool:
+        from glad_pipeline.workers.options import engine_options
+        from glad_pipeline.workers.pool import Pool
+
+        settings = load_settings()
+        options = engine_options(
+            settings,
+            device=self.device,
+            bucket=self.gpu_batch,
+            small_bucket=self.gpu_small_batch,
+            compiling=self.compiling,
+        )
+        return Pool(settings, options, log=self.log)
+
+    def close(self) -> None:
+        """Leave the workers, if there were any."""
+        if self._own_pool is not None:
+            self._own_pool.close()
+
+    def _without_paths(self, error: Exception, instead: str) -> str:
+        """The reason for who wrote the row, without paths: which files are here goes to the run's log alone."""
+        reason = reason_of(error)
+        if isinstance(error, GladError) and not _PATH.search(reason):
+            return reason
+        self.log.warning("%s: %s", instead, readable(f"{type(error).__name__}: {error}"))
+        return f"{instead}. The run's log says why"
+
+
+_PATH = re.compile(r"(?<![\w:/.])[/~][\w.]")
+
+
+def _raise_the_deployments(error: Exception) -> None:
+    """Raises `UnavailableError` where files or memory of this machine are the cause: no row is at fault."""
+    if any(each is not None and is_the_deployments(each) for each in (error, error.__cause__)):
+        raise UnavailableError(reason_of(error)) from error
+
+
+def _ours(error: Exception) -> UnavailableError:
+    """What is wrong with the model of the settings: nobody's row is at fault."""
+    if isinstance(error, UnavailableError):
+        return error
+    if isinstance(error, GladError):
+        return UnavailableError(str(error))
+    return UnavailableError(f"the model of the settings cannot be used: {type(error).__name__}: {error}")
+
+
+def _loaded(recipe: Recipe) -> tuple[tuple[str, ...], str]:
+    """What has to be loaded for a recipe: the weights, and their number format."""
+    return recipe.weights, PRESETS[recipe.preset].quantization or ""
