@@ -17,7 +17,7 @@ from benchmarks.first_light.model import configuration, profile_of, recipes
 from benchmarks.first_light.place import Place
 from benchmarks.first_light.runner import Case, Figures
 from benchmarks.first_light.speed import opened
-from glad_pipeline.generation.ahead import ahead
+from glad_pipeline.generation.prefetch import ahead
 from glad_pipeline.media.blank import fault_of
 from glad_pipeline.media.encoding import contrast
 from glad_pipeline.pipeline.upload import Delivery

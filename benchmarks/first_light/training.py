@@ -30,7 +30,8 @@ def cases(place: Place, seconds: float) -> Mapping[str, Case]:
 
 def trained_on(place: Place, seconds: float) -> Figures:
     """`seconds`: for drawing what is learnt from, training and evaluating, together."""
-    from glad_pipeline.generation.demo_model import evaluate, train
+    from training import evaluate
+    from training import train
 
     out = place.folder / "demo-model"
     shutil.rmtree(out, ignore_errors=True)
@@ -84,7 +85,7 @@ def compared(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def main() -> None:
     """Have the judge trained, if it is not there."""
-    from glad_pipeline.generation.demo_model.judge import trained_judge
+    from training.judge import trained_judge
 
     trained_judge(JUDGE, workers=max(1, (os.cpu_count() or 1) - 1))
 

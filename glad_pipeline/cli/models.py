@@ -13,11 +13,11 @@ from pathlib import Path
 from tabulate import tabulate
 
 from glad_pipeline.errors import GladError
-from glad_pipeline.generation.components import SDXL_REFINER, SDXL_VAE, resolve_loras
+from glad_pipeline.generation.artifact_sources import SDXL_REFINER, SDXL_VAE, resolve_loras
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.hub import told_size
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, SDXL_BASE, ModelProfile, resolve_model
-from glad_pipeline.generation.parts import Part, lora_part, part_of, parts_of, pull, size_of, verify
+from glad_pipeline.generation.artifacts import Part, lora_part, part_of, parts_of, pull, size_of, verify
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.settings import Settings
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from glad_pipeline.generation import devices, schedulers
-from glad_pipeline.generation.buckets import MIN_REFINED_STEPS, faults_of, grouped
+from glad_pipeline.generation.batches import MIN_REFINED_STEPS, faults_of, grouped
 from glad_pipeline.generation.devices import DeviceChoice
 from glad_pipeline.generation.loading import (
     CompileChoice,
@@ -36,7 +36,7 @@ from glad_pipeline.generation.loading import (
     silence,
 )
 from glad_pipeline.generation.models import ModelProfile
-from glad_pipeline.generation.parts import weight_hashes
+from glad_pipeline.generation.artifacts import weight_hashes
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe, Shape
 from glad_pipeline.generation.texts import TextEmbeddings

@@ -18,7 +18,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.generation import devices
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.models import Lora, ModelProfile
-from glad_pipeline.generation.parts import Kind, Part, lora_part, parts_of, pull
+from glad_pipeline.generation.artifacts import Kind, Part, lora_part, parts_of, pull
 
 if TYPE_CHECKING:
     import torch

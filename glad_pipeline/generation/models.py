@@ -11,7 +11,7 @@ from pathlib import Path
 
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.checkpoints import SDXL_SIDE, native_side, read_model
-from glad_pipeline.generation.components import (
+from glad_pipeline.generation.artifact_sources import (
     SDXL_REFINER,
     SDXL_VAE,
     Component,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from glad_pipeline.blame import one_row
 from glad_pipeline.database import Database
 from glad_pipeline.errors import GladError
-from glad_pipeline.generation.ahead import ahead
+from glad_pipeline.generation.prefetch import ahead
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media import blank
 from glad_pipeline.pipeline.sdxl import Draws

@@ -19,7 +19,7 @@ from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.generation.allowed import Allowed
 from glad_pipeline.generation.defaults import Defaults
 from glad_pipeline.generation.models import ModelProfile, resolve_model
-from glad_pipeline.generation.parts import parts_of
+from glad_pipeline.generation.artifacts import parts_of
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.settings import load_settings

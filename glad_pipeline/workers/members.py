@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from glad_pipeline.workers import ledger
+from glad_pipeline.workers import liveness as ledger
 from glad_pipeline.workers.cluster import import_ray
 
 if TYPE_CHECKING:

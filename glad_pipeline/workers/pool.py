@@ -17,7 +17,7 @@ from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.settings import Settings
-from glad_pipeline.workers import ledger
+from glad_pipeline.workers import liveness as ledger
 from glad_pipeline.workers.cluster import Cluster, import_ray, resources
 from glad_pipeline.workers.options import EngineOptions
 from glad_pipeline.workers.worker import Worker, shape_name

@@ -17,11 +17,11 @@ from typing import Any
 from uuid import uuid4
 
 from glad_pipeline.errors import GladError, UnavailableError
-from glad_pipeline.generation.buckets import faults_of, grouped
+from glad_pipeline.generation.batches import faults_of, grouped
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe, Shape
-from glad_pipeline.workers import ledger
+from glad_pipeline.workers import liveness as ledger
 from glad_pipeline.workers.cluster import has_node, import_ray
 from glad_pipeline.workers.pool import LEAST_BUCKET, LOOK, Job, Member, Pool, reason_of
 from glad_pipeline.workers.worker import Loaded, shape_name

@@ -21,10 +21,10 @@ import psutil
 from glad_pipeline.generation import devices
 from glad_pipeline.generation.engine import Drawn, Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, ModelProfile
-from glad_pipeline.generation.parts import require_same_files
+from glad_pipeline.generation.artifacts import require_same_files
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.redaction import at_every_door
-from glad_pipeline.workers import ledger
+from glad_pipeline.workers import liveness as ledger
 from glad_pipeline.workers.options import EngineOptions
 
 LOOK = 0.2  # of the idle time: how often it is looked whether it is over

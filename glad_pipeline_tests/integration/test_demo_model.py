@@ -45,7 +45,7 @@ def drawn(pipeline):
 def train(tmp_path):
     import torch
 
-    from glad_pipeline.generation.demo_model.train import Options, Training
+    from training.train import Options, Training
 
     torch.set_num_threads(1)
 
@@ -113,7 +113,7 @@ def test_a_training_starts_only_from_a_checkpoint_of_the_same_words(train):
 def test_nearly_clean_pictures_are_trained_on_less_often():
     import torch
 
-    from glad_pipeline.generation.demo_model.stage_denoiser import weights_of_times
+    from training.stage_denoiser import weights_of_times
 
     shares = weights_of_times(torch.tensor([0.999, 0.9, 0.5, 0.0])).tolist()
     assert shares == pytest.approx([0.1, 0.5, 1.0, 1.0])
@@ -122,8 +122,8 @@ def test_nearly_clean_pictures_are_trained_on_less_often():
 def test_the_normalised_autoencoder_draws_what_it_drew_before():
     import torch
 
-    from glad_pipeline.generation.demo_model.networks import make_vae, normalise_latents
-    from glad_pipeline.generation.demo_model.presets import PRESETS
+    from training.networks import make_vae, normalise_latents
+    from training.presets import PRESETS
 
     torch.manual_seed(0)
     vae = make_vae(PRESETS["smoke"].sizes).eval()
@@ -142,7 +142,7 @@ def test_the_normalised_autoencoder_draws_what_it_drew_before():
 def test_the_faster_group_normalisation_has_torchs_gradients():
     import torch
 
-    from glad_pipeline.generation.demo_model.fast_norm import quicken
+    from training.fast_norm import quicken
 
     torch.manual_seed(0)
     own, fast = torch.nn.GroupNorm(2, 8), torch.nn.GroupNorm(2, 8)
@@ -198,8 +198,8 @@ def test_a_moon_is_drawn_where_a_prompt_names_one(drawn):
 def test_the_autoencoder_works_both_ways_on_a_scene_it_never_saw(pipeline):
     import torch
 
-    from glad_pipeline.generation.demo_model.data import example
-    from glad_pipeline.generation.demo_model.stage_vae import reconstruction_psnr
+    from training.data import example
+    from training.stage_vae import reconstruction_psnr
 
     pictures = np.stack([example(99, "held-out", place, (256, 256)).pixels for place in range(8)])
     assert reconstruction_psnr(pipeline.vae, torch.from_numpy(pictures).permute(0, 3, 1, 2), "cpu") > 28

@@ -299,7 +299,7 @@ from pathlib import Path
 import torch
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
-from glad_pipeline.generation.parts import weight_hashes
+from glad_pipeline.generation.artifacts import weight_hashes
 from glad_pipeline.generation.recipe import Recipe
 torch.set_num_threads(1)
 pictures = []

@@ -17,7 +17,7 @@ import pytest
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.errors import GladError
-from glad_pipeline.generation.ahead import ahead
+from glad_pipeline.generation.prefetch import ahead
 from glad_pipeline.pipeline import upload as delivery
 from glad_pipeline.pipeline.upload import UPLOADERS, Delivery, NotOursError, _stored
 from glad_pipeline.storage import spool as spool_room

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from glad_pipeline.generation.ahead import ahead
+from glad_pipeline.generation.prefetch import ahead
 
 SOON = 5  # seconds; only a failing test waits that long
 

@@ -10,7 +10,7 @@ import pytest
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import file_hashes
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, SDXL_BASE, resolve_model
-from glad_pipeline.generation.parts import parts_of, weight_hashes
+from glad_pipeline.generation.artifacts import parts_of, weight_hashes
 from glad_pipeline.generation.presets import PRESETS
 
 COMMIT = "0123456789" * 4

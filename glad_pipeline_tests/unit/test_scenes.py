@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glad_pipeline.generation.demo_model.captions import caption, named, vocabulary
-from glad_pipeline.generation.demo_model.data import SPLITS, example, examples
-from glad_pipeline.generation.demo_model.scenes import COLOURS, PLACES, TIMES, render, sample
+from training.captions import caption, named, vocabulary
+from training.data import SPLITS, example, examples
+from training.scenes import COLOURS, PLACES, TIMES, render, sample
 
 
 def a_scene(**changes):

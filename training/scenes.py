@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glad_pipeline.generation.demo_model import places
-from glad_pipeline.generation.demo_model.canvas import WHITE, Canvas, Noise1, Noise2, Random, mix, rgb, smooth
-from glad_pipeline.generation.demo_model.light import Light
+from training import places
+from training.canvas import WHITE, Canvas, Noise1, Noise2, Random, mix, rgb, smooth
+from training.light import Light
 
 TIMES = ("sunset", "dawn", "day", "night", "storm", "aurora")
 PLACES = tuple(places.PAINTERS)

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from glad_pipeline.generation.demo_model.data import examples
-from glad_pipeline.generation.demo_model.training import Log, Trainer, autocast
+from training.data import examples
+from training.training import Log, Trainer, autocast
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from glad_pipeline.generation.demo_model.muon import Muon
+from training.muon import Muon
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Writes a demo checkpoint's model card from what training logged and evaluation measured.
 
-python -m glad_pipeline.generation.demo_model.card --checkpoint DIR --hardware "…" --log FILE
+python -m training.card --checkpoint DIR --hardware "…" --log FILE
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from glad_pipeline.generation.demo_model.evaluate import report
+from training.evaluate import report
 
 CARD = """\
 ---

@@ -1,6 +1,6 @@
 """Draws prompts a blogger might write as one picture, to look at with one's own eyes.
 
-python -m glad_pipeline.generation.demo_model.contact_sheet --checkpoint DIR --out sheet.webp [--count 60] [--shown 160]
+python -m training.contact_sheet --checkpoint DIR --out sheet.webp [--count 60] [--shown 160]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from glad_pipeline.generation.demo_model.evaluate import Drawer
+from training.evaluate import Drawer
 
 PROMPTS = (
     "a golden sunset over the mountains",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from glad_pipeline.generation.demo_model.canvas import WHITE, Array, Canvas, Noise1, Random, mix, rgb, smooth
-from glad_pipeline.generation.demo_model.land import pines, ridges, valley
-from glad_pipeline.generation.demo_model.light import Labels, Light
+from training.canvas import WHITE, Array, Canvas, Noise1, Random, mix, rgb, smooth
+from training.land import pines, ridges, valley
+from training.light import Labels, Light
 
 
 def ocean(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:

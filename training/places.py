@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from glad_pipeline.generation.demo_model import city, land, water
-from glad_pipeline.generation.demo_model.canvas import Canvas, Random
-from glad_pipeline.generation.demo_model.light import Labels, Light
+from training import city
+from training import land
+from training import water
+from training.canvas import Canvas, Random
+from training.light import Labels, Light
 
 Painter = Callable[[Canvas, Labels, Light, Random], None]
 PAINTERS: dict[str, Painter] = {

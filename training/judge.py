@@ -15,10 +15,16 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from glad_pipeline.generation.demo_model import canvas, city, land, light, places, scenes, water
-from glad_pipeline.generation.demo_model.data import examples
-from glad_pipeline.generation.demo_model.scenes import COLOURS, LIGHTS, PLACES, TIMES, Scene
-from glad_pipeline.generation.demo_model.training import autocast
+from training import canvas
+from training import city
+from training import land
+from training import light
+from training import places
+from training import scenes
+from training import water
+from training.data import examples
+from training.scenes import COLOURS, LIGHTS, PLACES, TIMES, Scene
+from training.training import autocast
 
 QUESTIONS = {"time": TIMES, "place": PLACES, "colour": COLOURS, "light": LIGHTS}
 PAINTING = (canvas, city, land, light, places, scenes, water)  # what a change of makes a judge out of date

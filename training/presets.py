@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glad_pipeline.generation.demo_model.networks import Sizes
-from glad_pipeline.generation.demo_model.stage_denoiser import DenoiserPlan, Phase
-from glad_pipeline.generation.demo_model.stage_vae import VaePlan
+from training.networks import Sizes
+from training.stage_denoiser import DenoiserPlan, Phase
+from training.stage_vae import VaePlan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glad_pipeline.generation.demo_model.scenes import Scene
+from training.scenes import Scene
 
 Random = np.random.Generator
 

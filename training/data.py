@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glad_pipeline.generation.demo_model.captions import caption
-from glad_pipeline.generation.demo_model.scenes import Scene, render, sample
+from training.captions import caption
+from training.scenes import Scene, render, sample
 
 SPLITS = {"vae": 0, "denoiser": 1, "classifier": 2, "held-out": 3}  # no scene is in two of them
 Shape = tuple[int, int]  # height, width in pixels

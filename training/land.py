@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from glad_pipeline.generation.demo_model.canvas import WHITE, Array, Canvas, Noise1, Random, mix, rgb, smooth
-from glad_pipeline.generation.demo_model.light import Labels, Light
+from training.canvas import WHITE, Array, Canvas, Noise1, Random, mix, rgb, smooth
+from training.light import Labels, Light
 
 
 def mountains(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from glad_pipeline.generation.demo_model.canvas import WHITE, Array, Canvas, Random, mix, rgb, smooth
-from glad_pipeline.generation.demo_model.light import Labels, Light
+from training.canvas import WHITE, Array, Canvas, Random, mix, rgb, smooth
+from training.light import Labels, Light
 
 
 def city(canvas: Canvas, scene: Labels, light: Light, random: Random) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from glad_pipeline.generation.demo_model.canvas import Array
+from training.canvas import Array
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

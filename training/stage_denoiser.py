@@ -12,11 +12,11 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor
 from torch.nn import functional
 
-from glad_pipeline.generation.demo_model.captions import caption
-from glad_pipeline.generation.demo_model.data import Shape, examples
-from glad_pipeline.generation.demo_model.networks import NOISE, Networks, library, tokenize
-from glad_pipeline.generation.demo_model.stage_vae import encode
-from glad_pipeline.generation.demo_model.training import Log, Trainer, autocast
+from training.captions import caption
+from training.data import Shape, examples
+from training.networks import NOISE, Networks, library, tokenize
+from training.stage_vae import encode
+from training.training import Log, Trainer, autocast
 
 DROPPED = 0.1  # share of captions left out, which classifier-free guidance needs
 VARIANTS = 4  # captions for each picture: encoding a picture costs more than wording it

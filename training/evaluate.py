@@ -1,6 +1,6 @@
 """Measures a demo checkpoint: how well it reconstructs, obeys and varies, how fast and how large it is.
 
-    python -m glad_pipeline.generation.demo_model.evaluate --checkpoint DIR [--captions 200] [--cache DIR]
+    python -m training.evaluate --checkpoint DIR [--captions 200] [--cache DIR]
 
 Captions and pictures come from a seed and a split that no training uses. Prints a table and writes
 `DIR/metrics.json`.
@@ -24,12 +24,12 @@ import torch
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from glad_pipeline.generation.demo_model.captions import named
-from glad_pipeline.generation.demo_model.data import Example, examples
-from glad_pipeline.generation.demo_model.judge import QUESTIONS, Judge, trained_judge
-from glad_pipeline.generation.demo_model.networks import library
-from glad_pipeline.generation.demo_model.scenes import render
-from glad_pipeline.generation.demo_model.stage_vae import reconstruction_psnr
+from training.captions import named
+from training.data import Example, examples
+from training.judge import QUESTIONS, Judge, trained_judge
+from training.networks import library
+from training.scenes import render
+from training.stage_vae import reconstruction_psnr
 
 HELD_OUT_SEED = 1_000_003  # trainings use small numbers
 GOALS = {"time": 0.9, "place": 0.9, "colour": 0.8, "light": 0.8}

@@ -1,9 +1,9 @@
 """Trains the demo model from nothing: draws its pictures, teaches the autoencoder, then the UNet with its text.
 
-    python -m glad_pipeline.generation.demo_model.train --out DIR --minutes 60 --preset cpu
-    python -m glad_pipeline.generation.demo_model.train --out DIR --minutes 20 --preset gpu
-    python -m glad_pipeline.generation.demo_model.train --out DIR --minutes 60 --preset cpu --resume
-    python -m glad_pipeline.generation.demo_model.train --out DIR --minutes 60 --preset cpu --start-from CHECKPOINT
+    python -m training.train --out DIR --minutes 60 --preset cpu
+    python -m training.train --out DIR --minutes 20 --preset gpu
+    python -m training.train --out DIR --minutes 60 --preset cpu --resume
+    python -m training.train --out DIR --minutes 60 --preset cpu --start-from CHECKPOINT
 
 `DIR/checkpoint` is a complete SDXL directory, written anew every few minutes from the averaged weights; `DIR/state.pt`
 is what `--resume` goes on from; `DIR/log.jsonl` tells how it went. With `--vae-steps` and `--denoiser-steps` the same
@@ -24,20 +24,20 @@ from typing import Any
 
 import torch
 
-from glad_pipeline.generation.demo_model.captions import vocabulary
-from glad_pipeline.generation.demo_model.data import Shape
-from glad_pipeline.generation.demo_model.fast_norm import quicken
-from glad_pipeline.generation.demo_model.networks import (
+from training.captions import vocabulary
+from training.data import Shape
+from training.fast_norm import quicken
+from training.networks import (
     describe,
     load_weights,
     make_networks,
     normalise_latents,
     save_checkpoint,
 )
-from glad_pipeline.generation.demo_model.presets import PRESETS
-from glad_pipeline.generation.demo_model.stage_denoiser import Pool, make_pool, train_denoiser
-from glad_pipeline.generation.demo_model.stage_vae import encode, load_pictures, reconstruction_psnr, train_vae
-from glad_pipeline.generation.demo_model.training import Log, Progress, Trainer, save_state
+from training.presets import PRESETS
+from training.stage_denoiser import Pool, make_pool, train_denoiser
+from training.stage_vae import encode, load_pictures, reconstruction_psnr, train_vae
+from training.training import Log, Progress, Trainer, save_state
 
 SAVE_SECONDS = 300.0
 
