@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.claims [--prompts 4096]
 
 All that a run commits for a prompt, by the very statements it commits it with, and nothing else: no drawing, no S3, no
-Dagster. Each hold is a process of its own, as a run is. Drawing is begun in buckets of 16; the catalogue is written
+Dagster. Each hold is a process of its own, as a run is. Drawing is begun in batchs of 16; the catalogue is written
 500 and posts 100 rows a transaction, as the assets do. Prints the highest rate last and writes
 `benchmarks/results/claims.json`.
 """
@@ -24,14 +24,14 @@ from typing import Any
 from benchmarks import report
 from glad_pipeline.database import Connection, Database, connect
 from glad_pipeline.outbox import messages as outbox
-from glad_pipeline.prompts.queue import Hold
+from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import blocklist as bars
 from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.posts import Blog
 from glad_pipeline.storage.keys import original_key, thumbnail_key
 
 WAYS = ((1, 256), (2, 256), (4, 256), (8, 256), (8, 16))  # holds at once, prompts a claim
-BUCKET = 16  # pictures drawn at once
+BATCH = 16  # pictures drawn at once
 CATALOGUED, PUBLISHED = 500, 100  # rows a transaction
 PROVENANCE = {"versions": {f"package-{place}": "1.2.3" for place in range(20)}, "device": "a GPU", "notes": "x" * 400}
 
@@ -47,38 +47,38 @@ def hold_some(batch: int, ready: Any, told: Any) -> None:
 
     with Database(os.environ["DATABASE_URL"]) as database:
         worker = f"benchmark {os.getpid()}"
-        with Hold(database, worker=worker, lease=timedelta(seconds=120), max_attempts=5).open() as hold:
-            hold.held()  # connections are made before the clock runs
+        with Claim(database, worker=worker, lease=timedelta(seconds=120), max_attempts=5).open() as claim:
+            claim.held()  # connections are made before the clock runs
             ready.wait()
             began, settled = time.time(), 0
             while True:
                 since = time.perf_counter()
-                rows = hold.claim(batch)
+                rows = claim.take(batch)
                 timed("claim", since)
                 if not rows:
                     break
                 since = time.perf_counter()
-                for start in range(0, len(rows), BUCKET):
-                    hold.begin_drawing([row["id"] for row in rows[start : start + BUCKET]])
+                for start in range(0, len(rows), BATCH):
+                    claim.begin_drawing([row["id"] for row in rows[start : start + BATCH]])
                 timed("begin_drawing", since)
                 since = time.perf_counter()
                 for start in range(0, len(rows), CATALOGUED):
                     some = rows[start : start + CATALOGUED]
-                    database.transact("catalogue", partial(_catalogue, hold, some))
+                    database.transact("catalogue", partial(_catalogue, claim, some))
                 timed("catalogue", since)
                 since = time.perf_counter()
-                while done := database.transact("publish", partial(_publish, hold)):
+                while done := database.transact("publish", partial(_publish, claim)):
                     settled += done
                 timed("publish", since)
             told.put({"began": began, "ended": time.time(), "settled": settled, "seconds": dict(seconds)})
 
 
-def _catalogue(hold: Hold, rows: Sequence[Row], connection: Connection) -> None:
+def _catalogue(claim: Claim, rows: Sequence[Row], connection: Connection) -> None:
     hashes = {row["id"]: sha256(str(row["id"]).encode()).hexdigest() for row in rows}
     bars.turn_away(connection, {name: (original_key(name), thumbnail_key(name)) for name in hashes.values()})
     entries = [_entry(row, hashes[row["id"]]) for row in rows]
     ids = catalogue.record(connection, entries)
-    hold.generated(connection, {row["id"]: ids[hashes[row["id"]]] for row in rows})
+    claim.generated(connection, {row["id"]: ids[hashes[row["id"]]] for row in rows})
 
 
 def _entry(row: Row, name: str) -> catalogue.CatalogueEntry:
@@ -103,12 +103,12 @@ def _entry(row: Row, name: str) -> catalogue.CatalogueEntry:
     )
 
 
-def _publish(hold: Hold, connection: Connection) -> int:
+def _publish(claim: Claim, connection: Connection) -> int:
     bars.hold_off_takedowns(connection)
-    rows = hold.publishable(connection, PUBLISHED)
+    rows = claim.publishable(connection, PUBLISHED)
     if rows:
         outcomes = Blog(connection).publish(connection, rows)
-        hold.published(connection, outcomes.post_ids)
+        claim.published(connection, outcomes.post_ids)
         outbox.tell_of_posts(connection, {post for post in outcomes.post_ids.values() if post})
     return len(rows)
 

@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.overlap [--shares 0.7] [--pictures 256] [--memory 2000] [--repeat 3]
 
 Runs the job `publish_prompts` in this process on the real PostgreSQL and the real S3 server, with a generator that
-takes a fixed time for each bucket of pictures, as a GPU does, and gives photo-like pictures of full size. That time
+takes a fixed time for each batch of pictures, as a GPU does, and gives photo-like pictures of full size. That time
 is set so that encoding and uploading one picture, measured here one after the other, costs a share of it.
 
 Ratio: the pictures per second of the step `generated_images`, from asking for the first to having stored the last,
@@ -53,30 +53,30 @@ seen = Seen()
 
 
 class PacedSdxl(SdxlResource):
-    """A GPU of fixed speed: `bucket` pictures at once, `seconds_each` for each of them."""
+    """A GPU of fixed speed: `batch` pictures at once, `seconds_each` for each of them."""
 
     model: str = "demo"
     seconds_each: float
-    bucket: int = 4
+    batch: int = 4
 
     def generate(
-        self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> Iterator[Drawn]:
         process = psutil.Process()
         waiting = list(recipes)
         seen.resident.clear()
         seen.idle = 0.0
         ended = time.perf_counter()
-        for start in range(0, len(waiting), self.bucket):
-            bucket = waiting[start : start + self.bucket]
-            begun(bucket)
+        for start in range(0, len(waiting), self.batch):
+            batch = waiting[start : start + self.batch]
+            on_batch_start(batch)
             began = time.perf_counter()
             seen.idle += began - ended
-            until = began + self.seconds_each * len(bucket)
-            pictures = [photo(recipe.width, recipe.seed) for recipe in bucket]
+            until = began + self.seconds_each * len(batch)
+            pictures = [photo(recipe.width, recipe.seed) for recipe in batch]
             time.sleep(max(0.0, until - time.perf_counter()))
             ended = until
-            for recipe, pixels in zip(bucket, pictures, strict=True):
+            for recipe, pixels in zip(batch, pictures, strict=True):
                 seen.resident.append(process.memory_info().rss)
                 yield Drawn(recipe=recipe, pixels=pixels, seconds=self.seconds_each, provenance={"device": "none"})
 
@@ -135,16 +135,16 @@ def main() -> None:
     args = parser.parse_args()
 
     def paced(seconds_each: float) -> PacedSdxl:
-        return PacedSdxl(seconds_each=seconds_each, bucket=args.bucket, width=args.side, height=args.side)
+        return PacedSdxl(seconds_each=seconds_each, batch=args.batch, width=args.side, height=args.side)
 
     with job.own_world() as store:
         work, size = work_seconds(store, some_recipes(paced(0), 12))
         print(f"encode + upload of one {args.side} × {args.side} picture ({size / 1e6:.2f} MB): {work * 1e3:.1f} ms")
-        job.add_hills(args.bucket)
-        job.run(paced(0), claim=args.bucket)  # imports and first connections are the process's, not the run's
+        job.add_hills(args.batch)
+        job.run(paced(0), claim=args.batch)  # imports and first connections are the process's, not the run's
         if args.repeat:
             shares = {str(share): watch_speed(paced(work / share), args.pictures, args.repeat) for share in args.shares}
-            figures = {"pictures": args.pictures, "side": args.side, "bucket": args.bucket, "bytes": size, "goal": GOAL}
+            figures = {"pictures": args.pictures, "side": args.side, "bucket": args.batch, "bytes": size, "goal": GOAL}
             figures |= {"encode_and_upload_seconds": round(work, 4), "shares": shares}
             report.write("overlap", report.read("overlap") | figures)
         if args.memory:
@@ -165,7 +165,7 @@ def watch_speed(sdxl: PacedSdxl, pictures: int, repeat: int) -> dict[str, Any]:
     """Generator alone and whole job in turn; the medians of their ratios."""
     runs = []
     for _ in range(repeat):
-        alone = sdxl.rate(some_recipes(sdxl, max(sdxl.bucket, pictures // 4)))
+        alone = sdxl.rate(some_recipes(sdxl, max(sdxl.batch, pictures // 4)))
         job.add_hills(pictures)
         ran = job.run(sdxl, claim=pictures)
         runs.append(

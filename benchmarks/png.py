@@ -108,7 +108,7 @@ def demo_picture() -> Pixels:
         model=profile.name,
         model_revision=profile.revision,
     )
-    (drawn,) = Engine(profile, bucket=1).generate([recipe])
+    (drawn,) = Engine(profile, batch=1).generate([recipe])
     assert drawn.pixels is not None, drawn.error
     return drawn.pixels
 

@@ -1,8 +1,8 @@
 """Warm workers: do pictures per second grow with their number, and how soon is a row a post with and without them?
 
-    .venv/bin/python -m benchmarks.workers [--turns 3] [--buckets 12] [--rows 10] [--rounds 2]
+    .venv/bin/python -m benchmarks.workers [--turns 3] [--batchs 12] [--rows 10] [--rounds 2]
 
-Scaling: a GPU of fixed speed, 1 s for a bucket of 4, in 1, 2 and 8 workers with a tenth of a core each, on a Ray of its
+Scaling: a GPU of fixed speed, 1 s for a batch of 4, in 1, 2 and 8 workers with a tenth of a core each, on a Ray of its
 own: pictures per second through `RemoteEngine.generate`, all workers warm, the sizes in turn.
 
 A row to its post: `glad up` on servers of its own, with the demo model and every setting's default. A row is inserted
@@ -49,7 +49,7 @@ from glad_pipeline_tests.own import forget_the_persons, require_no_env_file
 
 SIZES = (1, 2, 8)
 GOALS = {2: 1.9, 8: 7.0}  # × one worker
-BUCKET, BUCKET_SECONDS = 4, 1.0
+BATCH, BATCH_SECONDS = 4, 1.0
 DEMO = resolve_model("demo")
 
 GOAL_SECONDS = 10.0
@@ -70,10 +70,10 @@ PUBLISHED = "published_posts"  # the last stage, which the post itself ends
 
 
 def recipes(count: int) -> list[Recipe]:
-    """Recipes that TIMED takes BUCKET_SECONDS a bucket for."""
+    """Recipes that TIMED takes BATCH_SECONDS a batch for."""
     return [
         Recipe(
-            prompt=f"a hill for {BUCKET_SECONDS} s",
+            prompt=f"a hill for {BATCH_SECONDS} s",
             seed=seed,
             width=64,
             height=64,
@@ -100,26 +100,26 @@ def draw(pool: Pool, count: int) -> tuple[float, Counter[int]]:
     return count / seconds, by_worker
 
 
-def watch_scaling(turns: int, buckets: int) -> dict[str, Any]:
-    """Each size `turns` times, in turn, with so many buckets for each worker."""
+def watch_scaling(turns: int, batchs: int) -> dict[str, Any]:
+    """Each size `turns` times, in turn, with so many batchs for each worker."""
     with tempfile.TemporaryDirectory(prefix="glad-workers-") as home:
 
         def settings(workers: int) -> Settings:
             small = {"GLAD_WORKERS": workers, "GLAD_WORKER_GPUS": 0, "GLAD_WORKER_CPUS": 0.1}
             return Settings(GLAD_HOME=home, GLAD_RAY_ADDRESS=None, _env_file=None, **small)  # type: ignore[call-arg]
 
-        options = EngineOptions(engine=TIMED, bucket=BUCKET, device="cpu")
+        options = EngineOptions(engine=TIMED, batch=BATCH, device="cpu")
         pools = {size: Pool(settings(size), options) for size in SIZES}
         rates: dict[int, list[float]] = {size: [] for size in SIZES}
         cluster = Cluster(settings(max(SIZES)))
         try:
             cluster.start(cpus=max(SIZES) * 0.1)
             for _ in range(10):  # until the last one has come up
-                if len(draw(pools[max(SIZES)], 2 * BUCKET * max(SIZES))[1]) == max(SIZES):
+                if len(draw(pools[max(SIZES)], 2 * BATCH * max(SIZES))[1]) == max(SIZES):
                     break
             for _ in range(turns):
                 for size in SIZES:
-                    rate, by_worker = draw(pools[size], size * buckets * BUCKET)
+                    rate, by_worker = draw(pools[size], size * batchs * BATCH)
                     assert len(by_worker) == size, f"{len(by_worker)} of {size} workers drew"
                     rates[size].append(round(rate, 3))
                     shares = sorted(by_worker.values())
@@ -129,9 +129,9 @@ def watch_scaling(turns: int, buckets: int) -> dict[str, Any]:
             cluster.stop()
     medians = {size: statistics.median(some) for size, some in rates.items()}
     return {
-        "bucket": BUCKET,
-        "bucket_seconds": BUCKET_SECONDS,
-        "buckets_a_worker": buckets,
+        "bucket": BATCH,
+        "bucket_seconds": BATCH_SECONDS,
+        "buckets_a_worker": batchs,
         "pictures_per_second": medians,
         "ratios": {size: round(medians[size] / medians[1], 3) for size in GOALS},
         "goals": GOALS,
@@ -277,7 +277,7 @@ def main() -> None:
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is ended
     if args.turns:
-        report.write("workers", report.read("workers") | {"scaling": watch_scaling(args.turns, args.buckets)})
+        report.write("workers", report.read("workers") | {"scaling": watch_scaling(args.turns, args.batchs)})
     if args.rows:
         report.write("workers", report.read("workers") | {"row_to_post": watch_posts(args.rows, args.rounds)})
     told = report.read("workers")

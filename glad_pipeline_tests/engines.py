@@ -25,13 +25,13 @@ TIMED = "glad_pipeline_tests.engines:TimedEngine"
 
 
 class TimedEngine:
-    """Noise; `for 0.5 s` in a bucket's first prompt is the time it takes. Other words in prompts ask for faults."""
+    """Noise; `for 0.5 s` in a batch's first prompt is the time it takes. Other words in prompts ask for faults."""
 
-    def __init__(self, profile: ModelProfile, *, bucket: int | None = None, **others: Any) -> None:
+    def __init__(self, profile: ModelProfile, *, batch: int | None = None, **others: Any) -> None:
         self.profile = profile
         self.load_seconds: float | None = None
         self.warm_seconds = 0.0
-        self._bucket = bucket or 4
+        self._batch = batch or 4
 
     def load(self) -> None:
         self.load_seconds = 0.0
@@ -39,8 +39,8 @@ class TimedEngine:
     def close(self) -> None:
         self.load_seconds = None
 
-    def bucket_of(self, recipe: Recipe) -> int:
-        return self._bucket
+    def batch_of(self, recipe: Recipe) -> int:
+        return self._batch
 
     def generate(self, recipes: Iterable[Recipe]) -> Iterator[Drawn]:
         waiting = list(recipes)

@@ -9,7 +9,7 @@ from glad_pipeline.defs.resources import SdxlResource
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.recipe import Recipe
 
-BUCKET = 4
+BATCH = 4
 
 
 class InstantSdxl(SdxlResource):
@@ -19,11 +19,11 @@ class InstantSdxl(SdxlResource):
     seconds_each: float = 0.0
     side: int = 18  # pixels
 
-    def generate(self, recipes: Iterable[Recipe], *, begun=lambda recipes: None) -> Iterator[Drawn]:
+    def generate(self, recipes: Iterable[Recipe], *, on_batch_start=lambda recipes: None) -> Iterator[Drawn]:
         waiting = list(recipes)
         for place, recipe in enumerate(waiting):
-            if place % BUCKET == 0:
-                begun(waiting[place : place + BUCKET])
+            if place % BATCH == 0:
+                on_batch_start(waiting[place : place + BATCH])
             if self.seconds_each:
                 time.sleep(self.seconds_each)
             if "UNDRAWABLE" in recipe.prompt:

@@ -15,13 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from training import canvas
-from training import city
-from training import land
-from training import light
-from training import places
-from training import scenes
-from training import water
+from training import canvas, city, land, light, places, scenes, water
 from training.data import examples
 from training.scenes import COLOURS, LIGHTS, PLACES, TIMES, Scene
 from training.training import autocast

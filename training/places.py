@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from training import city
-from training import land
-from training import water
+from training import city, land, water
 from training.canvas import Canvas, Random
 from training.light import Labels, Light
 

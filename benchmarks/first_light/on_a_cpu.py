@@ -30,7 +30,7 @@ def main() -> None:
         profile = profile_of(shrunken=False)
         [one] = recipes(profile, [1], steps=1)
         wanted = type(one).from_dict(one.as_dict() | {"width": 512, "height": 512})
-        engine = Engine(profile, device="cpu", bucket=1)
+        engine = Engine(profile, device="cpu", batch=1)
         most = Most()
         with (
             mock.patch.object(devices, "number_format", return_value=getattr(torch, name)),

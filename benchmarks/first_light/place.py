@@ -41,7 +41,7 @@ class Place:
     def engine(self, profile: ModelProfile, *, batch: int | None = None, **options: Any) -> Engine:
         """An engine on this device."""
         options.setdefault("compile_cache", self.kernels)
-        return Engine(profile, device=self.device, bucket=batch or self.batch, **options)  # type: ignore[arg-type]
+        return Engine(profile, device=self.device, batch=batch or self.batch, **options)  # type: ignore[arg-type]
 
     def wait(self) -> float:
         """The clock, when the device has done all it was given."""

@@ -85,7 +85,7 @@ def company(place: Place, compiling: str) -> Figures:
 
 
 def halved(place: Place) -> Figures:
-    """Memory is taken away until a bucket does not fit: the halves must be what an engine of that bucket draws."""
+    """Memory is taken away until a batch does not fit: the halves must be what an engine of that batch draws."""
     side, batch, profile = (64, 4, resolve_model("demo")) if place.shrunken else (768, 16, resolve_model("demo"))
     wanted = [replace(each, num_inference_steps=3) for each in some(batch, side=side)]
     peaks = {}
@@ -97,20 +97,20 @@ def halved(place: Place) -> Figures:
     tight = place.engine(profile, batch=batch, compiling="none", lanes=1)
     with memory_for(place, tight, (peaks[batch // 2] + peaks[batch]) / 2, batch):
         got = drawn(tight, wanted)
-    buckets = sorted({each.provenance["bucket"] for each in got})
+    batchs = sorted({each.provenance["bucket"] for each in got})
     place.forget()
-    same = drawn(place.engine(profile, batch=buckets[0], compiling="none"), wanted)
+    same = drawn(place.engine(profile, batch=batchs[0], compiling="none"), wanted)
     return {
         "peak_gib": peaks,
         "bucket_asked": batch,
-        "buckets_drawn": buckets,
-        "different_from_an_engine_of_that_bucket": different(got, same),
+        "buckets_drawn": batchs,
+        "different_from_an_engine_of_that_batch": different(got, same),
     }
 
 
 @contextmanager
 def memory_for(place: Place, engine: Engine, gib: float, batch: int) -> Iterator[None]:
-    """So much of the GPU's memory and no more. On a CPU, for the rehearsal, a bucket of `batch` is refused."""
+    """So much of the GPU's memory and no more. On a CPU, for the rehearsal, a batch of `batch` is refused."""
     import torch
 
     if place.device == "cuda":
@@ -139,6 +139,6 @@ def against_the_cpu(place: Place) -> Figures:
     profile = resolve_model("demo")
     wanted = some(BATCH, side=64 if place.shrunken else SIDE)
     here = drawn(place.engine(profile, batch=BATCH, compiling="none"), wanted)
-    there = drawn(Engine(profile, device="cpu", bucket=BATCH), wanted)
+    there = drawn(Engine(profile, device="cpu", batch=BATCH), wanted)
     distances = [np.abs(a.pixels.astype(int) - b.pixels).mean() for a, b in zip(here, there, strict=True)]  # type: ignore[union-attr,operator]
     return {"mean_difference_of_255": [round(float(each), 2) for each in distances]}

@@ -46,7 +46,7 @@ CHOICES = (  # in the order of what one wants to know first
     "full",
 )
 PRESETS = ("few-step", "fp8", "refined")
-WARM_STEPS = 2  # of a bucket that is drawn for its compilation alone
+WARM_STEPS = 2  # of a batch that is drawn for its compilation alone
 SAMPLE_STEPS = 5  # of a picture whose speed at 30 is computed from its stages
 KERNELS = 10  # most expensive ones that are named
 
@@ -87,14 +87,14 @@ def opened(place: Place, engine: Engine, config: Any) -> None:
 
 
 def warmed(place: Place, engine: Engine, config: Any) -> Figures:
-    """The first bucket of an engine: loading (imports included), warming up, and drawing it."""
+    """The first batch of an engine: loading (imports included), warming up, and drawing it."""
     started = time.perf_counter()
     opened(place, engine, config)
     drawn(engine, recipes(engine.profile, range(place.batch), steps=place.steps[0]))
     return {
         "load_seconds": round(engine.load_seconds or 0, 2),
         "warm_seconds": round(engine.warm_seconds, 2),
-        "to_the_end_of_the_first_bucket": round(time.perf_counter() - started, 2),
+        "to_the_end_of_the_first_batch": round(time.perf_counter() - started, 2),
         "compile": engine._open.compile,
         "batch": place.batch,
     }
@@ -116,7 +116,7 @@ def floor(place: Place) -> Figures:
 
 
 def rate(place: Place, engine: Engine, steps: int, config: Any) -> Figures:
-    """Pictures per second of one warm bucket, its seconds by stage, and the memory it took."""
+    """Pictures per second of one warm batch, its seconds by stage, and the memory it took."""
     opened(place, engine, config)
     profile = engine.profile
     drawn(engine, recipes(profile, range(place.batch), steps=WARM_STEPS))  # warm, where the case before has failed
@@ -127,7 +127,7 @@ def rate(place: Place, engine: Engine, steps: int, config: Any) -> Figures:
         "steps": steps,
         "batch": place.batch,
         "images_per_second": round(place.batch / spent, 4),
-        f"seconds_by_stage_of_a_bucket_at_{SAMPLE_STEPS}_steps": stages,
+        f"seconds_by_stage_of_a_batch_at_{SAMPLE_STEPS}_steps": stages,
         "peak_gib": place.peak_gib(),
     }
 
@@ -135,7 +135,7 @@ def rate(place: Place, engine: Engine, steps: int, config: Any) -> Figures:
 def drawn_stages(engine: Engine, profile: Any, place: Place, *, first: int = 2_000, **changes: Any) -> dict[str, float]:
     """Seconds a picture by stage, texts never seen before, at SAMPLE_STEPS steps."""
     steps = changes.pop("steps", SAMPLE_STEPS)
-    batch = engine.bucket_of(recipes(profile, [0], steps=steps)[0])
+    batch = engine.batch_of(recipes(profile, [0], steps=steps)[0])
     [one, *_] = drawn(engine, recipes(profile, range(first, first + batch), steps=steps, **changes))
     return dict(one.provenance["seconds"])
 
@@ -174,7 +174,7 @@ def one_step(place: Place, engine: Engine, config: Any) -> Figures:
     latents = engine._denoise(wanted, embeddings, steps=1)
     found["step"] = told(lambda: engine._denoise(wanted, embeddings, steps=1))
     few = wanted[:4]
-    found["decoding"] = told(lambda: engine._decode(latents, few, bucket=len(few)))
+    found["decoding"] = told(lambda: engine._decode(latents, few, batch=len(few)))
     pixels = torch.zeros(
         len(few), engine.profile.height, engine.profile.width, 3, dtype=torch.uint8, device=place.device
     )
@@ -203,7 +203,7 @@ def from_files(place: Place, config: Any) -> Figures:
             "hash_seconds": round(resolved - saved, 2),
             "load_seconds": round(loaded - resolved, 2),
             "warm_seconds": round(engine.warm_seconds, 2),
-            "to_the_end_of_the_first_bucket_with_known_hashes": round(time.perf_counter() - resolved, 2),
+            "to_the_end_of_the_first_batch_with_known_hashes": round(time.perf_counter() - resolved, 2),
             "gb": round(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e9, 2),
         }
 
@@ -218,7 +218,7 @@ def choices(place: Place) -> Mapping[str, Case]:
         engine = place.engine(profile, **options)
         with change or nullcontext():
             opened(place, engine, config)
-            drawn(engine, recipes(profile, range(engine._bucket or 1), steps=WARM_STEPS))
+            drawn(engine, recipes(profile, range(engine._batch or 1), steps=WARM_STEPS))
             stages = drawn_stages(engine, profile, place)
         peak, warm = place.peak_gib(), engine.warm_seconds
         engine.close()

@@ -17,7 +17,7 @@ from benchmarks.first_light.model import configuration, profile_of, recipes
 from benchmarks.first_light.place import Place
 from benchmarks.first_light.runner import Case, Figures
 from benchmarks.first_light.speed import opened
-from glad_pipeline.generation.prefetch import ahead
+from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.media.blank import fault_of
 from glad_pipeline.media.encoding import contrast
 from glad_pipeline.pipeline.upload import Delivery
@@ -62,13 +62,13 @@ class FolderStore(S3Store):
 
 def delivered(place: Place, engine: Any, wanted: list[Any], folder: Path) -> Figures:
     """All of `wanted` through the very stages of a run, but for the queue."""
-    store = FolderStore(bucket="a folder", region="")
+    store = FolderStore(batch="a folder", region="")
     store.folder = folder / "store"
     spool = Spool(folder / "spool", limit=2 << 30)
     watch = Watch(place.device)
     delivery = Delivery(store, spool, run_id="first light", log=logging.getLogger(__name__))
-    drawing = engine.generate(wanted, begun=lambda bucket: delivery.before_drawing(lambda: None))
-    pictures = ahead(delivery.written_ahead(watch.over(drawing)), AHEAD, closing=delivery.drawing_is_over)
+    drawing = engine.generate(wanted, on_batch_start=lambda batch: delivery.before_drawing(lambda: None))
+    pictures = prefetch(delivery.written_ahead(watch.over(drawing)), AHEAD, closing=delivery.drawing_is_over)
     stored, blank = [], 0
     with delivery, closing(pictures):
         for picture in pictures:
@@ -120,7 +120,7 @@ class Watch:
             self._sampler.wait()
 
     def figures(self, batch: int) -> Figures:
-        """From the end of the first bucket to the last picture.
+        """From the end of the first batch to the last picture.
 
         `drawing_share`: of that time, what the engine was drawing by its own clock, which waits for the device.
         """

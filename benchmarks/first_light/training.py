@@ -30,8 +30,7 @@ def cases(place: Place, seconds: float) -> Mapping[str, Case]:
 
 def trained_on(place: Place, seconds: float) -> Figures:
     """`seconds`: for drawing what is learnt from, training and evaluating, together."""
-    from training import evaluate
-    from training import train
+    from training import evaluate, train
 
     out = place.folder / "demo-model"
     shutil.rmtree(out, ignore_errors=True)

@@ -403,7 +403,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _demo_model(arguments: argparse.Namespace, settings: Settings) -> int:
-    module = f"glad_pipeline.generation.demo_model.{arguments.program}"
+    module = f"training.{arguments.program}"
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments.options])  # noqa: S606 - it replaces us
 

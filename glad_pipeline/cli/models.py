@@ -14,10 +14,10 @@ from tabulate import tabulate
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.artifact_sources import SDXL_REFINER, SDXL_VAE, resolve_loras
+from glad_pipeline.generation.artifacts import Artifact, artifact_of, artifacts_of, lora_artifact, pull, size_of, verify
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.hub import told_size
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, SDXL_BASE, ModelProfile, resolve_model
-from glad_pipeline.generation.artifacts import Part, lora_part, part_of, parts_of, pull, size_of, verify
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.settings import Settings
 
@@ -51,7 +51,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _pull(args: argparse.Namespace, settings: Settings) -> int:
-    parts = parts_of(configured_profile(settings, args.model, args.preset))
+    parts = artifacts_of(configured_profile(settings, args.model, args.preset))
     hashes = FileHashes(_memory(settings))
     try:
         for part in parts:
@@ -62,7 +62,7 @@ def _pull(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _verify(args: argparse.Namespace, settings: Settings) -> int:
-    parts = parts_of(configured_profile(settings, args.model, args.preset))
+    parts = artifacts_of(configured_profile(settings, args.model, args.preset))
     hashes = FileHashes(_memory(settings))
     damaged = unknown = 0
     for part in parts:
@@ -80,10 +80,10 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _list(args: argparse.Namespace, settings: Settings) -> int:
-    demo = parts_of(resolve_model("demo", cache=_memory(settings)))
+    demo = artifacts_of(resolve_model("demo", cache=_memory(settings)))
     notes = []
     try:
-        configured = parts_of(configured_profile(settings))
+        configured = artifacts_of(configured_profile(settings))
     except GladError as error:
         configured = []
         notes.append(f"GLAD_MODEL={settings.model}: {error}")
@@ -98,18 +98,18 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
     return 1 if notes else 0
 
 
-def _pinned() -> Iterable[Part]:
+def _pinned() -> Iterable[Artifact]:
     """What this version names by itself: SDXL base with its VAE and refiner, and the presets' LoRA."""
     base = resolve_model(SDXL_BASE, vae="none")
-    yield parts_of(base)[0]
-    yield part_of("VAE", SDXL_VAE)
-    yield part_of("refiner", SDXL_REFINER)
+    yield artifacts_of(base)[0]
+    yield artifact_of("VAE", SDXL_VAE)
+    yield artifact_of("refiner", SDXL_REFINER)
     for preset in PRESETS.values():
         if preset.few_step_lora:
-            yield from map(lora_part, resolve_loras(preset.few_step_lora, FileHashes(None)))
+            yield from map(lora_artifact, resolve_loras(preset.few_step_lora, FileHashes(None)))
 
 
-def _state(part: Part) -> tuple[str, str, str | None]:
+def _state(part: Artifact) -> tuple[str, str, str | None]:
     """Size, state and, for a part that is not whole, the reason."""
     if not (part.directory / (part.file or "")).exists():
         return "", "not pulled", None

@@ -72,9 +72,9 @@ def prompts(
     Materialized alone it only looks: the claim ends with the run.
     """
     with clearly(queue.explain):
-        queue.hold  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
+        queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
         object_store.refuse_anothers()
-        rows = queue.claim(batch=config.batch_size, ids=config.prompt_ids)
+        rows = queue.take(batch=config.batch_size, ids=config.prompt_ids)
     context.add_output_metadata(
         {"claimed": len(rows), "waiting": _table(rows, ("id", "prompt", "title", "priority", "attempts"))}
     )
@@ -106,7 +106,7 @@ def generated_images(
         delivery = Delivery(object_store.unchecked, object_store.spool, run_id=context.run_id, log=context.log)
         drawing = Drawing(
             sdxl=sdxl,
-            hold=queue.hold,
+            claim=queue.claim,
             database=queue.postgres.database,
             store=object_store.for_writing(delivery.explained),
             spool=object_store.spool,
@@ -133,7 +133,7 @@ def s3_objects(
     found: list[PromptWithObject] = generated_images
     with clearly(queue.explain), queue.refunding():
         url = object_store.store.url
-        done = Cataloguing(hold=queue.hold, database=postgres.database, url=url).record(found)
+        done = Cataloguing(claim=queue.claim, database=postgres.database, url=url).record(found)
     if done.lost:
         context.log.warning("%s prompts had been taken over by another run and are left to it", done.lost)
     return dg.MaterializeResult(
@@ -163,7 +163,7 @@ def published_posts(
     started = time.monotonic()
     with clearly(queue.explain):
         object_store.refuse_anothers()
-        done = Publishing(hold=queue.hold, database=postgres.database, store=lambda: object_store.store).publish_due()
+        done = Publishing(claim=queue.claim, database=postgres.database, store=lambda: object_store.store).publish_due()
     for prompt_id, reason in done.rejected.items():
         context.log.warning("prompt %s is rejected: %s", prompt_id, reason)
     for prompt_id, reason in done.conflicts.items():

@@ -23,7 +23,7 @@ LINKS = 20
 
 
 # Plain classes made by `@dg.io_manager` functions: a resource nested in a ConfigurableIOManager is a copy with a
-# hold of its own, and the run must have one hold.
+# claim of its own, and the run must have one claim.
 
 
 class QueueIOManager(dg.IOManager):
@@ -33,7 +33,7 @@ class QueueIOManager(dg.IOManager):
         self.queue = queue
 
     def handle_output(self, context: dg.OutputContext, obj: "pd.DataFrame") -> None:
-        """Nothing to keep: the rows are in the queue, under this run's hold."""
+        """Nothing to keep: the rows are in the queue, under this run's claim."""
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
         with clearly():
@@ -91,7 +91,7 @@ class S3ImageIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> list[PromptWithObject]:
         with clearly(self.queue.explain), self.queue.refunding():
-            recipes = recipes_of(self.queue.in_hand(), self.sdxl, self.queue.hold)
+            recipes = recipes_of(self.queue.in_hand(), self.sdxl, self.queue.claim)
             return look_up(recipes, self.object_store.store, put_by_us=self._totals.stored)
 
 

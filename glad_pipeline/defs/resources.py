@@ -1,4 +1,4 @@
-"""What the assets work with: the database, this run's hold on the queue, the object store, and SDXL."""
+"""What the assets work with: the database, this run's claim on the queue, the object store, and SDXL."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ from glad_pipeline.outbox.deliver import Targets, targets
 from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.claim import reject_invalid
 from glad_pipeline.pipeline.sdxl import Sdxl
-from glad_pipeline.prompts.queue import Hold
+from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.storage.s3 import S3Store, StoreError
 from glad_pipeline.storage.spool import Spool
 
@@ -58,13 +58,13 @@ class PostgresResource(FixedResource):
 
 
 class QueueResource(FixedResource):
-    """This run's hold on the prompts it has claimed. However the run ends, what it did not finish waits again."""
+    """This run's claim on the prompts it has claimed. However the run ends, what it did not finish waits again."""
 
     postgres: dg.ResourceDependency[PostgresResource]
     batch_size: int = Field(description="Most prompts one run claims.")
     lease_seconds: int = Field(description="How long a silent run keeps its prompts.")
     max_attempts: int = Field(description="Claims after which a prompt is failed.")
-    _hold: Hold | None = PrivateAttr(default=None)
+    _claim: Claim | None = PrivateAttr(default=None)
     _run_id: str = PrivateAttr(default="")
     _claimed: bool = PrivateAttr(default=False)
     _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
@@ -74,30 +74,30 @@ class QueueResource(FixedResource):
         self._instance = context.instance
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        if self._hold is not None:
-            self._hold.close()
+        if self._claim is not None:
+            self._claim.close()
 
     @property
-    def hold(self) -> Hold:
-        if self._hold is None:
-            self._hold = Hold(
+    def claim(self) -> Claim:
+        if self._claim is None:
+            self._claim = Claim(
                 self.postgres.database,
                 worker=self._run_id,
                 lease=timedelta(seconds=self.lease_seconds),
                 max_attempts=self.max_attempts,
             ).open()
-        return self._hold
+        return self._claim
 
     def explain(self, reason: str) -> str | None:
         """Why this run fails: told with every prompt that it gives back.
 
         Returns which rows it was holding if the runs before it have failed as well, and none has settled anything.
         """
-        if self._hold is None or self._instance is None:
+        if self._claim is None or self._instance is None:
             return None
-        self._hold.reason = reason
+        self._claim.reason = reason
         try:
-            settled = self._hold.has_settled()
+            settled = self._claim.has_settled()
         except (psycopg.Error, DatabaseError):
             return None
         if settled:
@@ -114,22 +114,22 @@ class QueueResource(FixedResource):
         try:
             yield
         except Exception as error:
-            if self._hold is not None and (isinstance(error, GladError) or is_the_deployments(error)):
+            if self._claim is not None and (isinstance(error, GladError) or is_the_deployments(error)):
                 with suppress(psycopg.Error, DatabaseError):
-                    self._hold.refund()
+                    self._claim.refund()
             raise
 
-    def claim(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Row]:
+    def take(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Row]:
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons."""
-        rows = self.hold.claim(batch or self.batch_size, ids=ids)
+        rows = self.claim.take(batch or self.batch_size, ids=ids)
         self._claimed = True
         if rows and self._instance is not None:
             in_vain.note(self._instance, self._run_id, [row["id"] for row in rows])
-        return reject_invalid(rows, self.hold)
+        return reject_invalid(rows, self.claim)
 
     def in_hand(self) -> list[Row]:
         """What this run has claimed and not settled; a run that starts further down the graph claims here."""
-        return list(self.hold.held()) if self._claimed else self.claim()
+        return list(self.claim.held()) if self._claimed else self.take()
 
 
 class OutboxResource(FixedResource):
@@ -267,10 +267,10 @@ class SdxlResource(FixedResource):
         return self.sdxl.recipe(row)
 
     def generate(
-        self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> "Iterator[Drawn]":
         """Draw each recipe. See `Sdxl.generate`."""
-        return self.sdxl.generate(recipes, begun=begun)
+        return self.sdxl.generate(recipes, on_batch_start=on_batch_start)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._sdxl is not None:

@@ -4,7 +4,7 @@ net.
 A run pulls what is pending by itself, so a bell that rings twice is harmless; these only avoid runs that would
 find nothing, would have to queue behind others, or would fail as the last ones did.
 
-Dagster does not notice that a run's process is gone, keeps it as started and its place in the pool taken. The hold
+Dagster does not notice that a run's process is gone, keeps it as started and its place in the pool taken. The claim
 does: the sensor marks such runs as failed.
 """
 
@@ -35,7 +35,7 @@ LISTENING = 3.5  # of these seconds: how long the sensor waits for prompts befor
 AGAIN = 0.25  # seconds between its looks meanwhile
 LONGEST_PAUSE = 300.0  # seconds between runs when they keep failing
 BEGINNING = 10.0  # seconds in which a run usually has claimed its prompts; a pod or machine may take longer
-SETTLING = 30.0  # seconds after its start in which a run may have no hold yet
+SETTLING = 30.0  # seconds after its start in which a run may have no claim yet
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -46,7 +46,7 @@ IN_FLIGHT = [
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lately:
+class RecentRuns:
     """How the newest runs of the job went."""
 
     in_flight: int
@@ -56,7 +56,7 @@ class Lately:
     in_vain: str | None = None  # which rows they were holding, if they settled none
 
 
-def why_not(ready: Readiness, lately: Lately, limit: int) -> str | None:
+def skip_reason(ready: Readiness, lately: RecentRuns, limit: int) -> str | None:
     """Why no run is asked for now, or None: ask for one. Pure: what is, and what runs, decide."""
     if not ready:
         return "no prompt is pending and no picture is due"
@@ -67,7 +67,7 @@ def why_not(ready: Readiness, lately: Lately, limit: int) -> str | None:
     return _failing(lately)
 
 
-def why_no_delivery(due: bool, lately: Lately) -> str | None:
+def delivery_skip_reason(due: bool, lately: RecentRuns) -> str | None:
     """Why no run of `deliver_messages` is asked for now, or None: ask for one."""
     if not due:
         return "no message is due"
@@ -76,7 +76,7 @@ def why_no_delivery(due: bool, lately: Lately) -> str | None:
     return _failing(lately)
 
 
-def _failing(lately: Lately) -> str | None:
+def _failing(lately: RecentRuns) -> str | None:
     """Why one waits after runs that failed, or None."""
     if not lately.failures_in_a_row:
         return None
@@ -91,7 +91,7 @@ def _failing(lately: Lately) -> str | None:
 
 
 def is_dead(run: dg.DagsterRun, started: float | None, alive: Collection[str], now: float) -> bool:
-    """Whether a run that Dagster believes to be working has no hold on the queue any more, or never got one."""
+    """Whether a run that Dagster believes to be working has no claim on the queue any more, or never got one."""
     working = run.status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
     return working and run.run_id not in alive and now - (started or now) > SETTLING
 
@@ -107,7 +107,7 @@ def _uses_gpu(run: dg.DagsterRun) -> bool:
     return run.job_name == JOB_NAME or POOL in (pools or ())
 
 
-def _bury_the_dead(
+def _fail_orphaned_runs(
     context: dg.SensorEvaluationContext, in_flight: Sequence[dg.RunRecord], alive: Collection[str], now: float
 ) -> int:
     """Mark runs as failed that were dead at two ticks in a row: a living one may be connecting anew. How many."""
@@ -120,9 +120,9 @@ def _bury_the_dead(
     return len(sure)
 
 
-def _lately(
+def _recent_runs(
     instance: dg.DagsterInstance, in_flight: int, now: float, *, job: str = JOB_NAME, starting: int = 0
-) -> Lately:
+) -> RecentRuns:
     ended = instance.get_run_records(
         dg.RunsFilter(
             job_name=job,
@@ -132,7 +132,7 @@ def _lately(
     )
     failures = _leading([record.dagster_run.status == dg.DagsterRunStatus.FAILURE for record in ended])
     newest = max((record.end_time or 0.0 for record in ended), default=0.0)
-    return Lately(
+    return RecentRuns(
         in_flight=in_flight,
         starting=starting,
         failures_in_a_row=failures,
@@ -191,15 +191,15 @@ def _request(
     in_flight = _in_flight(context.instance)
     buried = 0
     if isinstance(context, dg.SensorEvaluationContext):
-        buried = _bury_the_dead(context, in_flight, alive, now)
+        buried = _fail_orphaned_runs(context, in_flight, alive, now)
     starting = sum(
         now - record.create_timestamp.timestamp() < BEGINNING
         and record.dagster_run.run_id not in alive
         and not is_dead(record.dagster_run, record.start_time, alive, now)
         for record in in_flight
     )
-    lately = _lately(context.instance, len(in_flight) - buried, now, starting=starting)
-    reason = why_not(ready, lately, _limit(context.instance))
+    lately = _recent_runs(context.instance, len(in_flight) - buried, now, starting=starting)
+    reason = skip_reason(ready, lately, _limit(context.instance))
     # no run_key: Dagster would remember it forever, and a prompt that is put back would never run again
     return dg.SkipReason(reason) if reason else dg.RunRequest()
 
@@ -231,7 +231,7 @@ def undelivered_messages(settings: Settings) -> dg.SensorDefinition:
         with clearly(), postgres.connect() as connection:
             due = overdue(connection)
         in_flight = context.instance.get_run_records(dg.RunsFilter(job_name=DELIVERY, statuses=IN_FLIGHT), limit=1)
-        reason = why_no_delivery(due, _lately(context.instance, len(in_flight), time.time(), job=DELIVERY))
+        reason = delivery_skip_reason(due, _recent_runs(context.instance, len(in_flight), time.time(), job=DELIVERY))
         return dg.SkipReason(reason) if reason else dg.RunRequest()
 
     return undelivered_messages

@@ -31,7 +31,7 @@ _READERS = {"model": read_model, "VAE": read_vae, "refiner": read_refiner}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class Artifact:
     """One directory, or for a LoRA one file, that is loaded."""
 
     kind: Kind
@@ -104,14 +104,14 @@ class Part:
         )
 
 
-def parts_of(profile: ModelProfile) -> list[Part]:
+def artifacts_of(profile: ModelProfile) -> list[Artifact]:
     """All that is loaded for a profile: the model, then what is beside it."""
-    parts = [part_of("model", profile)]
+    parts = [artifact_of("model", profile)]
     if profile.vae:
-        parts.append(part_of("VAE", profile.vae))
+        parts.append(artifact_of("VAE", profile.vae))
     if profile.refiner:
-        parts.append(part_of("refiner", profile.refiner))
-    return [*parts, *(lora_part(lora) for lora in profile.loras)]
+        parts.append(artifact_of("refiner", profile.refiner))
+    return [*parts, *(lora_artifact(lora) for lora in profile.loras)]
 
 
 def require_same_files(profile: ModelProfile, cache: Path | None) -> None:
@@ -121,7 +121,7 @@ def require_same_files(profile: ModelProfile, cache: Path | None) -> None:
     """
     hashes = FileHashes(cache)
     try:
-        for part in parts_of(profile):
+        for part in artifacts_of(profile):
             if not part.is_local:
                 continue
             checkpoint = part.read()
@@ -138,15 +138,15 @@ def require_same_files(profile: ModelProfile, cache: Path | None) -> None:
         hashes.save()
 
 
-def part_of(kind: Kind, of: ModelProfile | Component) -> Part:
+def artifact_of(kind: Kind, of: ModelProfile | Component) -> Artifact:
     """A model, VAE or refiner as files."""
-    return Part(
+    return Artifact(
         kind=kind, name=of.name, source=of.source, revision=of.revision, variant=of.variant, is_local=of.is_local
     )
 
 
-def lora_part(lora: Lora) -> Part:
-    return Part(
+def lora_artifact(lora: Lora) -> Artifact:
+    return Artifact(
         kind="LoRA",
         name=lora.name,
         source=lora.source,
@@ -167,7 +167,7 @@ def weight_hashes(profile: ModelProfile, cache: Path | None) -> dict[str, str]:
     """
     hashes = FileHashes(cache)
     told = {}
-    for part in parts_of(profile):
+    for part in artifacts_of(profile):
         prefix = {"model": "", "VAE": "", "refiner": "refiner/", "LoRA": "lora/"}[part.kind]
         for component, files in part.read().weights.items():
             if part.kind == "refiner" and component == "vae":
@@ -178,7 +178,7 @@ def weight_hashes(profile: ModelProfile, cache: Path | None) -> dict[str, str]:
     return told
 
 
-def pull(part: Part, hashes: FileHashes, say: Callable[[str], None]) -> None:
+def pull(part: Artifact, hashes: FileHashes, say: Callable[[str], None]) -> None:
     """Have the part whole on this machine, fetching only what is missing or damaged. Raises as `hub.fetch`."""
     if part.is_local or _is_as_published(part, hashes):
         part.read()
@@ -193,7 +193,7 @@ def size_of(checkpoint: Checkpoint) -> int:
     return sum(file.stat().st_size for file in checkpoint.files)
 
 
-def _is_as_published(part: Part, hashes: FileHashes) -> bool:
+def _is_as_published(part: Artifact, hashes: FileHashes) -> bool:
     """Whether the hub's cache has the part, as far as is remembered the way the hub has it."""
     try:
         files = part.read().files
@@ -207,7 +207,7 @@ def _matches(file: Path, expected: str | None, sha256: str) -> bool:
     return expected is None or expected == (sha256 if len(expected) == 64 else hub.git_hash(file))
 
 
-def verify(part: Part, hashes: FileHashes) -> Iterator[tuple[str, str | None, bool]]:
+def verify(part: Artifact, hashes: FileHashes) -> Iterator[tuple[str, str | None, bool]]:
     """Each file of a part, read again from the disk: its name, what is wrong with it or None, whether a hash was known.
 
     A file from the hub is compared with the hub's hash, a local one with what is remembered of it; a missing or

@@ -1,4 +1,4 @@
-"""Recipes into buckets: which can be drawn with a profile, and which are drawn together. Torch-free."""
+"""Recipes into batchs: which can be drawn with a profile, and which are drawn together. Torch-free."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def faults_of(recipe: Recipe, profile: ModelProfile) -> list[str]:
 def grouped(
     recipes: Iterable[Recipe],
     profile: ModelProfile,
-    bucket_of: Callable[[Recipe], int],
-    small_bucket: int | None = None,
+    batch_of: Callable[[Recipe], int],
+    small_batch: int | None = None,
 ) -> Iterator[tuple[list[Recipe], int]]:
-    """Recipes of one shape and the bucket for them, full ones first; an impossible recipe alone, with bucket 0.
+    """Recipes of one shape and the batch for them, full ones first; an impossible recipe alone, with batch 0.
 
-    Reads `recipes` only as far as it is asked for groups. `small_bucket`: for what is left over, if it fits.
+    Reads `recipes` only as far as it is asked for groups. `small_batch`: for what is left over, if it fits.
     """
     waiting: dict[Shape, list[Recipe]] = {}
     for recipe in recipes:
@@ -51,8 +51,8 @@ def grouped(
             continue
         group = waiting.setdefault(recipe.shape, [])
         group.append(recipe)
-        if len(group) >= bucket_of(recipe):
+        if len(group) >= batch_of(recipe):
             yield waiting.pop(recipe.shape), len(group)
     for group in waiting.values():
-        bucket = bucket_of(group[0])
-        yield group, small_bucket if small_bucket and len(group) <= small_bucket <= bucket else bucket
+        batch = batch_of(group[0])
+        yield group, small_batch if small_batch and len(group) <= small_batch <= batch else batch

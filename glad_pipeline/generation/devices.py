@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import torch
 
 DeviceChoice = Literal["auto", "cuda", "mps", "cpu"]
-BUCKETS = (32, 16, 8, 4, 2, 1)
-# An estimate from published peak memory of SDXL at 1024 × 1024 with guidance; out of memory halves the bucket anyway.
+BATCHES = (32, 16, 8, 4, 2, 1)
+# An estimate from published peak memory of SDXL at 1024 × 1024 with guidance; out of memory halves the batch anyway.
 BYTES_PER_PIXEL = 1.5 * 2**30 / 1024**2
 _threads = 0
 _CURE = (
@@ -77,10 +77,10 @@ def attention(device: str) -> AbstractContextManager[Any]:
     return context
 
 
-def automatic_bucket(device: str, pixels: int, weights: int) -> int:
+def automatic_batch(device: str, pixels: int, weights: int) -> int:
     """How many pictures of so many pixels to draw at once beside `weights` bytes of weights.
 
-    By the device's whole memory, not by what happens to be free: the bucket decides last bits and must not change
+    By the device's whole memory, not by what happens to be free: the batch decides last bits and must not change
     from run to run on the same machine.
     """
     if device == "cpu":
@@ -90,7 +90,7 @@ def automatic_bucket(device: str, pixels: int, weights: int) -> int:
     import torch
 
     room = 0.9 * torch.cuda.get_device_properties(0).total_memory - weights
-    return next((bucket for bucket in BUCKETS if bucket * pixels * BYTES_PER_PIXEL <= room), 1)
+    return next((batch for batch in BATCHES if batch * pixels * BYTES_PER_PIXEL <= room), 1)
 
 
 def described(device: str) -> dict[str, Any]:

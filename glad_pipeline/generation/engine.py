@@ -1,7 +1,7 @@
 """The SDXL engine: recipes in, pixels out, the same pixels every time.
 
-One model, loaded on first use. Recipes are grouped by shape and drawn in buckets of one fixed size, a short
-bucket filled up by repetition: the kernels a batch size picks decide the last bits, so a fixed size makes a picture
+One model, loaded on first use. Recipes are grouped by shape and drawn in batchs of one fixed size, a short
+batch filled up by repetition: the kernels a batch size picks decide the last bits, so a fixed size makes a picture
 independent of its company. Torch and diffusers are imported inside the methods, never with this module.
 """
 
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from glad_pipeline.generation import devices, schedulers
+from glad_pipeline.generation.artifacts import weight_hashes
 from glad_pipeline.generation.batches import MIN_REFINED_STEPS, faults_of, grouped
 from glad_pipeline.generation.devices import DeviceChoice
 from glad_pipeline.generation.loading import (
@@ -36,7 +37,6 @@ from glad_pipeline.generation.loading import (
     silence,
 )
 from glad_pipeline.generation.models import ModelProfile
-from glad_pipeline.generation.artifacts import weight_hashes
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe, Shape
 from glad_pipeline.generation.texts import TextEmbeddings
@@ -66,7 +66,7 @@ class Drawn:
     pixels: Pixels | None = None  # uint8, (height, width, 3), RGB
     error: str | None = None
     fault: Fault = "unknown"  # whose `error` is
-    seconds: float = 0.0  # this picture's share of its bucket's wall time, warm-up not counted
+    seconds: float = 0.0  # this picture's share of its batch's wall time, warm-up not counted
     provenance: dict[str, Any]  # all that decides last bits, and seconds by stage: JSON-ready
 
 
@@ -76,15 +76,15 @@ class Engine:
     Args:
         profile: the model and all that is loaded with it.
         device: `auto` takes CUDA, then MPS, then the CPU for the demo model only.
-        bucket: pictures drawn at once, 1..256; None: by the device's memory and the picture's size. Another bucket may
+        batch: pictures drawn at once, 1..256; None: by the device's memory and the picture's size. Another batch may
             change the last bits of a picture, so provenance records it.
-        small_bucket: a second, smaller bucket for what is left over when no more recipes come: a lone picture is then
-            done sooner, with the last bits of that bucket. None: what is left over is filled up to `bucket`.
+        small_batch: a second, smaller batch for what is left over when no more recipes come: a lone picture is then
+            done sooner, with the last bits of that batch. None: what is left over is filled up to `batch`.
         compiling: `auto` compiles block by block on CUDA and nothing elsewhere.
         compile_cache: where compiled kernels are kept for the next process. None: a temporary folder.
         hash_cache: JSON file that remembers the hashes of weights.
-        lanes: buckets drawn at once, each on a thread of its own; None: for the demo model on a CPU one a core (at
-            most MOST_LANES), else 1: one bucket keeps a GPU, or torch's own threads, busy. No difference to pixels.
+        lanes: batchs drawn at once, each on a thread of its own; None: for the demo model on a CPU one a core (at
+            most MOST_LANES), else 1: one batch keeps a GPU, or torch's own threads, busy. No difference to pixels.
 
     Not thread-safe: one engine, one thread at a time.
     """
@@ -94,23 +94,23 @@ class Engine:
         profile: ModelProfile,
         *,
         device: DeviceChoice = "auto",
-        bucket: int | None = None,
-        small_bucket: int | None = None,
+        batch: int | None = None,
+        small_batch: int | None = None,
         compiling: CompileChoice = "auto",
         compile_cache: Path | None = None,
         hash_cache: Path | None = None,
         lanes: int | None = None,
     ) -> None:
-        if bucket is not None and bucket < 1:
-            raise ValueError(f"bucket is {bucket}: at least 1")
-        if small_bucket is not None and not 1 <= small_bucket <= (bucket or small_bucket):
-            raise ValueError(f"small_bucket is {small_bucket}: from 1 to the bucket's {bucket}")
+        if batch is not None and batch < 1:
+            raise ValueError(f"batch is {batch}: at least 1")
+        if small_batch is not None and not 1 <= small_batch <= (batch or small_batch):
+            raise ValueError(f"small_batch is {small_batch}: from 1 to the batch's {batch}")
         self.profile = profile
         self.load_seconds: float | None = None  # None until loaded
-        self.warm_seconds = 0.0  # spent on first bucketfuls of a shape: compilation, kernel choice
+        self.warm_seconds = 0.0  # spent on first batches of a shape: compilation, kernel choice
         self._device_choice: DeviceChoice = device
-        self._bucket = bucket
-        self._small_bucket = small_bucket
+        self._batch = batch
+        self._small_batch = small_batch
         self._compiling: CompileChoice = compiling
         self._compile_cache = compile_cache
         self._hash_cache = hash_cache
@@ -120,7 +120,7 @@ class Engine:
         self._pipelines: Pipelines | None = None
         self._provenance: dict[str, Any] = {}
         self._broken = threading.Event()  # the device, or the setup: nothing more can be drawn
-        self._halved: dict[Shape, int] = {}  # buckets that turned out to be too large for the memory
+        self._halved: dict[Shape, int] = {}  # batchs that turned out to be too large for the memory
         self._warm: set[tuple[Any, ...]] = set()
 
     def load(self) -> None:
@@ -178,14 +178,14 @@ class Engine:
             with suppress(RuntimeError):  # of a device that has failed: that was told
                 torch.cuda.empty_cache()
 
-    def generate(self, recipes: Iterable[Recipe], *, begun: Begun = lambda recipes: None) -> Iterator[Drawn]:
-        """Draws each recipe once and yields it as soon as its bucket is done; full buckets first, short ones last.
+    def generate(self, recipes: Iterable[Recipe], *, on_batch_start: Begun = lambda recipes: None) -> Iterator[Drawn]:
+        """Draws each recipe once and yields it as soon as its batch is done; full batchs first, short ones last.
 
-        `begun` is called with the recipes of each bucket just before they are drawn: should the process die of one,
+        `begun` is called with the recipes of each batch just before they are drawn: should the process die of one,
         its caller knows which.
 
         Reads `recipes` only as fast as it draws, so a stream of any length takes flat memory. A recipe that cannot be
-        drawn comes back with `error` and leaves its neighbours whole; a bucket that does not fit into memory is halved.
+        drawn comes back with `error` and leaves its neighbours whole; a batch that does not fit into memory is halved.
         Once the device has failed, nothing more is drawn, and what was not begun does not come back. Raises only what
         `load`, `recipes` or `begun` raise.
         """
@@ -196,24 +196,24 @@ class Engine:
         under_way: deque[Future[list[Drawn]]] = deque()
         pool = ThreadPoolExecutor(self._lanes, thread_name_prefix="glad-lane") if self._lanes > 1 else None
 
-        def draw(group: Sequence[Recipe], bucket: int) -> list[Drawn]:
+        def draw(group: Sequence[Recipe], batch: int) -> list[Drawn]:
             lane = free.pop()
             try:
-                return lane._draw_in_buckets(group, bucket)
+                return lane._draw_in_batchs(group, batch)
             finally:
                 free.append(lane)
 
         try:
-            for group, bucket in grouped(recipes, self.profile, self.bucket_of, self._small_bucket):
-                if bucket == 0:
+            for group, batch in grouped(recipes, self.profile, self.batch_of, self._small_batch):
+                if batch == 0:
                     faults = faults_of(group[0], self.profile)
                     yield self._undrawn(group[0], "; ".join(faults), "recipe")
                     continue
-                begun(group)
+                on_batch_start(group)
                 if pool is None:
-                    yield from self._draw_in_buckets(group, bucket)
+                    yield from self._draw_in_batchs(group, batch)
                 else:
-                    under_way.append(pool.submit(draw, group, bucket))
+                    under_way.append(pool.submit(draw, group, batch))
                     while len(under_way) > self._lanes:  # one waits, so that no lane does
                         yield from under_way.popleft().result()
                 if self._broken.is_set():
@@ -230,36 +230,36 @@ class Engine:
         twin._pipelines = self._open.twin()
         return twin
 
-    def bucket_of(self, recipe: Recipe) -> int:
+    def batch_of(self, recipe: Recipe) -> int:
         """How many pictures of this recipe's shape are drawn at once."""
         if recipe.shape in self._halved:
             return self._halved[recipe.shape]
-        return self._bucket or devices.automatic_bucket(self._device, recipe.width * recipe.height, self._weight_bytes)
+        return self._batch or devices.automatic_batch(self._device, recipe.width * recipe.height, self._weight_bytes)
 
     def _undrawn(self, recipe: Recipe, error: str, fault: Fault) -> Drawn:
         if fault in ("device", "setup"):
             self._broken.set()
         return Drawn(recipe=recipe, error=error, fault=fault, provenance=dict(self._provenance))
 
-    def _draw_in_buckets(self, recipes: Sequence[Recipe], bucket: int) -> list[Drawn]:
-        """Recipes of one shape in buckets of this size, or of what it has been halved to meanwhile."""
+    def _draw_in_batchs(self, recipes: Sequence[Recipe], batch: int) -> list[Drawn]:
+        """Recipes of one shape in batchs of this size, or of what it has been halved to meanwhile."""
         drawn: list[Drawn] = []
         while recipes:
-            size = min(bucket, self._halved.get(recipes[0].shape, bucket))
+            size = min(batch, self._halved.get(recipes[0].shape, batch))
             drawn += self._draw(recipes[:size], size)
             recipes = recipes[size:]
         return drawn
 
-    def _draw(self, recipes: Sequence[Recipe], bucket: int) -> list[Drawn]:
-        """1..bucket recipes of one shape. If the bucket fails, its halves are tried, to find the one at fault."""
+    def _draw(self, recipes: Sequence[Recipe], batch: int) -> list[Drawn]:
+        """1..batch recipes of one shape. If the batch fails, its halves are tried, to find the one at fault."""
         import torch
 
         try:
-            return self._draw_together(recipes, bucket)
+            return self._draw_together(recipes, batch)
         except torch.OutOfMemoryError:
-            fault: Fault = "device" if bucket == 1 and self._others_hold_the_memory() else "unknown"
+            fault: Fault = "device" if batch == 1 and self._others_hold_the_memory() else "unknown"
             message = f"the GPU's memory is too small for {recipes[0].width} × {recipes[0].height} pixels"
-            too_large = bucket > 1
+            too_large = batch > 1
             apart = False
         except Exception as error:  # noqa: BLE001 one bad request must not take its neighbours down
             fault, message = _blame(error)
@@ -269,13 +269,13 @@ class Engine:
         if too_large:
             if self._device == "cuda":
                 torch.cuda.empty_cache()
-            self._halved[recipes[0].shape] = bucket // 2
-            return self._draw_in_buckets(recipes, bucket)
+            self._halved[recipes[0].shape] = batch // 2
+            return self._draw_in_batchs(recipes, batch)
         if apart:
             middle = len(recipes) // 2
             return [
-                *self._draw_in_buckets(recipes[:middle], bucket),
-                *self._draw_in_buckets(recipes[middle:], bucket),
+                *self._draw_in_batchs(recipes[:middle], batch),
+                *self._draw_in_batchs(recipes[middle:], batch),
             ]
         return [self._undrawn(recipe, message, fault) for recipe in recipes]
 
@@ -287,9 +287,9 @@ class Engine:
         free, total = torch.cuda.mem_get_info()
         return total - free - torch.cuda.memory_reserved() > OTHERS_SHARE * total
 
-    def _draw_together(self, recipes: Sequence[Recipe], bucket: int) -> list[Drawn]:
-        """One bucketful, padded by repetition. Raises whatever torch raises."""
-        padded = [*recipes, *[recipes[-1]] * (bucket - len(recipes))]
+    def _draw_together(self, recipes: Sequence[Recipe], batch: int) -> list[Drawn]:
+        """One batch, padded by repetition. Raises whatever torch raises."""
+        padded = [*recipes, *[recipes[-1]] * (batch - len(recipes))]
         with devices.attention(self._device):
             self._warm_up(padded)
             clock = _Clock(self._device)
@@ -302,12 +302,12 @@ class Engine:
                 latents, scheduler = self._refine(padded, latents)
                 clock.lap("refine")
                 told["refiner_scheduler"] = schedulers.described(scheduler)
-            outcomes = self._decode(latents, recipes, bucket=bucket)
+            outcomes = self._decode(latents, recipes, batch=batch)
             clock.lap("decode")
         common = {
             **self._provenance,
             **told,
-            "bucket": bucket,
+            "bucket": batch,
             "seconds": {stage: round(spent / len(recipes), 4) for stage, spent in clock.seconds.items()},
         }
         return [
@@ -323,7 +323,7 @@ class Engine:
         ]
 
     def _warm_up(self, padded: Sequence[Recipe]) -> None:
-        """Compilation and the choice of kernels happen on a throw-away bucket of few steps, on its own account."""
+        """Compilation and the choice of kernels happen on a throw-away batch of few steps, on its own account."""
         first = padded[0]
         key = (first.width, first.height, first.preset, _is_guided(first), len(padded))
         if key in self._warm or (self._device != "cuda" and self._open.compile == "none"):
@@ -338,7 +338,7 @@ class Engine:
         latents = self._denoise(padded, self._embed(self._texts, padded), steps=steps)
         if self.profile.refiner is not None:
             latents, _ = self._refine(padded, latents, steps=steps)
-        self._decode(latents, padded, bucket=len(padded))
+        self._decode(latents, padded, batch=len(padded))
         self._warm.add(key)
         self.warm_seconds += time.perf_counter() - started
 
@@ -348,7 +348,7 @@ class Engine:
         return self._pipelines
 
     def _embed(self, texts: TextEmbeddings, recipes: Sequence[Recipe]) -> dict[str, torch.Tensor]:
-        """The pipeline's arguments that carry prompts: each (bucket, 77, width), pooled ones (bucket, width)."""
+        """The pipeline's arguments that carry prompts: each (batch, 77, width), pooled ones (batch, width)."""
         import torch
 
         hidden, pooled = texts.of([recipe.prompt for recipe in recipes])
@@ -365,7 +365,7 @@ class Engine:
     def _denoise(
         self, recipes: Sequence[Recipe], embeddings: dict[str, torch.Tensor], *, steps: int | None = None
     ) -> torch.Tensor:
-        """Latents of a whole bucket, (bucket, channels, height / 8, width / 8)."""
+        """Latents of a whole batch, (batch, channels, height / 8, width / 8)."""
         import torch
 
         first = recipes[0]
@@ -411,12 +411,12 @@ class Engine:
         )
         return result.images, pipeline.scheduler
 
-    def _decode(self, latents: torch.Tensor, recipes: Sequence[Recipe], *, bucket: int) -> list[Pixels | str]:
-        """The pixels of each recipe's latents, or why there are none; a few at a time, in a bucket always as many."""
+    def _decode(self, latents: torch.Tensor, recipes: Sequence[Recipe], *, batch: int) -> list[Pixels | str]:
+        """The pixels of each recipe's latents, or why there are none; a few at a time, in a batch always as many."""
         import torch
 
         vae = self._open.base.vae
-        at_once = min(bucket, DECODED_AT_ONCE.get(self._device, 1))
+        at_once = min(batch, DECODED_AT_ONCE.get(self._device, 1))
         outcomes: list[Pixels | str] = []
         with torch.inference_mode(False), torch.no_grad():
             latents = latents[: len(recipes)].to(vae.dtype) / vae.config.scaling_factor

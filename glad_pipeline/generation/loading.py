@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation import devices
+from glad_pipeline.generation.artifacts import Artifact, Kind, artifacts_of, lora_artifact, pull
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.models import Lora, ModelProfile
-from glad_pipeline.generation.artifacts import Kind, Part, lora_part, parts_of, pull
 
 if TYPE_CHECKING:
     import torch
@@ -107,7 +107,9 @@ def open_pipelines(
     number_format = devices.number_format(device)
     compiling = ("regional" if device == "cuda" else "none") if compiling == "auto" else compiling
     hashes = FileHashes(hash_cache)
-    files: dict[Kind, Part] = {part.kind: _here(part, hashes) for part in parts_of(profile) if part.kind != "LoRA"}
+    files: dict[Kind, Artifact] = {
+        part.kind: _here(part, hashes) for part in artifacts_of(profile) if part.kind != "LoRA"
+    }
     base, refiner = read_pipelines(profile, files, number_format, hashes)
     if compiling != "none":
         set_compiler()
@@ -128,7 +130,7 @@ def open_pipelines(
 
 
 def read_pipelines(
-    profile: ModelProfile, files: Mapping[Kind, Part], number_format: torch.dtype, hashes: FileHashes
+    profile: ModelProfile, files: Mapping[Kind, Artifact], number_format: torch.dtype, hashes: FileHashes
 ) -> tuple[Any, Any | None]:
     """The base pipeline and the refiner's, on the CPU, LoRA fused; `files` are on this machine, by kind."""
     diffusers: Any = importlib.import_module("diffusers")  # its classes carry no types
@@ -141,7 +143,7 @@ def read_pipelines(
             **_files(files["model"]), dtype=number_format, add_watermarker=False, **own
         )
     for lora in profile.loras:
-        _fuse(base, lora, _here(lora_part(lora), hashes))
+        _fuse(base, lora, _here(lora_artifact(lora), hashes))
     if "refiner" not in files:
         return base, None
     with _clearly(files["refiner"]):
@@ -173,7 +175,7 @@ def lay_out(module: Any, device: str) -> None:
                 delattr(each, name)
 
 
-def _here(part: Part, hashes: FileHashes) -> Part:
+def _here(part: Artifact, hashes: FileHashes) -> Artifact:
     """The part, on this machine: fetched from the hub if it was not."""
     try:
         part.read()
@@ -184,7 +186,7 @@ def _here(part: Part, hashes: FileHashes) -> Part:
     return part
 
 
-def _files(part: Part) -> dict[str, Any]:
+def _files(part: Artifact) -> dict[str, Any]:
     """The arguments of `from_pretrained` that say which files: in a directory, so that no network is asked."""
     return {
         "pretrained_model_name_or_path": part.directory,
@@ -195,7 +197,7 @@ def _files(part: Part) -> dict[str, Any]:
 
 
 @contextmanager
-def _clearly(part: Part) -> Iterator[None]:
+def _clearly(part: Artifact) -> Iterator[None]:
     """Every library underneath raises its own: here it becomes a `GladError` that says what to do."""
     import torch
 
@@ -219,7 +221,7 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
 
 
-def _fuse(pipeline: Any, lora: Lora, part: Part) -> None:
+def _fuse(pipeline: Any, lora: Lora, part: Artifact) -> None:
     """Add a LoRA to the weights themselves: nothing of it costs time while drawing."""
     with _clearly(part):
         pipeline.load_lora_weights(

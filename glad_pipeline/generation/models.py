@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glad_pipeline.errors import GladError, UsageError
-from glad_pipeline.generation.checkpoints import SDXL_SIDE, native_side, read_model
 from glad_pipeline.generation.artifact_sources import (
     SDXL_REFINER,
     SDXL_VAE,
@@ -23,6 +22,7 @@ from glad_pipeline.generation.artifact_sources import (
     resolve_refiner,
     resolve_vae,
 )
+from glad_pipeline.generation.checkpoints import SDXL_SIDE, native_side, read_model
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.presets import PRESETS
 

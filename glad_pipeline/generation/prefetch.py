@@ -13,7 +13,7 @@ from typing import TypeVar
 Made = TypeVar("Made")
 
 
-def ahead(
+def prefetch(
     items: Iterable[Made], size: int, *, closing: Callable[[], None] = lambda: None
 ) -> Generator[Made, None, None]:
     """Yield `items` in order while a thread makes the next ones.

@@ -21,7 +21,7 @@ SHORT = (
     *("prompt_tokens_dropped", "python", "cpu"),
 )
 LONGEST_VALUE = 80  # characters of one value in the short form
-# What one drawing and the next may differ in without a cause: where in its bucket it lay, how long it took; and the
+# What one drawing and the next may differ in without a cause: where in its batch it lay, how long it took; and the
 # outcome itself.
 INCIDENTAL = frozenset({"slot", "seconds", "pixels_sha256"})
 

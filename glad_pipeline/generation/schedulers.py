@@ -17,7 +17,7 @@ _KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def new_scheduler(name: str, config: Any, changes: Mapping[str, Any]) -> Any:
-    """A fresh one for every bucket: none carries state over a failure. `config` is the checkpoint's scheduler's."""
+    """A fresh one for every batch: none carries state over a failure. `config` is the checkpoint's scheduler's."""
     import diffusers
 
     kind, needed = _KINDS[name]

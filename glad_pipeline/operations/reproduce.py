@@ -137,7 +137,7 @@ def reproduce(record: Record, settings: Settings, *, model: str | None = None) -
     engine = Engine(
         profile,
         device=settings.device,
-        bucket=_bucket(record, settings),
+        batch=_bucket(record, settings),
         compiling=settings.compiling,
         compile_cache=settings.compile_cache or settings.home / "compiled",
         hash_cache=settings.home / "model-hashes.json",

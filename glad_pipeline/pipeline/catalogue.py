@@ -12,7 +12,7 @@ from glad_pipeline.database import Connection, Database
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.pipeline.stored_picture import described, entry_of, object_fault
 from glad_pipeline.pipeline.takedowns import keys_by_hash, refuse_blocked
-from glad_pipeline.prompts.queue import Hold
+from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.catalogue import CatalogueEntry
 from glad_pipeline.storage.keys import original_key
@@ -79,7 +79,7 @@ def look_up(
 class Cataloguing:
     """One run's. Everything of one transaction is recorded together, or one by one where a row spoils it."""
 
-    hold: Hold
+    claim: Claim
     database: Database
     url: Callable[[str], str]  # the public URL of a key
 
@@ -87,7 +87,7 @@ class Cataloguing:
         """Record the pictures that are whole and move their prompts; the others' prompts have used up a try."""
         faults = self._faults(found)
         whole = [each for each in found if each.object is not None and each.row["id"] not in faults]
-        self.hold.fail(faults)
+        self.claim.fail(faults)
         report = CatalogueReport(whole=whole, damaged=len(faults))
         report.not_drawn_yet = len(found) - len(whole) - len(faults)
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):
@@ -109,27 +109,27 @@ class Cataloguing:
             partial(self._together, connection),
             lambda one, reason: refused.__setitem__(one.row["id"], f"it could not be catalogued: {reason}"),
         )
-        self.hold.failed(connection, refused)
+        self.claim.failed(connection, refused)
         return sum(c[0] for c in counts), sum(c[1] for c in counts), sum(c[2] for c in counts), len(refused)
 
     def _together(self, connection: Connection, some: Sequence[PromptWithObject]) -> tuple[int, int, int]:
         """How many prompts were ours still, how many of them wait for approval, how many were taken down meanwhile."""
         reasons = refuse_blocked(connection, keys_by_hash({each.recipe for each in some}))
         blocked = {each.row["id"]: reasons[each.recipe.hash] for each in some if each.recipe.hash in reasons}
-        self.hold.rejected(connection, blocked)
+        self.claim.rejected(connection, blocked)
         entries = {
             each.recipe.hash: catalogue_entry(each, self.url) for each in some if each.recipe.hash not in reasons
         }
         ids = catalogue.record(connection, list(entries.values()))
         images = {each.row["id"]: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
-        return *self.hold.generated(connection, images), len(blocked)
+        return *self.claim.generated(connection, images), len(blocked)
 
     def _faults(self, found: Iterable[PromptWithObject]) -> dict[int, str]:
         """Why prompts cannot be catalogued with what the store holds for them, by id."""
         faults: dict[int, str] = {}
         for each in found:
             with one_row(partial(faults.__setitem__, each.row["id"])):
-                if fault := fault_of(each, drawn=self.hold.drew(each.row["id"])):
+                if fault := fault_of(each, drawn=self.claim.drew(each.row["id"])):
                     faults[each.row["id"]] = fault
         return faults
 

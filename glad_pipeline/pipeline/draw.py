@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from glad_pipeline.blame import one_row
 from glad_pipeline.database import Database
 from glad_pipeline.errors import GladError
-from glad_pipeline.generation.prefetch import ahead
+from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media import blank
 from glad_pipeline.pipeline.sdxl import Draws
 from glad_pipeline.pipeline.takedowns import keys_by_hash, refuse_blocked
 from glad_pipeline.pipeline.upload import Delivery, PictureStream, name_of
-from glad_pipeline.prompts.queue import Hold
+from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.s3 import S3Store
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from glad_pipeline.media.encoding import Pixels
 
 Row = Mapping[str, Any]
-DRAWN_AHEAD = 32  # pictures that wait for the gate at most: a whole bucket, so that the GPU begins the next at once
+PREFETCHED = 32  # pictures that wait for the gate at most: a whole bucket, so that the GPU begins the next at once
 TELL_EVERY = 5.0  # seconds between lines about drawing: each is a row of Dagster's event log
 
 
@@ -56,7 +56,7 @@ class Drawing:
     """One run's drawing. `begin` prepares it and returns the stream of its pictures."""
 
     sdxl: Draws
-    hold: Hold
+    claim: Claim
     database: Database
     store: S3Store
     spool: Spool
@@ -81,9 +81,9 @@ class Drawing:
             model_revision=", ".join(sorted({recipe.model_revision for recipe in self._by_recipe})),
             rejected=sum(len(self._by_recipe[recipe]) for recipe in self._by_recipe if recipe.hash in rejected),
         )
-        drawn = ahead(
-            self.delivery.written_ahead(self.sdxl.generate(missing, begun=self._count_tries)),
-            max(DRAWN_AHEAD, self.sdxl.gpu_batch or 0),
+        drawn = prefetch(
+            self.delivery.written_ahead(self.sdxl.generate(missing, on_batch_start=self._count_tries)),
+            max(PREFETCHED, self.sdxl.gpu_batch or 0),
             closing=self.delivery.drawing_is_over,
         )
         return PictureStream(
@@ -95,7 +95,7 @@ class Drawing:
     def _recipes(self, rows: Sequence[Row]) -> dict[Recipe, list[int]]:
         """The prompt ids of each recipe; prompts that cannot have one are rejected."""
         by_recipe: dict[Recipe, list[int]] = {}
-        for row, recipe in recipes_of(rows, self.sdxl, self.hold):
+        for row, recipe in recipes_of(rows, self.sdxl, self.claim):
             by_recipe.setdefault(recipe, []).append(row["id"])
         return by_recipe
 
@@ -105,7 +105,7 @@ class Drawing:
             return by_recipe
         reasons = self.database.transact("takedown", partial(refuse_blocked, keys=keys_by_hash(by_recipe)))
         self.log.warning("%s pictures were taken down and are not drawn: their prompts are rejected", len(reasons))
-        self.hold.reject(
+        self.claim.reject(
             {i: reasons[recipe.hash] for recipe, ids in by_recipe.items() if recipe.hash in reasons for i in ids}
         )
         return {recipe: ids for recipe, ids in by_recipe.items() if recipe.hash not in reasons}
@@ -121,7 +121,7 @@ class Drawing:
         """Upload what earlier runs left in the spool; the hashes of recipes whose picture did not pass the gate."""
         faults = self.delivery.leftovers(fault_of_pixels)
         rejected = {recipe: faults[name_of(recipe)] for recipe in self._by_recipe if name_of(recipe) in faults}
-        self.hold.reject({i: fault for recipe, fault in rejected.items() for i in self._by_recipe[recipe]})
+        self.claim.reject({i: fault for recipe, fault in rejected.items() for i in self._by_recipe[recipe]})
         for name in faults:
             self.delivery.discard(name)
         return {recipe.hash for recipe in rejected}
@@ -138,7 +138,7 @@ class Drawing:
     def _count_tries(self, batch: Sequence[Recipe]) -> None:
         """On the thread that draws, before each batch."""
         ids = [prompt_id for recipe in batch for prompt_id in self._by_recipe[recipe]]
-        self.delivery.before_drawing(partial(self.hold.begin_drawing, ids))
+        self.delivery.before_drawing(partial(self.claim.begin_drawing, ids))
 
     def _fit_to_store(self, drawn: Generator[Drawn, None, None]) -> Generator[Drawn, None, None]:
         """Only the pictures that may be stored; the prompts of the others are settled with the reason."""
@@ -179,13 +179,13 @@ class Drawing:
 
     def _reject(self, recipe: Recipe, reason: str) -> None:
         ids = self._by_recipe[recipe]
-        self.hold.reject(dict.fromkeys(ids, reason))
+        self.claim.reject(dict.fromkeys(ids, reason))
         self._report.rejected += len(ids)
 
     def _refuse(self, recipe: Recipe, reason: str) -> None:
         """The prompts of this recipe have used up a try."""
         ids = self._by_recipe[recipe]
-        self.hold.fail(dict.fromkeys(ids, reason))
+        self.claim.fail(dict.fromkeys(ids, reason))
         self._report.failed += len(ids)
 
 
@@ -204,12 +204,12 @@ def _judged(pixels: Pixels) -> str | None:
     return faults[0] if faults else None
 
 
-def recipes_of(rows: Sequence[Row], sdxl: Draws, hold: Hold) -> list[tuple[Row, Recipe]]:
+def recipes_of(rows: Sequence[Row], sdxl: Draws, claim: Claim) -> list[tuple[Row, Recipe]]:
     """Each prompt with its recipe; prompts that cannot have one are rejected."""
     found: list[tuple[Row, Recipe]] = []
     refused: dict[int, str] = {}
     for row in rows:
         with one_row(partial(refused.__setitem__, row["id"])):
             found.append((row, sdxl.recipe(row)))
-    hold.reject(refused)
+    claim.reject(refused)
     return found

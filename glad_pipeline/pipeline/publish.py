@@ -9,7 +9,7 @@ from typing import Any
 
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.outbox import messages
-from glad_pipeline.prompts.queue import Hold
+from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.publishing.posts import Blog, Outcomes
 from glad_pipeline.storage.s3 import S3Store
@@ -32,7 +32,7 @@ class PublishReport:
 class Publishing:
     """One run's."""
 
-    hold: Hold
+    claim: Claim
     database: Database
     store: Callable[[], S3Store]  # asked for only where a picture has to be looked at again
 
@@ -40,9 +40,9 @@ class Publishing:
         """Publish every picture whose time has come. A post that a person has edited since waits for approval."""
         report = PublishReport()
         while True:
-            stale = self.hold.stale(POSTS_PER_TRANSACTION)
+            stale = self.claim.stale(POSTS_PER_TRANSACTION)
             report.gone += self._look_again(stale) if stale else []
-            done = self.database.transact("publish", partial(publish_some, self.hold))
+            done = self.database.transact("publish", partial(publish_some, self.claim))
             if not done and not stale:
                 return report
             rows, outcomes = done or ([], Outcomes(post_ids={}, rejected={}, conflicts={}))
@@ -55,21 +55,21 @@ class Publishing:
         heads = self.store().heads(row["key"] for row in stale)
         seen = [row["id"] for row in stale if row["key"] in heads and heads[row["key"]].bytes == row["bytes"]]
         lost = [row["id"] for row in stale if row["id"] not in seen]
-        return self.database.transact("look_again", partial(self.hold.looked_again, seen=seen, gone=lost))
+        return self.database.transact("look_again", partial(self.claim.looked_again, seen=seen, gone=lost))
 
 
-def publish_some(hold: Hold, connection: Connection) -> tuple[list[Row], Outcomes] | None:
+def publish_some(claim: Claim, connection: Connection) -> tuple[list[Row], Outcomes] | None:
     """Publish up to POSTS_PER_TRANSACTION pictures whose time has come; None when there are none."""
     blocklist.hold_off_takedowns(connection)
-    rows = hold.publishable(connection, POSTS_PER_TRANSACTION)
+    rows = claim.publishable(connection, POSTS_PER_TRANSACTION)
     if not rows:
         return None
 
     def settle(done: Outcomes) -> None:
-        hold.published(connection, done.post_ids)
+        claim.published(connection, done.post_ids)
         messages.tell_of_posts(connection, {post for post in done.post_ids.values() if post})
 
     outcomes = Blog(connection).publish(connection, rows, then=settle)
-    hold.reject_locked(connection, rows, outcomes.rejected)
-    hold.leave_to_a_person(connection, outcomes.conflicts)
+    claim.reject_locked(connection, rows, outcomes.rejected)
+    claim.require_approval(connection, outcomes.conflicts)
     return list(rows), outcomes

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from glad_pipeline.blame import is_the_deployments, readable, reason_of
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.generation.allowed import Allowed
+from glad_pipeline.generation.artifacts import artifacts_of
 from glad_pipeline.generation.defaults import Defaults
 from glad_pipeline.generation.models import ModelProfile, resolve_model
-from glad_pipeline.generation.artifacts import parts_of
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.settings import load_settings
@@ -43,7 +43,7 @@ class Draws(Protocol):
         """The complete recipe of a prompt. See `Sdxl.recipe`."""
 
     def generate(
-        self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = ...
+        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = ...
     ) -> Iterator[Drawn]:
         """Draw each recipe. See `Sdxl.generate`."""
 
@@ -174,7 +174,7 @@ class Sdxl:
     # recipes to pictures
 
     def generate(
-        self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> Iterator[Drawn]:
         """Draw each recipe, one model after the other. See `generation.engine.Engine.generate`.
 
@@ -185,7 +185,7 @@ class Sdxl:
         for loaded, group in groupby(by_weights, key=_loaded):
             wanted = list(group)
             profile = next(p for p in self._profiles.values() if (p.weights, p.quantization or "") == loaded)
-            engine = self._engine(profile, wanted, lambda: begun(()))
+            engine = self._engine(profile, wanted, lambda: on_batch_start(()))
             try:
                 engine.load()
             except UnavailableError:
@@ -193,7 +193,7 @@ class Sdxl:
             except Exception as error:  # noqa: BLE001  judged there
                 yield from self._undrawable(profile, wanted, error)
             else:
-                yield from engine.generate(wanted, begun=begun)
+                yield from engine.generate(wanted, on_batch_start=on_batch_start)
             finally:
                 self.overhead_seconds["loading"] += engine.load_seconds or 0.0
                 self.overhead_seconds["warming_up"] += engine.warm_seconds
@@ -226,8 +226,8 @@ class Sdxl:
         return Engine(
             profile,
             device=self.device,  # type: ignore[arg-type]
-            bucket=self.gpu_batch,
-            small_bucket=self.gpu_small_batch,
+            batch=self.gpu_batch,
+            small_batch=self.gpu_small_batch,
             compiling=self.compiling,  # type: ignore[arg-type]
             compile_cache=Path(self.compile_cache) if self.compile_cache else None,
             hash_cache=Path(self.hash_cache) if self.hash_cache else None,
@@ -244,7 +244,7 @@ class Sdxl:
 
         choose_device(self.device, is_demo=self.profile().is_demo)  # type: ignore[arg-type]
         # what is all here and cannot be loaded never will be; what has to be fetched may be there another time
-        return "recipe" if all(part.is_local for part in parts_of(profile)) else "unknown"
+        return "recipe" if all(part.is_local for part in artifacts_of(profile)) else "unknown"
 
     def _drawn_by_workers(self) -> bool:
         if self.backend == "auto":
@@ -266,8 +266,8 @@ class Sdxl:
         options = engine_options(
             settings,
             device=self.device,
-            bucket=self.gpu_batch,
-            small_bucket=self.gpu_small_batch,
+            batch=self.gpu_batch,
+            small_batch=self.gpu_small_batch,
             compiling=self.compiling,
         )
         return Pool(settings, options, log=self.log)

@@ -1,6 +1,6 @@
 """How drawn pictures reach the store, whatever happens to the store or to this process on the way.
 
-Each picture is written ahead to the spool, as it was drawn, before the next bucket is begun: that takes a few
+Each picture is written ahead to the spool, as it was drawn, before the next bucket is on_batch_start: that takes a few
 milliseconds, while encoding it takes thirty. Other threads encode and upload it, and then its file is removed. While
 the store is away, drawing goes on until the spool is full; a killed run's files are delivered by the next one.
 """

@@ -1,8 +1,8 @@
-"""The queue: who holds which prompts, and how a hold ends.
+"""The queue: who holds which prompts, and how a claim ends.
 
-A run opens a `Hold`, claims a batch with it and settles every prompt of it. A heartbeat thread renews the
+A run opens a `Claim`, claims a batch with it and settles every prompt of it. A heartbeat thread renews the
 lease; its connection also carries an advisory lock, so that the rows of a killed run are free seconds later and
-those of an unreachable one when the lease is over. Every settling statement names the hold's token: a run
+those of an unreachable one when the lease is over. Every settling statement names the claim's token: a run
 that lost its rows cannot move them. An attempt is counted when drawing begins, so that a prompt that kills
 every run is found out, and its neighbours are not blamed for it.
 """
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 log = logging.getLogger(__name__)
 
 
-class HoldLost(UnavailableError):
+class ClaimLost(UnavailableError):
     """This run was silent for too long, and its prompts are another's now."""
 
 
@@ -61,7 +61,7 @@ def readiness(connection: Connection) -> Readiness:
 
 
 def live_workers(connection: Connection) -> set[str]:
-    """The workers (Dagster run ids) whose hold is alive."""
+    """The workers (Dagster run ids) whose claim is alive."""
     return {row["worker"] for row in connection.execute(SQL["live_workers"])}
 
 
@@ -70,8 +70,8 @@ def overdue(connection: Connection) -> list[Row]:
     return connection.execute(SQL["overdue"]).fetchall()
 
 
-class Hold:
-    """One run's hold on its prompts; a context manager that ends it. `open` first.
+class Claim:
+    """One run's claim on its prompts; a context manager that ends it. `open` first.
 
     Args:
         database: where the queue is.
@@ -88,11 +88,11 @@ class Hold:
         self._token: int | None = None
         self.reason: str | None = None  # why the run fails, kept with the prompts it gives back
         self._attempts: dict[int, int] = {}  # of each prompt, as it was claimed
-        self._begun: dict[int, int] = {}  # how often this hold began to draw a prompt: tries that are counted
+        self._begun: dict[int, int] = {}  # how often this claim began to draw a prompt: tries that are counted
         self._stop = threading.Event()
         self._heart: threading.Thread | None = None
 
-    def open(self) -> Hold:
+    def open(self) -> Claim:
         """Draw a token, lock it and start the heartbeat. Raises `DatabaseError`."""
         connection, self._token = self._database.connect_patiently(
             application_name=f"glad-hold {self._worker}", prepare=self._locked_token
@@ -108,8 +108,8 @@ class Hold:
             raise UnavailableError(f"the claim token {row['token']} is locked already: another database uses ours")
         return int(row["token"])
 
-    def claim(self, batch: int, *, ids: Sequence[int] = ()) -> list[Row]:
-        """Hold up to `batch` waiting prompts, and return all that this hold has in hand.
+    def take(self, batch: int, *, ids: Sequence[int] = ()) -> list[Row]:
+        """Claim up to `batch` waiting prompts, and return all that this claim has in hand.
 
         With `ids`, just these, even if they had ended before (a redo on purpose). Raises `UsageError`
         for ids that do not exist. A prompt that another run holds is left to it. Where rows are held by a
@@ -172,23 +172,23 @@ class Hold:
                 log.warning("prompt %s is held by run %s and left to it", row["id"], row["claimed_by"])
 
     def held(self) -> list[Row]:
-        """The prompts that this hold has claimed and not settled yet."""
+        """The prompts that this claim has claimed and not settled yet."""
         return self._database.read(lambda c: c.execute(SQL["held"], {"token": self._token}).fetchall())
 
     def has_settled(self) -> bool:
-        """Whether any prompt that this hold has claimed is settled."""
+        """Whether any prompt that this claim has claimed is settled."""
         return len(self.held()) < len(self._attempts)
 
     def begin_drawing(self, ids: Collection[int]) -> None:
         """Count a try for these prompts: should this process die of one, it will be found out.
 
-        May be called on the thread that draws while another settles. Raises `HoldLost` if none of this hold's prompts
+        May be called on the thread that draws while another settles. Raises `ClaimLost` if none of this claim's prompts
         is ours any more: they would be drawn for nothing.
         """
         tries = {i: self._begun.get(i, 0) + 1 for i in ids}
         self._begun.update(tries)  # one step: another thread looks into it; and first: the answer may be lost for good
         if ids and not self._database.transact("begin_drawing", partial(self._count, tries)) and not self.held():
-            raise HoldLost(
+            raise ClaimLost(
                 "none of this run's prompts is its own any more: they were cancelled, or given to others since it was "
                 f"silent for longer than its lease of {self._lease.total_seconds():.0f} s. If the machine was only "
                 "busy, set GLAD_LEASE_SECONDS higher"
@@ -242,7 +242,7 @@ class Hold:
         """In the caller's transaction: these prompts (id → images.id) have their picture.
 
         Returns how many were moved and how many of them wait for a person's approval. Fewer than given
-        means that this hold had lost the rest to another run.
+        means that this claim had lost the rest to another run.
         """
         bound = {"ids": list(image_ids), "image_ids": list(image_ids.values()), "token": self._token}
         moved = [row["id"] for row in connection.execute(SQL["settle_generated"], bound)]
@@ -289,7 +289,7 @@ class Hold:
             )
 
     @staticmethod
-    def leave_to_a_person(connection: Connection, reasons: Mapping[int, str]) -> None:
+    def require_approval(connection: Connection, reasons: Mapping[int, str]) -> None:
         """In the caller's transaction: locked prompts wait for approval, each with the reason."""
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -297,11 +297,11 @@ class Hold:
             )
 
     def drew(self, prompt_id: int) -> bool:
-        """Whether this hold began to draw that prompt."""
+        """Whether this claim began to draw that prompt."""
         return prompt_id in self._begun
 
     def close(self) -> None:
-        """End the hold: unfinished prompts wait again, pictures not yet due belong to nobody, the heartbeat stops."""
+        """End the claim: unfinished prompts wait again, pictures not yet due belong to nobody, the heartbeat stops."""
         if self._token is None:
             return
         self._stop.set()
@@ -322,7 +322,7 @@ class Hold:
         connection.execute(SQL["release"], bound)
         connection.execute(SQL["let_go"], bound)
 
-    def __enter__(self) -> Hold:
+    def __enter__(self) -> Claim:
         return self
 
     def __exit__(self, *_: object) -> None:

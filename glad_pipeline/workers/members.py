@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from glad_pipeline.workers import liveness as ledger
+from glad_pipeline.workers import liveness
 from glad_pipeline.workers.cluster import import_ray
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def end_workers() -> int:
     """End every worker there is, for good. Returns how many."""
     all_there_are = members()
     for member in all_there_are:
-        ledger.note_gone(member.name)
+        liveness.note_gone(member.name)
         import_ray().kill(member.handle, no_restart=True)
     return len(all_there_are)
 
@@ -51,7 +51,7 @@ def states_of(some: list[Member]) -> list[Mapping[str, Any]]:
             told = "is gone, or is being started anew"
             if isinstance(error, ray.exceptions.GetTimeoutError):
                 told = f"has not answered for {ANSWER:.0f} s: the next run replaces it if it stays silent"
-                if not ledger.is_here(member.name):
+                if not liveness.is_here(member.name):
                     told = "has not come up: it waits for a free GPU or CPU, or is being started"
             states.append({"worker": member.name, "error": told})
     return states

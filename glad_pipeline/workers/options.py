@@ -16,8 +16,8 @@ class EngineOptions:
     """As `Engine` has them."""
 
     device: str = "auto"
-    bucket: int | None = None
-    small_bucket: int | None = None
+    batch: int | None = None
+    small_batch: int | None = None
     compiling: str = "auto"
     compile_cache: str | None = None
     hash_cache: str | None = None
@@ -27,7 +27,7 @@ class EngineOptions:
     @property
     def drawing(self) -> tuple[object, ...]:
         """What decides pixels or time; not where files are kept."""
-        return self.device, self.bucket, self.small_bucket, self.compiling, self.engine
+        return self.device, self.batch, self.small_batch, self.compiling, self.engine
 
 
 def engine_options(settings: Settings, **changes: Any) -> EngineOptions:
@@ -35,8 +35,8 @@ def engine_options(settings: Settings, **changes: Any) -> EngineOptions:
     here = settings.ray_address is None and not settings.ray_exposed
     options = EngineOptions(
         device=settings.device,
-        bucket=settings.gpu_batch,
-        small_bucket=settings.gpu_small_batch,
+        batch=settings.gpu_batch,
+        small_batch=settings.gpu_small_batch,
         compiling=settings.compiling,
         compile_cache=str(settings.compile_cache or settings.home / "compiled") if here else None,
         hash_cache=str(settings.home / "model-hashes.json") if here else None,

@@ -17,21 +17,21 @@ from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.settings import Settings
-from glad_pipeline.workers import liveness as ledger
+from glad_pipeline.workers import liveness
 from glad_pipeline.workers.cluster import Cluster, import_ray, resources
 from glad_pipeline.workers.options import EngineOptions
 from glad_pipeline.workers.worker import Worker, shape_name
 
 LOOK = 1.0  # seconds between looks at what has not answered
 CLUSTER_PATIENCE = 60.0  # seconds for which a cluster that went away is waited for
-LEAST_BUCKET = 4  # pictures that a worker is asked for, where nobody says how many are drawn at once
+LEAST_BATCH = 4  # pictures that a worker is asked for, where nobody says how many are drawn at once
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
 class Job:
-    """Recipes of one shape, at most a bucket of them, on their way."""
+    """Recipes of one shape, at most a batch of them, on their way."""
 
     recipes: list[Recipe]
     losses: int = 0  # workers lost while they drew it
@@ -103,15 +103,15 @@ class Pool:
         self.cluster.connect()
         try:
             return self._open(profile, wanted)
-        except ledger.away() as error:
+        except liveness.away() as error:
             raise UnavailableError(f"the Ray cluster does not do what it is asked: {reason_of(error)}") from error
 
     def _open(self, profile: ModelProfile, wanted: Sequence[Recipe] | None) -> list[Member]:
         if not self._me:
             self._me = f"run {uuid4().hex}"
-            ledger.note_here(self._me)
+            liveness.note_here(self._me)
         names = [f"worker-{place}" for place in range(self.size())]
-        need = len(names) if wanted is None else math.ceil(len(wanted) / (self.options.bucket or LEAST_BUCKET))
+        need = len(names) if wanted is None else math.ceil(len(wanted) / (self.options.batch or LEAST_BATCH))
         if wanted is not None and need < len(names):
             random.shuffle(names)  # not every run the same ones
             names = self._fittest(names, profile, {shape_name(recipe) for recipe in wanted})[: max(1, need)]
@@ -179,7 +179,7 @@ class Pool:
 
     def withdraw(self, member: Member) -> None:
         """A worker that never came up is not asked for any more: a cluster that grows by demand need not find room."""
-        if not ledger.is_here(member.name):
+        if not liveness.is_here(member.name):
             import_ray().kill(member.handle, no_restart=True)
             self._members.pop(member.name, None)
 
@@ -196,22 +196,22 @@ class Pool:
     def close(self) -> None:
         """Leave the cluster; its workers stay warm."""
         if self._me:
-            with ledger.unless_away():
-                ledger.note_gone(self._me)
+            with liveness.unless_away():
+                liveness.note_gone(self._me)
         self._members, self._me = {}, ""
         self.cluster.disconnect()
 
     def knows_us(self) -> bool:
         """Whether the cluster is there, and is the one that we have connected to, not started anew meanwhile."""
-        with ledger.unless_away():
-            return self.cluster.answers() and ledger.is_here(self._me)
+        with liveness.unless_away():
+            return self.cluster.answers() and liveness.is_here(self._me)
         return False
 
     def _handle(self, name: str) -> Any:
         """The actor of that name; it is made if there is none."""
         gpus, cpus = self.share
         ray = import_ray()
-        for look in (Worker.state, Worker.expect, Worker.forget, Worker.bucket_of):
+        for look in (Worker.state, Worker.expect, Worker.forget, Worker.batch_of):
             ray.method(concurrency_group="looks")(look)
         actor = ray.remote(max_restarts=-1, num_gpus=gpus, num_cpus=cpus, concurrency_groups={"looks": 1})(Worker)
         actor = actor.options(name=name, lifetime="detached", get_if_exists=True, scheduling_strategy="SPREAD")

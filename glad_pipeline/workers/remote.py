@@ -1,7 +1,7 @@
 """Drawing with all workers of a cluster: the same `generate` as an engine's, in order of readiness.
 
-Each worker has one bucket to draw and one waiting, so memory stays bounded and no GPU waits for us. Buckets go where
-their shape was drawn before, for its graph is compiled there. A lost worker's buckets go to others: the one that it was
+Each worker has one batch to draw and one waiting, so memory stays bounded and no GPU waits for us. Batchs go where
+their shape was drawn before, for its graph is compiled there. A lost worker's batchs go to others: the one that it was
 drawing split into single pictures, so that one that kills whoever draws it is found out and answered as failed.
 """
 
@@ -21,20 +21,20 @@ from glad_pipeline.generation.batches import faults_of, grouped
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe, Shape
-from glad_pipeline.workers import liveness as ledger
+from glad_pipeline.workers import liveness
 from glad_pipeline.workers.cluster import has_node, import_ray
-from glad_pipeline.workers.pool import LEAST_BUCKET, LOOK, Job, Member, Pool, reason_of
+from glad_pipeline.workers.pool import LEAST_BATCH, LOOK, Job, Member, Pool, reason_of
 from glad_pipeline.workers.worker import Loaded, shape_name
 
-AT_A_WORKER = 2  # buckets: the one it draws and the next
-READ_AHEAD = 64  # buckets among which one is chosen that fits a worker
+AT_A_WORKER = 2  # batchs: the one it draws and the next
+READ_AHEAD = 64  # batchs among which one is chosen that fits a worker
 LOSSES = 2  # workers that may be lost while they draw a picture, before it is answered as failed
-BAD_LUCK = 20  # losses of any kind that a bucket may meet
+BAD_LUCK = 20  # losses of any kind that a batch may meet
 FAILURES = 3  # of a worker's device in a row, or to come up, after which a run asks it no more
 LOST_IN_A_ROW = 8  # times that a worker is lost while it draws, after which a run asks it no more
 ANSWER = 5.0  # seconds that a worker may take to tell of itself
 SILENCE = 60.0  # seconds without a sign of life after which a worker is replaced
-STUCK = 1800.0  # seconds that a bucket may take
+STUCK = 1800.0  # seconds that a batch may take
 REFUSED_PATIENCE = 60.0  # seconds for which others are waited for once a worker has said why it cannot draw
 
 
@@ -64,8 +64,8 @@ class RemoteEngine:
         self._pulse = pulse
         self._sample: Recipe | None = None  # to warm up with
         self._members: list[Member] = []  # that work for us
-        self._buckets: dict[Shape, int] = {}
-        self._ask_bucket_at = 0.0
+        self._batchs: dict[Shape, int] = {}
+        self._ask_batch_at = 0.0
         self._loading: dict[Any, Member] = {}  # by reference
         self._drawing: dict[Any, tuple[Member, Job]] = {}
         self._again: deque[Job] = deque()
@@ -83,7 +83,7 @@ class RemoteEngine:
         self._wait_for_one()
 
     def warm_up(self, recipe: Recipe) -> list[Member]:
-        """Have every worker load the model and draw a bucket like `recipe` for nothing, for all that is done once.
+        """Have every worker load the model and draw a batch like `recipe` for nothing, for all that is done once.
 
         Raises `GladError` where one of them cannot, was started with other settings, or does not come up in time.
         """
@@ -101,7 +101,7 @@ class RemoteEngine:
     def close(self) -> None:
         """Let go of the workers; the model stays loaded in them."""
         ray = import_ray()
-        with ledger.unless_away():
+        with liveness.unless_away():
             for member in self._members:
                 if member.jobs:
                     member.handle.forget.remote([job.name for job in member.jobs])
@@ -116,25 +116,25 @@ class RemoteEngine:
             member.jobs.clear()
 
     def generate(
-        self, recipes: Iterable[Recipe], *, begun: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> Iterator[Drawn]:
-        """As `Engine.generate`. `begun` is also called, with no recipes, while nothing is ready and before a bucket
+        """As `Engine.generate`. `begun` is also called, with no recipes, while nothing is ready and before a batch
         that was begun already is sent again.
 
         Raises `GladError` also when all workers are lost for good.
         """
-        self._pulse = lambda: begun(())
+        self._pulse = lambda: on_batch_start(())
         self.load()
-        fresh = grouped(recipes, self.profile, self._bucket_of, self._pool.options.small_bucket)
+        fresh = grouped(recipes, self.profile, self._batch_of, self._pool.options.small_batch)
         waiting: deque[Job] = deque()
         exhausted = False
         try:
             while True:
                 while not exhausted and len(waiting) < READ_AHEAD:
-                    group, bucket = next(fresh, ([], -1))
-                    if bucket > 0:
+                    group, batch = next(fresh, ([], -1))
+                    if batch > 0:
                         waiting.append(Job(group))
-                    elif bucket == 0:
+                    elif batch == 0:
                         faults = "; ".join(faults_of(group[0], self.profile))
                         yield Drawn(recipe=group[0], error=faults, fault="recipe", provenance={})
                     else:
@@ -144,7 +144,7 @@ class RemoteEngine:
                     yield from (_given_up(recipe, job) for recipe in job.recipes)
                 while (left := len(waiting) + len(self._again)) and (member := self._free(left)):
                     job = self._again.popleft() if self._again else _fitting(member, waiting)
-                    begun(job.recipes if job.is_new else ())
+                    on_batch_start(job.recipes if job.is_new else ())
                     job.is_new = False
                     self._send(member, job)
                 if exhausted and not waiting and not self._again and not self._drawing:
@@ -179,12 +179,12 @@ class RemoteEngine:
         self._loading[member.handle.load.remote(self.profile, self._sample)] = member
 
     def _free(self, waiting: int) -> Member | None:
-        """The ready worker with the least to do, for one of so many buckets; the last are left for those that load."""
+        """The ready worker with the least to do, for one of so many batchs; the last are left for those that load."""
         ready = [member for member in self._members if member.ready]
         loading = sum(not member.ready and not member.refused for member in self._members)
         most = AT_A_WORKER if waiting > min(loading, len(ready)) else 1
         ready = [member for member in ready if len(member.jobs) < most]
-        random.shuffle(ready)  # other runs, of whose buckets we do not know, choose too
+        random.shuffle(ready)  # other runs, of whose batchs we do not know, choose too
         return min(ready, key=lambda member: len(member.jobs), default=None)
 
     def _wait_for_one(self) -> None:
@@ -229,7 +229,7 @@ class RemoteEngine:
             told: Loaded = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
             self._refuse(member, reason_of(error))
-        except ledger.away() as error:
+        except liveness.away() as error:
             self._lost(member, error)
         else:
             other = told.options.drawing != self._pool.options.drawing
@@ -260,7 +260,7 @@ class RemoteEngine:
             if nobody:
                 self._start_over()
             return
-        with ledger.unless_away():  # seen above, the next time
+        with liveness.unless_away():  # seen above, the next time
             for member in lost:
                 self._ask(member)
             for member in working:
@@ -268,7 +268,7 @@ class RemoteEngine:
                     self._check(member)
 
     def _check(self, member: Member) -> None:
-        """Replace a worker that gives no sign of life, or draws one bucket for ever."""
+        """Replace a worker that gives no sign of life, or draws one batch for ever."""
         ray = import_ray()
         now = time.monotonic()
         if now - member.heard < SILENCE / 2:
@@ -282,8 +282,8 @@ class RemoteEngine:
             with suppress(ray.exceptions.RayError):  # of a lost one its jobs tell
                 drawing_since = ray.get(asked)["drawing_seconds"] or 0.0
                 member.heard = now
-                reason = f"has been drawing one bucket for {drawing_since:.0f} s" if drawing_since > STUCK else ""
-        elif now - member.asked_at > SILENCE / 2 and ledger.is_here(member.name):
+                reason = f"has been drawing one batch for {drawing_since:.0f} s" if drawing_since > STUCK else ""
+        elif now - member.asked_at > SILENCE / 2 and liveness.is_here(member.name):
             reason = f"has given no sign of life for {SILENCE:.0f} s"
         if reason and self._pool.knows_us():
             self._pool.log.warning("%s %s and is replaced", member.name, reason)
@@ -294,20 +294,20 @@ class RemoteEngine:
         """The worker is gone, or is being started anew: what it had is for others."""
         ray = import_ray()
         told = reason_of(error)
-        with ledger.unless_away():
+        with liveness.unless_away():
             for reference in [reference for reference, (whose, _) in self._drawing.items() if whose is member]:
                 ray.cancel(reference)  # it may live, and only be out of reach
         self._forget(member)
         guilty: set[str] = set()
         if self._pool.cluster.answers():
-            with ledger.unless_away():
-                guilty = {job.name for job in member.jobs if ledger.is_drawing(job.name)}
-                ledger.note_gone(member.name)  # the one that is started in its place will note that it is there
+            with liveness.unless_away():
+                guilty = {job.name for job in member.jobs if liveness.is_drawing(job.name)}
+                liveness.note_gone(member.name)  # the one that is started in its place will note that it is there
                 if guilty and not has_node(member.node):
                     guilty = set()  # pictures end processes, not machines
         if member.jobs:
             self._pool.log.warning(
-                "%s was lost with %s buckets, others draw them: %s", member.name, len(member.jobs), told
+                "%s was lost with %s batchs, others draw them: %s", member.name, len(member.jobs), told
             )
             member.lost += bool(guilty)
             self._give_back(member, guilty)
@@ -332,7 +332,7 @@ class RemoteEngine:
         member.asked = None
 
     def _give_back(self, member: Member, guilty: set[str]) -> None:
-        """Its buckets are for others; the pictures of the one that it was lost over are drawn each on its own."""
+        """Its batchs are for others; the pictures of the one that it was lost over are drawn each on its own."""
         again: list[Job] = []
         for job in member.jobs:
             job.bad_luck += 1
@@ -357,22 +357,22 @@ class RemoteEngine:
         for member in self._members:
             self._ask(member)
 
-    # buckets
+    # batchs
 
-    def _bucket_of(self, recipe: Recipe) -> int:
+    def _batch_of(self, recipe: Recipe) -> int:
         """As set, else as a ready worker has it for this shape; if that one has no time to tell, a small one."""
-        if self._pool.options.bucket is not None:
-            return self._pool.options.bucket
+        if self._pool.options.batch is not None:
+            return self._pool.options.batch
         ray = import_ray()
         ready = next((member for member in self._members if member.ready), None)
-        if ready is not None and recipe.shape not in self._buckets and time.monotonic() > self._ask_bucket_at:
-            self._ask_bucket_at = time.monotonic() + SILENCE / 2  # unless it answers
-            with ledger.unless_away():  # of a lost one its jobs tell
-                found = ray.get(ready.handle.bucket_of.remote(self.profile, recipe), timeout=ANSWER)
-                self._ask_bucket_at = 0.0
+        if ready is not None and recipe.shape not in self._batchs and time.monotonic() > self._ask_batch_at:
+            self._ask_batch_at = time.monotonic() + SILENCE / 2  # unless it answers
+            with liveness.unless_away():  # of a lost one its jobs tell
+                found = ray.get(ready.handle.batch_of.remote(self.profile, recipe), timeout=ANSWER)
+                self._ask_batch_at = 0.0
                 if found is not None:
-                    self._buckets[recipe.shape] = found
-        return self._buckets.get(recipe.shape, LEAST_BUCKET)
+                    self._batchs[recipe.shape] = found
+        return self._batchs.get(recipe.shape, LEAST_BATCH)
 
     def _send(self, member: Member, job: Job) -> None:
         if not member.jobs:
@@ -384,7 +384,7 @@ class RemoteEngine:
         self._drawing[member.handle.draw.remote(self.profile, job.recipes, job.name)] = member, job
 
     def _drawn(self, reference: Any) -> Iterator[Drawn]:
-        """The pictures of a bucket that is done; of one that was lost none."""
+        """The pictures of a batch that is done; of one that was lost none."""
         ray = import_ray()
         if reference not in self._drawing:  # its worker was lost meanwhile
             return
@@ -393,7 +393,7 @@ class RemoteEngine:
             pictures, warm = ray.get(reference, timeout=SILENCE)
         except ray.exceptions.RayTaskError as error:
             raise GladError(f"{member.name} cannot draw: {reason_of(error)}") from error
-        except ledger.away() as error:
+        except liveness.away() as error:
             self._lost(member, error)
             return
         del self._drawing[reference]
@@ -422,7 +422,7 @@ class RemoteEngine:
             self._refuse(member, f"its device failed {member.broken} times in a row: {error}")
         else:
             self._pool.log.warning("%s is replaced: %s", member.name, error)
-        with ledger.unless_away():
+        with liveness.unless_away():
             self._pool.replace(member)
 
 
@@ -437,7 +437,7 @@ def _given_up(recipe: Recipe, job: Job) -> Drawn:
 
 
 def _fitting(member: Member, waiting: deque[Job]) -> Job:
-    """The first bucket of a shape that this worker has drawn, else the first."""
+    """The first batch of a shape that this worker has drawn, else the first."""
     place = next((i for i, job in enumerate(waiting) if shape_name(job.recipes[0]) in member.shapes), 0)
     job = waiting[place]
     del waiting[place]

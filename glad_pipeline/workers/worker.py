@@ -19,12 +19,12 @@ from typing import Any
 import psutil
 
 from glad_pipeline.generation import devices
+from glad_pipeline.generation.artifacts import require_same_files
 from glad_pipeline.generation.engine import Drawn, Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, ModelProfile
-from glad_pipeline.generation.artifacts import require_same_files
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.redaction import at_every_door
-from glad_pipeline.workers import liveness as ledger
+from glad_pipeline.workers import liveness
 from glad_pipeline.workers.options import EngineOptions
 
 LOOK = 0.2  # of the idle time: how often it is looked whether it is over
@@ -73,18 +73,18 @@ class Worker:
             os.environ["OMP_NUM_THREADS"] = options.threads
         context = ray.get_runtime_context()
         self._name, self._node = str(context.get_actor_name()), context.get_node_id()
-        ledger.note_here(self._name)
+        liveness.note_here(self._name)
         if idle_seconds:
             me = context.current_actor
             threading.Thread(target=self._retire_when_idle, args=(me,), name="glad-idle", daemon=True).start()
 
     def load(self, profile: ModelProfile, sample: Recipe | None = None) -> Loaded:
-        """Load the model unless it is loaded, and draw a bucket of `sample` for nothing.
+        """Load the model unless it is loaded, and draw a batch of `sample` for nothing.
 
         Raises `GladError` if it cannot be had, read or drawn with here.
         """
-        with ledger.unless_away():
-            ledger.note_here(self._name)  # again: a run may have taken us for lost since
+        with liveness.unless_away():
+            liveness.note_here(self._name)  # again: a run may have taken us for lost since
         with _Working(self):
             engine, seconds = self._engine(profile)
             if sample is not None:
@@ -97,22 +97,22 @@ class Worker:
                 shapes=frozenset(self._all_shapes()),
             )
 
-    def bucket_of(self, profile: ModelProfile, recipe: Recipe) -> int | None:
+    def batch_of(self, profile: ModelProfile, recipe: Recipe) -> int | None:
         """How many pictures of this shape this worker draws at once; None if the model is not loaded any more."""
         engine = self._engines.get(_here(profile))
-        return engine.bucket_of(recipe) if engine is not None and engine.load_seconds is not None else None
+        return engine.batch_of(recipe) if engine is not None and engine.load_seconds is not None else None
 
     def expect(self, job: str) -> None:
-        """A bucket is on its way: only for `state`, since Ray does not tell what waits for us."""
+        """A batch is on its way: only for `state`, since Ray does not tell what waits for us."""
         self._expected[job] = None
 
     def forget(self, jobs: Sequence[str]) -> None:
-        """These buckets will not come after all."""
+        """These batchs will not come after all."""
         for job in jobs:
             self._expected.pop(job, None)
 
     def draw(self, profile: ModelProfile, recipes: Sequence[Recipe], job: str) -> tuple[list[Drawn], float]:
-        """The pictures of one bucket's recipes, in any order, and the seconds spent on warming up.
+        """The pictures of one batch's recipes, in any order, and the seconds spent on warming up.
 
         Fewer than asked for if the device has failed: then this process is good for nothing more.
         """
@@ -123,15 +123,15 @@ class Worker:
         with _Working(self):
             engine, _ = self._engine(profile)
             warm = engine.warm_seconds
-            with ledger.unless_away():
-                ledger.begin_drawing(job)
+            with liveness.unless_away():
+                liveness.begin_drawing(job)
             self._drawing_since = time.monotonic()
             try:
                 drawn = self._draw(engine, recipes)
             finally:
                 self._drawing_since = None
-                with ledger.unless_away():
-                    ledger.end_drawing(job)
+                with liveness.unless_away():
+                    liveness.end_drawing(job)
             self._drawn += sum(picture.pixels is not None for picture in drawn)
             self._broken = any(picture.fault == "device" and picture.pixels is None for picture in drawn)
             return drawn, engine.warm_seconds - warm
@@ -170,7 +170,7 @@ class Worker:
         import ray
 
         if self._is_idle():
-            ledger.note_gone(self._name)
+            liveness.note_gone(self._name)
             ray.kill(ray.get_runtime_context().current_actor)
 
     def _is_idle(self) -> bool:
@@ -195,8 +195,8 @@ class Worker:
         engine = getattr(importlib.import_module(module), name)(
             profile,
             device=options.device,
-            bucket=options.bucket,
-            small_bucket=options.small_bucket,
+            batch=options.batch,
+            small_batch=options.small_batch,
             compiling=options.compiling,
             compile_cache=Path(options.compile_cache) if options.compile_cache else None,
             hash_cache=cache,

@@ -19,10 +19,10 @@ class LoggedSdxl(InstantSdxl):
     draw_log: str
     breaks_after: int | None = None  # pictures; then nothing can be drawn any more, and no picture is at fault
 
-    def generate(self, recipes: Iterable[Recipe], *, begun=lambda recipes: None) -> Iterator[Drawn]:
+    def generate(self, recipes: Iterable[Recipe], *, on_batch_start=lambda recipes: None) -> Iterator[Drawn]:
         log = os.open(self.draw_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            for done, drawn in enumerate(super().generate(recipes, begun=begun)):
+            for done, drawn in enumerate(super().generate(recipes, on_batch_start=on_batch_start)):
                 if self.breaks_after is not None and done >= self.breaks_after:
                     yield Drawn(recipe=drawn.recipe, error="no compiler", fault="setup", provenance={})
                     return

@@ -49,7 +49,7 @@ TRANSACTIONS = {
         "transaction": "what they are made of",
         "_living": "makes connections",
         "connect": "makes connections",
-        "connect_patiently": "for the hold's lock",
+        "connect_patiently": "for the claim's lock",
     },
     "database/migrations/__init__.py": {
         EVERY: "under a lock, in Alembic's own transactions; a migration that broke is run again",

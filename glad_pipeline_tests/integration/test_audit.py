@@ -20,7 +20,7 @@ from glad_pipeline.operations.audit import walk
 from glad_pipeline.operations.audit.report import FAULTS, NOTES
 from glad_pipeline.operations.audit.walk import audit
 from glad_pipeline.prompts import operations
-from glad_pipeline.prompts.queue import Hold
+from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.s3 import S3Store, StoreError
 from glad_pipeline_tests.fakes import InstantSdxl
@@ -247,8 +247,8 @@ def test_what_a_queued_prompt_or_a_living_run_may_use_is_left_alone(world, look,
     world.store.delete([images[2]["key"]])
     world.add("another prompt", seed=1)
     again = world.add("a hill 0 e\u0301", seed=0)  # é in two code points, which are one in a recipe
-    with Hold(look.database, worker="alive", lease=timedelta(minutes=2), max_attempts=5).open() as hold:
-        hold.claim(10)
+    with Claim(look.database, worker="alive", lease=timedelta(minutes=2), max_attempts=5).open() as claim:
+        claim.take(10)
         world.store.delete([images[3]["key"], images[3]["thumbnail_key"]])
         token = world.prompts()[again]["claim_token"]
         set_status(world, prompts[3], "pending", "claimed", image_id=images[3]["id"])

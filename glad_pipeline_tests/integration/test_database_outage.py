@@ -17,7 +17,7 @@ from glad_pipeline.defs.checks import no_blank_picture, no_expired_lease, urls_a
 from glad_pipeline.defs.resources import PostgresResource
 from glad_pipeline.defs.site_revalidations import no_dead_message
 from glad_pipeline.prompts import queue
-from glad_pipeline.prompts.queue import Hold, live_workers
+from glad_pipeline.prompts.queue import Claim, live_workers
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def sql(database, statement, *values):
         return cursor.fetchall() if cursor.description else []
 
 
-def hold(database, worker="run-1", max_attempts=3):
-    return Hold(database, worker=worker, lease=timedelta(seconds=60), max_attempts=max_attempts).open()
+def claim(database, worker="run-1", max_attempts=3):
+    return Claim(database, worker=worker, lease=timedelta(seconds=60), max_attempts=max_attempts).open()
 
 
 def add(database, count=1):
@@ -229,9 +229,9 @@ def lost_once(*points):
 def a_life(database):
     """Five prompts through every state that a hold moves them to; what is left of each."""
     for n in range(2):
-        with hold(database, f"run-{n}", max_attempts=2) as mine:
-            assert len(mine.claim(2)) == 2
-            assert len(mine.claim(1)) == 3
+        with claim(database, f"run-{n}", max_attempts=2) as mine:
+            assert len(mine.take(2)) == 2
+            assert len(mine.take(1)) == 3
             one, two, three = (row["id"] for row in mine.held())
             mine.begin_drawing([one, two])
             mine.refund()
@@ -264,8 +264,8 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(database, monkeypatch,
 
 def test_a_try_that_was_counted_and_whose_answer_was_lost_for_good_is_given_back(database):
     (prompt,) = add(database)
-    with hold(database) as mine:
-        mine.claim(1)
+    with claim(database) as mine:
+        mine.take(1)
         database.patience = 0
         with lost_once("begin_drawing.after"), pytest.raises(DatabaseError):
             mine.begin_drawing([prompt])
@@ -276,8 +276,8 @@ def test_a_try_that_was_counted_and_whose_answer_was_lost_for_good_is_given_back
 
 def test_where_no_try_was_begun_nothing_is_asked_to_give_it_back(database, admin):
     add(database)
-    with hold(database) as mine:
-        mine.claim(1)
+    with claim(database) as mine:
+        mine.take(1)
         with away(admin, name_of(database)):
             database.patience = 0
             mine.refund()
@@ -310,13 +310,13 @@ def test_a_hold_outlives_an_outage_with_its_rows(database, admin, monkeypatch, c
     monkeypatch.setattr(queue, "PING", 0.1)
     monkeypatch.setattr(queue, "GRACE", 1.0)
     (prompt,) = add(database)
-    with hold(database) as mine:
-        mine.claim(1)
+    with claim(database) as mine:
+        mine.take(1)
         with away(admin, name_of(database)):
             soon(lambda: "lost its connection" in caplog.text)
             time.sleep(0.5)
-        with hold(database, "rival") as rival:
-            assert rival.claim(1) == []
+        with claim(database, "rival") as rival:
+            assert rival.take(1) == []
         assert "has a connection again" in caplog.text
         mine.reject({prompt: "late, and still ours"})
     assert rows(database)[prompt]["status"] == "rejected"
@@ -326,27 +326,27 @@ def test_a_hold_outlives_an_outage_with_its_rows(database, admin, monkeypatch, c
 def test_a_hold_that_ends_while_the_database_is_away_ends_and_its_rows_are_taken_over(database, admin, monkeypatch):
     monkeypatch.setattr(queue, "GRACE", 0.0)
     (prompt,) = add(database)
-    mine = hold(database)
-    mine.claim(1)
+    mine = claim(database)
+    mine.take(1)
     with away(admin, name_of(database)):
         mine.close()
         database.close()
     assert rows(database)[prompt]["status"] == "claimed"
-    with hold(database, "next") as following:
+    with claim(database, "next") as following:
         assert [row["id"] for row in following.claim(1)] == [prompt]
 
 
 def test_a_holder_that_came_back_after_it_was_found_gone_keeps_its_rows(database, monkeypatch):
     add(database)
-    with hold(database) as mine, hold(database, "rival") as rival:
-        mine.claim(1)
-        monkeypatch.setattr(Hold, "_gone", lambda self: [mine._token])  # as seen before its connection was back
-        assert rival.claim(1) == []
+    with claim(database) as mine, claim(database, "rival") as rival:
+        mine.take(1)
+        monkeypatch.setattr(Claim, "_gone", lambda self: [mine._token])  # as seen before its connection was back
+        assert rival.take(1) == []
 
 
 def test_a_hold_is_opened_although_the_server_hangs_up_on_the_first_statement(database_url, monkeypatch):
     migrate(database_url)
-    real = Hold._locked_token
+    real = Claim._locked_token
     refused = []
 
     def hangs_up(self, connection):
@@ -355,8 +355,8 @@ def test_a_hold_is_opened_although_the_server_hangs_up_on_the_first_statement(da
             connection.close()
         return real(self, connection)
 
-    monkeypatch.setattr(Hold, "_locked_token", hangs_up)
-    with Database(database_url, patience=10) as patient, hold(patient):
+    monkeypatch.setattr(Claim, "_locked_token", hangs_up)
+    with Database(database_url, patience=10) as patient, claim(patient):
         assert live(patient) == {"run-1"}
     assert refused
 
@@ -368,7 +368,7 @@ def test_a_pooler_that_changes_the_session_under_a_lock_is_named(database, monke
     monkeypatch.setattr(
         Database, "connect_patiently", lambda *args, **kwargs: opened.append(connect(*args, **kwargs)) or opened[-1]
     )
-    with caplog.at_level(logging.ERROR), hold(database):
+    with caplog.at_level(logging.ERROR), claim(database):
         opened[0][0].execute("SELECT pg_advisory_unlock_all()")  # as a pooler would: the session is another's
         soon(lambda: "PgBouncer" in caplog.text)
         soon(lambda: live(database) == {"run-1"})

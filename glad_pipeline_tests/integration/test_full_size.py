@@ -65,7 +65,7 @@ def forwards(module):
     return seen
 
 
-def test_a_bucket_with_guidance_is_drawn_in_bfloat16_on_the_gpu_block_by_block(gpu):
+def test_a_batch_with_guidance_is_drawn_in_bfloat16_on_the_gpu_block_by_block(gpu):
     profile = profile_of(shrunken=False)
     engine = Engine(profile, device="cuda")
     engine.load()
@@ -77,18 +77,18 @@ def test_a_bucket_with_guidance_is_drawn_in_bfloat16_on_the_gpu_block_by_block(g
     assert set(gpu.compiled) == {"BasicTransformerBlock", "ResnetBlock2D"}
     seen = forwards(pipeline.unet)
     pictures = drawn(engine, recipes(profile, range(2), steps=1))
-    bucket = 32  # by an H200's memory
-    assert set(seen) == {(2 * bucket, 4, SIDE // 8, SIDE // 8, torch.bfloat16, "cuda")}
+    batch = 32  # by an H200's memory
+    assert set(seen) == {(2 * batch, 4, SIDE // 8, SIDE // 8, torch.bfloat16, "cuda")}
     assert len(seen) == 1 + 1  # to warm up, and to draw
     assert {shape for shape in gpu.to_host if len(shape) == 4} == {(4, SIDE, SIDE, 3), (2, SIDE, SIDE, 3)}
     told = pictures[0].provenance
-    assert (told["bucket"], told["dtype"], told["compile"]) == (bucket, "bfloat16", "regional")
+    assert (told["bucket"], told["dtype"], told["compile"]) == (batch, "bfloat16", "regional")
     assert engine._weight_bytes == pytest.approx(6.46 * 2**30, rel=0.01)
 
 
 def test_guidance_cut_off_and_few_steps_are_drawn_on_the_gpu(gpu):
     profile = profile_of(shrunken=False)
-    engine = Engine(profile, device="cuda", bucket=2, compiling="none")
+    engine = Engine(profile, device="cuda", batch=2, compiling="none")
     engine.load()
     seen = forwards(engine._open.base.unet)
     with mock.patch.object(engine, "_warm_up"):
@@ -102,7 +102,7 @@ def test_the_refiner_draws_on_on_the_gpu(gpu, monkeypatch):
     small = {"block_out_channels": (32, 32, 64), "transformer_layers_per_block": 1, "attention_head_dim": 2}
     monkeypatch.setitem(CONFIG, "unet", CONFIG["unet"] | small)
     profile = profile_of(shrunken=False, refined=True)
-    engine = Engine(profile, device="cuda", bucket=2, compiling="none")
+    engine = Engine(profile, device="cuda", batch=2, compiling="none")
     engine.load()
     refiner = engine._open.refiner.unet
     assert {(weight.device.type, weight.dtype) for weight in refiner.parameters()} == {("cuda", torch.bfloat16)}
@@ -126,7 +126,7 @@ def test_fp8_quantizes_the_unets_linear_layers_on_the_gpu(gpu, monkeypatch):
 
     monkeypatch.setitem(CONFIG, "unet", CONFIG["unet"] | {"transformer_layers_per_block": (1, 1, 1)})
     profile = profile_of(shrunken=False, quantization="fp8")
-    engine = Engine(profile, device="cuda", bucket=1)
+    engine = Engine(profile, device="cuda", batch=1)
     engine.load()
     linear = engine._open.base.unet.mid_block.attentions[0].transformer_blocks[0].ff.net[2]
     assert isinstance(linear.weight, Float8Tensor)
@@ -140,7 +140,7 @@ def test_every_scheduler_keeps_latents_on_the_gpu(gpu, monkeypatch):
         monkeypatch.setitem(CONFIG, part, values)
     monkeypatch.setattr(Engine, "_warm_up", lambda engine, padded: None)
     profile = profile_of(shrunken=True)
-    engine = Engine(profile, device="cuda", bucket=2, compiling="none")
+    engine = Engine(profile, device="cuda", batch=2, compiling="none")
     [one] = recipes(profile, [1], steps=3)
     drawn = engine.generate([dataclasses.replace(one, scheduler=name) for name in SCHEDULERS])
     assert {each.recipe.scheduler: each.error for each in drawn} == dict.fromkeys(SCHEDULERS)

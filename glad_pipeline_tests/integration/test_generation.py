@@ -22,12 +22,12 @@ from glad_pipeline.generation.schedulers import new_scheduler
 from glad_pipeline.media.encoding import contrast
 
 STEPS = 3  # the number of steps changes no promise made here, only how long the tests take
-BUCKET = 3
+BATCH = 3
 
 
 @pytest.fixture(scope="module")
 def engine():
-    return Engine(resolve_model("demo"), device="cpu", bucket=BUCKET)
+    return Engine(resolve_model("demo"), device="cpu", batch=BATCH)
 
 
 def recipe(prompt="a red fox", seed=1, **changes):
@@ -65,18 +65,18 @@ def test_a_recipe_has_the_same_pixels_alone_in_a_batch_and_in_any_order(engine):
 
 
 def test_another_engine_draws_the_same(engine):
-    other = Engine(engine.profile, device="cpu", bucket=BUCKET)
+    other = Engine(engine.profile, device="cpu", batch=BATCH)
     [mine], [theirs] = list(engine.generate([recipe()])), list(other.generate([recipe()]))
     assert np.array_equal(mine.pixels, theirs.pixels)
     assert {**mine.provenance, "seconds": 0} == {**theirs.provenance, "seconds": 0}
 
 
-def test_a_bucket_is_what_plain_diffusers_draws_at_the_same_batch_size(engine):
+def test_a_batch_is_what_plain_diffusers_draws_at_the_same_batch_size(engine):
     """No private mathematics: the engine's own decode and padding give diffusers' very pixels."""
     import torch
     from diffusers import StableDiffusionXLPipeline
 
-    recipes = [recipe(f"a tree {seed}", seed=seed) for seed in range(BUCKET)]
+    recipes = [recipe(f"a tree {seed}", seed=seed) for seed in range(BATCH)]
     plain = StableDiffusionXLPipeline.from_pretrained(DEMO_CHECKPOINT)
     assert plain.unet.dtype == torch.float32
     images = plain(
@@ -104,23 +104,23 @@ def test_another_seed_and_another_prompt_give_visibly_other_pictures_and_none_is
             assert np.abs(picture.astype(int) - other).mean() > 2
 
 
-def test_results_come_bucket_by_bucket_and_little_more_is_pulled_than_is_drawn(engine):
+def test_results_come_batch_by_batch_and_little_more_is_pulled_than_is_drawn(engine):
     pulled = []
 
     def stream():
-        for seed in range(9 * BUCKET):
+        for seed in range(9 * BATCH):
             pulled.append(seed)
             yield recipe(seed=seed)
 
     drawn = engine.generate(stream())
     assert next(drawn).recipe.seed == 0
     time.sleep(1)
-    assert len(pulled) <= (engine._lanes + 2) * BUCKET
+    assert len(pulled) <= (engine._lanes + 2) * BATCH
     drawn.close()
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("glad-lane")] == []
 
 
-def test_full_buckets_come_first_and_what_is_left_follows_in_order(engine):
+def test_full_batchs_come_first_and_what_is_left_follows_in_order(engine):
     shapes = [64, 72, 64, 72, 64, 80]
     drawn = list(engine.generate(recipe(seed=place, width=width) for place, width in enumerate(shapes)))
     assert [result.recipe.seed for result in drawn] == [0, 2, 4, 1, 3, 5]
@@ -219,10 +219,10 @@ def test_a_failure_while_drawing_costs_only_the_recipe_at_fault(engine, monkeypa
     whole = pixels_of(engine, recipes)
     embed = engine._embed
 
-    def faulty(texts, bucket):
-        if "the fault" in [each.prompt for each in bucket]:
+    def faulty(texts, batch):
+        if "the fault" in [each.prompt for each in batch]:
             raise RuntimeError("injected\nsecond line")
-        return embed(texts, bucket)
+        return embed(texts, batch)
 
     monkeypatch.setattr(engine, "_embed", faulty)
     drawn = {result.recipe.prompt: result for result in engine.generate(recipes)}
@@ -233,7 +233,7 @@ def test_a_failure_while_drawing_costs_only_the_recipe_at_fault(engine, monkeypa
 
 
 def test_nan_pixels_are_an_error_of_that_picture_alone(engine, monkeypatch):
-    recipes = [recipe(seed=seed) for seed in range(BUCKET)]
+    recipes = [recipe(seed=seed) for seed in range(BATCH)]
     denoise = engine._denoise
 
     def poisoned(*arguments):
@@ -247,10 +247,10 @@ def test_nan_pixels_are_an_error_of_that_picture_alone(engine, monkeypatch):
     assert "NaN" in drawn[1].error
 
 
-def test_out_of_memory_halves_the_bucket_and_goes_on(engine, monkeypatch):
+def test_out_of_memory_halves_the_batch_and_goes_on(engine, monkeypatch):
     import torch
 
-    tight = Engine(engine.profile, device="cpu", bucket=8, lanes=1)
+    tight = Engine(engine.profile, device="cpu", batch=8, lanes=1)
     tight.load()
     denoise, tried, begun = tight._denoise, [], []
 
@@ -259,18 +259,18 @@ def test_out_of_memory_halves_the_bucket_and_goes_on(engine, monkeypatch):
 
     held = []
 
-    def room_for_three(bucket, *rest, **options):
-        tried.append(len(bucket))
+    def room_for_three(batch, *rest, **options):
+        tried.append(len(batch))
         assert [each for each in held if each() is not None] == [], "memory of the failed pass is still held"
-        if len(bucket) > 3:
+        if len(batch) > 3:
             activations = Activations()
             held.append(weakref.ref(activations))
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return denoise(bucket, *rest, **options)
+        return denoise(batch, *rest, **options)
 
     monkeypatch.setattr(tight, "_denoise", room_for_three)
     recipes = [recipe(seed=seed) for seed in range(9)]
-    drawn = list(tight.generate(recipes, begun=begun.extend))
+    drawn = list(tight.generate(recipes, on_batch_start=begun.extend))
     assert [result.recipe for result in drawn] == recipes == begun
     assert [result.error for result in drawn] == [None] * 9
     assert tried == [8, 4, 2, 2, 2, 2, 2]  # the too large sizes are tried once
@@ -280,14 +280,14 @@ def test_out_of_memory_halves_the_bucket_and_goes_on(engine, monkeypatch):
 def test_a_picture_too_large_for_the_memory_leaves_others_whole(engine, monkeypatch):
     import torch
 
-    tight = Engine(engine.profile, device="cpu", bucket=2, lanes=1)
+    tight = Engine(engine.profile, device="cpu", batch=2, lanes=1)
     tight.load()
     denoise = tight._denoise
 
-    def no_room_for_wide_ones(bucket, *rest, **options):
-        if bucket[0].width > 64:
+    def no_room_for_wide_ones(batch, *rest, **options):
+        if batch[0].width > 64:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return denoise(bucket, *rest, **options)
+        return denoise(batch, *rest, **options)
 
     monkeypatch.setattr(tight, "_denoise", no_room_for_wide_ones)
     *wide, small = tight.generate([recipe(width=96), recipe(width=96, seed=2), recipe()])
@@ -297,17 +297,17 @@ def test_a_picture_too_large_for_the_memory_leaves_others_whole(engine, monkeypa
 
 @pytest.mark.parametrize("message", ["CUDA error: device-side assert triggered", "cuDNN error: INTERNAL_ERROR"])
 def test_a_device_that_fails_draws_nothing_more_and_no_other_recipe_is_begun(engine, monkeypatch, message):
-    failing = Engine(engine.profile, device="cpu", bucket=2, lanes=1)
+    failing = Engine(engine.profile, device="cpu", batch=2, lanes=1)
     failing.load()
     denoise, begun = failing._denoise, []
 
-    def dies_of_seed_3(bucket, *rest, **options):
-        if 3 in [each.seed for each in bucket]:
+    def dies_of_seed_3(batch, *rest, **options):
+        if 3 in [each.seed for each in batch]:
             raise RuntimeError(message)
-        return denoise(bucket, *rest, **options)
+        return denoise(batch, *rest, **options)
 
     monkeypatch.setattr(failing, "_denoise", dies_of_seed_3)
-    drawn = list(failing.generate([recipe(seed=seed) for seed in range(9)], begun=begun.extend))
+    drawn = list(failing.generate([recipe(seed=seed) for seed in range(9)], on_batch_start=begun.extend))
     assert [(each.recipe.seed, each.error is None) for each in drawn] == [(0, True), (1, True), (2, False), (3, False)]
     assert {each.fault for each in drawn[2:]} == {"device"}
     assert [each.seed for each in begun] == [0, 1, 2, 3]
@@ -329,8 +329,8 @@ def test_a_black_picture_is_an_error_of_that_picture_alone(engine, monkeypatch):
     assert ("black picture" in drawn[1].error, drawn[1].fault) == (True, "recipe")
 
 
-def test_a_small_bucket_takes_what_is_left_over_and_says_so(engine):
-    both = Engine(engine.profile, device="cpu", bucket=4, small_bucket=1)
+def test_a_small_batch_takes_what_is_left_over_and_says_so(engine):
+    both = Engine(engine.profile, device="cpu", batch=4, small_batch=1)
     drawn = list(both.generate(recipe(seed=seed) for seed in range(5)))
     assert [result.provenance["bucket"] for result in drawn] == [4, 4, 4, 4, 1]
     [alone] = both.generate([recipe(seed=4)])
@@ -340,7 +340,7 @@ def test_a_small_bucket_takes_what_is_left_over_and_says_so(engine):
 
 
 def test_a_closed_engine_loads_again(engine):
-    other = Engine(engine.profile, device="cpu", bucket=BUCKET)
+    other = Engine(engine.profile, device="cpu", batch=BATCH)
     first = pixels_of(other, [recipe()])
     other.close()
     other.close()
@@ -351,7 +351,7 @@ def test_a_closed_engine_loads_again(engine):
 def test_provenance_tells_what_is_needed_to_draw_again(engine):
     [drawn] = engine.generate([recipe()])
     assert set(drawn.provenance) >= {"device", "dtype", "torch", "diffusers", "bucket", "slot", "threads"}
-    assert (drawn.provenance["bucket"], drawn.provenance["dtype"]) == (BUCKET, "float32")
+    assert (drawn.provenance["bucket"], drawn.provenance["dtype"]) == (BATCH, "float32")
     assert engine.load_seconds > 0
 
 
@@ -372,7 +372,7 @@ def test_a_local_checkpoint_on_a_cpu_has_to_be_asked_for_and_draws_like_its_orig
     profile = resolve_model(str(shutil.copytree(DEMO_CHECKPOINT, tmp_path / "copy of it")))
     own = recipe(model=profile.name)
     engine.load()  # sets the number of threads, which decides last bits
-    [drawn] = Engine(profile, device="cpu", bucket=BUCKET).generate([own])
+    [drawn] = Engine(profile, device="cpu", batch=BATCH).generate([own])
     assert np.array_equal(drawn.pixels, pixels_of(engine, [recipe()])[recipe().hash])
 
 
@@ -406,7 +406,7 @@ def test_compiling_block_by_block_covers_unet_and_decoder_without_graph_breaks_a
         compile_module(module, **options, backend="eager")
 
     monkeypatch.setattr(torch.nn.Module, "compile", traced)
-    blocks = Engine(engine.profile, device="cpu", bucket=BUCKET, compiling="regional")
+    blocks = Engine(engine.profile, device="cpu", batch=BATCH, compiling="regional")
     assert np.array_equal(pixels_of(blocks, [recipe()])[recipe().hash], pixels_of(engine, [recipe()])[recipe().hash])
     assert {"ResnetBlock2D", "BasicTransformerBlock"} == set(kinds)
     resnets = [
@@ -418,7 +418,7 @@ def test_compiling_block_by_block_covers_unet_and_decoder_without_graph_breaks_a
     assert kinds.count("ResnetBlock2D") == len(resnets)
     assert blocks.warm_seconds > 0
     kinds.clear()
-    whole = Engine(engine.profile, device="cpu", bucket=BUCKET, compiling="full")
+    whole = Engine(engine.profile, device="cpu", batch=BATCH, compiling="full")
     assert np.array_equal(pixels_of(whole, [recipe()])[recipe().hash], pixels_of(engine, [recipe()])[recipe().hash])
     assert kinds == ["UNet2DConditionModel", "Decoder"]
 
@@ -429,14 +429,14 @@ def test_a_machine_that_cannot_compile_is_the_setups_fault(engine, monkeypatch, 
     monkeypatch.setattr(torch._inductor.config.cpp, "cxx", (None, "/no/such/compiler"))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     torch.compiler.reset()
-    blocks = Engine(engine.profile, device="cpu", bucket=BUCKET, compiling="regional")
+    blocks = Engine(engine.profile, device="cpu", batch=BATCH, compiling="regional")
     drawn = list(blocks.generate([recipe(seed=1), recipe(seed=2)]))
     assert [(result.fault, "GLAD_COMPILE=none" in result.error) for result in drawn] == [("setup", True)] * 2
 
 
 def test_warming_up_sees_every_batch_that_drawing_will(engine):
     """With guidance cut off the UNet sees half the batch: that too has to be compiled before a picture is timed."""
-    cut = Engine(engine.profile, device="cpu", bucket=BUCKET)
+    cut = Engine(engine.profile, device="cpu", batch=BATCH)
     cut.load()
     cut._open.compile = "regional"  # only the bookkeeping of it
     sizes = []
@@ -446,7 +446,7 @@ def test_warming_up_sees_every_batch_that_drawing_will(engine):
     )
     list(cut.generate([recipe(preset="cfg-cutoff", num_inference_steps=5)]))
     warming, drawing = sizes[:-5], sizes[-5:]
-    assert set(warming) == set(drawing) == {BUCKET, 2 * BUCKET}
+    assert set(warming) == set(drawing) == {BATCH, 2 * BATCH}
     sizes.clear()
     list(cut.generate([recipe(preset="cfg-cutoff", num_inference_steps=5, seed=2)]))
     assert len(sizes) == 5
@@ -469,11 +469,13 @@ def test_any_number_of_lanes_draws_the_same_in_the_same_order(engine, lanes):
     recipes = [recipe(f"prompt {place}", seed=place, width=(64, 72)[place % 2]) for place in range(13)]
     expected = list(engine.generate(recipes))
     begun = []
-    drawn = list(Engine(engine.profile, device="cpu", bucket=2, lanes=lanes).generate(recipes, begun=begun.extend))
+    drawn = list(
+        Engine(engine.profile, device="cpu", batch=2, lanes=lanes).generate(recipes, on_batch_start=begun.extend)
+    )
     assert [each.error for each in drawn] == [None] * 13
     assert [each.recipe for each in drawn] == begun
     again = {
-        each.recipe: each.pixels for each in Engine(engine.profile, device="cpu", bucket=2, lanes=2).generate(recipes)
+        each.recipe: each.pixels for each in Engine(engine.profile, device="cpu", batch=2, lanes=2).generate(recipes)
     }
     assert all(np.array_equal(again[each.recipe], each.pixels) for each in drawn)
     assert {each.recipe for each in expected} == set(recipes)

@@ -620,8 +620,8 @@ def test_a_store_that_fails_half_way_ends_the_drawing_too_and_costs_no_attempt(w
     drawn, stored = [], []
 
     class Counted(InstantSdxl):
-        def generate(self, recipes, *, begun):
-            for picture in super().generate(recipes, begun=begun):
+        def generate(self, recipes, *, on_batch_start):
+            for picture in super().generate(recipes, on_batch_start=on_batch_start):
                 drawn.append(threading.current_thread().name)
                 yield picture
 
@@ -658,7 +658,7 @@ def test_a_wrong_bucket_is_told_before_anything_is_drawn(world, monkeypatch):
     monkeypatch.setenv("AWS_S3_BUCKET", "no-such-bucket")
 
     class Never(InstantSdxl):
-        def generate(self, recipes, *, begun):
+        def generate(self, recipes, *, on_batch_start):
             raise AssertionError("drawn for a bucket that does not exist")
             yield
 

@@ -279,8 +279,8 @@ NOT_ITS_OWN = [(name, THE_DEPLOYMENTS[n % len(THE_DEPLOYMENTS)]) for n, name in 
 class Marked(InstantSdxl):
     """The poison's picture can be told from others by its first pixel."""
 
-    def generate(self, recipes, *, begun=lambda recipes: None):
-        for drawn in super().generate(recipes, begun=begun):
+    def generate(self, recipes, *, on_batch_start=lambda recipes: None):
+        for drawn in super().generate(recipes, on_batch_start=on_batch_start):
             if "poison" in drawn.recipe.prompt:
                 drawn.pixels[0, 0] = [1, 2, 3]
             yield drawn
@@ -346,7 +346,7 @@ def test_the_third_run_in_a_row_that_settles_nothing_names_the_rows_it_held(worl
     first, second = world.add("a hill"), world.add("another")
 
     class Odd(InstantSdxl):
-        def generate(self, recipes, *, begun=lambda recipes: None):
+        def generate(self, recipes, *, on_batch_start=lambda recipes: None):
             raise RuntimeError("something odd")
             yield
 
@@ -365,7 +365,7 @@ def test_the_third_run_in_a_row_that_settles_nothing_names_the_rows_it_held(worl
 
 def test_runs_that_fail_and_settle_something_name_nobody(world):
     class Odd(InstantSdxl):
-        def generate(self, recipes, *, begun=lambda recipes: None):
+        def generate(self, recipes, *, on_batch_start=lambda recipes: None):
             raise RuntimeError("something odd")
             yield
 

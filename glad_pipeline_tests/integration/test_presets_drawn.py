@@ -13,7 +13,7 @@ from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
 
 STEPS = 10
-BUCKET = 3
+BATCH = 3
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def recipe(profile, prompt="a red sunset over the sea", **changes):
 
 
 def engine_of(profile, **options):
-    return Engine(profile, device="cpu", bucket=BUCKET, **options)
+    return Engine(profile, device="cpu", batch=BATCH, **options)
 
 
 def drawn_by(engine, recipes):
@@ -92,13 +92,13 @@ def test_the_refiner_draws_the_last_steps_as_diffusers_does(demo, base, refiner)
 
     profile = dataclasses.replace(demo, refiner=refiner)
     engine = engine_of(profile)
-    recipes = [recipe(profile, preset="refined", seed=seed) for seed in range(BUCKET)]
+    recipes = [recipe(profile, preset="refined", seed=seed) for seed in range(BATCH)]
     ours = drawn_by(engine, recipes)
     prompts = [each.prompt for each in recipes]
     numbers = {"num_inference_steps": STEPS, "guidance_scale": 3.0}
     base.set_progress_bar_config(disable=True)
     latents = base(
-        prompts, generator=[torch.Generator().manual_seed(seed) for seed in range(BUCKET)], width=64, height=64,
+        prompts, generator=[torch.Generator().manual_seed(seed) for seed in range(BATCH)], width=64, height=64,
         denoising_end=0.8, output_type="latent", **numbers,
     ).images  # fmt: skip
     second = StableDiffusionXLImg2ImgPipeline.from_pretrained(refiner.source, vae=base.vae)
@@ -152,8 +152,8 @@ def test_guidance_cut_off_is_the_same_in_any_company_and_begins_like_full_guidan
 
     engine._open.base.unet.forward = watched
     cut, full = drawn_by(engine, [recipe(demo, preset="cfg-cutoff")]), drawn_by(engine, [recipe(demo)])
-    assert sizes == [2 * BUCKET] * 6 + [BUCKET] * 4 + [2 * BUCKET] * STEPS
-    prompt, _ = engine._texts.of([recipe(demo).prompt] * BUCKET)
+    assert sizes == [2 * BATCH] * 6 + [BATCH] * 4 + [2 * BATCH] * STEPS
+    prompt, _ = engine._texts.of([recipe(demo).prompt] * BATCH)
     assert torch.equal(texts[9], prompt)  # what is left is the prompt, not what guidance led away from
     assert not np.array_equal(cut[0], full[0])
     unguided = drawn_by(engine, [recipe(demo, guidance_scale=1.0)])

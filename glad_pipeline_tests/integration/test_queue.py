@@ -1,4 +1,4 @@
-"""The queue on a real PostgreSQL: who may take what, how a hold ends, and what the sensor sees."""
+"""The queue on a real PostgreSQL: who may take what, how a claim ends, and what the sensor sees."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import queue
-from glad_pipeline.prompts.queue import Hold, HoldLost, live_workers, overdue, readiness
+from glad_pipeline.prompts.queue import Claim, ClaimLost, live_workers, overdue, readiness
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def database(database_url, monkeypatch):
         yield database
 
 
-def hold(database, worker="run-1", lease=60.0, max_attempts=3):
-    return Hold(database, worker=worker, lease=timedelta(seconds=lease), max_attempts=max_attempts).open()
+def claim(database, worker="run-1", lease=60.0, max_attempts=3):
+    return Claim(database, worker=worker, lease=timedelta(seconds=lease), max_attempts=max_attempts).open()
 
 
 def execute(database, statement, *values):
@@ -68,9 +68,9 @@ def add_image(database, recipe_hash="a" * 64):
 def test_the_most_urgent_and_then_the_oldest_are_claimed_first(database):
     first, second = add(database, 2)
     (urgent,) = add(database, priority=5)
-    with hold(database) as mine:
-        assert [row["id"] for row in mine.claim(2)] == [urgent, first]
-        assert [row["id"] for row in mine.claim(2)] == [urgent, first, second]
+    with claim(database) as mine:
+        assert [row["id"] for row in mine.take(2)] == [urgent, first]
+        assert [row["id"] for row in mine.take(2)] == [urgent, first, second]
 
 
 def test_two_holds_never_take_the_same_row(database):
@@ -78,9 +78,9 @@ def test_two_holds_never_take_the_same_row(database):
     taken = []
 
     def work(worker):
-        with hold(database, worker) as mine:
+        with claim(database, worker) as mine:
             for _ in range(5):
-                mine.claim(10)
+                mine.take(10)
             taken.extend(row["id"] for row in mine.held())
             barrier.wait()
 
@@ -96,8 +96,8 @@ def test_two_holds_never_take_the_same_row(database):
 
 def test_an_ended_hold_gives_back_what_it_did_not_finish(database):
     (prompt,) = add(database)
-    with hold(database) as mine:
-        mine.claim(1)
+    with claim(database) as mine:
+        mine.take(1)
         assert rows(database)[prompt]["status"] == "claimed"
     row = rows(database)[prompt]
     assert (row["status"], row["attempts"], row["claim_token"], row["claimed_by"]) == ("pending", 0, None, None)
@@ -105,14 +105,14 @@ def test_an_ended_hold_gives_back_what_it_did_not_finish(database):
 
 def test_a_try_counts_from_when_drawing_begins_and_not_if_something_else_was_at_fault(database):
     begun, other = add(database, 2)
-    with hold(database) as mine:
-        mine.claim(2)
+    with claim(database) as mine:
+        mine.take(2)
         mine.begin_drawing([begun])
         assert mine.drew(begun)
         assert not mine.drew(other)
     assert [row["attempts"] for row in rows(database).values()] == [1, 0]
-    with hold(database) as mine:
-        mine.claim(2)
+    with claim(database) as mine:
+        mine.take(2)
         mine.begin_drawing([begun, other])
         mine.refund()
     assert [row["attempts"] for row in rows(database).values()] == [1, 0]
@@ -122,16 +122,16 @@ def test_the_rows_of_a_killed_process_are_taken_over_by_the_next_claim(database,
     prompt, neighbour = add(database, 2)
     script = (
         "import sys, time; from datetime import timedelta; from glad_pipeline.database import Database;"
-        "from glad_pipeline.prompts.queue import Hold;"
-        "h = Hold(Database(sys.argv[1]), worker='dead', lease=timedelta(hours=1), max_attempts=3).open();"
-        "n = len(h.claim(5)); h.begin_drawing([int(sys.argv[2])]); print(n, flush=True); time.sleep(60)"
+        "from glad_pipeline.prompts.queue import Claim;"
+        "h = Claim(Database(sys.argv[1]), worker='dead', lease=timedelta(hours=1), max_attempts=3).open();"
+        "n = len(h.take(5)); h.begin_drawing([int(sys.argv[2])]); print(n, flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script, database_url, str(prompt)], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout.readline().strip() == "2"
-    with hold(database) as mine:
-        assert mine.claim(5) == []  # the holder lives
+    with claim(database) as mine:
+        assert mine.take(5) == []  # the holder lives
         assert live(database) == {"dead", "run-1"}
     process.kill()
     process.wait()
@@ -140,8 +140,8 @@ def test_the_rows_of_a_killed_process_are_taken_over_by_the_next_claim(database,
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert live(database) == set()
-    with hold(database) as mine:
-        assert [row["id"] for row in mine.claim(5)] == [prompt, neighbour]
+    with claim(database) as mine:
+        assert [row["id"] for row in mine.take(5)] == [prompt, neighbour]
     after = rows(database)
     assert after[prompt]["attempts"] == 1  # a process that dies may have died of what it drew
     assert after[neighbour]["attempts"] == 0
@@ -160,20 +160,20 @@ def readiness_of(database):
 
 def test_a_silent_holder_loses_its_rows_when_the_lease_is_over_and_can_no_longer_settle_them(database):
     (prompt,) = add(database)
-    silent, other = hold(database, "silent"), hold(database, "other")
-    silent.claim(1)
+    silent, other = claim(database, "silent"), claim(database, "other")
+    silent.take(1)
     silent._stop.set()  # its heart stops, its connection and lock stay
     silent._heart.join()
     execute(database, "UPDATE prompts SET lease_expires_at = now() - interval '1 second'")
     with database.transaction() as connection:
         assert [row["id"] for row in overdue(connection)] == [prompt]
-    assert [row["id"] for row in other.claim(1)] == [prompt]
+    assert [row["id"] for row in other.take(1)] == [prompt]
     image = add_image(database)
     with database.transaction() as connection:
         assert silent.generated(connection, {prompt: image}) == (0, 0)
     silent.reject({prompt: "late"})
     silent.fail({prompt: "late"})
-    with pytest.raises(HoldLost, match="lease of 60 s"):  # or it would draw what another draws
+    with pytest.raises(ClaimLost, match="lease of 60 s"):  # or it would draw what another draws
         silent.begin_drawing([prompt])
     silent.close()
     row = rows(database)[prompt]
@@ -183,8 +183,8 @@ def test_a_silent_holder_loses_its_rows_when_the_lease_is_over_and_can_no_longer
 
 def test_prompts_that_are_cancelled_while_a_run_holds_them_do_not_end_it(database):
     one, two = add(database, 2)
-    with hold(database) as mine:
-        mine.claim(2)
+    with claim(database) as mine:
+        mine.take(2)
         cancel = (
             "UPDATE prompts SET status = 'cancelled', claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL"
         )
@@ -192,39 +192,39 @@ def test_prompts_that_are_cancelled_while_a_run_holds_them_do_not_end_it(databas
         mine.begin_drawing([one])
         mine.begin_drawing([two])
         execute(database, f"{cancel} WHERE id = %s", two)
-        with pytest.raises(HoldLost, match="cancelled"):  # nothing is left to draw for
+        with pytest.raises(ClaimLost, match="cancelled"):  # nothing is left to draw for
             mine.begin_drawing([two])
 
 
 def test_the_heartbeat_renews_the_lease(database):
     (prompt,) = add(database)
-    with hold(database, lease=0.6) as mine:
-        mine.claim(1)
+    with claim(database, lease=0.6) as mine:
+        mine.take(1)
         before = rows(database)[prompt]["lease_expires_at"]
         time.sleep(1.0)
         assert rows(database)[prompt]["lease_expires_at"] > before
-        with hold(database, "other") as other:
-            assert other.claim(1) == []
+        with claim(database, "other") as other:
+            assert other.take(1) == []
 
 
 def test_a_holder_that_loses_its_connection_keeps_its_rows(database):
     (prompt,) = add(database)
-    with hold(database) as mine, hold(database, "rival") as rival:
-        mine.claim(1)
+    with claim(database) as mine, claim(database, "rival") as rival:
+        mine.take(1)
         execute(
             database,
             "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN prompts p ON l.objid::bigint = p.claim_token"
             " WHERE l.locktype = 'advisory'",
         )
-        assert rival.claim(1) == []
+        assert rival.take(1) == []
         assert [row["id"] for row in mine.held()] == [prompt]
         assert live(database) == {"run-1", "rival"}
 
 
 def test_a_hold_that_cannot_be_locked_is_none(database, monkeypatch):
     add(database)
-    mine = Hold(database, worker="run-1", lease=timedelta(seconds=60), max_attempts=3)
-    monkeypatch.setattr(Hold, "_lock", lambda self, connection, token: False)
+    mine = Claim(database, worker="run-1", lease=timedelta(seconds=60), max_attempts=3)
+    monkeypatch.setattr(Claim, "_lock", lambda self, connection, token: False)
     with pytest.raises(GladError, match="locked already"):
         mine.open()
     assert mine._heart is None
@@ -234,25 +234,25 @@ def test_a_hold_that_cannot_be_locked_is_none(database, monkeypatch):
 def test_a_prompt_whose_attempts_are_spent_is_failed_with_the_last_reason(database):
     (prompt,) = add(database)
     for attempt in range(1, 4):
-        with hold(database) as mine:
-            mine.claim(1)
+        with claim(database) as mine:
+            mine.take(1)
             mine.fail({prompt: f"NaN {attempt}"})
     row = rows(database)[prompt]
     assert (row["status"], row["attempts"], row["last_error"]) == ("failed", 3, "NaN 3")
-    with hold(database) as mine:
-        assert mine.claim(1) == []
+    with claim(database) as mine:
+        assert mine.take(1) == []
 
 
 def test_a_prompt_that_kills_every_run_ends_as_failed_and_its_neighbours_do_not(database, monkeypatch):
     monkeypatch.setattr(queue, "GRACE", 0.0)
     poison, neighbour = add(database, 2)
     for n in range(3):
-        with hold(database, f"run-{n}") as mine:
-            assert len(mine.claim(2)) == 2
+        with claim(database, f"run-{n}") as mine:
+            assert len(mine.take(2)) == 2
             mine.begin_drawing([poison])
             execute(database, "UPDATE prompts SET claim_token = -1 WHERE status = 'claimed'")  # as if it were gone
-    with hold(database, "last") as mine:
-        assert [row["id"] for row in mine.claim(2)] == [neighbour]
+    with claim(database, "last") as mine:
+        assert [row["id"] for row in mine.take(2)] == [neighbour]
     assert rows(database)[poison]["status"] == "failed"
     assert "begun 3 times" in rows(database)[poison]["last_error"]
 
@@ -260,8 +260,8 @@ def test_a_prompt_that_kills_every_run_ends_as_failed_and_its_neighbours_do_not(
 def test_a_prompt_that_makes_every_run_be_stopped_ends_as_failed(database):
     (slow,) = add(database)
     for _ in range(3):
-        with hold(database) as mine:
-            mine.claim(1)
+        with claim(database) as mine:
+            mine.take(1)
             mine.begin_drawing([slow])
     assert rows(database)[slow]["status"] == "failed"
     assert "stopped" in rows(database)[slow]["last_error"]
@@ -269,13 +269,13 @@ def test_a_prompt_that_makes_every_run_be_stopped_ends_as_failed(database):
 
 def test_named_prompts_are_worked_again_and_unknown_ones_are_an_error(database):
     done, other = add(database, 2)
-    with hold(database) as mine:
-        mine.claim(1)
+    with claim(database) as mine:
+        mine.take(1)
         mine.reject({done: "no"})
-    with hold(database) as mine:
-        assert [row["id"] for row in mine.claim(10, ids=[done])] == [done]
+    with claim(database) as mine:
+        assert [row["id"] for row in mine.take(10, ids=[done])] == [done]
         with pytest.raises(UsageError, match="no prompt has the id 999"):
-            mine.claim(10, ids=[999])
+            mine.take(10, ids=[999])
     assert rows(database)[other]["status"] == "pending"
 
 
@@ -286,8 +286,8 @@ def test_approval_holds_a_picture_back_and_publish_at_its_post(database):
         add(database, needs_approval=True)[0],
     )
     image = add_image(database)
-    with hold(database) as mine:
-        mine.claim(10)
+    with claim(database) as mine:
+        mine.take(10)
         with database.transaction() as connection:
             assert mine.generated(connection, dict.fromkeys([now, later, asked], image)) == (3, 1)
         with database.transaction() as connection:
@@ -302,9 +302,9 @@ def test_approval_holds_a_picture_back_and_publish_at_its_post(database):
 def test_another_run_publishes_what_a_dead_run_had_drawn_but_not_what_a_living_one_has(database):
     (prompt,) = add(database)
     image = add_image(database)
-    first, second = hold(database, "first"), hold(database, "second")
-    first.claim(1)
-    second.claim(1)
+    first, second = claim(database, "first"), claim(database, "second")
+    first.take(1)
+    second.take(1)
     with database.transaction() as connection:
         first.generated(connection, {prompt: image})
     with database.transaction() as connection:
@@ -321,8 +321,8 @@ def test_the_sensor_sees_pending_due_and_abandoned_and_nothing_else(database):
     assert not readiness_of(database)
     (prompt,) = add(database)
     assert readiness_of(database).pending
-    with hold(database) as mine:
-        mine.claim(1)
+    with claim(database) as mine:
+        mine.take(1)
         assert not readiness_of(database)
         with database.transaction() as connection:
             mine.generated(connection, {prompt: add_image(database)})

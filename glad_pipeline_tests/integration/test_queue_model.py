@@ -32,7 +32,7 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.operations import takedown
 from glad_pipeline.pipeline import publish
 from glad_pipeline.prompts import operations, queue
-from glad_pipeline.prompts.queue import Hold, HoldLost, live_workers
+from glad_pipeline.prompts.queue import Claim, ClaimLost, live_workers
 from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.catalogue import CatalogueEntry
 
@@ -65,13 +65,13 @@ class Prompt:
 
 @dataclass
 class Worker:
-    """A hold, and what the model knows of it."""
+    """A claim, and what the model knows of it."""
 
-    hold: Hold
+    claim: Claim
     token: int
     locked: bool = True
     attempts: dict[int, int] = field(default_factory=dict)  # of prompts when they were claimed
-    begun: set[int] = field(default_factory=set)
+    on_batch_start: set[int] = field(default_factory=set)
     known: set[int] = field(default_factory=set)  # every prompt it ever had in hand: it does not know which it lost
 
 
@@ -103,8 +103,8 @@ class QueueMachine(RuleBasedStateMachine):
 
     def end(self, worker):
         """The process is gone: no word to anybody, its connection closes, and the server has noticed."""
-        worker.hold._stop.set()
-        worker.hold._heart.join()
+        worker.claim._stop.set()
+        worker.claim._heart.join()
         self.locked.discard(worker.token)
         self.unlocked(worker.token)
 
@@ -150,18 +150,18 @@ class QueueMachine(RuleBasedStateMachine):
         """The worker in this slot; a new one where there is none."""
         if slot not in self.workers:
             self.opened += 1
-            hold = Hold(
+            claim = Claim(
                 self.database, worker=f"run-{self.opened}", lease=timedelta(hours=1), max_attempts=MAX_ATTEMPTS
             ).open()
-            self.workers[slot] = Worker(hold=hold, token=hold._token)
-            self.locked.add(hold._token)
+            self.workers[slot] = Worker(claim=claim, token=claim._token)
+            self.locked.add(claim._token)
         return self.workers[slot]
 
     @rule(slot=SLOTS, batch=st.integers(1, 3), named=st.none() | SOME)
     def claim(self, slot, batch, named):
         worker = self.worker(slot)
         wanted = self.of(named) if named else []
-        rows = worker.hold.claim(batch, ids=[prompt.id for prompt in wanted])
+        rows = worker.claim.take(batch, ids=[prompt.id for prompt in wanted])
         self.answered("claim")
         self.return_abandoned()
         for prompt in wanted:
@@ -208,7 +208,7 @@ class QueueMachine(RuleBasedStateMachine):
 
         def work(worker):
             barrier.wait()
-            taken[worker.token] = {row["id"] for row in worker.hold.claim(batch)} - before[worker.token]
+            taken[worker.token] = {row["id"] for row in worker.claim.take(batch)} - before[worker.token]
 
         threads = [threading.Thread(target=work, args=(worker,)) for worker in pair]
         for thread in threads:
@@ -229,8 +229,8 @@ class QueueMachine(RuleBasedStateMachine):
         chosen = [p for p in self.of(places, worker.known) if p.id not in worker.begun]
         held = any((p.status, p.token) == ("claimed", worker.token) for p in self.prompts.values())
         is_lost = bool(chosen) and not held
-        with pytest.raises(HoldLost) if is_lost else nullcontext():
-            worker.hold.begin_drawing([p.id for p in chosen])
+        with pytest.raises(ClaimLost) if is_lost else nullcontext():
+            worker.claim.begin_drawing([p.id for p in chosen])
         if chosen:
             self.answered("begin_drawing")
         if is_lost:
@@ -243,9 +243,9 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(slot=SLOTS)
     def refund(self, slot):
         worker = self.worker(slot)
-        worker.hold.refund()
+        worker.claim.refund()
         self.answered("refund")
-        for prompt_id in worker.begun:
+        for prompt_id in worker.on_batch_start:
             prompt = self.prompts[prompt_id]
             if (prompt.status, prompt.token) == ("claimed", worker.token):
                 prompt.attempts = worker.attempts[prompt_id]
@@ -260,7 +260,7 @@ class QueueMachine(RuleBasedStateMachine):
 
         def work(connection):
             ids = catalogue.record(connection, list({(e := entry(p)).recipe_hash: e for p in chosen}.values()))
-            return worker.hold.generated(connection, {p.id: ids[recipe_hash(p)] for p in chosen})
+            return worker.claim.generated(connection, {p.id: ids[recipe_hash(p)] for p in chosen})
 
         moved, _ = self.database.transact("catalogue", work)
         lost = self.answered("catalogue")
@@ -276,7 +276,7 @@ class QueueMachine(RuleBasedStateMachine):
     def fail(self, slot, places):
         worker = self.worker(slot)
         chosen = self.of(places, worker.known)
-        worker.hold.fail({p.id: "NaN" for p in chosen})
+        worker.claim.fail({p.id: "NaN" for p in chosen})
         if chosen:
             self.answered("fail")
         for prompt in chosen:
@@ -288,7 +288,7 @@ class QueueMachine(RuleBasedStateMachine):
     def reject(self, slot, places):
         worker = self.worker(slot)
         chosen = self.of(places, worker.known)
-        worker.hold.reject({p.id: "blank" for p in chosen})
+        worker.claim.reject({p.id: "blank" for p in chosen})
         if chosen:
             self.answered("reject")
         for prompt in chosen:
@@ -298,7 +298,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(slot=SLOTS)
     def publish(self, slot):
         worker = self.worker(slot)
-        self.database.transact("publish", partial(publish.publish_some, worker.hold))
+        self.database.transact("publish", partial(publish.publish_some, worker.claim))
         for _ in range(2 if self.answered("publish") == "after" else 1):  # its answer lost, it publishes the next too
             self.published(worker)
 
@@ -379,7 +379,7 @@ class QueueMachine(RuleBasedStateMachine):
             prompt.expired = prompt.expired or prompt.token == worker.token
 
     def the_lock_is_lost(self, worker):
-        """The hold does not know; it goes on."""
+        """The claim does not know; it goes on."""
         with self.database.transaction() as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks"
@@ -390,21 +390,21 @@ class QueueMachine(RuleBasedStateMachine):
 
     def the_lock_is_back(self, worker):
         self.end(worker)
-        worker.hold._stop = threading.Event()
-        connection = self.database.connect(autocommit=True, application_name=f"glad-hold {worker.hold._worker}")
-        assert Hold._lock(connection, worker.token)
-        worker.hold._heart = threading.Thread(target=worker.hold._beat, args=(connection,), daemon=True)
-        worker.hold._heart.start()
+        worker.claim._stop = threading.Event()
+        connection = self.database.connect(autocommit=True, application_name=f"glad-hold {worker.claim._worker}")
+        assert Claim._lock(connection, worker.token)
+        worker.claim._heart = threading.Thread(target=worker.claim._beat, args=(connection,), daemon=True)
+        worker.claim._heart.start()
         self.locked.add(worker.token)
 
     @rule(slot=SLOTS)
     def close(self, slot):
         if (worker := self.workers.pop(slot, None)) is None:
             return
-        worker.hold.close()
+        worker.claim.close()
         self.locked.discard(worker.token)
         self.unlocked(worker.token)
-        if self.answered("release") == "before":  # a hold that ends does not ask twice
+        if self.answered("release") == "before":  # a claim that ends does not ask twice
             return
         for prompt in self.prompts.values():
             if (prompt.status, prompt.token) == ("claimed", worker.token):

@@ -1,4 +1,4 @@
-"""The promise of the engine, as a property: a recipe's pixels depend on nothing but the recipe and the bucket."""
+"""The promise of the engine, as a property: a recipe's pixels depend on nothing but the recipe and the batch."""
 
 import hashlib
 
@@ -13,7 +13,7 @@ from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
 
 DEMO = resolve_model("demo")
-BUCKETS = (1, 2, 3)
+BATCHES = (1, 2, 3)
 
 recipes = st.builds(
     Recipe,
@@ -37,21 +37,21 @@ def engines(request):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(engine.TEXTS_AT_ONCE, "cpu", request.param)
         patch.setitem(engine.DECODED_AT_ONCE, "cpu", request.param)
-        yield {bucket: Engine(DEMO, device="cpu", bucket=bucket) for bucket in BUCKETS}
+        yield {batch: Engine(DEMO, device="cpu", batch=batch) for batch in BATCHES}
 
 
 @pytest.fixture(scope="module")
 def seen(engines):
-    """Pixel hash by recipe and bucket, over all that hypothesis comes up with."""
+    """Pixel hash by recipe and batch, over all that hypothesis comes up with."""
     return {}
 
 
-@given(some=st.lists(recipes, min_size=1, max_size=4), bucket=st.sampled_from(BUCKETS), data=st.data())
+@given(some=st.lists(recipes, min_size=1, max_size=4), batch=st.sampled_from(BATCHES), data=st.data())
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-def test_a_recipe_has_the_same_pixels_in_any_company_order_and_number(engines, seen, some, bucket, data):
-    drawer = engines[bucket]
+def test_a_recipe_has_the_same_pixels_in_any_company_order_and_number(engines, seen, some, batch, data):
+    drawer = engines[batch]
     again = data.draw(st.permutations([*some, data.draw(st.sampled_from(some))]))
     for batch in (some, again, [again[0]]):
         drawn = list(drawer.generate(batch))
@@ -61,9 +61,9 @@ def test_a_recipe_has_the_same_pixels_in_any_company_order_and_number(engines, s
                 assert each.error
                 continue
             assert each.error is None
-            assert each.provenance["bucket"] == bucket
+            assert each.provenance["bucket"] == batch
             pixels = hashlib.sha256(each.pixels.tobytes()).hexdigest()
-            assert seen.setdefault((each.recipe.hash, bucket), pixels) == pixels
+            assert seen.setdefault((each.recipe.hash, batch), pixels) == pixels
 
 
 def test_presets_that_need_nothing_more_than_the_model_are_covered():

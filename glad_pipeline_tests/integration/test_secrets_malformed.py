@@ -171,7 +171,7 @@ def test_a_token_of_the_hub_that_no_header_can_hold_is_refused_by_name(monkeypat
 class Leaky(InstantSdxl):
     """Fails as nobody has foreseen, with all the secrets there are in the error and in what led to it."""
 
-    def generate(self, recipes, *, begun=lambda recipes: None):
+    def generate(self, recipes, *, on_batch_start=lambda recipes: None):
         def stream():
             secrets = {name: os.environ[name] for name in ("DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN")}
             try:

@@ -115,14 +115,14 @@ def test_a_living_run_is_left_alone(add, instance, monkeypatch, database_url):
     from datetime import timedelta
 
     from glad_pipeline.database import Database
-    from glad_pipeline.prompts.queue import Hold
+    from glad_pipeline.prompts.queue import Claim
 
     monkeypatch.setattr(triggers, "SETTLING", -1.0)
     add()
     run_id = started_run(instance)
     with (
         Database(database_url) as database,
-        Hold(database, worker=run_id, lease=timedelta(60), max_attempts=3).open(),
+        Claim(database, worker=run_id, lease=timedelta(60), max_attempts=3).open(),
     ):
         cursor = None
         for _ in range(3):

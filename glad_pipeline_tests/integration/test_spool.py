@@ -17,7 +17,7 @@ import pytest
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.errors import GladError
-from glad_pipeline.generation.prefetch import ahead
+from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.pipeline import upload as delivery
 from glad_pipeline.pipeline.upload import UPLOADERS, Delivery, NotOursError, _stored
 from glad_pipeline.storage import spool as spool_room
@@ -111,8 +111,8 @@ def _nothing_drawn():
 class Watched(InstantSdxl):
     """Notes what it draws; calls `at[n]()` once n pictures are drawn, and `at[-1]()` when all are."""
 
-    def generate(self, recipes, *, begun=lambda recipes: None):
-        for picture in super().generate(recipes, begun=begun):
+    def generate(self, recipes, *, on_batch_start=lambda recipes: None):
+        for picture in super().generate(recipes, on_batch_start=on_batch_start):
             drawn.append(picture.recipe.prompt)
             actions.get(len(drawn), lambda: None)()
             yield picture
@@ -260,8 +260,8 @@ from glad_pipeline_tests.fakes import InstantSdxl
 S3Store.put_once = lambda *args, **kwargs: threading.Event().wait()
 
 class Noting(InstantSdxl):
-    def generate(self, recipes, *, begun):
-        for picture in super().generate(recipes, begun=begun):
+    def generate(self, recipes, *, on_batch_start):
+        for picture in super().generate(recipes, on_batch_start=on_batch_start):
             with open(sys.argv[1], "a") as file:
                 file.write(picture.recipe.prompt + chr(10))
             yield picture
@@ -325,8 +325,8 @@ def test_a_stream_that_nobody_reads_on_ends_although_nothing_can_be_put_anywhere
 
     def interrupted():
         with Delivery(world.store, nowhere, run_id="r", log=dg.get_dagster_logger()) as delivery:
-            drawing = sdxl.generate(recipes, begun=lambda bucket: delivery.before_drawing(lambda: None))
-            stream = ahead(delivery.written_ahead(drawing), 99, closing=delivery.drawing_is_over)
+            drawing = sdxl.generate(recipes, on_batch_start=lambda bucket: delivery.before_drawing(lambda: None))
+            stream = prefetch(delivery.written_ahead(drawing), 99, closing=delivery.drawing_is_over)
             delivery.send(next(stream))
             stream.close()  # the drawing thread waits for the store here
             raise KeyboardInterrupt

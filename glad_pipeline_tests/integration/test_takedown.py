@@ -205,10 +205,10 @@ def test_a_picture_that_a_run_has_in_flight_is_not_catalogued_and_deleted_again(
     told.store.delete([image["key"]])  # so that the run draws it
 
     class Meanwhile(InstantSdxl):
-        def generate(self, recipes, *, begun=lambda recipes: None):
+        def generate(self, recipes, *, on_batch_start=lambda recipes: None):
             takedown.delete_image(database, str(image["id"]), reason="r")
             cli.main(["outbox", "deliver"])
-            yield from super().generate(recipes, begun=begun)
+            yield from super().generate(recipes, on_batch_start=on_batch_start)
 
     told.run(sdxl=Meanwhile())
     assert told.statuses() == ["cancelled", "rejected"]

@@ -9,8 +9,8 @@ import pytest
 
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import file_hashes
+from glad_pipeline.generation.artifacts import artifacts_of, weight_hashes
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, SDXL_BASE, resolve_model
-from glad_pipeline.generation.artifacts import parts_of, weight_hashes
 from glad_pipeline.generation.presets import PRESETS
 
 COMMIT = "0123456789" * 4
@@ -390,7 +390,7 @@ def test_what_is_not_pulled_has_no_hashes_and_the_message_says_what_to_do(monkey
 
 
 def test_of_a_sharded_repository_the_index_and_all_shards_of_one_variant_are_wanted():
-    (model,) = parts_of(resolve_model("someone/sdxl-finetune", COMMIT))
+    (model,) = artifacts_of(resolve_model("someone/sdxl-finetune", COMMIT))
     shards = [f"unet/diffusion_pytorch_model.fp16-0000{n}-of-00002.safetensors" for n in (1, 2)]
     index = "unet/diffusion_pytorch_model.safetensors.index.fp16.json"
     rest = [f"{name}/model.fp16.safetensors" for name in ("text_encoder", "text_encoder_2")]

@@ -5,35 +5,35 @@ import sys
 
 import pytest
 
-from glad_pipeline.defs.triggers import LONGEST_PAUSE, Lately, why_not
+from glad_pipeline.defs.triggers import LONGEST_PAUSE, RecentRuns, skip_reason
 from glad_pipeline.prompts.queue import Readiness
 
 NOTHING = Readiness(pending=False, due=False, abandoned=False)
 WORK = Readiness(pending=True, due=False, abandoned=False)
-CALM = Lately(in_flight=0, starting=0, failures_in_a_row=0, seconds_since_last=1e9)
+CALM = RecentRuns(in_flight=0, starting=0, failures_in_a_row=0, seconds_since_last=1e9)
 
 
 def lately(**changes):
-    return Lately(**{**{name: getattr(CALM, name) for name in Lately.__slots__}, **changes})
+    return RecentRuns(**{**{name: getattr(CALM, name) for name in RecentRuns.__slots__}, **changes})
 
 
 @pytest.mark.parametrize("what", ["pending", "due", "abandoned"])
 def test_anything_that_is_ready_is_a_reason_to_run(what):
     ready = Readiness(**{"pending": False, "due": False, "abandoned": False, what: True})
-    assert why_not(ready, CALM, 1) is None
+    assert skip_reason(ready, CALM, 1) is None
 
 
 def test_nothing_ready_is_said_so():
-    assert "no prompt is pending" in why_not(NOTHING, CALM, 1)
+    assert "no prompt is pending" in skip_reason(NOTHING, CALM, 1)
 
 
 def test_never_more_runs_than_the_pool_allows():
-    assert "1 of at most 1" in why_not(WORK, lately(in_flight=1), 1)
-    assert why_not(WORK, lately(in_flight=1), 2) is None
+    assert "1 of at most 1" in skip_reason(WORK, lately(in_flight=1), 1)
+    assert skip_reason(WORK, lately(in_flight=1), 2) is None
 
 
 def test_no_second_run_before_the_first_has_claimed_what_it_takes():
-    assert "about to begin" in why_not(WORK, lately(in_flight=1, starting=1), 2)
+    assert "about to begin" in skip_reason(WORK, lately(in_flight=1, starting=1), 2)
 
 
 def test_failing_runs_are_asked_for_less_and_less_often_but_never_given_up():
@@ -42,13 +42,13 @@ def test_failing_runs_are_asked_for_less_and_less_often_but_never_given_up():
         pause = next(
             s
             for s in range(10_000)
-            if why_not(WORK, lately(failures_in_a_row=failures, seconds_since_last=s), 1) is None
+            if skip_reason(WORK, lately(failures_in_a_row=failures, seconds_since_last=s), 1) is None
         )
         pauses.append(pause)
     assert pauses == sorted(pauses)
     assert pauses[0] == 10
     assert pauses[-1] == LONGEST_PAUSE
-    assert "failed" in why_not(WORK, lately(failures_in_a_row=3, seconds_since_last=1), 1)
+    assert "failed" in skip_reason(WORK, lately(failures_in_a_row=3, seconds_since_last=1), 1)
 
 
 def test_the_code_location_loads_in_a_fresh_interpreter_without_the_heavy_libraries():

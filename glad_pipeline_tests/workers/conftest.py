@@ -40,14 +40,14 @@ def ray_home(tmp_path_factory):
 
 @pytest.fixture
 def pool_of(ray_home):
-    """`pool_of(engine=…, bucket=…, **settings)`: a pool; its workers are ended after the test."""
+    """`pool_of(engine=…, batch=…, **settings)`: a pool; its workers are ended after the test."""
     from glad_pipeline.workers.options import EngineOptions
     from glad_pipeline.workers.pool import Pool
 
     pools = []
 
-    def make(*, engine=TIMED, bucket=4, small_bucket=None, device="cpu", **values):
-        options = EngineOptions(engine=engine, bucket=bucket, small_bucket=small_bucket, device=device)
+    def make(*, engine=TIMED, batch=4, small_batch=None, device="cpu", **values):
+        options = EngineOptions(engine=engine, batch=batch, small_batch=small_batch, device=device)
         pools.append(Pool(settings_of(ray_home, **values), options))
         return pools[-1]
 

@@ -23,7 +23,7 @@ from glad_pipeline_tests.faults.generators import draws
 from glad_pipeline_tests.faults.processes import eventually
 from glad_pipeline_tests.workers.conftest import DEMO, recipes, settings_of
 
-BUCKET = 4
+BATCH = 4
 
 
 def drawn_twice(home, some):
@@ -55,15 +55,15 @@ def test_what_is_ready_first_comes_first(pool_of):
     pool = pool_of(GLAD_WORKERS=2)
     RemoteEngine(DEMO, pool).warm_up(recipes(1)[0])
     order = [d.recipe for d in RemoteEngine(DEMO, pool).generate([*slow, *fast])]
-    assert set(order[:8]) <= set(fast)  # a third bucket of them may wait behind the slow one
+    assert set(order[:8]) <= set(fast)  # a third batch of them may wait behind the slow one
 
 
 def test_no_more_is_begun_than_workers_can_hold(pool_of):
     begun, under_way = [], []
-    stream = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate(recipes(80, "for 0.2 s"), begun=begun.extend)
+    stream = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate(recipes(80, "for 0.2 s"), on_batch_start=begun.extend)
     for answered, _ in enumerate(stream):
         under_way.append(len(begun) - answered)
-    assert BUCKET * remote.AT_A_WORKER < max(under_way) <= 2 * BUCKET * remote.AT_A_WORKER
+    assert BATCH * remote.AT_A_WORKER < max(under_way) <= 2 * BATCH * remote.AT_A_WORKER
 
 
 def test_a_stream_that_is_closed_draws_no_more_than_what_was_being_drawn(pool_of, ray_home):
@@ -75,7 +75,7 @@ def test_a_stream_that_is_closed_draws_no_more_than_what_was_being_drawn(pool_of
     later = list(RemoteEngine(DEMO, pool).generate(recipes(1)))  # behind whatever is still in the queue
     assert len(later) == 1
     log = draws(ray_home / "draws")
-    assert sum(recipe.hash in log for recipe in wanted) <= 2 * BUCKET
+    assert sum(recipe.hash in log for recipe in wanted) <= 2 * BATCH
 
 
 def test_a_worker_killed_in_the_middle_costs_what_it_was_drawing_and_comes_back(pool_of, ray_home):
@@ -83,14 +83,14 @@ def test_a_worker_killed_in_the_middle_costs_what_it_was_drawing_and_comes_back(
     victim = workers_pids(pool)[0]
     wanted = recipes(200, "for 0.1 s")
     answered, begun = [], []
-    for drawn in RemoteEngine(DEMO, pool).generate(wanted, begun=begun.extend):
+    for drawn in RemoteEngine(DEMO, pool).generate(wanted, on_batch_start=begun.extend):
         answered.append(drawn)
         if len(answered) == 60:
             os.kill(victim, signal.SIGKILL)
     assert len(begun) == len(set(begun)) == 200  # a try is counted once
     assert sorted(d.recipe.hash for d in answered) == sorted(r.hash for r in wanted)
     assert all(d.pixels is not None for d in answered)
-    assert drawn_twice(ray_home, wanted) <= BUCKET
+    assert drawn_twice(ray_home, wanted) <= BATCH
     assert victim not in workers_pids(pool)
 
 
@@ -105,7 +105,7 @@ def test_a_picture_that_kills_whoever_draws_it_is_answered_as_failed_and_its_com
     assert sum("was lost with" in record.getMessage() for record in caplog.records) == 2
 
 
-def test_a_gpu_that_fails_is_given_a_new_process_and_its_bucket_is_drawn_elsewhere(pool_of):
+def test_a_gpu_that_fails_is_given_a_new_process_and_its_batch_is_drawn_elsewhere(pool_of):
     bad = recipes(1, "DEVICE FAILS")
     good = recipes(15)
     pool = pool_of(GLAD_WORKERS=2)
@@ -116,7 +116,7 @@ def test_a_gpu_that_fails_is_given_a_new_process_and_its_bucket_is_drawn_elsewhe
     assert before != set(workers_pids(pool))
 
 
-def test_a_worker_that_hangs_while_it_draws_is_replaced_and_its_bucket_drawn_elsewhere(pool_of, monkeypatch):
+def test_a_worker_that_hangs_while_it_draws_is_replaced_and_its_batch_drawn_elsewhere(pool_of, monkeypatch):
     monkeypatch.setattr(remote, "SILENCE", 3.0)
     pool = pool_of(GLAD_WORKERS=2)
     victim = workers_pids(pool)[0]
@@ -140,11 +140,11 @@ def test_a_worker_that_hung_before_it_was_asked_is_replaced(pool_of, monkeypatch
     eventually(lambda: not psutil.pid_exists(victim), 30, what="the end of the worker that hung")
 
 
-def test_a_bucket_that_never_ends_costs_two_workers_and_is_answered_as_failed(pool_of, monkeypatch):
+def test_a_batch_that_never_ends_costs_two_workers_and_is_answered_as_failed(pool_of, monkeypatch):
     monkeypatch.setattr(remote, "SILENCE", 2.0)
     monkeypatch.setattr(remote, "STUCK", 2.0)
     wanted = [*recipes(1, "for 1000 s"), *recipes(8)]
-    drawn = {d.recipe: d for d in RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2, bucket=1)).generate(wanted)}
+    drawn = {d.recipe: d for d in RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2, batch=1)).generate(wanted)}
     assert "2 workers were lost while they drew it" in drawn[wanted[0]].error
     assert all(drawn[recipe].pixels is not None for recipe in wanted[1:])
 
@@ -155,7 +155,7 @@ def test_a_gpu_that_fails_again_and_again_is_left_alone(pool_of, caplog):
     drawn = []
     while "worker-0: its device failed 3 times in a row" not in caplog.text:
         drawn.append(next(stream))
-    drawn += [next(stream) for _ in range(3 * BUCKET)]
+    drawn += [next(stream) for _ in range(3 * BATCH)]
     stream.close()
     assert sum(d.pixels is None for d in drawn) <= 1  # one on its own may come to the broken one twice
     assert caplog.text.count("worker-0 is replaced") == 2
@@ -173,7 +173,7 @@ def test_another_run_s_poison_costs_this_run_s_pictures_nothing(pool_of, monkeyp
     RemoteEngine(DEMO, pool).load()
     others, under_way = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1)), threading.Event()
     poison = recipes(3, "for 2 s POISON")
-    theirs = threading.Thread(target=lambda: list(others.generate(poison, begun=lambda some: under_way.set())))
+    theirs = threading.Thread(target=lambda: list(others.generate(poison, on_batch_start=lambda some: under_way.set())))
     theirs.start()
     under_way.wait(60)
     wanted = recipes(16, "for 0.1 s")  # behind it
@@ -246,7 +246,7 @@ def test_a_worker_at_work_is_not_idle(pool_of):
 def test_workers_of_other_settings_draw_nothing_for_these(pool_of):
     list(RemoteEngine(DEMO, pool_of()).generate(recipes(1)))
     with pytest.raises(GladError, match=r"started with other settings.*workers down"):
-        list(RemoteEngine(DEMO, pool_of(bucket=2)).generate(recipes(1)))
+        list(RemoteEngine(DEMO, pool_of(batch=2)).generate(recipes(1)))
 
 
 def test_workers_that_find_no_room_are_told_of_with_what_the_cluster_has(pool_of):
@@ -264,13 +264,15 @@ def test_while_nothing_is_ready_the_caller_may_end_it(pool_of):
     class Enough(Exception):
         pass
 
-    def begun(some):
+    def on_batch_start(some):
         if not some:
             raise Enough
 
     started = time.monotonic()
     with pytest.raises(Enough):
-        list(RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1)).generate(recipes(1, "for 30 s"), begun=begun))
+        list(
+            RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1)).generate(recipes(1, "for 30 s"), on_batch_start=on_batch_start)
+        )
     assert time.monotonic() - started < 20
 
 
@@ -288,7 +290,7 @@ def test_a_cluster_that_is_started_again_draws_the_rest(pool_of, ray_home):
     restarted.join()
     assert sorted(d.recipe.hash for d in answered) == sorted(r.hash for r in wanted)
     assert all(d.pixels is not None for d in answered)
-    assert drawn_twice(ray_home, wanted) <= 3 * BUCKET
+    assert drawn_twice(ray_home, wanted) <= 3 * BATCH
 
 
 def test_a_cluster_that_goes_for_good_is_said_to_have_gone(pool_of, ray_home, monkeypatch):

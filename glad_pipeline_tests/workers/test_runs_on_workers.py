@@ -131,7 +131,7 @@ def test_waiting_for_workers_ends_when_the_run_does(ray_home, monkeypatch):
     class Enough(UnavailableError):
         pass
 
-    def begun(some):
+    def on_batch_start(some):
         raise Enough
 
     wanted = {**SMALL, "GLAD_HOME": str(ray_home), "GLAD_WORKER_CPUS": "500"}
@@ -140,7 +140,7 @@ def test_waiting_for_workers_ends_when_the_run_does(ray_home, monkeypatch):
     sdxl = WorkersSdxl()
     sdxl.profile()
     with pytest.raises(Enough):
-        list(sdxl.generate(recipes(1), begun=begun))
+        list(sdxl.generate(recipes(1), on_batch_start=on_batch_start))
     end_workers(ray_home)
 
 
@@ -150,9 +150,9 @@ def here_and_there(ray_home):
     from glad_pipeline.workers.options import EngineOptions
     from glad_pipeline.workers.pool import Pool
 
-    options = EngineOptions(engine=ENGINE, bucket=2, device="cpu")
+    options = EngineOptions(engine=ENGINE, batch=2, device="cpu")
     yield (
-        Engine(DEMO, device="cpu", bucket=2),
+        Engine(DEMO, device="cpu", batch=2),
         lambda: RemoteEngine(DEMO, Pool(settings_of(ray_home, GLAD_WORKERS=2), options)),
     )
     end_workers(ray_home)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from glad_pipeline.generation.prefetch import ahead
+from glad_pipeline.generation.prefetch import prefetch
 
 SOON = 5  # seconds; only a failing test waits that long
 
@@ -22,11 +22,11 @@ def _no_thread_is_left_behind():
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
 def test_items_come_in_order_and_none_is_lost(size):
-    assert list(ahead(range(200), size)) == list(range(200))
+    assert list(prefetch(range(200), size)) == list(range(200))
 
 
 def test_nothing_comes_of_nothing():
-    assert list(ahead([], 3)) == []
+    assert list(prefetch([], 3)) == []
 
 
 def test_the_next_item_is_made_while_the_consumer_is_busy():
@@ -37,7 +37,7 @@ def test_the_next_item_is_made_while_the_consumer_is_busy():
         made_meanwhile.set()
         yield 2
 
-    stream = ahead(make(), 1)
+    stream = prefetch(make(), 1)
     assert next(stream) == 1
     assert made_meanwhile.wait(SOON)
     assert list(stream) == [2]
@@ -56,7 +56,7 @@ def test_a_busy_consumer_holds_the_maker_back(size):
                 most = max(most, alive)
             yield item
 
-    stream = ahead(make(), size)
+    stream = prefetch(make(), size)
     next(stream)
     with lock:
         alive -= 1
@@ -70,7 +70,7 @@ def test_a_busy_consumer_holds_the_maker_back(size):
 
 def test_nothing_is_made_before_it_is_asked_for():
     asked = []
-    stream = ahead(iter(lambda: asked.append(1), None), 3)
+    stream = prefetch(iter(lambda: asked.append(1), None), 3)
     assert asked == makers() == []
     stream.close()
     assert asked == []
@@ -85,7 +85,7 @@ def test_what_the_maker_raises_is_raised_after_what_came_before_it():
         yield 2
         raise GpuLostError
 
-    stream = ahead(make(), 5)
+    stream = prefetch(make(), 5)
     assert [next(stream), next(stream)] == [1, 2]
     with pytest.raises(GpuLostError):
         next(stream)
@@ -93,7 +93,7 @@ def test_what_the_maker_raises_is_raised_after_what_came_before_it():
 
 def test_a_maker_that_cannot_even_begin_says_so():
     with pytest.raises(TypeError, match="not iterable"):
-        next(ahead(3, 1))
+        next(prefetch(3, 1))
 
 
 @pytest.mark.parametrize("taken", [1, 3])
@@ -105,7 +105,7 @@ def test_a_consumer_that_closes_ends_the_maker_at_its_next_item(taken):
             made.append(item)
             yield item
 
-    stream = ahead(make(), 2)
+    stream = prefetch(make(), 2)
     for _ in range(taken):
         next(stream)
     stream.close()
@@ -120,7 +120,7 @@ def test_a_consumer_that_fails_ends_the_maker_too():
             yield 1
 
     def consume():
-        for item in ahead(make(), 1):
+        for item in prefetch(make(), 1):
             raise ValueError(item)
 
     with pytest.raises(ValueError, match="1"):
@@ -138,7 +138,7 @@ def test_a_close_while_an_item_is_being_made_waits_for_it_and_drops_it():
         yield 2
         after.append(3)
 
-    stream = ahead(make(), 1)
+    stream = prefetch(make(), 1)
     next(stream)
     assert making.wait(SOON)
     closing = threading.Thread(target=stream.close)
@@ -160,7 +160,7 @@ def test_the_source_lives_and_ends_in_the_makers_thread():
         finally:
             where.add(f"closed in {threading.current_thread().name}")
 
-    stream = ahead(make(), 1)
+    stream = prefetch(make(), 1)
     next(stream)
     stream.close()
     assert where == {"glad-ahead", "closed in glad-ahead"}
@@ -175,7 +175,7 @@ def test_a_failing_clean_up_of_the_maker_does_not_hide_the_consumers_own_error()
             raise OSError("cleaning up failed")
 
     def consume():
-        stream = ahead(make(), 1)
+        stream = prefetch(make(), 1)
         try:
             next(stream)
             raise KeyError("mine")
@@ -187,5 +187,5 @@ def test_a_failing_clean_up_of_the_maker_does_not_hide_the_consumers_own_error()
 
 
 def test_many_streams_at_once_do_not_mix():
-    streams = [ahead(range(start, start + 50), 3) for start in range(0, 500, 50)]
+    streams = [prefetch(range(start, start + 50), 3) for start in range(0, 500, 50)]
     assert [list(each) for each in zip(*streams, strict=True)] == [list(range(k, 500, 50)) for k in range(50)]
