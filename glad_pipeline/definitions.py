@@ -19,8 +19,9 @@ from glad_pipeline.defs.resources import (
     QueueResource,
     SdxlResource,
 )
+from glad_pipeline.defs.schedules import publish_prompts_hourly
+from glad_pipeline.defs.sensors import new_prompts, undelivered_messages
 from glad_pipeline.defs.site_revalidations import no_dead_message, site_revalidations
-from glad_pipeline.defs.triggers import new_prompts, publish_prompts_hourly, undelivered_messages
 from glad_pipeline.redaction import at_every_door
 from glad_pipeline.settings import Settings, load_settings
 
@@ -53,36 +54,18 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         distribution_id=settings.cloudfront_distribution_id,
         max_attempts=settings.outbox_attempts,
     )
-    sdxl = SdxlResource(
-        model=settings.model,
-        model_revision=settings.model_revision,
-        vae=settings.vae,
-        refiner=settings.refiner,
-        lora=settings.lora,
-        few_step_lora=settings.few_step_lora,
-        allowed_models=settings.model_patterns,
-        most_pixels=settings.most_pixels,
-        most_steps=settings.most_steps,
-        device=settings.device,
-        width=settings.width,
-        height=settings.height,
-        steps=settings.steps,
-        guidance_scale=settings.guidance_scale,
-        scheduler=settings.scheduler,
-        preset=settings.preset,
-        gpu_batch=settings.gpu_batch,
-        gpu_small_batch=settings.gpu_small_batch,
-        compiling=settings.compiling,
-        compile_cache=str(settings.compile_cache or settings.home / "compiled"),
-        hash_cache=str(settings.home / "model-hashes.json"),
-        backend=settings.backend,
-    )
+    drawing = {
+        **{name: getattr(settings, name) for name in SdxlResource.model_fields.keys() & Settings.model_fields.keys()},
+        "allowed_models": settings.model_patterns,
+        "compile_cache": str(settings.compile_cache or settings.home / "compiled"),
+        "hash_cache": str(settings.home / "model-hashes.json"),
+    }
     return {
         "postgres": postgres,
         "queue": queue,
         "object_store": object_store,
         "outbox": outbox,
-        "sdxl": sdxl,
+        "sdxl": SdxlResource(**drawing),
         "queue_rows": queue_rows,
         "image_store": image_store,
         # Dagster's own default, without the folder that run config may name there

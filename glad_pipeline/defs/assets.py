@@ -4,10 +4,7 @@ Each asset takes what is ready for it, calls the step of `pipeline` that does th
 or after a crash, it picks up where the rows and the bucket say that work stopped.
 """
 
-import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import dagster as dg
@@ -19,9 +16,9 @@ from glad_pipeline.defs.resources import (
     ObjectStoreResource,
     PostgresResource,
     QueueResource,
-    Row,
     SdxlResource,
 )
+from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table
 from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import Publishing
@@ -31,7 +28,6 @@ from glad_pipeline.redaction import redact
 
 GROUP = "illustrated_posts"  # one group: the UI shows the whole graph at once
 OWNERS = ["team:blog"]
-SHOWN = 20  # rows in a preview
 # pandas is imported where it is used: the code location loads half a second sooner without it
 PromptsFrame = dg.DagsterType(
     name="PromptsFrame",
@@ -76,7 +72,10 @@ def prompts(
         object_store.refuse_anothers()
         rows = queue.take(batch=config.batch_size, ids=config.prompt_ids)
     context.add_output_metadata(
-        {"claimed": len(rows), "waiting": _table(rows, ("id", "prompt", "title", "priority", "attempts"))}
+        {
+            "claimed": len(rows),
+            "waiting": _markdown(markdown_table(rows, ("id", "prompt", "title", "priority", "attempts"))),
+        }
     )
     return frame(rows)
 
@@ -145,7 +144,9 @@ def s3_objects(
             "taken_down": done.taken_down,
             "damaged": done.damaged,
             "not_drawn_yet": done.not_drawn_yet,
-            "links": _links((title_of(each.row), url(each.object.key)) for each in done.whole if each.object),
+            "links": _markdown(
+                markdown_links((title_of(each.row), url(each.object.key)) for each in done.whole if each.object)
+            ),
         }
     )
 
@@ -176,31 +177,12 @@ def published_posts(
             "rejected": len(done.rejected),
             "conflicts": len(done.conflicts),
             "gone_from_the_store": len(done.gone),
-            **({"edited_meanwhile": _reasons(done.conflicts)} if done.conflicts else {}),
+            **({"edited_meanwhile": _markdown(markdown_reasons(done.conflicts))} if done.conflicts else {}),
             "seconds": round(time.monotonic() - started, 3),
-            "posts": _links((title_of(row), row["image_url"]) for row in done.published),
+            "posts": _markdown(markdown_links((title_of(row), row["image_url"]) for row in done.published)),
         }
     )
 
 
-def _reasons(reasons: Mapping[int, str]) -> dg.MarkdownMetadataValue:
-    """The first prompts, each with its reason."""
-    return dg.MetadataValue.md(redact("\n".join(f"- prompt {i}: {why}" for i, why in islice(reasons.items(), SHOWN))))
-
-
-def _links(items: Iterable[tuple[str, str]]) -> dg.MarkdownMetadataValue:
-    """The first (text, URL) pairs as a list of links."""
-    return dg.MetadataValue.md("\n".join(f"- [{_plain(text)}]({url})" for text, url in islice(items, SHOWN)) or "none")
-
-
-def _table(rows: Sequence[Row], columns: Sequence[str]) -> dg.MarkdownMetadataValue:
-    """The first rows as a small markdown table."""
-    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(_plain(row[name]) for name in columns) + " |" for row in rows[:SHOWN]]
-    return dg.MetadataValue.md("\n".join(lines))
-
-
-def _plain(value: Any) -> str:
-    """Somebody's text for markdown: cut, so that an event stays small, and with nothing in it that markdown reads."""
-    text = " ".join(str("" if value is None else value).split())
-    return re.sub(r"([\\`*_\[\]()!<>|#~&:])", r"\\\1", text if len(text) <= 60 else text[:59] + "…")
+def _markdown(text: str) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(redact(text))

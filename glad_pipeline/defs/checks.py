@@ -1,94 +1,64 @@
-"""Asset checks: what must be true of each asset, looked at after every run. Samples, so that a check stays cheap."""
+"""Asset checks: what must be true of each asset, looked at after every run. What is looked at: `operations.checks`."""
 
-from functools import partial
+from collections.abc import Callable
 
 import dagster as dg
 
 from glad_pipeline.defs.assets import prompts, published_posts, s3_objects
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource
-from glad_pipeline.media.blank import fault_of
-from glad_pipeline.prompts.queue import overdue
-from glad_pipeline.publishing import catalogue
-from glad_pipeline.publishing.posts import MAX_URL, bad_urls
-from glad_pipeline.storage.public import fault_of_visit
-
-SAMPLE = 20
-VISITS = 3
+from glad_pipeline.operations import checks
+from glad_pipeline.operations.checks import Finding
 
 
-@dg.asset_check(asset=prompts)
-def no_expired_lease(postgres: PostgresResource) -> dg.AssetCheckResult:
-    """No prompt is still claimed although its lease is over: every run returns or finishes what it takes."""
+def _result(look: Callable[[], Finding], severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
     with clearly():
-        rows = postgres.database.read(overdue)
+        found = look()
     return dg.AssetCheckResult(
-        passed=not rows,
-        severity=dg.AssetCheckSeverity.WARN,  # the next run returns them
-        description=f"{len(rows)} prompts are held by runs that went silent" if rows else "every lease is alive",
-        metadata={"prompts": [row["id"] for row in rows]},
+        passed=found.passed, severity=severity, description=found.description, metadata=dict(found.figures)
     )
+
+
+def _check(
+    asset: dg.AssetsDefinition,
+    name: str,
+    description: str,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetChecksDefinition:
+    """An asset check that looks at the database alone."""
+
+    @dg.asset_check(asset=asset, name=name, description=description)
+    def check(postgres: PostgresResource) -> dg.AssetCheckResult:
+        return _result(lambda: getattr(checks, name)(postgres.database), severity)
+
+    return check
 
 
 @dg.asset_check(asset=s3_objects)
 def objects_match_catalogue(postgres: PostgresResource, object_store: ObjectStoreResource) -> dg.AssetCheckResult:
     """The newest 20 catalogued pictures are in the store with the size, type and SHA-256 that the catalogue says."""
-    with clearly():
-        rows = postgres.database.read(partial(catalogue.newest, limit=SAMPLE))
-        objects = object_store.store.heads(row["key"] for row in rows)
-    wrong = [
-        row["key"]
-        for row in rows
-        if (stored := objects.get(row["key"])) is None
-        or (stored.bytes, stored.content_type, stored.metadata.get("sha256"))
-        != (row["bytes"], row["content_type"], row["sha256"])
-    ]
-    return dg.AssetCheckResult(
-        passed=not wrong,
-        description=f"{len(wrong)} of {len(rows)} looked at are missing or differ"
-        if wrong
-        else f"{len(rows)} looked at",
-        metadata={"looked_at": len(rows), "wrong": wrong},
+    return _result(
+        lambda: checks.objects_match_catalogue(postgres.database, object_store.store), dg.AssetCheckSeverity.ERROR
     )
 
 
-@dg.asset_check(asset=s3_objects)
-def no_blank_picture(postgres: PostgresResource) -> dg.AssetCheckResult:
-    """None of the newest 20 pictures is blank: the gate before the store has held."""
-    with clearly():
-        rows = postgres.database.read(partial(catalogue.newest, limit=SAMPLE))
-    blank = [row["key"] for row in rows if row["contrast"] is not None and fault_of(row["contrast"])]
-    lowest = min((row["contrast"] for row in rows if row["contrast"] is not None), default=None)
-    return dg.AssetCheckResult(
-        passed=not blank,
-        description=f"{len(blank)} of {len(rows)} looked at are blank" if blank else f"{len(rows)} looked at",
-        metadata={"blank": blank, **({"lowest_contrast": lowest} if lowest is not None else {})},
-    )
-
-
-@dg.asset_check(asset=published_posts)
-def urls_are_public(postgres: PostgresResource) -> dg.AssetCheckResult:
-    """The picture URLs of the newest 1,000 posts are http(s), at most 500 characters, neither base64 nor relative."""
-    with clearly():
-        rows = postgres.database.read(partial(bad_urls, limit=1_000))
-    return dg.AssetCheckResult(
-        passed=not rows,
-        description=f"{len(rows)} posts have a URL that is not http(s) or over {MAX_URL} characters" if rows else None,
-        metadata={"posts": [row["slug"] for row in rows[:SAMPLE]]},
-    )
-
-
-@dg.asset_check(asset=published_posts)
-def pictures_answer(postgres: PostgresResource) -> dg.AssetCheckResult:
-    """The newest 3 pictures answer to anybody, as they will to the blog's visitors."""
-    with clearly():
-        rows = postgres.database.read(partial(catalogue.newest, limit=VISITS))
-    silent = {row["url"]: fault for row in rows if (fault := fault_of_visit(row["url"]))}
-    return dg.AssetCheckResult(
-        passed=not silent,
-        description="; ".join(f"{url}: {fault}" for url, fault in silent.items()) or f"{len(rows)} looked at",
-        metadata={"looked_at": len(rows), "silent": list(silent)},
-    )
-
-
+no_expired_lease = _check(
+    prompts,
+    "no_expired_lease",
+    "No prompt is still claimed although its lease is over: every run returns or finishes what it takes.",
+    dg.AssetCheckSeverity.WARN,  # the next run returns them
+)
+no_blank_picture = _check(
+    s3_objects, "no_blank_picture", "None of the newest 20 pictures is blank: the gate before the store has held."
+)
+urls_are_public = _check(
+    published_posts,
+    "urls_are_public",
+    "The picture URLs of the newest 1,000 posts are http(s), at most 500 characters, neither base64 nor relative.",
+)
+pictures_answer = _check(
+    published_posts,
+    "pictures_answer",
+    "The newest 3 pictures answer to anybody, as they will to the blog's visitors.",
+)
 CHECKS = [no_expired_lease, objects_match_catalogue, no_blank_picture, urls_are_public, pictures_answer]

@@ -80,7 +80,7 @@ class S3ImageIOManager(dg.IOManager):
             "bytes": done.bytes,
             "images_per_second": round(drawn / done.seconds, 3) if drawn else 0.0,
             "seconds": round(done.seconds, 3),
-            **{f"seconds_{name}": round(spent, 3) for name, spent in self.sdxl.overhead_seconds.items()},
+            **{f"seconds_{name}": round(spent, 3) for name, spent in self.sdxl.sdxl.overhead_seconds.items()},
             "seconds_drawing": round(done.drawing_seconds, 3),
             "seconds_encoding_all_threads": round(done.encode_seconds, 3),
             "seconds_uploading_all_threads": round(done.upload_seconds, 3),

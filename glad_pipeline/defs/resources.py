@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,18 +12,15 @@ import dagster as dg
 import psycopg
 from pydantic import Field, PrivateAttr
 
-from glad_pipeline.blame import is_the_deployments
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
 from glad_pipeline.defs import in_vain
 from glad_pipeline.defs.fixed import FixedResource
-from glad_pipeline.errors import GladError
-from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.outbox.deliver import Targets, targets
 from glad_pipeline.pipeline import identity
-from glad_pipeline.pipeline.claim import reject_invalid
+from glad_pipeline.pipeline.claim import refunding, reject_invalid
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.storage.s3 import S3Store, StoreError
@@ -105,19 +102,9 @@ class QueueResource(FixedResource):
             return None
         return in_vain.told(self._instance, with_this=self._run_id)
 
-    @contextmanager
-    def refunding(self) -> Iterator[None]:
-        """Give the tries back for an error inside that is the store's, the database's or the GPU's.
-
-        What nobody knows stays counted: should a row have caused it, its tries are spent one day.
-        """
-        try:
-            yield
-        except Exception as error:
-            if self._claim is not None and (isinstance(error, GladError) or is_the_deployments(error)):
-                with suppress(psycopg.Error, DatabaseError):
-                    self._claim.refund()
-            raise
+    def refunding(self) -> AbstractContextManager[None]:
+        """See `pipeline.claim.refunding`."""
+        return refunding(lambda: self._claim)
 
     def take(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Row]:
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons."""
@@ -252,15 +239,6 @@ class SdxlResource(FixedResource):
             }
             self._sdxl = Sdxl(**given, log=dg.get_dagster_logger())
         return self._sdxl
-
-    @property
-    def overhead_seconds(self) -> Mapping[str, float]:
-        """Spent before pictures came: `loading` the models, `warming_up` their kernels."""
-        return self.sdxl.overhead_seconds
-
-    def profile(self) -> ModelProfile:
-        """The settings' model and all that is loaded with it. Raises `GladError` if there is no such thing."""
-        return self.sdxl.profile()
 
     def recipe(self, row: Row) -> Recipe:
         """The complete recipe of a prompt. See `Sdxl.recipe`."""

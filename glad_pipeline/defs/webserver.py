@@ -10,12 +10,10 @@ import click
 import uvicorn
 from dagster_webserver import cli
 
-from glad_pipeline.errors import GladError, UsageError
-from glad_pipeline.guard import Guard, host_name
-from glad_pipeline.guard.hosts import is_loopback
-from glad_pipeline.local.web import access
+from glad_pipeline.errors import GladError
+from glad_pipeline.local.web import guard
 from glad_pipeline.redaction import at_every_door
-from glad_pipeline.settings import Settings, load_settings
+from glad_pipeline.settings import load_settings
 
 _serve = uvicorn.run
 
@@ -38,21 +36,6 @@ def serve_guarded(app: Any, *, host: str, **options: Any) -> None:
     proxies = [address.strip() for address in (settings.web_proxies or "").split(",") if address.strip()]
     ours = {"proxy_headers": bool(proxies), "forwarded_allow_ips": proxies}
     _serve(guarded, host=host, **{**options, **ours, "access_log": False, "server_header": False})
-
-
-def guard(app: Any, settings: Settings, host: str, prefix: str = "") -> Guard:
-    """The guard that the settings want, for an application that listens there."""
-    wanted = access(settings)
-    if wanted.is_open and not is_loopback(host):
-        raise UsageError(
-            f"GLAD_WEB_TOKEN is off, and {host} can be reached by others. Unset it, or listen on 127.0.0.1"
-        )
-    names = (host_name(_bracketed(name.strip())) for name in (settings.web_hosts or "").split(","))
-    return Guard(app, access=wanted, hosts=[name for name in names if name], prefix=prefix)
-
-
-def _bracketed(name: str) -> str:
-    return f"[{name}]" if ":" in name else name
 
 
 if __name__ == "__main__":

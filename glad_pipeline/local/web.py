@@ -6,10 +6,12 @@ Knows the settings and the state directory; not how the UI is served.
 from __future__ import annotations
 
 import secrets
+from typing import Any
 from urllib.parse import quote
 
 from glad_pipeline.errors import GladError, UsageError
-from glad_pipeline.guard import LOGIN, Access
+from glad_pipeline.guard import LOGIN, Access, Guard, host_name
+from glad_pipeline.guard.hosts import is_loopback
 from glad_pipeline.local.home import Home, write_atomically
 from glad_pipeline.settings import Settings
 
@@ -34,6 +36,21 @@ def access(settings: Settings) -> Access:
                 "for the programs of this machine alone. Unset one of them"
             )
     return Access(token=None)
+
+
+def guard(app: Any, settings: Settings, host: str, prefix: str = "") -> Guard:
+    """The guard that the settings want, for an application that listens there."""
+    wanted = access(settings)
+    if wanted.is_open and not is_loopback(host):
+        raise UsageError(
+            f"GLAD_WEB_TOKEN is off, and {host} can be reached by others. Unset it, or listen on 127.0.0.1"
+        )
+    names = (host_name(_bracketed(name.strip())) for name in (settings.web_hosts or "").split(","))
+    return Guard(app, access=wanted, hosts=[name for name in names if name], prefix=prefix)
+
+
+def _bracketed(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
 
 
 def address(url: str, settings: Settings) -> str:

@@ -73,7 +73,7 @@ TRANSACTIONS = {
     "operations/removal.py": {"forget_previews": "two UPDATEs of Dagster's tables, which done again change nothing"},
     "operations/reproduce.py": {"_all": "reads"},
     "defs/checks.py": {EVERY: "reads"},
-    "defs/triggers.py": {EVERY: "reads"},
+    "defs/sensors.py": {EVERY: "reads"},
     "defs/site_revalidations.py": {EVERY: "reads"},
     "defs/resources.py": {"connect": "for looks"},
     "cli/posts.py": {

@@ -22,7 +22,7 @@ from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.resources import PostgresResource
-from glad_pipeline.defs.triggers import undelivered_messages
+from glad_pipeline.defs.sensors import undelivered_messages
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import arm
 from glad_pipeline.outbox import deliver as delivery

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from glad_pipeline import cli
-from glad_pipeline.defs import triggers
+from glad_pipeline.defs import sensors
 from glad_pipeline.defs.resources import PostgresResource
-from glad_pipeline.defs.triggers import new_prompts
+from glad_pipeline.defs.sensors import new_prompts
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.outbox import messages
 from glad_pipeline.pipeline import catalogue, claim, draw, upload
@@ -181,7 +181,7 @@ def test_rows_that_were_there_before_the_rules_do_not_break_run_list_show_or_sen
     long = world.add("long", content="x" * 10_000_000)
     world.sql("ALTER TABLE prompts ENABLE TRIGGER USER")
     good = world.add("a good hill")
-    monkeypatch.setattr(triggers, "LISTENING", 0.0)
+    monkeypatch.setattr(sensors, "LISTENING", 0.0)
     with (
         dg.instance_for_test() as instance,
         dg.build_sensor_context(
@@ -354,7 +354,7 @@ def test_the_third_run_in_a_row_that_settles_nothing_names_the_rows_it_held(worl
     assert ["3 runs in a row" in text for text in told] == [False, False, True]
     assert f"holding {first} {second}" in told[2]
     assert "something odd" in world.prompts()[first]["last_error"]
-    monkeypatch.setattr(triggers, "LISTENING", 0.0)
+    monkeypatch.setattr(sensors, "LISTENING", 0.0)
     postgres = PostgresResource(url=os.environ["DATABASE_URL"])
     with dg.build_sensor_context(instance=world.instance, resources={"postgres": postgres}) as context:
         skipped = new_prompts(Settings(_env_file=None)).evaluate_tick(context).skip_message

@@ -10,15 +10,17 @@ from dagster._core.events import DagsterEvent, DagsterEventType
 
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs import triggers
+from glad_pipeline.defs import runs, sensors
 from glad_pipeline.defs.resources import PostgresResource
-from glad_pipeline.defs.triggers import new_prompts, publish_prompts_hourly
+from glad_pipeline.defs.schedules import publish_prompts_hourly
+from glad_pipeline.defs.sensors import new_prompts
+from glad_pipeline.pipeline import run_requests
 from glad_pipeline.settings import Settings
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr(triggers, "LISTENING", 0.0)
+    monkeypatch.setattr(sensors, "LISTENING", 0.0)
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def test_a_pending_prompt_asks_for_one_run_and_an_empty_queue_for_none(add, inst
 
 
 def test_a_prompt_that_comes_while_the_sensor_looks_asks_for_a_run_at_once(add, instance, monkeypatch):
-    monkeypatch.setattr(triggers, "LISTENING", 60.0)
+    monkeypatch.setattr(sensors, "LISTENING", 60.0)
     later = threading.Timer(0.5, add)
     later.start()
     assert tick(instance)[:2] == (None, 1)
@@ -82,7 +84,7 @@ def test_a_prompt_that_comes_while_the_sensor_looks_asks_for_a_run_at_once(add, 
 @pytest.mark.parametrize(("limit", "told"), [(1, "1 of at most 1"), (2, "about to begin")])
 def test_two_ticks_before_the_run_has_begun_ask_for_no_second_one(add, instance, limit, told):
     add()
-    instance.event_log_storage.set_concurrency_slots(triggers.POOL, limit)
+    instance.event_log_storage.set_concurrency_slots(runs.POOL, limit)
     instance.create_run_for_job(build_defs().resolve_job_def("publish_prompts"), status=dg.DagsterRunStatus.STARTING)
     assert told in tick(instance)[0]
 
@@ -90,7 +92,7 @@ def test_two_ticks_before_the_run_has_begun_ask_for_no_second_one(add, instance,
 def test_a_run_whose_process_is_gone_is_marked_failed_at_the_second_tick_and_no_longer_in_the_way(
     add, instance, monkeypatch
 ):
-    monkeypatch.setattr(triggers, "SETTLING", -1.0)
+    monkeypatch.setattr(runs, "SETTLING", -1.0)
     add()
     run_id = started_run(instance)
     skipped, _, cursor = tick(instance)
@@ -99,7 +101,7 @@ def test_a_run_whose_process_is_gone_is_marked_failed_at_the_second_tick_and_no_
     skipped, _, cursor = tick(instance, cursor)
     assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.FAILURE
     assert "runs failed" in skipped  # and after a pause, another run
-    monkeypatch.setattr(triggers, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(run_requests, "EVERY_SECONDS", 0)
     assert tick(instance, cursor)[1] == 1
 
 
@@ -117,7 +119,7 @@ def test_a_living_run_is_left_alone(add, instance, monkeypatch, database_url):
     from glad_pipeline.database import Database
     from glad_pipeline.prompts.queue import Claim
 
-    monkeypatch.setattr(triggers, "SETTLING", -1.0)
+    monkeypatch.setattr(runs, "SETTLING", -1.0)
     add()
     run_id = started_run(instance)
     with (

@@ -138,7 +138,7 @@ def test_waiting_for_workers_ends_when_the_run_does(ray_home, monkeypatch):
     for name, value in wanted.items():
         monkeypatch.setenv(name, value)
     sdxl = WorkersSdxl()
-    sdxl.profile()
+    sdxl.sdxl.profile()
     with pytest.raises(Enough):
         list(sdxl.generate(recipes(1), on_batch_start=on_batch_start))
     end_workers(ray_home)

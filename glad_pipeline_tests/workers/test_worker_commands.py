@@ -18,7 +18,7 @@ if importlib.util.find_spec("ray") is None:
 
 import dagster as dg
 
-from glad_pipeline.defs.triggers import POOL, _follow_the_workers, _limit
+from glad_pipeline.defs.runs import POOL, follow_the_workers, pool_limit
 from glad_pipeline.errors import UsageError
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.processes import session_members
@@ -151,17 +151,17 @@ def limits(instance):
 def test_the_pool_lets_in_as_many_runs_as_there_are_workers_and_then_as_many_as_before(home, up):
     settings = Settings(GLAD_HOME=home, _env_file=None)
     with dg.DagsterInstance.ephemeral() as instance:
-        _follow_the_workers(instance, settings)
+        follow_the_workers(instance, settings)
         assert limits(instance) == {POOL: 2}
-        _follow_the_workers(instance, settings)
+        follow_the_workers(instance, settings)
         Cluster(settings).note(workers=3)
-        _follow_the_workers(instance, settings)
+        follow_the_workers(instance, settings)
         assert limits(instance) == {POOL: 3}
         Cluster(settings).note(workers=2)
         with as_after_down(home):
-            _follow_the_workers(instance, settings)
+            follow_the_workers(instance, settings)
             assert limits(instance) == {}
-            assert _limit(instance) == 1
+            assert pool_limit(instance) == 1
 
 
 @pytest.mark.parametrize("when", ["before", "since"])
@@ -169,11 +169,11 @@ def test_a_limit_that_a_person_has_set_is_theirs(home, up, when):
     settings = Settings(GLAD_HOME=home, _env_file=None)
     with dg.DagsterInstance.ephemeral() as instance:
         if when == "since":
-            _follow_the_workers(instance, settings)
+            follow_the_workers(instance, settings)
         instance.event_log_storage.set_concurrency_slots(POOL, 7)
-        _follow_the_workers(instance, settings)
+        follow_the_workers(instance, settings)
         with as_after_down(home):
-            _follow_the_workers(instance, settings)
+            follow_the_workers(instance, settings)
         assert limits(instance) == {POOL: 7}
 
 
@@ -182,15 +182,15 @@ def test_a_limit_that_workers_had_before_is_a_person_s_too(home, up):
     with dg.DagsterInstance.ephemeral() as instance:
         for workers in (3, 2):
             Cluster(settings).note(workers=workers)
-            _follow_the_workers(instance, settings)
+            follow_the_workers(instance, settings)
         instance.event_log_storage.set_concurrency_slots(POOL, 3)
-        _follow_the_workers(instance, settings)
+        follow_the_workers(instance, settings)
         assert limits(instance) == {POOL: 3}
 
 
 def test_a_pool_of_runs_that_draw_by_themselves_has_nothing_to_do_with_workers(home, up):
     with dg.DagsterInstance.ephemeral() as instance:
-        _follow_the_workers(instance, Settings(GLAD_HOME=home, GLAD_BACKEND="process", _env_file=None))
+        follow_the_workers(instance, Settings(GLAD_HOME=home, GLAD_BACKEND="process", _env_file=None))
         assert limits(instance) == {}
 
 
@@ -276,7 +276,7 @@ def test_a_machine_that_is_no_node_draws_and_looks_through_ray_s_client(home, up
         "from glad_pipeline.defs.resources import SdxlResource\n"
         "from glad_pipeline_tests.workers.conftest import recipes\n"
         "sdxl = SdxlResource(model='demo', backend='ray')\n"
-        "sdxl.profile()\n"
+        "sdxl.sdxl.profile()\n"
         "print(sum(d.pixels is not None for d in sdxl.generate(recipes(6))))\n"
     )
     environment = {"GLAD_HOME": str(home), "GLAD_RAY_ADDRESS": address, "GLAD_WORKERS": "2", "GLAD_WORKER_GPUS": "0"}

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from glad_pipeline.defs.triggers import LONGEST_PAUSE, RecentRuns, skip_reason
+from glad_pipeline.pipeline.run_requests import LONGEST_PAUSE, RecentRuns, skip_reason
 from glad_pipeline.prompts.queue import Readiness
 
 NOTHING = Readiness(pending=False, due=False, abandoned=False)

@@ -1,0 +1,75 @@
+"""What must be true after every run, looked at in cheap samples: the queue, the catalogue, the store, the posts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from glad_pipeline.database import Database
+from glad_pipeline.media import blank
+from glad_pipeline.prompts.queue import overdue
+from glad_pipeline.publishing import catalogue
+from glad_pipeline.publishing.posts import MAX_URL, bad_urls
+from glad_pipeline.storage.public import fault_of_visit
+from glad_pipeline.storage.s3 import S3Store
+
+SAMPLE = 20
+VISITS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Whether it is true, in words, and with figures."""
+
+    passed: bool
+    description: str | None
+    figures: Mapping[str, Any]
+
+
+def no_expired_lease(database: Database) -> Finding:
+    """No prompt is still claimed although its lease is over."""
+    rows = database.read(overdue)
+    told = f"{len(rows)} prompts are held by runs that went silent" if rows else "every lease is alive"
+    return Finding(passed=not rows, description=told, figures={"prompts": [row["id"] for row in rows]})
+
+
+def objects_match_catalogue(database: Database, store: S3Store) -> Finding:
+    """The newest SAMPLE catalogued pictures are in the store with the size, type and SHA-256 of the catalogue."""
+    rows = database.read(partial(catalogue.newest, limit=SAMPLE))
+    objects = store.heads(row["key"] for row in rows)
+    wrong = [
+        row["key"]
+        for row in rows
+        if (stored := objects.get(row["key"])) is None
+        or (stored.bytes, stored.content_type, stored.metadata.get("sha256"))
+        != (row["bytes"], row["content_type"], row["sha256"])
+    ]
+    told = f"{len(wrong)} of {len(rows)} looked at are missing or differ" if wrong else f"{len(rows)} looked at"
+    return Finding(passed=not wrong, description=told, figures={"looked_at": len(rows), "wrong": wrong})
+
+
+def no_blank_picture(database: Database) -> Finding:
+    """None of the newest SAMPLE pictures is blank."""
+    rows = database.read(partial(catalogue.newest, limit=SAMPLE))
+    found = [row["key"] for row in rows if row["contrast"] is not None and blank.fault_of(row["contrast"])]
+    lowest = min((row["contrast"] for row in rows if row["contrast"] is not None), default=None)
+    told = f"{len(found)} of {len(rows)} looked at are blank" if found else f"{len(rows)} looked at"
+    figures = {"blank": found, **({"lowest_contrast": lowest} if lowest is not None else {})}
+    return Finding(passed=not found, description=told, figures=figures)
+
+
+def urls_are_public(database: Database) -> Finding:
+    """The picture URLs of the newest 1,000 posts are http(s), short enough, neither base64 nor relative."""
+    rows = database.read(partial(bad_urls, limit=1_000))
+    told = f"{len(rows)} posts have a URL that is not http(s) or over {MAX_URL} characters" if rows else None
+    return Finding(passed=not rows, description=told, figures={"posts": [row["slug"] for row in rows[:SAMPLE]]})
+
+
+def pictures_answer(database: Database) -> Finding:
+    """The newest VISITS pictures answer to anybody, as they will to the blog's visitors."""
+    rows = database.read(partial(catalogue.newest, limit=VISITS))
+    silent = {row["url"]: fault for row in rows if (fault := fault_of_visit(row["url"]))}
+    told = "; ".join(f"{url}: {fault}" for url, fault in silent.items()) or f"{len(rows)} looked at"
+    return Finding(passed=not silent, description=told, figures={"looked_at": len(rows), "silent": list(silent)})
