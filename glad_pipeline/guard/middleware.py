@@ -138,8 +138,8 @@ class Guard:
             return self._login_page(401, wanted)
         return _refused(
             401,
-            "This asks for the token: Authorization: Bearer TOKEN. It is in the file web-token in GLAD_HOME, "
-            "or what GLAD_WEB_TOKEN says.",
+            "This asks for the token: Authorization: Bearer TOKEN. It is in the file "
+            ".glad/web-token (web-token in GLAD_HOME), or what GLAD_WEB_TOKEN says.",
             {"WWW-Authenticate": "Bearer"},
         )
 

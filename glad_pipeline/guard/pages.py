@@ -31,7 +31,7 @@ def login_page(*, action: str, after: str, has_password: bool, told: str = "") -
         ""
         if has_password
         else "<p>The address that <code>./glad up</code> prints logs you in. "
-        "The token is also in <code>web-token</code> in GLAD_HOME.</p>"
+        "The token is also in <code>.glad/web-token</code> (<code>web-token</code> in GLAD_HOME).</p>"
     )
     alert = f'<p role="alert">{escape(told)}</p>' if told else ""
     return _page(

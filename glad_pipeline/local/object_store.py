@@ -180,7 +180,8 @@ class ObjectStore:
         if known and not _usable(known):
             raise GladError(
                 f"port {known} of the embedded S3 server is taken by {_holder(known)}. The URLs of the published "
-                "pictures contain it: end that program and try again, or start anew with: glad reset"
+                "pictures contain it: end that program and try again, or start anew "
+                "with: glad reset (it deletes all posts and pictures here)"
             )
         return {part: self._home.port(part, _usable) for part in PARTS}
 

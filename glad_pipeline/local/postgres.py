@@ -138,7 +138,8 @@ class Postgres:
         if made_by != binaries.version:
             raise GladError(
                 f"the data in {self.data} is of PostgreSQL {made_by}, {binaries.source} is version {binaries.version}. "
-                f"Install version {made_by} on PATH to read it, or start anew with: glad reset"
+                f"Install version {made_by} on PATH to read it, or start anew "
+                "with: glad reset (it deletes all posts and pictures here)"
             )
         self._clear_the_dead()
         deadline = time.monotonic() + 30
@@ -178,7 +179,8 @@ class Postgres:
                 if "password authentication failed" in str(error):
                     raise GladError(
                         f"the password in {self._home.path / 'secrets.json'} is not the one of {self.data}. "
-                        "Put the right secrets.json back, or start anew with: glad reset"
+                        "Put the right secrets.json back, or start anew "
+                        "with: glad reset (it deletes all posts and pictures here)"
                     ) from error
                 if self.running() is None or time.monotonic() > deadline:
                     return False

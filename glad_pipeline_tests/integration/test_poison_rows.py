@@ -173,6 +173,14 @@ def test_the_database_refuses_it_by_a_named_constraint(world):
         assert refused.value.diag.constraint_name == constraint
 
 
+@pytest.mark.parametrize("attempts", [2**31 - 1, -1])
+def test_tries_that_would_overflow_are_refused_even_from_the_pipeline_s_own_role(world, attempts):
+    world.add("a hill")
+    with pytest.raises(psycopg.errors.CheckViolation) as refused:
+        world.sql("UPDATE prompts SET attempts = %s", attempts)
+    assert refused.value.diag.constraint_name == "attempts_are_1000_at_most"
+
+
 def test_rows_that_were_there_before_the_rules_do_not_break_run_list_show_or_sensor(world, capsys, monkeypatch):
     world.sql("ALTER TABLE prompts DISABLE TRIGGER USER")
     world.sql("ALTER TABLE prompts DROP CONSTRAINT publish_at_is_a_date_of_our_calendar")

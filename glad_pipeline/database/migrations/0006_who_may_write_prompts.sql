@@ -140,3 +140,4 @@ CREATE TRIGGER prompts_refuse_the_unreadable
 
 -- Tries that no run has counted: they would overflow, or never be spent.
 UPDATE prompts SET attempts = 0 WHERE attempts NOT BETWEEN 0 AND 1000;
+ALTER TABLE prompts ADD CONSTRAINT attempts_are_1000_at_most CHECK (attempts BETWEEN 0 AND 1000);
