@@ -1,7 +1,7 @@
 """Every setting: its environment variable, type, default and meaning, in one place.
 
 Read from the environment alone; `glad` puts the repository's `.env` there first. Knows no other room.
-The table in README.md is made from this file (`glad settings --markdown`) and a test keeps them equal.
+The table in docs/settings.md is made from this file (`glad settings --markdown`) and a test keeps them equal.
 """
 
 from __future__ import annotations
@@ -438,7 +438,7 @@ def load_settings() -> Settings:
         settings = Settings()
     except ValidationError as error:
         faults = "; ".join(map(_told, error.errors(include_url=False)))
-        raise UsageError(f"{faults}. See the settings table in README.md") from None  # it has the values in it
+        raise UsageError(f"{faults}. See the table in docs/settings.md") from None  # it has the values in it
     if settings.site_url and not settings.revalidate_secret:
         raise UsageError(
             "GLAD_SITE_URL is set and GLAD_REVALIDATE_SECRET is not: set it to the secret that the site's "

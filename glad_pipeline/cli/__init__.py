@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         help="have the bucket of the settings belong to this database from now on, whatever the two have said so far",
     )
     settings = add("settings", _settings, "every setting: variable, default, meaning")
-    settings.add_argument("--markdown", action="store_true", help="as the table in README.md")
+    settings.add_argument("--markdown", action="store_true", help="as the table in docs/settings.md")
     commands.add_parser("test", help="install what the tests need and run them (by the launcher: ./glad test)")
     prompt_commands.register(commands)
     publishing_commands.register(commands, _removal)
