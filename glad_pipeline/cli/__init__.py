@@ -135,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     settings = add("settings", _settings, "every setting: variable, default, meaning")
     settings.add_argument("--markdown", action="store_true", help="as the table in docs/settings.md")
     commands.add_parser("test", help="install what the tests need and run them (by the launcher: ./glad test)")
+    commands.add_parser("check", help="ruff, mypy, import-linter and the documents (by the launcher: ./glad check)")
     prompt_commands.register(commands)
     publishing_commands.register(commands, _removal)
     for room in ("prompts", "posts", "images", "outbox"):

@@ -32,6 +32,9 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PIP_WHEEL = ROOT / "vendor" / "pip-26.3-py3-none-any.whl"
 EXTRAS = {"test": "local,ray,fp8,test", "workers": "local,ray"}  # by command; else `local`
 AT_ONCE = ("-n", "2", "--dist", "loadfile")  # tests, each half on servers of its own; `-n 0` behind it undoes it
+CHECKS = [
+    f"glad_pipeline_tests/unit/test_{name}.py" for name in ("code", "docs", "readme")
+]  # no server, under a minute
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 
 
@@ -41,6 +44,8 @@ class SetUpFailed(Exception):
 
 def main(arguments: list[str]) -> int:
     """Install what is missing, then become the command."""
+    if arguments[:1] == ["check"]:
+        arguments = ["test", "-q", "-n", "0", *CHECKS, *arguments[1:]]
     testing = arguments[:1] == ["test"]
     extras = EXTRAS.get(arguments[0] if arguments else "", "local")
     try:

@@ -162,3 +162,12 @@ def test_no_index_or_machine_path_is_in_the_constraints_and_torch_is_pinned():
 
 def test_the_launcher_is_executable():
     assert os.access(ROOT / "glad", os.X_OK)
+
+
+def test_check_runs_the_code_s_and_the_documents_rules_one_after_the_other(monkeypatch):
+    ran = []
+    monkeypatch.setattr(bootstrap, "is_installed", lambda extras: extras == bootstrap.EXTRAS["test"])
+    monkeypatch.setattr(bootstrap, "run_tests", lambda arguments: ran.append(arguments) or 0)
+    assert bootstrap.main(["check"]) == 0
+    assert ran == [["-q", "-n", "0", *bootstrap.CHECKS]]
+    assert all((ROOT / file).is_file() for file in bootstrap.CHECKS)
