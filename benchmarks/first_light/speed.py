@@ -25,6 +25,7 @@ from benchmarks.first_light.model import (
 from benchmarks.first_light.place import Place, drawn
 from benchmarks.first_light.runner import Case, Figures
 from glad_pipeline.generation import devices, loading
+from glad_pipeline.generation.decoding import decode
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 
@@ -174,7 +175,7 @@ def one_step(place: Place, engine: Engine, config: Any) -> Figures:
     latents = engine._denoise(wanted, embeddings, steps=1)
     found["step"] = told(lambda: engine._denoise(wanted, embeddings, steps=1))
     few = wanted[:4]
-    found["decoding"] = told(lambda: engine._decode(latents, few, batch=len(few)))
+    found["decoding"] = told(lambda: decode(engine._open.base.vae, latents, few, batch=len(few)))
     pixels = torch.zeros(
         len(few), engine.profile.height, engine.profile.width, 3, dtype=torch.uint8, device=place.device
     )

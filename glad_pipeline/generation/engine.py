@@ -11,7 +11,6 @@ import copy
 import gc
 import math
 import os
-import sys
 import threading
 import time
 from collections import deque
@@ -21,16 +20,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.generation import devices, schedulers
 from glad_pipeline.generation.artifacts import weight_hashes
 from glad_pipeline.generation.batches import MIN_REFINED_STEPS, faults_of, grouped
+from glad_pipeline.generation.decoding import Clock, decode
 from glad_pipeline.generation.devices import DeviceChoice
+from glad_pipeline.generation.drawing_faults import Fault, fault_of
 from glad_pipeline.generation.loading import (
     CompileChoice,
     Pipelines,
-    first_line,
     open_pipelines,
     place_compiled_code,
     set_compiler,
@@ -47,15 +47,12 @@ if TYPE_CHECKING:
 
 # Whose fault it is that there is no picture: the recipe's (it would be the same again every time), the device's (it has
 # failed and draws nothing more), the setup's (nothing can be drawn here as it is set up), or nobody knows.
-Fault = Literal["recipe", "device", "setup", "unknown"]
 Begun = Callable[[Sequence[Recipe]], None]
 
-DECODED_AT_ONCE = {"cuda": 4}  # elsewhere 1: flat memory
 TEXTS_AT_ONCE = {"cuda": 16}  # elsewhere 1
 MOST_LANES = 4
 MOST_WARM = 32  # shapes; dynamo keeps graphs for so many at least (loading.py), then all start anew
 OTHERS_SHARE = 0.2  # of the GPU's memory: if others hold more, out of memory is not the picture's fault
-BLACK = 2  # the brightest channel of a picture that is black, 0..255
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,7 +196,7 @@ class Engine:
         def draw(group: Sequence[Recipe], batch: int) -> list[Drawn]:
             lane = free.pop()
             try:
-                return lane._draw_in_batchs(group, batch)
+                return lane._draw_in_batches(group, batch)
             finally:
                 free.append(lane)
 
@@ -211,7 +208,7 @@ class Engine:
                     continue
                 on_batch_start(group)
                 if pool is None:
-                    yield from self._draw_in_batchs(group, batch)
+                    yield from self._draw_in_batches(group, batch)
                 else:
                     under_way.append(pool.submit(draw, group, batch))
                     while len(under_way) > self._lanes:  # one waits, so that no lane does
@@ -241,7 +238,7 @@ class Engine:
             self._broken.set()
         return Drawn(recipe=recipe, error=error, fault=fault, provenance=dict(self._provenance))
 
-    def _draw_in_batchs(self, recipes: Sequence[Recipe], batch: int) -> list[Drawn]:
+    def _draw_in_batches(self, recipes: Sequence[Recipe], batch: int) -> list[Drawn]:
         """Recipes of one shape in batchs of this size, or of what it has been halved to meanwhile."""
         drawn: list[Drawn] = []
         while recipes:
@@ -262,7 +259,7 @@ class Engine:
             too_large = batch > 1
             apart = False
         except Exception as error:  # noqa: BLE001 one bad request must not take its neighbours down
-            fault, message = _blame(error)
+            fault, message = fault_of(error)
             too_large = False
             apart = fault == "unknown" and len(recipes) > 1
         # only here is the exception gone, and with it what its frames held of the device's memory
@@ -270,12 +267,12 @@ class Engine:
             if self._device == "cuda":
                 torch.cuda.empty_cache()
             self._halved[recipes[0].shape] = batch // 2
-            return self._draw_in_batchs(recipes, batch)
+            return self._draw_in_batches(recipes, batch)
         if apart:
             middle = len(recipes) // 2
             return [
-                *self._draw_in_batchs(recipes[:middle], batch),
-                *self._draw_in_batchs(recipes[middle:], batch),
+                *self._draw_in_batches(recipes[:middle], batch),
+                *self._draw_in_batches(recipes[middle:], batch),
             ]
         return [self._undrawn(recipe, message, fault) for recipe in recipes]
 
@@ -292,7 +289,7 @@ class Engine:
         padded = [*recipes, *[recipes[-1]] * (batch - len(recipes))]
         with devices.attention(self._device):
             self._warm_up(padded)
-            clock = _Clock(self._device)
+            clock = Clock(self._device)
             embeddings = self._embed(self._texts, padded)
             clock.lap("text")
             latents = self._denoise(padded, embeddings)
@@ -302,7 +299,7 @@ class Engine:
                 latents, scheduler = self._refine(padded, latents)
                 clock.lap("refine")
                 told["refiner_scheduler"] = schedulers.described(scheduler)
-            outcomes = self._decode(latents, recipes, batch=batch)
+            outcomes = decode(self._open.base.vae, latents, recipes, batch=batch)
             clock.lap("decode")
         common = {
             **self._provenance,
@@ -338,7 +335,7 @@ class Engine:
         latents = self._denoise(padded, self._embed(self._texts, padded), steps=steps)
         if self.profile.refiner is not None:
             latents, _ = self._refine(padded, latents, steps=steps)
-        self._decode(latents, padded, batch=len(padded))
+        decode(self._open.base.vae, latents, padded, batch=len(padded))
         self._warm.add(key)
         self.warm_seconds += time.perf_counter() - started
 
@@ -411,53 +408,6 @@ class Engine:
         )
         return result.images, pipeline.scheduler
 
-    def _decode(self, latents: torch.Tensor, recipes: Sequence[Recipe], *, batch: int) -> list[Pixels | str]:
-        """The pixels of each recipe's latents, or why there are none; a few at a time, in a batch always as many."""
-        import torch
-
-        vae = self._open.base.vae
-        at_once = min(batch, DECODED_AT_ONCE.get(self._device, 1))
-        outcomes: list[Pixels | str] = []
-        with torch.inference_mode(False), torch.no_grad():
-            latents = latents[: len(recipes)].to(vae.dtype) / vae.config.scaling_factor
-            if vae.config.latents_mean is not None and vae.config.latents_std is not None:
-                mean, std = (
-                    latents.new_tensor(each).view(1, -1, 1, 1)
-                    for each in (vae.config.latents_mean, vae.config.latents_std)
-                )
-                latents = latents * std + mean
-            for start in range(0, len(latents), at_once):
-                part = latents[start : start + at_once]
-                count = len(part)
-                if count < at_once:
-                    part = torch.cat([part, part[-1:].expand(at_once - count, *part.shape[1:])])
-                images = vae.decode(part, return_dict=False)[0][:count].float()
-                finite = images.isfinite().flatten(1).all(1).tolist()
-                rgb = ((images / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-                outcomes += [
-                    _outcome(pixels, is_number, recipe)
-                    for pixels, is_number, recipe in zip(rgb, finite, recipes[start:], strict=False)
-                ]
-        return outcomes
-
-
-class _Clock:
-    """Wall seconds by stage, the device's queued work included."""
-
-    def __init__(self, device: str) -> None:
-        self.seconds: dict[str, float] = {}
-        self._device = device
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        if self._device == "cuda":
-            import torch
-
-            torch.cuda.synchronize()
-        now = time.perf_counter()
-        self.seconds[stage] = now - self._last
-        self._last = now
-
 
 def _is_guided(recipe: Recipe) -> bool:
     """As diffusers has it: at 1 and below there is no guidance, and the UNet sees each picture once a step."""
@@ -480,28 +430,3 @@ def _without_guidance_after(steps: int) -> dict[str, Any]:
         "callback_on_step_end": cut,
         "callback_on_step_end_tensor_inputs": ["prompt_embeds", "add_text_embeds", "add_time_ids"],
     }
-
-
-def _blame(error: Exception) -> tuple[Fault, str]:
-    """Whose fault an error while drawing is, and what to tell."""
-    import torch
-
-    if isinstance(error, torch.AcceleratorError) or str(error).startswith(("CUDA error", "cuDNN error", "CUBLAS")):
-        return "device", f"the GPU failed: {first_line(error)}. Look at its driver and temperature"
-    if isinstance(error, torch._dynamo.exc.TorchDynamoException):
-        lines = [line.strip() for line in str(error).splitlines() if "error:" in line or "cannot find" in line]
-        spaced = " (torch's compiler cannot work in a path with a space)" if " " in sys.prefix else ""
-        told = "; ".join([first_line(error), *lines[:2]])
-        return "setup", f"cannot compile the model{spaced}: {told}. GLAD_COMPILE=none does without"
-    return "unknown", f"drawing failed: {type(error).__name__}: {first_line(error)}"
-
-
-def _outcome(pixels: Pixels, is_number: bool, recipe: Recipe) -> Pixels | str:
-    if not is_number:
-        return "the model gave NaN (not a number) pixels: try another scheduler, size or number of steps"
-    if pixels.shape != (recipe.height, recipe.width, 3):
-        drawn, asked = f"{pixels.shape[1]} × {pixels.shape[0]}", f"{recipe.width} × {recipe.height}"
-        return f"the model draws {drawn} pixels where {asked} was asked for: use a multiple of its own grid"
-    if pixels.max() <= BLACK:
-        return "the model gave a black picture: try another seed, scheduler or number of steps"
-    return pixels

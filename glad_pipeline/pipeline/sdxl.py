@@ -25,7 +25,8 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
-    from glad_pipeline.generation.engine import Drawn, Engine, Fault
+    from glad_pipeline.generation.drawing_faults import Fault
+    from glad_pipeline.generation.engine import Drawn, Engine
     from glad_pipeline.workers.pool import Pool
     from glad_pipeline.workers.remote import RemoteEngine
 

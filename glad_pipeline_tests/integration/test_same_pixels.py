@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glad_pipeline.generation import engine
+from glad_pipeline.generation import decoding
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.presets import PRESETS
@@ -36,7 +36,7 @@ def engines(request):
     """Texts and latents one at a time, as on a CPU, and several at a time, as on a GPU."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(engine.TEXTS_AT_ONCE, "cpu", request.param)
-        patch.setitem(engine.DECODED_AT_ONCE, "cpu", request.param)
+        patch.setitem(decoding.DECODED_AT_ONCE, "cpu", request.param)
         yield {batch: Engine(DEMO, device="cpu", batch=batch) for batch in BATCHES}
 
 

@@ -1,0 +1,24 @@
+"""Whose fault an error while drawing is: the recipe's, the device's, the set-up's, or nobody knows."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal
+
+from glad_pipeline.generation.loading import first_line
+
+Fault = Literal["recipe", "device", "setup", "unknown"]
+
+
+def fault_of(error: Exception) -> tuple[Fault, str]:
+    """Whose fault an error while drawing is, and what to tell."""
+    import torch
+
+    if isinstance(error, torch.AcceleratorError) or str(error).startswith(("CUDA error", "cuDNN error", "CUBLAS")):
+        return "device", f"the GPU failed: {first_line(error)}. Look at its driver and temperature"
+    if isinstance(error, torch._dynamo.exc.TorchDynamoException):
+        lines = [line.strip() for line in str(error).splitlines() if "error:" in line or "cannot find" in line]
+        spaced = " (torch's compiler cannot work in a path with a space)" if " " in sys.prefix else ""
+        told = "; ".join([first_line(error), *lines[:2]])
+        return "setup", f"cannot compile the model{spaced}: {told}. GLAD_COMPILE=none does without"
+    return "unknown", f"drawing failed: {type(error).__name__}: {first_line(error)}"
