@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glad_pipeline.generation import decoding
+from glad_pipeline.generation import decoding, engine
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.presets import PRESETS
