@@ -3,7 +3,10 @@
 import re
 from pathlib import Path
 
+import typer
+
 from glad_pipeline import cli
+from glad_pipeline.cli.app import application
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -16,7 +19,6 @@ def test_the_settings_table_is_the_settings(capsys, monkeypatch):
 
 def test_every_command_it_names_exists():
     named = set(re.findall(r"\./glad ([a-z]+)", README))
-    parser = cli._parser()
-    commands = next(action.choices for action in parser._actions if hasattr(action, "choices") and action.choices)
+    commands = typer.main.get_group(application()).commands
     assert named <= set(commands)
     assert {"demo", "up", "test", "run", "prompts"} <= named
