@@ -14,13 +14,14 @@ from contextlib import suppress
 import pytest
 
 from glad_pipeline import cli
-from glad_pipeline.cli import runtime
+from glad_pipeline.cli import outbox, runtime
 from glad_pipeline.cli.settings import settings_rows
 from glad_pipeline.errors import GladError
 from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
 from glad_pipeline.operations.demo import demo
 from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
+from glad_pipeline.outbox import messages
 from glad_pipeline.settings import Settings
 
 
@@ -233,6 +234,10 @@ def test_the_help_loads_no_room():
 
 def test_the_help_of_a_command_explains_its_arguments():
     assert "what to draw (≤ 2,000 characters)" in glad("prompts", "add", "-h").stdout
+
+
+def test_the_help_names_every_status_of_a_message():
+    assert ", ".join(messages.STATUSES) == outbox.STATUSES
 
 
 def test_a_shell_completes_commands_and_options():
