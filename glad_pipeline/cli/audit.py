@@ -1,4 +1,4 @@
-"""`glad audit` and `glad catalogue rebuild`: arguments to calls, answers to text or JSON.
+"""`glad audit` and `glad catalogue rebuild`: bucket and database compared, and the one restored from the other.
 
 Exit codes: 0 nothing is amiss (any more), 1 something is, or the store or the database could not be asked, 2 (by
 `UsageError`) the request cannot be right.
@@ -6,61 +6,115 @@ Exit codes: 0 nothing is amiss (any more), 1 something is, or the store or the d
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
 
-import psycopg
+import typer
 
-from glad_pipeline.database import Database, DatabaseError, describe
+from glad_pipeline.cli.group import group
+from glad_pipeline.cli.output import print_json
+from glad_pipeline.cli.progress import Progress
+from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.errors import UsageError
-from glad_pipeline.operations.audit.rebuild import EXAMPLES, Rebuilt, rebuild
-from glad_pipeline.operations.audit.report import Report
-from glad_pipeline.operations.audit.walk import audit
-from glad_pipeline.pipeline import identity
-from glad_pipeline.settings import Settings
-from glad_pipeline.storage.s3 import S3Store
+
+if TYPE_CHECKING:
+    from glad_pipeline.database import Database
+    from glad_pipeline.operations.audit.rebuild import Rebuilt
+    from glad_pipeline.operations.audit.report import Report
+    from glad_pipeline.settings import Settings
+    from glad_pipeline.storage.s3 import S3Store
 
 TELL_EVERY = 3.0  # seconds between lines of progress
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-StoreOf = Callable[[Settings], S3Store]
+
+catalogue_commands = group("The table images: rebuild it from the bucket.")
+Json = Annotated[bool, typer.Option("--json", help="one JSON object")]
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], store_of: StoreOf) -> None:
-    """Add `audit` and `catalogue`; each command sets `func(args, settings) -> exit code`."""
-    about = "walk bucket and database both ways and say what is amiss; changes nothing without --fix"
-    look: argparse.ArgumentParser = subparsers.add_parser("audit", help=about, description=about)
-    look.add_argument("--fix", action="store_true", help="mend what can be mended safely")
-    look.add_argument(
-        "--at-most",
-        metavar="N",
-        type=int,
-        help="with --fix: how many pictures and objects may be moved, deleted or drawn again where it is over a tenth",
-    )
-    look.add_argument("--deep", action="store_true", help="read every picture whole and compare its SHA-256")
-    look.add_argument(
-        "--grace",
-        metavar="TIME",
-        default="1h",
-        help="spare objects without a row that are younger: 90s, 30m, 1h, 2d (1h)",
-    )
-    look.add_argument("--json", action="store_true", help="one JSON object")
-    look.set_defaults(func=lambda arguments, settings: _audit(arguments, settings, store_of))
+def audit(
+    context: typer.Context,
+    *,
+    fix: Annotated[bool, typer.Option("--fix", help="mend what can be mended safely")] = False,
+    at_most: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="with --fix: how many pictures and objects may be moved, deleted or drawn again "
+            "where it is over a tenth",
+        ),
+    ] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="read every picture whole and compare its SHA-256")] = False,
+    grace: Annotated[
+        str, typer.Option(metavar="TIME", help="spare objects without a row that are younger: 90s, 30m, 1h, 2d")
+    ] = "1h",
+    json: Json = False,
+) -> int:
+    """Walk bucket and database both ways and say what is amiss; changes nothing without --fix."""
+    from glad_pipeline.operations.audit.walk import audit
 
-    room = subparsers.add_parser("catalogue", help="the table images: rebuild it from the bucket")
-    commands = room.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    about = "restore the table images from the bucket alone; may be stopped and repeated"
-    again: argparse.ArgumentParser = commands.add_parser("rebuild", help=about, description=about)
-    again.add_argument(
-        "--quick", action="store_true", help="believe the objects' metadata; read their first 16 KB alone"
-    )
-    again.add_argument("--json", action="store_true", help="one JSON object")
-    again.set_defaults(func=lambda arguments, settings: _rebuild(arguments, settings, store_of))
+    runtime = Runtime.of(context)
+    settings = runtime.with_database()
+    spared = duration(grace)
+    if at_most is not None and (at_most < 0 or not fix):
+        raise UsageError(f"--at-most {at_most} goes with --fix, and is not negative")
+    with _database(settings) as database, Progress(every=TELL_EVERY, quiet=TELL_EVERY) as progress:
+
+        def tell(report: Report) -> None:
+            progress.tell(lambda: f"… {report.objects:,} objects and {report.pictures:,} pictures compared")
+
+        store = runtime.store()
+        _belonging(database, store, writes=fix)
+        report = audit(database, store, grace=spared, fix=fix, deep=deep, at_most=at_most, tell=tell)
+    if json:
+        print_json(report.as_dict())
+    else:
+        print(report)
+    return 1 if report.remaining() else 0
+
+
+@catalogue_commands.command("rebuild")
+def rebuild(
+    context: typer.Context,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="believe the objects' metadata; read their first 16 KB alone")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Restore the table images from the bucket alone; may be stopped and repeated."""
+    from glad_pipeline.operations.audit.rebuild import EXAMPLES, rebuild
+
+    runtime = Runtime.of(context)
+    settings = runtime.with_database()
+    examples: list[dict[str, str]] = []
+
+    def skipped(key: str, why: str) -> None:
+        if len(examples) < EXAMPLES:
+            examples.append({"key": key, "why": why})
+        print(f"skipped {key}: {why}", file=sys.stderr if json else sys.stdout)
+
+    with _database(settings) as database, Progress(every=TELL_EVERY, quiet=TELL_EVERY) as progress:
+        store = runtime.store()
+        _belonging(database, store, writes=True)
+        done = rebuild(
+            database, store, quick=quick, skipped=skipped, tell=lambda done: progress.tell(lambda: _so_far(done))
+        )
+    if json:
+        print_json(done.as_dict() | {"examples": examples})
+    else:
+        barred = f" ({done.barred:,} of them taken down, as before)" if done.barred else ""
+        print(
+            f"bucket {settings.s3_bucket}: {done.looked_at:,} originals read, {done.recorded:,} recorded{barred}, "
+            f"{done.skipped:,} skipped"
+        )
+    return 1 if done.skipped else 0
+
+
+def _so_far(done: Rebuilt) -> str:
+    return f"… {done.looked_at:,} originals read, {done.recorded:,} recorded, {done.skipped:,} skipped"
 
 
 def duration(text: str) -> timedelta:
@@ -71,83 +125,23 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=int(found[1]) * _UNITS.get(found[2], 1))
 
 
-def _audit(arguments: argparse.Namespace, settings: Settings, store_of: StoreOf) -> int:
-    grace = duration(arguments.grace)
-    if arguments.at_most is not None and (arguments.at_most < 0 or not arguments.fix):
-        raise UsageError(f"--at-most {arguments.at_most} goes with --fix, and is not negative")
-    progress = _Progress()
-
-    def tell(report: Report) -> None:
-        progress.line(lambda: f"{report.objects:,} objects and {report.pictures:,} pictures compared")
-
-    with _database(settings) as database:
-        store = store_of(settings)
-        _belonging(database, store, writes=arguments.fix)
-        report = audit(
-            database,
-            store,
-            grace=grace,
-            fix=arguments.fix,
-            deep=arguments.deep,
-            at_most=arguments.at_most,
-            tell=tell,
-        )
-    print(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) if arguments.json else report)
-    return 1 if report.remaining() else 0
-
-
-def _rebuild(arguments: argparse.Namespace, settings: Settings, store_of: StoreOf) -> int:
-    progress = _Progress()
-    examples: list[dict[str, str]] = []
-
-    def skipped(key: str, why: str) -> None:
-        if len(examples) < EXAMPLES:
-            examples.append({"key": key, "why": why})
-        print(f"skipped {key}: {why}", file=sys.stderr if arguments.json else sys.stdout)
-
-    def tell(done: Rebuilt) -> None:
-        progress.line(
-            lambda: f"{done.looked_at:,} originals read, {done.recorded:,} recorded, {done.skipped:,} skipped"
-        )
-
-    with _database(settings) as database:
-        store = store_of(settings)
-        _belonging(database, store, writes=True)
-        done = rebuild(database, store, quick=arguments.quick, skipped=skipped, tell=tell)
-    if arguments.json:
-        print(json.dumps(done.as_dict() | {"examples": examples}, ensure_ascii=False, indent=2))
-    else:
-        barred = f" ({done.barred:,} of them taken down, as before)" if done.barred else ""
-        print(
-            f"bucket {settings.s3_bucket}: {done.looked_at:,} originals read, {done.recorded:,} recorded{barred}, "
-            f"{done.skipped:,} skipped"
-        )
-    return 1 if done.skipped else 0
-
-
 def _belonging(database: Database, store: S3Store, *, writes: bool) -> None:
     """Raises `GladError` where bucket and database do not belong together."""
+    from glad_pipeline.pipeline import identity
+
     if writes:
         identity.settle(database, store, tell=lambda text: print(f"glad: {text}", file=sys.stderr))
     else:
         identity.check(database, store)
 
 
-class _Progress:
-    """A line to stderr every few seconds."""
-
-    def __init__(self) -> None:
-        self._told = time.monotonic()
-
-    def line(self, text: Callable[[], str]) -> None:
-        if time.monotonic() - self._told >= TELL_EVERY:
-            self._told = time.monotonic()
-            print(f"… {text()}", file=sys.stderr, flush=True)
-
-
 @contextmanager
 def _database(settings: Settings) -> Iterator[Database]:
-    """The database of the settings; what goes wrong with it while it is used is one clear line."""
+    """The database, waited for while it is away; what goes wrong with it half way is one clear line."""
+    import psycopg
+
+    from glad_pipeline.database import Database, DatabaseError, describe
+
     assert settings.database_url is not None  # noqa: S101  the command line has made it ready
     url = settings.database_url.get_secret_value()
     try:

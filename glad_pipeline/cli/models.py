@@ -5,53 +5,71 @@ Exit codes: 0 done, 1 something could not be had or is damaged, 2 (by `UsageErro
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from tabulate import tabulate
+import click
+import typer
 
+from glad_pipeline.cli.group import group
+from glad_pipeline.cli.output import print_table
+from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.errors import GladError
-from glad_pipeline.generation.artifact_sources import SDXL_REFINER, SDXL_VAE, resolve_loras
-from glad_pipeline.generation.artifacts import Artifact, artifact_of, artifacts_of, lora_artifact, pull, size_of, verify
-from glad_pipeline.generation.file_hashes import FileHashes
-from glad_pipeline.generation.hub import told_size
-from glad_pipeline.generation.models import DEMO_CHECKPOINT, SDXL_BASE, ModelProfile, resolve_model
-from glad_pipeline.generation.presets import PRESETS
-from glad_pipeline.settings import Settings
+from glad_pipeline.limits import PRESETS
 
-Handler = Callable[[argparse.Namespace, Settings], int]
+if TYPE_CHECKING:
+    from glad_pipeline.generation.artifacts import Artifact
+    from glad_pipeline.generation.models import ModelProfile
+    from glad_pipeline.settings import Settings
 
-
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `model` and its commands; each sets `func(args, settings) -> exit code`."""
-    room = subparsers.add_parser("model", help="the model's files: pull, list, verify")
-    commands = room.add_subparsers(title="commands", dest="model_command", metavar="COMMAND", required=True)
-
-    def command(name: str, handler: Handler, help_text: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = commands.add_parser(name, help=help_text, description=help_text)
-        parser.set_defaults(func=handler)
-        return parser
-
-    command("list", _list, "Show the parts of the models: which commit, how large, and whether they are here.")
-    for name, handler, help_text in (
-        ("pull", _pull, "Fetch from the hub what the settings draw with; what is here already is kept."),
-        ("verify", _verify, "Read every file again and compare it with the hub's hash, or the one remembered."),
-    ):
-        parser = command(name, handler, help_text)
-        parser.add_argument(
-            "model", metavar="MODEL", nargs="?", help="demo, a directory or owner/name[@commit], instead of GLAD_MODEL"
-        )
-        parser.add_argument(
-            "--preset",
-            choices=tuple(PRESETS),
-            help="with the refiner or LoRA that this preset needs; else GLAD_PRESET's",
-        )
+commands = group("The model's files: pull, list, verify.")
+Model = Annotated[
+    str | None,
+    typer.Argument(metavar="[MODEL]", help="demo, a directory or owner/name[@commit], instead of GLAD_MODEL"),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        click_type=click.Choice(PRESETS), help="with the refiner or LoRA that this preset needs; else GLAD_PRESET's"
+    ),
+]
 
 
-def _pull(args: argparse.Namespace, settings: Settings) -> int:
-    parts = artifacts_of(configured_profile(settings, args.model, args.preset))
+@commands.command("list")
+def list_(context: typer.Context) -> int:
+    """Show the parts of the models: which commit, how large, and whether they are here."""
+    from glad_pipeline.generation.artifacts import artifacts_of
+    from glad_pipeline.generation.models import resolve_model
+
+    settings = Runtime.of(context).with_home()
+    demo = artifacts_of(resolve_model("demo", cache=_memory(settings)))
+    notes = []
+    try:
+        configured = artifacts_of(configured_profile(settings))
+    except GladError as error:
+        configured = []
+        notes.append(f"GLAD_MODEL={settings.model}: {error}")
+    rows = []
+    for part in dict.fromkeys((*demo, *configured, *_pinned())):
+        size, state, note = _state(part)
+        rows.append((part.kind, part.name, part.revision.removeprefix("sha256:")[:12], size, state))
+        notes += [note] if note else []
+    print_table(("part", "name", "revision", "size", "state"), rows)
+    for note in notes:
+        print(f"glad: {note}", file=sys.stderr)
+    return 1 if notes else 0
+
+
+@commands.command("pull")
+def pull(context: typer.Context, model: Model = None, preset: Preset = None) -> int:
+    """Fetch from the hub what the settings draw with; what is here already is kept."""
+    from glad_pipeline.generation.artifacts import artifacts_of, pull
+    from glad_pipeline.generation.file_hashes import FileHashes
+
+    settings = Runtime.of(context).with_home()
+    parts = artifacts_of(configured_profile(settings, model, preset))
     hashes = FileHashes(_memory(settings))
     try:
         for part in parts:
@@ -61,8 +79,14 @@ def _pull(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _verify(args: argparse.Namespace, settings: Settings) -> int:
-    parts = artifacts_of(configured_profile(settings, args.model, args.preset))
+@commands.command("verify")
+def verify(context: typer.Context, model: Model = None, preset: Preset = None) -> int:
+    """Read every file again and compare it with the hub's hash, or the one remembered."""
+    from glad_pipeline.generation.artifacts import artifacts_of, verify
+    from glad_pipeline.generation.file_hashes import FileHashes
+
+    settings = Runtime.of(context).with_home()
+    parts = artifacts_of(configured_profile(settings, model, preset))
     hashes = FileHashes(_memory(settings))
     damaged = unknown = 0
     for part in parts:
@@ -79,27 +103,14 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
     return 1 if damaged else 0
 
 
-def _list(args: argparse.Namespace, settings: Settings) -> int:
-    demo = artifacts_of(resolve_model("demo", cache=_memory(settings)))
-    notes = []
-    try:
-        configured = artifacts_of(configured_profile(settings))
-    except GladError as error:
-        configured = []
-        notes.append(f"GLAD_MODEL={settings.model}: {error}")
-    rows = []
-    for part in dict.fromkeys((*demo, *configured, *_pinned())):
-        size, state, note = _state(part)
-        rows.append((part.kind, part.name, part.revision.removeprefix("sha256:")[:12], size, state))
-        notes += [note] if note else []
-    print(tabulate(rows, headers=("part", "name", "revision", "size", "state"), disable_numparse=True))
-    for note in notes:
-        print(f"glad: {note}", file=sys.stderr)
-    return 1 if notes else 0
-
-
 def _pinned() -> Iterable[Artifact]:
     """What this version names by itself: SDXL base with its VAE and refiner, and the presets' LoRA."""
+    from glad_pipeline.generation.artifact_sources import SDXL_REFINER, SDXL_VAE, resolve_loras
+    from glad_pipeline.generation.artifacts import artifact_of, artifacts_of, lora_artifact
+    from glad_pipeline.generation.file_hashes import FileHashes
+    from glad_pipeline.generation.models import SDXL_BASE, resolve_model
+    from glad_pipeline.generation.presets import PRESETS
+
     base = resolve_model(SDXL_BASE, vae="none")
     yield artifacts_of(base)[0]
     yield artifact_of("VAE", SDXL_VAE)
@@ -111,6 +122,10 @@ def _pinned() -> Iterable[Artifact]:
 
 def _state(part: Artifact) -> tuple[str, str, str | None]:
     """Size, state and, for a part that is not whole, the reason."""
+    from glad_pipeline.generation.artifacts import size_of
+    from glad_pipeline.generation.hub import told_size
+    from glad_pipeline.generation.models import DEMO_CHECKPOINT
+
     if not (part.directory / (part.file or "")).exists():
         return "", "not pulled", None
     try:
@@ -122,6 +137,8 @@ def _state(part: Artifact) -> tuple[str, str, str | None]:
 
 def configured_profile(settings: Settings, model: str | None = None, preset: str | None = None) -> ModelProfile:
     """The settings' model with its parts, or another model in its place."""
+    from glad_pipeline.generation.models import resolve_model
+
     revision = settings.model_revision
     if model is not None:
         revision = None

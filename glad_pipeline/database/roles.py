@@ -5,31 +5,13 @@ Prints and runs nothing: roles are the whole server's, and its administrator's t
 
 from __future__ import annotations
 
-import argparse
 from importlib.resources import files
 
 from psycopg import sql
 
 from glad_pipeline.errors import UsageError
-from glad_pipeline.settings import Settings
 
 LONGEST_NAME = 63  # bytes: PostgreSQL cuts longer ones
-
-
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `sql` and its commands; each sets `func(args, settings) -> exit code`."""
-    room = subparsers.add_parser("sql", help="SQL for the database's administrator: roles")
-    commands = room.add_subparsers(title="commands", dest="sql_command", metavar="COMMAND", required=True)
-    text = "Print the SQL that makes two roles with just the rights they need: one writes prompts, one works them off."
-    roles = commands.add_parser("roles", help=text, description=text)
-    roles.add_argument("--writer", metavar="NAME", default="glad_writer", help="who writes rows (glad_writer)")
-    roles.add_argument("--pipeline", metavar="NAME", default="glad_pipeline", help="who runs it (glad_pipeline)")
-    roles.set_defaults(func=_roles)
-
-
-def _roles(args: argparse.Namespace, settings: Settings) -> int:
-    print(roles_sql(writer=args.writer, pipeline=args.pipeline), end="")
-    return 0
 
 
 def roles_sql(*, writer: str, pipeline: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from glad_pipeline import cli, failpoints
+from glad_pipeline.cli import runtime
 from glad_pipeline.database import Database
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.errors import GladError
@@ -408,9 +409,9 @@ def test_a_listing_out_of_order_is_said_and_nothing_is_misreported(world, look, 
 
 
 def test_the_command_line_says_what_is_amiss_with_its_exit_code(world, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "take_environment", lambda: None)
-    monkeypatch.setattr(cli, "_with_database", lambda settings: settings)
-    monkeypatch.setattr(cli, "_store", lambda settings: world.store)
+    monkeypatch.setattr(runtime, "take_environment", lambda: None)
+    monkeypatch.setattr(runtime.Runtime, "environment", lambda _: {})
+    monkeypatch.setattr(runtime, "store_of", lambda settings: world.store)
     world.add("a hill", title="Hill")
     world.run()
     assert cli.main(["audit"]) == 0

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
-from glad_pipeline.cli import prompts as commands
+from glad_pipeline.cli.app import invoke
+from glad_pipeline.cli.progress import Progress
+from glad_pipeline.cli.prompts import STATUSES, ImportProgress
+from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
@@ -48,10 +51,7 @@ def glad(database: Database) -> Glad:
 
 
 def run(database_url: str | None, *words: str) -> int:
-    parser = argparse.ArgumentParser()
-    commands.register(parser.add_subparsers())
-    args = parser.parse_args(["prompts", *words])
-    return int(args.func(args, Settings(_env_file=None, DATABASE_URL=database_url)))
+    return invoke(["prompts", *words], Runtime(Settings(_env_file=None, DATABASE_URL=database_url)))
 
 
 def prompt_in(database: Database, status: str) -> int:
@@ -224,8 +224,8 @@ def test_an_import_that_takes_longer_than_a_second_shows_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("glad_pipeline.cli.prompts.time.monotonic", lambda: now)
-    progress = commands._Progress()
+    monkeypatch.setattr("glad_pipeline.cli.progress.time.monotonic", lambda: now)
+    progress = ImportProgress(Progress(every=5.0))
     for seconds in range(12):
         now = float(seconds)
         progress("checked", 1_000 * (seconds + 1))
@@ -255,6 +255,10 @@ def test_list_goes_through_the_pages_newest_first(
         seen += [row["id"] for row in page]
         before = [f"--before={seen[-1]}"]
     assert seen == ids[::-1]
+
+
+def test_the_help_names_every_status() -> None:
+    assert ", ".join(operations.STATUSES) == STATUSES
 
 
 def test_list_filters_by_status_and_refuses_an_unknown_one(
@@ -350,6 +354,6 @@ def test_no_database_at_all_is_a_usage_error_and_a_silent_one_a_failure() -> Non
     "words", [("retry",), ("retry", "1", "--all-failed"), ("cancel",), ("reject", "1"), ("show", "x"), ()]
 )
 def test_a_command_that_makes_no_sense_ends_with_the_usage_and_code_2(words: tuple[str, ...]) -> None:
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(click.UsageError) as caught:
         run(None, *words)
-    assert caught.value.code == 2
+    assert caught.value.exit_code == 2

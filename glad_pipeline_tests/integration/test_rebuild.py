@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from glad_pipeline import cli, failpoints
+from glad_pipeline.cli import runtime
 from glad_pipeline.database import Database
 from glad_pipeline.media.encoding import encode_png
 from glad_pipeline.operations.audit import rebuild as room
@@ -91,9 +92,9 @@ def test_what_is_damaged_foreign_or_old_is_told_apart(world, restore, capsys, mo
     assert set(skipped) == {cut, keys[3], *foreign}  # what is changed inside only reading it all finds out
     assert "instead of" in skipped[cut]
 
-    monkeypatch.setattr(cli, "take_environment", lambda: None)
-    monkeypatch.setattr(cli, "_with_database", lambda settings: settings)
-    monkeypatch.setattr(cli, "_store", lambda settings: store)
+    monkeypatch.setattr(runtime, "take_environment", lambda: None)
+    monkeypatch.setattr(runtime.Runtime, "environment", lambda _: {})
+    monkeypatch.setattr(runtime, "store_of", lambda settings: store)
     assert cli.main(["catalogue", "rebuild"]) == 1
     shown = capsys.readouterr().out
     assert f"skipped {flipped}: damaged" in shown

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from safetensors.numpy import save_file
 
 from glad_pipeline import cli
+from glad_pipeline.cli.runtime import store_of
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
@@ -92,7 +93,7 @@ class World:
 
     def record(self, target="sunset"):
         with Database(self.url) as database:
-            return reproduce.record_of(str(target), database, cli._store(load_settings()))
+            return reproduce.record_of(str(target), database, store_of(load_settings()))
 
     def edited(self, monkeypatch, **columns):
         """The record of `sunset` with some columns of its row changed, for this test only."""
@@ -248,7 +249,7 @@ def test_a_record_that_disagrees_with_the_stored_file_is_told(world, monkeypatch
 
 def test_a_picture_that_the_store_has_lost_is_told(world, monkeypatch, capsys):
     image = world.image("forest")
-    store = cli._store(load_settings())
+    store = store_of(load_settings())
     data = store.fetch(image["key"])
     store.client.delete_object(Bucket=store.bucket, Key=image["key"])
     try:

@@ -1,18 +1,27 @@
 """The command line without servers: help, settings, and mistakes that get a message instead of a stack trace."""
 
 import errno
+import fcntl
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 
 import pytest
 
 from glad_pipeline import cli
+from glad_pipeline.cli import outbox, runtime
+from glad_pipeline.cli.settings import settings_rows
 from glad_pipeline.errors import GladError
 from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
 from glad_pipeline.operations.demo import demo
 from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
+from glad_pipeline.outbox import messages
 from glad_pipeline.settings import Settings
 
 
@@ -46,10 +55,9 @@ def test_every_command_is_in_the_help():
         "settings",
         "prompts",
         "model",
-        "demo-model",
         "test",
     ):
-        assert f"\n    {command} " in shown or f"\n    {command}\n" in shown
+        assert f"\n  {command} " in shown
 
 
 def test_status_of_nothing_is_quick_and_starts_nothing(tmp_path):
@@ -84,7 +92,7 @@ def test_a_mistake_is_a_message_and_an_exit_code(arguments, environment, told, t
 
 
 def test_the_table_of_settings_has_every_setting_with_its_meaning():
-    rows = list(cli.settings_rows())
+    rows = list(settings_rows())
     assert len(rows) == len(Settings.model_fields)
     assert all(name.isupper() and meaning for name, _, meaning in rows)
     assert ("AWS_S3_REGION", "us-east-1") in [(name, default) for name, default, _ in rows]
@@ -93,12 +101,11 @@ def test_the_table_of_settings_has_every_setting_with_its_meaning():
 
 def test_the_repository_s_own_env_file_counts_wherever_one_stands(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("GLAD_STEPS=7\nGLAD_HOME=state\nGLAD_BATCH_SIZE=9\n")
-    for module in (cli, stack):
-        monkeypatch.setattr(module, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(stack, "project_root", lambda: tmp_path)
     for name in ("GLAD_STEPS", "GLAD_HOME", "GLAD_ENV_FILE"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("GLAD_BATCH_SIZE", "3")
-    cli.take_environment()
+    runtime.take_environment()
     assert os.environ["GLAD_STEPS"] == "7"
     assert os.environ["GLAD_BATCH_SIZE"] == "3"
     assert os.environ["GLAD_HOME"] == str(tmp_path / "state")
@@ -138,7 +145,7 @@ def test_a_disk_that_refuses_is_a_message_with_the_cure(error, words, monkeypatc
         raise error
 
     monkeypatch.setenv("GLAD_HOME", "/state")
-    monkeypatch.setattr(cli, "take_environment", refuse)
+    monkeypatch.setattr(runtime, "take_environment", refuse)
     assert cli.main(["status"]) == 1
     told = capsys.readouterr().err
     for word in words:
@@ -162,3 +169,102 @@ def test_a_repository_that_cannot_be_written_gets_its_gallery_in_the_state_direc
     assert str(home.path) in capsys.readouterr().out
     with pytest.raises(GladError, match=r"gallery cannot be written to .*Not a directory"):
         demo._write_gallery([], read_only, Home(read_only))
+
+
+def on_terminal(columns, *arguments):
+    """What a command shows on a terminal so many columns wide, without the codes for bold and the like."""
+    master, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    command = [sys.executable, "-m", "glad_pipeline.cli", *arguments]
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = read_whole(master)
+    process.wait()
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).replace("\r", "").splitlines()
+
+
+def read_whole(terminal):
+    shown = b""
+    with suppress(OSError):  # how a terminal of Linux ends
+        while some := os.read(terminal, 65_536):
+            shown += some
+    os.close(terminal)
+    return shown.decode()
+
+
+def test_a_table_fits_the_terminal_and_is_whole_in_a_pipe():
+    narrow, piped = on_terminal(60, "settings"), glad("settings").stdout.splitlines()
+    assert max(map(len, narrow)) <= 60
+    for name, _, meaning in settings_rows():
+        (line,) = [line for line in piped if line.startswith(f"{name} ")]
+        assert line.endswith(meaning)
+        assert any(name.startswith(line.split()[0]) for line in narrow if line.split())
+    assert len(narrow) > 2 * len(piped)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["prompts", "list", "--limit", "x"], "Invalid value for '--limit': 'x' is not a valid integer."),
+        (["prompts"], "Missing command."),
+        (["stauts"], "No such command 'stauts'"),
+        (["reset", "--force"], "No such option"),
+        (["images", "delete", "1"], "Missing option '--reason'."),
+        (["prompts", "retry"], "--all-failed"),
+        (["outbox", "retry", "1", "--dead"], "--dead"),
+        (["test"], "./glad test"),
+    ],
+)
+def test_what_cannot_be_typed_is_a_usage_line_and_a_sentence(arguments, words):
+    answer = glad(*arguments)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    *usage, message = answer.stderr.splitlines()
+    assert message.startswith("glad: ")
+    assert words in message
+    assert all(line.startswith("Usage: glad") for line in usage)
+    assert not set("─│╭\x1b") & set(answer.stderr)
+
+
+def test_the_help_loads_no_room():
+    code = "import sys; from glad_pipeline import cli; cli.main(['--help']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"psycopg", "pydantic", "boto3", "PIL", "rich.console", "dagster", "torch", "ray"} & set(loaded)
+
+
+def test_the_help_of_a_command_explains_its_arguments():
+    assert "what to draw (≤ 2,000 characters)" in glad("prompts", "add", "-h").stdout
+
+
+def test_the_help_names_every_status_of_a_message():
+    assert ", ".join(messages.STATUSES) == outbox.STATUSES
+
+
+def test_a_shell_completes_commands_and_options():
+    def completed(words):
+        count = str(len(words.split()) if words.endswith(" ") else len(words.split()) - 1)
+        return glad(COMP_WORDS=words, COMP_CWORD=count, _GLAD_COMPLETE="complete_bash").stdout.split()
+
+    assert completed("./glad prompts a") == ["add", "approve"]
+    assert "--needs-approval" in completed("./glad prompts add --")
+
+
+def test_progress_on_a_terminal_leaves_what_is_printed_to_a_pipe_alone():
+    line = "skipped " + "x" * 200
+    code = (
+        "import time\n"
+        "from glad_pipeline.cli.progress import Progress\n"
+        "with Progress(every=60, quiet=0) as progress:\n"
+        "    for number in range(3):\n"
+        "        progress.tell(lambda: f'{number} [bold] objects', at_once=True)\n"
+        f"        print({line!r})\n"
+        "        time.sleep(0.3)\n"
+    )
+    master, terminal = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=terminal, text=True)
+    os.close(terminal)
+    printed, _ = process.communicate(timeout=60)
+    shown = read_whole(master)
+    assert printed.splitlines() == [line] * 3
+    assert "2 [bold] objects" in shown
+    assert "skipped" not in shown

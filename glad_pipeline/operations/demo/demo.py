@@ -12,12 +12,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-from tabulate import tabulate
 
 from glad_pipeline.database import Database, named_queries
 from glad_pipeline.database.migrations import migrate
@@ -32,13 +30,14 @@ from glad_pipeline.prompts.operations import counts_by_status
 from glad_pipeline.settings import Settings
 
 QUERIES = named_queries(__package__, "demo.sql")
+PrintTable = Callable[[Sequence[str], Sequence[Sequence[object]]], None]
 OTHERS_SECONDS = 180  # how long another run may take to publish what it has taken
 
 
-def demo(settings: Settings, require: Callable[[str], None] = lambda url: None) -> int:
+def demo(settings: Settings, print_table: PrintTable, require: Callable[[str], None] = lambda url: None) -> int:
     """Do it all; 0 if every prompt is published, else a `GladError` that says which is not, and why.
 
-    `require` gets the database's URL before anything is added to it.
+    `print_table` shows headers and rows; `require` gets the database's URL before anything is added to it.
     """
     root = stack.project_root()
     environment = stack.ensure(settings)
@@ -56,7 +55,8 @@ def demo(settings: Settings, require: Callable[[str], None] = lambda url: None) 
         after = _one(database, "totals")
         unfinished = _all(database, "unfinished", since=since)
         posts = _all(database, "posts", titles=_titles(root))
-    _print_table(posts)
+    print()
+    print_table(("title", "slug", "bytes", "seconds", "picture"), [_row(post) for post in posts])
     gallery = _write_gallery([_exhibit(post) for post in posts], root, Home(settings.home))
     drawn, published = after["drawn"] - before["drawn"], after["published"] - before["published"]
     told = ": everything is already there" if drawn == published == 0 and not unfinished else ""
@@ -126,11 +126,10 @@ def _waiting(database: Database) -> bool:
     return any(counts.get(status) for status in ("pending", "claimed", "generated"))
 
 
-def _print_table(posts: list[dict[str, Any]]) -> None:
-    # the URL comes last: a narrow terminal then breaks only its lines
-    rows = [(_cut(post["title"]), post["slug"], post["bytes"], post["seconds"], post["url"]) for post in posts]
-    headers = ("title", "slug", "bytes", "seconds", "picture")
-    print("\n" + tabulate(rows, headers=headers, floatfmt=".2f"))
+def _row(post: dict[str, Any]) -> tuple[object, ...]:
+    """A post as a row of the table; the URL comes last: a narrow terminal then breaks only its lines."""
+    seconds = "" if post["seconds"] is None else f"{post['seconds']:.2f}"
+    return _cut(post["title"]), post["slug"], post["bytes"], seconds, post["url"]
 
 
 def _cut(title: str) -> str:

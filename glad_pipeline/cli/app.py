@@ -1,0 +1,114 @@
+"""The application: all groups together, and `main`, which turns what happens into an exit code.
+
+A person's mistake is a message on stderr and an exit code (1 failed, 2 cannot be right), never a stack trace.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+
+from glad_pipeline.cli import audit, database, models, outbox, posts, prompts, reproduce, servers, settings, workers
+from glad_pipeline.cli.group import CHECKS, MODELS, QUEUE, SERVERS, SETTINGS, group
+from glad_pipeline.cli.runtime import Runtime
+from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.redaction import at_every_door, redact
+
+COMPLETE = "_GLAD_COMPLETE"  # set by the shell's completion script
+
+
+def application() -> typer.Typer:
+    """All commands of `glad`."""
+    app = group("Rows in a prompts table become pictures in an object store and posts on a blog.", add_completion=True)
+    servers.add_to(app, SERVERS)
+    app.add_typer(prompts.commands, name="prompts", rich_help_panel=QUEUE)
+    app.add_typer(posts.post_commands, name="posts", rich_help_panel=QUEUE)
+    app.add_typer(posts.image_commands, name="images", rich_help_panel=QUEUE)
+    app.add_typer(outbox.commands, name="outbox", rich_help_panel=QUEUE)
+    app.add_typer(models.commands, name="model", rich_help_panel=MODELS)
+    app.add_typer(workers.commands, name="workers", rich_help_panel=MODELS)
+    app.command("audit", rich_help_panel=CHECKS)(audit.audit)
+    app.add_typer(audit.catalogue_commands, name="catalogue", rich_help_panel=CHECKS)
+    app.command("reproduce", rich_help_panel=CHECKS)(reproduce.reproduce)
+    app.command("migrate", rich_help_panel=SETTINGS)(database.migrate)
+    app.add_typer(database.sql_commands, name="sql", rich_help_panel=SETTINGS)
+    app.command("settings", rich_help_panel=SETTINGS)(settings.settings)
+    app.command("test", rich_help_panel=SETTINGS)(_test)
+    app.command("check", rich_help_panel=SETTINGS)(_check)
+    return app
+
+
+def _test() -> int:
+    """Install what the tests need and run them (by the launcher: ./glad test)."""
+    raise UsageError("the tests are run by the launcher: ./glad test, in a clone of the repository")
+
+
+def _check() -> int:
+    """Hold code and documents against their rules (by the launcher: ./glad check)."""
+    raise UsageError("the rules are checked by the launcher: ./glad check, in a clone of the repository")
+
+
+def invoke(words: Sequence[str], runtime: Runtime) -> int:
+    """Run one command and return its exit code; what it raises comes out, a usage error as `click.UsageError`."""
+    command = typer.main.get_command(application())
+    try:
+        with command.make_context("glad", list(words), obj=runtime) as context:
+            return int(command.invoke(context) or 0)
+    except click.exceptions.Exit as told:  # by --help
+        return told.exit_code
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    at_every_door()
+    if COMPLETE in os.environ:
+        typer.main.get_command(application()).main(prog_name="glad")
+    try:
+        return invoke(sys.argv[1:] if argv is None else argv, Runtime())
+    except click.ClickException as error:
+        return _cannot_be_right(error)
+    except GladError as error:
+        print(f"glad: {error}", file=sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("\nglad: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `glad prompts list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        print(f"glad: {redact(_refusal(error))}", file=sys.stderr)
+        return 1
+
+
+def _cannot_be_right(error: click.ClickException) -> int:
+    """The usage and the mistake, without any secret that was typed: `glad status $DATABASE_URL`, say."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    message = redact(error.format_message())
+    if context is not None:
+        print(redact(context.get_usage()), file=sys.stderr)
+        end = "" if message.endswith((".", "?")) else "."
+        message = f"{message}{end} See {context.command_path} --help"
+    print(f"glad: {message}", file=sys.stderr)
+    return error.exit_code
+
+
+def _refusal(error: OSError) -> str:
+    """What a file or a disk refused, where, and the cure."""
+    home = os.environ.get("GLAD_HOME", ".glad")
+    where = f"{error.filename}: " if error.filename else ""
+    cures = {
+        errno.ENOSPC: f"Free some space on that disk (the data of the embedded servers is in {home})",
+        errno.EDQUOT: f"Free some space, your quota is used up (the data of the embedded servers is in {home})",
+        errno.EACCES: "Make it accessible to you, or set GLAD_HOME to a directory of your own",
+        errno.EPERM: "Make it accessible to you, or set GLAD_HOME to a directory of your own",
+        errno.EROFS: "Set GLAD_HOME to a directory on a disk that can be written",
+        errno.EMFILE: "Allow more open files: ulimit -n 4096",
+    }
+    cure = cures.get(error.errno or 0, f"If it is a file in {home}: ./glad down, and try again")
+    return f"{where}{error.strerror or error}. {cure}"

@@ -1,0 +1,176 @@
+"""What a command may need, made ready when it asks: settings, GLAD_HOME, the database, the store.
+
+A command declares its needs by what it asks of its `Runtime`: `settings` starts nothing, `with_home` prepares
+GLAD_HOME, `with_database` starts the embedded servers and migrates where the settings name none of a person's own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from glad_pipeline.errors import GladError, UsageError
+
+if TYPE_CHECKING:
+    from glad_pipeline.database import Database
+    from glad_pipeline.operations.removal import Removal
+    from glad_pipeline.settings import Settings
+    from glad_pipeline.storage.s3 import S3Store
+
+
+class Runtime:
+    """One command's surroundings. Given settings are taken as they are, and no server is started for them."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._given = settings
+
+    @staticmethod
+    def of(context: click.Context) -> Runtime:
+        """The one that `app.invoke` has given the command."""
+        runtime = context.obj
+        assert isinstance(runtime, Runtime)  # noqa: S101
+        return runtime
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, as environment and files have them."""
+        if self._given is not None:
+            return self._given
+        from glad_pipeline.settings import load_settings
+
+        take_environment()
+        return load_settings()
+
+    def with_home(self) -> Settings:
+        """The settings, and GLAD_HOME is there: models need it for the hashes they remember, and no server."""
+        from glad_pipeline.local.home import Home
+
+        Home(self.settings.home).prepare()
+        return self.settings
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a command that uses the servers, which run.
+
+        The embedded database is migrated too; a person's own only when they say so. Raises `GladError`.
+        """
+        from glad_pipeline.local import stack
+
+        require_migrated(self.settings)
+        environment = stack.ensure(self.settings)
+        if self.settings.database_url is None:
+            from glad_pipeline.database.migrations import migrate
+
+            migrate(environment["DATABASE_URL"])
+        return environment
+
+    def with_database(self) -> Settings:
+        """The settings that name the database and the bucket, which are up and migrated."""
+        if self._given is None:
+            from glad_pipeline.settings import load_settings
+
+            os.environ.update(self.environment())
+            self._given = self.settings = load_settings()
+        return self._given
+
+    @contextmanager
+    def database(self, *, lacks: str = "lacks a table") -> Iterator[Database]:
+        """The database; what goes wrong with it is said in a sentence, `lacks` where it has no tables of ours."""
+        import psycopg
+
+        from glad_pipeline.database import Database, DatabaseError, describe
+
+        settings = self.with_database()
+        if settings.database_url is None:
+            raise UsageError("DATABASE_URL is not set: use `./glad …`, which starts the embedded server, or set it")
+        url = settings.database_url.get_secret_value()
+        try:
+            with Database(url) as database:
+                yield database
+        except psycopg.errors.UndefinedTable as error:
+            raise DatabaseError(f"{describe(url)} {lacks}: run `./glad migrate` first") from error
+        except psycopg.Error as error:
+            raise DatabaseError(f"{describe(url)} refused: {str(error).strip() or type(error).__name__}") from error
+
+    def store(self) -> S3Store:
+        """The object store of the settings."""
+        return store_of(self.settings)
+
+    def removal(self, database: Database) -> Removal:
+        """What removes the objects of pictures that are taken down."""
+        from glad_pipeline.local.stack import project_root
+        from glad_pipeline.operations.removal import Removal
+
+        dagster = self.settings.dagster_database_url
+        return Removal(
+            database=database,
+            store=self.store(),
+            dagster_url=dagster.get_secret_value() if dagster else None,
+            galleries=[folder / "gallery.html" for folder in (project_root(), self.settings.home)],
+        )
+
+
+def take_environment() -> None:
+    """Put the repository's `.env` into the environment (a variable that is set wins) and make GLAD_HOME absolute.
+
+    What `glad run` or a shell that has read GLAD_HOME/.env hands on of our own is no setting of the person's.
+    """
+    from glad_pipeline.local import stack
+
+    root = stack.project_root()
+    stack.forget_ours(os.environ)
+    for name, value in stack.lasting_settings().items():
+        if not os.environ.get(name):
+            os.environ[name] = str(root / value) if name == "GLAD_HOME" else value
+    os.environ["GLAD_HOME"] = str(Path(os.environ.get("GLAD_HOME") or root / ".glad").expanduser().absolute())
+
+
+def require_migrated(settings: Settings) -> None:
+    """Raises `GladError` if a person's own database is not up to date: only `glad migrate` changes it."""
+    if settings.database_url is None:
+        return
+    from glad_pipeline.database import describe
+    from glad_pipeline.database.migrations import pending
+
+    url = settings.database_url.get_secret_value()
+    if missing := pending(url):
+        raise GladError(f"{describe(url)} is not up to date, it lacks {', '.join(missing)}. Run ./glad migrate first")
+
+
+def require_store(settings: Settings) -> None:
+    """A person's own bucket has to answer before anything is promised. Raises `StoreError`, with the cure."""
+    if settings.s3_bucket is None:
+        return
+    store_of(settings).check()
+
+
+def require_together(url: str, settings: Settings) -> None:
+    """A person's own bucket has to be this database's. Raises `GladError` with both names where it is another's."""
+    if settings.s3_bucket is None:  # a run finds out
+        return
+    from glad_pipeline.database import Database
+    from glad_pipeline.pipeline.identity import check
+
+    with Database(url, application_name="glad") as database:
+        check(database, store_of(settings))
+
+
+def store_of(settings: Settings) -> S3Store:
+    """The object store that these settings name."""
+    from glad_pipeline.storage.s3 import S3Store
+
+    assert settings.s3_bucket is not None  # noqa: S101
+    return S3Store(
+        bucket=settings.s3_bucket,
+        region=settings.s3_region,
+        endpoint_url=settings.s3_endpoint_url,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=settings.s3_secret_access_key.get_secret_value() if settings.s3_secret_access_key else None,
+        session_token=settings.s3_session_token.get_secret_value() if settings.s3_session_token else None,
+        public_base_url=settings.picture_base_url,
+    )

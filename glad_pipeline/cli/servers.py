@@ -1,0 +1,178 @@
+"""`glad demo | up | down | status | reset | run`: the embedded servers, and what runs beside or upon them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glad_pipeline.cli.output import print_table
+from glad_pipeline.cli.runtime import Runtime, require_migrated, require_store, require_together
+from glad_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from glad_pipeline.settings import Settings
+
+
+def add_to(app: typer.Typer, heading: str) -> None:
+    """Add these commands to the application itself: they are no group of their own."""
+    app.command("demo", rich_help_panel=heading)(demo)
+    app.command("up", rich_help_panel=heading)(up)
+    app.command("down", rich_help_panel=heading)(down)
+    app.command("status", rich_help_panel=heading)(status)
+    app.command("reset", rich_help_panel=heading)(reset)
+    passed_on = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+    app.command("run", rich_help_panel=heading, context_settings=passed_on)(run)
+
+
+def demo(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before publishing on a database of your own")] = False,
+) -> int:
+    """From nothing to illustrated posts and a gallery.html, once."""
+    from glad_pipeline.operations.demo.demo import demo
+
+    settings = Runtime.of(context).settings
+    if settings.database_url is not None and not yes:
+        from glad_pipeline.database import describe
+
+        where = describe(settings.database_url.get_secret_value())
+        told = f"migrate your own database {where} and publish sample posts on its blog"
+        if not _confirmed(f"The demo will {told}.", f"the demo would {told}"):
+            print("nothing was changed")
+            return 1
+    require_store(settings)
+    return demo(settings, print_table, lambda url: require_together(url, settings))
+
+
+def up(context: typer.Context) -> int:
+    """Servers, web UI and daemon in the foreground; Ctrl-C stops them."""
+    from glad_pipeline.database.migrations import migrate
+    from glad_pipeline.local.foreground import up
+
+    settings = Runtime.of(context).settings
+    require_migrated(settings)
+    require_store(settings)
+
+    def prepare(url: str) -> list[str]:
+        done = migrate(url)
+        require_together(url, settings)
+        return done
+
+    if settings.database_url is not None:
+        require_together(settings.database_url.get_secret_value(), settings)
+    code = up(settings, prepare)
+    if _state_of_workers(settings)[1] == "running":
+        print("the workers stay warm: ./glad workers down ends them", file=sys.stderr)
+    return code
+
+
+def down(context: typer.Context) -> int:
+    """Stop a running `glad up` and the embedded servers."""
+    from glad_pipeline.local.foreground import down
+
+    settings = Runtime.of(context).settings
+    stopped = [*_end_workers(settings), *down(settings)]
+    print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+    return 0
+
+
+def status(context: typer.Context) -> int:
+    """What runs, where, and how far the queue is."""
+    import psycopg
+
+    from glad_pipeline.database import Database, DatabaseError
+    from glad_pipeline.local.status import report
+    from glad_pipeline.prompts.operations import counts_by_status
+
+    settings = Runtime.of(context).settings
+    rows, url = report(settings)
+    print_table(("part", "state", "address", "pid"), [*rows, _state_of_workers(settings)])
+    print(f"\ndata: {settings.home}")
+    if url is None:
+        return 0
+    try:
+        with Database(url, application_name="glad status") as database:
+            counts = counts_by_status(database)
+    except DatabaseError as error:
+        print(f"queue: {error}")
+    except psycopg.errors.UndefinedTable:
+        print("queue: no tables yet; make them with: glad migrate")
+    else:
+        print("queue: " + (", ".join(f"{n:,} {status}" for status, n in counts.items() if n) or "empty"))
+    return 0
+
+
+def reset(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+) -> int:
+    """Stop everything and delete the embedded servers' data."""
+    from glad_pipeline.local.foreground import down
+    from glad_pipeline.local.home import Home
+
+    settings = Runtime.of(context).settings
+    home = Home(settings.home)
+    if not home.path.exists():
+        print(f"nothing to delete: there is no {home.path}")
+        return 0
+    home.check()
+    if not yes and not _confirmed(
+        f"Delete the embedded database, pictures and logs in {home.path}?", f"reset deletes the data in {home.path}"
+    ):
+        print("nothing was deleted")
+        return 1
+    _end_workers(settings)
+    down(settings)
+    home.prepare().clear()
+    print(f"deleted the data in {home.path}")
+    if settings.database_url is not None and settings.s3_bucket is None:
+        print(
+            "your own database still names the bucket that was deleted: ./glad migrate --adopt has it take the next one"
+        )
+    return 0
+
+
+def run(
+    context: typer.Context,
+    command: Annotated[list[str] | None, typer.Argument(metavar="-- CMD …", show_default=False)] = None,
+) -> int:
+    """Run any command with the environment: glad run -- CMD …"""
+    if not command:
+        raise UsageError(
+            "run what? For example: glad run -- dagster job execute -m glad_pipeline.definitions -j publish_prompts"
+        )
+    environment = Runtime.of(context).environment()
+    program = shutil.which(command[0], path=environment["PATH"])
+    if program is None:
+        print(f"glad: there is no command {command[0]!r}", file=sys.stderr)
+        return 127
+    sys.stdout.flush()
+    os.execve(program, command, environment)  # noqa: S606 - its signals, its exit code: it replaces us
+
+
+def _confirmed(question: str, refusal: str) -> bool:
+    """Whether somebody types yes. Raises `UsageError` with the refusal where there is no terminal to ask on."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"{refusal}; there is no terminal to ask on. Use --yes")
+    return input(f"{question} Type yes: ").strip().lower() == "yes"
+
+
+def _end_workers(settings: Settings) -> list[str]:
+    """This machine's own workers; those of another cluster are not ours to end."""
+    from glad_pipeline.workers.cluster import Cluster
+
+    return ["the workers"] if Cluster(settings).stop() else []
+
+
+def _state_of_workers(settings: Settings) -> tuple[str, str, str, str]:
+    """The warm workers as a row of `status`."""
+    from glad_pipeline.workers.cluster import Cluster
+
+    if settings.ray_address:
+        return "workers", "yours (GLAD_RAY_ADDRESS)", settings.ray_address, ""
+    told = Cluster(settings).describe()
+    return ("workers", "running", told["address"], str(told["pid"])) if told else ("workers", "stopped", "", "")

@@ -1,0 +1,96 @@
+"""What follows a takedown at once: its messages are delivered, our own traces removed, and what is left is told.
+
+Knows the outbox's targets from the settings; what a takedown changes in rows is takedown.py's, what is removed beside
+them removal.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from glad_pipeline.database import Database, jsonable
+from glad_pipeline.operations.removal import Removal
+from glad_pipeline.operations.takedown import TakenDown
+from glad_pipeline.outbox import messages as outbox
+from glad_pipeline.outbox.deliver import Report, Targets, deliver, targets
+from glad_pipeline.settings import Settings
+
+HOW_IT_IS_TOLD = ("subjects", "pictures", "messages_after")
+AT_ONCE = 45.0  # seconds for which a takedown itself tries to tell others
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowUp:
+    """A takedown and what has become of it."""
+
+    taken: TakenDown
+    messages: list[outbox.Row]  # the oldest first
+    forgotten: list[str]  # what was removed of our own traces, a line each
+    remaining: list[str]  # what others may still hold
+
+    @property
+    def undone(self) -> bool:
+        return any(row["status"] in ("waiting", "dead") for row in self.messages)
+
+    @property
+    def given_up(self) -> bool:
+        return any(row["status"] == "dead" for row in self.messages)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        told = {name: value for name, value in asdict(self.taken).items() if name not in HOW_IT_IS_TOLD}
+        told |= {"changed": self.taken.changed, "messages": [jsonable(row) for row in self.messages]}
+        return told | {"done": not self.undone, "forgotten": self.forgotten, "others_may_hold": self.remaining}
+
+
+def follow_up(database: Database, settings: Settings, removal: Removal, taken: TakenDown) -> FollowUp:
+    """Deliver what a takedown has written, remove our own traces, and say what others may still hold."""
+    messages: list[outbox.Row] = []
+    pictures = [f"image:{key}" for key in taken.pictures]
+    if subjects := [*taken.subjects, *pictures]:
+        deliver_now(database, settings, removal, subjects=subjects)
+        with database.transaction() as connection:
+            messages = outbox.messages(
+                connection, subjects=taken.subjects, since=taken.messages_after + 1, limit=100_000
+            )
+            messages += [  # of an earlier takedown, which is not done until they are
+                row
+                for status in ("waiting", "dead")
+                for row in outbox.messages(connection, subjects=pictures, status=status, limit=100_000)
+                if row["id"] <= taken.messages_after
+            ]
+    messages.reverse()
+    purged = any((row["kind"], row["status"]) == ("purge", "delivered") for row in messages)
+    return FollowUp(
+        taken=taken,
+        messages=messages,
+        forgotten=removal.forget(taken.pictures) if taken.pictures else [],
+        remaining=removal.may_remain(purged=purged) if taken.removed else [],
+    )
+
+
+def deliver_now(
+    database: Database, settings: Settings, removal: Removal, subjects: Sequence[str] | None = None
+) -> Report:
+    """Deliver messages (None: all), also those that wait for their next try."""
+    with database.transaction() as connection:
+        outbox.hurry(connection, subjects)
+    return deliver(
+        database,
+        _targets(settings, removal),
+        max_attempts=settings.outbox_attempts,
+        subjects=subjects,
+        **({"seconds": AT_ONCE} if subjects else {}),
+    )
+
+
+def _targets(settings: Settings, removal: Removal) -> Targets:
+    return targets(
+        site_url=settings.site_url,
+        secret=settings.revalidate_secret.get_secret_value() if settings.revalidate_secret else None,
+        distribution_id=settings.cloudfront_distribution_id,
+        delete=removal,
+        url=removal.url,
+    )
