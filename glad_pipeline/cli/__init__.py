@@ -30,7 +30,7 @@ from glad_pipeline.settings import Settings, load_settings, variables_of
 if TYPE_CHECKING:
     from glad_pipeline.database import Database
     from glad_pipeline.operations.removal import Removal
-    from glad_pipeline.storage.s3 import S3Store
+    from glad_pipeline.storage.protocol import ObjectStore
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -285,19 +285,10 @@ def _require_together(url: str, settings: Settings) -> None:
         check(database, _store(settings))
 
 
-def _store(settings: Settings) -> S3Store:
-    from glad_pipeline.storage.s3 import S3Store
+def _store(settings: Settings) -> ObjectStore:
+    from glad_pipeline.storage.opening import open_store
 
-    assert settings.s3_bucket is not None  # noqa: S101
-    return S3Store(
-        bucket=settings.s3_bucket,
-        region=settings.s3_region,
-        endpoint_url=settings.s3_endpoint_url,
-        access_key_id=settings.s3_access_key_id,
-        secret_access_key=settings.s3_secret_access_key.get_secret_value() if settings.s3_secret_access_key else None,
-        session_token=settings.s3_session_token.get_secret_value() if settings.s3_session_token else None,
-        public_base_url=settings.picture_base_url,
-    )
+    return open_store(settings)
 
 
 def _removal(settings: Settings, database: Database) -> Removal:

@@ -24,11 +24,11 @@ from glad_pipeline.operations.audit.report import Report
 from glad_pipeline.operations.audit.walk import audit
 from glad_pipeline.pipeline import identity
 from glad_pipeline.settings import Settings
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.protocol import ObjectStore
 
 TELL_EVERY = 3.0  # seconds between lines of progress
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-StoreOf = Callable[[Settings], S3Store]
+StoreOf = Callable[[Settings], ObjectStore]
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], store_of: StoreOf) -> None:
@@ -125,7 +125,7 @@ def _rebuild(arguments: argparse.Namespace, settings: Settings, store_of: StoreO
     return 1 if done.skipped else 0
 
 
-def _belonging(database: Database, store: S3Store, *, writes: bool) -> None:
+def _belonging(database: Database, store: ObjectStore, *, writes: bool) -> None:
     """Raises `GladError` where bucket and database do not belong together."""
     if writes:
         identity.settle(database, store, tell=lambda text: print(f"glad: {text}", file=sys.stderr))
