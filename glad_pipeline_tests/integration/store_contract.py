@@ -375,7 +375,7 @@ class StoreContract:
     def test_nobody_waits_once_the_run_has_given_up(self, away, key):
         store = away.behind_door(patience=5)
         store.outage.give_up()
-        with pytest.raises(StoreError, match="^could not look at"):
+        with pytest.raises(StoreError, match=r"^could not look at"):
             store.head(key)
 
     def test_wrong_credentials_are_a_mistake_with_the_cure_and_the_secret_is_not_told(self, place, key):

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.object_store import ObjectStore as EmbeddedServer
+from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.storage import s3 as s3_room
 from glad_pipeline.storage.protocol import StoreError
 from glad_pipeline.storage.s3 import S3Store
@@ -43,7 +43,7 @@ class S3Place(Place):
 
 @pytest.fixture(scope="module")
 def place(stack):
-    server = EmbeddedServer(Home(Path(stack["GLAD_HOME"])))
+    server = S3Server(Home(Path(stack["GLAD_HOME"])))
     bucket = f"test-{uuid.uuid4().hex[:12]}"
     server.prepare_bucket(bucket)
     place = S3Place(stack, bucket)
