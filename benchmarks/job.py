@@ -20,7 +20,8 @@ from glad_pipeline.defs.jobs import JOB_NAME
 from glad_pipeline.defs.resources import SdxlResource
 from glad_pipeline.local import stack
 from glad_pipeline.settings import load_settings
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.opening import open_store
+from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline_tests.own import forget_the_persons, own_settings
 
 
@@ -34,7 +35,7 @@ class Ran:
 
 
 @contextmanager
-def own_world() -> Iterator[S3Store]:
+def own_world() -> Iterator[ObjectStore]:
     """A PostgreSQL and an S3 server for the benchmark alone, which the environment then names; yields the store.
 
     What the environment and `.env` had named is not touched, and counts again afterwards.
@@ -53,24 +54,9 @@ def own_world() -> Iterator[S3Store]:
             os.environ.update(before)
 
 
-def bucket() -> S3Store:
+def bucket() -> ObjectStore:
     """The store that the settings name."""
-    settings = load_settings()
-    secret = settings.s3_secret_access_key
-    return S3Store(
-        bucket=settings.s3_bucket or "",
-        region=settings.s3_region,
-        endpoint_url=settings.s3_endpoint_url,
-        access_key_id=settings.s3_access_key_id,
-        secret_access_key=secret.get_secret_value() if secret else None,
-    )
-
-
-def remove(store: S3Store, keys: Sequence[str]) -> None:
-    """Take these objects out of the store."""
-    for start in range(0, len(keys), 1_000):
-        some = [{"Key": key} for key in keys[start : start + 1_000]]
-        store.client.delete_objects(Bucket=store.bucket, Delete={"Objects": some, "Quiet": True})
+    return open_store(load_settings())
 
 
 def add_hills(count: int) -> None:

@@ -38,7 +38,8 @@ from benchmarks import job, report
 from glad_pipeline.database import connect
 from glad_pipeline.defs.resources import SdxlResource
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.settings import load_settings
+from glad_pipeline.storage.protocol import ObjectStore
 
 GOAL = 1.0
 PREFIX = "generated/benchmark"
@@ -52,7 +53,7 @@ class Work:
     prompts: Sequence[str]
     seeds: Sequence[int]
     batch: int
-    store: S3Store
+    store: ObjectStore
 
     @property
     def keys(self) -> list[str]:
@@ -61,7 +62,7 @@ class Work:
 
 def loop(work: Work) -> None:
     pipeline, values = _plain()
-    client = _client(work.store)
+    client = _client()
     for start in range(0, len(work.seeds), work.batch):
         these = slice(start, start + work.batch)
         images = pipeline(
@@ -77,7 +78,7 @@ def loop(work: Work) -> None:
 
 def handler(work: Work) -> None:
     pipeline, values = _plain()
-    client = _client(work.store)
+    client = _client()
     with connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("CREATE TEMPORARY TABLE handled (title text, featured_image_url text)")
         for prompt, seed, key in zip(work.prompts, work.seeds, work.keys, strict=True):
@@ -105,14 +106,16 @@ def _plain() -> tuple[Any, dict[str, Any]]:
     }
 
 
-def _client(store: S3Store) -> Any:
-    """As boto3 comes."""
+def _client() -> Any:
+    """As boto3 comes, for the store that the settings name."""
+    settings = load_settings()
+    secret = settings.s3_secret_access_key
     return boto3.client(
         "s3",
-        region_name=store.region,
-        endpoint_url=store.endpoint_url,
-        aws_access_key_id=store.access_key_id,
-        aws_secret_access_key=store.secret_access_key,
+        region_name=settings.s3_region,
+        endpoint_url=settings.s3_endpoint_url,
+        aws_access_key_id=settings.s3_access_key_id,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
     )
 
 
@@ -121,7 +124,7 @@ def seconds_each(way: Callable[[Work], None], work: Work, threads: int = 1) -> f
     started = time.perf_counter()
     way(work)
     seconds = (time.perf_counter() - started) / len(work.seeds)
-    job.remove(work.store, work.keys)
+    work.store.delete(work.keys)
     return seconds
 
 

@@ -34,7 +34,7 @@ from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media.encoding import Pixels
 from glad_pipeline.pipeline.upload import upload
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.protocol import ObjectStore
 
 GOAL = 0.97
 GOAL_MEMORY = 0.10
@@ -102,7 +102,7 @@ def _scene(side: int, seed: int) -> Pixels:
     return scene.clip(0, 255).astype(np.uint8)
 
 
-def work_seconds(store: S3Store, recipes: Sequence[Recipe]) -> tuple[float, int]:
+def work_seconds(store: ObjectStore, recipes: Sequence[Recipe]) -> tuple[float, int]:
     """Median seconds for encoding and uploading one picture with nothing beside it, and its size in bytes."""
     seconds, size, keys = [], 0, []
     for recipe in recipes:
@@ -112,7 +112,7 @@ def work_seconds(store: S3Store, recipes: Sequence[Recipe]) -> tuple[float, int]
         seconds.append(time.perf_counter() - started)
         keys.append(done.key)
         size = done.bytes
-    job.remove(store, keys)
+    store.delete(keys)
     return statistics.median(seconds[2:]), size  # the first ones connect
 
 

@@ -32,7 +32,7 @@ import psycopg
 from benchmarks import report
 from glad_pipeline.database import connect
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline_tests.fakes import BUCKET
+from glad_pipeline_tests.fakes import BATCH
 from glad_pipeline_tests.faults.document import write_between
 from glad_pipeline_tests.faults.generators import drawn_for_nothing
 from glad_pipeline_tests.faults.invariants import Findings
@@ -315,7 +315,7 @@ def main() -> None:
     for pid, count in wasted.items():
         causes[f"redrawn, {why.get(pid, UNEXPLAINED)}"] += count
         print(f"run {state.run_ids[pid]}, process {pid}: drew {count} for nothing; {why.get(pid, UNEXPLAINED)}")
-    beyond = sum(max(0, count - (BUCKET if pid in why else 0)) for pid, count in wasted.items())
+    beyond = sum(max(0, count - (BATCH if pid in why else 0)) for pid, count in wasted.items())
     figures = {
         "minutes": round((time.monotonic() - began) / 60, 1),
         "workers": args.workers,

@@ -83,10 +83,10 @@ def s3(stack: dict[str, str]) -> Iterator[dict[str, str]]:
     Each bucket holds a few of the server's volumes, of which there are as many as the disk has room for.
     """
     from glad_pipeline.local.home import Home
-    from glad_pipeline.local.object_store import ObjectStore
+    from glad_pipeline.local.object_store import S3Server
 
     bucket = f"test-{uuid.uuid4().hex[:12]}"
-    store = ObjectStore(Home(Path(stack["GLAD_HOME"])))
+    store = S3Server(Home(Path(stack["GLAD_HOME"])))
     store.prepare_bucket(bucket)
     yield {name: value for name, value in stack.items() if name.startswith("AWS_")} | {"AWS_S3_BUCKET": bucket}
     with suppress(ClientError):  # a test may have removed it

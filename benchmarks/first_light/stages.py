@@ -62,7 +62,7 @@ class FolderStore(S3Store):
 
 def delivered(place: Place, engine: Any, wanted: list[Any], folder: Path) -> Figures:
     """All of `wanted` through the very stages of a run, but for the queue."""
-    store = FolderStore(batch="a folder", region="")
+    store = FolderStore(bucket="a folder", region="")
     store.folder = folder / "store"
     spool = Spool(folder / "spool", limit=2 << 30)
     watch = Watch(place.device)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from glad_pipeline.operations.audit.rebuild import Rebuilt
     from glad_pipeline.operations.audit.report import Report
     from glad_pipeline.settings import Settings
-    from glad_pipeline.storage.s3 import S3Store
+    from glad_pipeline.storage.protocol import ObjectStore
 
 TELL_EVERY = 3.0  # seconds between lines of progress
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -125,7 +125,7 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=int(found[1]) * _UNITS.get(found[2], 1))
 
 
-def _belonging(database: Database, store: S3Store, *, writes: bool) -> None:
+def _belonging(database: Database, store: ObjectStore, *, writes: bool) -> None:
     """Raises `GladError` where bucket and database do not belong together."""
     from glad_pipeline.pipeline import identity
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from glad_pipeline.database import Database
     from glad_pipeline.operations.removal import Removal
     from glad_pipeline.settings import Settings
-    from glad_pipeline.storage.s3 import S3Store
+    from glad_pipeline.storage.protocol import ObjectStore
 
 
 class Runtime:
@@ -97,7 +97,7 @@ class Runtime:
         except psycopg.Error as error:
             raise DatabaseError(f"{describe(url)} refused: {str(error).strip() or type(error).__name__}") from error
 
-    def store(self) -> S3Store:
+    def store(self) -> ObjectStore:
         """The object store of the settings."""
         return store_of(self.settings)
 
@@ -160,17 +160,8 @@ def require_together(url: str, settings: Settings) -> None:
         check(database, store_of(settings))
 
 
-def store_of(settings: Settings) -> S3Store:
-    """The object store that these settings name."""
-    from glad_pipeline.storage.s3 import S3Store
+def store_of(settings: Settings) -> ObjectStore:
+    """The store that the settings name."""
+    from glad_pipeline.storage.opening import open_store
 
-    assert settings.s3_bucket is not None  # noqa: S101
-    return S3Store(
-        bucket=settings.s3_bucket,
-        region=settings.s3_region,
-        endpoint_url=settings.s3_endpoint_url,
-        access_key_id=settings.s3_access_key_id,
-        secret_access_key=settings.s3_secret_access_key.get_secret_value() if settings.s3_secret_access_key else None,
-        session_token=settings.s3_session_token.get_secret_value() if settings.s3_session_token else None,
-        public_base_url=settings.picture_base_url,
-    )
+    return open_store(settings)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,8 @@ from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.claim import refunding, reject_invalid
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Claim
-from glad_pipeline.storage.s3 import S3Store, StoreError
+from glad_pipeline.storage.opening import StoreOptions, open_store
+from glad_pipeline.storage.protocol import ObjectStore, StoreError
 from glad_pipeline.storage.spool import Spool
 
 if TYPE_CHECKING:
@@ -127,12 +128,12 @@ class OutboxResource(FixedResource):
     distribution_id: str | None = Field(default=None, description="CloudFront distribution to purge.")
     max_attempts: int = Field(default=12, description="Tries after which a message is dead.")
 
-    def targets(self, database: Database, store: S3Store) -> Targets:
+    def targets(self, database: Database, store: ObjectStore) -> Targets:
         return targets(
             site_url=self.site_url,
             secret=self.revalidate_secret,
             distribution_id=self.distribution_id,
-            delete=Removal(database=database, store=replace(store, patience=0.0)),  # the outbox tries again
+            delete=Removal(database=database, store=store.with_patience(0.0)),  # the outbox tries again
             url=store.url,
         )
 
@@ -151,11 +152,11 @@ class ObjectStoreResource(FixedResource):
     patience: float = Field(default=0.0, description="Seconds for which a run waits for a store that is away.")
     spool_folder: str = Field(default=".glad/spool", description="Where drawn pictures wait for the store.")
     spool_mb: int = Field(default=2_048, description="Most megabytes that may wait there.")
-    _store: S3Store | None = PrivateAttr(default=None)
+    _store: ObjectStore | None = PrivateAttr(default=None)
     _settled: bool = PrivateAttr(default=False)
 
     @property
-    def store(self) -> S3Store:
+    def store(self) -> ObjectStore:
         """The bucket, once it is known that it belongs to the database. Raises `GladError` where it does not."""
         if not self._settled:
             with self._identified() as database:
@@ -164,10 +165,10 @@ class ObjectStoreResource(FixedResource):
         return self.unchecked
 
     @property
-    def unchecked(self) -> S3Store:
+    def unchecked(self) -> ObjectStore:
         """The bucket, whosever it is: nothing may be written with it."""
         if self._store is None:
-            self._store = S3Store(
+            options = StoreOptions(
                 bucket=self.bucket,
                 region=self.region,
                 endpoint_url=self.endpoint_url,
@@ -175,11 +176,11 @@ class ObjectStoreResource(FixedResource):
                 secret_access_key=self.secret_access_key,
                 session_token=self.session_token,
                 public_base_url=self.public_base_url,
-                patience=self.patience,
             )
+            self._store = open_store(options, patience=self.patience)
         return self._store
 
-    def for_writing(self, explained: Callable[[StoreError], StoreError]) -> S3Store:
+    def for_writing(self, explained: Callable[[StoreError], StoreError]) -> ObjectStore:
         """`store`; of a store that is away `explained` says more."""
         try:
             return self.store
@@ -191,7 +192,7 @@ class ObjectStoreResource(FixedResource):
         if self._settled:
             return
         with suppress(StoreError), self._identified() as database:
-            identity.check(database, replace(self.unchecked, patience=0.0))
+            identity.check(database, self.unchecked.with_patience(0.0))
 
     def _identified(self) -> Database:
         return Database(self.postgres.url, application_name="glad-run", patience=self.postgres.patience)

@@ -24,7 +24,7 @@ import psutil
 from glad_pipeline.errors import GladError
 from glad_pipeline.local import stack, web
 from glad_pipeline.local.home import Busy, Home, port_is_free, write_atomically
-from glad_pipeline.local.object_store import ObjectStore
+from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.local.processes import end, end_session, is_still, session_members, spawn, tail
 from glad_pipeline.local.progress import Step
@@ -245,7 +245,7 @@ def _watch(settings: Settings, home: Home, children: list[Child]) -> None:
     if settings.database_url is None:
         servers.append(("PostgreSQL", Postgres(home)))
     if settings.s3_bucket is None:
-        servers.append(("the S3 server", ObjectStore(home)))  # type: ignore[arg-type]
+        servers.append(("the S3 server", S3Server(home)))  # type: ignore[arg-type]
     while True:
         _check(children)
         for name, server in servers:

@@ -37,7 +37,7 @@ REGION = "us-east-1"
 PATIENCE = {"filer": 1.5}
 
 
-class ObjectStore:
+class S3Server:
     """The server whose data lies in a `Home`. `start` and `stop` are to be called under the home's lock."""
 
     def __init__(self, home: Home) -> None:

@@ -23,7 +23,7 @@ from psycopg.conninfo import conninfo_to_dict
 from glad_pipeline.database import connect, describe
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local.home import Home, write_atomically
-from glad_pipeline.local.object_store import ObjectStore
+from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.settings import Settings
 
@@ -70,7 +70,7 @@ def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
             # DAGSTER_PG_* is overwritten each time and read by no setting
             ours |= {name: value for name, value in dagster.items() if not name.startswith("DAGSTER_PG_")}
         if settings.s3_bucket is None:
-            store = ObjectStore(home)
+            store = S3Server(home)
             store.start(die_with_us=foreground)
             exports |= store.environment()
             ours |= store.environment()
@@ -166,7 +166,7 @@ def stop(settings: Settings) -> list[str]:
         return []
     home.prepare()
     with home.lock():
-        stopped = [("the S3 server", ObjectStore(home).stop()), ("PostgreSQL", Postgres(home).stop())]
+        stopped = [("the S3 server", S3Server(home).stop()), ("PostgreSQL", Postgres(home).stop())]
     return [name for name, ran in stopped if ran]
 
 

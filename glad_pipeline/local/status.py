@@ -5,7 +5,7 @@ from __future__ import annotations
 from glad_pipeline.database import describe as describe_database
 from glad_pipeline.local.foreground import describe
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.object_store import ObjectStore
+from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.local.stack import DATABASE
 from glad_pipeline.settings import Settings
@@ -30,7 +30,7 @@ def report(settings: Settings) -> tuple[list[Row], str | None]:
         where = settings.s3_endpoint_url or "AWS"
         rows.append(("object store", "yours (AWS_S3_BUCKET)", f"{where} {settings.s3_bucket}", ""))
     else:
-        store = ObjectStore(home)
+        store = S3Server(home)
         rows.append(("object store", *_told(store.running(), store.endpoint)))
     up = describe(home)
     rows.append(

@@ -12,8 +12,8 @@ from glad_pipeline.media import blank
 from glad_pipeline.prompts.queue import overdue
 from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.posts import MAX_URL, bad_urls
+from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline.storage.public import fault_of_visit
-from glad_pipeline.storage.s3 import S3Store
 
 SAMPLE = 20
 VISITS = 3
@@ -35,7 +35,7 @@ def no_expired_lease(database: Database) -> Finding:
     return Finding(passed=not rows, description=told, figures={"prompts": [row["id"] for row in rows]})
 
 
-def objects_match_catalogue(database: Database, store: S3Store) -> Finding:
+def objects_match_catalogue(database: Database, store: ObjectStore) -> Finding:
     """The newest SAMPLE catalogued pictures are in the store with the size, type and SHA-256 of the catalogue."""
     rows = database.read(partial(catalogue.newest, limit=SAMPLE))
     objects = store.heads(row["key"] for row in rows)

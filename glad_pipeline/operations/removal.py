@@ -21,8 +21,8 @@ from glad_pipeline.outbox.deliver import Refused, joined
 from glad_pipeline.outbox.messages import Message
 from glad_pipeline.pipeline import identity
 from glad_pipeline.storage.keys import QUARANTINE
+from glad_pipeline.storage.protocol import ObjectStore, StoreError
 from glad_pipeline.storage.public import fault_of_visit
-from glad_pipeline.storage.s3 import S3Store, StoreError
 
 SQL = named_queries(__package__, "removal.sql")
 # How a visit begins to a picture that is not there. Not with 403: programs are answered so where browsers are not.
@@ -34,14 +34,14 @@ class Removal:
     """Deletes the objects of messages; a copy in quarantine goes with each."""
 
     database: Database
-    store: S3Store  # of the settings
+    store: ObjectStore  # of the settings
     dagster_url: str | None = None  # where Dagster's event log is
     galleries: Sequence[Path] = ()  # where `glad demo` may have written one
 
     def __call__(self, messages: Sequence[Message]) -> None:
         """Raises `StoreError` where the store does not answer, `Refused` where a picture's bucket cannot be had."""
-        keys: dict[S3Store, list[str]] = defaultdict(list)
-        stores: dict[UUID | None, list[S3Store]] = {}
+        keys: dict[ObjectStore, list[str]] = defaultdict(list)
+        stores: dict[UUID | None, list[ObjectStore]] = {}
         for message in messages:
             deployment = _deployment(message)
             if deployment not in stores:
@@ -87,7 +87,7 @@ class Removal:
             "Dagster's event log: prompt, title and key, until the run that drew it is deleted in the web UI",
         ]
 
-    def _stores_of(self, deployment: UUID | None) -> list[S3Store]:
+    def _stores_of(self, deployment: UUID | None) -> list[ObjectStore]:
         """The bucket of that deployment (None: not known, then the settings'), which has to be ours still.
 
         The settings' bucket too, where it is ours: what it has of a former bucket's pictures was copied.
@@ -106,7 +106,7 @@ class Removal:
             found.append(self.store)
         return found
 
-    def _other_store(self, deployment: UUID) -> S3Store:
+    def _other_store(self, deployment: UUID) -> ObjectStore:
         bucket, place = identity.place_of(self.database, deployment)
         told = f"the picture lies in the bucket {bucket!r} at {place}"
         there = self.store.neighbour(bucket, place)

@@ -25,7 +25,7 @@ from glad_pipeline.media.encoding import Pixels, decode_png, encode_png, pixels_
 from glad_pipeline.media.png_text import PROVENANCE, RECIPE, read_texts, texts_of
 from glad_pipeline.settings import Settings
 from glad_pipeline.storage.keys import PREFIX, key_in
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.protocol import ObjectStore
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn
@@ -210,7 +210,7 @@ def record_of_file(file: Path) -> Record:
     )
 
 
-def record_of(target: str, database: Database, store: S3Store) -> Record:
+def record_of(target: str, database: Database, store: ObjectStore) -> Record:
     """The record of a catalogued picture and its bytes from the store.
 
     `target`: an `images.id`, an object's key, a picture's URL, or the id or slug of a post that shows it.

@@ -16,7 +16,7 @@ from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.catalogue import CatalogueEntry
 from glad_pipeline.storage.keys import original_key
-from glad_pipeline.storage.s3 import S3Store, StoredObject
+from glad_pipeline.storage.protocol import ObjectStore, StoredObject
 
 Row = Mapping[str, Any]
 ROWS_PER_TRANSACTION = 500
@@ -48,7 +48,7 @@ class CatalogueReport:
 
 
 def look_up(
-    recipes: Sequence[tuple[Row, Recipe]], store: S3Store, *, put_by_us: Collection[str]
+    recipes: Sequence[tuple[Row, Recipe]], store: ObjectStore, *, put_by_us: Collection[str]
 ) -> list[PromptWithObject]:
     """What the store holds for these prompts. `put_by_us`: keys whose bytes the store has just checked."""
     faults: dict[str, str] = {}  # by key

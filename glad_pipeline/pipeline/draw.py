@@ -24,7 +24,7 @@ from glad_pipeline.pipeline.upload import Delivery, PictureStream, name_of
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.storage.keys import original_key
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline.storage.spool import Spool
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Drawing:
     sdxl: Draws
     claim: Claim
     database: Database
-    store: S3Store
+    store: ObjectStore
     spool: Spool
     delivery: Delivery
     log: logging.Logger

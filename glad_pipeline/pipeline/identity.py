@@ -21,7 +21,7 @@ from glad_pipeline.database import Connection, Database, describe, named_queries
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.storage.keys import PREFIX, key_in
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.protocol import ObjectStore
 
 SQL = named_queries(__package__, "identity.sql")
 KEY = ".glad/deployment.json"  # beside `generated/`, which is all that visitors may read
@@ -65,7 +65,7 @@ class _Seen:
         return self.marked and self.row is not None and self.object is not None and self.row.pair == self.object.pair
 
 
-def settle(database: Database, store: S3Store, *, tell: Callable[[str], None]) -> None:
+def settle(database: Database, store: ObjectStore, *, tell: Callable[[str], None]) -> None:
     """See to it that this bucket belongs to this database; where neither knows the other, they do from now on.
 
     `tell` hears of a bucket that has pictures already. Raises `NotTogetherError`, with both names, and `StoreError`,
@@ -89,12 +89,12 @@ def settle(database: Database, store: S3Store, *, tell: Callable[[str], None]) -
     database.transact("identity", partial(_write, own, marked=True))
 
 
-def check(database: Database, store: S3Store) -> None:
+def check(database: Database, store: ObjectStore) -> None:
     """As `settle`, for who only looks: changes nothing, and lets pass what knows of no other."""
     _require_together(_look(database, store))
 
 
-def adopt(database: Database, store: S3Store) -> Identity:
+def adopt(database: Database, store: ObjectStore) -> Identity:
     """Have this bucket belong to this database from now on, whatever the two have said so far."""
     try:
         found = _object(store)
@@ -113,7 +113,7 @@ def adopt(database: Database, store: S3Store) -> Identity:
     return own
 
 
-def holds(database: Database, store: S3Store, deployment: UUID) -> bool:
+def holds(database: Database, store: ObjectStore, deployment: UUID) -> bool:
     """Whether this bucket is the one of that deployment of ours, which may be a former one.
 
     Raises `NotTogetherError` where that bucket is another database's by now, or was another's than this one.
@@ -150,13 +150,13 @@ def buckets(database: Database) -> list[tuple[str, str]]:
 # --- what is there ---
 
 
-def _look(database: Database, store: S3Store) -> _Seen:
+def _look(database: Database, store: ObjectStore) -> _Seen:
     row = database.read(partial(_row, query="current"))
     here = _here(database, store)
     return _Seen(here=here, row=row[0] if row else None, marked=bool(row and row[1]), object=_object(store))
 
 
-def _here(database: Database, store: S3Store) -> Identity:
+def _here(database: Database, store: ObjectStore) -> Identity:
     try:
         mark = database.read(partial(_this_database, query="this_database"))
     except psycopg.ProgrammingError:  # no right to it, or no such function
@@ -179,7 +179,7 @@ def _row(connection: Connection, query: str, **bound: Any) -> tuple[Identity, bo
     return Identity(**{name: row[name] for name in Identity.__slots__}), row["marked"]
 
 
-def _object(store: S3Store) -> Identity | None:
+def _object(store: ObjectStore) -> Identity | None:
     body = store.fetch(KEY)
     if body is None:
         return None
@@ -223,7 +223,7 @@ def _require_together(seen: _Seen) -> None:
         )
 
 
-def _tell_of_pictures(database: Database, store: S3Store, tell: Callable[[str], None]) -> None:
+def _tell_of_pictures(database: Database, store: ObjectStore, tell: Callable[[str], None]) -> None:
     """A bucket that says nothing may have pictures: an earlier version's, or those of a database that was lost."""
     originals = (key for listed in store.listing(PREFIX) if (key := key_in(listed.key)) == listed.key)
     keys = list(islice(originals, SAMPLE))
@@ -235,7 +235,7 @@ def _tell_of_pictures(database: Database, store: S3Store, tell: Callable[[str], 
         )
 
 
-def _put(store: S3Store, own: Identity) -> bool:
+def _put(store: ObjectStore, own: Identity) -> bool:
     return store.put_once(KEY, own.as_json(), content_type="application/json", metadata={})
 
 
@@ -256,5 +256,5 @@ def _bound(own: Identity) -> dict[str, Any]:
     return {name: getattr(own, name) for name in Identity.__slots__}
 
 
-def _bucket(store: S3Store) -> str:
+def _bucket(store: ObjectStore) -> str:
     return f"the bucket {store.bucket!r} at {store.place}"

@@ -12,7 +12,7 @@ from glad_pipeline.outbox import messages
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.publishing.posts import Blog, Outcomes
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.protocol import ObjectStore
 
 Row = Mapping[str, Any]
 POSTS_PER_TRANSACTION = 100
@@ -34,7 +34,7 @@ class Publishing:
 
     claim: Claim
     database: Database
-    store: Callable[[], S3Store]  # asked for only where a picture has to be looked at again
+    store: Callable[[], ObjectStore]  # asked for only where a picture has to be looked at again
 
     def publish_due(self) -> PublishReport:
         """Publish every picture whose time has come. A post that a person has edited since waits for approval."""

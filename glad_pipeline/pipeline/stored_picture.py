@@ -15,12 +15,12 @@ from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.publishing.catalogue import CatalogueEntry
 from glad_pipeline.storage.metadata import metadata_fault
-from glad_pipeline.storage.s3 import S3Store, StoredObject
+from glad_pipeline.storage.protocol import ObjectStore, StoredObject
 
 START_BYTES = 16_384  # of an object, read in place of a HEAD: it costs the same and holds most pictures' texts
 
 
-def with_texts(store: S3Store, key: str, *wanted: str) -> tuple[StoredObject, Mapping[str, str]] | None:
+def with_texts(store: ObjectStore, key: str, *wanted: str) -> tuple[StoredObject, Mapping[str, str]] | None:
     """What is stored under a key, with its PNG's texts, these at least if it has them; None where nothing is stored.
 
     One request, unless the texts before the last of `wanted` are longer than START_BYTES.
@@ -37,7 +37,7 @@ def with_texts(store: S3Store, key: str, *wanted: str) -> tuple[StoredObject, Ma
     return None
 
 
-def described(store: S3Store, key: str) -> tuple[StoredObject, str | None] | None:
+def described(store: ObjectStore, key: str) -> tuple[StoredObject, str | None] | None:
     """What is stored under a key, with the provenance (JSON) that the picture carries; None where nothing is stored."""
     from glad_pipeline.media.png_text import PROVENANCE
 

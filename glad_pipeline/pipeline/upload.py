@@ -25,7 +25,7 @@ from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.storage.keys import original_key, thumbnail_key
-from glad_pipeline.storage.s3 import S3Store, StoreError
+from glad_pipeline.storage.protocol import ObjectStore, StoreError
 from glad_pipeline.storage.spool import Spool, SpoolDamaged, SpoolFull
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ WRITERS = 4
 HELD = 2 * UPLOADERS  # pictures that wait for an uploader in memory; the others are read back from the spool
 FIRST = 24  # uploads that are told of one by one
 LOOKS = 8  # at an object that the store says is there and does not have
-METADATA_BYTES = 2_048  # keys and values of an object, by S3's limit; what a key adds to its header's name is counted
 LONGEST_NAME = 200  # characters of a model's name in the metadata; recipe and catalogue have it whole
 
 
@@ -143,7 +142,7 @@ class Delivery:
     `finished` and `rest` to the one that judges what was drawn, and the uploaders are ours.
     """
 
-    def __init__(self, store: S3Store, spool: Spool, *, run_id: str, log: logging.Logger) -> None:
+    def __init__(self, store: ObjectStore, spool: Spool, *, run_id: str, log: logging.Logger) -> None:
         self.stored: set[str] = set()  # keys that this run has put: the store has checked what it took
         self.from_spool = 0  # pictures of earlier runs that are in the store now
         self._store = store
@@ -429,11 +428,11 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def upload(store: S3Store, run_id: str, drawn: Drawn, *, drawn_at: str | None = None) -> Uploaded:
+def upload(store: ObjectStore, run_id: str, drawn: Drawn, *, drawn_at: str | None = None) -> Uploaded:
     """Encode a picture and store it once, with all that is needed to catalogue it from the bucket alone.
 
-    Recipe and provenance are in the PNG; what S3 allows of them (2 KB, ASCII) is in the metadata too. The thumbnail
-    goes first: where the picture is, its thumbnail is. Raises `StoreError`, `NotOursError`.
+    Recipe and provenance are in the PNG; as much of them as the store's metadata takes (ASCII) is there too. The
+    thumbnail goes first: where the picture is, its thumbnail is. Raises `StoreError`, `NotOursError`.
     """
     from glad_pipeline.generation.provenance import completed
     from glad_pipeline.media.encoding import encode_png, thumbnail
@@ -445,7 +444,9 @@ def upload(store: S3Store, run_id: str, drawn: Drawn, *, drawn_at: str | None = 
     provenance = completed(drawn.provenance, drawn.pixels)
     body = encode_png(drawn.pixels, text=texts_of(recipe.as_dict(), provenance))
     small = thumbnail(drawn.pixels)
-    metadata = described_in_short(drawn, provenance, body, run_id=run_id, drawn_at=drawn_at or _now())
+    metadata = described_in_short(
+        drawn, provenance, body, run_id=run_id, drawn_at=drawn_at or _now(), room=store.metadata_room
+    )
     encoded = time.monotonic()
     if small is not None:
         metadata["thumbnail"] = thumbnail_key(recipe.hash)
@@ -467,7 +468,7 @@ def upload(store: S3Store, run_id: str, drawn: Drawn, *, drawn_at: str | None = 
     )
 
 
-def _stored(store: S3Store, key: str, body: bytes, *, content_type: str, metadata: Mapping[str, str]) -> bool:
+def _stored(store: ObjectStore, key: str, body: bytes, *, content_type: str, metadata: Mapping[str, str]) -> bool:
     """Have it under its key: True where it was written now, False where the same recipe's was there and has been seen.
 
     A store may say "taken" of an upload that another run has begun and never ends.
@@ -487,9 +488,18 @@ def _stored(store: S3Store, key: str, body: bytes, *, content_type: str, metadat
 
 
 def described_in_short(
-    drawn: Drawn, provenance: Mapping[str, Any], body: bytes, *, run_id: str, drawn_at: str
+    drawn: Drawn,
+    provenance: Mapping[str, Any],
+    body: bytes,
+    *,
+    run_id: str,
+    drawn_at: str,
+    room: Callable[[Mapping[str, str]], int],
 ) -> dict[str, str]:
-    """An original's metadata: ASCII, and with the key of a thumbnail not over METADATA_BYTES."""
+    """An original's metadata: ASCII, and with the key of a thumbnail not over what its store takes.
+
+    `room`: the store's `metadata_room`.
+    """
     from glad_pipeline.generation.provenance import shortened
     from glad_pipeline.media.encoding import contrast
 
@@ -513,9 +523,4 @@ def described_in_short(
         "generated-date": drawn_at,
     }
     longest = {**metadata, "thumbnail": thumbnail_key(recipe.hash), "provenance": ""}
-    return {**metadata, "provenance": shortened(provenance, METADATA_BYTES - size_of(longest))}
-
-
-def size_of(metadata: Mapping[str, str]) -> int:
-    """Bytes of an object's metadata as S3 counts them, at most: keys with the prefix that they travel under."""
-    return sum(len("x-amz-meta-") + len(name) + len(value) for name, value in metadata.items())
+    return {**metadata, "provenance": shortened(provenance, room(longest))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from glad_pipeline.storage.keys import thumbnail_key
-from glad_pipeline.storage.s3 import StoredObject
+from glad_pipeline.storage.protocol import StoredObject
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SIDE = re.compile(r"[1-9][0-9]{0,4}")  # pixels

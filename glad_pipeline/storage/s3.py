@@ -1,4 +1,4 @@
-"""A bucket on AWS S3 or any S3-compatible store: write once, look, and say clearly what is wrong.
+"""A bucket on AWS S3 or any S3-compatible store, as an `ObjectStore`.
 
 Writes are conditional (`If-None-Match: *`) and checksummed by the store, so that a retry, a second run or a
 second machine can neither overwrite a picture nor store half of one.
@@ -9,138 +9,23 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import logging
-import random
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import datetime
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
-from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from glad_pipeline.errors import UnavailableError
+from glad_pipeline.storage.protocol import CACHE_CONTROL, CONCURRENCY, Listed, Outage, Seen, StoredObject, StoreError
+from glad_pipeline.storage.retrying import each_of, patiently
+from glad_pipeline.storage.s3_errors import explained
 
 if TYPE_CHECKING:
-    from botocore.exceptions import BotoCoreError, ClientError
     from mypy_boto3_s3 import S3Client
 
-CACHE_CONTROL = "public, max-age=31536000, immutable"
-CONCURRENCY = 16  # requests in flight at once when many objects are looked at
-LONGEST_PAUSE = 5.0  # seconds between tries of a store that is away
-TELL_EVERY = 5.0  # seconds between lines about it
 PIECE = 1 << 20  # bytes of an object read at once
 DELETED_AT_ONCE = 1_000  # keys in one request, by S3's limit
-
-Seen = TypeVar("Seen")
-Given = ParamSpec("Given")
-Answer = TypeVar("Answer")
-
-log = logging.getLogger(__name__)
-
-
-class StoreError(UnavailableError):
-    """The object store could not be reached, refused us, or holds something else than it should.
-
-    `transient`: the same request may well succeed later (no connection, no answer, 5xx, too many requests).
-    """
-
-    def __init__(self, message: str, *, transient: bool = False) -> None:
-        super().__init__(message)
-        self.transient = transient
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredObject:
-    """What the store says it holds under a key."""
-
-    key: str
-    bytes: int
-    content_type: str
-    metadata: Mapping[str, str]  # ours: sha256, width, height, … (ASCII)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Listed:
-    """An object as a listing tells it."""
-
-    key: str
-    bytes: int
-    modified: datetime
-    now: datetime | None  # the store's own clock when it told so; None: it did not say
-
-
-class Outage:
-    """How long the store has been away, for all threads that ask it. `patience` 0: nobody waits for it."""
-
-    def __init__(self, patience: float) -> None:
-        self.patience = patience
-        self.tell: Callable[[str], None] = log.warning
-        self._since: float | None = None  # since when it has answered nobody
-        self._told = 0.0
-        self._lock = threading.Lock()
-        self._given_up = threading.Event()
-
-    def wait(self, error: StoreError, failing: float) -> None:
-        """Wait a little before the next try; raises instead when the store has been away for too long.
-
-        `failing`: since when (monotonic) this very request has failed. A store may answer all others.
-        """
-        now = time.monotonic()
-        with self._lock:
-            self._since = self._since or now
-            away = now - min(self._since, failing)
-            tell = now - self._told >= TELL_EVERY
-            if tell:
-                self._told = now
-        if self._given_up.is_set() or not self.patience:
-            raise error
-        if away >= self.patience:
-            raise StoreError(f"the store has not answered for {_minutes(away)}: {error}", transient=True) from error
-        if tell:
-            self.tell(f"the store does not answer, it is asked again for {_minutes(self.patience - away)}: {error}")
-        pause = min(LONGEST_PAUSE, max(0.1, away / 2), self.patience - away)
-        self._given_up.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311  not all at the same moment
-
-    def over(self) -> None:
-        """The store has answered."""
-        if self._since is not None:
-            with self._lock:
-                self._since = None
-
-    def give_up(self) -> None:
-        """From now on nobody waits: the run ends."""
-        self._given_up.set()
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def _patiently(
-    ask: Callable[Concatenate[S3Store, Given], Answer],
-) -> Callable[Concatenate[S3Store, Given], Answer]:
-    """A request that is made again while the store is away."""
-
-    @wraps(ask)
-    def asked(store: S3Store, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
-        failing = 0.0  # since when
-        while True:
-            try:
-                answer = ask(store, *args, **kwargs)
-            except StoreError as error:
-                if not error.transient:
-                    raise
-                failing = failing or time.monotonic()
-                store.outage.wait(error, failing)
-            else:
-                store.outage.over()
-                return answer
-
-    return asked
+METADATA_BYTES = 2_048  # keys and values of an object, by S3's limit; what a key adds to its header's name is counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,8 +45,8 @@ class S3Store:
     region: str = "us-east-1"
     endpoint_url: str | None = None
     access_key_id: str | None = None
-    secret_access_key: str | None = None
-    session_token: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
     public_base_url: str | None = None
     patience: float = 0.0
 
@@ -201,6 +86,10 @@ class S3Store:
         """Where the bucket is, for people."""
         return self.endpoint_url or f"AWS {self.region}"
 
+    def with_patience(self, seconds: float) -> S3Store:
+        """The same bucket, asked with another patience and an `outage` of its own."""
+        return replace(self, patience=seconds)
+
     def neighbour(self, bucket: str, place: str) -> S3Store | None:
         """Another bucket, by the same credentials: at the same endpoint, or anywhere on AWS. None: it is elsewhere."""
         if place == self.place:
@@ -225,13 +114,22 @@ class S3Store:
             return f"{self.endpoint_url.rstrip('/')}/{self.bucket}/{key}"
         return f"https://{self.bucket}.s3.{self.region}.amazonaws.com/{key}"
 
-    @_patiently
+    def metadata_room(self, metadata: Mapping[str, str]) -> int:
+        """Bytes that may be added to this metadata by S3's limit; negative: it is too large already."""
+        return METADATA_BYTES - sum(len("x-amz-meta-") + len(name) + len(value) for name, value in metadata.items())
+
+    @patiently
     def put_once(self, key: str, body: bytes, *, content_type: str, metadata: Mapping[str, str]) -> bool:
         """Store `body` under `key` unless something is there already.
 
         Returns whether it was written (False: the key was taken, which a retry expects). The store checks
         the SHA-256 before it accepts the object. Raises `StoreError`.
         """
+        if (room := self.metadata_room(metadata)) < 0:
+            raise StoreError(
+                f"could not store {key} in {self._where}: its metadata is {-room} bytes over the {METADATA_BYTES:,} "
+                "that S3 allows. Shorten it"
+            )
         checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
         with self._clearly(f"store {key}"):
             from botocore.exceptions import ClientError
@@ -253,7 +151,7 @@ class S3Store:
                 raise
         return True
 
-    @_patiently
+    @patiently
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`, or None. Raises `StoreError`."""
         from botocore.exceptions import ClientError
@@ -276,7 +174,7 @@ class S3Store:
         """`head` for many keys; those that are not there are left out."""
         return self.each(self.head, keys)
 
-    @_patiently
+    @patiently
     def start(self, key: str, length: int) -> tuple[StoredObject, bytes] | None:
         """`head` together with the first `length` bytes (all, where there are fewer), in one request."""
         from botocore.exceptions import ClientError
@@ -304,15 +202,9 @@ class S3Store:
 
     def each(self, look: Callable[[str], Seen | None], keys: Iterable[str]) -> dict[str, Seen]:
         """`look(key)` for many keys, some at a time; those it finds nothing for are left out."""
-        keys = list(keys)
-        with ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="glad-look") as pool:
-            try:
-                return {key: seen for key, seen in zip(keys, pool.map(look, keys), strict=True) if seen is not None}
-            except BaseException:  # Ctrl-C, say: the others need not wait for a store that is away
-                self.outage.give_up()
-                raise
+        return each_of(keys, look, self.outage)
 
-    @_patiently
+    @patiently
     def fetch(self, key: str) -> bytes | None:
         """The whole object, or None. Raises `StoreError`."""
         from botocore.exceptions import ClientError
@@ -325,7 +217,7 @@ class S3Store:
                     return None
                 raise
 
-    @_patiently
+    @patiently
     def sha256(self, key: str) -> str | None:
         """The SHA-256 (64 hex digits) of the bytes that the store holds under `key`; None where it holds nothing.
 
@@ -348,7 +240,7 @@ class S3Store:
                 raise
         return digest.hexdigest()
 
-    @_patiently
+    @patiently
     def digest(self, key: str) -> tuple[StoredObject, str] | None:
         """The whole object read through in little memory: `head`, with the bytes that were read, and their SHA-256.
 
@@ -382,7 +274,7 @@ class S3Store:
             if after is None:
                 return
 
-    @_patiently
+    @patiently
     def _page(self, prefix: str, after: str | None) -> tuple[list[Listed], str | None]:
         """One page of a listing, and what names the next; None: it was the last."""
         more = {"ContinuationToken": after} if after else {}
@@ -396,7 +288,7 @@ class S3Store:
         ]
         return found, page.get("NextContinuationToken") if page["IsTruncated"] else None
 
-    @_patiently
+    @patiently
     def copy(self, key: str, target: str) -> bool:
         """Copy an object with its metadata inside the store; whether there was one. Raises `StoreError`."""
         from botocore.exceptions import ClientError
@@ -426,90 +318,18 @@ class S3Store:
                     f"{first.get('Key')}: {first.get('Code')} {first.get('Message')}. Deleting needs s3:DeleteObject"
                 )
 
-    @_patiently
+    @patiently
     def check(self) -> None:
         """Raise `StoreError` with the cure unless the bucket exists and takes our credentials."""
         with self._clearly("list objects"):
             self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
 
-    def _clearly(self, doing: str) -> _Clearly:
-        return _Clearly(self, doing)
+    @property
+    def _where(self) -> str:
+        return f"bucket {self.bucket!r} at {self.place}"
 
-
-CURES = {
-    "NoSuchBucket": "the bucket does not exist: create it or correct AWS_S3_BUCKET",
-    "InvalidAccessKeyId": "the store does not know this AWS_ACCESS_KEY_ID: correct it",
-    "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY does not fit AWS_ACCESS_KEY_ID: correct it",
-    "AccessDenied": "these credentials may not do that: they need s3:GetObject, s3:PutObject, s3:ListBucket, and "
-    "s3:DeleteObject to take pictures down or mend what an audit finds",
-    "403": "these credentials are wrong or may not do that: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-    "BadDigest": "the object was damaged on the way: try again, and look at the network",
-    "XAmzContentSHA256Mismatch": "the object was damaged on the way: try again, and look at the network",
-    "RequestTimeTooSkewed": "this machine's clock is wrong: set it",
-    "PermanentRedirect": "the bucket lives in another region: correct AWS_S3_REGION",
-    "301": "the bucket lives in another region: correct AWS_S3_REGION",
-    "404": "the bucket does not exist: create it or correct AWS_S3_BUCKET",
-}
-
-
-class _Clearly:
-    """Turns what botocore raises inside a `with` block into a `StoreError` that says what to do."""
-
-    def __init__(self, store: S3Store, doing: str) -> None:
-        self._store = store
-        self._doing = doing
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if error is None:
-            return
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        place = f"bucket {self._store.bucket!r} at {self._store.place}"
-        if isinstance(error, ClientError):
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            cure = CURES.get(code, str(error))
-            raise StoreError(f"could not {self._doing} in {place}: {cure}", transient=_may_pass(error)) from error
-        if isinstance(error, BotoCoreError):
-            raise StoreError(
-                f"could not {self._doing} in {place}: {error} Check AWS_ENDPOINT_URL_S3 and the network",
-                transient=_connection_may_return(error),
-            ) from error
-
-
-TRANSIENT = {
-    "RequestTimeout",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "BadDigest",
-    "XAmzContentSHA256Mismatch",
-}
-
-
-def _may_pass(error: ClientError) -> bool:
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    # 501: it knows no conditional writes, say, and never will
-    return (
-        (status >= 500 and status != 501) or status == 429 or error.response.get("Error", {}).get("Code") in TRANSIENT
-    )
-
-
-def _connection_may_return(error: BotoCoreError) -> bool:
-    """No for a host that does not exist, a certificate that is wrong, and faults of ours."""
-    from botocore.exceptions import ConnectionError as NoConnection
-    from botocore.exceptions import HTTPClientError, IncompleteReadError, SSLError
-
-    if isinstance(error, SSLError) or not isinstance(error, (NoConnection, HTTPClientError, IncompleteReadError)):
-        return False
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, socket.gaierror):
-            return cause.errno == socket.EAI_AGAIN
-        cause = cause.__cause__ or cause.__context__
-    return True
+    def _clearly(self, doing: str) -> AbstractContextManager[None]:
+        return explained(doing, self._where)
 
 
 def _hex(checksum: str | None) -> str | None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 from glad_pipeline.database import connect
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.object_store import ObjectStore
+from glad_pipeline.local.object_store import S3Server
 from glad_pipeline_tests.faults.processes import call
 from glad_pipeline_tests.faults.world import DRAW_LOG, SITE_LOG, emptied
 
@@ -94,7 +94,7 @@ def database_on(url: str, name: str) -> str:
 @contextmanager
 def buckets(stack: Mapping[str, str], count: int) -> Iterator[list[dict[str, str]]]:
     """The variables of `count` buckets on this stack's S3 server; removed afterwards."""
-    store = ObjectStore(Home(Path(stack["GLAD_HOME"])))
+    store = S3Server(Home(Path(stack["GLAD_HOME"])))
     names = [f"rig-{os.getpid()}-{number}" for number in itertools.islice(_numbers, count)]
     for name in names:
         store.prepare_bucket(name)

@@ -26,7 +26,7 @@ import psycopg
 
 from glad_pipeline import cli, failpoints
 from glad_pipeline.storage.keys import original_key
-from glad_pipeline_tests.fakes import BUCKET
+from glad_pipeline_tests.fakes import BATCH
 from glad_pipeline_tests.faults.cells import side_by_side
 from glad_pipeline_tests.faults.document import write_between
 from glad_pipeline_tests.faults.invariants import Findings
@@ -73,8 +73,8 @@ class Outcome:
         if not self.hit:
             faults.append(f"the point was not reached: {self.ended}")
         faults += [f"recovery failed: {reason}" for reason in self.recovery if reason]
-        if self.findings.redrawn > BUCKET + scenario_of(self.point).redraws:
-            faults.append(f"{self.findings.redrawn} pictures were redrawn, more than the bucket of {BUCKET}")
+        if self.findings.redrawn > BATCH + scenario_of(self.point).redraws:
+            faults.append(f"{self.findings.redrawn} pictures were redrawn, more than the batch of {BATCH}")
         if self.mode == "lost answer" and self.ended and scenario_of(self.point).patient:
             faults.append(f"a lost answer failed the work: {self.ended}")
         if self.mode == "kill -9" and self.ended != "killed":

@@ -12,7 +12,7 @@ import psutil
 
 from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.object_store import ObjectStore
+from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.local.processes import gone, session_members
 from glad_pipeline_tests.faults.processes import eventually
@@ -29,7 +29,7 @@ class Servers:
     def __enter__(self) -> Servers:
         self.direct = stack.ensure(self._settings, foreground=True)  # the environment that goes past the proxies
         self._home = Home(Path(self.direct["GLAD_HOME"])).prepare()
-        self._postgres, self._store = Postgres(self._home), ObjectStore(self._home)
+        self._postgres, self._store = Postgres(self._home), S3Server(self._home)
         self.database = Proxy(("127.0.0.1", self._postgres.port or 0))
         self.store = Proxy(("127.0.0.1", self._store.port or 0))
         return self

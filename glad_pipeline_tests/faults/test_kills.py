@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from glad_pipeline_tests.fakes import BUCKET
+from glad_pipeline_tests.fakes import BATCH
 from glad_pipeline_tests.faults.cells import buckets, databases, side_by_side
 from glad_pipeline_tests.faults.kills import (
     add_hills,
@@ -105,7 +105,7 @@ def test_a_run_stopped_for_longer_than_its_lease_commits_nothing_when_it_wakes(s
     assert not any(recovery)
     assert not findings.broken
     assert findings.published == PROMPTS
-    assert findings.redrawn <= BUCKET
+    assert findings.redrawn <= BATCH
     if stop[0] == "begin_drawing.after":
         assert "longer than its lease" in ended
     else:

@@ -23,7 +23,8 @@ from glad_pipeline.operations.audit.walk import audit
 from glad_pipeline.prompts import operations
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.settings import load_settings
-from glad_pipeline.storage.s3 import S3Store, StoreError
+from glad_pipeline.storage.protocol import StoreError
+from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline_tests.fakes import InstantSdxl
 
 NOW = timedelta(0)

@@ -15,7 +15,7 @@ from glad_pipeline import cli
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.object_store import ObjectStore
+from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.pipeline import identity
 
 
@@ -33,7 +33,7 @@ def glad(capsys):
 def other_bucket(stack):
     """The name of another, empty bucket on the same server."""
     name = f"other-{uuid.uuid4().hex[:12]}"
-    store = ObjectStore(Home(Path(stack["GLAD_HOME"])))
+    store = S3Server(Home(Path(stack["GLAD_HOME"])))
     store.prepare_bucket(name)
     yield name
     store.client().delete_bucket(Bucket=name)

@@ -16,7 +16,7 @@ import pytest
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.home import Home, port_is_free
-from glad_pipeline.local.object_store import ObjectStore
+from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.seaweedfs import locate
 from glad_pipeline_tests.strangers import called, is_ours_alone, request, self_made, spoken, trusting
 
@@ -24,7 +24,7 @@ from glad_pipeline_tests.strangers import called, is_ours_alone, request, self_m
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     deep = tmp_path_factory.mktemp("s3") / ("a folder, with a comma " * 4) / ("and deep " * 8)  # sockets: ~100 bytes
-    store = ObjectStore(Home(deep).prepare())
+    store = S3Server(Home(deep).prepare())
     store.start()
     yield store
     store.stop()
@@ -137,14 +137,14 @@ def test_every_socket_of_its_lies_in_our_own_folder(store):
 
 def test_a_server_that_does_not_know_our_keys_is_not_left_running(tmp_path, monkeypatch):
     monkeypatch.setattr("glad_pipeline.local.seaweedfs.security", str)
-    store = ObjectStore(Home(tmp_path / "home").prepare())
+    store = S3Server(Home(tmp_path / "home").prepare())
     with pytest.raises(GladError, match=r"would let other users of this machine in at port \d+, .*constraints.txt"):
         store.start()
     assert store.parts() == []
 
 
 def test_the_data_of_an_earlier_version_opens_at_the_same_address_even_while_that_one_runs(tmp_path):
-    store = ObjectStore(Home(tmp_path / "home").prepare())
+    store = S3Server(Home(tmp_path / "home").prepare())
     with start_as_in_the_first_version(store) as old:
         for number in range(20):
             old.put_object(Bucket="glad", Key=f"generated/{number}.png", Body=bytes([number]) * 100_000)

@@ -34,14 +34,14 @@ BUCKET = 2
 def published(stack, tmp_path_factory):
     """The environment of a database and a bucket in which two pictures by the demo model are published."""
     from glad_pipeline.local.home import Home
-    from glad_pipeline.local.object_store import ObjectStore
+    from glad_pipeline.local.object_store import S3Server
 
     name = f"test_{uuid.uuid4().hex[:12]}"
     bucket = name.replace("_", "-")
     with psycopg.connect(stack["DATABASE_URL"], autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     url = stack["DATABASE_URL"].removesuffix("/glad") + f"/{name}"
-    ObjectStore(Home(stack_home := Settings(GLAD_HOME=stack["GLAD_HOME"], _env_file=None).home)).prepare_bucket(bucket)
+    S3Server(Home(stack_home := Settings(GLAD_HOME=stack["GLAD_HOME"], _env_file=None).home)).prepare_bucket(bucket)
     environment = {name: value for name, value in stack.items() if name.startswith("AWS_")} | {
         "DATABASE_URL": url,
         "DAGSTER_DATABASE_URL": stack["DAGSTER_DATABASE_URL"],

@@ -2,14 +2,11 @@
 
 import errno
 import os
-import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import dagster as dg
 import pytest
@@ -22,59 +19,12 @@ from glad_pipeline.pipeline import upload as delivery
 from glad_pipeline.pipeline.upload import UPLOADERS, Delivery, NotOursError, _stored
 from glad_pipeline.storage import spool as spool_room
 from glad_pipeline.storage.keys import original_key
-from glad_pipeline.storage.s3 import S3Store, StoreError
+from glad_pipeline.storage.protocol import StoreError
+from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.storage.spool import Spool
-from glad_pipeline_tests.fakes import BUCKET, InstantSdxl
+from glad_pipeline_tests.door import Door
+from glad_pipeline_tests.fakes import BATCH, InstantSdxl
 from glad_pipeline_tests.integration.test_graph import World, failures, metadata
-
-
-class Door:
-    """The way to the store: open, or shut as a server is that does not run."""
-
-    def __init__(self, endpoint):
-        parts = urlsplit(endpoint)
-        self.behind = (parts.hostname, parts.port)
-        self.listener, self.pairs, self.port = None, [], 0
-        self.open()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    def open(self):
-        if self.listener is None:
-            self.listener = socket.create_server(("127.0.0.1", self.port))
-            self.port = self.listener.getsockname()[1]
-            threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
-
-    def shut(self):
-        if self.listener is not None:
-            listener, self.listener = self.listener, None
-            with suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-            for end in self.pairs:
-                with suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
-            self.pairs.clear()
-
-    def _accept(self, listener):
-        with suppress(OSError):
-            while True:
-                ours = listener.accept()[0]
-                theirs = socket.create_connection(self.behind)
-                self.pairs += [ours, theirs]
-                for a, b in ((ours, theirs), (theirs, ours)):
-                    threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
-
-    @staticmethod
-    def _pump(source, target):
-        with suppress(OSError):
-            while data := source.recv(65_536):
-                target.sendall(data)
-        with suppress(OSError):
-            target.shutdown(socket.SHUT_RDWR)
-        source.close()
 
 
 @pytest.fixture
@@ -195,7 +145,7 @@ def test_a_full_spool_holds_the_drawing_back_until_the_store_has_taken_what_wait
 
     actions[1] = away
     result = world.run(sdxl=Watched(side=300))  # 0.27 MB each
-    assert held_back[0] <= 3 + 2 * BUCKET  # of 24, in two seconds
+    assert held_back[0] <= 3 + 2 * BATCH  # of 24, in two seconds
     assert len(drawn) == len(set(drawn)) == len(world.objects()) / 2 == 24  # each with its thumbnail
     assert set(world.statuses()) == {"published"}
     (told,) = [text for text in warnings(world, result) if "drawing waits for the store" in text]
@@ -287,12 +237,12 @@ def test_a_run_killed_at_the_worst_moment_loses_one_bucket_at_most(world, door, 
     )
     assert process.wait(60) == -9
     first = Path(tmp_path / "drawn").read_text().splitlines()
-    assert 29 <= len(first) <= 29 + BUCKET
+    assert 29 <= len(first) <= 29 + BATCH
     assert world.objects() == []
     result = world.run(sdxl=Watched())
     assert set(world.statuses()) == {"published"}
-    assert len(first) + len(drawn) - 60 <= BUCKET
-    assert metadata(result, "generated_images")["delivered_from_spool"] >= 29 - BUCKET
+    assert len(first) + len(drawn) - 60 <= BATCH
+    assert metadata(result, "generated_images")["delivered_from_spool"] >= 29 - BATCH
     assert len(world.objects()) == len(world.posts()) == 60
 
 
@@ -319,7 +269,7 @@ def test_two_runs_on_one_spool_deliver_everything_once(world, door, tmp_path, mo
 def test_a_stream_that_nobody_reads_on_ends_although_nothing_can_be_put_anywhere(world, door, tmp_path):
     door.shut()
     sdxl = InstantSdxl()
-    hills(world, 3 * BUCKET)
+    hills(world, 3 * BATCH)
     recipes = [sdxl.recipe(row) for row in world.prompts().values()]
     nowhere = Spool(tmp_path / "none", limit=0)
 

@@ -8,7 +8,7 @@ import pytest
 from glad_pipeline.blame import LONGEST_REASON, is_the_deployments, one_row, readable, reason_of
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
-from glad_pipeline.storage.s3 import StoreError
+from glad_pipeline.storage.protocol import StoreError
 from glad_pipeline_tests.unit.test_fuzz_inputs import is_readable
 
 ROWS_OWN = [

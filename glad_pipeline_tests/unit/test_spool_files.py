@@ -1,22 +1,18 @@
-"""The spool's files: whole or not at all, private, bounded; and a store that is away, asked again for so long."""
+"""The spool's files: whole or not at all, private, bounded."""
 
 import errno
 import os
-import socket
 import stat
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glad_pipeline.storage import spool as spool_room
-from glad_pipeline.storage.s3 import Outage, S3Store, StoreError, _hex, _may_pass
 from glad_pipeline.storage.spool import Spool, SpoolDamaged, SpoolFull
 
 NAME = "0123456789abcdef" * 2
@@ -117,63 +113,3 @@ def test_what_waits_for_another_store_is_told_and_left_alone(tmp_path):
     other.put(NAME, FACTS, BODY)
     spool = Spool(tmp_path / "spool" / "new@aws", limit=10_000)
     assert (spool.waiting(), spool.elsewhere()) == ([], {other.folder: 1})
-
-
-def store_at(endpoint, **given):
-    return S3Store(bucket="b", endpoint_url=endpoint, access_key_id="a", secret_access_key="b", **given)
-
-
-def test_a_store_that_is_away_is_asked_again_for_so_long_and_the_reason_is_told():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    store, told = store_at(f"http://127.0.0.1:{port}", patience=0.5), []
-    store.outage.tell = told.append
-    with pytest.raises(
-        StoreError, match=r"the store has not answered for \d+ s: could not list objects .*network"
-    ) as e:
-        store.check()
-    assert e.value.transient
-    assert len(told) == 1  # one line in five seconds
-
-
-def test_a_host_that_does_not_exist_is_a_mistake_and_not_waited_for():
-    with pytest.raises(StoreError, match="AWS_ENDPOINT_URL_S3") as error:
-        store_at("http://no-such-host.invalid:9", patience=1_000).check()
-    assert not error.value.transient
-
-
-@pytest.mark.parametrize(("status", "passes"), [(501, False), (500, True), (503, True), (507, True)])
-def test_what_a_store_cannot_do_at_all_is_not_waited_for(status, passes):
-    answer = {"Error": {"Code": "NotImplemented"}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    assert _may_pass(ClientError(answer, "PutObject")) is passes
-
-
-def test_nobody_waits_for_a_store_once_the_run_ends():
-    outage = Outage(1_000)
-    outage.give_up()
-    with pytest.raises(StoreError, match="away"):
-        outage.wait(StoreError("away", transient=True), time.monotonic())
-
-
-def test_a_request_that_is_never_answered_is_given_up_although_others_are():
-    outage, tries = Outage(0.2), []
-
-    def always_refused(began):
-        for _ in range(50):
-            outage.wait(StoreError("500 for this key", transient=True), began)
-            outage.over()  # somebody else was answered
-            tries.append(1)
-
-    with pytest.raises(StoreError, match="500 for this key"):
-        always_refused(time.monotonic())
-    assert tries
-
-
-@pytest.mark.parametrize(
-    ("checksum", "digits"),
-    [(None, None), ("", None), ("LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=-3", None), ("AAAA", None)],
-)
-def test_a_checksum_of_parts_or_of_nothing_is_no_sha256(checksum, digits):
-    assert _hex(checksum) == digits
-    assert _hex("LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=")[:8] == "2cf24dba"

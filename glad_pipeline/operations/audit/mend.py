@@ -15,13 +15,13 @@ from glad_pipeline.failpoints import reached
 from glad_pipeline.operations.audit.reading import guarded
 from glad_pipeline.publishing.blocklist import hold_off_takedowns
 from glad_pipeline.storage.keys import QUARANTINE
-from glad_pipeline.storage.s3 import CONCURRENCY, S3Store, StoreError
+from glad_pipeline.storage.protocol import CONCURRENCY, ObjectStore, StoreError
 
 SQL = named_queries(__package__)
 Row = Mapping[str, Any]
 
 
-def quarantine(store: S3Store, keys: Collection[str], still: Callable[[], Collection[str]]) -> int:
+def quarantine(store: ObjectStore, keys: Collection[str], still: Callable[[], Collection[str]]) -> int:
     """Move objects under `quarantine/`, key and metadata kept; those alone that `still()` names once they are copied.
 
     Returns how many are gone from where they were. Where an earlier one is in quarantine, the later takes its place.
@@ -39,7 +39,7 @@ def quarantine(store: S3Store, keys: Collection[str], still: Callable[[], Collec
     return len(sure)
 
 
-def _copied(store: S3Store, key: str) -> bool | None:
+def _copied(store: ObjectStore, key: str) -> bool | None:
     """Whether the object was there and its copy is whole; None: it was not there."""
     original = store.head(key)
     if original is None or not store.copy(key, f"{QUARANTINE}{key}"):
@@ -52,7 +52,7 @@ def _copied(store: S3Store, key: str) -> bool | None:
 
 def draw_again(
     database: Database,
-    store: S3Store,
+    store: ObjectStore,
     missing: Sequence[Row],
     damaged: Sequence[Row],
     users: Mapping[int, Sequence[Row]],
@@ -92,7 +92,7 @@ def _requeue(ids: Sequence[int], connection: Connection) -> tuple[set[int], set[
     return deleted, {row["id"] for row in connection.execute(SQL["being_drawn"], bound)}
 
 
-def delete_removed(database: Database, store: S3Store, ids: Sequence[int], keys: Collection[str]) -> int:
+def delete_removed(database: Database, store: ObjectStore, ids: Sequence[int], keys: Collection[str]) -> int:
     """Delete these objects of pictures (images.id) that are taken down still, and not allowed meanwhile; how many."""
 
     def work(connection: Connection) -> int:
@@ -105,7 +105,7 @@ def delete_removed(database: Database, store: S3Store, ids: Sequence[int], keys:
     return database.transact("audit_fix", work)
 
 
-def make_thumbnails(database: Database, store: S3Store, ids: Sequence[int]) -> int:
+def make_thumbnails(database: Database, store: ObjectStore, ids: Sequence[int]) -> int:
     """Make the thumbnails of these pictures (images.id) from their originals; how many could be made."""
 
     def work(some: Sequence[int], connection: Connection) -> int:
@@ -117,7 +117,7 @@ def make_thumbnails(database: Database, store: S3Store, ids: Sequence[int]) -> i
     return sum(database.transact("audit_fix", partial(work, some)) for some in groups)
 
 
-def _made(store: S3Store, row: Row) -> bool | None:
+def _made(store: ObjectStore, row: Row) -> bool | None:
     """Whether the thumbnail is there now; None where the original is gone, damaged or no larger."""
     from glad_pipeline.media.encoding import decode_png, thumbnail
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from glad_pipeline.storage.s3 import S3Store, StoreError
+from glad_pipeline.storage.protocol import ObjectStore, StoreError
 
 Seen = TypeVar("Seen")
 
@@ -18,7 +18,7 @@ class Unreadable:
     reason: str
 
 
-def guarded(store: S3Store, look: Callable[[str], Seen | None]) -> Callable[[str], Seen | Unreadable | None]:
+def guarded(store: ObjectStore, look: Callable[[str], Seen | None]) -> Callable[[str], Seen | Unreadable | None]:
     """`look(key)`, with `Unreadable` for an error that is this object's alone. Raises `StoreError` for any other."""
 
     def looked(key: str) -> Seen | Unreadable | None:

@@ -17,7 +17,7 @@ from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.blocklist import hold_off_takedowns
 from glad_pipeline.publishing.catalogue import CatalogueEntry
 from glad_pipeline.storage.keys import PREFIX, key_in, original_key
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.protocol import ObjectStore
 
 SQL = named_queries(__package__)
 TOGETHER = 500  # objects that are looked at, and recorded in one transaction
@@ -39,7 +39,7 @@ class Rebuilt:
 
 def rebuild(
     database: Database,
-    store: S3Store,
+    store: ObjectStore,
     *,
     quick: bool = False,
     skipped: Callable[[str, str], None] = lambda key, why: None,
@@ -90,7 +90,7 @@ def _recorded(entries: list[CatalogueEntry], connection: Connection) -> tuple[in
     return len(bound["ids"]), len(connection.execute(SQL["removed"], bound).fetchall())
 
 
-def _read(store: S3Store, quick: bool, key: str) -> CatalogueEntry | str | None:
+def _read(store: ObjectStore, quick: bool, key: str) -> CatalogueEntry | str | None:
     """One original's row, or why it has none; None where it is gone meanwhile."""
     from glad_pipeline.media.png_text import PROVENANCE, RECIPE
 

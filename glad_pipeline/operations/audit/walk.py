@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -27,7 +27,7 @@ from glad_pipeline.operations.audit.reading import Unreadable, guarded
 from glad_pipeline.operations.audit.report import MOVED, Report
 from glad_pipeline.pipeline.stored_picture import recipe_in, with_texts
 from glad_pipeline.storage.keys import PREFIX, key_in
-from glad_pipeline.storage.s3 import Listed, S3Store
+from glad_pipeline.storage.protocol import Listed, ObjectStore
 
 SQL = named_queries(__package__)
 GRACE = timedelta(hours=1)
@@ -56,7 +56,7 @@ class Expected:
 
 def audit(
     database: Database,
-    store: S3Store,
+    store: ObjectStore,
     *,
     grace: timedelta = GRACE,
     fix: bool = False,
@@ -77,7 +77,7 @@ def audit(
     Raises `TooMuchError` where `fix` would move more than that, before anything is moved, and `GladError` where the
     store or the database does not answer, or the listing is not in the keys' order.
     """
-    store = replace(store, patience=min(store.patience, PATIENCE))
+    store = store.with_patience(min(store.patience, PATIENCE))
     most = 0
     if fix:
         most = _most(audit(database, store, grace=grace, tell=tell), at_most)
@@ -131,7 +131,7 @@ class _Walk:
     """Takes the merged streams apart into findings, a batch of each kind at a time."""
 
     def __init__(
-        self, database: Database, store: S3Store, report: Report, *, grace: timedelta, clock: datetime, most: int
+        self, database: Database, store: ObjectStore, report: Report, *, grace: timedelta, clock: datetime, most: int
     ) -> None:
         self.database = database
         self.store = store
@@ -326,7 +326,7 @@ class _Walk:
         return self.database.read(work)
 
 
-def _account(store: S3Store, key: str) -> tuple[int | None, str | None] | None:
+def _account(store: ObjectStore, key: str) -> tuple[int | None, str | None] | None:
     """Seed and prompt of a stored original; the prompt is None where its recipe cannot be read. None: no object."""
     from glad_pipeline.media.png_text import RECIPE
 
@@ -341,7 +341,7 @@ def _account(store: S3Store, key: str) -> tuple[int | None, str | None] | None:
     return int(seed) if re.fullmatch("[0-9]{1,19}", seed) and int(seed) <= MAX_SEED else None, None
 
 
-def _sha256(store: S3Store, key: str) -> str | None:
+def _sha256(store: ObjectStore, key: str) -> str | None:
     seen = store.digest(key)
     return None if seen is None else seen[1]
 
