@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.claims [--prompts 4096]
 
 All that a run commits for a prompt, by the very statements it commits it with, and nothing else: no drawing, no S3, no
-Dagster. Each hold is a process of its own, as a run is. Drawing is begun in batchs of 16; the catalogue is written
+Dagster. Each hold is a process of its own, as a run is. Drawing is begun in batches of 16; the catalogue is written
 500 and posts 100 rows a transaction, as the assets do. Prints the highest rate last and writes
 `benchmarks/results/claims.json`.
 """

@@ -1,6 +1,6 @@
 """Warm workers: do pictures per second grow with their number, and how soon is a row a post with and without them?
 
-    .venv/bin/python -m benchmarks.workers [--turns 3] [--batchs 12] [--rows 10] [--rounds 2]
+    .venv/bin/python -m benchmarks.workers [--turns 3] [--batches 12] [--rows 10] [--rounds 2]
 
 Scaling: a GPU of fixed speed, 1 s for a batch of 4, in 1, 2 and 8 workers with a tenth of a core each, on a Ray of its
 own: pictures per second through `RemoteEngine.generate`, all workers warm, the sizes in turn.
@@ -100,8 +100,8 @@ def draw(pool: Pool, count: int) -> tuple[float, Counter[int]]:
     return count / seconds, by_worker
 
 
-def watch_scaling(turns: int, batchs: int) -> dict[str, Any]:
-    """Each size `turns` times, in turn, with so many batchs for each worker."""
+def watch_scaling(turns: int, batches: int) -> dict[str, Any]:
+    """Each size `turns` times, in turn, with so many batches for each worker."""
     with tempfile.TemporaryDirectory(prefix="glad-workers-") as home:
 
         def settings(workers: int) -> Settings:
@@ -119,7 +119,7 @@ def watch_scaling(turns: int, batchs: int) -> dict[str, Any]:
                     break
             for _ in range(turns):
                 for size in SIZES:
-                    rate, by_worker = draw(pools[size], size * batchs * BATCH)
+                    rate, by_worker = draw(pools[size], size * batches * BATCH)
                     assert len(by_worker) == size, f"{len(by_worker)} of {size} workers drew"
                     rates[size].append(round(rate, 3))
                     shares = sorted(by_worker.values())
@@ -131,7 +131,7 @@ def watch_scaling(turns: int, batchs: int) -> dict[str, Any]:
     return {
         "bucket": BATCH,
         "bucket_seconds": BATCH_SECONDS,
-        "buckets_a_worker": batchs,
+        "buckets_a_worker": batches,
         "pictures_per_second": medians,
         "ratios": {size: round(medians[size] / medians[1], 3) for size in GOALS},
         "goals": GOALS,
@@ -277,7 +277,7 @@ def main() -> None:
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is ended
     if args.turns:
-        report.write("workers", report.read("workers") | {"scaling": watch_scaling(args.turns, args.batchs)})
+        report.write("workers", report.read("workers") | {"scaling": watch_scaling(args.turns, args.batches)})
     if args.rows:
         report.write("workers", report.read("workers") | {"row_to_post": watch_posts(args.rows, args.rounds)})
     told = report.read("workers")

@@ -97,13 +97,13 @@ def halved(place: Place) -> Figures:
     tight = place.engine(profile, batch=batch, compiling="none", lanes=1)
     with memory_for(place, tight, (peaks[batch // 2] + peaks[batch]) / 2, batch):
         got = drawn(tight, wanted)
-    batchs = sorted({each.provenance["bucket"] for each in got})
+    batches = sorted({each.provenance["bucket"] for each in got})
     place.forget()
-    same = drawn(place.engine(profile, batch=batchs[0], compiling="none"), wanted)
+    same = drawn(place.engine(profile, batch=batches[0], compiling="none"), wanted)
     return {
         "peak_gib": peaks,
         "bucket_asked": batch,
-        "buckets_drawn": batchs,
+        "buckets_drawn": batches,
         "different_from_an_engine_of_that_batch": different(got, same),
     }
 

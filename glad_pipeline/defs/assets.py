@@ -20,9 +20,9 @@ from glad_pipeline.defs.resources import (
 )
 from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table
 from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
+from glad_pipeline.pipeline.delivery import Delivery, PictureStream
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import Publishing
-from glad_pipeline.pipeline.upload import Delivery, PictureStream
 from glad_pipeline.publishing.posts import title_of
 from glad_pipeline.redaction import redact
 

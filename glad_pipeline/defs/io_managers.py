@@ -12,8 +12,8 @@ import dagster as dg
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.resources import ObjectStoreResource, QueueResource, Row, SdxlResource
 from glad_pipeline.pipeline.catalogue import PromptWithObject, look_up
+from glad_pipeline.pipeline.delivery import PictureStream, UploadTotals, upload_all
 from glad_pipeline.pipeline.draw import recipes_of
-from glad_pipeline.pipeline.upload import PictureStream, UploadTotals, upload_all
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""Recipes into batchs: which can be drawn with a profile, and which are drawn together. Torch-free."""
+"""Recipes into batches: which can be drawn with a profile, and which are drawn together. Torch-free."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The SDXL engine: recipes in, pixels out, the same pixels every time.
 
-One model, loaded on first use. Recipes are grouped by shape and drawn in batchs of one fixed size, a short
+One model, loaded on first use. Recipes are grouped by shape and drawn in batches of one fixed size, a short
 batch filled up by repetition: the kernels a batch size picks decide the last bits, so a fixed size makes a picture
 independent of its company. Torch and diffusers are imported inside the methods, never with this module.
 """
@@ -80,7 +80,7 @@ class Engine:
         compiling: `auto` compiles block by block on CUDA and nothing elsewhere.
         compile_cache: where compiled kernels are kept for the next process. None: a temporary folder.
         hash_cache: JSON file that remembers the hashes of weights.
-        lanes: batchs drawn at once, each on a thread of its own; None: for the demo model on a CPU one a core (at
+        lanes: batches drawn at once, each on a thread of its own; None: for the demo model on a CPU one a core (at
             most MOST_LANES), else 1: one batch keeps a GPU, or torch's own threads, busy. No difference to pixels.
 
     Not thread-safe: one engine, one thread at a time.
@@ -117,7 +117,7 @@ class Engine:
         self._pipelines: Pipelines | None = None
         self._provenance: dict[str, Any] = {}
         self._broken = threading.Event()  # the device, or the setup: nothing more can be drawn
-        self._halved: dict[Shape, int] = {}  # batchs that turned out to be too large for the memory
+        self._halved: dict[Shape, int] = {}  # batches that turned out to be too large for the memory
         self._warm: set[tuple[Any, ...]] = set()
 
     def load(self) -> None:
@@ -176,15 +176,15 @@ class Engine:
                 torch.cuda.empty_cache()
 
     def generate(self, recipes: Iterable[Recipe], *, on_batch_start: Begun = lambda recipes: None) -> Iterator[Drawn]:
-        """Draws each recipe once and yields it as soon as its batch is done; full batchs first, short ones last.
+        """Draws each recipe once and yields it as soon as its batch is done; full batches first, short ones last.
 
-        `begun` is called with the recipes of each batch just before they are drawn: should the process die of one,
-        its caller knows which.
+        `on_batch_start` is called with the recipes of each batch just before they are drawn: should the process die of
+        one, its caller knows which.
 
         Reads `recipes` only as fast as it draws, so a stream of any length takes flat memory. A recipe that cannot be
         drawn comes back with `error` and leaves its neighbours whole; a batch that does not fit into memory is halved.
         Once the device has failed, nothing more is drawn, and what was not begun does not come back. Raises only what
-        `load`, `recipes` or `begun` raise.
+        `load`, `recipes` or `on_batch_start` raise.
         """
         self.load()
         if self._open.compile != "none":
@@ -239,7 +239,7 @@ class Engine:
         return Drawn(recipe=recipe, error=error, fault=fault, provenance=dict(self._provenance))
 
     def _draw_in_batches(self, recipes: Sequence[Recipe], batch: int) -> list[Drawn]:
-        """Recipes of one shape in batchs of this size, or of what it has been halved to meanwhile."""
+        """Recipes of one shape in batches of this size, or of what it has been halved to meanwhile."""
         drawn: list[Drawn] = []
         while recipes:
             size = min(batch, self._halved.get(recipes[0].shape, batch))

@@ -146,30 +146,37 @@ def _told(source: str, commit: str) -> Iterator[None]:
     except RevisionNotFoundError as error:
         raise GladError(f"{source} has no commit {commit}: take one from its page, Files → History") from error
     except HfHubHTTPError as error:
-        status = error.response.status_code
-        if status in (401, 403):
-            cure = "Set HF_TOKEN to a valid token that may read it, or unset it if the repository is public"
-        else:
-            cure = f"Try later; {_AGAIN}"
-        raise GladError(f"the hub refuses {source} with status {status}: {_first_line(error)}. {cure}") from error
+        raise _refused(source, error.response.status_code, error) from error
     except LocalEntryNotFoundError as error:  # the client's words for "the connection failed": the cause tells more
         raise _unreachable(source, error.__cause__ or error) from error
     except EntryNotFoundError as error:
         raise GladError(f"{source} lacks a file at {commit}: {_first_line(error)}") from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise GladError(
-                f"the disk is full: {source} could not be kept. Free some space, or set HF_HOME to a directory on a "
-                f"larger disk; {_AGAIN}"
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise GladError(
-                f"{error.filename or 'the hub cache'} cannot be written ({os.strerror(error.errno)}): set HF_HOME to "
-                "a directory of your own"
-            ) from error
-        raise _unreachable(source, error) from error
+        raise _of_the_system(source, error) from error
     except Exception as error:  # the client's transport and its downloader in Rust raise their own kinds
         raise _unreachable(source, error) from error
+
+
+def _refused(source: str, status: int, error: Exception) -> GladError:
+    if status in (401, 403):
+        cure = "Set HF_TOKEN to a valid token that may read it, or unset it if the repository is public"
+    else:
+        cure = f"Try later; {_AGAIN}"
+    return GladError(f"the hub refuses {source} with status {status}: {_first_line(error)}. {cure}")
+
+
+def _of_the_system(source: str, error: OSError) -> GladError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return GladError(
+            f"the disk is full: {source} could not be kept. Free some space, or set HF_HOME to a directory on a "
+            f"larger disk; {_AGAIN}"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return GladError(
+            f"{error.filename or 'the hub cache'} cannot be written ({os.strerror(error.errno)}): set HF_HOME to "
+            "a directory of your own"
+        )
+    return _unreachable(source, error)
 
 
 def _unreachable(source: str, error: BaseException) -> GladError:

@@ -100,21 +100,14 @@ def resolve_model(
     try:
         profile = _model(model.strip(), revision, hashes)
         is_sdxl_base = profile.name == SDXL_BASE and not profile.is_local
-        added = (
-            *resolve_few_step_lora(few_step_lora, wanted, profile.name, hashes, is_local=profile.is_local),
-            *resolve_loras(loras, hashes),
-        )
+        few_step = resolve_few_step_lora(few_step_lora, wanted, profile.name, hashes, is_local=profile.is_local)
+        added = (*few_step, *resolve_loras(loras, hashes))
         require_different(added)
         drawing_on = None
         if wanted.refiner_from is not None:
             drawing_on = resolve_refiner(refiner, SDXL_REFINER if is_sdxl_base else None, profile.name, hashes)
-        return replace(
-            profile,
-            vae=resolve_vae(vae, SDXL_VAE if is_sdxl_base else None, hashes),
-            refiner=drawing_on,
-            loras=added,
-            quantization=wanted.quantization,
-        )
+        own_vae = resolve_vae(vae, SDXL_VAE if is_sdxl_base else None, hashes)
+        return replace(profile, vae=own_vae, refiner=drawing_on, loras=added, quantization=wanted.quantization)
     finally:
         hashes.save()
 

@@ -93,6 +93,15 @@ def down(settings: Settings) -> list[str]:
     return stopped + stack.stop(settings)
 
 
+def _programs(code: Path, workspace: Path, port: int) -> dict[str, list[str]]:
+    """Dagster's three, in the order in which they start: name and module with its arguments."""
+    return {
+        "code server": [*CODE, "--use-python-environment-entry-point", "--socket", str(code)],
+        "web UI": ["glad_pipeline.defs.webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)],
+        "daemon": ["dagster._daemon", "run", "-w", str(workspace)],
+    }
+
+
 def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _raise_stopped)
@@ -106,14 +115,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
         port = _web_port(settings.web_port)
         url = f"http://127.0.0.1:{port}"
         code, environment["TMPDIR"] = _lay_sockets(home)
-        workspace = _lay_workspace(home, code)
-        at = ["-h", "127.0.0.1", "-p"]
-        programs = {
-            "code server": [*CODE, "--use-python-environment-entry-point", "--socket", str(code)],
-            "web UI": ["glad_pipeline.defs.webserver", "-w", str(workspace), *at, str(port)],
-            "daemon": ["dagster._daemon", "run", "-w", str(workspace)],
-        }
-        for name, words in programs.items():
+        for name, words in _programs(code, _lay_workspace(home, code), port).items():
             children.append(_start(name, words, home, environment))
             _write_state(home, url, children)
             if name == "code server":

@@ -18,9 +18,9 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media import blank
+from glad_pipeline.pipeline.delivery import Delivery, PictureStream, name_of
 from glad_pipeline.pipeline.sdxl import Draws
 from glad_pipeline.pipeline.takedowns import keys_by_hash, refuse_blocked
-from glad_pipeline.pipeline.upload import Delivery, PictureStream, name_of
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.storage.keys import original_key
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from glad_pipeline.media.encoding import Pixels
 
 Row = Mapping[str, Any]
-PREFETCHED = 32  # pictures that wait for the gate at most: a whole bucket, so that the GPU begins the next at once
+PREFETCHED = 32  # pictures that wait for the gate at most: a whole batch, so that the GPU begins the next at once
 TELL_EVERY = 5.0  # seconds between lines about drawing: each is a row of Dagster's event log
 
 

@@ -1,60 +1,29 @@
-"""How drawn pictures reach the store, whatever happens to the store or to this process on the way.
-
-Each picture is written ahead to the spool, as it was drawn, before the next bucket is on_batch_start: that takes a few
-milliseconds, while encoding it takes thirty. Other threads encode and upload it, and then its file is removed. While
-the store is away, drawing goes on until the spool is full; a killed run's files are delivered by the next one.
-"""
+"""A drawn picture to its objects in the store: encoded with recipe and provenance, stored once, with a thumbnail."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from glad_pipeline.blame import is_the_deployments, one_row
-from glad_pipeline.errors import GladError, UnavailableError
+from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
-from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.storage.keys import original_key, thumbnail_key
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
-from glad_pipeline.storage.spool import Spool, SpoolDamaged, SpoolFull
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn
-    from glad_pipeline.media.encoding import Pixels
 
-UPLOADERS = 8
-WRITERS = 4
-HELD = 2 * UPLOADERS  # pictures that wait for an uploader in memory; the others are read back from the spool
-FIRST = 24  # uploads that are told of one by one
 LOOKS = 8  # at an object that the store says is there and does not have
 LONGEST_NAME = 200  # characters of a model's name in the metadata; recipe and catalogue have it whole
 
 
 class NotOursError(GladError):
     """Something else has the key of a picture."""
-
-
-class DrawingIsOver(UnavailableError):
-    """For the thread that draws: nobody wants the next bucket."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Picture:
-    """What was drawn, by which run, and when (ISO 8601, UTC)."""
-
-    drawn: Drawn
-    run_id: str
-    drawn_at: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,361 +39,7 @@ class Uploaded:
     upload_seconds: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unstored:
-    """A picture that cannot be stored for a reason of its own. It waits in the spool: the next run tries once more."""
-
-    recipe: Recipe
-    reason: str
-
-
-@dataclass(kw_only=True)
-class PictureStream:
-    """Pictures as they are drawn, and, when all are, the report about them."""
-
-    pictures: Generator[Drawn, None, None]
-    delivery: Delivery
-    refuse: Callable[[Recipe, str], None]  # settles the prompts of a picture that cannot be stored, with the reason
-    report: Any  # a dataclass, filled while `pictures` is consumed
-
-
-@dataclass(kw_only=True, slots=True)
-class UploadTotals:
-    """What one run's uploads came to."""
-
-    uploaded: int = 0
-    found: int = 0  # another run had stored this very recipe meanwhile
-    bytes: int = 0
-    seconds: float = 0.0
-    drawing_seconds: float = 0.0
-    encode_seconds: float = 0.0  # of all threads
-    upload_seconds: float = 0.0  # of all threads
-    first: list[Uploaded] = field(default_factory=list)  # the first FIRST
-    stored: Collection[str] = ()  # keys that this run has put: the store has checked what it took
-
-    def add(self, done: Uploaded) -> None:
-        self.uploaded += done.written
-        self.found += not done.written
-        self.bytes += done.bytes
-        self.drawing_seconds += done.drawing_seconds
-        self.encode_seconds += done.encode_seconds
-        self.upload_seconds += done.upload_seconds
-        if len(self.first) < FIRST:
-            self.first.append(done)
-
-
-def upload_all(stream: PictureStream) -> UploadTotals:
-    """Upload pictures while the next are drawn; returns when all are stored. Raises what ends the run."""
-    started = time.monotonic()
-    totals = UploadTotals()
-
-    def settle(finished: Iterable[Uploaded | Unstored]) -> None:
-        for done in finished:
-            if isinstance(done, Unstored):
-                stream.refuse(done.recipe, done.reason)
-            else:
-                totals.add(done)
-
-    with stream.delivery as delivery, closing(stream.pictures):
-        for drawn in stream.pictures:
-            delivery.send(drawn)
-            settle(delivery.finished())
-        settle(delivery.rest())
-    totals.stored = delivery.stored
-    totals.seconds = time.monotonic() - started
-    return totals
-
-
-class Delivery:
-    """One run's deliveries; a context manager that ends them.
-
-    Three threads meet here: `written_ahead` and `before_drawing` belong to the one that draws, `send`, `discard`,
-    `finished` and `rest` to the one that judges what was drawn, and the uploaders are ours.
-    """
-
-    def __init__(self, store: ObjectStore, spool: Spool, *, run_id: str, log: logging.Logger) -> None:
-        self.stored: set[str] = set()  # keys that this run has put: the store has checked what it took
-        self.from_spool = 0  # pictures of earlier runs that are in the store now
-        self._store = store
-        self._spool = spool
-        self._run_id = run_id
-        self._log = log
-        self._uploaders = ThreadPoolExecutor(UPLOADERS, thread_name_prefix="glad-upload")
-        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="glad-spool")
-        self._writes: dict[str, Future[bool]] = {}
-        self._jobs: deque[Future[Uploaded | Unstored | None]] = deque()
-        self._held = 0  # jobs with a picture in memory
-        self._change = threading.Condition()
-        self._unsafe: set[str] = set()  # drawn, and neither on disk nor in the store nor settled
-        self._failure: BaseException | None = None
-        self._over = False
-        self._told_full = False
-        store.outage.tell = lambda text: log.warning("%s. %s", text, self.told())
-
-    def told(self) -> str:
-        """What waits, for people."""
-        count, size = self._spool.total()
-        return f"{count} pictures ({size / 1e6:,.1f} MB) wait in {self._spool.folder}"
-
-    def waiting(self) -> int:
-        """How many pictures wait in the spool."""
-        return self._spool.total()[0]
-
-    # before anything is drawn
-
-    def leftovers(self, gate: Callable[[Pixels], str | None]) -> dict[str, str]:
-        """Deliver what earlier runs have left in the spool. Returns the faults that `gate` found, by name (`name_of`).
-
-        A faulty picture stays until it is discarded; a damaged file is put aside with a warning, so its picture is
-        drawn again. Raises `StoreError` once the store's patience is spent: then nothing has been lost.
-        """
-        for folder, count in self._spool.elsewhere().items():
-            self._log.warning("%s pictures wait in %s for another store: set it again, or remove them", count, folder)
-        try:
-            names = self._spool.waiting()
-        except OSError as error:
-            raise GladError(
-                f"cannot look into the spool {self._spool.folder}: {error.strerror}. Make it readable"
-            ) from error
-        if not names:
-            return {}
-        self._log.info(
-            "%s pictures of earlier runs wait in %s: they are delivered first", len(names), self._spool.folder
-        )
-        faults: dict[str, str] = {}
-
-        def one(name: str) -> Uploaded | None:
-            picture = self._load(name)
-            if picture is None:
-                return None
-            assert picture.drawn.pixels is not None  # noqa: S101  `_load` gives them
-            if fault := gate(picture.drawn.pixels):
-                faults[name] = fault
-                return None
-            with one_row(lambda reason: self._put_aside(name, f"cannot be delivered ({reason})")):
-                return self._deliver(name, picture)
-            return None
-
-        try:
-            self.from_spool = len(self._store.each(one, names))
-        except StoreError as error:
-            raise self.explained(error) from error
-        return faults
-
-    def discard(self, name: str) -> None:
-        """A picture was settled without being stored: its prompt has the reason."""
-        written = self._writes.pop(name, None)
-        if written is not None:
-            written.result()
-        self._remove(name)
-        self._safe(name)
-
-    # on the thread that draws
-
-    def written_ahead(self, pictures: Iterable[Drawn]) -> Iterator[Drawn]:
-        """The same pictures, each on its way to the spool."""
-        for drawn in pictures:
-            if drawn.pixels is not None:
-                name = name_of(drawn.recipe)
-                picture = Picture(drawn=drawn, run_id=self._run_id, drawn_at=_now())
-                with self._change:
-                    self._unsafe.add(name)
-                self._writes[name] = self._writers.submit(self._write, name, picture)
-            yield drawn
-
-    def before_drawing(self, count_tries: Callable[[], None]) -> None:
-        """Let the next bucket be begun only when everything drawn so far would outlive this process.
-
-        `count_tries` comes after that: a process stopped there, or dead, has one bucket in flight and not two.
-        Raises what has ended the deliveries.
-        """
-        with self._change:
-            # what is waited for is with the writers, the uploaders or the thread that judges; none waits for this one
-            self._change.wait_for(lambda: not self._unsafe or self._over or self._failure is not None)
-            if self._failure is not None:
-                raise self._failure
-            if self._over:
-                raise DrawingIsOver("the run ends")
-        count_tries()
-
-    def drawing_is_over(self) -> None:
-        """Nobody wants more pictures: `before_drawing` waits no longer."""
-        with self._change:
-            self._over = True
-            self._change.notify_all()
-
-    def _write(self, name: str, picture: Picture) -> bool:
-        """Whether the spool has taken it."""
-        import numpy as np
-
-        drawn = picture.drawn
-        assert drawn.pixels is not None  # noqa: S101  only pictures are written
-        height, width = drawn.pixels.shape[:2]
-        facts = {
-            "recipe": drawn.recipe.as_dict(),
-            "provenance": drawn.provenance,
-            "seconds": drawn.seconds,
-            "height": height,
-            "width": width,
-            "run_id": picture.run_id,
-            "drawn_at": picture.drawn_at,
-        }
-        try:
-            self._spool.put(name, facts, np.ascontiguousarray(drawn.pixels).data)
-        except (SpoolFull, OSError) as error:
-            with self._change:
-                tell, self._told_full = not self._told_full, True
-            if tell:
-                reason = error.strerror if isinstance(error, OSError) else str(error)
-                self._log.warning(
-                    "the spool %s takes no more (%s): drawing waits for the store", self._spool.folder, reason
-                )
-            return False
-        except BaseException as error:
-            if isinstance(error, Exception) and not is_the_deployments(error):
-                return False  # its upload tells what is wrong with it
-            self._fail(error)
-            raise
-        self._safe(name)
-        return True
-
-    # on the thread that judges
-
-    def send(self, drawn: Drawn) -> None:
-        """Upload a picture that was `written_ahead`, in the background."""
-        name = name_of(drawn.recipe)
-        spooled = self._writes.pop(name).result()
-        with self._change:
-            hold = not spooled or self._held < HELD
-            self._held += hold
-        held = Picture(drawn=drawn, run_id=self._run_id, drawn_at=_now()) if hold else None
-        self._jobs.append(self._uploaders.submit(self._job, name, drawn.recipe, held))
-
-    def finished(self) -> Iterator[Uploaded | Unstored]:
-        """What is in the store by now, in the order of `send`. Raises what went wrong."""
-        while self._jobs and self._jobs[0].done():
-            yield from self._oldest()
-
-    def rest(self) -> Iterator[Uploaded | Unstored]:
-        """All that was sent, as it comes into the store."""
-        while self._jobs:
-            yield from self._oldest()
-
-    def _oldest(self) -> Iterator[Uploaded | Unstored]:
-        done = self._jobs.popleft().result()
-        if done is not None:
-            yield done
-
-    def _job(self, name: str, recipe: Recipe, held: Picture | None) -> Uploaded | Unstored | None:
-        done: Uploaded | Unstored | None = None
-        refused: list[str] = []
-        try:
-            if held is None and self._failure is not None:
-                return None  # it waits in the spool: a store that is away is not tried once for each of hundreds
-            with one_row(refused.append):
-                picture = held or self._load(name)
-                done = self._deliver(name, picture) if picture else None
-            if refused:
-                done = Unstored(recipe=recipe, reason=f"its picture cannot be stored: {refused[0]}")
-        except StoreError as error:
-            told = self.explained(error)
-            self._fail(told)
-            raise told from error
-        except BaseException as error:
-            self._fail(error)
-            raise
-        finally:
-            if held is not None:
-                with self._change:
-                    self._held -= 1
-        self._safe(name)
-        return done
-
-    # on any thread
-
-    def _load(self, name: str) -> Picture | None:
-        """A picture from the spool; None where it is gone, or damaged: then it is put aside."""
-        import numpy as np
-
-        from glad_pipeline.generation.engine import Drawn
-
-        try:
-            found = self._spool.read(name)
-            if found is None:
-                return None
-            facts = found.facts
-            recipe = Recipe.from_dict(facts["recipe"])
-            if name_of(recipe) != name:
-                raise SpoolDamaged("it holds another picture than its name says")
-            drawn = Drawn(
-                recipe=recipe,
-                pixels=np.frombuffer(found.body, np.uint8).reshape(facts["height"], facts["width"], 3),
-                seconds=float(facts["seconds"]),
-                provenance=dict(facts["provenance"]),
-            )
-            return Picture(drawn=drawn, run_id=str(facts["run_id"]), drawn_at=str(facts["drawn_at"]))
-        except (GladError, KeyError, TypeError, ValueError, AttributeError) as error:
-            self._put_aside(name, f"is damaged ({error})")
-            return None
-
-    def _put_aside(self, name: str, fault: str) -> None:
-        try:
-            done = f"it lies in {self._spool.quarantine(name).parent} now"
-        except OSError as why:
-            done = f"it cannot be put aside ({why.strerror}): remove it"
-        self._log.warning("the spool's file %s %s: %s", name, fault, done)
-
-    def _deliver(self, name: str, picture: Picture) -> Uploaded | None:
-        try:
-            done = upload(self._store, picture.run_id, picture.drawn, drawn_at=picture.drawn_at)
-        except NotOursError as error:
-            self._log.warning("%s. The picture waits in %s until then", error, self._spool.folder)
-            return None
-        if done.written:
-            self.stored.add(done.key)
-        self._remove(name)
-        return done
-
-    def _remove(self, name: str) -> None:
-        try:
-            self._spool.remove(name)
-        except OSError as error:  # it is delivered again and found to be there
-            self._log.warning("cannot remove %s from %s: %s", name, self._spool.folder, error.strerror)
-
-    def _safe(self, name: str) -> None:
-        with self._change:
-            self._unsafe.discard(name)
-            self._change.notify_all()
-
-    def _fail(self, error: BaseException) -> None:
-        with self._change:
-            self._failure = self._failure or error
-            self._change.notify_all()
-
-    def explained(self, error: StoreError) -> StoreError:
-        """The same error, with what has become of the pictures."""
-        count, _ = self._spool.total()
-        kept = f"{self.told()} and are delivered by the next run: none of them is lost or drawn again" if count else ""
-        return StoreError(". ".join(filter(None, [str(error).rstrip("."), kept])), transient=error.transient)
-
-    def __enter__(self) -> Delivery:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if error is not None:
-            self._store.outage.give_up()
-        # what an error of the GPU's or the database's leaves to upload is uploaded; what is interrupted is spooled
-        dropped = self._failure is not None or not isinstance(error, (Exception, type(None)))
-        self._writers.shutdown(wait=True)
-        self._uploaders.shutdown(wait=True, cancel_futures=dropped)
-
-
-def name_of(recipe: Recipe) -> str:
-    """What a picture is called in the spool: its key's stem."""
-    return recipe.hash[:32]
-
-
-def _now() -> str:
+def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -445,7 +60,7 @@ def upload(store: ObjectStore, run_id: str, drawn: Drawn, *, drawn_at: str | Non
     body = encode_png(drawn.pixels, text=texts_of(recipe.as_dict(), provenance))
     small = thumbnail(drawn.pixels)
     metadata = described_in_short(
-        drawn, provenance, body, run_id=run_id, drawn_at=drawn_at or _now(), room=store.metadata_room
+        drawn, provenance, body, run_id=run_id, drawn_at=drawn_at or now(), room=store.metadata_room
     )
     encoded = time.monotonic()
     if small is not None:

@@ -148,29 +148,13 @@ class Blog:
                 )
                 continue
             created[row["id"]] = post = uuid4()
-            values.append(
-                self._fitting(
-                    {
-                        **_picture(row),
-                        "id": post,
-                        "title": title_of(row),
-                        "slug": slugs[row["id"]],
-                        "content": row["content"] or row["excerpt"] or row["prompt"],
-                        "excerpt": row["excerpt"],
-                        "status": "published",
-                        "category_id": labels.get(("categories", row["category"])),
-                        "author_id": author,
-                        "author": row["author"],
-                        "seo_title": title_of(row),
-                        "seo_description": row["excerpt"],
-                        "task_id": row["task_id"],
-                        "published_at": row["publish_at"] or datetime.now(UTC),
-                        "created_at": datetime.now(UTC),
-                        "updated_at": datetime.now(UTC),
-                        "metadata": Jsonb(_metadata(row)),
-                    }
-                )
-            )
+            own = {
+                "id": post,
+                "slug": slugs[row["id"]],
+                "category_id": labels.get(("categories", row["category"])),
+                "author_id": author,
+            }
+            values.append(self._fitting({**_new_post(row), **own}))
         if values:
             names = list(values[0])
             statement = sql.SQL("INSERT INTO posts ({}) VALUES ({})").format(
@@ -341,6 +325,25 @@ def title_of(row: Row) -> str:
     words = " ".join(str(row["prompt"]).split())
     short = words if len(words) <= 80 else words[:80].rsplit(" ", 1)[0] + "…"
     return short[:1].upper() + short[1:]
+
+
+def _new_post(row: Row) -> dict[str, Any]:
+    """The columns of a new post that its prompt alone decides."""
+    return {
+        **_picture(row),
+        "title": title_of(row),
+        "content": row["content"] or row["excerpt"] or row["prompt"],
+        "excerpt": row["excerpt"],
+        "status": "published",
+        "author": row["author"],
+        "seo_title": title_of(row),
+        "seo_description": row["excerpt"],
+        "task_id": row["task_id"],
+        "published_at": row["publish_at"] or datetime.now(UTC),
+        "created_at": datetime.now(UTC),
+        "updated_at": datetime.now(UTC),
+        "metadata": Jsonb(_metadata(row)),
+    }
 
 
 def _picture(row: Row) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Drawing with all workers of a cluster: the same `generate` as an engine's, in order of readiness.
 
 Each worker has one batch to draw and one waiting, so memory stays bounded and no GPU waits for us. Batchs go where
-their shape was drawn before, for its graph is compiled there. A lost worker's batchs go to others: the one that it was
+their shape was drawn before, for its graph is compiled there. A lost worker's batches go to others: the one that it was
 drawing split into single pictures, so that one that kills whoever draws it is found out and answered as failed.
 """
 
@@ -26,8 +26,8 @@ from glad_pipeline.workers.cluster import has_node, import_ray
 from glad_pipeline.workers.pool import LEAST_BATCH, LOOK, Job, Member, Pool, reason_of
 from glad_pipeline.workers.worker import Loaded, shape_name
 
-AT_A_WORKER = 2  # batchs: the one it draws and the next
-READ_AHEAD = 64  # batchs among which one is chosen that fits a worker
+AT_A_WORKER = 2  # batches: the one it draws and the next
+READ_AHEAD = 64  # batches among which one is chosen that fits a worker
 LOSSES = 2  # workers that may be lost while they draw a picture, before it is answered as failed
 BAD_LUCK = 20  # losses of any kind that a batch may meet
 FAILURES = 3  # of a worker's device in a row, or to come up, after which a run asks it no more
@@ -64,7 +64,7 @@ class RemoteEngine:
         self._pulse = pulse
         self._sample: Recipe | None = None  # to warm up with
         self._members: list[Member] = []  # that work for us
-        self._batchs: dict[Shape, int] = {}
+        self._batches: dict[Shape, int] = {}
         self._ask_batch_at = 0.0
         self._loading: dict[Any, Member] = {}  # by reference
         self._drawing: dict[Any, tuple[Member, Job]] = {}
@@ -118,8 +118,8 @@ class RemoteEngine:
     def generate(
         self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> Iterator[Drawn]:
-        """As `Engine.generate`. `begun` is also called, with no recipes, while nothing is ready and before a batch
-        that was begun already is sent again.
+        """As `Engine.generate`. `on_batch_start` is also called, with no recipes, while nothing is ready and before a
+        batch that was begun already is sent again.
 
         Raises `GladError` also when all workers are lost for good.
         """
@@ -179,12 +179,12 @@ class RemoteEngine:
         self._loading[member.handle.load.remote(self.profile, self._sample)] = member
 
     def _free(self, waiting: int) -> Member | None:
-        """The ready worker with the least to do, for one of so many batchs; the last are left for those that load."""
+        """The ready worker with the least to do, for one of so many batches; the last are left for those that load."""
         ready = [member for member in self._members if member.ready]
         loading = sum(not member.ready and not member.refused for member in self._members)
         most = AT_A_WORKER if waiting > min(loading, len(ready)) else 1
         ready = [member for member in ready if len(member.jobs) < most]
-        random.shuffle(ready)  # other runs, of whose batchs we do not know, choose too
+        random.shuffle(ready)  # other runs, of whose batches we do not know, choose too
         return min(ready, key=lambda member: len(member.jobs), default=None)
 
     def _wait_for_one(self) -> None:
@@ -307,7 +307,7 @@ class RemoteEngine:
                     guilty = set()  # pictures end processes, not machines
         if member.jobs:
             self._pool.log.warning(
-                "%s was lost with %s batchs, others draw them: %s", member.name, len(member.jobs), told
+                "%s was lost with %s batches, others draw them: %s", member.name, len(member.jobs), told
             )
             member.lost += bool(guilty)
             self._give_back(member, guilty)
@@ -332,7 +332,7 @@ class RemoteEngine:
         member.asked = None
 
     def _give_back(self, member: Member, guilty: set[str]) -> None:
-        """Its batchs are for others; the pictures of the one that it was lost over are drawn each on its own."""
+        """Its batches are for others; the pictures of the one that it was lost over are drawn each on its own."""
         again: list[Job] = []
         for job in member.jobs:
             job.bad_luck += 1
@@ -357,7 +357,7 @@ class RemoteEngine:
         for member in self._members:
             self._ask(member)
 
-    # batchs
+    # batches
 
     def _batch_of(self, recipe: Recipe) -> int:
         """As set, else as a ready worker has it for this shape; if that one has no time to tell, a small one."""
@@ -365,14 +365,14 @@ class RemoteEngine:
             return self._pool.options.batch
         ray = import_ray()
         ready = next((member for member in self._members if member.ready), None)
-        if ready is not None and recipe.shape not in self._batchs and time.monotonic() > self._ask_batch_at:
+        if ready is not None and recipe.shape not in self._batches and time.monotonic() > self._ask_batch_at:
             self._ask_batch_at = time.monotonic() + SILENCE / 2  # unless it answers
             with liveness.unless_away():  # of a lost one its jobs tell
                 found = ray.get(ready.handle.batch_of.remote(self.profile, recipe), timeout=ANSWER)
                 self._ask_batch_at = 0.0
                 if found is not None:
-                    self._batchs[recipe.shape] = found
-        return self._batchs.get(recipe.shape, LEAST_BATCH)
+                    self._batches[recipe.shape] = found
+        return self._batches.get(recipe.shape, LEAST_BATCH)
 
     def _send(self, member: Member, job: Job) -> None:
         if not member.jobs:

@@ -107,7 +107,7 @@ class Worker:
         self._expected[job] = None
 
     def forget(self, jobs: Sequence[str]) -> None:
-        """These batchs will not come after all."""
+        """These batches will not come after all."""
         for job in jobs:
             self._expected.pop(job, None)
 

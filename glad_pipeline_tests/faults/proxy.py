@@ -99,7 +99,7 @@ class Proxy:
         self._do(swallow)
 
     def slow(self, *, delay: float = 0.0, rate: float = 0.0) -> None:
-        """Claim each chunk back for `delay` seconds, and pass on at most `rate` bytes a second."""
+        """Hold each chunk back for `delay` seconds, and pass on at most `rate` bytes a second."""
 
         async def slow() -> None:
             self.delay, self.rate = delay, rate

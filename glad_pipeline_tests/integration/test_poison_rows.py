@@ -13,7 +13,7 @@ from glad_pipeline.defs.resources import PostgresResource
 from glad_pipeline.defs.sensors import new_prompts
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.outbox import messages
-from glad_pipeline.pipeline import catalogue, claim, draw, upload
+from glad_pipeline.pipeline import catalogue, claim, delivery, draw
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.publishing.posts import Blog
 from glad_pipeline.settings import Settings
@@ -273,7 +273,7 @@ STEPS = {
     "resolve": (Sdxl, "profile", lambda f, e: broken(f, e, lambda sdxl, *named: "fast" in named)),
     "validate": (claim, "reasons_against", lambda f, e: broken(f, e, is_poison)),
     "judge the pixels": (draw, "fault_of_pixels", lambda f, e: broken(f, e, is_its_picture)),
-    "store": (upload, "upload", lambda f, e: broken(f, e, is_poison)),
+    "store": (delivery, "upload", lambda f, e: broken(f, e, is_poison)),
     "look": (catalogue, "described", broken_look),
     "judge the object": (catalogue, "fault_of", lambda f, e: broken(f, e, is_poison)),
     "catalogue": (catalogue, "catalogue_entry", lambda f, e: broken(f, e, is_poison)),

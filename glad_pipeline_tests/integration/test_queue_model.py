@@ -71,7 +71,7 @@ class Worker:
     token: int
     locked: bool = True
     attempts: dict[int, int] = field(default_factory=dict)  # of prompts when they were claimed
-    on_batch_start: set[int] = field(default_factory=set)
+    begun: set[int] = field(default_factory=set)
     known: set[int] = field(default_factory=set)  # every prompt it ever had in hand: it does not know which it lost
 
 
@@ -245,7 +245,7 @@ class QueueMachine(RuleBasedStateMachine):
         worker = self.worker(slot)
         worker.claim.refund()
         self.answered("refund")
-        for prompt_id in worker.on_batch_start:
+        for prompt_id in worker.begun:
             prompt = self.prompts[prompt_id]
             if (prompt.status, prompt.token) == ("claimed", worker.token):
                 prompt.attempts = worker.attempts[prompt_id]

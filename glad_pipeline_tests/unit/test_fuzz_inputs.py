@@ -264,11 +264,11 @@ def test_a_png_of_any_bytes_has_texts_or_none(data):
 @tried("markdown")
 @given(title=text(), url=st.just("https://pictures.example/generated/ab/cd.png"))
 def test_somebodys_text_stays_text_in_markdown_in_a_terminal_and_in_a_header(title, url):
-    (link,) = markdown_links([(title, url)]).md_str.splitlines()
+    (link,) = markdown_links([(title, url)]).splitlines()
     plain = re.fullmatch(rf"- \[(.*)\]\({re.escape(url)}\)", link)
     assert plain, link
     assert not re.search(r"(?<!\\)(\\\\)*[\[\]()<>`]", plain.group(1).replace("\\\\", ""))
-    assert len(markdown_table([{"id": 1, "prompt": title}], ("id", "prompt")).md_str.splitlines()) == 3
+    assert len(markdown_table([{"id": 1, "prompt": title}], ("id", "prompt")).splitlines()) == 3
     assert _one_line(title, 40).isprintable()
     drawn = Drawn(
         recipe=RECIPE.__class__(**{**RECIPE.as_dict(), "model": title}),

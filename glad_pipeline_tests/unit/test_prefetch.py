@@ -11,7 +11,7 @@ SOON = 5  # seconds; only a failing test waits that long
 
 
 def makers():
-    return [thread for thread in threading.enumerate() if thread.name == "glad-ahead"]
+    return [thread for thread in threading.enumerate() if thread.name == "glad-prefetch"]
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +163,7 @@ def test_the_source_lives_and_ends_in_the_makers_thread():
     stream = prefetch(make(), 1)
     next(stream)
     stream.close()
-    assert where == {"glad-ahead", "closed in glad-ahead"}
+    assert where == {"glad-prefetch", "closed in glad-prefetch"}
 
 
 def test_a_failing_clean_up_of_the_maker_does_not_hide_the_consumers_own_error():
