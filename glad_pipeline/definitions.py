@@ -11,7 +11,7 @@ from glad_pipeline.defs.assets import generated_images, prompts, published_posts
 from glad_pipeline.defs.audit import audit
 from glad_pipeline.defs.checks import CHECKS
 from glad_pipeline.defs.io_managers import image_store, queue_rows
-from glad_pipeline.defs.jobs import audit_store, audit_store_daily, deliver_messages, publish_prompts
+from glad_pipeline.defs.jobs import all_jobs, audit_store_daily
 from glad_pipeline.defs.resources import (
     ObjectStoreResource,
     OutboxResource,
@@ -79,7 +79,7 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
     return dg.Definitions(
         assets=[prompts, generated_images, s3_objects, published_posts, site_revalidations, audit],
         asset_checks=[*CHECKS, no_dead_message],
-        jobs=[publish_prompts(settings), deliver_messages(), audit_store(settings)],
+        jobs=all_jobs(settings),
         sensors=[new_prompts(settings), undelivered_messages(settings)],
         schedules=[publish_prompts_hourly(settings), audit_store_daily(settings)],
         resources={**build_resources(settings), **(resource_overrides or {})},

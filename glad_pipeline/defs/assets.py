@@ -165,12 +165,8 @@ def published_posts(
     with clearly(queue.explain):
         object_store.refuse_anothers()
         done = Publishing(claim=queue.claim, database=postgres.database, store=lambda: object_store.store).publish_due()
-    for prompt_id, reason in done.rejected.items():
-        context.log.warning("prompt %s is rejected: %s", prompt_id, reason)
-    for prompt_id, reason in done.conflicts.items():
-        context.log.warning("prompt %s waits for approval: %s", prompt_id, reason)
-    for prompt_id in done.gone:
-        context.log.warning("prompt %s waits again: its picture was gone from the store", prompt_id)
+    for warning in done.warnings():
+        context.log.warning("%s", warning)
     return dg.MaterializeResult(
         metadata={
             "published": len(done.published),

@@ -9,12 +9,8 @@ from glad_pipeline.defs.assets import GROUP, OWNERS, published_posts
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.jobs import AUDIT
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource
-from glad_pipeline.operations.audit.report import FAULTS, NOTES, Report
+from glad_pipeline.operations.audit.report import BROKEN_PROMISES, FAULTS, LEFT_OVER, NOTES, Report
 from glad_pipeline.operations.audit.walk import audit as look_through
-
-# What a visitor, or the owner of a prompt, is harmed by; the rest costs space and time alone.
-BROKEN_PROMISES = ("lost", "duplicates", "dead_links", "ghosts", "damaged", "unreadable", "not_removed")
-LEFT_OVER = tuple(kind for kind in FAULTS if kind not in BROKEN_PROMISES)
 
 
 class AuditConfig(dg.Config):
@@ -76,12 +72,11 @@ def audit(
 
 
 def _check(name: str, kinds: tuple[str, ...], severity: dg.AssetCheckSeverity, report: Report) -> dg.AssetCheckResult:
-    left = {kind: report.remaining(kind) for kind in kinds}
-    told = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in left.items() if count)
+    told = report.remaining_in_words(kinds)
     return dg.AssetCheckResult(
         check_name=name,
         passed=not told,
         severity=severity,
         description=f"{told}: `glad audit` tells which, and the cure of each" if told else "nothing is amiss",
-        metadata=left,
+        metadata={kind: report.remaining(kind) for kind in kinds},
     )

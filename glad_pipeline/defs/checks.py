@@ -11,7 +11,7 @@ from glad_pipeline.operations import checks
 from glad_pipeline.operations.checks import Finding
 
 
-def _result(look: Callable[[], Finding], severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
+def result_of(look: Callable[[], Finding], severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
     with clearly():
         found = look()
     return dg.AssetCheckResult(
@@ -29,7 +29,7 @@ def _check(
 
     @dg.asset_check(asset=asset, name=name, description=description)
     def check(postgres: PostgresResource) -> dg.AssetCheckResult:
-        return _result(lambda: getattr(checks, name)(postgres.database), severity)
+        return result_of(lambda: getattr(checks, name)(postgres.database), severity)
 
     return check
 
@@ -37,7 +37,7 @@ def _check(
 @dg.asset_check(asset=s3_objects)
 def objects_match_catalogue(postgres: PostgresResource, object_store: ObjectStoreResource) -> dg.AssetCheckResult:
     """The newest 20 catalogued pictures are in the store with the size, type and SHA-256 that the catalogue says."""
-    return _result(
+    return result_of(
         lambda: checks.objects_match_catalogue(postgres.database, object_store.store), dg.AssetCheckSeverity.ERROR
     )
 

@@ -12,34 +12,20 @@ AUDIT = "audit"  # the asset
 AUDIT_JOB = "audit_store"
 
 
-def publish_prompts(settings: Settings) -> dg.UnresolvedAssetJobDefinition:
-    """Draw what is pending, store it, publish it. Dagster ends a run that takes longer than the setting allows."""
-    return dg.define_asset_job(
-        JOB_NAME,
-        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(AUDIT),
-        description="Draw what is pending, store it and publish it.",
-        tags={"dagster/max_runtime": str(settings.max_runtime_seconds)},
-    )
+def all_jobs(settings: Settings) -> list[dg.UnresolvedAssetJobDefinition]:
+    """The whole graph; the outbox alone, without the GPU; the audit. Dagster ends a run that takes longer than that."""
+    longest = settings.max_runtime_seconds
+    graph = dg.AssetSelection.all() - dg.AssetSelection.assets(AUDIT)
+    return [
+        _job(JOB_NAME, graph, "Draw what is pending, store it and publish it.", longest),
+        _job(DELIVERY, dg.AssetSelection.assets("site_revalidations"), "Deliver what waits in the outbox.", 900),
+        _job(AUDIT_JOB, dg.AssetSelection.assets(AUDIT), "Hold bucket and database against each other.", longest),
+    ]
 
 
-def deliver_messages() -> dg.UnresolvedAssetJobDefinition:
-    """Tell site, CDN and bucket what they could not be told, without the GPU."""
-    return dg.define_asset_job(
-        DELIVERY,
-        selection=dg.AssetSelection.assets("site_revalidations"),
-        description="Deliver what waits in the outbox.",
-        tags={"dagster/max_runtime": "900"},
-    )
-
-
-def audit_store(settings: Settings) -> dg.UnresolvedAssetJobDefinition:
-    """Look through bucket and database. Draws nothing and waits for no GPU."""
-    return dg.define_asset_job(
-        AUDIT_JOB,
-        selection=dg.AssetSelection.assets(AUDIT),
-        description="Hold bucket and database against each other.",
-        tags={"dagster/max_runtime": str(settings.max_runtime_seconds)},
-    )
+def _job(name: str, selection: dg.AssetSelection, description: str, seconds: int) -> dg.UnresolvedAssetJobDefinition:
+    tags = {"dagster/max_runtime": str(seconds)}
+    return dg.define_asset_job(name, selection=selection, description=description, tags=tags)
 
 
 def audit_store_daily(settings: Settings) -> dg.ScheduleDefinition:

@@ -1,6 +1,5 @@
 """What the assets work with: the database, this run's claim on the queue, the object store, and SDXL."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import fields
@@ -25,7 +24,7 @@ from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.storage.opening import StoreOptions, open_store
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
-from glad_pipeline.storage.spool import Spool
+from glad_pipeline.storage.spool import Spool, spool_of
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn
@@ -199,9 +198,8 @@ class ObjectStoreResource(FixedResource):
 
     @property
     def spool(self) -> Spool:
-        """This bucket's own: what waits for another one is neither delivered here nor lost."""
-        where = re.sub(r"[^A-Za-z0-9.-]+", "_", (self.endpoint_url or "://aws").partition("://")[2].rstrip("/"))
-        return Spool(Path(self.spool_folder) / f"{self.bucket}@{where}", limit=self.spool_mb * 1_000_000)
+        """This bucket's own."""
+        return spool_of(Path(self.spool_folder), self.bucket, self.endpoint_url, megabytes=self.spool_mb)
 
 
 class SdxlResource(FixedResource):
@@ -235,10 +233,8 @@ class SdxlResource(FixedResource):
     def sdxl(self) -> Sdxl:
         """What does the work, with these settings."""
         if self._sdxl is None:
-            given = {
-                each.name: getattr(self, each.name) for each in fields(Sdxl) if each.name in type(self).model_fields
-            }
-            self._sdxl = Sdxl(**given, log=dg.get_dagster_logger())
+            names = {each.name for each in fields(Sdxl)} & type(self).model_fields.keys()
+            self._sdxl = Sdxl(**{name: getattr(self, name) for name in names}, log=dg.get_dagster_logger())
         return self._sdxl
 
     def recipe(self, row: Row) -> Recipe:

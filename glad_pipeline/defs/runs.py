@@ -67,7 +67,8 @@ def recent_runs(
         ),
         limit=8,
     )
-    failures = _leading([record.dagster_run.status == dg.DagsterRunStatus.FAILURE for record in ended])
+    states = [record.dagster_run.status for record in ended]
+    failures = next((i for i, state in enumerate(states) if state != dg.DagsterRunStatus.FAILURE), len(states))
     newest = max((record.end_time or 0.0 for record in ended), default=0.0)
     return RecentRuns(
         in_flight=in_flight,
@@ -76,11 +77,6 @@ def recent_runs(
         seconds_since_last=now - newest,
         in_vain=in_vain.told(instance) if failures >= in_vain.IN_A_ROW and job == JOB_NAME else None,
     )
-
-
-def _leading(flags: Sequence[bool]) -> int:
-    """How many flags are set before the first that is not."""
-    return next((i for i, flag in enumerate(flags) if not flag), len(flags))
 
 
 def follow_the_workers(instance: dg.DagsterInstance, settings: Settings) -> None:

@@ -22,9 +22,7 @@ from glad_pipeline.pipeline.run_requests import delivery_skip_reason, skip_reaso
 from glad_pipeline.prompts.queue import Readiness, live_workers, readiness
 from glad_pipeline.settings import Settings
 
-SHORTEST_INTERVAL = (
-    1  # seconds, as Dagster is told: with its own 5 every other turn of the daemon comes a bit too early
-)
+SHORTEST_INTERVAL = 1  # seconds: with Dagster's own 5 every other turn of the daemon comes a bit too early
 LISTENING = 3.5  # seconds of EVERY_SECONDS: how long the sensor waits for prompts before it says that there are none
 AGAIN = 0.25  # seconds between its looks meanwhile
 BEGINNING = 10.0  # seconds in which a run usually has claimed its prompts; a pod or machine may take longer

@@ -3,10 +3,11 @@
 import dagster as dg
 
 from glad_pipeline.defs.assets import GROUP, OWNERS, published_posts
+from glad_pipeline.defs.checks import result_of
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.resources import ObjectStoreResource, OutboxResource, PostgresResource
+from glad_pipeline.operations import checks
 from glad_pipeline.outbox.deliver import deliver
-from glad_pipeline.outbox.messages import dead
 
 
 @dg.asset(group_name=GROUP, kinds={"postgres", "http"}, owners=OWNERS, deps=[published_posts])
@@ -38,14 +39,4 @@ def site_revalidations(
 @dg.asset_check(asset=site_revalidations)
 def no_dead_message(postgres: PostgresResource) -> dg.AssetCheckResult:
     """No message to the site, the CDN or the bucket was given up."""
-    with clearly():
-        rows = postgres.database.read(dead)
-    total = rows[0]["total"] if rows else 0
-    return dg.AssetCheckResult(
-        passed=not rows,
-        severity=dg.AssetCheckSeverity.WARN,  # the posts stand
-        description=f"{total} messages were given up; mend the cause, then `glad outbox retry --dead`"
-        if rows
-        else None,
-        metadata={"messages": [f"{row['id']} {row['kind']} {row['subject']}: {row['last_error']}" for row in rows]},
-    )
+    return result_of(lambda: checks.no_dead_message(postgres.database), dg.AssetCheckSeverity.WARN)  # the posts stand

@@ -9,6 +9,7 @@ from typing import Any
 
 from glad_pipeline.database import Database
 from glad_pipeline.media import blank
+from glad_pipeline.outbox.messages import dead
 from glad_pipeline.prompts.queue import overdue
 from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.posts import MAX_URL, bad_urls
@@ -73,3 +74,13 @@ def pictures_answer(database: Database) -> Finding:
     silent = {row["url"]: fault for row in rows if (fault := fault_of_visit(row["url"]))}
     told = "; ".join(f"{url}: {fault}" for url, fault in silent.items()) or f"{len(rows)} looked at"
     return Finding(passed=not silent, description=told, figures={"looked_at": len(rows), "silent": list(silent)})
+
+
+def no_dead_message(database: Database) -> Finding:
+    """No message to the site, the CDN or the bucket was given up."""
+    rows = database.read(dead)
+    told = (
+        f"{rows[0]['total']} messages were given up; mend the cause, then `glad outbox retry --dead`" if rows else None
+    )
+    messages = [f"{row['id']} {row['kind']} {row['subject']}: {row['last_error']}" for row in rows]
+    return Finding(passed=not rows, description=told, figures={"messages": messages})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -26,6 +26,12 @@ class PublishReport:
     rejected: dict[int, str] = field(default_factory=dict)
     conflicts: dict[int, str] = field(default_factory=dict)  # wait for a person's approval
     gone: list[int] = field(default_factory=list)  # prompts whose picture was gone from the store: they wait again
+
+    def warnings(self) -> Iterator[str]:
+        """A line for each prompt that is not published."""
+        yield from (f"prompt {prompt_id} is rejected: {reason}" for prompt_id, reason in self.rejected.items())
+        yield from (f"prompt {prompt_id} waits for approval: {reason}" for prompt_id, reason in self.conflicts.items())
+        yield from (f"prompt {prompt_id} waits again: its picture was gone from the store" for prompt_id in self.gone)
 
 
 @dataclass(frozen=True, kw_only=True)

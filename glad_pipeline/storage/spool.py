@@ -202,3 +202,9 @@ def _lives(process: int) -> bool:
     except (PermissionError, OverflowError):
         pass
     return True
+
+
+def spool_of(folder: Path, bucket: str, endpoint: str | None, *, megabytes: int) -> Spool:
+    """The spool of one bucket: what waits for another one is neither delivered here nor lost."""
+    where = re.sub(r"[^A-Za-z0-9.-]+", "_", (endpoint or "://aws").partition("://")[2].rstrip("/"))
+    return Spool(folder / f"{bucket}@{where}", limit=megabytes * 1_000_000)

@@ -76,11 +76,10 @@ TRANSACTIONS = {
     "defs/sensors.py": {EVERY: "reads"},
     "defs/site_revalidations.py": {EVERY: "reads"},
     "defs/resources.py": {"connect": "for looks"},
-    "cli/posts.py": {
-        "_tell": "reads",
-        "_list": "reads",
-        "_retry": "one UPDATE",
-        "_deliver_now": "one UPDATE, so that what waits is due now",
+    "cli/outbox.py": {"list_": "reads", "retry": "one UPDATE"},
+    "operations/follow_up.py": {
+        "follow_up": "reads",
+        "deliver_now": "one UPDATE, so that what waits is due now",
     },
     "outbox/deliver.py": {"deliver": "one DELETE of what is long over"},
     "blame.py": {"together_or_alone": "a savepoint in the caller's transaction"},

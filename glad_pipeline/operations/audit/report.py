@@ -34,6 +34,9 @@ FAULTS = {
         "`glad outbox list` says why, `glad outbox retry` sends them again",
     ),
 }
+# What a visitor, or the owner of a prompt, is harmed by; the rest costs space and time alone.
+BROKEN_PROMISES = ("lost", "duplicates", "dead_links", "ghosts", "damaged", "unreadable", "not_removed")
+LEFT_OVER = tuple(kind for kind in FAULTS if kind not in BROKEN_PROMISES)
 MOVED = ("orphans", "ghosts", "damaged", "not_removed")  # faults for which --fix moves, deletes or redraws pictures
 # What is only told: it is on its way, or none of ours.
 NOTES = {
@@ -97,6 +100,11 @@ class Report:
     def remaining(self, *kinds: str) -> int:
         """How many faults (of these kinds, or of all) are there still."""
         return sum(self.findings[kind].found - self.findings[kind].mended for kind in kinds or FAULTS)
+
+    def remaining_in_words(self, kinds: Iterable[str]) -> str:
+        """The faults of these kinds that are there still, each with its number; empty: none."""
+        left = {kind: self.remaining(kind) for kind in kinds}
+        return ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in left.items() if count)
 
     def as_dict(self) -> dict[str, Any]:
         return {
