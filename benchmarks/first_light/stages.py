@@ -18,8 +18,8 @@ from benchmarks.first_light.place import Place
 from benchmarks.first_light.runner import Case, Figures
 from benchmarks.first_light.speed import opened
 from glad_pipeline.generation.prefetch import prefetch
-from glad_pipeline.media.blank import fault_of
 from glad_pipeline.media.encoding import contrast
+from glad_pipeline.media.gates.blank import fault_of
 from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.storage.spool import Spool

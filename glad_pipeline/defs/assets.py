@@ -1,4 +1,4 @@
-"""The lineage graph: prompts → generated_images → s3_objects → published_posts → site_revalidations (of that module).
+"""The lineage graph: prompts → generated_images → s3_objects → published_posts (→ site_revalidations).
 
 Each asset takes what is ready for it, calls the step of `pipeline` that does the work, and reports. Run alone, twice,
 or after a crash, it picks up where the rows and the bucket say that work stopped.

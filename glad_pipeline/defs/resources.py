@@ -17,7 +17,7 @@ from glad_pipeline.defs import in_vain
 from glad_pipeline.defs.fixed import FixedResource
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
-from glad_pipeline.outbox.deliver import Targets, targets
+from glad_pipeline.outbox.targets import Targets, targets
 from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.claim import refunding, reject_invalid
 from glad_pipeline.pipeline.sdxl import Sdxl

@@ -1,4 +1,7 @@
-"""Sensors: the one for prompts looks almost all the time, the one for messages every few seconds."""
+"""Sensors: the one for prompts looks almost all the time, the one for messages every few seconds.
+
+Whether they ask for a run is decided in `pipeline.run_requests`.
+"""
 
 import time
 

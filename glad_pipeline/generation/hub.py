@@ -1,7 +1,7 @@
 """The Hugging Face hub: what its cache on this machine holds, and fetching what it lacks.
 
 Through the hub's own client, which reads HF_HOME, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE. Knows repositories,
-commits and files; which files a model needs is parts.py's to say.
+commits and files; `artifacts` says which files a model needs.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from glad_pipeline.database import Database
-from glad_pipeline.media import blank
+from glad_pipeline.media.gates import blank
 from glad_pipeline.outbox.messages import dead
 from glad_pipeline.prompts.queue import overdue
 from glad_pipeline.publishing import catalogue

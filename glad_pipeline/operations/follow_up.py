@@ -14,7 +14,8 @@ from glad_pipeline.database import Database, jsonable
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.operations.takedown import TakenDown
 from glad_pipeline.outbox import messages as outbox
-from glad_pipeline.outbox.deliver import Report, Targets, deliver, targets
+from glad_pipeline.outbox.deliver import Report, deliver
+from glad_pipeline.outbox.targets import Targets, targets
 from glad_pipeline.settings import Settings
 
 HOW_IT_IS_TOLD = ("subjects", "pictures", "messages_after")

@@ -17,8 +17,8 @@ import psycopg
 
 from glad_pipeline.database import Database, DatabaseError, connect, named_queries
 from glad_pipeline.errors import GladError
-from glad_pipeline.outbox.deliver import Refused, joined
 from glad_pipeline.outbox.messages import Message
+from glad_pipeline.outbox.targets import Refused, joined
 from glad_pipeline.pipeline import identity
 from glad_pipeline.storage.keys import QUARANTINE
 from glad_pipeline.storage.protocol import ObjectStore, StoreError

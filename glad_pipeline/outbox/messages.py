@@ -1,7 +1,8 @@
 """The outbox: what has to be told to whom, written with what makes it true, and what became of it.
 
-Knows rows, not networks: `delivery` does the telling. A message is in one deliverer's hands for HOLD; one that does
-not come back loses it to the next, so that each is delivered at least once. Those of one subject and kind go in order.
+Knows rows, not networks: `deliver` does the telling. A message is in one deliverer's hands for VISIBILITY_TIMEOUT; one
+that does not come back loses it to the next, so that each is delivered at least once. Those of one subject and kind go
+in order.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from glad_pipeline.errors import UsageError
 SQL = named_queries(__package__, "messages.sql")
 Kind = Literal["revalidate", "delete", "purge"]
 STATUSES = ("waiting", "delivered", "skipped", "dead")
-HOLD = timedelta(minutes=5)  # longer than the longest telling: two are not to tell at once
+VISIBILITY_TIMEOUT = timedelta(minutes=5)  # longer than the longest telling: two are not to tell at once
 KEEP = timedelta(days=30)  # what was delivered or skipped
 GRACE = timedelta(seconds=15)  # the run that wrote a message is about to deliver it
 FIRST_PAUSE = 5.0  # seconds, doubled with each try
@@ -69,8 +70,8 @@ def ask_to_delete_again(connection: Connection, key: str, keys: Sequence[str]) -
 
 
 def take(connection: Connection, kind: Kind, *, limit: int, subjects: Sequence[str] | None = None) -> list[Message]:
-    """In the caller's transaction: take up to `limit` due messages, at most one of each subject, for HOLD."""
-    bound = {"kind": kind, "limit": limit, "subjects": subjects, "hold": HOLD}
+    """In the caller's transaction: take up to `limit` due messages, one of a subject, for VISIBILITY_TIMEOUT."""
+    bound = {"kind": kind, "limit": limit, "subjects": subjects, "hold": VISIBILITY_TIMEOUT}
     rows = connection.execute(SQL["take"], bound).fetchall()
     return sorted((Message(**row) for row in rows), key=lambda message: message.id)
 

@@ -17,7 +17,7 @@ from glad_pipeline.database import Database
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.media import blank
+from glad_pipeline.media import gates
 from glad_pipeline.pipeline.delivery import Delivery, PictureStream, name_of
 from glad_pipeline.pipeline.sdxl import Draws
 from glad_pipeline.pipeline.takedowns import keys_by_hash, refuse_blocked
@@ -119,7 +119,7 @@ class Drawing:
 
     def _leftovers(self) -> set[str]:
         """Upload what earlier runs left in the spool; the hashes of recipes whose picture did not pass the gate."""
-        faults = self.delivery.leftovers(fault_of_pixels)
+        faults = self.delivery.leftovers(gates.fault_of)
         rejected = {recipe: faults[name_of(recipe)] for recipe in self._by_recipe if name_of(recipe) in faults}
         self.claim.reject({i: fault for recipe, fault in rejected.items() for i in self._by_recipe[recipe]})
         for name in faults:
@@ -189,18 +189,11 @@ class Drawing:
         self._report.failed += len(ids)
 
 
-def fault_of_pixels(pixels: Pixels) -> str | None:
-    """Why this picture must not be published, or None."""
-    from glad_pipeline.media.encoding import contrast
-
-    return blank.fault_of(contrast(pixels))
-
-
 def _judged(pixels: Pixels) -> str | None:
-    """`fault_of_pixels`; a gate that fails is the picture's own fault."""
+    """What the gates say; a gate that fails is the picture's own fault."""
     faults: list[str] = []
     with one_row(faults.append):
-        faults += filter(None, [fault_of_pixels(pixels)])
+        faults += filter(None, [gates.fault_of(pixels)])
     return faults[0] if faults else None
 
 

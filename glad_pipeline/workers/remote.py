@@ -1,6 +1,6 @@
 """Drawing with all workers of a cluster: the same `generate` as an engine's, in order of readiness.
 
-Each worker has one batch to draw and one waiting, so memory stays bounded and no GPU waits for us. Batchs go where
+Each worker has one batch to draw and one waiting, so memory stays bounded and no GPU waits for us. Batches go where
 their shape was drawn before, for its graph is compiled there. A lost worker's batches go to others: the one that it was
 drawing split into single pictures, so that one that kills whoever draws it is found out and answered as failed.
 """

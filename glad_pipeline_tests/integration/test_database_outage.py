@@ -333,7 +333,7 @@ def test_a_hold_that_ends_while_the_database_is_away_ends_and_its_rows_are_taken
         database.close()
     assert rows(database)[prompt]["status"] == "claimed"
     with claim(database, "next") as following:
-        assert [row["id"] for row in following.claim(1)] == [prompt]
+        assert [row["id"] for row in following.take(1)] == [prompt]
 
 
 def test_a_holder_that_came_back_after_it_was_found_gone_keeps_its_rows(database, monkeypatch):

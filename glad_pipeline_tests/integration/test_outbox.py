@@ -27,7 +27,9 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import arm
 from glad_pipeline.outbox import deliver as delivery
 from glad_pipeline.outbox import messages as outbox
-from glad_pipeline.outbox.deliver import Cdn, Site, Targets, deliver, joined
+from glad_pipeline.outbox import targets
+from glad_pipeline.outbox.deliver import deliver
+from glad_pipeline.outbox.targets import Cdn, Site, Targets, joined
 from glad_pipeline.settings import Settings
 from glad_pipeline.storage.s3 import S3Store
 
@@ -375,8 +377,10 @@ def test_a_message_is_held_longer_than_the_longest_telling():
         return (config.connect_timeout + config.read_timeout) * config.retries["total_max_attempts"]
 
     store = S3Store(bucket="b", endpoint_url="http://127.0.0.1:1", access_key_id="i", secret_access_key="k")
-    for call in (delivery.SECONDS, longest(Cdn(distribution_id="E1")._client()), longest(store.client)):
-        assert call + delivery.ALONE_SECONDS + call < outbox.HOLD.total_seconds()  # all; one by one; the last
+    for call in (targets.SECONDS, longest(Cdn(distribution_id="E1")._client()), longest(store.client)):
+        assert (
+            call + delivery.ALONE_SECONDS + call < outbox.VISIBILITY_TIMEOUT.total_seconds()
+        )  # all; one by one; the last
 
 
 def test_objects_are_deleted_and_only_then_purged_each_purge_under_one_reference(box, cdn):

@@ -12,8 +12,9 @@ from glad_pipeline.defs import sensors
 from glad_pipeline.defs.resources import PostgresResource
 from glad_pipeline.defs.sensors import new_prompts
 from glad_pipeline.errors import UnavailableError
+from glad_pipeline.media import gates
 from glad_pipeline.outbox import messages
-from glad_pipeline.pipeline import catalogue, claim, delivery, draw
+from glad_pipeline.pipeline import catalogue, claim, delivery
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.publishing.posts import Blog
 from glad_pipeline.settings import Settings
@@ -272,7 +273,7 @@ def broken_telling(tell, error):
 STEPS = {
     "resolve": (Sdxl, "profile", lambda f, e: broken(f, e, lambda sdxl, *named: "fast" in named)),
     "validate": (claim, "reasons_against", lambda f, e: broken(f, e, is_poison)),
-    "judge the pixels": (draw, "fault_of_pixels", lambda f, e: broken(f, e, is_its_picture)),
+    "judge the pixels": (gates, "fault_of", lambda f, e: broken(f, e, is_its_picture)),
     "store": (delivery, "upload", lambda f, e: broken(f, e, is_poison)),
     "look": (catalogue, "described", broken_look),
     "judge the object": (catalogue, "fault_of", lambda f, e: broken(f, e, is_poison)),

@@ -1,8 +1,20 @@
-"""Gates a picture must pass before anybody sees it."""
+"""The gate against blank pictures: their contrast is too low to show anything."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from glad_pipeline.media.encoding import Pixels
+
 BLANK_BELOW = 4.0  # standard deviation of grey levels (0..127.5); a plain colour has 0, a foggy night scene 12
+
+
+def fault_of_pixels(pixels: Pixels) -> str | None:
+    """As `fault_of`, for pixels."""
+    from glad_pipeline.media.encoding import contrast
+
+    return fault_of(contrast(pixels))
 
 
 def fault_of(contrast: float) -> str | None:

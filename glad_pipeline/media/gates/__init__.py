@@ -1,0 +1,22 @@
+"""Gates: what a picture must pass before it is stored. Pixels in; out comes why it must not be published, or None.
+
+A gate is a module here and a place in GATES. One that needs torch has its model in `generation/` and is called here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from glad_pipeline.media.gates import blank
+
+if TYPE_CHECKING:
+    from glad_pipeline.media.encoding import Pixels
+
+Gate = Callable[["Pixels"], "str | None"]
+GATES: tuple[Gate, ...] = (blank.fault_of_pixels,)
+
+
+def fault_of(pixels: Pixels) -> str | None:
+    """The first gate's verdict against this picture; None where all let it pass."""
+    return next((fault for gate in GATES if (fault := gate(pixels))), None)
