@@ -622,9 +622,9 @@ def test_a_store_that_fails_half_way_ends_the_drawing_too_and_costs_no_attempt(w
     monkeypatch.setattr(S3Store, "put_once", put_once)
     result = world.run(sdxl=Counted(), expect_success=False)
     assert "the disk is full" in failures(result)
-    assert set(drawn) == {"glad-ahead"}
+    assert set(drawn) == {"glad-prefetch"}
     assert len(drawn) < 200  # back-pressure, then the end
-    assert "glad-ahead" not in {thread.name for thread in threading.enumerate()}
+    assert "glad-prefetch" not in {thread.name for thread in threading.enumerate()}
     assert {(row["status"], row["attempts"]) for row in world.prompts().values()} == {("pending", 0)}
 
 
