@@ -24,9 +24,9 @@ from typing import Any
 from benchmarks import report
 from glad_pipeline.database import Connection, Database, connect
 from glad_pipeline.outbox import messages as outbox
+from glad_pipeline.pipeline.takedowns import refuse_blocked
 from glad_pipeline.prompts.queue import Claim
-from glad_pipeline.publishing import blocklist as bars
-from glad_pipeline.publishing import catalogue
+from glad_pipeline.publishing import blocklist, catalogue
 from glad_pipeline.publishing.posts import Blog
 from glad_pipeline.storage.keys import original_key, thumbnail_key
 
@@ -75,7 +75,7 @@ def hold_some(batch: int, ready: Any, told: Any) -> None:
 
 def _catalogue(claim: Claim, rows: Sequence[Row], connection: Connection) -> None:
     hashes = {row["id"]: sha256(str(row["id"]).encode()).hexdigest() for row in rows}
-    bars.turn_away(connection, {name: (original_key(name), thumbnail_key(name)) for name in hashes.values()})
+    refuse_blocked(connection, {name: (original_key(name), thumbnail_key(name)) for name in hashes.values()})
     entries = [_entry(row, hashes[row["id"]]) for row in rows]
     ids = catalogue.record(connection, entries)
     claim.generated(connection, {row["id"]: ids[hashes[row["id"]]] for row in rows})
@@ -104,7 +104,7 @@ def _entry(row: Row, name: str) -> catalogue.CatalogueEntry:
 
 
 def _publish(claim: Claim, connection: Connection) -> int:
-    bars.hold_off_takedowns(connection)
+    blocklist.hold_off_takedowns(connection)
     rows = claim.publishable(connection, PUBLISHED)
     if rows:
         outcomes = Blog(connection).publish(connection, rows)

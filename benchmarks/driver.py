@@ -21,7 +21,7 @@ from benchmarks.overlap import PacedSdxl, photo
 
 
 def _sdxl() -> PacedSdxl:
-    return PacedSdxl(width=1_024, height=1_024, seconds_each=0.0, bucket=16)
+    return PacedSdxl(width=1_024, height=1_024, seconds_each=0.0, batch=16)
 
 
 def _turn(pictures: int, making: float) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--shares", type=float, nargs="+", default=[0.7], help="(encode + upload) ÷ generator")
     parser.add_argument("--pictures", type=int, default=256, help="of one run: GLAD_BATCH_SIZE's default")
     parser.add_argument("--side", type=int, default=1_024)
-    parser.add_argument("--bucket", type=int, default=4, help="drawn at once")
+    parser.add_argument("--batch", type=int, default=4, help="drawn at once")
     parser.add_argument("--repeat", type=int, default=3, help="0: memory only")
     parser.add_argument(
         "--memory", type=int, default=2_000, help="pictures of the run that memory is watched in; 0: none"

@@ -271,7 +271,7 @@ def summary(seen: Sequence[dict[str, float]]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=3, help="of each number of workers; 0: no scaling")
-    parser.add_argument("--buckets", type=int, default=12, help="for each worker")
+    parser.add_argument("--batches", type=int, default=12, help="for each worker")
     parser.add_argument("--rows", type=int, default=10, help="with and as many without workers; 0: none")
     parser.add_argument("--rounds", type=int, default=2, help="of both in turn")
     args = parser.parse_args()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from training.evaluate import report
 
 CARD = """\
@@ -118,7 +119,7 @@ def _hashes(checkpoint: Path) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Write the model card.")
-    parser.add_argument("--checkpoint", type=Path, default=Path(__file__).parent / "checkpoint")
+    parser.add_argument("--checkpoint", type=Path, default=DEMO_CHECKPOINT)
     parser.add_argument("--log", type=Path, action="append", required=True)
     parser.add_argument("--hardware", required=True)
     parser.add_argument("--note", default="", help="what else is to be known of this training")

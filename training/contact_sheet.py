@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from training.evaluate import Drawer
 
 PROMPTS = (
@@ -93,7 +94,7 @@ def sheet(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Draw a contact sheet.")
-    parser.add_argument("--checkpoint", type=Path, default=Path(__file__).parent / "checkpoint")
+    parser.add_argument("--checkpoint", type=Path, default=DEMO_CHECKPOINT)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=len(PROMPTS))
     parser.add_argument("--columns", type=int, default=10)

@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from tabulate import tabulate
 
+from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from training.captions import named
 from training.data import Example, examples
 from training.judge import QUESTIONS, Judge, trained_judge
@@ -158,7 +159,7 @@ def report(figures: dict[str, Any], *, style: str = "simple") -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Measure a demo checkpoint.")
-    parser.add_argument("--checkpoint", type=Path, default=Path(__file__).parent / "checkpoint")
+    parser.add_argument("--checkpoint", type=Path, default=DEMO_CHECKPOINT)
     parser.add_argument("--captions", type=int, default=200)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3.0)

@@ -173,7 +173,7 @@ def published_posts(
             "rejected": len(done.rejected),
             "conflicts": len(done.conflicts),
             "gone_from_the_store": len(done.gone),
-            **({"edited_meanwhile": _markdown(markdown_reasons(done.conflicts))} if done.conflicts else {}),
+            **({"edited_meanwhile": _markdown(redact(markdown_reasons(done.conflicts)))} if done.conflicts else {}),
             "seconds": round(time.monotonic() - started, 3),
             "posts": _markdown(markdown_links((title_of(row), row["image_url"]) for row in done.published)),
         }
@@ -181,4 +181,4 @@ def published_posts(
 
 
 def _markdown(text: str) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(redact(text))
+    return dg.MetadataValue.md(text)

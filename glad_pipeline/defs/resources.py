@@ -222,7 +222,7 @@ class SdxlResource(FixedResource):
     guidance_scale: float | None = None
     scheduler: str | None = None
     gpu_batch: int | None = Field(default=None, description="Pictures drawn at once; absent: by the memory.")
-    gpu_small_batch: int | None = Field(default=None, description="A second, smaller bucket for what is left over.")
+    gpu_small_batch: int | None = Field(default=None, description="A second, smaller batch for what is left over.")
     compiling: str = Field(default="auto", description="auto, none, regional or full.")
     compile_cache: str | None = Field(default=None, description="Folder that keeps compiled kernels.")
     hash_cache: str | None = Field(default=None, description="File that remembers the hashes of local weights.")

@@ -45,8 +45,6 @@ from glad_pipeline.media.encoding import Pixels
 if TYPE_CHECKING:
     import torch
 
-# Whose fault it is that there is no picture: the recipe's (it would be the same again every time), the device's (it has
-# failed and draws nothing more), the setup's (nothing can be drawn here as it is set up), or nobody knows.
 Begun = Callable[[Sequence[Recipe]], None]
 
 TEXTS_AT_ONCE = {"cuda": 16}  # elsewhere 1

@@ -72,7 +72,7 @@ class S3Server:
         found = []
         for process in running_in(self.data, "weed"):
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                found.append((seaweedfs.artifact_of(process.cmdline()), process))
+                found.append((seaweedfs.part_of(process.cmdline()), process))
         return sorted(found, key=lambda pair: -PARTS.index(pair[0]) if pair[0] in PARTS else 1)
 
     def running(self) -> psutil.Process | None:

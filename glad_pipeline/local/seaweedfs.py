@@ -69,7 +69,7 @@ def commands(program: Path, ports: Mapping[str, int]) -> dict[str, list[str | Pa
     }
 
 
-def artifact_of(command: list[str]) -> str:
+def part_of(command: list[str]) -> str:
     """Which part a `weed` with this command line is."""
     return next((word for word in command[1:] if not word.startswith("-")), "")
 

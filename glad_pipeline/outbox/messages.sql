@@ -1,4 +1,4 @@
--- Statements of `outbox.py`: the rows that say what has to be told to whom.
+-- Statements of `messages.py`: the rows that say what has to be told to whom.
 
 -- name: tell_of_posts
 -- Each of these posts has changed: its page, the front page and the sitemap. A draft has no page, unless it had one.

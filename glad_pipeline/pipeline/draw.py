@@ -152,7 +152,7 @@ class Drawing:
                 if picture.pixels is None:
                     self._settle_undrawn(picture)
                     if picture.fault == "device":  # its try counts: it may be one of the batch that has done it
-                        broken = picture.error
+                        broken = picture.error or "the device failed"
                 elif fault := _judged(picture.pixels):
                     self._reject(picture.recipe, fault)
                     self.delivery.discard(name_of(picture.recipe))

@@ -60,7 +60,7 @@ def examine(
     site_log: Path | None = None,
     posts_before: Collection[UUID] = (),
 ) -> Findings:
-    """Claim every row, object and link against every other.
+    """Hold every row, object and link against every other.
 
     Args:
         connection: rows as dicts.

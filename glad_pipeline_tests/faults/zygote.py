@@ -13,6 +13,7 @@ import upath.implementations.local  # noqa: F401
 from PIL import Image
 
 from glad_pipeline.generation import provenance  # noqa: F401
+from glad_pipeline.media import encoding, png_text  # noqa: F401
 from glad_pipeline_tests.faults import matrix, world  # noqa: F401
 
 

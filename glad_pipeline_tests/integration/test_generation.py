@@ -120,7 +120,7 @@ def test_results_come_batch_by_batch_and_little_more_is_pulled_than_is_drawn(eng
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("glad-lane")] == []
 
 
-def test_full_batchs_come_first_and_what_is_left_follows_in_order(engine):
+def test_full_batches_come_first_and_what_is_left_follows_in_order(engine):
     shapes = [64, 72, 64, 72, 64, 80]
     drawn = list(engine.generate(recipe(seed=place, width=width) for place, width in enumerate(shapes)))
     assert [result.recipe.seed for result in drawn] == [0, 2, 4, 1, 3, 5]

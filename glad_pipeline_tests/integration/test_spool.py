@@ -15,7 +15,7 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.prefetch import prefetch
-from glad_pipeline.pipeline import upload as delivery
+from glad_pipeline.pipeline import delivery
 from glad_pipeline.pipeline.delivery import UPLOADERS, Delivery
 from glad_pipeline.pipeline.upload import NotOursError, _stored
 from glad_pipeline.storage import spool as spool_room

@@ -275,6 +275,7 @@ def test_metadata_never_exceeds_what_s3_allows_and_is_ascii(long):
     drawn = types.SimpleNamespace(recipe=a_recipe, pixels=noise(8, 8), seconds=1234.5)
     full = completed(record, drawn.pixels)
     room = S3Store(bucket="b").metadata_room
+    assert room({}) == 2_048  # S3's limit
     metadata = delivery.described_in_short(
         drawn, full, b"x" * 10**6, run_id="r" * 36, drawn_at="2026-01-01T00:00:00+00:00", room=room
     )
