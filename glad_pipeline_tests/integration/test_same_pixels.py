@@ -53,9 +53,9 @@ def seen(engines):
 def test_a_recipe_has_the_same_pixels_in_any_company_order_and_number(engines, seen, some, batch, data):
     drawer = engines[batch]
     again = data.draw(st.permutations([*some, data.draw(st.sampled_from(some))]))
-    for batch in (some, again, [again[0]]):
-        drawn = list(drawer.generate(batch))
-        assert len(drawn) == len(batch)
+    for company in (some, again, [again[0]]):
+        drawn = list(drawer.generate(company))
+        assert len(drawn) == len(company)
         for each in drawn:
             if not each.recipe.prompt.strip() or "\0" in each.recipe.prompt:
                 assert each.error
