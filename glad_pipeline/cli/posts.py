@@ -72,7 +72,7 @@ def allow(
     if allowed.was_blocked:
         print(f"allowed again: recipe {allowed.recipe_hash}")
     else:
-        print(f"recipe {allowed.recipe_hash} was not barred: nothing to do")
+        print(f"recipe {allowed.recipe_hash} was not blocked: nothing to do")
     if allowed.prompts:
         ids = " ".join(map(str, allowed.prompts))
         print(f"to draw it again and show its post: glad prompts retry {ids}")
@@ -100,7 +100,7 @@ def _print_takedown(done: FollowUp) -> None:
     for slug in taken.cleared:
         print(f"without the picture: /posts/{slug}")
     for key in taken.removed:
-        print(f"removed and barred: {key} (`glad images allow {key}` lifts that)")
+        print(f"removed and blocked: {key} (`glad images allow {key}` lifts that)")
     for key, why in taken.kept.items():
         print(f"kept: {key}, {why}")
     if taken.prompts:

@@ -90,7 +90,7 @@ def test_an_unpublished_post_is_hidden_its_picture_gone_and_comes_back_only_when
     code, out, _ = glad("images", "allow", image["url"])
     assert code == 0
     assert f"glad prompts retry {prompt}" in out
-    assert "was not barred" in glad("images", "allow", image["recipe_hash"])[1]
+    assert "was not blocked" in glad("images", "allow", image["recipe_hash"])[1]
     glad("prompts", "retry", prompt)
     told.run(sdxl=LARGE)
     (post,) = told.posts()
