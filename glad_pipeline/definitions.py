@@ -1,4 +1,4 @@
-"""The front door: the whole graph, wired, on one screen. Loads without torch and without a network."""
+"""The front door: this repository's own pipeline, by the environment's settings. Loads without torch and a network."""
 
 from __future__ import annotations
 
@@ -7,85 +7,22 @@ from typing import Any
 
 import dagster as dg
 
-from glad_pipeline.defs.assets import generated_images, prompts, published_posts, s3_objects
-from glad_pipeline.defs.audit import audit
-from glad_pipeline.defs.checks import CHECKS
-from glad_pipeline.defs.io_managers import image_store, queue_rows
-from glad_pipeline.defs.jobs import all_jobs, audit_store_daily
-from glad_pipeline.defs.resources import (
-    ObjectStoreResource,
-    OutboxResource,
-    PostgresResource,
-    QueueResource,
-    SdxlResource,
-)
-from glad_pipeline.defs.schedules import publish_prompts_hourly
-from glad_pipeline.defs.sensors import new_prompts, undelivered_messages
-from glad_pipeline.defs.site_revalidations import no_dead_message, site_revalidations
+from glad_pipeline.defs.names import Names
+from glad_pipeline.defs.wiring import definitions
 from glad_pipeline.redaction import at_every_door
 from glad_pipeline.settings import Settings, load_settings
-
-
-def build_resources(settings: Settings) -> dict[str, Any]:
-    """Every resource by its key. Secrets stay `EnvVar`s, so that the UI shows their names and not their values."""
-    postgres = PostgresResource(url=dg.EnvVar("DATABASE_URL"), patience=settings.database_patience_seconds)
-    queue = QueueResource(
-        postgres=postgres,
-        batch_size=settings.batch_size,
-        lease_seconds=settings.lease_seconds,
-        max_attempts=settings.max_attempts,
-    )
-    object_store = ObjectStoreResource(
-        postgres=postgres,
-        bucket=dg.EnvVar("AWS_S3_BUCKET"),
-        region=settings.s3_region,
-        endpoint_url=settings.s3_endpoint_url,
-        access_key_id=dg.EnvVar("AWS_ACCESS_KEY_ID") if settings.s3_access_key_id else None,
-        secret_access_key=dg.EnvVar("AWS_SECRET_ACCESS_KEY") if settings.s3_secret_access_key else None,
-        session_token=dg.EnvVar("AWS_SESSION_TOKEN") if settings.s3_session_token else None,
-        public_base_url=settings.picture_base_url,
-        patience=settings.store_patience_seconds,
-        spool_folder=str(settings.home / "spool"),
-        spool_mb=settings.spool_mb,
-    )
-    outbox = OutboxResource(
-        site_url=settings.site_url,
-        revalidate_secret=dg.EnvVar("GLAD_REVALIDATE_SECRET") if settings.revalidate_secret else None,
-        distribution_id=settings.cloudfront_distribution_id,
-        max_attempts=settings.outbox_attempts,
-    )
-    drawing = {
-        **{name: getattr(settings, name) for name in SdxlResource.model_fields.keys() & Settings.model_fields.keys()},
-        "allowed_models": settings.model_patterns,
-        "compile_cache": str(settings.compile_cache or settings.home / "compiled"),
-        "hash_cache": str(settings.home / "model-hashes.json"),
-    }
-    return {
-        "postgres": postgres,
-        "queue": queue,
-        "object_store": object_store,
-        "outbox": outbox,
-        "sdxl": SdxlResource(**drawing),
-        "queue_rows": queue_rows,
-        "image_store": image_store,
-        # Dagster's own default, without the folder that run config may name there
-        "io_manager": dg.FilesystemIOManager().get_resource_definition().configured({}, config_schema={}),
-    }
 
 
 def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The graph with these settings (the environment's if None) and, for tests, some resources replaced."""
     settings = settings or load_settings()
-    return dg.Definitions(
-        assets=[prompts, generated_images, s3_objects, published_posts, site_revalidations, audit],
-        asset_checks=[*CHECKS, no_dead_message],
-        jobs=all_jobs(settings),
-        sensors=[new_prompts(settings), undelivered_messages(settings)],
-        schedules=[publish_prompts_hourly(settings), audit_store_daily(settings)],
-        resources={**build_resources(settings), **(resource_overrides or {})},
-        # one process per run: a process per step costs 2 s each, and the GPU's model would be loaded anew
-        executor=dg.in_process_executor,
+    ours = definitions(settings, Names(pool=settings.pool), resource_overrides)
+    whole = dg.Definitions(
+        executor=dg.in_process_executor,  # for *Materialize*; the jobs have it anyway
+        # Dagster's own default, without the folder that run config may name there
+        resources={"io_manager": dg.FilesystemIOManager().get_resource_definition().configured({}, config_schema={})},
     )
+    return dg.Definitions.merge(ours, whole)
 
 
 at_every_door()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 SHOWN = 20  # rows in a preview
 LONGEST = 60  # characters of one text in it
+LONGEST_RANGES = 4_000
 
 
 def shortened(text: str, most: int = LONGEST) -> str:
@@ -38,3 +39,24 @@ def markdown_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) ->
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(plain(row[name]) for name in columns) + " |" for row in rows[:SHOWN]]
     return "\n".join(lines)
+
+
+def ranges(numbers: Collection[int]) -> str:
+    """Numbers as `1-4, 7`, ascending; over LONGEST_RANGES characters only how many they are."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    text = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+    return text if len(text) <= LONGEST_RANGES else f"{len(numbers)} in all"
+
+
+def numbers(text: str) -> list[int]:
+    """What `ranges` wrote. Raises `ValueError` for what it did not list."""
+    found: list[int] = []
+    for part in filter(None, text.split(", ")):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found

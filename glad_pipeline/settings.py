@@ -372,6 +372,26 @@ class Settings(BaseSettings):
 
     # Dagster
     sensor: bool = Field(True, alias="GLAD_SENSOR", description="Whether the sensors start switched on.")
+    sensor_seconds: float = Field(
+        20.0,
+        alias="GLAD_SENSOR_SECONDS",
+        ge=0,
+        le=45,
+        description="How long one look of the sensor waits for prompts. An instance that evaluates one sensor after "
+        "the other (without `sensors: use_threads` in dagster.yaml) is not kept waiting.",
+    )
+    pool: str = Field(
+        "gpu",
+        alias="GLAD_POOL",
+        pattern=r"^[A-Za-z0-9_/.-]+$",
+        description="Dagster's pool in which runs wait for the GPU. Whatever else uses the GPU can be put in it.",
+    )
+    pool_follows_workers: bool = Field(
+        False,
+        alias="GLAD_POOL_FOLLOWS_WORKERS",
+        description="Whether the sensor sets the pool's limit to the number of warm workers. `glad up` does, in its "
+        "own instance; elsewhere: `dagster instance concurrency set gpu N`.",
+    )
     schedule: bool = Field(
         True, alias="GLAD_SCHEDULE", description="Whether the schedule `publish_prompts_hourly` starts switched on."
     )

@@ -224,7 +224,7 @@ class Database:
         return self._patiently(attempt)
 
     def connect_patiently(
-        self, *, application_name: str, prepare: Callable[[Connection], Result]
+        self, *, application_name: str, prepare: Callable[[Connection], Result], patience: float | None = None
     ) -> tuple[Connection, Result]:
         """An autocommit connection of its own and what `prepare` did with it, as patient as `transact`."""
 
@@ -236,7 +236,7 @@ class Database:
                 connection.close()
                 raise
 
-        return self._patiently(attempt)
+        return self._patiently(attempt, patience)
 
     def _patiently(self, attempt: Callable[[], Result], patience: float | None = None) -> Result:
         patience = 0 if self._gave_up else self.patience if patience is None else patience

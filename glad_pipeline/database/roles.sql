@@ -34,6 +34,7 @@ BEGIN
             (pipeline, 'takedowns', 'SELECT, INSERT'),
             (pipeline, 'post_writes', 'SELECT, INSERT, UPDATE'),
             (pipeline, 'deployments', 'SELECT, INSERT, UPDATE'),
+            (pipeline, 'run_claims', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'glad_alembic_version', 'SELECT'),
             -- the blog's
             (pipeline, 'posts', 'SELECT, INSERT, UPDATE'),

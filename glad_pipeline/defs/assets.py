@@ -10,15 +10,12 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import clearly
-from glad_pipeline.defs.io_managers import frame
-from glad_pipeline.defs.resources import (
-    ObjectStoreResource,
-    PostgresResource,
-    QueueResource,
-    SdxlResource,
-)
-from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table
+from glad_pipeline.defs.io_managers import PROMPT_IDS, frame
+from glad_pipeline.defs.names import Names
+from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table, ranges
+from glad_pipeline.outbox.messages import overdue
 from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery, PictureStream
 from glad_pipeline.pipeline.draw import Drawing
@@ -26,8 +23,6 @@ from glad_pipeline.pipeline.publish import Publishing
 from glad_pipeline.publishing.posts import title_of
 from glad_pipeline.redaction import redact
 
-GROUP = "illustrated_posts"  # one group: the UI shows the whole graph at once
-OWNERS = ["team:blog"]
 # pandas is imported where it is used: the code location loads half a second sooner without it
 PromptsFrame = dg.DagsterType(
     name="PromptsFrame",
@@ -37,7 +32,7 @@ PromptsFrame = dg.DagsterType(
 Pictures = dg.DagsterType(
     name="Pictures",
     description="Written as a stream of drawn pictures, read as the objects that the store holds for this run.",
-    type_check_fn=lambda _, value: isinstance(value, (PictureStream, list)),
+    type_check_fn=lambda _, value: isinstance(value, (PictureStream, list)) or type(value).__name__ == "DataFrame",
 )
 
 
@@ -52,132 +47,168 @@ class PromptsConfig(dg.Config):
     )
 
 
-@dg.asset(
-    group_name=GROUP,
-    kinds={"postgres", "pandas"},
-    owners=OWNERS,
-    io_manager_key="queue_rows",
-    dagster_type=PromptsFrame,
-)
-def prompts(
-    context: dg.AssetExecutionContext, config: PromptsConfig, queue: QueueResource, object_store: ObjectStoreResource
-) -> Any:
-    """The prompts this run has claimed from the table `prompts`, the most urgent and then the oldest first.
-
-    A row that can never be drawn (empty, too long, an impossible size) is rejected here with the reason.
-    Materialized alone it only looks: the claim ends with the run.
-    """
-    with clearly(queue.explain):
-        queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
-        object_store.refuse_anothers()
-        rows = queue.take(batch=config.batch_size, ids=config.prompt_ids)
-    context.add_output_metadata(
-        {
-            "claimed": len(rows),
-            "waiting": _markdown(markdown_table(rows, ("id", "prompt", "title", "priority", "attempts"))),
-        }
+def prompts(names: Names) -> dg.AssetsDefinition:
+    @names.asset(
+        "prompts",
+        "queue",
+        "object_store",
+        kinds={"postgres", "pandas"},
+        deps=[names.key("prompts_table")],
+        io_manager_key=names.of("queue_rows"),
+        dagster_type=PromptsFrame,
+        code_version="1",
     )
-    return frame(rows)
+    def prompts(context: dg.AssetExecutionContext, config: PromptsConfig) -> Any:
+        """The prompts this run has claimed from the table `prompts`, the most urgent and then the oldest first.
 
-
-@dg.asset(
-    group_name=GROUP,
-    kinds={"diffusers", "torch", "s3"},
-    owners=OWNERS,
-    io_manager_key="image_store",
-    pool="gpu",
-    ins={"prompts": dg.AssetIn(dagster_type=PromptsFrame, input_manager_key="queue_rows")},
-    dagster_type=Pictures,
-)
-def generated_images(
-    context: dg.AssetExecutionContext,
-    prompts: Any,
-    sdxl: SdxlResource,
-    queue: QueueResource,
-    object_store: ObjectStoreResource,
-) -> Any:
-    """One PNG per claimed prompt, drawn by SDXL and streamed to the object store while the GPU works.
-
-    A picture that is in the store already is not drawn again; a blank one rejects its prompt, a failed one
-    costs its prompt an attempt, and the others go on.
-    """
-    with clearly(queue.explain):
-        delivery = Delivery(object_store.unchecked, object_store.spool, run_id=context.run_id, log=context.log)
-        drawing = Drawing(
-            sdxl=sdxl,
-            claim=queue.claim,
-            database=queue.postgres.database,
-            store=object_store.for_writing(delivery.explained),
-            spool=object_store.spool,
-            delivery=delivery,
-            log=context.log,
+        A row that can never be drawn (empty, too long, an impossible size) is rejected here with the reason.
+        Materialized alone it only looks: the claim ends with the run.
+        """
+        ours = names.resources(context)
+        with clearly(ours.queue.explain):
+            ours.queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
+            ours.object_store.refuse_anothers()
+            rows = ours.queue.take(batch=config.batch_size, ids=config.prompt_ids)
+        table = markdown_table(rows, ("id", "prompt", "title", "priority", "attempts"))
+        ids = [row["id"] for row in rows]
+        return versions.output(
+            context, frame(rows), of=ids, metadata={"claimed": len(rows), "waiting": _markdown(table), **_rows(ids)}
         )
-        return drawing.begin(prompts.to_dict("records"))
+
+    return prompts
 
 
-@dg.asset(
-    group_name=GROUP,
-    kinds={"s3", "postgres"},
-    owners=OWNERS,
-    ins={"generated_images": dg.AssetIn(dagster_type=Pictures, input_manager_key="image_store")},
-)
-def s3_objects(
-    context: dg.AssetExecutionContext,
-    generated_images: Any,
-    queue: QueueResource,
-    object_store: ObjectStoreResource,
-    postgres: PostgresResource,
-) -> dg.MaterializeResult[Any]:
-    """The catalogue `images`: one row per picture that the store really holds, whole and of the right type."""
-    found: list[PromptWithObject] = generated_images
-    with clearly(queue.explain), queue.refunding():
-        url = object_store.store.url
-        done = Cataloguing(claim=queue.claim, database=postgres.database, url=url).record(found)
-    if done.lost:
-        context.log.warning("%s prompts had been taken over by another run and are left to it", done.lost)
-    return dg.MaterializeResult(
-        metadata={
-            "objects": len(done.whole),
-            "bytes": sum(each.object.bytes for each in done.whole if each.object),
-            "prompts_ready": done.moved - done.awaiting_approval,
-            "awaiting_approval": done.awaiting_approval,
-            "taken_down": done.taken_down,
-            "damaged": done.damaged,
-            "not_drawn_yet": done.not_drawn_yet,
-            "links": _markdown(
-                markdown_links((title_of(each.row), url(each.object.key)) for each in done.whole if each.object)
-            ),
-        }
+def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
+    @names.asset(
+        "generated_images",
+        "sdxl",
+        "queue",
+        "object_store",
+        kinds={"diffusers", "torch", "s3"},
+        deps=[names.key("sdxl_model")],
+        io_manager_key=names.of("image_store"),
+        pool=names.pool,
+        ins={
+            "prompts": dg.AssetIn(
+                names.key("prompts"), dagster_type=PromptsFrame, input_manager_key=names.of("claimed_rows")
+            )
+        },
+        dagster_type=Pictures,
+        code_version=code_version,
     )
+    def generated_images(context: dg.AssetExecutionContext, prompts: Any) -> Any:
+        """One PNG per claimed prompt, drawn by SDXL and streamed to the object store while the GPU works.
+
+        A picture that is in the store already is not drawn again; a blank one rejects its prompt, a failed one
+        costs its prompt an attempt, and the others go on.
+        """
+        ours = names.resources(context)
+        queue, object_store = ours.queue, ours.object_store
+        with clearly(queue.explain):
+            delivery = Delivery(object_store.unchecked, object_store.spool, run_id=context.run_id, log=context.log)
+            drawing = Drawing(
+                sdxl=ours.sdxl,
+                claim=queue.claim,
+                database=queue.postgres.database,
+                store=object_store.for_writing(delivery.explained),
+                spool=object_store.spool,
+                delivery=delivery,
+                log=context.log,
+            )
+            rows = prompts.to_dict("records")
+            stream = drawing.begin(rows)
+        return versions.output(context, stream, of=drawing.hashes, metadata=_rows([row["id"] for row in rows]))
+
+    return generated_images
 
 
-@dg.asset(group_name=GROUP, kinds={"postgres"}, owners=OWNERS, deps=[s3_objects])
-def published_posts(
-    context: dg.AssetExecutionContext,
-    queue: QueueResource,
-    postgres: PostgresResource,
-    object_store: ObjectStoreResource,
-) -> dg.MaterializeResult[Any]:
-    """The blog's posts: post, picture, prompt status and the message to the site commit together, for every picture
-    whose time has come. A post that a person has edited since its prompt was claimed waits for `glad prompts approve`.
-    """
-    started = time.monotonic()
-    with clearly(queue.explain):
-        object_store.refuse_anothers()
-        done = Publishing(claim=queue.claim, database=postgres.database, store=lambda: object_store.store).publish_due()
-    for warning in done.warnings():
-        context.log.warning("%s", warning)
-    return dg.MaterializeResult(
-        metadata={
-            "published": len(done.published),
-            "rejected": len(done.rejected),
-            "conflicts": len(done.conflicts),
-            "gone_from_the_store": len(done.gone),
-            **({"edited_meanwhile": _markdown(redact(markdown_reasons(done.conflicts)))} if done.conflicts else {}),
-            "seconds": round(time.monotonic() - started, 3),
-            "posts": _markdown(markdown_links((title_of(row), row["image_url"]) for row in done.published)),
-        }
+def s3_objects(names: Names) -> dg.AssetsDefinition:
+    @names.asset(
+        "s3_objects", "queue", "object_store",
+        kinds={"s3", "postgres"},
+        ins={"generated_images": dg.AssetIn(
+            names.key("generated_images"), dagster_type=Pictures, input_manager_key=names.of("drawn_objects"))},
+        io_manager_key=names.of("image_rows"),
+        code_version="1",
+    )  # fmt: skip
+    def s3_objects(context: dg.AssetExecutionContext, generated_images: Any) -> dg.MaterializeResult[Any]:
+        """The catalogue `images`: one row per picture that the store really holds, whole and of the right type."""
+        ours = names.resources(context)
+        found: list[PromptWithObject] = generated_images
+        with clearly(ours.queue.explain), ours.queue.refunding():
+            url = ours.object_store.store.url
+            done = Cataloguing(claim=ours.queue.claim, database=ours.queue.postgres.database, url=url).record(found)
+        if done.lost:
+            context.log.warning("%s prompts had been taken over by another run and are left to it", done.lost)
+        links = markdown_links((title_of(each.row), url(each.object.key)) for each in done.whole if each.object)
+        return versions.result(
+            context,
+            of=[(each.object.key, each.sha256) for each in done.whole if each.object],
+            metadata={
+                "objects": len(done.whole),
+                "bytes": sum(each.object.bytes for each in done.whole if each.object),
+                "prompts_ready": done.moved - done.awaiting_approval,
+                "awaiting_approval": done.awaiting_approval,
+                "taken_down": done.taken_down,
+                "damaged": done.damaged,
+                "not_drawn_yet": done.not_drawn_yet,
+                "links": _markdown(links),
+                **_rows([each.row["id"] for each in done.whole]),
+            },
+        )
+
+    return s3_objects
+
+
+def published_posts(names: Names) -> dg.AssetsDefinition:
+    @names.asset(
+        "published_posts",
+        "queue",
+        "object_store",
+        kinds={"postgres"},
+        deps=[names.key("s3_objects")],
+        io_manager_key=names.of("post_rows"),
+        code_version="1",
+        output_required=False,
     )
+    def published_posts(context: dg.AssetExecutionContext) -> Any:
+        """The blog's posts: post, picture, prompt status and the message to the site commit together, for every
+        picture whose time has come. A post edited by a person since its prompt was claimed waits for approval
+        (`glad prompts approve`). With no new post and nothing to tell it is not materialized: nothing that waits
+        for new posts is woken.
+        """
+        started = time.monotonic()
+        ours = names.resources(context)
+        with clearly(ours.queue.explain):
+            ours.object_store.refuse_anothers()
+            database, store = ours.queue.postgres.database, ours.object_store
+            done = Publishing(claim=ours.queue.claim, database=database, store=lambda: store.store).publish_due()
+        for warning in done.warnings():
+            context.log.warning("%s", warning)
+        if not done and not database.read(overdue):
+            context.log.info("no picture is due: no post is published")
+            return
+        yield versions.result(
+            context,
+            of=[context.run_id] if done else (),
+            metadata={
+                "published": len(done.published),
+                "rejected": len(done.rejected),
+                "conflicts": len(done.conflicts),
+                "gone_from_the_store": len(done.gone),
+                **({"edited_meanwhile": _markdown(redact(markdown_reasons(done.conflicts)))} if done.conflicts else {}),
+                "seconds": round(time.monotonic() - started, 3),
+                "posts": _markdown(markdown_links((title_of(row), row["image_url"]) for row in done.published)),
+                **_rows([row["id"] for row in done.published]),
+            },
+        )
+
+    return published_posts
+
+
+def _rows(ids: list[int]) -> dict[str, Any]:
+    """What Dagster calls the rows of a table, and which they are: who loads the asset gets these."""
+    return {"dagster/row_count": len(ids), PROMPT_IDS: ranges(ids)}
 
 
 def _markdown(text: str) -> dg.MarkdownMetadataValue:

@@ -5,12 +5,14 @@ from datetime import timedelta
 import dagster as dg
 from pydantic import Field
 
-from glad_pipeline.defs.assets import GROUP, OWNERS, published_posts
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.jobs import AUDIT
-from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource
+from glad_pipeline.defs.names import Names
 from glad_pipeline.operations.audit.report import BROKEN_PROMISES, FAULTS, LEFT_OVER, NOTES, Report
 from glad_pipeline.operations.audit.walk import audit as look_through
+
+PROMISES = "nothing_lost_doubled_or_dead"
+LEFT_OVERS = "nothing_left_over"
 
 
 class AuditConfig(dg.Config):
@@ -26,49 +28,50 @@ class AuditConfig(dg.Config):
     grace_seconds: int = Field(default=3_600, ge=0, description="Objects without a row that are younger are spared.")
 
 
-@dg.asset(
-    name=AUDIT,
-    group_name=GROUP,
-    kinds={"s3", "postgres"},
-    owners=OWNERS,
-    deps=[published_posts],
-    check_specs=[
-        dg.AssetCheckSpec("nothing_lost_doubled_or_dead", asset=AUDIT, description="What was promised holds."),
-        dg.AssetCheckSpec("nothing_left_over", asset=AUDIT, description="No orphans, thumbnails or messages to mend."),
-    ],
-)
-def audit(
-    context: dg.AssetExecutionContext,
-    config: AuditConfig,
-    postgres: PostgresResource,
-    object_store: ObjectStoreResource,
-) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads the bare class alone
-    """Every object has its row and every row its object, every post its picture, every prompt its end.
+def audit(names: Names) -> dg.AssetsDefinition:
+    key = names.key(AUDIT)
 
-    Changes nothing unless told to; the same as `glad audit`.
-    """
-    with clearly():
-        report = look_through(
-            postgres.database,
-            object_store.store,
-            grace=timedelta(seconds=config.grace_seconds),
-            fix=config.fix,
-            deep=config.deep,
-            at_most=config.at_most,
-        )
-    return dg.MaterializeResult(
-        metadata={
-            "objects": report.objects,
-            "pictures": report.pictures,
-            "remaining": report.remaining(),
-            **{kind: report.findings[kind].found for kind in (*FAULTS, *NOTES)},
-            "report": dg.MetadataValue.md("```text\n" + str(report).replace("```", "") + "\n```"),
-        },
-        check_results=[
-            _check("nothing_lost_doubled_or_dead", BROKEN_PROMISES, dg.AssetCheckSeverity.ERROR, report),
-            _check("nothing_left_over", LEFT_OVER, dg.AssetCheckSeverity.WARN, report),
+    @names.asset(
+        AUDIT,
+        "postgres",
+        "object_store",
+        kinds={"s3", "postgres"},
+        deps=[names.key("published_posts")],
+        check_specs=[
+            dg.AssetCheckSpec(PROMISES, asset=key, description="What was promised holds."),
+            dg.AssetCheckSpec(LEFT_OVERS, asset=key, description="No orphans, thumbnails or messages to mend."),
         ],
     )
+    def audit(context: dg.AssetExecutionContext, config: AuditConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        """Every object has its row and every row its object, every post its picture, every prompt its end.
+
+        Changes nothing unless told to; the same as `glad audit`.
+        """
+        ours = names.resources(context)
+        with clearly():
+            report = look_through(
+                ours.postgres.database,
+                ours.object_store.store,
+                grace=timedelta(seconds=config.grace_seconds),
+                fix=config.fix,
+                deep=config.deep,
+                at_most=config.at_most,
+            )
+        return dg.MaterializeResult(
+            metadata={
+                "objects": report.objects,
+                "pictures": report.pictures,
+                "remaining": report.remaining(),
+                **{kind: report.findings[kind].found for kind in (*FAULTS, *NOTES)},
+                "report": dg.MetadataValue.md("```text\n" + str(report).replace("```", "") + "\n```"),
+            },
+            check_results=[
+                _check(PROMISES, BROKEN_PROMISES, dg.AssetCheckSeverity.ERROR, report),
+                _check(LEFT_OVERS, LEFT_OVER, dg.AssetCheckSeverity.WARN, report),
+            ],
+        )
+
+    return audit
 
 
 def _check(name: str, kinds: tuple[str, ...], severity: dg.AssetCheckSeverity, report: Report) -> dg.AssetCheckResult:

@@ -4,11 +4,9 @@ Each run notes the rows that it claims as a tag of its own, so that a killed one
 are looked at here; what became of the rows is the queue's to know.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import dagster as dg
-
-from glad_pipeline.defs.jobs import JOB_NAME
 
 TAG = "glad/holds"  # emptied once something is settled
 IN_A_ROW = 3
@@ -23,13 +21,13 @@ def note(instance: dg.DagsterInstance, run_id: str, ids: Collection[int]) -> Non
         instance.add_run_tags(run_id, {TAG: first + (f" … {len(ids)} in all" if len(ids) > MOST else "")})
 
 
-def told(instance: dg.DagsterInstance, *, with_this: str | None = None) -> str | None:
+def told(instance: dg.DagsterInstance, ours: Mapping[str, str], *, with_this: str | None = None) -> str | None:
     """Which rows the newest runs were holding in vain, in words, if that has happened IN_A_ROW times; else None.
 
-    `with_this`: a run that is about to fail counts too.
+    `ours`: the tags by which our runs are known. `with_this`: a run that is about to fail counts too.
     """
     before = IN_A_ROW - (with_this is not None)
-    records = instance.get_run_records(dg.RunsFilter(job_name=JOB_NAME, statuses=ENDED), limit=before)
+    records = instance.get_run_records(dg.RunsFilter(tags=dict(ours), statuses=ENDED), limit=before)
     runs = [record.dagster_run for record in records]
     if len(runs) < before or any(run.status != dg.DagsterRunStatus.FAILURE or not run.tags.get(TAG) for run in runs):
         return None

@@ -1,70 +1,90 @@
 """How data travels between the assets: through the queue and the bucket, never through a file of a run.
 
-What a step hands on is what PostgreSQL and the store hold for this run, so two runs never see each other's
-data, and a step run alone, or again after a crash, finds what is there.
+Within a run a step finds what PostgreSQL and the store hold for this run, so two runs never see each other's data, and
+a step run alone, or again after a crash, finds what is there. Whoever else loads one of the assets gets the rows that
+its last materialization left, and changes nothing: only `claimed_rows` and `drawn_objects`, which no asset but ours
+uses, may claim prompts.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from glad_pipeline.defs.failures import clearly
-from glad_pipeline.defs.resources import ObjectStoreResource, QueueResource, Row, SdxlResource
+from glad_pipeline.defs.names import Names, Resources
+from glad_pipeline.display import numbers
+from glad_pipeline.errors import UsageError
 from glad_pipeline.pipeline.catalogue import PromptWithObject, look_up
 from glad_pipeline.pipeline.delivery import PictureStream, UploadTotals, upload_all
 from glad_pipeline.pipeline.draw import recipes_of
+from glad_pipeline.pipeline.results import rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SHEET_PICTURES = 24
 LINKS = 20
+PROMPT_IDS = "prompt_ids"  # metadata: of which prompts a materialization is, as ranges
 
 
-# Plain classes made by `@dg.io_manager` functions: a resource nested in a ConfigurableIOManager is a copy with a
-# claim of its own, and the run must have one claim.
-
-
-class QueueIOManager(dg.IOManager):
-    """Prompts travel by the claim on them: loading is asking the queue what this run has in hand."""
-
-    def __init__(self, queue: QueueResource) -> None:
-        self.queue = queue
-
-    def handle_output(self, context: dg.OutputContext, obj: "pd.DataFrame") -> None:
-        """Nothing to keep: the rows are in the queue, under this run's claim."""
-
-    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
-        with clearly():
-            return frame(self.queue.in_hand())
-
-
-def frame(rows: list[Row]) -> "pd.DataFrame":
+def frame(rows: list[Any]) -> "pd.DataFrame":
     """Rows as a DataFrame of plain Python values: a missing number stays None and an id stays an integer."""
     import pandas as pd
 
     return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["id", "prompt"], dtype=object)
 
 
-@dg.io_manager(required_resource_keys={"queue"}, config_schema={})
-def queue_rows(context: dg.InitResourceContext) -> QueueIOManager:
-    return QueueIOManager(context.resources.queue)
+# Plain classes made by functions: a resource nested in a ConfigurableIOManager is a copy with a claim of its own, and
+# the run must have one claim.
 
 
-class S3ImageIOManager(dg.IOManager):
+class RowsIOManager(dg.IOManager):
+    """Writes nothing: the rows are in the database already. Read, they are those of the last materialization."""
+
+    def __init__(self, names: Names, table: str) -> None:
+        self.names = names
+        self.table = table
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Nothing to keep."""
+
+    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
+        with clearly():
+            ids = _last_ids(context)
+            return frame(self.names.resources(context).postgres.database.read(lambda c: rows_of(c, self.table, ids)))
+
+
+def _last_ids(context: dg.InputContext) -> list[int]:
+    """The prompts of the last materialization. Raises `UsageError` where there is none."""
+    name = context.asset_key.to_user_string()
+    event = context.instance.get_latest_materialization_event(context.asset_key)
+    made = event.asset_materialization.metadata if event and event.asset_materialization else {}
+    told = made.get(PROMPT_IDS)
+    if told is None:
+        raise UsageError(f"the asset {name} has not been materialized yet: run the job publish_prompts first")
+    try:
+        return numbers(str(told.value))
+    except ValueError:
+        raise UsageError(
+            f"the last materialization of {name} was of more prompts than are listed: read the table instead"
+        ) from None
+
+
+class S3ImageIOManager(RowsIOManager):
     """Pictures travel through the bucket: uploaded while the next are drawn, found again by their recipe's key."""
 
-    def __init__(self, object_store: ObjectStoreResource, queue: QueueResource, sdxl: SdxlResource) -> None:
-        self.object_store = object_store
-        self.queue = queue
-        self.sdxl = sdxl
-        self._totals = UploadTotals()
+    def __init__(self, names: Names, ours: Resources) -> None:
+        super().__init__(names, "images")
+        self.ours = ours
+        self.totals = UploadTotals()
 
     def handle_output(self, context: dg.OutputContext, obj: PictureStream) -> None:
-        store = self.object_store.store
-        with clearly(self.queue.explain), self.queue.refunding():
-            self._totals = done = upload_all(obj)
+        ours = self.ours
+        store = ours.object_store.store
+        with clearly(ours.queue.explain), ours.queue.refunding():
+            self.totals = done = upload_all(obj)
         sheet = [f"![picture]({store.url(each.thumbnail_key or each.key)})" for each in done.first[:SHEET_PICTURES]]
         links = [f"- [{each.key}]({store.url(each.key)})" for each in done.first[:LINKS]]
         metadata: dict[str, Any] = {}
@@ -80,7 +100,7 @@ class S3ImageIOManager(dg.IOManager):
             "bytes": done.bytes,
             "images_per_second": round(drawn / done.seconds, 3) if drawn else 0.0,
             "seconds": round(done.seconds, 3),
-            **{f"seconds_{name}": round(spent, 3) for name, spent in self.sdxl.sdxl.overhead_seconds.items()},
+            **{f"seconds_{name}": round(spent, 3) for name, spent in ours.sdxl.sdxl.overhead_seconds.items()},
             "seconds_drawing": round(done.drawing_seconds, 3),
             "seconds_encoding_all_threads": round(done.encode_seconds, 3),
             "seconds_uploading_all_threads": round(done.upload_seconds, 3),
@@ -89,13 +109,40 @@ class S3ImageIOManager(dg.IOManager):
         }
         context.add_output_metadata(metadata)
 
-    def load_input(self, context: dg.InputContext) -> list[PromptWithObject]:
-        with clearly(self.queue.explain), self.queue.refunding():
-            recipes = recipes_of(self.queue.in_hand(), self.sdxl, self.queue.claim)
-            return look_up(recipes, self.object_store.store, put_by_us=self._totals.stored)
 
+def io_managers(names: Names) -> dict[str, Any]:
+    """All of them by key."""
 
-@dg.io_manager(required_resource_keys={"object_store", "queue", "sdxl"}, config_schema={})
-def image_store(context: dg.InitResourceContext) -> S3ImageIOManager:
-    resources = context.resources
-    return S3ImageIOManager(resources.object_store, resources.queue, resources.sdxl)
+    def resource(make: Callable[[Any], Any], *needed: str) -> dg.IOManagerDefinition:
+        keys = set(map(names.of, needed))
+        return dg.io_manager(required_resource_keys=keys, config_schema={})(make)
+
+    @dg.input_manager(required_resource_keys={names.of("queue")}, config_schema={})
+    def claimed_rows(context: dg.InputContext) -> "pd.DataFrame":
+        with clearly():
+            return frame(names.resources(context).queue.in_hand())
+
+    drawn_needs = {names.of(each) for each in ("queue", "object_store", "sdxl", "image_store")}
+
+    @dg.input_manager(required_resource_keys=drawn_needs, config_schema={})
+    def drawn_objects(context: dg.InputContext) -> list[PromptWithObject]:
+        ours = names.resources(context)
+        uploaded = ours.image_store.totals.stored
+        with clearly(ours.queue.explain), ours.queue.refunding():
+            recipes = recipes_of(ours.queue.in_hand(), ours.sdxl, ours.queue.claim)
+            return look_up(recipes, ours.object_store.store, put_by_us=uploaded)
+
+    return {
+        names.of("queue_rows"): resource(lambda _: RowsIOManager(names, "prompts"), "postgres"),
+        names.of("image_rows"): resource(lambda _: RowsIOManager(names, "images"), "postgres"),
+        names.of("post_rows"): resource(lambda _: RowsIOManager(names, "posts"), "postgres"),
+        names.of("image_store"): resource(
+            lambda context: S3ImageIOManager(names, names.resources(context)),
+            "postgres",
+            "object_store",
+            "queue",
+            "sdxl",
+        ),
+        names.of("claimed_rows"): claimed_rows,
+        names.of("drawn_objects"): drawn_objects,
+    }

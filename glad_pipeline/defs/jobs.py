@@ -1,39 +1,40 @@
-"""The jobs: everything from the queue to the blog, telling others alone, and, apart from both, the audit."""
+"""The jobs: everything from the queue to the blog, telling others alone, and, apart from both, the audit.
+
+Each names its assets: nobody else's in the same project is ever part of it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
 import dagster as dg
 
-from glad_pipeline.settings import Settings
+from glad_pipeline.defs.names import Names
 
 JOB_NAME = "publish_prompts"
 DELIVERY = "deliver_messages"
 AUDIT = "audit"  # the asset
 AUDIT_JOB = "audit_store"
+GRAPH = ("prompts", "generated_images", "s3_objects", "published_posts", "site_revalidations")
+Job: TypeAlias = Any  # Dagster's class for it is private
 
 
-def all_jobs(settings: Settings) -> list[dg.UnresolvedAssetJobDefinition]:
-    """The whole graph; the outbox alone, without the GPU; the audit. Dagster ends a run that takes longer than that."""
-    longest = settings.max_runtime_seconds
-    graph = dg.AssetSelection.all() - dg.AssetSelection.assets(AUDIT)
-    return [
-        _job(JOB_NAME, graph, "Draw what is pending, store it and publish it.", longest),
-        _job(DELIVERY, dg.AssetSelection.assets("site_revalidations"), "Deliver what waits in the outbox.", 900),
-        _job(AUDIT_JOB, dg.AssetSelection.assets(AUDIT), "Hold bucket and database against each other.", longest),
-    ]
+def jobs(names: Names, longest: int) -> dict[str, Job]:
+    """By name without prefix. `longest`: seconds after which Dagster ends a run that draws."""
+    return {
+        JOB_NAME: _job(names, JOB_NAME, GRAPH, "Draw what is pending, store it and publish it.", longest),
+        DELIVERY: _job(names, DELIVERY, ("site_revalidations",), "Deliver what waits in the outbox.", 900),
+        AUDIT_JOB: _job(names, AUDIT_JOB, (AUDIT,), "Hold bucket and database against each other.", longest),
+    }
 
 
-def _job(name: str, selection: dg.AssetSelection, description: str, seconds: int) -> dg.UnresolvedAssetJobDefinition:
-    tags = {"dagster/max_runtime": str(seconds)}
-    return dg.define_asset_job(name, selection=selection, description=description, tags=tags)
-
-
-def audit_store_daily(settings: Settings) -> dg.ScheduleDefinition:
-    """Once a night, changing nothing."""
-    return dg.ScheduleDefinition(
-        name="audit_store_daily",
-        job_name=AUDIT_JOB,
-        cron_schedule="30 3 * * *",
-        default_status=dg.DefaultScheduleStatus.RUNNING if settings.audit else dg.DefaultScheduleStatus.STOPPED,
-        description="Holds bucket and database against each other once a day.",
+def _job(names: Names, name: str, assets: Sequence[str], description: str, seconds: int) -> Job:
+    return dg.define_asset_job(
+        names.of(name),
+        selection=dg.AssetSelection.assets(*map(names.key, assets)),
+        description=description,
+        tags={"dagster/max_runtime": str(seconds)},
+        # one process per run: a process per step costs 2 s each, and the GPU's model would be loaded anew
+        executor_def=dg.in_process_executor,
     )

@@ -15,6 +15,8 @@ from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
 from glad_pipeline.defs import in_vain
 from glad_pipeline.defs.fixed import FixedResource
+from glad_pipeline.defs.runs import QUEUE_TAG
+from glad_pipeline.errors import GladError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.outbox.targets import Targets, targets
@@ -22,6 +24,7 @@ from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.claim import refunding, reject_invalid
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.settings import Settings
 from glad_pipeline.storage.opening import StoreOptions, open_store
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 from glad_pipeline.storage.spool import Spool, spool_of
@@ -65,10 +68,14 @@ class QueueResource(FixedResource):
     _run_id: str = PrivateAttr(default="")
     _claimed: bool = PrivateAttr(default=False)
     _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
+    _queue: str = PrivateAttr(default="")
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """The claim begins with the run: should its process be gone before it takes anything, that is seen."""
         self._run_id = context.run_id or "unknown run"
         self._instance = context.instance
+        with suppress(GladError, psycopg.Error):  # whoever takes prompts waits for the database and says what is wrong
+            self._open(patience=0.0)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._claim is not None:
@@ -76,14 +83,21 @@ class QueueResource(FixedResource):
 
     @property
     def claim(self) -> Claim:
-        if self._claim is None:
-            self._claim = Claim(
-                self.postgres.database,
-                worker=self._run_id,
-                lease=timedelta(seconds=self.lease_seconds),
-                max_attempts=self.max_attempts,
-            ).open()
-        return self._claim
+        return self._claim or self._open()
+
+    def _open(self, patience: float | None = None) -> Claim:
+        database = self.postgres.database
+        claim = Claim(
+            database,
+            worker=self._run_id,
+            lease=timedelta(seconds=self.lease_seconds),
+            max_attempts=self.max_attempts,
+        ).open(patience=patience)
+        self._claim = claim
+        self._queue = claim.queue
+        if self._instance is not None and self._instance.has_run(self._run_id):
+            self._instance.add_run_tags(self._run_id, {QUEUE_TAG: self._queue})
+        return claim
 
     def explain(self, reason: str) -> str | None:
         """Why this run fails: told with every prompt that it gives back.
@@ -100,7 +114,7 @@ class QueueResource(FixedResource):
         if settled:
             in_vain.note(self._instance, self._run_id, ())
             return None
-        return in_vain.told(self._instance, with_this=self._run_id)
+        return in_vain.told(self._instance, {QUEUE_TAG: self._queue}, with_this=self._run_id)
 
     def refunding(self) -> AbstractContextManager[None]:
         """See `pipeline.claim.refunding`."""
@@ -250,3 +264,15 @@ class SdxlResource(FixedResource):
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._sdxl is not None:
             self._sdxl.close()
+
+
+def sdxl_resource(settings: Settings) -> SdxlResource:
+    """SDXL by these settings."""
+    return SdxlResource(
+        **{name: getattr(settings, name) for name in SdxlResource.model_fields.keys() & Settings.model_fields.keys()}
+        | {
+            "allowed_models": settings.model_patterns,
+            "compile_cache": str(settings.compile_cache or settings.home / "compiled"),
+            "hash_cache": str(settings.home / "model-hashes.json"),
+        }
+    )

@@ -1,97 +1,140 @@
-"""Sensors: the one for prompts looks almost all the time, the one for messages every few seconds.
+"""The sensor: it looks at the queue and at the outbox nearly all the time, and asks for runs.
 
-Whether they ask for a run is decided in `pipeline.run_requests`.
+Whether a run is asked for is decided in `pipeline.run_requests`.
 """
 
+import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import dagster as dg
 
 from glad_pipeline.database import Connection
+from glad_pipeline.database.identity import database_mark
+from glad_pipeline.defs import sources
 from glad_pipeline.defs.failures import clearly
-from glad_pipeline.defs.jobs import DELIVERY, JOB_NAME
-from glad_pipeline.defs.resources import PostgresResource
-from glad_pipeline.defs.runs import (
-    IN_FLIGHT,
-    fail_orphaned_runs,
-    follow_the_workers,
-    is_dead,
-    pool_limit,
-    recent_runs,
-    runs_in_flight,
-)
+from glad_pipeline.defs.jobs import DELIVERY, JOB_NAME, Job
+from glad_pipeline.defs.names import Names
+from glad_pipeline.defs.pool_limit import follow, pool_limit
+from glad_pipeline.defs.runs import OUTBOX_TAG, QUEUE_TAG, fail_orphaned_runs, recent_runs
 from glad_pipeline.outbox.messages import overdue
-from glad_pipeline.pipeline.run_requests import delivery_skip_reason, skip_reason
-from glad_pipeline.prompts.queue import Readiness, live_workers, readiness
+from glad_pipeline.pipeline.run_requests import NOTHING_OVERDUE, NOTHING_READY, delivery_skip_reason, skip_reason
+from glad_pipeline.prompts.queue import Readiness, forget_runs, live_workers, orphaned_runs, readiness
 from glad_pipeline.settings import Settings
+from glad_pipeline.workers.cluster import Cluster
 
-SHORTEST_INTERVAL = 1  # seconds: with Dagster's own 5 every other turn of the daemon comes a bit too early
-LISTENING = 3.5  # seconds of EVERY_SECONDS: how long the sensor waits for prompts before it says that there are none
-AGAIN = 0.25  # seconds between its looks meanwhile
+SHORTEST_INTERVAL = 1  # seconds: the daemon's own loop decides, every 5
+AGAIN = 0.25  # seconds between looks
 BEGINNING = 10.0  # seconds in which a run usually has claimed its prompts; a pod or machine may take longer
+Context = dg.SensorEvaluationContext | dg.ScheduleEvaluationContext
 
 
-def _listen(connection: Connection, seconds: float) -> Readiness:
-    """What is ready; if nothing is, what becomes so within these seconds."""
-    until = time.monotonic() + seconds
-    while not (ready := readiness(connection)) and time.monotonic() < until:
-        time.sleep(AGAIN)
-    return ready
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What queue and outbox say at one moment."""
+
+    ready: Readiness
+    overdue: bool  # a message that no run has taken
+    orphans: set[str]  # runs whose lock is gone
 
 
-def request_run(
-    context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext, postgres: PostgresResource
-) -> dg.RunRequest | dg.SkipReason:
-    is_sensor = isinstance(context, dg.SensorEvaluationContext)
-    with clearly(), postgres.connect() as connection:
-        connection.autocommit = True
-        ready = _listen(connection, LISTENING if is_sensor else 0.0)
+@dataclass(frozen=True)
+class Watch:
+    """What sensor and schedule ask about one queue."""
+
+    names: Names
+    settings: Settings
+
+    def tick(self, context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        """One look of the sensor, which lasts until there is something to do, or GLAD_SENSOR_SECONDS."""
+        memory = {"suspected": [], **json.loads(context.cursor or "{}")}
+        with self._connection(context) as connection:
+            seen = _listen(connection, self._seconds(context.instance))
+            queue = database_mark(connection)
+            ended = fail_orphaned_runs(context.instance, seen.orphans, memory["suspected"])
+            if ended:
+                forget_runs(connection, ended)
+            memory["suspected"] = sorted(seen.orphans - ended)
+            asked = {name: self._reason(context, connection, name, seen, queue) for name in (JOB_NAME, DELIVERY)}
+            events = sources.changes(self.names, self.settings, connection, memory, claims=asked[JOB_NAME] is None)
+        self._fit_the_pool(context)
+        requests = [self._request(name, queue) for name, reason in asked.items() if reason is None]
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else "; ".join(filter(None, asked.values())),
+            cursor=json.dumps(memory),
+            asset_events=events,
+        )
+
+    def ask_once(self, context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """The schedule's look."""
+        with self._connection(context) as connection:
+            seen = _look(connection)
+            queue = database_mark(connection)
+            reason = self._reason(context, connection, JOB_NAME, seen, queue)
+        return dg.SkipReason(reason) if reason else self._request(JOB_NAME, queue)
+
+    @contextmanager
+    def _connection(self, context: Context) -> Iterator[Connection]:
+        with clearly(), self.names.resources(context).postgres.connect() as connection:
+            connection.autocommit = True
+            yield connection
+
+    def _seconds(self, instance: dg.DagsterInstance) -> float:
+        """How long to look. A daemon that evaluates one sensor after the other is not held up."""
+        return self.settings.sensor_seconds if instance.get_sensor_settings().get("use_threads") else 0.0
+
+    def _reason(self, context: Context, connection: Connection, name: str, seen: Seen, queue: str) -> str | None:
+        """Why no run of this job is asked for now, or None: one is. Dagster is asked only where there is work."""
+        now = time.time()
+        if name == DELIVERY:
+            if not seen.overdue:
+                return NOTHING_OVERDUE
+            return delivery_skip_reason(True, recent_runs(context.instance, OUTBOX_TAG, queue, now))
+        if not seen.ready:
+            return NOTHING_READY
         alive = live_workers(connection)
-    now = time.time()
-    in_flight = runs_in_flight(context.instance)
-    buried = 0
-    if isinstance(context, dg.SensorEvaluationContext):
-        buried = fail_orphaned_runs(context, in_flight, alive, now)
-    starting = sum(
-        now - record.create_timestamp.timestamp() < BEGINNING
-        and record.dagster_run.run_id not in alive
-        and not is_dead(record.dagster_run, record.start_time, alive, now)
-        for record in in_flight
-    )
-    lately = recent_runs(context.instance, len(in_flight) - buried, now, starting=starting)
-    reason = skip_reason(ready, lately, pool_limit(context.instance))
-    # no run_key: Dagster would remember it forever, and a prompt that is put back would never run again
-    return dg.SkipReason(reason) if reason else dg.RunRequest()
+        runs = recent_runs(context.instance, QUEUE_TAG, queue, now, alive=alive, beginning=BEGINNING)
+        return skip_reason(seen.ready, runs, pool_limit(context.instance, self.names.pool))
+
+    def _request(self, name: str, queue: str) -> dg.RunRequest:
+        # no run_key: Dagster would remember it forever, and a prompt that is put back would never run again
+        tag = QUEUE_TAG if name == JOB_NAME else OUTBOX_TAG
+        return dg.RunRequest(job_name=self.names.of(name), tags={tag: queue})
+
+    def _fit_the_pool(self, context: dg.SensorEvaluationContext) -> None:
+        if self.settings.pool_follows_workers:
+            workers = Cluster(self.settings).workers if self.settings.backend != "process" else None
+            follow(context.instance, self.names.pool, workers)
 
 
-def new_prompts(settings: Settings) -> dg.SensorDefinition:
+def _look(connection: Connection) -> Seen:
+    return Seen(ready=readiness(connection), overdue=overdue(connection), orphans=orphaned_runs(connection))
+
+
+def _listen(connection: Connection, seconds: float) -> Seen:
+    """What there is to do; if there is nothing, what comes within these seconds."""
+    until = time.monotonic() + seconds
+    while True:
+        seen = _look(connection)
+        if seen.ready or seen.overdue or seen.orphans or time.monotonic() >= until:
+            return seen
+        time.sleep(AGAIN)
+
+
+def new_prompts(names: Names, settings: Settings, jobs: dict[str, Job]) -> dg.SensorDefinition:
     @dg.sensor(
-        job_name=JOB_NAME,
+        name=names.of("new_prompts"),
+        jobs=[jobs[JOB_NAME], jobs[DELIVERY]],
         minimum_interval_seconds=SHORTEST_INTERVAL,
+        required_resource_keys={names.of("postgres")},
         default_status=dg.DefaultSensorStatus.RUNNING if settings.sensor else dg.DefaultSensorStatus.STOPPED,
-        description="Asks for a run when prompts wait, a picture is due, or a run died and left its prompts behind.",
+        description="Asks for a run when prompts wait, a picture is due, a run died and left its prompts behind, or "
+        "the site, the CDN or the bucket has not been told of a change.",
     )
-    def new_prompts(context: dg.SensorEvaluationContext, postgres: PostgresResource) -> dg.RunRequest | dg.SkipReason:
-        follow_the_workers(context.instance, settings)
-        return request_run(context, postgres)
+    def new_prompts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        return Watch(names, settings).tick(context)
 
     return new_prompts
-
-
-def undelivered_messages(settings: Settings) -> dg.SensorDefinition:
-    @dg.sensor(
-        job_name=DELIVERY,
-        minimum_interval_seconds=SHORTEST_INTERVAL,
-        default_status=dg.DefaultSensorStatus.RUNNING if settings.sensor else dg.DefaultSensorStatus.STOPPED,
-        description="Asks for a run when the site, the CDN or the bucket has not been told yet, or is due once more.",
-    )
-    def undelivered_messages(
-        context: dg.SensorEvaluationContext, postgres: PostgresResource
-    ) -> dg.RunRequest | dg.SkipReason:
-        with clearly(), postgres.connect() as connection:
-            due = overdue(connection)
-        in_flight = context.instance.get_run_records(dg.RunsFilter(job_name=DELIVERY, statuses=IN_FLIGHT), limit=1)
-        reason = delivery_skip_reason(due, recent_runs(context.instance, len(in_flight), time.time(), job=DELIVERY))
-        return dg.SkipReason(reason) if reason else dg.RunRequest()
-
-    return undelivered_messages

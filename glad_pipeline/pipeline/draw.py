@@ -90,6 +90,11 @@ class Drawing:
             pictures=self._fit_to_store(drawn), delivery=self.delivery, refuse=self._refuse, report=self._report
         )
 
+    @property
+    def hashes(self) -> list[str]:
+        """Those of the recipes that this run has in hand."""
+        return [recipe.hash for recipe in self._by_recipe]
+
     # what has to be drawn
 
     def _recipes(self, rows: Sequence[Row]) -> dict[Recipe, list[int]]:

@@ -15,9 +15,8 @@ from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
-
 from glad_pipeline.database import Connection, Database, describe, named_queries
+from glad_pipeline.database.identity import database_mark
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.storage.keys import PREFIX, key_in
@@ -157,19 +156,10 @@ def _look(database: Database, store: ObjectStore) -> _Seen:
 
 
 def _here(database: Database, store: ObjectStore) -> Identity:
-    try:
-        mark = database.read(partial(_this_database, query="this_database"))
-    except psycopg.ProgrammingError:  # no right to it, or no such function
-        mark = database.read(partial(_this_database, query="this_database_without_its_server"))
+    mark = database.read(database_mark)
     return Identity(
         id=uuid4(), bucket=store.bucket, place=store.place, database=mark, database_name=describe(database.url)
     )
-
-
-def _this_database(connection: Connection, query: str) -> str:
-    row = connection.execute(SQL[query]).fetchone()
-    assert row is not None  # noqa: S101  we are in it
-    return str(row["mark"])
 
 
 def _row(connection: Connection, query: str, **bound: Any) -> tuple[Identity, bool] | None:

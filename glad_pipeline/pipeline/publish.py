@@ -27,6 +27,10 @@ class PublishReport:
     conflicts: dict[int, str] = field(default_factory=dict)  # wait for a person's approval
     gone: list[int] = field(default_factory=list)  # prompts whose picture was gone from the store: they wait again
 
+    def __bool__(self) -> bool:
+        """Whether anything was due."""
+        return bool(self.published or self.rejected or self.conflicts or self.gone)
+
     def warnings(self) -> Iterator[str]:
         """A line for each prompt that is not published."""
         yield from (f"prompt {prompt_id} is rejected: {reason}" for prompt_id, reason in self.rejected.items())

@@ -14,6 +14,10 @@ EVERY_SECONDS = 5  # as Dagster's daemon does
 LONGEST_PAUSE = 300.0  # seconds between runs when they keep failing
 
 
+NOTHING_READY = "no prompt is pending and no picture is due"
+NOTHING_OVERDUE = "no message is due"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecentRuns:
     """How the newest runs of the job went."""
@@ -28,7 +32,7 @@ class RecentRuns:
 def skip_reason(ready: Readiness, lately: RecentRuns, limit: int) -> str | None:
     """Why no run is asked for now, or None: ask for one. Pure: what is, and what runs, decide."""
     if not ready:
-        return "no prompt is pending and no picture is due"
+        return NOTHING_READY
     if lately.in_flight >= limit:
         return f"{lately.in_flight} of at most {limit} runs are under way and will take what is pending"
     if lately.starting:
@@ -39,7 +43,7 @@ def skip_reason(ready: Readiness, lately: RecentRuns, limit: int) -> str | None:
 def delivery_skip_reason(due: bool, lately: RecentRuns) -> str | None:
     """Why no run of `deliver_messages` is asked for now, or None: ask for one."""
     if not due:
-        return "no message is due"
+        return NOTHING_OVERDUE
     if lately.in_flight:
         return "a run is under way and will deliver what is due"
     return _failing(lately)

@@ -9,6 +9,25 @@ SELECT nextval('prompt_claim_tokens')::integer AS token
 -- Held on the heartbeat's own connection: gone the instant that process or its network is gone.
 SELECT prompts_lock_token(%(token)s) AS locked
 
+-- name: record_claim
+-- Which run this claim is of: should its lock go without this row, its process is gone. Tokens come round again one day.
+INSERT INTO run_claims (token, run_id, database) VALUES (%(token)s, %(run_id)s, %(database)s)
+ON CONFLICT (token) DO UPDATE SET run_id = excluded.run_id, database = excluded.database, since = now()
+
+-- name: end_claim
+DELETE FROM run_claims WHERE token = %(token)s
+
+-- name: orphaned_runs
+-- Runs of this very database none of whose claims has its lock: their processes are gone, or are just connecting anew.
+SELECT run_id FROM run_claims WHERE database = %(database)s GROUP BY run_id
+HAVING NOT bool_or(token IN (SELECT token FROM prompts_live_holds()))
+
+-- name: forget_runs
+-- Runs that have ended; and what nobody asks about any more.
+DELETE FROM run_claims
+WHERE (run_id = ANY(%(run_ids)s) OR since < now() - interval '30 days')
+  AND token NOT IN (SELECT token FROM prompts_live_holds())
+
 -- name: has_lock
 -- Whether this very session still holds the lock: also the heartbeat's sign that its connection lives.
 SELECT EXISTS (SELECT FROM pg_locks

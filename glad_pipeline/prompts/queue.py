@@ -24,6 +24,7 @@ import psycopg
 
 from glad_pipeline.blame import readable
 from glad_pipeline.database import SILENCE, Connection, Database, DatabaseError, answering_within, named_queries
+from glad_pipeline.database.identity import database_mark
 from glad_pipeline.errors import UnavailableError, UsageError
 
 SQL = named_queries(__package__)
@@ -65,6 +66,17 @@ def live_workers(connection: Connection) -> set[str]:
     return {row["worker"] for row in connection.execute(SQL["live_workers"])}
 
 
+def orphaned_runs(connection: Connection) -> set[str]:
+    """Dagster runs that opened a claim and did not end it, and whose lock is gone now: dead, or connecting anew."""
+    bound = {"database": database_mark(connection)}
+    return {row["run_id"] for row in connection.execute(SQL["orphaned_runs"], bound)}
+
+
+def forget_runs(connection: Connection, run_ids: Collection[str]) -> None:
+    """These runs have ended: they are orphaned no longer."""
+    connection.execute(SQL["forget_runs"], {"run_ids": list(run_ids)})
+
+
 def overdue(connection: Connection) -> list[Row]:
     """Up to 20 prompts that are still claimed although their lease is over, the oldest first."""
     return connection.execute(SQL["overdue"]).fetchall()
@@ -86,16 +98,17 @@ class Claim:
         self._lease = lease
         self._max_attempts = max_attempts
         self._token: int | None = None
+        self.queue = ""  # which database's, once it is open
         self.reason: str | None = None  # why the run fails, kept with the prompts it gives back
         self._attempts: dict[int, int] = {}  # of each prompt, as it was claimed
         self._begun: dict[int, int] = {}  # how often this claim began to draw a prompt: tries that are counted
         self._stop = threading.Event()
         self._heart: threading.Thread | None = None
 
-    def open(self) -> Claim:
-        """Draw a token, lock it and start the heartbeat. Raises `DatabaseError`."""
+    def open(self, *, patience: float | None = None) -> Claim:
+        """Draw a token, lock it and start the heartbeat. Raises `DatabaseError`, after so many seconds."""
         connection, self._token = self._database.connect_patiently(
-            application_name=f"glad-hold {self._worker}", prepare=self._locked_token
+            application_name=f"glad-hold {self._worker}", prepare=self._locked_token, patience=patience
         )
         self._heart = threading.Thread(target=self._beat, args=(connection,), name="glad-lease", daemon=True)
         self._heart.start()
@@ -106,6 +119,9 @@ class Claim:
         assert row is not None  # noqa: S101  nextval always answers
         if not self._lock(connection, row["token"]):
             raise UnavailableError(f"the claim token {row['token']} is locked already: another database uses ours")
+        self.queue = database_mark(connection)
+        bound = {"token": row["token"], "run_id": self._worker, "database": self.queue}
+        connection.execute(SQL["record_claim"], bound)
         return int(row["token"])
 
     def take(self, batch: int, *, ids: Sequence[int] = ()) -> list[Row]:
@@ -321,6 +337,7 @@ class Claim:
     def _release(bound: Mapping[str, Any], connection: Connection) -> None:
         connection.execute(SQL["release"], bound)
         connection.execute(SQL["let_go"], bound)
+        connection.execute(SQL["end_claim"], bound)
 
     def __enter__(self) -> Claim:
         return self

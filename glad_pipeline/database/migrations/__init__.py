@@ -40,6 +40,7 @@ MADE = {
     "0001_prompts_and_images": ("prompts", "images", "prompt_claim_tokens"),
     "0005_outbox_and_takedowns": ("outbox", "barred_recipes", "takedowns", "post_writes"),
     "0007_deployments": ("deployments",),
+    "0008_run_claims": ("run_claims",),
 }
 
 _HERE = Path(__file__).parent

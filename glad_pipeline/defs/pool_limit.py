@@ -1,0 +1,36 @@
+"""The pool that runs wait in for the GPU: how many Dagster lets work at once.
+
+The only place that uses what Dagster does not promise to keep: reading and setting a pool's limit has no public Python
+function (tried with 1.13.27; `unit/test_dagster_internals.py` says so when it changes).
+"""
+
+import dagster as dg
+
+FOLLOWED = "glad/limits that followed the workers"
+
+
+def pool_limit(instance: dg.DagsterInstance, pool: str) -> int:
+    """How many runs the pool lets work at once."""
+    return _own_limit(instance, pool) or instance.get_concurrency_config().pool_config.default_pool_limit or 1
+
+
+def follow(instance: dg.DagsterInstance, pool: str, workers: int | None) -> None:
+    """Set the limit to the number of workers, None: to the instance's own. What a person has set is left alone."""
+    limit = _own_limit(instance, pool)
+    if limit == workers:
+        return
+    memory, key = instance.daemon_cursor_storage, f"{FOLLOWED}: {pool}"
+    ours = memory.get_cursor_values({key}).get(key, "").split()
+    if limit is not None and str(limit) not in ours:
+        return
+    if workers is None:
+        instance.event_log_storage.delete_concurrency_limit(pool)
+    else:
+        memory.set_cursor_values({key: f"{limit or ''} {workers}"})  # both: this may be stopped between the two
+        instance.event_log_storage.set_concurrency_slots(pool, workers)
+        memory.set_cursor_values({key: str(workers)})
+
+
+def _own_limit(instance: dg.DagsterInstance, pool: str) -> int | None:
+    limits = instance.event_log_storage.get_pool_limits()
+    return next((each.limit for each in limits if each.name == pool and not each.from_default), None)

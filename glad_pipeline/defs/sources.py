@@ -1,0 +1,99 @@
+"""What the graph starts from and does not make: the table `prompts` and the model. The sensor observes both."""
+
+import threading
+from typing import Any
+
+import dagster as dg
+
+from glad_pipeline.database import Connection
+from glad_pipeline.defs.names import Names
+from glad_pipeline.defs.resources import sdxl_resource
+from glad_pipeline.defs.versions import DATA_VERSION, digest
+from glad_pipeline.errors import GladError
+from glad_pipeline.pipeline.results import columns_of, newest_prompt, prompts_by_status
+from glad_pipeline.settings import Settings
+
+TABLE = "prompts_table"
+MODEL = "sdxl_model"
+
+
+def sources(names: Names, settings: Settings) -> list[dg.AssetSpec]:
+    """External assets: whatever has to run before prompts are taken can be put before `prompts_table`."""
+    common: dict[str, Any] = {"group_name": names.group, "owners": list(names.owners), "tags": dict(names.tags)}
+    return [
+        dg.AssetSpec(
+            names.key(TABLE),
+            description="The table `prompts`, as everybody may write it. A new version: rows that no run has taken.",
+            kinds={"postgres"},
+            **common,
+        ),
+        dg.AssetSpec(
+            names.key(MODEL),
+            description="What pictures are drawn with by the settings: weights, VAE, refiner and LoRA. The version is "
+            "the digest over all of them.",
+            kinds={"diffusers"},
+            metadata={"model": settings.model, "preset": settings.preset},
+            **common,
+        ),
+    ]
+
+
+def changes(
+    names: Names, settings: Settings, connection: Connection, memory: dict[str, Any], *, claims: bool
+) -> list[dg.AssetObservation]:
+    """What has changed since the last tick; `memory` is kept in the sensor's cursor. `claims`: a run is asked for."""
+    found: list[dg.AssetObservation] = []
+    last = newest_prompt(connection)
+    if claims or last != memory.get("newest"):
+        memory["newest"], memory["asked"] = last, memory.get("asked", 0) + claims
+        version = f"{last}.{memory['asked']}"
+        found.append(_observed(names.key(TABLE), version, _table(connection)))
+    model = _models.digest(settings)
+    if model is not None and model != memory.get("model"):
+        memory["model"] = model
+        found.append(_observed(names.key(MODEL), model, {"model": settings.model, "preset": settings.preset}))
+    return found
+
+
+def _table(connection: Connection) -> dict[str, Any]:
+    columns = [dg.TableColumn(name, kind) for name, kind in columns_of(connection, "prompts")]
+    counts = prompts_by_status(connection)
+    return {
+        "dagster/row_count": sum(counts.values()),
+        "dagster/uri": f"postgresql://{connection.info.host}:{connection.info.port}/{connection.info.dbname}/prompts",
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+        **counts,
+    }
+
+
+def _observed(key: dg.AssetKey, version: str, metadata: dict[str, Any]) -> dg.AssetObservation:
+    return dg.AssetObservation(key, metadata=metadata, tags={DATA_VERSION: version})
+
+
+class _Models:
+    """Digests, read once per process and settings, on a thread: 7 GB may have to be hashed."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str | None] = {}
+        self._lock = threading.Lock()
+
+    def digest(self, settings: Settings) -> str | None:
+        """None while it is not known yet, or where the model cannot be used: the run says why."""
+        key = settings.model_dump_json()
+        with self._lock:
+            first = key not in self._known
+            self._known.setdefault(key, None)
+        if first:
+            reader = threading.Thread(target=self._read, args=(key, settings), name="glad-model-digest", daemon=True)
+            reader.start()
+            reader.join(timeout=2)
+        return self._known[key]
+
+    def _read(self, key: str, settings: Settings) -> None:
+        try:
+            self._known[key] = digest(sdxl_resource(settings).sdxl.profile().weights)
+        except (GladError, OSError):
+            return
+
+
+_models = _Models()

@@ -1,0 +1,133 @@
+"""The whole graph from settings and names: resources, assets, checks, jobs, sensor and schedules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from hashlib import sha256
+from typing import Any
+
+import dagster as dg
+from pydantic import SecretStr
+
+from glad_pipeline.defs import assets, versions
+from glad_pipeline.defs.audit import audit
+from glad_pipeline.defs.checks import all_checks
+from glad_pipeline.defs.io_managers import io_managers
+from glad_pipeline.defs.jobs import jobs
+from glad_pipeline.defs.names import Names
+from glad_pipeline.defs.resources import (
+    ObjectStoreResource,
+    OutboxResource,
+    PostgresResource,
+    QueueResource,
+    sdxl_resource,
+)
+from glad_pipeline.defs.schedules import audit_store_daily, publish_prompts_hourly
+from glad_pipeline.defs.sensors import new_prompts
+from glad_pipeline.defs.site_revalidations import site_revalidations
+from glad_pipeline.defs.sources import sources
+from glad_pipeline.errors import UsageError
+from glad_pipeline.generation.presets import PRESETS
+from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.redaction import hide
+from glad_pipeline.settings import Settings
+
+
+def definitions(settings: Settings, names: Names, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Everything. `overrides`: resources by key without prefix, in place of those that the settings make."""
+    named_jobs = jobs(names, settings.max_runtime_seconds)
+    return dg.Definitions(
+        assets=[
+            *sources(names, settings),
+            assets.prompts(names),
+            assets.generated_images(names, _code_version(settings)),
+            assets.s3_objects(names),
+            assets.published_posts(names),
+            site_revalidations(names),
+            audit(names),
+        ],
+        asset_checks=all_checks(names),
+        jobs=list(named_jobs.values()),
+        sensors=[new_prompts(names, settings, named_jobs)],
+        schedules=[publish_prompts_hourly(names, settings), audit_store_daily(names, settings)],
+        resources=build_resources(settings, names, overrides),
+    )
+
+
+def build_resources(
+    settings: Settings, names: Names | None = None, overrides: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Every resource by its key. What one of them consists of is the override, too, where there is one.
+
+    Raises `UsageError` for an override of what there is not.
+    """
+    names, given = names or Names(), dict(overrides or {})
+    postgres = given.get("postgres") or PostgresResource(
+        url=_secret(settings.database_url, "DATABASE_URL"), patience=settings.database_patience_seconds
+    )
+    made: dict[str, Any] = {
+        "postgres": postgres,
+        "queue": given.get("queue")
+        or QueueResource(
+            postgres=postgres,
+            batch_size=settings.batch_size,
+            lease_seconds=settings.lease_seconds,
+            max_attempts=settings.max_attempts,
+        ),
+        "object_store": given.get("object_store") or _object_store(settings, postgres),
+        "outbox": given.get("outbox")
+        or OutboxResource(
+            site_url=settings.site_url,
+            revalidate_secret=_optional_secret(settings.revalidate_secret, "GLAD_REVALIDATE_SECRET"),
+            distribution_id=settings.cloudfront_distribution_id,
+            max_attempts=settings.outbox_attempts,
+        ),
+        "sdxl": given.get("sdxl") or sdxl_resource(settings),
+    }
+    if unknown := sorted(given.keys() - made.keys()):
+        raise UsageError(f"no resource is called {', '.join(unknown)}: there are {', '.join(made)}")
+    return {names.of(key): resource for key, resource in made.items()} | io_managers(names)
+
+
+def _object_store(settings: Settings, postgres: PostgresResource) -> ObjectStoreResource:
+    return ObjectStoreResource(
+        postgres=postgres,
+        bucket=_secret(settings.s3_bucket, "AWS_S3_BUCKET"),
+        region=settings.s3_region,
+        endpoint_url=settings.s3_endpoint_url,
+        access_key_id=_optional_secret(settings.s3_access_key_id, "AWS_ACCESS_KEY_ID"),
+        secret_access_key=_optional_secret(settings.s3_secret_access_key, "AWS_SECRET_ACCESS_KEY"),
+        session_token=_optional_secret(settings.s3_session_token, "AWS_SESSION_TOKEN"),
+        public_base_url=settings.picture_base_url,
+        patience=settings.store_patience_seconds,
+        spool_folder=str(settings.home / "spool"),
+        spool_mb=settings.spool_mb,
+    )
+
+
+def _secret(value: SecretStr | str | None, variable: str) -> dg.EnvVar:
+    """The name of a variable with this value: the UI shows the name alone. Absent: the usual name, asked for in a run.
+
+    A value that the environment does not have, since it was written down elsewhere, is put there.
+    """
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if text is None or os.environ.get(variable) == text:
+        return dg.EnvVar(variable)
+    found = next((name for name, there in os.environ.items() if there == text), None)
+    if found is None:
+        hide(text)
+        found = f"{variable}_{sha256(text.encode()).hexdigest()[:8]}"
+        os.environ[found] = text
+    return dg.EnvVar(found)
+
+
+def _optional_secret(value: SecretStr | str | None, variable: str) -> dg.EnvVar | None:
+    return _secret(value, variable) if value else None
+
+
+def _code_version(settings: Settings) -> str:
+    """Of what turns a prompt into a recipe: the recipe's own fields, the preset, and the settings' defaults."""
+    defaults = (settings.width, settings.height, settings.steps, settings.guidance_scale, settings.scheduler)
+    return versions.digest([*(each.name for each in fields(Recipe)), PRESETS[settings.preset], defaults])

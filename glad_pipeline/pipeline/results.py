@@ -1,0 +1,31 @@
+"""What is in the tables: the rows that named prompts have led to, and how the table `prompts` stands. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from glad_pipeline.database import Connection, named_queries
+
+SQL = named_queries(__package__, "results.sql")
+
+
+def rows_of(connection: Connection, table: str, prompt_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """The rows of `prompts`, `images` or `posts` that belong to these prompts, in the order of the prompts' ids."""
+    return connection.execute(SQL[table], {"ids": list(prompt_ids)}).fetchall()
+
+
+def newest_prompt(connection: Connection) -> int:
+    """The greatest id in `prompts`; 0 where there is none."""
+    row = connection.execute(SQL["newest_prompt"]).fetchone()
+    return int(row["id"]) if row else 0
+
+
+def prompts_by_status(connection: Connection) -> dict[str, int]:
+    """How many prompts are in each state; reads the whole index once."""
+    return {row["status"]: row["prompts"] for row in connection.execute(SQL["prompts_by_status"])}
+
+
+def columns_of(connection: Connection, table: str) -> list[tuple[str, str]]:
+    """Name and type of each column of a table on the search path, in order."""
+    return [(row["name"], row["type"]) for row in connection.execute(SQL["columns_of"], {"table": table})]
