@@ -58,7 +58,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         dagster_type=PromptsFrame,
         code_version="1",
     )
-    def prompts(context: dg.AssetExecutionContext, config: PromptsConfig) -> Any:
+    def prompts(context: dg.AssetExecutionContext, config: PromptsConfig) -> dg.Output[Any]:
         """The prompts this run has claimed from the table `prompts`, the most urgent and then the oldest first.
 
         A row that can never be drawn (empty, too long, an impossible size) is rejected here with the reason.
@@ -96,7 +96,7 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
         dagster_type=Pictures,
         code_version=code_version,
     )
-    def generated_images(context: dg.AssetExecutionContext, prompts: Any) -> Any:
+    def generated_images(context: dg.AssetExecutionContext, prompts: Any) -> dg.Output[Any]:
         """One PNG per claimed prompt, drawn by SDXL and streamed to the object store while the GPU works.
 
         A picture that is in the store already is not drawn again; a blank one rejects its prompt, a failed one

@@ -59,7 +59,7 @@ class Watch:
             memory["suspected"] = sorted(seen.orphans - ended)
             asked = {name: self._reason(context, connection, name, seen, queue) for name in (JOB_NAME, DELIVERY)}
             events = sources.changes(self.names, self.settings, connection, memory, claims=asked[JOB_NAME] is None)
-        self._fit_the_pool(context)
+        fit_the_pool(context.instance, self.settings)
         requests = [self._request(name, queue) for name, reason in asked.items() if reason is None]
         return dg.SensorResult(
             run_requests=requests,
@@ -104,11 +104,6 @@ class Watch:
         tag = QUEUE_TAG if name == JOB_NAME else OUTBOX_TAG
         return dg.RunRequest(job_name=self.names.of(name), tags={tag: queue})
 
-    def _fit_the_pool(self, context: dg.SensorEvaluationContext) -> None:
-        if self.settings.pool_follows_workers:
-            workers = Cluster(self.settings).workers if self.settings.backend != "process" else None
-            follow(context.instance, self.names.pool, workers)
-
 
 def _look(connection: Connection) -> Seen:
     return Seen(ready=readiness(connection), overdue=overdue(connection), orphans=orphaned_runs(connection))
@@ -122,6 +117,12 @@ def _listen(connection: Connection, seconds: float) -> Seen:
         if seen.ready or seen.overdue or seen.orphans or time.monotonic() >= until:
             return seen
         time.sleep(AGAIN)
+
+
+def fit_the_pool(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """As many runs work at once as there are warm workers, where the settings allow that the limit is changed."""
+    if settings.pool_follows_workers:
+        follow(instance, settings.pool, Cluster(settings).workers if settings.backend != "process" else None)
 
 
 def new_prompts(names: Names, settings: Settings, jobs: dict[str, Job]) -> dg.SensorDefinition:

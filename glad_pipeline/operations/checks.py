@@ -1,4 +1,7 @@
-"""What must be true after every run, looked at in cheap samples: the queue, the catalogue, the store, the posts."""
+"""What must be true after every run, looked at in cheap samples: the queue, the catalogue, the store, the posts.
+
+What is wrong with a picture that is not a post yet keeps it from becoming one, until a person approves or retries it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 from glad_pipeline.database import Database
 from glad_pipeline.media.gates import blank
 from glad_pipeline.outbox.messages import dead
+from glad_pipeline.pipeline.publish import hold_back
 from glad_pipeline.prompts.queue import overdue
 from glad_pipeline.publishing import catalogue
 from glad_pipeline.publishing.posts import MAX_URL, bad_urls
@@ -48,7 +52,8 @@ def objects_match_catalogue(database: Database, store: ObjectStore) -> Finding:
         != (row["bytes"], row["content_type"], row["sha256"])
     ]
     told = f"{len(wrong)} of {len(rows)} looked at are missing or differ" if wrong else f"{len(rows)} looked at"
-    return Finding(passed=not wrong, description=told, figures={"looked_at": len(rows), "wrong": wrong})
+    held = _held(database, wrong, "its picture is missing from the store, or is not what the catalogue says")
+    return Finding(passed=not wrong, description=told, figures={"looked_at": len(rows), "wrong": wrong, **held})
 
 
 def no_blank_picture(database: Database) -> Finding:
@@ -58,7 +63,14 @@ def no_blank_picture(database: Database) -> Finding:
     lowest = min((row["contrast"] for row in rows if row["contrast"] is not None), default=None)
     told = f"{len(found)} of {len(rows)} looked at are blank" if found else f"{len(rows)} looked at"
     figures = {"blank": found, **({"lowest_contrast": lowest} if lowest is not None else {})}
+    figures |= _held(database, found, "its picture is blank")
     return Finding(passed=not found, description=told, figures=figures)
+
+
+def _held(database: Database, keys: list[str], reason: str) -> dict[str, list[int]]:
+    if not keys:
+        return {}
+    return {"prompts_held_back": hold_back(database, dict.fromkeys(keys, reason))}
 
 
 def urls_are_public(database: Database) -> Finding:

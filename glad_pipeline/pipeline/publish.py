@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from glad_pipeline.database import Connection, Database
+from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.outbox import messages
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import blocklist
@@ -16,6 +16,7 @@ from glad_pipeline.storage.protocol import ObjectStore
 
 Row = Mapping[str, Any]
 POSTS_PER_TRANSACTION = 100
+SQL = named_queries(__package__, "publish.sql")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -83,3 +84,18 @@ def publish_some(claim: Claim, connection: Connection) -> tuple[list[Row], Outco
     claim.reject_locked(connection, rows, outcomes.rejected)
     claim.require_approval(connection, outcomes.conflicts)
     return list(rows), outcomes
+
+
+def hold_back(database: Database, reasons: Mapping[str, str]) -> list[int]:
+    """Keep pictures (by their key, each with the reason) from being posted until a person approves or retries them.
+
+    Returns the prompts that wait now. What is published already stays as it is.
+    """
+    cure = "`glad prompts retry` draws it anew, `glad prompts approve` publishes it all the same"
+
+    def hold(connection: Connection) -> list[int]:
+        rows = connection.execute(SQL["drawn"], {"keys": list(reasons)}).fetchall()
+        Claim.require_approval(connection, {row["id"]: f"{reasons[row['key']]}: {cure}" for row in rows})
+        return [row["id"] for row in rows]
+
+    return database.transact("hold_back", hold)

@@ -13,9 +13,7 @@ from glad_pipeline import database as database_room
 from glad_pipeline import failpoints
 from glad_pipeline.database import Database, DatabaseError, answering_within
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline.defs.checks import no_blank_picture, no_expired_lease, urls_are_public
-from glad_pipeline.defs.resources import PostgresResource
-from glad_pipeline.defs.site_revalidations import no_dead_message
+from glad_pipeline.operations.checks import no_blank_picture, no_dead_message, no_expired_lease, urls_are_public
 from glad_pipeline.prompts import queue
 from glad_pipeline.prompts.queue import Claim, live_workers
 
@@ -288,10 +286,9 @@ def test_where_no_try_was_begun_nothing_is_asked_to_give_it_back(database, admin
 
 @pytest.mark.parametrize("check", [no_expired_lease, no_blank_picture, urls_are_public, no_dead_message])
 def test_a_check_waits_for_the_database_as_the_assets_do(database, admin, caplog, check):
-    postgres = PostgresResource(url=database.url, patience=30)
     looked = []
     with away(admin, name_of(database)):
-        looking = threading.Thread(target=lambda: looked.append(check(postgres=postgres)))
+        looking = threading.Thread(target=lambda: looked.append(check(database)))
         looking.start()
         soon(lambda: "asked again" in caplog.text or not looking.is_alive())
     looking.join()

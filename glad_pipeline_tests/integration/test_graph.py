@@ -20,12 +20,13 @@ import pytest
 from PIL import Image
 from psycopg.rows import dict_row
 
+from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs import checks
-from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, SdxlResource
+from glad_pipeline.defs.resources import SdxlResource
 from glad_pipeline.media.encoding import decode_png, encode_png, pixels_sha256
-from glad_pipeline.pipeline import publish
+from glad_pipeline.operations import checks
+from glad_pipeline.pipeline import catalogue, publish
 from glad_pipeline.pipeline.stored_picture import described
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.keys import original_key
@@ -107,6 +108,12 @@ def metadata(result, asset):
     return {name: value.value for name, value in event.materialization.metadata.items()}
 
 
+def published(result):
+    """How many posts; a run without new ones does not materialize the asset."""
+    made = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events()}
+    return metadata(result, "published_posts")["published"] if "published_posts" in made else 0
+
+
 def failures(result):
     return str([event.event_specific_data for event in result.all_events if event.is_step_failure])
 
@@ -138,7 +145,7 @@ def test_the_same_again_draws_and_publishes_nothing(world):
     world.run()
     result = world.run()
     assert metadata(result, "generated_images")["drawn"] == 0
-    assert metadata(result, "published_posts")["published"] == 0
+    assert published(result) == 0
     assert len(world.posts()) == len(world.objects()) == 1
 
 
@@ -385,15 +392,12 @@ def test_two_runs_at_once_share_the_work_and_repeat_none_of_it(world):
     assert len(world.posts()) == len(world.objects()) == 60
     assert sum(metadata(result, "generated_images")["drawn"] for result in results) == 60
     for result in results:
-        assert metadata(result, "prompts")["claimed"] == metadata(result, "published_posts")["published"]
+        assert metadata(result, "prompts")["claimed"] == published(result)
 
 
 RUN = """
 import dagster as dg
 from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs import checks
-from glad_pipeline.pipeline import publish
-from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, SdxlResource
 from glad_pipeline_tests.fakes import InstantSdxl
 job = build_defs(resource_overrides={"sdxl": InstantSdxl(seconds_each=0.03)}).resolve_job_def("publish_prompts")
 job.execute_in_process(instance=dg.DagsterInstance.ephemeral())
@@ -631,14 +635,15 @@ def test_a_store_that_fails_half_way_ends_the_drawing_too_and_costs_no_attempt(w
 def test_a_picture_that_visitors_may_not_read_is_found_out(world, database_url):
     world.add("a hill")
     world.run()
-    postgres = PostgresResource(url=database_url)
-    assert checks.pictures_answer(postgres=postgres).passed
+    database = Database(database_url)
+    assert checks.pictures_answer(database).passed
     world.store.client.delete_bucket_policy(Bucket=world.store.bucket)
-    found = checks.pictures_answer(postgres=postgres)
+    found = checks.pictures_answer(database)
     assert not found.passed
     assert "403: visitors may not read it" in found.description
     world.store.client.delete_object(Bucket=world.store.bucket, Key=world.objects()[0])
-    assert not checks.pictures_answer(postgres=postgres).passed
+    assert not checks.pictures_answer(database).passed
+    database.close()
 
 
 def test_a_wrong_bucket_is_told_before_anything_is_drawn(world, monkeypatch):
@@ -677,19 +682,12 @@ def test_a_row_that_the_blogs_own_machinery_cannot_take_is_rejected_alone(world)
 def test_the_checks_find_what_they_look_for(world, database_url):
     world.add("a hill", title="Hill")
     world.run()
-    postgres = PostgresResource(url=database_url)
-    store = ObjectStoreResource(
-        postgres=postgres,
-        bucket=world.store.bucket,
-        endpoint_url=world.store.endpoint_url,
-        access_key_id=world.store.access_key_id,
-        secret_access_key=world.store.secret_access_key,
-    )
+    database = Database(database_url)
     looks = {
-        "lease": lambda: checks.no_expired_lease(postgres=postgres),
-        "match": lambda: checks.objects_match_catalogue(postgres=postgres, object_store=store),
-        "blank": lambda: checks.no_blank_picture(postgres=postgres),
-        "url": lambda: checks.urls_are_public(postgres=postgres),
+        "lease": lambda: checks.no_expired_lease(database),
+        "match": lambda: checks.objects_match_catalogue(database, world.store),
+        "blank": lambda: checks.no_blank_picture(database),
+        "url": lambda: checks.urls_are_public(database),
     }
     assert {name: look().passed for name, look in looks.items()} == dict.fromkeys(looks, True)
     world.add("another")
@@ -700,6 +698,29 @@ def test_the_checks_find_what_they_look_for(world, database_url):
     world.sql("UPDATE images SET bytes = bytes + 1, contrast = 0")
     world.sql("UPDATE posts SET featured_image_url = 'data:image/png;base64,AAAA'")
     assert {name: look().passed for name, look in looks.items()} == dict.fromkeys(looks, False)
+    database.close()
+
+
+def test_a_failing_check_keeps_the_picture_it_is_about_from_being_posted_and_only_that(world, monkeypatch):
+    ids = [world.add(f"a hill {n}", title=f"Hill {n}") for n in range(3)]
+    record = catalogue.Cataloguing.record
+
+    def damaged_afterwards(self, found):
+        report = record(self, found)
+        world.sql("UPDATE images SET contrast = 0 FROM prompts p WHERE p.image_id = images.id AND p.id = %s", ids[0])
+        gone = world.sql("SELECT key FROM images i JOIN prompts p ON p.image_id = i.id WHERE p.id = %s", ids[1])
+        world.store.delete([gone[0]["key"]])
+        return report
+
+    monkeypatch.setattr(catalogue.Cataloguing, "record", damaged_afterwards)
+    result = world.run()
+    assert [post["title"] for post in world.posts()] == ["Hill 2"]
+    prompts = world.prompts()
+    assert [prompts[i]["status"] for i in ids] == ["awaiting_approval", "awaiting_approval", "published"]
+    assert "blank" in prompts[ids[0]]["last_error"]
+    assert "missing" in prompts[ids[1]]["last_error"]
+    failed = {e.check_name: e for e in result.get_asset_check_evaluations() if not e.passed}
+    assert failed.keys() == {"no_blank_picture", "objects_match_catalogue"}
 
 
 def test_memory_stays_flat_however_many_pictures_a_run_draws(world):

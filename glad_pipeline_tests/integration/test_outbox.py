@@ -21,8 +21,6 @@ from glad_pipeline import cli
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs.resources import PostgresResource
-from glad_pipeline.defs.sensors import undelivered_messages
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import arm
 from glad_pipeline.outbox import deliver as delivery
@@ -30,10 +28,11 @@ from glad_pipeline.outbox import messages as outbox
 from glad_pipeline.outbox import targets
 from glad_pipeline.outbox.deliver import deliver
 from glad_pipeline.outbox.targets import Cdn, Site, Targets, joined
-from glad_pipeline.settings import Settings
 from glad_pipeline.storage.s3 import S3Store
 
 SECRET = "s3cr3t-of-the-site"
+from glad_pipeline_tests.ticks import asked
+from glad_pipeline_tests.ticks import tick as look
 
 
 class Server:
@@ -513,25 +512,25 @@ def test_a_site_that_is_down_fails_no_run_and_the_sensor_asks_for_another_delive
     assert "answers 500: down" in str(seen["errors"])
 
     def tick():
-        resources = {
-            "postgres": PostgresResource(url=told.connection.info.dsn + f" password={told.connection.info.password}")
-        }
-        with dg.build_sensor_context(instance=told.instance, resources=resources) as context:
-            data = undelivered_messages(Settings(_env_file=None)).evaluate_tick(context)
-        return data.skip_message, len(data.run_requests)
+        url = f"{told.connection.info.dsn} password={told.connection.info.password}"
+        data = look(told.instance, url)
+        return data.skip_message, asked(data)
 
-    assert tick() == ("no message is due", 0)
+    assert "no message is due" in tick()[0]
     told.sql("UPDATE outbox SET next_attempt_at = now() - interval '1 minute'")
-    assert tick() == (None, 1)
+    assert tick() == (None, ["deliver_messages"])
     site.answer = lambda h, b: (200, b"")
     job = build_defs().resolve_job_def("deliver_messages")
-    run = told.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTING)
+    tags = (
+        look(told.instance, f"{told.connection.info.dsn} password={told.connection.info.password}").run_requests[0].tags
+    )
+    run = told.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTING, tags=tags)
     assert "under way" in tick()[0]
     told.instance.report_run_failed(run)
     assert "runs failed" in tick()[0]
     result = job.execute_in_process(instance=told.instance)
     assert metadata(result, "site_revalidations")["delivered"] == 1
-    assert tick() == ("no message is due", 0)
+    assert "no message is due" in tick()[0]
 
 
 def test_dead_messages_warn(told, site):

@@ -8,18 +8,15 @@ import psycopg
 import pytest
 
 from glad_pipeline import cli
-from glad_pipeline.defs import sensors
-from glad_pipeline.defs.resources import PostgresResource
-from glad_pipeline.defs.sensors import new_prompts
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.media import gates
 from glad_pipeline.outbox import messages
 from glad_pipeline.pipeline import catalogue, claim, delivery
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.publishing.posts import Blog
-from glad_pipeline.settings import Settings
 from glad_pipeline_tests.fakes import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import failures
+from glad_pipeline_tests.ticks import asked, tick
 from glad_pipeline_tests.unit.test_fuzz_inputs import is_readable
 
 COMMIT = "0" * 40
@@ -182,7 +179,7 @@ def test_tries_that_would_overflow_are_refused_even_from_the_pipeline_s_own_role
     assert refused.value.diag.constraint_name == "attempts_are_1000_at_most"
 
 
-def test_rows_that_were_there_before_the_rules_do_not_break_run_list_show_or_sensor(world, capsys, monkeypatch):
+def test_rows_that_were_there_before_the_rules_do_not_break_run_list_show_or_sensor(world, capsys):
     world.sql("ALTER TABLE prompts DISABLE TRIGGER USER")
     world.sql("ALTER TABLE prompts DROP CONSTRAINT publish_at_is_a_date_of_our_calendar")
     old = [world.add("old", created_at=date) for date in ("infinity", "-infinity", "294276-12-31", "4713-01-01 BC")]
@@ -190,14 +187,8 @@ def test_rows_that_were_there_before_the_rules_do_not_break_run_list_show_or_sen
     long = world.add("long", content="x" * 10_000_000)
     world.sql("ALTER TABLE prompts ENABLE TRIGGER USER")
     good = world.add("a good hill")
-    monkeypatch.setattr(sensors, "LISTENING", 0.0)
-    with (
-        dg.instance_for_test() as instance,
-        dg.build_sensor_context(
-            instance=instance, resources={"postgres": PostgresResource(url=os.environ["DATABASE_URL"])}
-        ) as context,
-    ):
-        assert len(new_prompts(Settings(_env_file=None)).evaluate_tick(context).run_requests) == 1
+    with dg.instance_for_test() as instance:
+        assert asked(tick(instance, os.environ["DATABASE_URL"])) == ["publish_prompts"]
     world.run()
     states = {row["id"]: row["status"] for row in world.sql("SELECT id, status FROM prompts")}
     assert [states[i] for i in (*old, good)] == ["published"] * 5
@@ -363,11 +354,7 @@ def test_the_third_run_in_a_row_that_settles_nothing_names_the_rows_it_held(worl
     assert ["3 runs in a row" in text for text in told] == [False, False, True]
     assert f"holding {first} {second}" in told[2]
     assert "something odd" in world.prompts()[first]["last_error"]
-    monkeypatch.setattr(sensors, "LISTENING", 0.0)
-    postgres = PostgresResource(url=os.environ["DATABASE_URL"])
-    with dg.build_sensor_context(instance=world.instance, resources={"postgres": postgres}) as context:
-        skipped = new_prompts(Settings(_env_file=None)).evaluate_tick(context).skip_message
-    assert f"holding {first} {second}" in skipped
+    assert f"holding {first} {second}" in tick(world.instance, os.environ["DATABASE_URL"]).skip_message
     world.run()
     assert set(world.statuses()) == {"published"}
 

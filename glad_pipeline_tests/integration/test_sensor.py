@@ -2,25 +2,28 @@
 
 import os
 import threading
+from datetime import timedelta
 
 import dagster as dg
 import psycopg
 import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType
 
+from glad_pipeline.database import Database, connect
+from glad_pipeline.database.identity import database_mark
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs import runs, sensors
+from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.resources import PostgresResource
+from glad_pipeline.defs.runs import QUEUE_TAG
 from glad_pipeline.defs.schedules import publish_prompts_hourly
-from glad_pipeline.defs.sensors import new_prompts
 from glad_pipeline.pipeline import run_requests
+from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.settings import Settings
+from glad_pipeline_tests.ticks import asked, sensor
+from glad_pipeline_tests.ticks import tick as look
 
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch):
-    monkeypatch.setattr(sensors, "LISTENING", 0.0)
+DRAW = ["publish_prompts"]
 
 
 @pytest.fixture
@@ -43,116 +46,202 @@ def instance():
         yield instance
 
 
-def tick(instance, cursor=None):
-    """What the sensor says, and its cursor afterwards."""
-    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources()) as context:
-        data = new_prompts(Settings(_env_file=None)).evaluate_tick(context)
-    return data.skip_message, len(data.run_requests), data.cursor
+@pytest.fixture
+def database(database_url):
+    with Database(database_url) as database:
+        yield database
 
 
-def resources():
-    return {"postgres": PostgresResource(url=os.environ["DATABASE_URL"])}
+def tick(instance, cursor=None, **settings):
+    return look(instance, os.environ["DATABASE_URL"], cursor, **settings)
 
 
-def started_run(instance, job="publish_prompts"):
+def ours(queue=None):
+    """The tags of a run of this queue."""
+    with connect(os.environ["DATABASE_URL"]) as connection:
+        return {QUEUE_TAG: queue or database_mark(connection)}
+
+
+def started(instance, job=None, tags=None):
     """A run that Dagster believes to be working."""
-    run = instance.create_run_for_job(build_defs().resolve_job_def(job))
-    event = DagsterEvent(event_type_value=DagsterEventType.RUN_START.value, job_name=job)
+    job = job or build_defs().resolve_job_def("publish_prompts")
+    run = instance.create_run_for_job(job, tags=ours() if tags is None else tags)
+    event = DagsterEvent(event_type_value=DagsterEventType.RUN_START.value, job_name=job.name)
     instance.report_dagster_event(event, run.run_id)
     return run.run_id
 
 
-def failed_run(instance):
-    run = instance.create_run_for_job(build_defs().resolve_job_def("publish_prompts"))
-    instance.report_run_failed(run)
+def killed(database, run_id):
+    """That run opened a claim, and its process is gone."""
+    claim = Claim(database, worker=run_id, lease=timedelta(60), max_attempts=3).open()
+    claim._stop.set()
+    claim._heart.join()
+
+
+def status(instance, run_id):
+    return instance.get_run_by_id(run_id).status
 
 
 def test_a_pending_prompt_asks_for_one_run_and_an_empty_queue_for_none(add, instance):
-    assert tick(instance)[:2] == ("no prompt is pending and no picture is due", 0)
+    nothing = tick(instance)
+    assert asked(nothing) == []
+    assert "no prompt is pending and no picture is due" in nothing.skip_message
     add()
-    assert tick(instance)[:2] == (None, 1)
+    data = tick(instance)
+    assert asked(data) == DRAW
+    assert data.run_requests[0].tags.items() >= ours().items()
 
 
-def test_a_prompt_that_comes_while_the_sensor_looks_asks_for_a_run_at_once(add, instance, monkeypatch):
-    monkeypatch.setattr(sensors, "LISTENING", 60.0)
-    later = threading.Timer(0.5, add)
+def test_a_prompt_that_comes_while_the_sensor_looks_asks_for_a_run_at_once(add):
+    with dg.instance_for_test(overrides={"sensors": {"use_threads": True, "num_workers": 2}}) as instance:
+        later = threading.Timer(0.5, add)
+        later.start()
+        assert asked(tick(instance, GLAD_SENSOR_SECONDS=40)) == DRAW
+        later.join()
+
+
+def test_an_instance_that_evaluates_one_sensor_after_the_other_is_not_kept_waiting(add, instance):
+    later = threading.Timer(30, add)
     later.start()
-    assert tick(instance)[:2] == (None, 1)
-    later.join()
+    assert asked(tick(instance, GLAD_SENSOR_SECONDS=40)) == []
+    later.cancel()
 
 
 @pytest.mark.parametrize(("limit", "told"), [(1, "1 of at most 1"), (2, "about to begin")])
 def test_two_ticks_before_the_run_has_begun_ask_for_no_second_one(add, instance, limit, told):
     add()
-    instance.event_log_storage.set_concurrency_slots(runs.POOL, limit)
-    instance.create_run_for_job(build_defs().resolve_job_def("publish_prompts"), status=dg.DagsterRunStatus.STARTING)
-    assert told in tick(instance)[0]
+    instance.event_log_storage.set_concurrency_slots("gpu", limit)
+    job = build_defs().resolve_job_def("publish_prompts")
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTING, tags=ours())
+    assert told in tick(instance).skip_message
 
 
 def test_a_run_whose_process_is_gone_is_marked_failed_at_the_second_tick_and_no_longer_in_the_way(
-    add, instance, monkeypatch
+    add, instance, database, monkeypatch
 ):
-    monkeypatch.setattr(runs, "SETTLING", -1.0)
     add()
-    run_id = started_run(instance)
-    skipped, _, cursor = tick(instance)
-    assert "under way" in skipped
-    assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.STARTED
-    skipped, _, cursor = tick(instance, cursor)
-    assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.FAILURE
-    assert "runs failed" in skipped  # and after a pause, another run
+    run_id = started(instance)
+    killed(database, run_id)
+    first = tick(instance)
+    assert "under way" in first.skip_message
+    assert status(instance, run_id) == dg.DagsterRunStatus.STARTED
+    second = tick(instance, first.cursor)
+    assert status(instance, run_id) == dg.DagsterRunStatus.FAILURE
+    assert "runs failed" in second.skip_message  # and after a pause, another run
     monkeypatch.setattr(run_requests, "EVERY_SECONDS", 0)
-    assert tick(instance, cursor)[1] == 1
+    assert asked(tick(instance, second.cursor)) == DRAW
+    assert database.read(lambda c: c.execute("SELECT * FROM run_claims").fetchall()) == []
 
 
-def test_a_run_that_has_just_started_is_not_taken_for_dead(add, instance):
+def test_a_run_that_has_no_claim_yet_is_left_alone(add, instance):
+    """Another asset may run for minutes before `prompts`."""
     add()
-    run_id = started_run(instance)
-    cursor = tick(instance)[2]
-    tick(instance, cursor)
-    assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.STARTED
+    run_id, cursor = started(instance), None
+    for _ in range(3):
+        cursor = tick(instance, cursor).cursor
+    assert status(instance, run_id) == dg.DagsterRunStatus.STARTED
 
 
-def test_a_living_run_is_left_alone(add, instance, monkeypatch, database_url):
-    from datetime import timedelta
-
-    from glad_pipeline.database import Database
-    from glad_pipeline.prompts.queue import Claim
-
-    monkeypatch.setattr(runs, "SETTLING", -1.0)
+def test_a_living_run_is_left_alone(add, instance, database):
     add()
-    run_id = started_run(instance)
-    with (
-        Database(database_url) as database,
-        Claim(database, worker=run_id, lease=timedelta(60), max_attempts=3).open(),
-    ):
-        cursor = None
+    run_id, cursor = started(instance), None
+    with Claim(database, worker=run_id, lease=timedelta(60), max_attempts=3).open():
         for _ in range(3):
-            _, requests, cursor = tick(instance, cursor)
-            assert requests == 0
-    assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.STARTED
+            data = tick(instance, cursor)
+            assert asked(data) == []
+            cursor = data.cursor
+    assert status(instance, run_id) == dg.DagsterRunStatus.STARTED
+
+
+def foreign_job(name="train", pool="gpu"):
+    @dg.op(pool=pool)
+    def work():
+        pass
+
+    @dg.job(name=name)
+    def train():
+        work()
+
+    return train
+
+
+@pytest.mark.parametrize(
+    ("job", "queue"), [("train", None), ("publish_prompts", None), ("publish_prompts", "another/database")]
+)
+def test_a_run_that_is_not_of_this_queue_is_nobody_s_business(add, instance, job, queue):
+    """In the same pool, of a job with our job's name, of another deployment: neither counted nor ended."""
+    add()
+    theirs = started(instance, foreign_job(job), tags={QUEUE_TAG: queue} if queue else {})
+    cursor = None
+    for _ in range(3):
+        data = tick(instance, cursor)
+        assert asked(data) == DRAW
+        cursor = data.cursor
+    assert status(instance, theirs) == dg.DagsterRunStatus.STARTED
+
+
+def test_runs_that_another_instance_has_are_not_forgotten_for_it(add, instance, database):
+    """Two Dagster instances on one database: each ends its own runs."""
+    killed(database, "a run of the other instance")
+    tick(instance, tick(instance).cursor)
+    assert len(database.read(lambda c: c.execute("SELECT * FROM run_claims").fetchall())) == 1
+
+
+def test_a_copy_of_the_database_ends_no_run_of_the_original(add, instance, database):
+    run_id = started(instance)
+    killed(database, run_id)
+    database.transact("test", lambda c: c.execute("UPDATE run_claims SET database = 'the original'"))
+    tick(instance, tick(instance).cursor)
+    assert status(instance, run_id) == dg.DagsterRunStatus.STARTED
 
 
 def test_after_failures_the_sensor_waits(add, instance):
     add()
-    failed_run(instance)
-    assert "the last 1 runs failed" in tick(instance)[0]
+    instance.report_run_failed(instance.create_run_for_job(foreign_job("publish_prompts")))
+    assert asked(tick(instance)) == DRAW
+    job = build_defs().resolve_job_def("publish_prompts")
+    instance.report_run_failed(instance.create_run_for_job(job, tags=ours()))
+    assert "the last 1 runs failed" in tick(instance).skip_message
 
 
 def test_the_schedule_asks_the_same_question(add, instance):
-    schedule = publish_prompts_hourly(Settings(_env_file=None))
+    schedule = publish_prompts_hourly(Names(), Settings(_env_file=None))
 
     def ask():
-        with dg.build_schedule_context(instance=instance, resources=resources()) as context:
+        resources = {"postgres": PostgresResource(url=os.environ["DATABASE_URL"])}
+        with dg.build_schedule_context(instance=instance, resources=resources) as context:
             return schedule.evaluate_tick(context)
 
     assert "no prompt is pending" in ask().skip_message
     add()
-    assert len(ask().run_requests) == 1
+    [request] = ask().run_requests
+    assert request.tags.items() >= ours().items()
+
+
+def test_an_idle_look_asks_nothing_of_dagster_s_database(add, instance, monkeypatch):
+    cursor = tick(instance).cursor
+    for name in ("get_run_records", "get_runs", "add_run_tags"):
+        monkeypatch.setattr(instance, name, lambda *a, **k: pytest.fail("asked Dagster"))
+    assert asked(tick(instance, cursor)) == []
+
+
+def test_the_table_and_the_model_are_observed_when_they_change_and_only_then(add, instance):
+    add()
+    data = tick(instance, GLAD_MODEL="demo")
+    seen = {event.asset_key.to_user_string(): event for event in data.asset_events}
+    assert seen.keys() == {"prompts_table", "sdxl_model"}
+    assert seen["prompts_table"].metadata["pending"].value == 1
+    assert seen["prompts_table"].metadata["dagster/column_schema"].value.columns[0].name == "id"
+    job = build_defs().resolve_job_def("publish_prompts")
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTING, tags=ours())
+    again = tick(instance, data.cursor)
+    assert again.asset_events == []
+    add()
+    assert [e.asset_key.to_user_string() for e in tick(instance, again.cursor).asset_events] == ["prompts_table"]
 
 
 @pytest.mark.parametrize("on", [True, False])
 def test_sensor_and_schedule_are_switched_by_setting(on):
-    settings = Settings(_env_file=None, GLAD_SENSOR=on, GLAD_SCHEDULE=on)
-    assert (new_prompts(settings).default_status == dg.DefaultSensorStatus.RUNNING) is on
-    assert (publish_prompts_hourly(settings).default_status == dg.DefaultScheduleStatus.RUNNING) is on
+    schedule = publish_prompts_hourly(Names(), Settings(_env_file=None, GLAD_SCHEDULE=on))
+    assert (sensor(GLAD_SENSOR=on).default_status == dg.DefaultSensorStatus.RUNNING) is on
+    assert (schedule.default_status == dg.DefaultScheduleStatus.RUNNING) is on

@@ -18,7 +18,8 @@ if importlib.util.find_spec("ray") is None:
 
 import dagster as dg
 
-from glad_pipeline.defs.runs import POOL, follow_the_workers, pool_limit
+from glad_pipeline.defs.pool_limit import pool_limit
+from glad_pipeline.defs.sensors import fit_the_pool
 from glad_pipeline.errors import UsageError
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.processes import session_members
@@ -149,48 +150,50 @@ def limits(instance):
 
 
 def test_the_pool_lets_in_as_many_runs_as_there_are_workers_and_then_as_many_as_before(home, up):
-    settings = Settings(GLAD_HOME=home, _env_file=None)
+    settings = Settings(GLAD_HOME=home, GLAD_POOL_FOLLOWS_WORKERS=True, _env_file=None)
     with dg.DagsterInstance.ephemeral() as instance:
-        follow_the_workers(instance, settings)
-        assert limits(instance) == {POOL: 2}
-        follow_the_workers(instance, settings)
+        fit_the_pool(instance, settings)
+        assert limits(instance) == {"gpu": 2}
+        fit_the_pool(instance, settings)
         Cluster(settings).note(workers=3)
-        follow_the_workers(instance, settings)
-        assert limits(instance) == {POOL: 3}
+        fit_the_pool(instance, settings)
+        assert limits(instance) == {"gpu": 3}
         Cluster(settings).note(workers=2)
         with as_after_down(home):
-            follow_the_workers(instance, settings)
+            fit_the_pool(instance, settings)
             assert limits(instance) == {}
-            assert pool_limit(instance) == 1
+            assert pool_limit(instance, "gpu") == 1
 
 
 @pytest.mark.parametrize("when", ["before", "since"])
 def test_a_limit_that_a_person_has_set_is_theirs(home, up, when):
-    settings = Settings(GLAD_HOME=home, _env_file=None)
+    settings = Settings(GLAD_HOME=home, GLAD_POOL_FOLLOWS_WORKERS=True, _env_file=None)
     with dg.DagsterInstance.ephemeral() as instance:
         if when == "since":
-            follow_the_workers(instance, settings)
-        instance.event_log_storage.set_concurrency_slots(POOL, 7)
-        follow_the_workers(instance, settings)
+            fit_the_pool(instance, settings)
+        instance.event_log_storage.set_concurrency_slots("gpu", 7)
+        fit_the_pool(instance, settings)
         with as_after_down(home):
-            follow_the_workers(instance, settings)
-        assert limits(instance) == {POOL: 7}
+            fit_the_pool(instance, settings)
+        assert limits(instance) == {"gpu": 7}
 
 
 def test_a_limit_that_workers_had_before_is_a_person_s_too(home, up):
-    settings = Settings(GLAD_HOME=home, _env_file=None)
+    settings = Settings(GLAD_HOME=home, GLAD_POOL_FOLLOWS_WORKERS=True, _env_file=None)
     with dg.DagsterInstance.ephemeral() as instance:
         for workers in (3, 2):
             Cluster(settings).note(workers=workers)
-            follow_the_workers(instance, settings)
-        instance.event_log_storage.set_concurrency_slots(POOL, 3)
-        follow_the_workers(instance, settings)
-        assert limits(instance) == {POOL: 3}
+            fit_the_pool(instance, settings)
+        instance.event_log_storage.set_concurrency_slots("gpu", 3)
+        fit_the_pool(instance, settings)
+        assert limits(instance) == {"gpu": 3}
 
 
 def test_a_pool_of_runs_that_draw_by_themselves_has_nothing_to_do_with_workers(home, up):
     with dg.DagsterInstance.ephemeral() as instance:
-        follow_the_workers(instance, Settings(GLAD_HOME=home, GLAD_BACKEND="process", _env_file=None))
+        fit_the_pool(
+            instance, Settings(GLAD_HOME=home, GLAD_BACKEND="process", GLAD_POOL_FOLLOWS_WORKERS=True, _env_file=None)
+        )
         assert limits(instance) == {}
 
 
