@@ -1,3 +1,17 @@
 """Rows in `prompts` become pictures in an object store and posts on a blog, each exactly once."""
 
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`GladPipeline`, the Dagster component: imported when asked for, so that `glad` starts without Dagster."""
+    if name == "GladPipeline":
+        return import_module(f"{__name__}.component").GladPipeline
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), "GladPipeline"]

@@ -7,19 +7,20 @@ The table in docs/settings.md is made from this file (`glad settings --markdown`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import MAX_PIXELS, MAX_STEPS, PRESETS, SCHEDULERS
-from glad_pipeline.redaction import hide_environment, shown
+from glad_pipeline.redaction import hide, hide_environment, hide_url, shown
 from glad_pipeline.urls import ENCODED, fault_of_database_url, fault_of_web_address
 
 Text = TypeVar("Text", str, SecretStr)
@@ -454,8 +455,35 @@ def load_settings() -> Settings:
     Raises `UsageError` that names each variable at fault, its value's problem and what is allowed.
     """
     hide_environment(secret_variables())
+    return _whole(Settings)
+
+
+def settings_of(values: Mapping[str, Any]) -> Settings:
+    """Settings by their variables' names, without a look at the environment. Raises `UsageError` as `load_settings`."""
+    known = {name: field for field in Settings.model_fields.values() for name in variables_of(field)}
+    if unknown := sorted(values.keys() - known.keys()):
+        raise UsageError(f"no setting is called {', '.join(unknown)}. See the table in docs/settings.md")
+    given = {name: value for name, value in values.items() if value not in (None, "")}
+    for name, value in given.items():
+        if is_secret(known[name]):
+            (hide_url if name.endswith("_URL") else hide)(str(value))
+    return _whole(partial(_Given, **given))
+
+
+class _Given(Settings):
+    """Takes what it is given and nothing else."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def _whole(make: Callable[[], Settings]) -> Settings:
+    """Raises `UsageError` for values that cannot be, alone or together."""
     try:
-        settings = Settings()
+        settings = make()
     except ValidationError as error:
         faults = "; ".join(map(_told, error.errors(include_url=False)))
         raise UsageError(f"{faults}. See the table in docs/settings.md") from None  # it has the values in it

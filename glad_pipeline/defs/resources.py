@@ -16,7 +16,7 @@ from glad_pipeline.database import connect as connect_to
 from glad_pipeline.defs import in_vain
 from glad_pipeline.defs.fixed import FixedResource
 from glad_pipeline.defs.runs import QUEUE_TAG
-from glad_pipeline.errors import GladError
+from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.outbox.targets import Targets, targets
@@ -38,19 +38,29 @@ Row = Mapping[str, Any]
 class PostgresResource(FixedResource):
     """The blog's PostgreSQL: a small pool for a run, single connections for sensors."""
 
-    url: str = Field(description="postgresql://user:password@host:5432/database")
+    url: str = Field(default="", description="postgresql://user:password@host:5432/database")
     patience: float = Field(default=60.0, description="Seconds for which a run waits for a server that is away.")
     _database: Database | None = PrivateAttr(default=None)
 
     @property
     def database(self) -> Database:
         if self._database is None:
-            self._database = Database(self.url, application_name="glad-run", patience=self.patience)
+            self._database = self.another()
         return self._database
+
+    def another(self) -> Database:
+        """One of its own; the caller closes it."""
+        return Database(self._named, application_name="glad-run", patience=self.patience)
 
     def connect(self) -> Connection:
         """One connection of its own; the caller closes it."""
-        return connect_to(self.url, application_name="glad-look")
+        return connect_to(self._named, application_name="glad-look")
+
+    @property
+    def _named(self) -> str:
+        if not self.url:
+            raise UsageError("no database is named: set DATABASE_URL, or the component's `database`")
+        return self.url
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._database is not None:
@@ -155,7 +165,7 @@ class ObjectStoreResource(FixedResource):
     """The bucket of the pictures, on AWS S3 or any S3-compatible store."""
 
     postgres: dg.ResourceDependency[PostgresResource]
-    bucket: str
+    bucket: str = ""
     region: str = "us-east-1"
     endpoint_url: str | None = None
     access_key_id: str | None = None
@@ -180,6 +190,8 @@ class ObjectStoreResource(FixedResource):
     @property
     def unchecked(self) -> ObjectStore:
         """The bucket, whosever it is: nothing may be written with it."""
+        if not self.bucket:
+            raise UsageError("no bucket is named: set AWS_S3_BUCKET, or `bucket` of the component's `store`")
         if self._store is None:
             options = StoreOptions(
                 bucket=self.bucket,
@@ -208,7 +220,7 @@ class ObjectStoreResource(FixedResource):
             identity.check(database, self.unchecked.with_patience(0.0))
 
     def _identified(self) -> Database:
-        return Database(self.postgres.url, application_name="glad-run", patience=self.postgres.patience)
+        return self.postgres.another()
 
     @property
     def spool(self) -> Spool:

@@ -65,7 +65,7 @@ def build_resources(
     """
     names, given = names or Names(), dict(overrides or {})
     postgres = given.get("postgres") or PostgresResource(
-        url=_secret(settings.database_url, "DATABASE_URL"), patience=settings.database_patience_seconds
+        url=_secret(settings.database_url, "DATABASE_URL") or "", patience=settings.database_patience_seconds
     )
     made: dict[str, Any] = {
         "postgres": postgres,
@@ -80,7 +80,7 @@ def build_resources(
         "outbox": given.get("outbox")
         or OutboxResource(
             site_url=settings.site_url,
-            revalidate_secret=_optional_secret(settings.revalidate_secret, "GLAD_REVALIDATE_SECRET"),
+            revalidate_secret=_secret(settings.revalidate_secret, "GLAD_REVALIDATE_SECRET"),
             distribution_id=settings.cloudfront_distribution_id,
             max_attempts=settings.outbox_attempts,
         ),
@@ -94,12 +94,12 @@ def build_resources(
 def _object_store(settings: Settings, postgres: PostgresResource) -> ObjectStoreResource:
     return ObjectStoreResource(
         postgres=postgres,
-        bucket=_secret(settings.s3_bucket, "AWS_S3_BUCKET"),
+        bucket=_secret(settings.s3_bucket, "AWS_S3_BUCKET") or "",
         region=settings.s3_region,
         endpoint_url=settings.s3_endpoint_url,
-        access_key_id=_optional_secret(settings.s3_access_key_id, "AWS_ACCESS_KEY_ID"),
-        secret_access_key=_optional_secret(settings.s3_secret_access_key, "AWS_SECRET_ACCESS_KEY"),
-        session_token=_optional_secret(settings.s3_session_token, "AWS_SESSION_TOKEN"),
+        access_key_id=_secret(settings.s3_access_key_id, "AWS_ACCESS_KEY_ID"),
+        secret_access_key=_secret(settings.s3_secret_access_key, "AWS_SECRET_ACCESS_KEY"),
+        session_token=_secret(settings.s3_session_token, "AWS_SESSION_TOKEN"),
         public_base_url=settings.picture_base_url,
         patience=settings.store_patience_seconds,
         spool_folder=str(settings.home / "spool"),
@@ -107,13 +107,15 @@ def _object_store(settings: Settings, postgres: PostgresResource) -> ObjectStore
     )
 
 
-def _secret(value: SecretStr | str | None, variable: str) -> dg.EnvVar:
-    """The name of a variable with this value: the UI shows the name alone. Absent: the usual name, asked for in a run.
+def _secret(value: SecretStr | str | None, variable: str) -> dg.EnvVar | None:
+    """The name of a variable with this value: the UI shows the name alone.
 
     A value that the environment does not have, since it was written down elsewhere, is put there.
     """
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if text is None or os.environ.get(variable) == text:
+    if not text:
+        return None
+    if os.environ.get(variable) == text:
         return dg.EnvVar(variable)
     found = next((name for name, there in os.environ.items() if there == text), None)
     if found is None:
@@ -121,10 +123,6 @@ def _secret(value: SecretStr | str | None, variable: str) -> dg.EnvVar:
         found = f"{variable}_{sha256(text.encode()).hexdigest()[:8]}"
         os.environ[found] = text
     return dg.EnvVar(found)
-
-
-def _optional_secret(value: SecretStr | str | None, variable: str) -> dg.EnvVar | None:
-    return _secret(value, variable) if value else None
 
 
 def _code_version(settings: Settings) -> str:

@@ -29,10 +29,10 @@ from glad_pipeline.outbox import targets
 from glad_pipeline.outbox.deliver import deliver
 from glad_pipeline.outbox.targets import Cdn, Site, Targets, joined
 from glad_pipeline.storage.s3 import S3Store
-
-SECRET = "s3cr3t-of-the-site"
 from glad_pipeline_tests.ticks import asked
 from glad_pipeline_tests.ticks import tick as look
+
+SECRET = "s3cr3t-of-the-site"
 
 
 class Server:

@@ -1,0 +1,117 @@
+"""The pipeline as a Dagster component: ten lines of YAML in somebody else's project.
+
+Everything it makes has names of its own (`defs/names.py`) and its settings from the YAML alone: two of them, and
+whatever else the project has, live side by side. This repository's own pipeline is `definitions.py`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import dagster as dg
+from dagster.components.scaffold.scaffold import ScaffoldRequest
+from pydantic import Field, field_validator
+
+from glad_pipeline.defs.names import Names
+from glad_pipeline.defs.wiring import definitions
+from glad_pipeline.redaction import at_every_door
+from glad_pipeline.settings import Settings, settings_of
+
+EXAMPLE = {
+    "database": "{{ env.DATABASE_URL }}",
+    "store": {
+        "bucket": "{{ env.AWS_S3_BUCKET }}",
+        "endpoint_url": "{{ env.AWS_ENDPOINT_URL_S3 }}",
+        "access_key_id": "{{ env.AWS_ACCESS_KEY_ID }}",
+        "secret_access_key": "{{ env.AWS_SECRET_ACCESS_KEY }}",
+    },
+    "sdxl_model": "demo",
+}
+
+
+class GladPipelineScaffolder(dg.Scaffolder):
+    """Writes a `defs.yaml` that names what a deployment has to give."""
+
+    def scaffold(self, request: ScaffoldRequest[Any]) -> None:
+        name = re.sub(r"\W+", "_", request.target_path.name).strip("_").lower() or "blog"
+        dg.scaffold_component(request, {"name": name, **EXAMPLE})
+
+
+class Store(dg.Model, dg.Resolvable):
+    """The object store of the pictures: AWS S3 or any S3-compatible one."""
+
+    bucket: Annotated[str | None, Field(description="AWS_S3_BUCKET")]
+    region: Annotated[str, Field(description="AWS_S3_REGION")] = "us-east-1"
+    endpoint_url: Annotated[str | None, Field(description="AWS_ENDPOINT_URL_S3; absent: AWS")] = None
+    access_key_id: Annotated[str | None, Field(description="AWS_ACCESS_KEY_ID; absent: boto3's own chain")] = None
+    secret_access_key: Annotated[str | None, Field(description="AWS_SECRET_ACCESS_KEY")] = None
+    session_token: Annotated[str | None, Field(description="AWS_SESSION_TOKEN")] = None
+    public_base_url: Annotated[str | None, Field(description="GLAD_PUBLIC_BASE_URL: what precedes picture URLs")] = None
+
+
+@dg.scaffold_with(GladPipelineScaffolder)
+class GladPipeline(dg.Component, dg.Model, dg.Resolvable):
+    """Rows of a `prompts` table become SDXL pictures in an object store and published posts, each exactly once.
+
+    Assets: `prompts_table` and `sdxl_model` (observed), `prompts`, `generated_images`, `s3_objects`, `published_posts`,
+    `site_revalidations`, `audit`; jobs `NAME_publish_prompts`, `NAME_deliver_messages`, `NAME_audit_store`; the sensor
+    `NAME_new_prompts` and two schedules; resources `NAME_…`. Attributes of assets (automation conditions, metadata) are
+    set by Dagster's own `post_processing` beside `attributes`. The database has to be migrated: `glad migrate`.
+    """
+
+    name: Annotated[str, Field(description="Precedes the names of jobs, sensors, schedules and resources.")]
+    key_prefix: Annotated[list[str] | None, Field(description="Of all asset keys. Absent: the name.")] = None
+    group: Annotated[str | None, Field(description="The assets' group. Absent: the name.")] = None
+    owners: Annotated[Sequence[str], Field(description="E-mail addresses, or `team:…`.")] = ()
+    tags: Annotated[Mapping[str, str], Field(description="Tags of all assets.", default_factory=dict)]
+    pool: Annotated[str | None, Field(description="Pool in which runs wait for the GPU. Absent: `NAME_gpu`.")] = None
+    database: Annotated[str | None, Field(description="postgresql://user:password@host:5432/database")]
+    store: Store
+    sdxl_model: Annotated[str, Field(description="`demo`, a directory with an SDXL checkpoint, or a hub id.")] = "demo"
+    preset: Annotated[str, Field(description="How prompts are drawn that name no preset.")] = "base"
+    sensor: Annotated[bool, Field(description="Whether the sensor starts switched on.")] = True
+    schedules: Annotated[bool, Field(description="Whether the schedules start switched on.")] = True
+    settings: Annotated[
+        Mapping[str, Any],
+        Field(description="Any other setting of docs/settings.md, by its variable.", default_factory=dict),
+    ]
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+            raise ValueError(f"name is {name!r}: it has to be lower-case letters, digits and _, at most 40")
+        return name
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """All of it. Raises `UsageError` for a setting that cannot be. No server is asked."""
+        at_every_door()
+        names = Names(
+            name=self.name,
+            key_prefix=tuple(self.key_prefix if self.key_prefix is not None else [self.name]),
+            group=self.group or self.name,
+            owners=tuple(self.owners),
+            tags=self.tags,
+            pool=self.pool or f"{self.name}_gpu",
+        )
+        return definitions(self._settings(str(context.project_root / ".glad" / self.name), names.pool), names)
+
+    def _settings(self, home: str, pool: str) -> Settings:
+        store = self.store
+        ours = {
+            "DATABASE_URL": self.database,
+            "AWS_S3_BUCKET": store.bucket,
+            "AWS_S3_REGION": store.region,
+            "AWS_ENDPOINT_URL_S3": store.endpoint_url,
+            "AWS_ACCESS_KEY_ID": store.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": store.secret_access_key,
+            "AWS_SESSION_TOKEN": store.session_token,
+            "GLAD_PUBLIC_BASE_URL": store.public_base_url,
+            "GLAD_MODEL": self.sdxl_model,
+            "GLAD_PRESET": self.preset,
+            "GLAD_SENSOR": self.sensor,
+            "GLAD_SCHEDULE": self.schedules,
+            "GLAD_AUDIT": self.schedules,
+            "GLAD_POOL": pool,
+        }
+        return settings_of({"GLAD_HOME": home, "GLAD_BACKEND": "process", **ours, **self.settings})
