@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 
 from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.wiring import definitions
+from glad_pipeline.errors import UsageError
 from glad_pipeline.redaction import at_every_door
 from glad_pipeline.settings import Settings, settings_of
 
@@ -86,6 +87,7 @@ class GladPipeline(dg.Component, dg.Model, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """All of it. Raises `UsageError` for a setting that cannot be. No server is asked."""
         at_every_door()
+        self._require_own_name(context)
         names = Names(
             name=self.name,
             key_prefix=tuple(self.key_prefix if self.key_prefix is not None else [self.name]),
@@ -95,6 +97,14 @@ class GladPipeline(dg.Component, dg.Model, dg.Resolvable):
             pool=self.pool or f"{self.name}_gpu",
         )
         return definitions(self._settings(str(context.project_root / ".glad" / self.name), names.pool), names)
+
+    def _require_own_name(self, context: dg.ComponentLoadContext) -> None:
+        """Raises `UsageError` where another one has it: Dagster would only say that two resources have one key."""
+        named = [each for each in context.component_tree.get_all_components(GladPipeline) if each.name == self.name]
+        if len(named) > 1:
+            raise UsageError(
+                f"{len(named)} components GladPipeline are named {self.name!r}: give each a name of its own"
+            )
 
     def _settings(self, home: str, pool: str) -> Settings:
         store = self.store

@@ -108,7 +108,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
     children: list[Child] = []
     token = web.access(settings).token
     try:
-        environment = stack.ensure(settings, foreground=True)
+        environment = {"GLAD_POOL_FOLLOWS_WORKERS": "true", **stack.ensure(settings, foreground=True)}  # it is ours
         if settings.database_url is None:
             with Step("migrating the database"):
                 migrate(environment["DATABASE_URL"])
