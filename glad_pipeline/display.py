@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-SHOWN = 20  # rows in a preview
+SHOWN = 20  # reasons in a preview
+FEW = 6  # rows or links in one: Dagster keeps it twice, for good
 LONGEST = 60  # characters of one text in it
 LONGEST_RANGES = 4_000
 
@@ -25,8 +26,8 @@ def plain(value: Any) -> str:
 
 
 def markdown_links(items: Iterable[tuple[str, str]]) -> str:
-    """The first SHOWN (text, URL) pairs as a list of links."""
-    return "\n".join(f"- [{plain(text)}]({url})" for text, url in islice(items, SHOWN)) or "none"
+    """The first FEW (text, URL) pairs as a list of links."""
+    return "\n".join(f"- [{plain(text)}]({url})" for text, url in islice(items, FEW)) or "none"
 
 
 def markdown_reasons(reasons: Mapping[int, str]) -> str:
@@ -35,9 +36,9 @@ def markdown_reasons(reasons: Mapping[int, str]) -> str:
 
 
 def markdown_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """The first SHOWN rows as a small table."""
+    """The first FEW rows as a small table."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(plain(row[name]) for name in columns) + " |" for row in rows[:SHOWN]]
+    lines += ["| " + " | ".join(plain(row[name]) for name in columns) + " |" for row in rows[:FEW]]
     return "\n".join(lines)
 
 

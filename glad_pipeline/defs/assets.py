@@ -128,7 +128,7 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
         kinds={"s3", "postgres"},
         ins={"generated_images": dg.AssetIn(
             names.key("generated_images"), dagster_type=Pictures, input_manager_key=names.of("drawn_objects"))},
-        io_manager_key=names.of("image_rows"),
+        io_manager_key=names.of("queue_rows"),
         code_version="1",
     )  # fmt: skip
     def s3_objects(context: dg.AssetExecutionContext, generated_images: Any) -> dg.MaterializeResult[Any]:
@@ -167,7 +167,7 @@ def published_posts(names: Names) -> dg.AssetsDefinition:
         "object_store",
         kinds={"postgres"},
         deps=[names.key("s3_objects")],
-        io_manager_key=names.of("post_rows"),
+        io_manager_key=names.of("queue_rows"),
         code_version="1",
         output_required=False,
     )

@@ -1,9 +1,11 @@
 """Asset checks: what must be true of each asset, looked at after every run. What is looked at: `operations.checks`.
 
-A blocking one runs before the posts are written. It holds back the pictures it is about, and only those.
+Those of one asset are one step. A blocking one runs before the posts are written; it holds back the pictures it is
+about, and only those.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import dagster as dg
 
@@ -15,84 +17,90 @@ from glad_pipeline.operations.checks import Finding
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 
-def _check(
-    names: Names,
-    asset: str,
-    look: Callable[[Resources], Finding],
-    description: str,
-    severity: dg.AssetCheckSeverity = ERROR,
-    *,
-    needs: tuple[str, ...] = ("postgres",),
-    name: str,
-    blocking: bool = False,
-) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=names.key(asset),
-        name=name,
-        description=description,
-        required_resource_keys=set(map(names.of, needs)),
-        blocking=blocking,
-    )
-    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        with clearly():
-            found = look(names.resources(context))
-        return dg.AssetCheckResult(
-            passed=found.passed, severity=severity, description=found.description, metadata=dict(found.figures)
-        )
+@dataclass(frozen=True)
+class Check:
+    """One of them."""
 
-    return check
+    look: Callable[[Resources], Finding]
+    name: str
+    description: str
+    severity: dg.AssetCheckSeverity = ERROR
+    blocking: bool = False
+
+
+CHECKS = {  # by asset
+    "prompts": [
+        Check(
+            lambda ours: checks.no_expired_lease(ours.postgres.database),
+            "no_expired_lease",
+            "No prompt is still claimed although its lease is over: every run returns or finishes what it takes.",
+            WARN,  # the next run returns them
+        ),
+    ],
+    "s3_objects": [
+        Check(
+            lambda ours: checks.objects_match_catalogue(ours.postgres.database, ours.object_store.store),
+            "objects_match_catalogue",
+            "The newest 20 pictures are in the store with the size, type and SHA-256 that the catalogue says.",
+            WARN,  # none of them becomes a post
+            blocking=True,
+        ),
+        Check(
+            lambda ours: checks.no_blank_picture(ours.postgres.database),
+            "no_blank_picture",
+            "None of the newest 20 pictures is blank: the gate before the store has held.",
+            WARN,  # none of them becomes a post
+            blocking=True,
+        ),
+    ],
+    "published_posts": [
+        Check(
+            lambda ours: checks.urls_are_public(ours.postgres.database),
+            "urls_are_public",
+            "The picture URLs of the newest 1,000 posts are http(s), at most 500 characters and no data URLs.",
+        ),
+        Check(
+            lambda ours: checks.pictures_answer(ours.postgres.database),
+            "pictures_answer",
+            "The newest 3 pictures answer to anybody, as they will to the blog's visitors.",
+        ),
+    ],
+    "site_revalidations": [
+        Check(
+            lambda ours: checks.no_dead_message(ours.postgres.database),
+            "no_dead_message",
+            "No message to the site, the CDN or the bucket was given up.",
+            WARN,  # the posts stand
+        ),
+    ],
+}
 
 
 def all_checks(names: Names) -> list[dg.AssetChecksDefinition]:
-    both = ("postgres", "object_store")
-    return [
-        _check(
-            names,
-            "prompts",
-            lambda ours: checks.no_expired_lease(ours.postgres.database),
-            "No prompt is still claimed although its lease is over: every run returns or finishes what it takes.",
-            WARN,  # the next run returns them
-            name="no_expired_lease",
-        ),
-        _check(
-            names,
-            "s3_objects",
-            lambda ours: checks.objects_match_catalogue(ours.postgres.database, ours.object_store.store),
-            "The newest 20 pictures are in the store with the size, type and SHA-256 that the catalogue says.",
-            WARN,  # none of them becomes a post
-            needs=both,
-            name="objects_match_catalogue",
-            blocking=True,
-        ),
-        _check(
-            names,
-            "s3_objects",
-            lambda ours: checks.no_blank_picture(ours.postgres.database),
-            "None of the newest 20 pictures is blank: the gate before the store has held.",
-            WARN,  # none of them becomes a post
-            name="no_blank_picture",
-            blocking=True,
-        ),
-        _check(
-            names,
-            "published_posts",
-            lambda ours: checks.urls_are_public(ours.postgres.database),
-            "The picture URLs of the newest 1,000 posts are http(s), at most 500 characters and no data URLs.",
-            name="urls_are_public",
-        ),
-        _check(
-            names,
-            "published_posts",
-            lambda ours: checks.pictures_answer(ours.postgres.database),
-            "The newest 3 pictures answer to anybody, as they will to the blog's visitors.",
-            name="pictures_answer",
-        ),
-        _check(
-            names,
-            "site_revalidations",
-            lambda ours: checks.no_dead_message(ours.postgres.database),
-            "No message to the site, the CDN or the bucket was given up.",
-            WARN,  # the posts stand
-            name="no_dead_message",
-        ),
-    ]
+    return [_step(names, asset, of_one) for asset, of_one in CHECKS.items()]
+
+
+def _step(names: Names, asset: str, of_one: list[Check]) -> dg.AssetChecksDefinition:
+    key = names.key(asset)
+
+    @dg.multi_asset_check(
+        name="_".join([*key.path, "checks"]),
+        specs=[
+            dg.AssetCheckSpec(each.name, asset=key, description=each.description, blocking=each.blocking)
+            for each in of_one
+        ],
+        required_resource_keys={names.of("postgres"), names.of("object_store")},
+    )
+    def look(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        for each in of_one:
+            with clearly():
+                found = each.look(names.resources(context))
+            yield dg.AssetCheckResult(
+                check_name=each.name,
+                passed=found.passed,
+                severity=each.severity,
+                description=found.description,
+                metadata=dict(found.figures),
+            )
+
+    return look

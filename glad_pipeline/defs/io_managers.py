@@ -24,8 +24,8 @@ from glad_pipeline.pipeline.results import rows_of
 if TYPE_CHECKING:
     import pandas as pd
 
-SHEET_PICTURES = 24
-LINKS = 20
+SHEET_PICTURES = 8
+TABLES = {"prompts": "prompts", "generated_images": "images", "s3_objects": "images", "published_posts": "posts"}
 PROMPT_IDS = "prompt_ids"  # metadata: of which prompts a materialization is, as ranges
 
 
@@ -43,17 +43,16 @@ def frame(rows: list[Any]) -> "pd.DataFrame":
 class RowsIOManager(dg.IOManager):
     """Writes nothing: the rows are in the database already. Read, they are those of the last materialization."""
 
-    def __init__(self, names: Names, table: str) -> None:
+    def __init__(self, names: Names) -> None:
         self.names = names
-        self.table = table
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Nothing to keep."""
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
         with clearly():
-            ids = _last_ids(context)
-            return frame(self.names.resources(context).postgres.database.read(lambda c: rows_of(c, self.table, ids)))
+            ids, table = _last_ids(context), TABLES[context.asset_key.path[-1]]
+            return frame(self.names.resources(context).postgres.database.read(lambda c: rows_of(c, table, ids)))
 
 
 def _last_ids(context: dg.InputContext) -> list[int]:
@@ -76,7 +75,7 @@ class S3ImageIOManager(RowsIOManager):
     """Pictures travel through the bucket: uploaded while the next are drawn, found again by their recipe's key."""
 
     def __init__(self, names: Names, ours: Resources) -> None:
-        super().__init__(names, "images")
+        super().__init__(names)
         self.ours = ours
         self.totals = UploadTotals()
 
@@ -86,7 +85,6 @@ class S3ImageIOManager(RowsIOManager):
         with clearly(ours.queue.explain), ours.queue.refunding():
             self.totals = done = upload_all(obj)
         sheet = [f"![picture]({store.url(each.thumbnail_key or each.key)})" for each in done.first[:SHEET_PICTURES]]
-        links = [f"- [{each.key}]({store.url(each.key)})" for each in done.first[:LINKS]]
         metadata: dict[str, Any] = {}
         if sheet:  # fetched by who looks at it: what is taken down later is not kept in Dagster's event log
             metadata["contact_sheet"] = dg.MetadataValue.md(" ".join(sheet))
@@ -105,7 +103,6 @@ class S3ImageIOManager(RowsIOManager):
             "seconds_encoding_all_threads": round(done.encode_seconds, 3),
             "seconds_uploading_all_threads": round(done.upload_seconds, 3),
             "bucket": store.bucket,
-            "objects": dg.MetadataValue.md("\n".join(links) or "none"),
         }
         context.add_output_metadata(metadata)
 
@@ -133,9 +130,7 @@ def io_managers(names: Names) -> dict[str, Any]:
             return look_up(recipes, ours.object_store.store, put_by_us=uploaded)
 
     return {
-        names.of("queue_rows"): resource(lambda _: RowsIOManager(names, "prompts"), "postgres"),
-        names.of("image_rows"): resource(lambda _: RowsIOManager(names, "images"), "postgres"),
-        names.of("post_rows"): resource(lambda _: RowsIOManager(names, "posts"), "postgres"),
+        names.of("queue_rows"): resource(lambda _: RowsIOManager(names), "postgres"),
         names.of("image_store"): resource(
             lambda context: S3ImageIOManager(names, names.resources(context)),
             "postgres",

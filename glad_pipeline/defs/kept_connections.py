@@ -1,7 +1,7 @@
 """Dagster's storage on PostgreSQL with connections that are kept: dagster.yaml names this class.
 
-By itself Dagster opens a connection for every statement, some twenty a second while nothing happens. Its webserver keeps
-them by a public call of its instance; here every process of ours does.
+By itself Dagster opens a connection for every statement, some twenty a second while nothing happens. Its webserver
+keeps them by a public call of its instance; here every process of ours does.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ class KeptConnections(DagsterPostgresStorage):
     """As `storage: postgres:` takes it. One connection a storage stays open."""
 
     @classmethod
-    def from_config_value(cls, inst_data: Any, config_value: Any) -> DagsterPostgresStorage:
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> DagsterPostgresStorage:  # type: ignore[override]
         storage = super().from_config_value(inst_data, config_value)
         for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
             part.optimize_for_webserver(statement_timeout=0, pool_recycle=RECYCLE, max_overflow=MOST)

@@ -1,7 +1,7 @@
 """What the graph starts from and does not make: the table `prompts` and the model. The sensor observes both."""
 
 import threading
-from typing import Any
+from typing import Any, TypeAlias
 
 import dagster as dg
 
@@ -10,9 +10,16 @@ from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.resources import sdxl_resource
 from glad_pipeline.defs.versions import DATA_VERSION, digest
 from glad_pipeline.errors import GladError
-from glad_pipeline.pipeline.results import columns_of, newest_prompt, prompts_by_status
+from glad_pipeline.pipeline.results import (
+    columns_of,
+    newest_prompt,
+    newest_takedown,
+    prompts_by_status,
+    takedowns_since,
+)
 from glad_pipeline.settings import Settings
 
+Event: TypeAlias = dg.AssetMaterialization | dg.AssetObservation
 TABLE = "prompts_table"
 MODEL = "sdxl_model"
 
@@ -40,18 +47,36 @@ def sources(names: Names, settings: Settings) -> list[dg.AssetSpec]:
 
 def changes(
     names: Names, settings: Settings, connection: Connection, memory: dict[str, Any], *, claims: bool
-) -> list[dg.AssetObservation]:
+) -> list[Event]:
     """What has changed since the last tick; `memory` is kept in the sensor's cursor. `claims`: a run is asked for."""
-    found: list[dg.AssetObservation] = []
+    found: list[Event] = []
     last = newest_prompt(connection)
     if claims or last != memory.get("newest"):
         memory["newest"], memory["asked"] = last, memory.get("asked", 0) + claims
         version = f"{last}.{memory['asked']}"
         found.append(_observed(names.key(TABLE), version, _table(connection)))
+    found += _takedowns(names, connection, memory)
     model = _models.digest(settings)
     if model is not None and model != memory.get("model"):
         memory["model"] = model
         found.append(_observed(names.key(MODEL), model, {"model": settings.model, "preset": settings.preset}))
+    return found
+
+
+def _takedowns(names: Names, connection: Connection, memory: dict[str, Any]) -> list[Event]:
+    """Posts and pictures that went by the terminal, on the assets they are missing from."""
+    if "takedown" not in memory:
+        memory["takedown"] = newest_takedown(connection)
+    went = takedowns_since(connection, memory["takedown"])
+    memory["takedown"] = max(went, default=memory["takedown"])
+    found: list[Event] = []
+    for asset, kind in (("published_posts", "post:"), ("s3_objects", "image:")):
+        if subjects := [subject for subject in went.values() if subject.startswith(kind)]:
+            metadata: dict[str, Any] = {
+                "taken_down": len(subjects),
+                "subjects": dg.MetadataValue.text("\n".join(subjects)),
+            }
+            found.append(dg.AssetObservation(names.key(asset), metadata=metadata))
     return found
 
 
@@ -66,8 +91,9 @@ def _table(connection: Connection) -> dict[str, Any]:
     }
 
 
-def _observed(key: dg.AssetKey, version: str, metadata: dict[str, Any]) -> dg.AssetObservation:
-    return dg.AssetObservation(key, metadata=metadata, tags={DATA_VERSION: version})
+def _observed(key: dg.AssetKey, version: str, metadata: dict[str, Any]) -> dg.AssetMaterialization:
+    # of an external asset that no observation function is known for, Dagster compares the versions of these alone
+    return dg.AssetMaterialization(key, metadata=metadata, tags={DATA_VERSION: version})
 
 
 class _Models:

@@ -26,6 +26,17 @@ def prompts_by_status(connection: Connection) -> dict[str, int]:
     return {row["status"]: row["prompts"] for row in connection.execute(SQL["prompts_by_status"])}
 
 
+def newest_takedown(connection: Connection) -> int:
+    """The number of the last takedown; 0 where there was none."""
+    row = connection.execute(SQL["newest_takedown"]).fetchone()
+    return int(row["id"]) if row else 0
+
+
+def takedowns_since(connection: Connection, last: int) -> dict[int, str]:
+    """Up to 100 takedowns after that one: number to what went, `post:<id>` or `image:<key>`."""
+    return {row["id"]: row["subject"] for row in connection.execute(SQL["takedowns_since"], {"last": last})}
+
+
 def columns_of(connection: Connection, table: str) -> list[tuple[str, str]]:
     """Name and type of each column of a table on the search path, in order."""
     return [(row["name"], row["type"]) for row in connection.execute(SQL["columns_of"], {"table": table})]

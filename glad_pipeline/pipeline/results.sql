@@ -19,3 +19,10 @@ SELECT status, count(*)::integer AS prompts FROM prompts GROUP BY status ORDER B
 -- name: columns_of
 SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
 WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+
+-- name: takedowns_since
+-- What was taken down after this one, the oldest first.
+SELECT id, subject FROM takedowns WHERE id > %(last)s ORDER BY id LIMIT 100
+
+-- name: newest_takedown
+SELECT coalesce(max(id), 0) AS id FROM takedowns

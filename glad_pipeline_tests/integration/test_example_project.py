@@ -39,7 +39,13 @@ class Magazine:
 
     def dg(self, *words, code=0):
         done = subprocess.run(
-            ["dg", *words], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300
+            ["dg", *words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         told = done.stdout + done.stderr
         assert done.returncode == code, told

@@ -33,6 +33,7 @@ ALL = [
     "0005_outbox_and_takedowns",
     "0006_who_may_write_prompts",
     "0007_deployments",
+    "0008_run_claims",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}

@@ -104,7 +104,7 @@ def test_the_settings_say_what_rows_may_name_and_cost(world, monkeypatch):
     monkeypatch.setenv("GLAD_ALLOWED_MODELS", " owner/* , /srv/models/*,")
     monkeypatch.setenv("GLAD_MOST_PIXELS", "300000")
     monkeypatch.setenv("GLAD_MOST_STEPS", "25")
-    from glad_pipeline.definitions import build_resources
+    from glad_pipeline.defs.wiring import build_resources
     from glad_pipeline.settings import load_settings
 
     sdxl = build_resources(load_settings())["sdxl"]

@@ -1,0 +1,156 @@
+"""What the lineage graph says: stale is what is stale, and who loads an asset gets what is there and changes nothing."""
+
+import shutil
+
+import dagster as dg
+import pandas as pd
+import pytest
+from dagster._core.definitions.data_version import StaleStatus
+from dagster._utils.test.data_versions import get_stale_status_resolver
+
+from glad_pipeline.definitions import build_defs
+from glad_pipeline.defs import sources
+from glad_pipeline.generation.models import DEMO_CHECKPOINT
+from glad_pipeline.settings import load_settings
+from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline_tests.integration.test_graph import world  # noqa: F401  (a fixture)
+from glad_pipeline_tests.ticks import tick
+
+CHAIN = ["prompts", "generated_images", "s3_objects", "published_posts", "site_revalidations"]
+
+
+class Look:
+    """One instance, as the UI of these settings would show it."""
+
+    def __init__(self, world, database_url):
+        self.world, self.url, self.cursor = world, database_url, None
+
+    def observe(self):
+        data = tick(self.world.instance, self.url, self.cursor, **{})
+        self.cursor = data.cursor
+        for event in data.asset_events:
+            self.world.instance.report_runless_asset_event(event)
+
+    def stale(self):
+        defs = build_defs(resource_overrides={"sdxl": InstantSdxl()})
+        resolver = get_stale_status_resolver(self.world.instance, defs.resolve_asset_graph().assets_defs)
+        return {name for name in CHAIN if resolver.get_status(dg.AssetKey(name)) == StaleStatus.STALE}
+
+
+@pytest.fixture
+def look(world, database_url):  # noqa: F811
+    world.add("a hill", title="Hill")
+    look = Look(world, database_url)
+    look.observe()
+    world.run()
+    return look
+
+
+def test_after_a_run_nothing_is_stale_and_an_empty_run_changes_no_colour(look):
+    assert look.stale() == set()
+    before = versions(look.world.instance)
+    look.world.run()
+    look.observe()
+    assert look.stale() == set()
+    assert versions(look.world.instance) == before
+
+
+def versions(instance):
+    found = {}
+    for name in CHAIN:
+        event = instance.get_latest_materialization_event(dg.AssetKey(name))
+        found[name] = event.asset_materialization.tags["dagster/data_version"] if event else None
+    del found["site_revalidations"]  # it has none of its own
+    return found
+
+
+def test_rows_that_wait_make_the_prompts_stale_until_a_run_has_taken_them(look):
+    look.world.add("another hill", title="Another")
+    look.observe()
+    assert look.stale() == {"prompts"}
+    look.world.run()
+    assert look.stale() == set()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("GLAD_PRESET", "fast"), ("GLAD_STEPS", "7"), ("GLAD_SCHEDULER", "ddim")]
+)
+def test_another_preset_or_default_makes_the_pictures_stale_and_what_follows_only_when_they_are_made(
+    look, monkeypatch, variable, value
+):
+    monkeypatch.setenv(variable, value)
+    look.observe()
+    assert look.stale() == {"generated_images"}
+
+
+def test_other_weights_make_the_pictures_stale_and_the_same_ones_in_another_place_do_not(look, monkeypatch, tmp_path):
+    monkeypatch.setattr(sources, "_models", sources._Models())
+    copy = shutil.copytree(DEMO_CHECKPOINT, tmp_path / "demo")
+    vae = tmp_path / "vae"
+    shutil.copytree(DEMO_CHECKPOINT / "vae", vae)
+    monkeypatch.setenv("GLAD_MODEL", str(copy))
+    settings = load_settings()
+    assert settings.model == str(copy)
+    observe_with(look, GLAD_MODEL=str(copy))
+    assert look.stale() == set()
+    observe_with(look, GLAD_MODEL=str(copy), GLAD_VAE=str(vae))
+    assert look.stale() == {"generated_images"}
+
+
+def observe_with(look, **settings):
+    data = tick(look.world.instance, look.url, look.cursor, **settings)
+    look.cursor = data.cursor
+    for event in data.asset_events:
+        look.world.instance.report_runless_asset_event(event)
+
+
+def test_a_takedown_from_the_terminal_is_on_the_assets_it_is_missing_from(look):
+    look.observe()
+    look.world.sql("INSERT INTO takedowns (subject, reason) VALUES ('post:1', 'x'), ('image:generated/a.png', 'x')")
+    look.observe()
+    for asset in ("published_posts", "s3_objects"):
+        [seen] = look.world.instance.fetch_observations(dg.AssetKey(asset), limit=5).records
+        assert seen.asset_observation.metadata["taken_down"].value == 1
+
+
+@pytest.mark.parametrize(
+    ("asset", "column"),
+    [("prompts", "prompt"), ("s3_objects", "key"), ("generated_images", "key"), ("published_posts", "slug")],
+)
+def test_who_loads_an_asset_gets_its_last_rows_and_claims_nothing(look, asset, column):
+    waiting = look.world.add("a sea", title="Sea")
+
+    @dg.asset(ins={"loaded": dg.AssetIn(asset)})
+    def stats(context: dg.AssetExecutionContext, loaded: pd.DataFrame):
+        context.add_output_metadata({"rows": len(loaded), "first": str(loaded[column][0])})
+
+    theirs = dg.Definitions(assets=[stats], jobs=[dg.define_asset_job("theirs", selection=[stats])])
+    defs = dg.Definitions.merge(build_defs(resource_overrides={"sdxl": InstantSdxl()}), theirs)
+    result = defs.resolve_job_def("theirs").execute_in_process(instance=look.world.instance)
+    [made] = result.asset_materializations_for_node("stats")
+    assert made.metadata["rows"].value == 1
+    assert made.metadata["first"].value
+    assert look.world.prompts()[waiting]["status"] == "pending"
+    assert look.world.prompts()[waiting]["attempts"] == 0
+
+
+def test_who_loads_what_was_never_made_is_told_so(world):  # noqa: F811
+    @dg.asset(ins={"loaded": dg.AssetIn("published_posts")})
+    def stats(loaded: pd.DataFrame):
+        raise AssertionError
+
+    theirs = dg.Definitions(assets=[stats], jobs=[dg.define_asset_job("theirs", selection=[stats])])
+    defs = dg.Definitions.merge(build_defs(), theirs)
+    result = defs.resolve_job_def("theirs").execute_in_process(instance=world.instance, raise_on_error=False)
+    assert "published_posts has not been materialized yet" in str([e.event_specific_data for e in result.all_events])
+
+
+def test_a_run_s_events_stay_few_and_small(world):  # noqa: F811
+    for n in range(200):
+        world.add(f"a hill {n} " + "and trees " * 20, title=f"Hill {n}")
+    result = world.run()
+    records = world.instance.all_logs(result.run_id)
+    size = sum(len(dg.serialize_value(record)) for record in records)
+    print(len(records), size)
+    assert len(records) <= 76
+    assert size <= 100_000
