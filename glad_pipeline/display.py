@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 SHOWN = 20  # reasons in a preview
-FEW = 6  # rows or links in one: Dagster keeps it twice, for good
+FEW = 3  # rows or links in one: Dagster keeps it twice, for good
 LONGEST = 60  # characters of one text in it
 LONGEST_RANGES = 4_000
 

@@ -393,6 +393,13 @@ class Settings(BaseSettings):
         description="Whether the sensor sets the pool's limit to the number of warm workers. `glad up` does, in its "
         "own instance; elsewhere: `dagster instance concurrency set gpu N`.",
     )
+    posts_expected_hours: float | None = Field(
+        None,
+        alias="GLAD_POSTS_EXPECTED_HOURS",
+        gt=0,
+        le=8_760,
+        description="The UI shows `published_posts` as overdue when nothing was published for so long. Absent: never.",
+    )
     schedule: bool = Field(
         True, alias="GLAD_SCHEDULE", description="Whether the schedule `publish_prompts_hourly` starts switched on."
     )

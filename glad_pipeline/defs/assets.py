@@ -5,6 +5,7 @@ or after a crash, it picks up where the rows and the bucket say that work stoppe
 """
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -69,10 +70,18 @@ def prompts(names: Names) -> dg.AssetsDefinition:
             ours.queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
             ours.object_store.refuse_anothers()
             rows = ours.queue.take(batch=config.batch_size, ids=config.prompt_ids)
-        table = markdown_table(rows, ("id", "prompt", "title", "priority", "attempts"))
+        table = markdown_table(rows, ("id", "prompt", "title", "attempts"))
         ids = [row["id"] for row in rows]
         return versions.output(
-            context, frame(rows), of=ids, metadata={"claimed": len(rows), "waiting": _markdown(table), **_rows(ids)}
+            context,
+            frame(rows),
+            of=ids,
+            metadata={
+                "claimed": len(rows),
+                "waiting": _markdown(table),
+                **_rows(ids),
+                **ours.queue.report(context.log),
+            },
         )
 
     return prompts
@@ -140,7 +149,6 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
             done = Cataloguing(claim=ours.queue.claim, database=ours.queue.postgres.database, url=url).record(found)
         if done.lost:
             context.log.warning("%s prompts had been taken over by another run and are left to it", done.lost)
-        links = markdown_links((title_of(each.row), url(each.object.key)) for each in done.whole if each.object)
         return versions.result(
             context,
             of=[(each.object.key, each.sha256) for each in done.whole if each.object],
@@ -152,15 +160,17 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
                 "taken_down": done.taken_down,
                 "damaged": done.damaged,
                 "not_drawn_yet": done.not_drawn_yet,
-                "links": _markdown(links),
                 **_rows([each.row["id"] for each in done.whole]),
+                **ours.queue.report(context.log, stored=len(done.whole)),
             },
         )
 
     return s3_objects
 
 
-def published_posts(names: Names) -> dg.AssetsDefinition:
+def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefinition:
+    window = dg.FreshnessPolicy.time_window(timedelta(hours=expected_hours)) if expected_hours else None
+
     @names.asset(
         "published_posts",
         "queue",
@@ -170,6 +180,7 @@ def published_posts(names: Names) -> dg.AssetsDefinition:
         io_manager_key=names.of("queue_rows"),
         code_version="1",
         output_required=False,
+        freshness_policy=window,
     )
     def published_posts(context: dg.AssetExecutionContext) -> Any:
         """The blog's posts: post, picture, prompt status and the message to the site commit together, for every
@@ -200,6 +211,7 @@ def published_posts(names: Names) -> dg.AssetsDefinition:
                 "seconds": round(time.monotonic() - started, 3),
                 "posts": _markdown(markdown_links((title_of(row), row["image_url"]) for row in done.published)),
                 **_rows([row["id"] for row in done.published]),
+                **ours.queue.report(context.log, published=len(done.published)),
             },
         )
 

@@ -39,6 +39,12 @@ CHECKS = {  # by asset
     ],
     "s3_objects": [
         Check(
+            lambda ours: checks.none_put_aside(ours.queue.claim.reasons),
+            "no_prompt_put_aside",
+            "No prompt of this run was rejected or failed before it had its picture.",
+            WARN,  # the rows say why
+        ),
+        Check(
             lambda ours: checks.objects_match_catalogue(ours.postgres.database, ours.object_store.store),
             "objects_match_catalogue",
             "The newest 20 pictures are in the store with the size, type and SHA-256 that the catalogue says.",
@@ -89,7 +95,7 @@ def _step(names: Names, asset: str, of_one: list[Check]) -> dg.AssetChecksDefini
             dg.AssetCheckSpec(each.name, asset=key, description=each.description, blocking=each.blocking)
             for each in of_one
         ],
-        required_resource_keys={names.of("postgres"), names.of("object_store")},
+        required_resource_keys=set(map(names.of, ("postgres", "object_store", "queue"))),
     )
     def look(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         for each in of_one:
@@ -100,7 +106,7 @@ def _step(names: Names, asset: str, of_one: list[Check]) -> dg.AssetChecksDefini
                 passed=found.passed,
                 severity=each.severity,
                 description=found.description,
-                metadata=dict(found.figures),
+                metadata={name: value for name, value in found.figures.items() if value not in ([], None)},
             )
 
     return look

@@ -24,7 +24,7 @@ from glad_pipeline.pipeline.results import rows_of
 if TYPE_CHECKING:
     import pandas as pd
 
-SHEET_PICTURES = 8
+SHEET_PICTURES = 3  # Dagster keeps the metadata of a run twice, for good
 TABLES = {"prompts": "prompts", "generated_images": "images", "s3_objects": "images", "published_posts": "posts"}
 PROMPT_IDS = "prompt_ids"  # metadata: of which prompts a materialization is, as ranges
 
@@ -90,7 +90,7 @@ class S3ImageIOManager(RowsIOManager):
             metadata["contact_sheet"] = dg.MetadataValue.md(" ".join(sheet))
         drawn = done.uploaded + done.found
         metadata |= {
-            **asdict(obj.report),
+            **{name: value for name, value in asdict(obj.report).items() if name != "prompts"},  # the row count
             "drawn": drawn,
             "stored": done.uploaded,
             "delivered_from_spool": obj.delivery.from_spool,
@@ -102,7 +102,8 @@ class S3ImageIOManager(RowsIOManager):
             "seconds_drawing": round(done.drawing_seconds, 3),
             "seconds_encoding_all_threads": round(done.encode_seconds, 3),
             "seconds_uploading_all_threads": round(done.upload_seconds, 3),
-            "bucket": store.bucket,
+            "dagster/uri": f"s3://{store.bucket}",
+            **ours.queue.report(context.log, drawn=drawn),
         }
         context.add_output_metadata(metadata)
 

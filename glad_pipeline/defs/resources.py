@@ -1,5 +1,6 @@
 """What the assets work with: the database, this run's claim on the queue, the object store, and SDXL."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import fields
@@ -16,6 +17,7 @@ from glad_pipeline.database import connect as connect_to
 from glad_pipeline.defs import in_vain
 from glad_pipeline.defs.fixed import FixedResource
 from glad_pipeline.defs.runs import QUEUE_TAG
+from glad_pipeline.display import markdown_reasons
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
@@ -24,6 +26,7 @@ from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.claim import refunding, reject_invalid
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.redaction import redact
 from glad_pipeline.settings import Settings
 from glad_pipeline.storage.opening import StoreOptions, open_store
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
@@ -79,6 +82,8 @@ class QueueResource(FixedResource):
     _claimed: bool = PrivateAttr(default=False)
     _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
     _queue: str = PrivateAttr(default="")
+    _told: set[int] = PrivateAttr(default_factory=set)
+    _done: dict[str, int] = PrivateAttr(default_factory=dict)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """The claim begins with the run: should its process be gone before it takes anything, that is seen."""
@@ -88,8 +93,25 @@ class QueueResource(FixedResource):
             self._open(patience=0.0)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        if self._claim is not None:
-            self._claim.close()
+        if self._claim is None:
+            return
+        if self._claim.taken or self._done:
+            done = {"claimed": self._claim.taken, **self._done, "rejected or failed": len(self._claim.reasons)}
+            dg.get_dagster_logger().info("in all: %s", ", ".join(f"{count} {what}" for what, count in done.items()))
+        self._claim.close()
+
+    def report(self, log: logging.Logger, **done: int) -> dict[str, Any]:
+        """Add to what this run has done, and tell of the prompts put aside since the last report.
+
+        Returns metadata: the first of them with the reasons. All of them are in the log.
+        """
+        for what, count in done.items():
+            self._done[what] = self._done.get(what, 0) + count
+        new = {i: why for i, why in self.claim.reasons.items() if i not in self._told}
+        self._told.update(new)
+        for i, why in new.items():
+            log.warning("prompt %s is put aside: %s", i, redact(why))
+        return {"put_aside": dg.MetadataValue.md(redact(markdown_reasons(new)))} if new else {}
 
     @property
     def claim(self) -> Claim:

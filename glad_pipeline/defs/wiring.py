@@ -39,15 +39,17 @@ def definitions(settings: Settings, names: Names, overrides: Mapping[str, Any] |
     """Everything. `overrides`: resources by key without prefix, in place of those that the settings make."""
     named_jobs = jobs(names, settings.max_runtime_seconds)
     return dg.Definitions(
-        assets=[
-            *sources(names, settings),
-            assets.prompts(names),
-            assets.generated_images(names, _code_version(settings)),
-            assets.s3_objects(names),
-            assets.published_posts(names),
-            site_revalidations(names),
-            audit(names),
-        ],
+        assets=dg.with_source_code_references(
+            [
+                *sources(names, settings),
+                assets.prompts(names),
+                assets.generated_images(names, _code_version(settings)),
+                assets.s3_objects(names),
+                assets.published_posts(names, settings.posts_expected_hours),
+                site_revalidations(names),
+                audit(names),
+            ]
+        ),
         asset_checks=all_checks(names),
         jobs=list(named_jobs.values()),
         sensors=[new_prompts(names, settings, named_jobs)],

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from glad_pipeline.database import Database
@@ -38,6 +39,13 @@ def no_expired_lease(database: Database) -> Finding:
     rows = database.read(overdue)
     told = f"{len(rows)} prompts are held by runs that went silent" if rows else "every lease is alive"
     return Finding(passed=not rows, description=told, figures={"prompts": [row["id"] for row in rows]})
+
+
+def none_put_aside(reasons: Mapping[int, str]) -> Finding:
+    """No prompt of a run was rejected or failed."""
+    first = "; ".join(f"prompt {i}: {why}" for i, why in islice(reasons.items(), 3))
+    told = f"{len(reasons)} were put aside. {first}" if reasons else None
+    return Finding(passed=not reasons, description=told, figures={"prompts": list(reasons)[:SAMPLE]} if reasons else {})
 
 
 def objects_match_catalogue(database: Database, store: ObjectStore) -> Finding:

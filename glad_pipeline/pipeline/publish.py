@@ -33,8 +33,7 @@ class PublishReport:
         return bool(self.published or self.rejected or self.conflicts or self.gone)
 
     def warnings(self) -> Iterator[str]:
-        """A line for each prompt that is not published."""
-        yield from (f"prompt {prompt_id} is rejected: {reason}" for prompt_id, reason in self.rejected.items())
+        """A line for each prompt that waits."""
         yield from (f"prompt {prompt_id} waits for approval: {reason}" for prompt_id, reason in self.conflicts.items())
         yield from (f"prompt {prompt_id} waits again: its picture was gone from the store" for prompt_id in self.gone)
 

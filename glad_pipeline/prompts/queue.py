@@ -99,6 +99,7 @@ class Claim:
         self._max_attempts = max_attempts
         self._token: int | None = None
         self.queue = ""  # which database's, once it is open
+        self.reasons: dict[int, str] = {}  # why this claim has rejected or failed a prompt
         self.reason: str | None = None  # why the run fails, kept with the prompts it gives back
         self._attempts: dict[int, int] = {}  # of each prompt, as it was claimed
         self._begun: dict[int, int] = {}  # how often this claim began to draw a prompt: tries that are counted
@@ -253,6 +254,7 @@ class Claim:
         ]
         with connection.cursor() as cursor:
             cursor.executemany(SQL[statement], bound)
+        self.reasons.update(reasons)
 
     def generated(self, connection: Connection, image_ids: Mapping[int, int]) -> tuple[int, int]:
         """In the caller's transaction: these prompts (id → images.id) have their picture.
@@ -294,9 +296,9 @@ class Claim:
         if connection.execute(SQL["settle_published"], bound).rowcount != len(post_ids):
             raise DatabaseError("prompts to be published were not locked by this transaction: no post is written")
 
-    @staticmethod
-    def reject_locked(connection: Connection, rows: Sequence[Row], reasons: Mapping[int, str]) -> None:
+    def reject_locked(self, connection: Connection, rows: Sequence[Row], reasons: Mapping[int, str]) -> None:
         """In the caller's transaction: put aside rows that `publishable` has locked."""
+        self.reasons.update(reasons)
         tokens = {row["id"]: row["claim_token"] for row in rows}
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -311,6 +313,11 @@ class Claim:
             cursor.executemany(
                 SQL["settle_conflict"], [{"id": i, "reason": readable(reason)} for i, reason in reasons.items()]
             )
+
+    @property
+    def taken(self) -> int:
+        """How many prompts this claim has claimed in all."""
+        return len(self._attempts)
 
     def drew(self, prompt_id: int) -> bool:
         """Whether this claim began to draw that prompt."""

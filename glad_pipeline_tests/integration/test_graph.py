@@ -153,7 +153,7 @@ def test_an_operator_sees_counts_speed_bytes_model_and_a_contact_sheet(world):
     world.add("a hill", title="Hill")
     result = world.run()
     seen = metadata(result, "generated_images")
-    assert seen["prompts"] == seen["drawn"] == seen["stored"] == 1
+    assert seen["dagster/row_count"] == seen["drawn"] == seen["stored"] == 1
     assert seen["bytes"] > 500
     assert seen["images_per_second"] > 0
     assert seen["model"] == "demo"

@@ -154,3 +154,23 @@ def test_a_run_s_events_stay_few_and_small(world):  # noqa: F811
     print(len(records), size)
     assert len(records) <= 76
     assert size <= 100_000
+
+
+def test_what_was_put_aside_is_seen_where_an_operator_looks(world, capsys):  # noqa: F811
+    good = world.add("a hill", title="Hill")
+    odd = world.add("impossible", width=100_000)
+    undrawable = world.add("UNDRAWABLE")
+    result = world.run()
+    seen = {
+        event.asset_key.to_user_string(): event.materialization.metadata.get("put_aside")
+        for event in result.get_asset_materialization_events()
+    }
+    assert f"prompt {odd}: width" in seen["prompts"].value
+    assert f"prompt {undrawable}: NaN" in seen["generated_images"].value
+    [check] = [e for e in result.get_asset_check_evaluations() if e.check_name == "no_prompt_put_aside"]
+    assert not check.passed
+    assert check.severity == dg.AssetCheckSeverity.WARN
+    assert check.metadata["prompts"].value == [odd, undrawable]
+    told = [line for line in capsys.readouterr().err.splitlines() if "in all: " in line]
+    assert told[-1].endswith("in all: 3 claimed, 1 drawn, 1 stored, 1 published, 2 rejected or failed")
+    assert world.prompts()[good]["status"] == "published"
