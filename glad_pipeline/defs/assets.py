@@ -126,7 +126,9 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
             )
             rows = prompts.to_dict("records")
             stream = drawing.begin(rows)
-        return versions.output(context, stream, of=drawing.hashes, metadata=_rows([row["id"] for row in rows]))
+        return versions.output(
+            context, stream, of=drawing.hashes, metadata={PROMPT_IDS: ranges([row["id"] for row in rows])}
+        )
 
     return generated_images
 
@@ -153,9 +155,7 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
             context,
             of=[(each.object.key, each.sha256) for each in done.whole if each.object],
             metadata={
-                "objects": len(done.whole),
                 "bytes": sum(each.object.bytes for each in done.whole if each.object),
-                "prompts_ready": done.moved - done.awaiting_approval,
                 "awaiting_approval": done.awaiting_approval,
                 "taken_down": done.taken_down,
                 "damaged": done.damaged,
