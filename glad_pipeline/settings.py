@@ -7,10 +7,10 @@ The table in docs/settings.md is made from this file (`glad settings --markdown`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -454,8 +454,16 @@ def load_settings() -> Settings:
     Raises `UsageError` that names each variable at fault, its value's problem and what is allowed.
     """
     hide_environment(secret_variables())
+    return settings_from(Settings, {})
+
+
+def settings_from(kind: type[Settings], given: Mapping[str, Any]) -> Settings:
+    """Settings of that kind with values given by their variables, which precede the environment's.
+
+    Raises `UsageError` as `load_settings`.
+    """
     try:
-        settings = Settings()
+        settings = kind(**given)
     except ValidationError as error:
         faults = "; ".join(map(_told, error.errors(include_url=False)))
         raise UsageError(f"{faults}. See the table in docs/settings.md") from None  # it has the values in it
