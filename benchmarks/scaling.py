@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from benchmarks import job, report
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 
 
 def one(prompts: int) -> dict[str, Any]:

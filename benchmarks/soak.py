@@ -32,7 +32,7 @@ import psycopg
 from benchmarks import report
 from glad_pipeline.database import connect
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline_tests.fakes import BATCH
+from glad_pipeline.testing.generator import BATCH
 from glad_pipeline_tests.faults.document import write_between
 from glad_pipeline_tests.faults.generators import drawn_for_nothing
 from glad_pipeline_tests.faults.invariants import Findings

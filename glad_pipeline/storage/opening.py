@@ -18,7 +18,7 @@ class StoreOptions:
 
     bucket: str  # its name
     region: str  # must be right on AWS, any word for most other stores
-    endpoint_url: str | None  # of an S3-compatible store; None: AWS
+    endpoint_url: str | None  # of an S3-compatible store; None: AWS; `memory://…`: a `Memory` of this process
     access_key_id: str | None  # None: boto3's default chain
     secret_access_key: str | None = field(repr=False)  # goes with it
     session_token: str | None = field(repr=False)  # for temporary credentials only
@@ -46,9 +46,18 @@ def open_store(settings: Settings | StoreOptions, *, patience: float = 0.0) -> O
 
     `patience`: seconds for which every request is made again while the store answers nobody.
     """
+    from glad_pipeline.storage.memory import SCHEME, MemoryStore
     from glad_pipeline.storage.s3 import S3Store
 
     options = settings if isinstance(settings, StoreOptions) else StoreOptions.of(settings)
+    if options.endpoint_url and options.endpoint_url.startswith(SCHEME):  # no setting can say so: tests alone do
+        return MemoryStore(
+            bucket=options.bucket,
+            place=options.endpoint_url,
+            secret_access_key=options.secret_access_key,
+            public_base_url=options.public_base_url,
+            patience=patience,
+        )
     return S3Store(
         bucket=options.bucket,
         region=options.region,

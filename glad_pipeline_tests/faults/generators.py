@@ -10,7 +10,7 @@ from pathlib import Path
 
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 
 
 class LoggedSdxl(InstantSdxl):

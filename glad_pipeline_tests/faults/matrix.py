@@ -26,7 +26,7 @@ import psycopg
 
 from glad_pipeline import cli, failpoints
 from glad_pipeline.storage.keys import original_key
-from glad_pipeline_tests.fakes import BATCH
+from glad_pipeline.testing.generator import BATCH
 from glad_pipeline_tests.faults.cells import side_by_side
 from glad_pipeline_tests.faults.document import write_between
 from glad_pipeline_tests.faults.invariants import Findings

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from glad_pipeline_tests.fakes import BATCH
+from glad_pipeline.testing.generator import BATCH
 from glad_pipeline_tests.faults.cells import buckets, databases, side_by_side
 from glad_pipeline_tests.faults.kills import (
     add_hills,

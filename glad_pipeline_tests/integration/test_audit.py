@@ -25,7 +25,7 @@ from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.protocol import StoreError
 from glad_pipeline.storage.s3 import S3Store
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 
 NOW = timedelta(0)
 LARGE = InstantSdxl(side=300)  # its pictures have thumbnails

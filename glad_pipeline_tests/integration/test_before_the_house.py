@@ -16,7 +16,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media.png_text import PROVENANCE, RECIPE
 from glad_pipeline.pipeline.stored_picture import described, object_fault, recipe_in, with_texts
 from glad_pipeline.storage.keys import original_key
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 
 AS_BEFORE = InstantSdxl(width=64, height=64, steps=2)
 BEFORE = Path(__file__).parents[1] / "before"

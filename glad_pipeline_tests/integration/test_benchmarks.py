@@ -14,7 +14,7 @@ from glad_pipeline_tests.own import THEIRS, forget_the_persons, own_settings, re
 ROOT = Path(__file__).parents[2]
 OWN_WORLD = """
 from benchmarks import job
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 with job.own_world() as store:
     job.add_hills(2)
     job.run(InstantSdxl(), claim=2)

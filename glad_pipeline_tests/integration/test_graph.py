@@ -32,7 +32,7 @@ from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.protocol import CACHE_CONTROL, StoreError
 from glad_pipeline.storage.s3 import S3Store
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 
 BLOGS = Path(__file__).parent / "blog_schemas"
 
@@ -398,7 +398,7 @@ def test_two_runs_at_once_share_the_work_and_repeat_none_of_it(world):
 RUN = """
 import dagster as dg
 from glad_pipeline.definitions import build_defs
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 job = build_defs(resource_overrides={"sdxl": InstantSdxl(seconds_each=0.03)}).resolve_job_def("publish_prompts")
 job.execute_in_process(instance=dg.DagsterInstance.ephemeral())
 """

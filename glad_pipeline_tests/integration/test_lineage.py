@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from dagster._core.definitions.data_version import StaleStatus
 from dagster._utils.test.data_versions import get_stale_status_resolver
+from glad_pipeline_tests.fakes import InstantSdxl
 
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs import sources
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.settings import load_settings
-from glad_pipeline_tests.fakes import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import world  # noqa: F401  (a fixture)
 from glad_pipeline_tests.ticks import tick
 

@@ -14,7 +14,7 @@ from glad_pipeline.outbox import messages
 from glad_pipeline.pipeline import catalogue, claim, delivery
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.publishing.posts import Blog
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import failures
 from glad_pipeline_tests.ticks import asked, tick
 from glad_pipeline_tests.unit.test_fuzz_inputs import is_readable

@@ -13,7 +13,7 @@ from glad_pipeline.media.encoding import encode_png
 from glad_pipeline.operations.audit import rebuild as room
 from glad_pipeline.operations.audit.rebuild import rebuild
 from glad_pipeline.storage.keys import original_key
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import metadata
 
 PASSING = {"id", "verified_at", "created_at"}

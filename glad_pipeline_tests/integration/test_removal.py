@@ -11,7 +11,7 @@ from test_outbox import cdn  # noqa: F401  a fixture
 
 from glad_pipeline.operations.removal import forget_galleries, forget_previews
 from glad_pipeline.storage.keys import QUARANTINE
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.integration.test_takedown import answer
 
 LARGE = InstantSdxl(side=300)  # with a thumbnail

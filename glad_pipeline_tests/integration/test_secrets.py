@@ -23,7 +23,7 @@ import json, logging, os, sys
 import dagster as dg
 logging.basicConfig(level=logging.DEBUG)
 from glad_pipeline.definitions import build_defs
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 with dg.DagsterInstance.get() as instance:
     for changed in json.loads(sys.argv[1]):
         os.environ.update(changed)

@@ -20,7 +20,7 @@ from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.hub import fetch
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import World
 from glad_pipeline_tests.secret_texts import SECRETS, shows, tried
 from glad_pipeline_tests.unit.test_database import closed_port

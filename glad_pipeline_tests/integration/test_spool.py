@@ -23,8 +23,8 @@ from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.protocol import StoreError
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.storage.spool import Spool
+from glad_pipeline.testing.generator import BATCH, InstantSdxl
 from glad_pipeline_tests.door import Door
-from glad_pipeline_tests.fakes import BATCH, InstantSdxl
 from glad_pipeline_tests.integration.test_graph import World, failures, metadata
 
 
@@ -206,7 +206,7 @@ import dagster as dg
 from glad_pipeline import failpoints
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.storage.s3 import S3Store
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 
 S3Store.put_once = lambda *args, **kwargs: threading.Event().wait()
 

@@ -15,7 +15,7 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.failpoints import arm
 from glad_pipeline.operations import takedown
 from glad_pipeline.storage.keys import original_key
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 
 LARGE = InstantSdxl(side=300)  # with a thumbnail
 

@@ -7,7 +7,7 @@ from dagster._config.source import StringSourceType
 from dagster._core.remote_representation.external_data import RepositorySnap, ResourceConfigEnvVarSnap
 
 from glad_pipeline.definitions import build_defs
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline.testing import InstantSdxl
 
 SECRETS = {"DATABASE_URL": "postgresql://u:hunter2@h/d", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "hunter3"}
 ALLOWED = {  # what an operator chooses for a run
