@@ -91,7 +91,7 @@ def handler(work: Work) -> None:
 
 def whole_pipeline(work: Work) -> None:
     job.add(work.prompts, work.seeds)
-    job.run(SdxlResource(model="demo", gpu_batch=work.batch), claim=len(work.seeds))
+    job.run(SdxlResource(backend="process", gpu_batch=work.batch), claim=len(work.seeds))
 
 
 def _plain() -> tuple[Any, dict[str, Any]]:

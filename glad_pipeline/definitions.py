@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
+from pydantic import SecretStr
 
 from glad_pipeline.defs.assets import generated_images, prompts, published_posts, s3_objects
 from glad_pipeline.defs.audit import audit
@@ -22,13 +24,24 @@ from glad_pipeline.defs.resources import (
 from glad_pipeline.defs.schedules import publish_prompts_hourly
 from glad_pipeline.defs.sensors import new_prompts, undelivered_messages
 from glad_pipeline.defs.site_revalidations import no_dead_message, site_revalidations
-from glad_pipeline.redaction import at_every_door
+from glad_pipeline.redaction import at_every_door, hide, hide_url
 from glad_pipeline.settings import Settings, load_settings
 
 
+def _by_name(variable: str, value: SecretStr | str | None) -> Any:
+    """The variable if the environment has this value: the UI then shows its name. Else the settings' own value."""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+        (hide_url if "://" in value else hide)(value)
+    return dg.EnvVar(variable) if value is not None and value == os.environ.get(variable) else value
+
+
 def build_resources(settings: Settings) -> dict[str, Any]:
-    """Every resource by its key. Secrets stay `EnvVar`s, so that the UI shows their names and not their values."""
-    postgres = PostgresResource(url=dg.EnvVar("DATABASE_URL"), patience=settings.database_patience_seconds)
+    """Every resource by its key, all by these settings."""
+    postgres = PostgresResource(
+        url=_by_name("DATABASE_URL", settings.database_url) or dg.EnvVar("DATABASE_URL"),
+        patience=settings.database_patience_seconds,
+    )
     queue = QueueResource(
         postgres=postgres,
         batch_size=settings.batch_size,
@@ -37,12 +50,12 @@ def build_resources(settings: Settings) -> dict[str, Any]:
     )
     object_store = ObjectStoreResource(
         postgres=postgres,
-        bucket=dg.EnvVar("AWS_S3_BUCKET"),
+        bucket=_by_name("AWS_S3_BUCKET", settings.s3_bucket) or dg.EnvVar("AWS_S3_BUCKET"),
         region=settings.s3_region,
         endpoint_url=settings.s3_endpoint_url,
-        access_key_id=dg.EnvVar("AWS_ACCESS_KEY_ID") if settings.s3_access_key_id else None,
-        secret_access_key=dg.EnvVar("AWS_SECRET_ACCESS_KEY") if settings.s3_secret_access_key else None,
-        session_token=dg.EnvVar("AWS_SESSION_TOKEN") if settings.s3_session_token else None,
+        access_key_id=_by_name("AWS_ACCESS_KEY_ID", settings.s3_access_key_id),
+        secret_access_key=_by_name("AWS_SECRET_ACCESS_KEY", settings.s3_secret_access_key),
+        session_token=_by_name("AWS_SESSION_TOKEN", settings.s3_session_token),
         public_base_url=settings.picture_base_url,
         patience=settings.store_patience_seconds,
         spool_folder=str(settings.home / "spool"),
@@ -50,22 +63,16 @@ def build_resources(settings: Settings) -> dict[str, Any]:
     )
     outbox = OutboxResource(
         site_url=settings.site_url,
-        revalidate_secret=dg.EnvVar("GLAD_REVALIDATE_SECRET") if settings.revalidate_secret else None,
+        revalidate_secret=_by_name("GLAD_REVALIDATE_SECRET", settings.revalidate_secret),
         distribution_id=settings.cloudfront_distribution_id,
         max_attempts=settings.outbox_attempts,
     )
-    drawing = {
-        **{name: getattr(settings, name) for name in SdxlResource.model_fields.keys() & Settings.model_fields.keys()},
-        "allowed_models": settings.model_patterns,
-        "compile_cache": str(settings.compile_cache or settings.home / "compiled"),
-        "hash_cache": str(settings.home / "model-hashes.json"),
-    }
     return {
         "postgres": postgres,
         "queue": queue,
         "object_store": object_store,
         "outbox": outbox,
-        "sdxl": SdxlResource(**drawing),
+        "sdxl": SdxlResource(**settings.engine.model_dump()),
         "queue_rows": queue_rows,
         "image_store": image_store,
         # Dagster's own default, without the folder that run config may name there

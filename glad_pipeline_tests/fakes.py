@@ -15,7 +15,6 @@ BATCH = 4
 class InstantSdxl(SdxlResource):
     """Noise in no time (about 1 KB as PNG), or in `seconds_each`. Words in the prompt ask for faults."""
 
-    model: str = "demo"
     seconds_each: float = 0.0
     side: int = 18  # pixels
 

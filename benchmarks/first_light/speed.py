@@ -195,7 +195,7 @@ def from_files(place: Place, config: Any) -> Figures:
         saved = time.perf_counter()
         profile = resolve_model(str(folder), cache=Path(name) / "hashes.json")
         resolved = time.perf_counter()
-        engine = place.engine(profile, hash_cache=Path(name) / "hashes.json")
+        engine = place.engine(profile, hash_cache=str(Path(name) / "hashes.json"))
         engine.load()
         loaded = time.perf_counter()
         drawn(engine, recipes(profile, range(place.batch), steps=place.steps[0]))
@@ -219,14 +219,14 @@ def choices(place: Place) -> Mapping[str, Case]:
         engine = place.engine(profile, **options)
         with change or nullcontext():
             opened(place, engine, config)
-            drawn(engine, recipes(profile, range(engine._batch or 1), steps=WARM_STEPS))
+            drawn(engine, recipes(profile, range(engine._options.gpu_batch or 1), steps=WARM_STEPS))
             stages = drawn_stages(engine, profile, place)
         peak, warm = place.peak_gib(), engine.warm_seconds
         engine.close()
         return {**at_thirty(stages), "warm_seconds": round(warm, 2), "peak_gib": peak}
 
     def batch(size: int) -> Case:
-        return lambda: measured(batch=max(1, size // 8) if place.shrunken else size)
+        return lambda: measured(gpu_batch=max(1, size // 8) if place.shrunken else size)
 
     return {
         "as-it-is": measured,

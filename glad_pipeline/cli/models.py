@@ -20,9 +20,9 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.limits import PRESETS
 
 if TYPE_CHECKING:
+    from glad_pipeline.engine_options import EngineOptions
     from glad_pipeline.generation.artifacts import Artifact
     from glad_pipeline.generation.models import ModelProfile
-    from glad_pipeline.settings import Settings
 
 commands = group("The model's files: pull, list, verify.")
 Model = Annotated[
@@ -43,14 +43,14 @@ def list_(context: typer.Context) -> int:
     from glad_pipeline.generation.artifacts import artifacts_of
     from glad_pipeline.generation.models import resolve_model
 
-    settings = Runtime.of(context).with_home()
-    demo = artifacts_of(resolve_model("demo", cache=_memory(settings)))
+    options = Runtime.of(context).with_home().engine
+    demo = artifacts_of(resolve_model("demo", cache=options.hash_cache))
     notes = []
     try:
-        configured = artifacts_of(configured_profile(settings))
+        configured = artifacts_of(configured_profile(options))
     except GladError as error:
         configured = []
-        notes.append(f"GLAD_MODEL={settings.model}: {error}")
+        notes.append(f"GLAD_MODEL={options.model}: {error}")
     rows = []
     for part in dict.fromkeys((*demo, *configured, *_pinned())):
         size, state, note = _state(part)
@@ -68,9 +68,9 @@ def pull(context: typer.Context, model: Model = None, preset: Preset = None) -> 
     from glad_pipeline.generation.artifacts import artifacts_of, pull
     from glad_pipeline.generation.file_hashes import FileHashes
 
-    settings = Runtime.of(context).with_home()
-    parts = artifacts_of(configured_profile(settings, model, preset))
-    hashes = FileHashes(_memory(settings))
+    options = Runtime.of(context).with_home().engine
+    parts = artifacts_of(configured_profile(options, model, preset))
+    hashes = FileHashes(options.hash_cache)
     try:
         for part in parts:
             pull(part, hashes, lambda line: print(line, flush=True))
@@ -85,9 +85,9 @@ def verify(context: typer.Context, model: Model = None, preset: Preset = None) -
     from glad_pipeline.generation.artifacts import artifacts_of, verify
     from glad_pipeline.generation.file_hashes import FileHashes
 
-    settings = Runtime.of(context).with_home()
-    parts = artifacts_of(configured_profile(settings, model, preset))
-    hashes = FileHashes(_memory(settings))
+    options = Runtime.of(context).with_home().engine
+    parts = artifacts_of(configured_profile(options, model, preset))
+    hashes = FileHashes(options.hash_cache)
     damaged = unknown = 0
     for part in parts:
         print(f"{part.kind} {part.name}")
@@ -135,28 +135,24 @@ def _state(part: Artifact) -> tuple[str, str, str | None]:
     return size, "in the package" if part.directory == DEMO_CHECKPOINT else "here", None
 
 
-def configured_profile(settings: Settings, model: str | None = None, preset: str | None = None) -> ModelProfile:
+def configured_profile(options: EngineOptions, model: str | None = None, preset: str | None = None) -> ModelProfile:
     """The settings' model with its parts, or another model in its place."""
     from glad_pipeline.generation.models import resolve_model
 
-    revision = settings.model_revision
+    revision = options.model_revision
     if model is not None:
         revision = None
         if "@" in model and not Path(model).expanduser().exists():
             model, revision = model.split("@", 1)
-        elif model == settings.model:
-            revision = settings.model_revision
+        elif model == options.model:
+            revision = options.model_revision
     return resolve_model(
-        model or settings.model,
+        model or options.model,
         revision,
-        vae=settings.vae,
-        refiner=settings.refiner,
-        loras=settings.lora or "",
-        preset=preset or settings.preset,
-        few_step_lora=settings.few_step_lora,
-        cache=_memory(settings),
+        vae=options.vae,
+        refiner=options.refiner,
+        loras=options.lora or "",
+        preset=preset or options.preset,
+        few_step_lora=options.few_step_lora,
+        cache=options.hash_cache,
     )
-
-
-def _memory(settings: Settings) -> Path:
-    return settings.home / "model-hashes.json"

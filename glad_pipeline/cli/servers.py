@@ -165,7 +165,7 @@ def _end_workers(settings: Settings) -> list[str]:
     """This machine's own workers; those of another cluster are not ours to end."""
     from glad_pipeline.workers.cluster import Cluster
 
-    return ["the workers"] if Cluster(settings).stop() else []
+    return ["the workers"] if Cluster(settings.engine).stop() else []
 
 
 def _state_of_workers(settings: Settings) -> tuple[str, str, str, str]:
@@ -174,5 +174,5 @@ def _state_of_workers(settings: Settings) -> tuple[str, str, str, str]:
 
     if settings.ray_address:
         return "workers", "yours (GLAD_RAY_ADDRESS)", settings.ray_address, ""
-    told = Cluster(settings).describe()
+    told = Cluster(settings.engine).describe()
     return ("workers", "running", told["address"], str(told["pid"])) if told else ("workers", "stopped", "", "")

@@ -15,6 +15,7 @@ from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
 from glad_pipeline.defs import in_vain
 from glad_pipeline.defs.fixed import FixedResource
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.outbox.targets import Targets, targets
@@ -167,15 +168,7 @@ class ObjectStoreResource(FixedResource):
     def unchecked(self) -> ObjectStore:
         """The bucket, whosever it is: nothing may be written with it."""
         if self._store is None:
-            options = StoreOptions(
-                bucket=self.bucket,
-                region=self.region,
-                endpoint_url=self.endpoint_url,
-                access_key_id=self.access_key_id,
-                secret_access_key=self.secret_access_key,
-                session_token=self.session_token,
-                public_base_url=self.public_base_url,
-            )
+            options = StoreOptions(**{each.name: getattr(self, each.name) for each in fields(StoreOptions)})
             self._store = open_store(options, patience=self.patience)
         return self._store
 
@@ -202,39 +195,17 @@ class ObjectStoreResource(FixedResource):
         return spool_of(Path(self.spool_folder), self.bucket, self.endpoint_url, megabytes=self.spool_mb)
 
 
-class SdxlResource(FixedResource):
-    """SDXL on this machine's GPU (the demo model also on its CPU): prompts to recipes, recipes to pixels."""
+class SdxlResource(FixedResource, EngineOptions):
+    """SDXL on this machine (without a GPU the demo model only) or on workers: prompts to recipes, recipes to pixels."""
 
-    model: str = Field(description="`demo`, a directory, or a hub id.")
-    model_revision: str | None = Field(default=None, description="Commit of a hub model.")
-    vae: str | None = Field(default=None, description="Another VAE than the model's own, or `none`.")
-    refiner: str | None = Field(default=None, description="What the preset `refined` draws the last steps with.")
-    lora: str | None = Field(default=None, description="LoRA for every picture: path or hub file, `*weight`.")
-    few_step_lora: str | None = Field(default=None, description="In place of a few-step preset's own LoRA, or `none`.")
-    allowed_models: list[str] = Field(default=[], description="Patterns of what rows may name beside these.")
-    most_pixels: int = Field(default=4_194_304, description="Most that a row may ask for.")
-    most_steps: int = Field(default=100, description="Most that a row may ask for.")
-    device: str = Field(default="auto", description="auto, cuda, mps or cpu.")
-    preset: str = Field(default="base", description="How prompts are drawn that name no preset.")
-    width: int | None = Field(default=None, description="Pixels; absent: the model's own.")
-    height: int | None = Field(default=None, description="Pixels; absent: the model's own.")
-    steps: int | None = None
-    guidance_scale: float | None = None
-    scheduler: str | None = None
-    gpu_batch: int | None = Field(default=None, description="Pictures drawn at once; absent: by the memory.")
-    gpu_small_batch: int | None = Field(default=None, description="A second, smaller batch for what is left over.")
-    compiling: str = Field(default="auto", description="auto, none, regional or full.")
-    compile_cache: str | None = Field(default=None, description="Folder that keeps compiled kernels.")
-    hash_cache: str | None = Field(default=None, description="File that remembers the hashes of local weights.")
-    backend: str = Field(default="process", description="What draws: this process, ray (warm workers), or auto.")
     _sdxl: Sdxl | None = PrivateAttr(default=None)
 
     @property
     def sdxl(self) -> Sdxl:
-        """What does the work, with these settings."""
+        """What does the work, with these options."""
         if self._sdxl is None:
-            names = {each.name for each in fields(Sdxl)} & type(self).model_fields.keys()
-            self._sdxl = Sdxl(**{name: getattr(self, name) for name in names}, log=dg.get_dagster_logger())
+            options = EngineOptions(**{name: getattr(self, name) for name in EngineOptions.model_fields})
+            self._sdxl = Sdxl(options=options, log=dg.get_dagster_logger())
         return self._sdxl
 
     def recipe(self, row: Row) -> Recipe:

@@ -81,7 +81,7 @@ def recent_runs(
 
 def follow_the_workers(instance: dg.DagsterInstance, settings: Settings) -> None:
     """The pool lets as many runs work at once as there are workers. A limit that a person has set is left alone."""
-    workers = Cluster(settings).workers if settings.backend != "process" else None
+    workers = Cluster(settings.engine).workers if settings.backend != "process" else None
     limits = instance.event_log_storage.get_pool_limits()
     limit = next((pool.limit for pool in limits if pool.name == POOL and not pool.from_default), None)
     if limit == workers:

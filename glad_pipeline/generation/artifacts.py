@@ -114,7 +114,7 @@ def artifacts_of(profile: ModelProfile) -> list[Artifact]:
     return [*parts, *(lora_artifact(lora) for lora in profile.loras)]
 
 
-def require_same_files(profile: ModelProfile, cache: Path | None) -> None:
+def require_same_files(profile: ModelProfile, cache: Path | str | None) -> None:
     """That this machine has the profile's local files, and the very same ones. Raises `GladError` that names the part.
 
     `cache`: as for `resolve_model`. What is the hub's is named by its commit and needs no such look.
@@ -156,7 +156,7 @@ def lora_artifact(lora: Lora) -> Artifact:
     )
 
 
-def weight_hashes(profile: ModelProfile, cache: Path | None) -> dict[str, str]:
+def weight_hashes(profile: ModelProfile, cache: Path | str | None) -> dict[str, str]:
     """64 hex digits for each loaded component: `unet`, `vae`, `text_encoder`, `refiner/unet`, `lora/NAME` …
 
     One file's own SHA-256; of several shards the SHA-256 over theirs, in the order of their names. `vae` is the

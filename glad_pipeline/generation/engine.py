@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import importlib
 import math
 import os
 import threading
@@ -19,17 +20,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import devices, schedulers
 from glad_pipeline.generation.artifacts import weight_hashes
 from glad_pipeline.generation.batches import MIN_REFINED_STEPS, faults_of, grouped
 from glad_pipeline.generation.decoding import Clock, decode
-from glad_pipeline.generation.devices import DeviceChoice
 from glad_pipeline.generation.drawing_faults import Fault, fault_of
 from glad_pipeline.generation.loading import (
-    CompileChoice,
     Pipelines,
     open_pipelines,
     place_compiled_code,
@@ -70,45 +69,18 @@ class Engine:
 
     Args:
         profile: the model and all that is loaded with it.
-        device: `auto` takes CUDA, then MPS, then the CPU for the demo model only.
-        batch: pictures drawn at once, 1..256; None: by the device's memory and the picture's size. Another batch may
-            change the last bits of a picture, so provenance records it.
-        small_batch: a second, smaller batch for what is left over when no more recipes come: a lone picture is then
-            done sooner, with the last bits of that batch. None: what is left over is filled up to `batch`.
-        compiling: `auto` compiles block by block on CUDA and nothing elsewhere.
-        compile_cache: where compiled kernels are kept for the next process. None: a temporary folder.
-        hash_cache: JSON file that remembers the hashes of weights.
+        options: which device, how many pictures at once, how compiled. `profile` and recipes say what is drawn.
         lanes: batches drawn at once, each on a thread of its own; None: for the demo model on a CPU one a core (at
             most MOST_LANES), else 1: one batch keeps a GPU, or torch's own threads, busy. No difference to pixels.
 
     Not thread-safe: one engine, one thread at a time.
     """
 
-    def __init__(
-        self,
-        profile: ModelProfile,
-        *,
-        device: DeviceChoice = "auto",
-        batch: int | None = None,
-        small_batch: int | None = None,
-        compiling: CompileChoice = "auto",
-        compile_cache: Path | None = None,
-        hash_cache: Path | None = None,
-        lanes: int | None = None,
-    ) -> None:
-        if batch is not None and batch < 1:
-            raise ValueError(f"batch is {batch}: at least 1")
-        if small_batch is not None and not 1 <= small_batch <= (batch or small_batch):
-            raise ValueError(f"small_batch is {small_batch}: from 1 to the batch's {batch}")
+    def __init__(self, profile: ModelProfile, options: EngineOptions, *, lanes: int | None = None) -> None:
         self.profile = profile
         self.load_seconds: float | None = None  # None until loaded
         self.warm_seconds = 0.0  # spent on first batches of a shape: compilation, kernel choice
-        self._device_choice: DeviceChoice = device
-        self._batch = batch
-        self._small_batch = small_batch
-        self._compiling: CompileChoice = compiling
-        self._compile_cache = compile_cache
-        self._hash_cache = hash_cache
+        self._options = options
         self._wanted_lanes = lanes
         self._lanes = 1
         self._device = ""
@@ -127,16 +99,11 @@ class Engine:
             return
         self._broken.clear()
         started = time.perf_counter()
-        place_compiled_code(self._compile_cache)
+        place_compiled_code(self._options.compile_cache)
         silence()
-        device = devices.choose_device(self._device_choice, is_demo=self.profile.is_demo)
+        device = devices.choose_device(self._options.device, is_demo=self.profile.is_demo)
         devices.set_switches(device, is_demo=self.profile.is_demo)
-        pipelines = open_pipelines(
-            self.profile,
-            device,
-            compiling=self._compiling,
-            hash_cache=self._hash_cache,
-        )
+        pipelines = open_pipelines(self.profile, device, self._options)
         self._provenance = {
             **devices.described(device),
             "peft": version("peft") if self.profile.loras else None,
@@ -145,7 +112,7 @@ class Engine:
             "vae_dtype": pipelines.dtype,
             "quantization": self.profile.quantization,
             "compile": pipelines.compile,
-            "weights": weight_hashes(self.profile, self._hash_cache),
+            "weights": weight_hashes(self.profile, self._options.hash_cache),
         }
         self._device = device
         self._noise = pipelines.base.scheduler.config  # schedules as the checkpoints were trained
@@ -199,7 +166,7 @@ class Engine:
                 free.append(lane)
 
         try:
-            for group, batch in grouped(recipes, self.profile, self.batch_of, self._small_batch):
+            for group, batch in grouped(recipes, self.profile, self.batch_of, self._options.gpu_small_batch):
                 if batch == 0:
                     faults = faults_of(group[0], self.profile)
                     yield self._undrawn(group[0], "; ".join(faults), "recipe")
@@ -229,7 +196,8 @@ class Engine:
         """How many pictures of this recipe's shape are drawn at once."""
         if recipe.shape in self._halved:
             return self._halved[recipe.shape]
-        return self._batch or devices.automatic_batch(self._device, recipe.width * recipe.height, self._weight_bytes)
+        pixels = recipe.width * recipe.height
+        return self._options.gpu_batch or devices.automatic_batch(self._device, pixels, self._weight_bytes)
 
     def _undrawn(self, recipe: Recipe, error: str, fault: Fault) -> Drawn:
         if fault in ("device", "setup"):
@@ -405,6 +373,13 @@ class Engine:
             output_type="latent",
         )
         return result.images, pipeline.scheduler
+
+
+def engine_of(profile: ModelProfile, options: EngineOptions) -> Engine:
+    """The engine that the options name, made with them; it draws with this profile."""
+    module, _, name = options.engine.partition(":")
+    engine: Engine = getattr(importlib.import_module(module), name)(profile, options)
+    return engine
 
 
 def _is_guided(recipe: Recipe) -> bool:

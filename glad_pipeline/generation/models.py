@@ -77,7 +77,7 @@ def resolve_model(
     loras: str = "",
     preset: str = "base",
     few_step_lora: str | None = None,
-    cache: Path | None = None,
+    cache: Path | str | None = None,
 ) -> ModelProfile:
     """The profile of `model` as the setting GLAD_MODEL gives it, with all that the preset needs.
 

@@ -134,14 +134,8 @@ def reproduce(record: Record, settings: Settings, *, model: str | None = None) -
     stored = _decoded(record)
     profile = _profile(record.recipe, settings, model)
     recipe = replace(record.recipe, **_named(profile.weights))
-    engine = Engine(
-        profile,
-        device=settings.device,
-        batch=_bucket(record, settings),
-        compiling=settings.compiling,
-        compile_cache=settings.compile_cache or settings.home / "compiled",
-        hash_cache=settings.home / "model-hashes.json",
-    )
+    batch = _bucket(record, settings)
+    engine = Engine(profile, settings.engine.model_copy(update={"gpu_batch": batch, "gpu_small_batch": None}))
     (drawn,) = engine.generate([recipe])
     pixels = _pixels_of(drawn)
     now = json.loads(json.dumps(completed(drawn.provenance, pixels)))
@@ -277,7 +271,7 @@ def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProf
         loras=", ".join(_lora(each, lora_files) for each in recipe.lora.split(", ") if each),
         preset=recipe.preset,
         few_step_lora="none",  # the record has it among the others
-        cache=settings.home / "model-hashes.json",
+        cache=settings.engine.hash_cache,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from glad_pipeline.errors import UsageError
@@ -49,13 +49,4 @@ def open_store(settings: Settings | StoreOptions, *, patience: float = 0.0) -> O
     from glad_pipeline.storage.s3 import S3Store
 
     options = settings if isinstance(settings, StoreOptions) else StoreOptions.of(settings)
-    return S3Store(
-        bucket=options.bucket,
-        region=options.region,
-        endpoint_url=options.endpoint_url,
-        access_key_id=options.access_key_id,
-        secret_access_key=options.secret_access_key,
-        session_token=options.session_token,
-        public_base_url=options.public_base_url,
-        patience=patience,
-    )
+    return S3Store(**{each.name: getattr(options, each.name) for each in fields(options)}, patience=patience)

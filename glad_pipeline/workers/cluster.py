@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.local import certificates
 from glad_pipeline.local.home import Home, write_atomically
@@ -30,7 +31,6 @@ from glad_pipeline.local.processes import end_members, is_still, session_members
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.redaction import hide, redact
-from glad_pipeline.settings import Settings
 
 T = TypeVar("T")
 LOOPBACK = "127.0.0.1"  # the only one that Ray takes for one
@@ -44,14 +44,14 @@ UP = "./glad workers up"
 
 
 class Cluster:
-    """The Ray cluster that the settings name: theirs, or the one of this machine."""
+    """The Ray cluster that the options name: theirs, or the one of this machine."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._home = Home(settings.home)
-        self._host = settings.ray_host.replace("localhost", LOOPBACK)
-        self._exposed = settings.ray_exposed
-        self._given = settings.ray_address
-        self._wanted = settings.workers
+    def __init__(self, options: EngineOptions) -> None:
+        self._home = Home(Path(options.home))
+        self._host = options.ray_host.replace("localhost", LOOPBACK)
+        self._exposed = options.ray_exposed
+        self._given = options.ray_address
+        self._wanted = options.workers
 
     # the one of this machine
 

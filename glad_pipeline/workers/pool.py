@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import random
 import time
 from collections import deque
@@ -13,13 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.settings import Settings
 from glad_pipeline.workers import liveness
 from glad_pipeline.workers.cluster import Cluster, import_ray, resources
-from glad_pipeline.workers.options import EngineOptions
 from glad_pipeline.workers.worker import Worker, shape_name
 
 LOOK = 1.0  # seconds between looks at what has not answered
@@ -64,20 +64,17 @@ class Member:
 class Pool:
     """The workers of a cluster. Connects when first used; `close` it."""
 
-    def __init__(self, settings: Settings, options: EngineOptions, *, log: logging.Logger = log) -> None:
-        self.cluster = Cluster(settings)
+    def __init__(self, options: EngineOptions, *, log: logging.Logger = log) -> None:
+        self.cluster = Cluster(options)
         self.log = log  # for what happens to workers
         self.options = options
-        self.start_seconds = settings.worker_start_seconds
-        self.keeping = (settings.worker_models, settings.worker_idle_seconds)
         self._members: dict[str, Member] = {}  # by name
         self._me = ""
-        self._settings = settings
 
     @property
     def share(self) -> tuple[float, float]:
         """GPUs and CPUs of each worker. Raises `GladError` where a GPU is asked for and this machine has none."""
-        gpus = self._settings.worker_gpus
+        gpus = self.options.worker_gpus
         found = resources().get("GPU", 0.0)
         if gpus is None:
             asked = self.options.device
@@ -87,12 +84,12 @@ class Pool:
                 f"each worker wants {gpus:g} of a GPU and Ray finds none on this machine: install the driver (does "
                 "nvidia-smi work?), or draw the demo model on the CPU with GLAD_WORKER_GPUS=0 and GLAD_DEVICE=auto"
             )
-        return gpus, self._settings.worker_cpus
+        return gpus, self.options.worker_cpus
 
     def size(self) -> int:
         """How many workers there are to be: as set, else one a GPU, else one a machine, for one uses all its cores."""
-        if self._settings.workers is not None:
-            return self._settings.workers
+        if self.options.workers is not None:
+            return self.options.workers
         gpus, _ = self.share
         if gpus:
             return max(1, int(resources().get("GPU", 0.0) / gpus + 1e-6))
@@ -111,7 +108,7 @@ class Pool:
             self._me = f"run {uuid4().hex}"
             liveness.note_here(self._me)
         names = [f"worker-{place}" for place in range(self.size())]
-        need = len(names) if wanted is None else math.ceil(len(wanted) / (self.options.batch or LEAST_BATCH))
+        need = len(names) if wanted is None else math.ceil(len(wanted) / (self.options.gpu_batch or LEAST_BATCH))
         if wanted is not None and need < len(names):
             random.shuffle(names)  # not every run the same ones
             names = self._fittest(names, profile, {shape_name(recipe) for recipe in wanted})[: max(1, need)]
@@ -188,9 +185,9 @@ class Pool:
         gpus, cpus = self.share
         has = resources()
         return (
-            f"no worker came up in {self.start_seconds:.0f} s (GLAD_WORKER_START_SECONDS): each wants {gpus:g} GPUs "
-            f"and {cpus:g} CPUs, and the cluster has {has.get('GPU', 0):g} and {has.get('CPU', 0):g} in all. "
-            "./glad workers status shows who has them"
+            f"no worker came up in {self.options.worker_start_seconds:.0f} s (GLAD_WORKER_START_SECONDS): each wants "
+            f"{gpus:g} GPUs and {cpus:g} CPUs, and the cluster has {has.get('GPU', 0):g} and {has.get('CPU', 0):g} "
+            "in all. ./glad workers status shows who has them"
         )
 
     def close(self) -> None:
@@ -215,8 +212,10 @@ class Pool:
             ray.method(concurrency_group="looks")(look)
         actor = ray.remote(max_restarts=-1, num_gpus=gpus, num_cpus=cpus, concurrency_groups={"looks": 1})(Worker)
         actor = actor.options(name=name, lifetime="detached", get_if_exists=True, scheduling_strategy="SPREAD")
-        models, idle_seconds = self.keeping
-        return actor.remote(self.options, models=models, idle_seconds=idle_seconds)
+        options = self.options
+        if options.ray_address or options.ray_exposed:  # on other machines files lie elsewhere: they decide where
+            options = options.model_copy(update={"compile_cache": None, "hash_cache": None})
+        return actor.remote(options, threads=os.environ.get("OMP_NUM_THREADS"))
 
 
 def reason_of(error: Any) -> str:

@@ -89,7 +89,7 @@ class RemoteEngine:
         """
         self._sample = recipe
         self._begin()
-        until = time.monotonic() + self._pool.start_seconds
+        until = time.monotonic() + self._pool.options.worker_start_seconds
         while late := [member for member in self._members if not member.ready]:
             if told := next((member.refused for member in late if member.refused), None):
                 raise GladError(told)
@@ -125,7 +125,7 @@ class RemoteEngine:
         """
         self._pulse = lambda: on_batch_start(())
         self.load()
-        fresh = grouped(recipes, self.profile, self._batch_of, self._pool.options.small_batch)
+        fresh = grouped(recipes, self.profile, self._batch_of, self._pool.options.gpu_small_batch)
         waiting: deque[Job] = deque()
         exhausted = False
         try:
@@ -189,7 +189,7 @@ class RemoteEngine:
 
     def _wait_for_one(self) -> None:
         """Until a worker is ready. Raises `GladError` if none will be."""
-        until = time.monotonic() + self._pool.start_seconds
+        until = time.monotonic() + self._pool.options.worker_start_seconds
         while not any(member.ready for member in self._members):
             refused = [member.refused for member in self._members if member.refused]
             if refused:
@@ -233,7 +233,7 @@ class RemoteEngine:
             self._lost(member, error)
         else:
             other = told.options.drawing != self._pool.options.drawing
-            if other or (self._sample is not None and told.keeping != self._pool.keeping):
+            if other or (self._sample is not None and told.options.keeping != self._pool.options.keeping):
                 self._refuse(
                     member, "it was started with other settings than now: ./glad workers down, then ./glad workers up"
                 )
@@ -361,8 +361,8 @@ class RemoteEngine:
 
     def _batch_of(self, recipe: Recipe) -> int:
         """As set, else as a ready worker has it for this shape; if that one has no time to tell, a small one."""
-        if self._pool.options.batch is not None:
-            return self._pool.options.batch
+        if self._pool.options.gpu_batch is not None:
+            return self._pool.options.gpu_batch
         ray = import_ray()
         ready = next((member for member in self._members if member.ready), None)
         if ready is not None and recipe.shape not in self._batches and time.monotonic() > self._ask_batch_at:

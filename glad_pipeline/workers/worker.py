@@ -5,7 +5,6 @@ Drawing, loading and retiring are done one after the other; `state` answers mean
 
 from __future__ import annotations
 
-import importlib
 import os
 import socket
 import threading
@@ -13,19 +12,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import psutil
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import devices
 from glad_pipeline.generation.artifacts import require_same_files
-from glad_pipeline.generation.engine import Drawn, Engine
+from glad_pipeline.generation.engine import Drawn, Engine, engine_of
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, ModelProfile
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.redaction import at_every_door
 from glad_pipeline.workers import liveness
-from glad_pipeline.workers.options import EngineOptions
 
 LOOK = 0.2  # of the idle time: how often it is looked whether it is over
 FORGET = 5.0  # idle seconds after which what was told of and never came is forgotten
@@ -39,7 +37,6 @@ class Loaded:
     node: str  # Ray's id of this machine
     load_seconds: float  # 0 if it was warm
     options: EngineOptions
-    keeping: tuple[int, float]  # models, idle seconds
     shapes: frozenset[str]  # that it has drawn with the models it has
 
 
@@ -47,18 +44,17 @@ class Worker:
     """Draws with the models it has been asked for and keeps the last few of them loaded.
 
     Args:
-        options: for the engines.
-        models: how many models stay loaded; the one not used for longest makes room.
-        idle_seconds: how long it may be idle before it ends and gives its GPU back; 0: it stays.
+        options: for the engines; how many models stay loaded (the one not used for longest makes room); how long the
+            worker may be idle before it ends and gives its GPU back.
+        threads: OMP_NUM_THREADS of whoever draws without workers.
     """
 
-    def __init__(self, options: EngineOptions, *, models: int = 1, idle_seconds: float = 0.0) -> None:
+    def __init__(self, options: EngineOptions, *, threads: str | None) -> None:
         import ray
 
         at_every_door()  # Ray keeps what a worker says, and hands its errors on
         self._options = options
-        self._models = models
-        self._idle_seconds = idle_seconds
+        self._idle_seconds = options.worker_idle_seconds
         self._engines: OrderedDict[ModelProfile, Engine] = OrderedDict()
         self._shapes: dict[ModelProfile, set[str]] = {}  # drawn so far
         self._drawn = 0
@@ -69,12 +65,12 @@ class Worker:
         self._last = self._started = time.monotonic()
         # Ray lets torch have as many threads as the worker has CPUs; other threads give other last bits than a run
         os.environ.pop("OMP_NUM_THREADS", None)
-        if options.threads is not None:
-            os.environ["OMP_NUM_THREADS"] = options.threads
+        if threads is not None:
+            os.environ["OMP_NUM_THREADS"] = threads
         context = ray.get_runtime_context()
         self._name, self._node = str(context.get_actor_name()), context.get_node_id()
         liveness.note_here(self._name)
-        if idle_seconds:
+        if self._idle_seconds:
             me = context.current_actor
             threading.Thread(target=self._retire_when_idle, args=(me,), name="glad-idle", daemon=True).start()
 
@@ -93,7 +89,6 @@ class Worker:
                 node=self._node,
                 load_seconds=seconds,
                 options=self._options,
-                keeping=(self._models, self._idle_seconds),
                 shapes=frozenset(self._all_shapes()),
             )
 
@@ -184,23 +179,12 @@ class Worker:
             engine = self._engines[profile]
             if engine.load_seconds is not None:
                 return engine, 0.0
-        options = self._options
-        cache = Path(options.hash_cache) if options.hash_cache else None
-        require_same_files(profile, cache)
-        while len(self._engines) >= self._models and profile not in self._engines:
+        require_same_files(profile, self._options.hash_cache)
+        while len(self._engines) >= self._options.worker_models and profile not in self._engines:
             old, engine = self._engines.popitem(last=False)
             self._shapes.pop(old, None)
             engine.close()
-        module, _, name = options.engine.partition(":")
-        engine = getattr(importlib.import_module(module), name)(
-            profile,
-            device=options.device,
-            batch=options.batch,
-            small_batch=options.small_batch,
-            compiling=options.compiling,
-            compile_cache=Path(options.compile_cache) if options.compile_cache else None,
-            hash_cache=cache,
-        )
+        engine = engine_of(profile, self._options)
         engine.load()
         self._engines[profile] = engine
         return engine, engine.load_seconds or 0.0

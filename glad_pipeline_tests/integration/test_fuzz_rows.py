@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glad_pipeline.database import Database
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
-from glad_pipeline.generation.defaults import Defaults
+from glad_pipeline.generation.defaults import recipe_of
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.prompts.intake import import_file
 from glad_pipeline.storage.keys import original_key
@@ -136,7 +137,7 @@ def test_objects_that_are_there_already_with_any_metadata(world, neighbours):  #
     ):
         prompt = world.add(f"a hill that is there {n}", seed=n)
         (row,) = world.sql("SELECT * FROM prompts WHERE id = %s", prompt)
-        recipe = Defaults().recipe(row, profile)
+        recipe = recipe_of(row, profile, EngineOptions())
         right = {
             "recipe-hash": recipe.hash,
             "sha256": "a" * 64,

@@ -547,7 +547,7 @@ def test_looking_at_an_object_is_one_request_and_texts_of_any_length_are_read(wo
 def test_a_model_that_a_prompt_names_and_nobody_can_load_fails_that_prompt_alone(world):
     odd = world.add("odd", model="foo/bar", model_revision="0" * 40)
     good = world.add("good")
-    sdxl = SdxlResource(model="demo", steps=1, allowed_models=["foo/*"])
+    sdxl = SdxlResource(backend="process", steps=1, allowed_models="foo/*")
     for _ in range(5):
         world.run(sdxl=sdxl)
     prompts = world.prompts()

@@ -297,6 +297,7 @@ DRAW = """
 import sys
 from pathlib import Path
 import torch
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.artifacts import weight_hashes
@@ -308,7 +309,7 @@ for wanted in (("demo", None), (sys.argv[1], sys.argv[2])):
     model, revision = profile.weights[:2]
     recipe = Recipe(prompt="a red sunset", seed=7, width=128, height=128, num_inference_steps=2, guidance_scale=3.0,
                     scheduler="euler", model=model, model_revision=revision)
-    (drawn,) = Engine(profile, device="cpu", batch=1).generate([recipe])
+    (drawn,) = Engine(profile, EngineOptions(device="cpu", gpu_batch=1)).generate([recipe])
     pictures.append((drawn.error, None if drawn.error else drawn.pixels.tobytes(), weight_hashes(profile, None)))
 assert pictures[0][0] is None, pictures[0][0]
 assert pictures[0] == pictures[1], [p[0] for p in pictures]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, Component, Lora, resolve_model
@@ -71,7 +72,7 @@ def recipe(profile, prompt="a red sunset over the sea", **changes):
 
 
 def engine_of(profile, **options):
-    return Engine(profile, device="cpu", batch=BATCH, **options)
+    return Engine(profile, EngineOptions(device="cpu", gpu_batch=BATCH, **options))
 
 
 def drawn_by(engine, recipes):

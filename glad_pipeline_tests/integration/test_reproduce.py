@@ -62,7 +62,7 @@ def published(stack, tmp_path_factory):
                 "INSERT INTO posts (title, slug, content, featured_image_url) VALUES"
                 " ('Mine', 'mine', 'c', 'https://example.com/holiday.jpg'), ('Bare', 'bare', 'c', NULL)"
             )
-        defs = build_defs(resource_overrides={"sdxl": SdxlResource(model="demo", device="cpu", gpu_batch=BUCKET)})
+        defs = build_defs(resource_overrides={"sdxl": SdxlResource(backend="process", device="cpu", gpu_batch=BUCKET)})
         with dg.DagsterInstance.ephemeral() as instance:
             assert defs.resolve_job_def("publish_prompts").execute_in_process(instance=instance).success
     yield environment

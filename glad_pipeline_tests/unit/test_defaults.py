@@ -2,7 +2,8 @@
 
 import pytest
 
-from glad_pipeline.generation.defaults import Defaults
+from glad_pipeline.engine_options import EngineOptions
+from glad_pipeline.generation.defaults import recipe_of
 from glad_pipeline.generation.models import Component, Lora, ModelProfile
 
 SDXL = ModelProfile(
@@ -13,7 +14,7 @@ SDXL = ModelProfile(
 
 def filled(row=None, **settings):
     row = {"prompt": "a fox", "negative_prompt": "", "seed": 1, **(row or {})}
-    recipe = Defaults(**settings).recipe(row, SDXL)
+    recipe = recipe_of(row, SDXL, EngineOptions(**settings))
     return recipe.num_inference_steps, recipe.guidance_scale, recipe.scheduler, recipe.preset
 
 
@@ -53,7 +54,7 @@ def test_a_recipe_names_all_that_is_loaded():
         Lora(name="b", source="/b", file="b.safetensors", revision="sha256:3"),
     )
     profile = dataclasses.replace(SDXL, vae=vae, loras=loras)
-    recipe = Defaults().recipe({"prompt": "a fox", "negative_prompt": "", "seed": 1}, profile)
+    recipe = recipe_of({"prompt": "a fox", "negative_prompt": "", "seed": 1}, profile, EngineOptions())
     assert recipe.weights == profile.weights
     assert recipe.lora == "a@sha256:2*0.5, b@sha256:3*1"
     assert (recipe.vae, recipe.refiner) == (f"own/vae@{'1' * 40}", "")

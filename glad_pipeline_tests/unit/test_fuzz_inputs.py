@@ -20,8 +20,9 @@ from psycopg.types.json import Jsonb
 
 from glad_pipeline.cli.prompts import _one_line
 from glad_pipeline.display import markdown_links, markdown_table
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import UsageError
-from glad_pipeline.generation.defaults import Defaults
+from glad_pipeline.generation.defaults import recipe_of
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.limits import PRESETS, SCHEDULERS
@@ -117,7 +118,7 @@ def test_fields_of_any_type_are_a_prompt_with_a_recipe_or_are_refused_in_words(w
         assert not isinstance(value, datetime) or 1900 <= value.year < 9999
     assert len(content_hash(prompt)) == 64
     row = {name: getattr(prompt, name) for name in FIELDS}
-    recipe = Defaults().recipe({**row, "seed": prompt.seed or 0}, PROFILE)
+    recipe = recipe_of({**row, "seed": prompt.seed or 0}, PROFILE, EngineOptions())
     assert re.fullmatch(r"generated/[0-9a-f]{2}/[0-9a-f]{32}\.png", original_key(recipe.hash))
 
 

@@ -21,7 +21,7 @@ from glad_pipeline.workers.members import members
 from glad_pipeline.workers.remote import RemoteEngine
 from glad_pipeline_tests.faults.generators import draws
 from glad_pipeline_tests.faults.processes import eventually
-from glad_pipeline_tests.workers.conftest import DEMO, recipes, settings_of
+from glad_pipeline_tests.workers.conftest import DEMO, options_of, recipes
 
 BATCH = 4
 
@@ -282,7 +282,7 @@ def test_a_cluster_that_is_started_again_draws_the_rest(pool_of, ray_home):
     wanted = recipes(60, "for 0.1 s")
     answered = []
     restarted = threading.Thread(target=lambda: (cluster.stop(), cluster.start(cpus=2)))
-    cluster = Cluster(settings_of(ray_home))
+    cluster = Cluster(options_of(ray_home))
     for drawn in RemoteEngine(DEMO, pool_of()).generate(wanted):
         answered.append(drawn)
         if len(answered) == 8:
@@ -298,7 +298,7 @@ def test_a_cluster_that_goes_for_good_is_said_to_have_gone(pool_of, ray_home, mo
 
     monkeypatch.setattr(pool_module, "CLUSTER_PATIENCE", 2.0)
     pool = pool_of(GLAD_WORKERS=1)
-    cluster = Cluster(settings_of(ray_home))
+    cluster = Cluster(options_of(ray_home))
     engine = RemoteEngine(DEMO, pool)
     stream = engine.generate(recipes(40, "for 0.1 s"))
     next(stream)
@@ -318,7 +318,7 @@ def test_a_worker_draws_on_while_the_head_does_not_answer(pool_of, ray_home):
     pool = pool_of(GLAD_WORKERS=1)
     stream = RemoteEngine(DEMO, pool).generate(recipes(16, "for 0.2 s"))
     first = next(stream)
-    told = Cluster(settings_of(ray_home)).describe()
+    told = Cluster(options_of(ray_home)).describe()
     [head] = [p for p in session_members(told["pid"]) if "gcs_server" in p.name()]
     head.suspend()
     threading.Timer(6, head.resume).start()
