@@ -37,6 +37,7 @@ from diffusers.utils import logging
 from benchmarks import job, report
 from glad_pipeline.database import connect
 from glad_pipeline.defs.resources import SdxlResource
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.protocol import ObjectStore
@@ -97,7 +98,7 @@ def whole_pipeline(work: Work) -> None:
 def _plain() -> tuple[Any, dict[str, Any]]:
     pipeline = StableDiffusionXLPipeline.from_pretrained(DEMO_CHECKPOINT)
     pipeline.set_progress_bar_config(disable=True)
-    demo = resolve_model("demo")
+    demo = resolve_model(EngineOptions())
     return pipeline, {
         "width": demo.width,
         "height": demo.height,

@@ -97,7 +97,7 @@ def photo(side: int = 1_024) -> Pixels:
 
 def demo_picture() -> Pixels:
     """A sunset by the demo model, at its own 128 × 128."""
-    profile = resolve_model("demo")
+    profile = resolve_model(EngineOptions())
     recipe = Recipe(
         prompt="sunset over mountains",
         seed=1,

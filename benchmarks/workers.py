@@ -49,7 +49,7 @@ from glad_pipeline_tests.own import forget_the_persons, require_no_env_file
 SIZES = (1, 2, 8)
 GOALS = {2: 1.9, 8: 7.0}  # × one worker
 BATCH, BATCH_SECONDS = 4, 1.0
-DEMO = resolve_model("demo")
+DEMO = resolve_model(EngineOptions())
 
 GOAL_SECONDS = 10.0
 LOOK_EVERY = 0.02  # seconds: how exactly a post's moment is known

@@ -77,10 +77,7 @@ class EngineSettings(BaseModel):
         "hub ids (`owner/*`, `owner/name@commit`), `demo` or paths (`/srv/models/*`).",
     )
     most_pixels: int = Field(
-        4_194_304,
-        ge=4_096,
-        le=MAX_PIXELS,
-        description="Most pixels, width × height, that a row may ask for.",
+        4_194_304, ge=4_096, le=MAX_PIXELS, description="Most pixels, width × height, that a row may ask for."
     )
     most_steps: int = Field(100, ge=1, le=MAX_STEPS, description="Most denoising steps that a row may ask for.")
     device: DeviceChoice = Field(

@@ -124,9 +124,7 @@ class Settings(EngineSettings, BaseSettings):
         description="Region of the bucket (also read from AWS_REGION and AWS_DEFAULT_REGION).",
     )
     s3_endpoint_url: WebAddress | None = Field(
-        None,
-        alias="AWS_ENDPOINT_URL_S3",
-        description="Endpoint of an S3-compatible store. Absent: AWS.",
+        None, alias="AWS_ENDPOINT_URL_S3", description="Endpoint of an S3-compatible store. Absent: AWS."
     )
     s3_access_key_id: Annotated[str, AfterValidator(_fit_for_a_header)] | None = Field(
         None, alias="AWS_ACCESS_KEY_ID", description="Absent: boto3's default chain (profile, role)."
@@ -144,8 +142,7 @@ class Settings(EngineSettings, BaseSettings):
         description="CDN host in front of the bucket; picture URLs become `https://<domain>/<key>`.",
     )
     public_base_url: WebAddress | None = Field(
-        None,
-        description="Full base of picture URLs where neither CloudFront nor the store's own address fits.",
+        None, description="Full base of picture URLs where neither CloudFront nor the store's own address fits."
     )
 
     store_patience_seconds: float = Field(
@@ -196,8 +193,7 @@ class Settings(EngineSettings, BaseSettings):
 
     # this machine
     env_file: Path | None = Field(
-        None,
-        description="File of settings for `glad`, read after the environment. Absent: `.env` beside README.md.",
+        None, description="File of settings for `glad`, read after the environment. Absent: `.env` beside README.md."
     )
     home: Path = Field(Path(".glad"), description="Where the embedded servers, secrets and logs live.")
     compile_cache: Path | None = Field(
@@ -214,8 +210,7 @@ class Settings(EngineSettings, BaseSettings):
         "X-Forwarded-For are believed. Absent: nobody's.",
     )
     web_password: Annotated[SecretStr, AfterValidator(_long_enough(12))] | None = Field(
-        None,
-        description="With it people log in to the web UI; programs go on using the token. At least 12 characters.",
+        None, description="With it people log in to the web UI; programs go on using the token. At least 12 characters."
     )
     web_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
         None,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import engine, loading
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, Component, ModelProfile, resolve_model
 from glad_pipeline.generation.recipe import Recipe
@@ -161,7 +162,7 @@ def random_pipelines(config: Config, number_format: Any, *, refined: bool, fill:
 
 def profile_of(*, shrunken: bool, refined: bool = False, quantization: str | None = None) -> ModelProfile:
     """A profile that stands for SDXL; its files are the demo model's, and nobody reads more than their hashes."""
-    demo = resolve_model("demo")
+    demo = resolve_model(EngineOptions())
     side = 64 if shrunken else 1024
     part = Component(name="random", source=demo.source, revision="sha256:0")
     return replace(

@@ -24,6 +24,7 @@ from benchmarks.first_light.model import (
 )
 from benchmarks.first_light.place import Place, drawn
 from benchmarks.first_light.runner import Case, Figures
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import devices, loading
 from glad_pipeline.generation.decoding import decode
 from glad_pipeline.generation.engine import Engine
@@ -193,7 +194,7 @@ def from_files(place: Place, config: Any) -> Figures:
         started = time.perf_counter()
         save(config, folder, place.device, devices.number_format(place.device))
         saved = time.perf_counter()
-        profile = resolve_model(str(folder), cache=Path(name) / "hashes.json")
+        profile = resolve_model(EngineOptions(model=str(folder), hash_cache=str(Path(name) / "hashes.json")))
         resolved = time.perf_counter()
         engine = place.engine(profile, hash_cache=str(Path(name) / "hashes.json"))
         engine.load()

@@ -44,7 +44,7 @@ def list_(context: typer.Context) -> int:
     from glad_pipeline.generation.models import resolve_model
 
     options = Runtime.of(context).with_home().engine
-    demo = artifacts_of(resolve_model("demo", cache=options.hash_cache))
+    demo = artifacts_of(resolve_model(EngineOptions(hash_cache=options.hash_cache)))
     notes = []
     try:
         configured = artifacts_of(configured_profile(options))
@@ -111,7 +111,7 @@ def _pinned() -> Iterable[Artifact]:
     from glad_pipeline.generation.models import SDXL_BASE, resolve_model
     from glad_pipeline.generation.presets import PRESETS
 
-    base = resolve_model(SDXL_BASE, vae="none")
+    base = resolve_model(EngineOptions(model=SDXL_BASE, vae="none"))
     yield artifacts_of(base)[0]
     yield artifact_of("VAE", SDXL_VAE)
     yield artifact_of("refiner", SDXL_REFINER)
@@ -139,20 +139,9 @@ def configured_profile(options: EngineOptions, model: str | None = None, preset:
     """The settings' model with its parts, or another model in its place."""
     from glad_pipeline.generation.models import resolve_model
 
-    revision = options.model_revision
-    if model is not None:
-        revision = None
-        if "@" in model and not Path(model).expanduser().exists():
-            model, revision = model.split("@", 1)
-        elif model == options.model:
-            revision = options.model_revision
-    return resolve_model(
-        model or options.model,
-        revision,
-        vae=options.vae,
-        refiner=options.refiner,
-        loras=options.lora or "",
-        preset=preset or options.preset,
-        few_step_lora=options.few_step_lora,
-        cache=options.hash_cache,
-    )
+    wanted: dict[str, str | None] = {"preset": preset or options.preset}
+    if model is not None and model != options.model:
+        name, _, revision = model.partition("@")
+        is_here = Path(model).expanduser().exists()
+        wanted |= {"model": model if is_here else name, "model_revision": None if is_here else revision or None}
+    return resolve_model(options.model_copy(update=wanted))

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.artifact_sources import (
     SDXL_REFINER,
@@ -68,46 +69,31 @@ class ModelProfile:
         )
 
 
-def resolve_model(
-    model: str,
-    revision: str | None = None,
-    *,
-    vae: str | None = None,
-    refiner: str | None = None,
-    loras: str = "",
-    preset: str = "base",
-    few_step_lora: str | None = None,
-    cache: Path | str | None = None,
-) -> ModelProfile:
-    """The profile of `model` as the setting GLAD_MODEL gives it, with all that the preset needs.
+def resolve_model(options: EngineOptions) -> ModelProfile:
+    """The profile of the model that the options name, with all that their preset needs.
 
-    `vae`: a directory, `owner/name@commit`, or `none` for the model's own; None is the fp16-fix VAE for SDXL base and
-    else the model's own. `refiner`: a directory or `owner/name@commit`, looked at only where the preset has a refiner;
-    None is SDXL's for SDXL base. `loras`: `PATH_OR_HUB[*WEIGHT]`, separated by commas, where the hub's are
-    `owner/name/file.safetensors@commit` and a weight is -10 to 10, 1 if absent. `few_step_lora`: one such, or `none`,
-    instead of the preset's own, looked at only where the preset has one; it comes before the others.
-
-    What is local is checked whole and hashed; `cache` is a JSON file that remembers hashes by path, size and
-    modification time, so that 7 GB are read once. What is on the hub is not looked up: nothing touches the network.
+    The refiner is looked at only where the preset has one, the few-step LoRA likewise; it comes before the others.
+    What is local is checked whole and hashed; `hash_cache` remembers hashes by path, size and modification time, so
+    that 7 GB are read once. What is on the hub is not looked up: nothing touches the network.
 
     Raises `UsageError` for what cannot be right, `GladError` for a checkpoint that is incomplete, truncated, pickled or
     of another kind; each message names the value or file and the cure.
     """
-    wanted = PRESETS.get(preset)
-    if wanted is None:
-        raise UsageError(f"preset is {preset!r}: it has to be one of {', '.join(PRESETS)}")
-    hashes = FileHashes(cache)
+    preset = PRESETS.get(options.preset)
+    if preset is None:
+        raise UsageError(f"preset is {options.preset!r}: it has to be one of {', '.join(PRESETS)}")
+    hashes = FileHashes(options.hash_cache)
     try:
-        profile = _model(model.strip(), revision, hashes)
+        profile = _model(options.model.strip(), options.model_revision, hashes)
         is_sdxl_base = profile.name == SDXL_BASE and not profile.is_local
-        few_step = resolve_few_step_lora(few_step_lora, wanted, profile.name, hashes, is_local=profile.is_local)
-        added = (*few_step, *resolve_loras(loras, hashes))
-        require_different(added)
-        drawing_on = None
-        if wanted.refiner_from is not None:
-            drawing_on = resolve_refiner(refiner, SDXL_REFINER if is_sdxl_base else None, profile.name, hashes)
-        own_vae = resolve_vae(vae, SDXL_VAE if is_sdxl_base else None, hashes)
-        return replace(profile, vae=own_vae, refiner=drawing_on, loras=added, quantization=wanted.quantization)
+        few_step = resolve_few_step_lora(options.few_step_lora, preset, profile.name, hashes, is_local=profile.is_local)
+        loras = (*few_step, *resolve_loras(options.lora or "", hashes))
+        require_different(loras)
+        refiner = None
+        if preset.refiner_from is not None:
+            refiner = resolve_refiner(options.refiner, SDXL_REFINER if is_sdxl_base else None, profile.name, hashes)
+        vae = resolve_vae(options.vae, SDXL_VAE if is_sdxl_base else None, hashes)
+        return replace(profile, vae=vae, refiner=refiner, loras=loras, quantization=preset.quantization)
     finally:
         hashes.save()
 

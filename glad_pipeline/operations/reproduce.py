@@ -263,16 +263,16 @@ def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProf
     is_recorded_commit = name == recipe.model and _COMMIT.fullmatch(recipe.model_revision)
     ours = [text.strip() for text in (*(settings.lora or "").split(","), settings.few_step_lora or "")]
     lora_files = {Path(text.rpartition("*")[0] or text).expanduser().stem: text for text in ours}
-    return resolve_model(
-        name,
-        recipe.model_revision if is_recorded_commit else None,
-        vae=_part(recipe.vae, settings.vae, "GLAD_VAE") or "none",
-        refiner=_part(recipe.refiner, settings.refiner, "GLAD_REFINER") or None,
-        loras=", ".join(_lora(each, lora_files) for each in recipe.lora.split(", ") if each),
-        preset=recipe.preset,
-        few_step_lora="none",  # the record has it among the others
-        cache=settings.engine.hash_cache,
-    )
+    named = {
+        "model": name,
+        "model_revision": recipe.model_revision if is_recorded_commit else None,
+        "vae": _part(recipe.vae, settings.vae, "GLAD_VAE") or "none",
+        "refiner": _part(recipe.refiner, settings.refiner, "GLAD_REFINER") or None,
+        "lora": ", ".join(_lora(each, lora_files) for each in recipe.lora.split(", ") if each),
+        "preset": recipe.preset,
+        "few_step_lora": "none",  # the record has it among the others
+    }
+    return resolve_model(settings.engine.model_copy(update=named))
 
 
 def _model(recipe: Recipe, settings: Settings) -> str:

@@ -55,7 +55,7 @@ class Sdxl:
     options: EngineOptions
     log: logging.Logger
     overhead_seconds: dict[str, float] = field(default_factory=lambda: {"loading": 0.0, "warming_up": 0.0})
-    _profiles: dict[tuple[str | None, ...], ModelProfile] = field(default_factory=dict)
+    _profiles: dict[EngineOptions, ModelProfile] = field(default_factory=dict)
     _pool: Pool | None = None
 
     # prompts to recipes
@@ -68,22 +68,14 @@ class Sdxl:
         VAE, refiner and LoRA of the settings go with the settings' model; another model comes without.
         """
         options = self.options
-        name = model or options.model
-        ours = name == options.model
-        commit = revision or (options.model_revision if ours else None)
-        loras = lora or (options.lora if ours else None) or ""
-        wanted = (name, commit, preset or options.preset, loras)
+        if model in (None, options.model):
+            named = {"model_revision": revision or options.model_revision, "lora": lora or options.lora}
+        else:
+            named = {"model": model, "model_revision": revision, "lora": lora}
+            named |= dict.fromkeys(("vae", "refiner", "few_step_lora"))
+        wanted = options.model_copy(update={**named, "preset": preset or options.preset})
         if wanted not in self._profiles:
-            self._profiles[wanted] = resolve_model(
-                name,
-                commit,
-                vae=options.vae if ours else None,
-                refiner=options.refiner if ours else None,
-                loras=loras,
-                preset=preset or options.preset,
-                few_step_lora=options.few_step_lora if ours else None,
-                cache=options.hash_cache,
-            )
+            self._profiles[wanted] = resolve_model(wanted)
         return self._profiles[wanted]
 
     def recipe(self, row: Row) -> Recipe:

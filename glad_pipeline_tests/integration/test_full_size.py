@@ -150,7 +150,7 @@ def test_every_scheduler_keeps_latents_on_the_gpu(gpu, monkeypatch):
 def test_fused_projections_draw_the_same_and_take_no_more_memory_than_the_ones_they_replace():
     from diffusers import AutoencoderKL, UNet2DConditionModel
 
-    demo = resolve_model("demo").source
+    demo = resolve_model(EngineOptions()).source
     unet, vae = (kind.from_pretrained(demo, subfolder=name) for kind, name in
                  ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae")))  # fmt: skip
     random = torch.Generator().manual_seed(0)

@@ -121,9 +121,7 @@ def test_lines_of_a_file_that_intake_takes_become_what_they_say(world, neighbour
 
 
 def test_objects_that_are_there_already_with_any_metadata(world, neighbours):  # noqa: F811
-    profile = resolve_model(
-        "demo", None, vae=None, refiner=None, loras="", preset="base", few_step_lora=None, cache=None
-    )
+    profile = resolve_model(EngineOptions())
     client, bucket = world.store.client, world.store.bucket
     for n, (names, value, body) in enumerate(
         drawn_cases(

@@ -28,11 +28,11 @@ BATCH = 3
 
 @pytest.fixture(scope="module")
 def engine():
-    return Engine(resolve_model("demo"), EngineOptions(device="cpu", gpu_batch=BATCH))
+    return Engine(resolve_model(EngineOptions()), EngineOptions(device="cpu", gpu_batch=BATCH))
 
 
 def recipe(prompt="a red fox", seed=1, **changes):
-    demo = resolve_model("demo")
+    demo = resolve_model(EngineOptions())
     values = {
         "prompt": prompt,
         "seed": seed,
@@ -178,7 +178,7 @@ def test_opening_a_model_prints_nothing_and_leaves_nothing_in_the_shared_tempora
     opening = (
         "from glad_pipeline.engine_options import EngineOptions; from glad_pipeline.generation.engine import Engine; "
         "from glad_pipeline.generation.models import resolve_model; "
-        "Engine(resolve_model('demo'), EngineOptions(device='cpu')).load()"
+        "Engine(resolve_model(EngineOptions()), EngineOptions(device='cpu')).load()"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     environment.pop("TORCHINDUCTOR_CACHE_DIR", None)
@@ -371,7 +371,7 @@ def test_without_a_gpu_only_the_demo_model_falls_back_to_the_cpu(monkeypatch):
 
 
 def test_a_local_checkpoint_on_a_cpu_has_to_be_asked_for_and_draws_like_its_original(engine, tmp_path):
-    profile = resolve_model(str(shutil.copytree(DEMO_CHECKPOINT, tmp_path / "copy of it")))
+    profile = resolve_model(EngineOptions(model=str(shutil.copytree(DEMO_CHECKPOINT, tmp_path / "copy of it"))))
     own = recipe(model=profile.name)
     engine.load()  # sets the number of threads, which decides last bits
     [drawn] = Engine(profile, EngineOptions(device="cpu", gpu_batch=BATCH)).generate([own])
@@ -382,13 +382,13 @@ def test_a_hub_model_that_is_not_here_names_the_command_that_fetches_it(monkeypa
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    profile = resolve_model("someone/not-in-any-cache", "0" * 40)
+    profile = resolve_model(EngineOptions(model="someone/not-in-any-cache", model_revision="0" * 40))
     with pytest.raises(GladError, match=r"someone/not-in-any-cache is not whole.*glad model pull"):
         Engine(profile, EngineOptions(device="cpu")).load()
 
 
 def test_a_checkpoint_damaged_after_it_was_checked_is_a_clear_error(tmp_path):
-    profile = resolve_model(str(shutil.copytree(DEMO_CHECKPOINT, tmp_path / "model")))
+    profile = resolve_model(EngineOptions(model=str(shutil.copytree(DEMO_CHECKPOINT, tmp_path / "model"))))
     (tmp_path / "model" / "unet" / "config.json").write_text(
         dataclasses.replace(recipe(), prompt="not a config").prompt
     )

@@ -19,7 +19,7 @@ BATCH = 3
 
 @pytest.fixture(scope="module")
 def demo():
-    return resolve_model("demo")
+    return resolve_model(EngineOptions())
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
 
-DEMO = resolve_model("demo")
+DEMO = resolve_model(EngineOptions())
 BATCHES = (1, 2, 3)
 
 recipes = st.builds(

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.settings import Settings
@@ -64,7 +65,7 @@ def end_workers(home):
     end()
 
 
-DEMO = resolve_model("demo")
+DEMO = resolve_model(EngineOptions())
 
 
 def recipes(count, prompt="a hill", **changes):
