@@ -150,7 +150,7 @@ def one_step(place: Place, engine: Engine, config: Any) -> Figures:
     opened(place, engine, config)
     wanted = recipes(engine.profile, range(place.batch), steps=WARM_STEPS)
     drawn(engine, wanted)
-    embeddings = engine._embed(engine._texts, wanted)
+    embeddings = engine._texts.arguments(wanted)
     cuda = place.device == "cuda"
     activities = [ProfilerActivity.CUDA] if cuda else [ProfilerActivity.CPU]
     found: Figures = {}
@@ -350,7 +350,7 @@ def fp8(place: Place, config: Any) -> Figures:
         drawn(engine, wanted)
         stages = drawn_stages(engine, profile, place, preset="fp8" if kind else "base")
         with devices.attention(place.device):
-            latents[kind] = engine._denoise(wanted, engine._embed(engine._texts, wanted), steps=1).float().cpu()
+            latents[kind] = engine._denoise(wanted, engine._texts.arguments(wanted), steps=1).float().cpu()
         found[kind or "bf16"] = {**at_thirty(stages), "peak_gib": place.peak_gib()}
         engine.close()
     distance = torch.linalg.vector_norm(latents["fp8"] - latents[None]) / torch.linalg.vector_norm(latents[None])

@@ -40,6 +40,7 @@ Preset = Annotated[
 @commands.command("list")
 def list_(context: typer.Context) -> int:
     """Show the parts of the models: which commit, how large, and whether they are here."""
+    from glad_pipeline.engine_options import EngineOptions
     from glad_pipeline.generation.artifacts import artifacts_of
     from glad_pipeline.generation.models import resolve_model
 
@@ -105,6 +106,7 @@ def verify(context: typer.Context, model: Model = None, preset: Preset = None) -
 
 def _pinned() -> Iterable[Artifact]:
     """What this version names by itself: SDXL base with its VAE and refiner, and the presets' LoRA."""
+    from glad_pipeline.engine_options import EngineOptions
     from glad_pipeline.generation.artifact_sources import SDXL_REFINER, SDXL_VAE, resolve_loras
     from glad_pipeline.generation.artifacts import artifact_of, artifacts_of, lora_artifact
     from glad_pipeline.generation.file_hashes import FileHashes

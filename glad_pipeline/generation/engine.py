@@ -256,7 +256,7 @@ class Engine:
         with devices.attention(self._device):
             self._warm_up(padded)
             clock = Clock(self._device)
-            embeddings = self._embed(self._texts, padded)
+            embeddings = self._texts.arguments(padded)
             clock.lap("text")
             latents = self._denoise(padded, embeddings)
             clock.lap("denoise")
@@ -288,7 +288,7 @@ class Engine:
     def _warm_up(self, padded: Sequence[Recipe]) -> None:
         """Compilation and the choice of kernels happen on a throw-away batch of few steps, on its own account."""
         first = padded[0]
-        key = (first.width, first.height, first.preset, _is_guided(first), len(padded))
+        key = (first.width, first.height, first.preset, first.is_guided, len(padded))
         if key in self._warm or (self._device != "cuda" and self._open.compile == "none"):
             return
         import torch
@@ -298,7 +298,7 @@ class Engine:
             torch.compiler.reset()
             self._warm.clear()
         steps = MIN_REFINED_STEPS  # few, but some before and some after guidance ends or the refiner takes over
-        latents = self._denoise(padded, self._embed(self._texts, padded), steps=steps)
+        latents = self._denoise(padded, self._texts.arguments(padded), steps=steps)
         if self.profile.refiner is not None:
             latents, _ = self._refine(padded, latents, steps=steps)
         decode(self._open.base.vae, latents, padded, batch=len(padded))
@@ -310,44 +310,23 @@ class Engine:
         assert self._pipelines is not None  # noqa: S101  `generate` has loaded
         return self._pipelines
 
-    def _embed(self, texts: TextEmbeddings, recipes: Sequence[Recipe]) -> dict[str, torch.Tensor]:
-        """The pipeline's arguments that carry prompts: each (batch, 77, width), pooled ones (batch, width)."""
-        import torch
-
-        hidden, pooled = texts.of([recipe.prompt for recipe in recipes])
-        embeddings = {"prompt_embeds": hidden, "pooled_prompt_embeds": pooled}
-        if _is_guided(recipes[0]):
-            negatives = [recipe.negative_prompt for recipe in recipes]
-            if named := [text for text in negatives if text.strip()]:
-                texts.of(named)  # all that are new at once, and kept
-            away = [texts.of([text]) if text.strip() else texts.nothing(1) for text in negatives]
-            embeddings["negative_prompt_embeds"] = torch.cat([each for each, _ in away])
-            embeddings["negative_pooled_prompt_embeds"] = torch.cat([pooled for _, pooled in away])
-        return embeddings
-
     def _denoise(
         self, recipes: Sequence[Recipe], embeddings: dict[str, torch.Tensor], *, steps: int | None = None
     ) -> torch.Tensor:
         """Latents of a whole batch, (batch, channels, height / 8, width / 8)."""
-        import torch
-
-        first = recipes[0]
+        first, pipeline = recipes[0], self._open.base
         preset = PRESETS[first.preset]
         steps = steps or first.num_inference_steps
-        pipeline = self._open.base
         pipeline.scheduler = schedulers.new_scheduler(first.scheduler, self._noise, preset.scheduler_changes)
         guided_steps = math.ceil(steps * preset.guided_until)
-        unguided = _without_guidance_after(guided_steps) if guided_steps < steps and _is_guided(first) else {}
+        unguided = _without_guidance_after(guided_steps) if guided_steps < steps and first.is_guided else {}
         result = pipeline(
             **embeddings,
             **unguided,
-            generator=[torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes],
+            **_common(recipes, steps),
             width=first.width,
             height=first.height,
-            num_inference_steps=steps,
-            guidance_scale=first.guidance_scale,
             denoising_end=preset.refiner_from,
-            output_type="latent",
         )
         latents: torch.Tensor = result.images
         return latents
@@ -356,21 +335,16 @@ class Engine:
         self, recipes: Sequence[Recipe], latents: torch.Tensor, *, steps: int | None = None
     ) -> tuple[torch.Tensor, Any]:
         """The latents with the rest of the noise taken off by the refiner, and its scheduler."""
-        import torch
-
         pipeline = self._open.refiner
         assert pipeline is not None and self._refiner_texts is not None  # noqa: S101, PT018  there is a refiner
         first = recipes[0]
         pipeline.scheduler = schedulers.new_scheduler(first.scheduler, self._refiner_noise, {})
         result = pipeline(
-            **self._embed(self._refiner_texts, recipes),
+            **self._refiner_texts.arguments(recipes),
+            **_common(recipes, steps or first.num_inference_steps),
             image=latents,
             latents=latents,
-            generator=[torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes],
-            num_inference_steps=steps or first.num_inference_steps,
-            guidance_scale=first.guidance_scale,
             denoising_start=PRESETS[first.preset].refiner_from,
-            output_type="latent",
         )
         return result.images, pipeline.scheduler
 
@@ -382,9 +356,16 @@ def engine_of(profile: ModelProfile, options: EngineOptions) -> Engine:
     return engine
 
 
-def _is_guided(recipe: Recipe) -> bool:
-    """As diffusers has it: at 1 and below there is no guidance, and the UNet sees each picture once a step."""
-    return recipe.guidance_scale > 1
+def _common(recipes: Sequence[Recipe], steps: int) -> dict[str, Any]:
+    """The arguments that the base's pipeline and the refiner's have in common."""
+    import torch
+
+    return {
+        "generator": [torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes],
+        "num_inference_steps": steps,
+        "guidance_scale": recipes[0].guidance_scale,
+        "output_type": "latent",
+    }
 
 
 def _without_guidance_after(steps: int) -> dict[str, Any]:

@@ -81,6 +81,11 @@ class Recipe:
         return self._hash
 
     @property
+    def is_guided(self) -> bool:
+        """As diffusers has it: at 1 and below there is no guidance, and the UNet sees each picture once a step."""
+        return self.guidance_scale > 1
+
+    @property
     def shape(self) -> Shape:
         """What recipes must share to be drawn in one batch."""
         return (

@@ -7,10 +7,8 @@ import math
 import os
 import random
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +18,7 @@ from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.workers import liveness
 from glad_pipeline.workers.cluster import Cluster, import_ray, resources
+from glad_pipeline.workers.members import Member
 from glad_pipeline.workers.worker import Worker, shape_name
 
 LOOK = 1.0  # seconds between looks at what has not answered
@@ -27,38 +26,6 @@ CLUSTER_PATIENCE = 60.0  # seconds for which a cluster that went away is waited 
 LEAST_BATCH = 4  # pictures that a worker is asked for, where nobody says how many are drawn at once
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class Job:
-    """Recipes of one shape, at most a batch of them, on their way."""
-
-    recipes: list[Recipe]
-    losses: int = 0  # workers lost while they drew it
-    bad_luck: int = 0  # workers lost that had it
-    is_new: bool = True
-    name: str = ""  # each time that it is sent another one
-
-
-@dataclass(eq=False)
-class Member:
-    """One worker as this process sees it."""
-
-    name: str
-    handle: Any
-    jobs: deque[Job] = field(default_factory=deque)  # the first is being drawn
-    ready: bool = False  # the model is loaded
-    node: str = ""  # Ray's id of its machine
-    refused: str | None = None  # why it cannot draw with this model
-    died: bool = False  # for good: it has to be made anew
-    failures: int = 0  # to come up, in a row
-    lost: int = 0  # while it drew, in a row
-    broken: int = 0  # times that its device failed, in a row
-    ask_at: float = 0.0  # when to ask one again that did not answer
-    heard: float = field(default_factory=time.monotonic)  # when it last gave a sign of life
-    asked: Any | None = None  # the question whether it lives
-    asked_at: float = 0.0
-    shapes: set[str] = field(default_factory=set)
 
 
 class Pool:
@@ -106,7 +73,7 @@ class Pool:
     def _open(self, profile: ModelProfile, wanted: Sequence[Recipe] | None) -> list[Member]:
         if not self._me:
             self._me = f"run {uuid4().hex}"
-            liveness.note_here(self._me)
+            liveness.note(liveness.HERE, self._me)
         names = [f"worker-{place}" for place in range(self.size())]
         need = len(names) if wanted is None else math.ceil(len(wanted) / (self.options.gpu_batch or LEAST_BATCH))
         if wanted is not None and need < len(names):
@@ -176,7 +143,7 @@ class Pool:
 
     def withdraw(self, member: Member) -> None:
         """A worker that never came up is not asked for any more: a cluster that grows by demand need not find room."""
-        if not liveness.is_here(member.name):
+        if not liveness.noted(liveness.HERE, member.name):
             import_ray().kill(member.handle, no_restart=True)
             self._members.pop(member.name, None)
 
@@ -194,14 +161,14 @@ class Pool:
         """Leave the cluster; its workers stay warm."""
         if self._me:
             with liveness.unless_away():
-                liveness.note_gone(self._me)
+                liveness.erase(liveness.HERE, self._me)
         self._members, self._me = {}, ""
         self.cluster.disconnect()
 
     def knows_us(self) -> bool:
         """Whether the cluster is there, and is the one that we have connected to, not started anew meanwhile."""
         with liveness.unless_away():
-            return self.cluster.answers() and liveness.is_here(self._me)
+            return self.cluster.answers() and liveness.noted(liveness.HERE, self._me)
         return False
 
     def _handle(self, name: str) -> Any:

@@ -69,7 +69,7 @@ class Worker:
             os.environ["OMP_NUM_THREADS"] = threads
         context = ray.get_runtime_context()
         self._name, self._node = str(context.get_actor_name()), context.get_node_id()
-        liveness.note_here(self._name)
+        liveness.note(liveness.HERE, self._name)
         if self._idle_seconds:
             me = context.current_actor
             threading.Thread(target=self._retire_when_idle, args=(me,), name="glad-idle", daemon=True).start()
@@ -80,7 +80,7 @@ class Worker:
         Raises `GladError` if it cannot be had, read or drawn with here.
         """
         with liveness.unless_away():
-            liveness.note_here(self._name)  # again: a run may have taken us for lost since
+            liveness.note(liveness.HERE, self._name)  # again: a run may have taken us for lost since
         with _Working(self):
             engine, seconds = self._engine(profile)
             if sample is not None:
@@ -119,14 +119,14 @@ class Worker:
             engine, _ = self._engine(profile)
             warm = engine.warm_seconds
             with liveness.unless_away():
-                liveness.begin_drawing(job)
+                liveness.note(liveness.DRAWING, job)
             self._drawing_since = time.monotonic()
             try:
                 drawn = self._draw(engine, recipes)
             finally:
                 self._drawing_since = None
                 with liveness.unless_away():
-                    liveness.end_drawing(job)
+                    liveness.erase(liveness.DRAWING, job)
             self._drawn += sum(picture.pixels is not None for picture in drawn)
             self._broken = any(picture.fault == "device" and picture.pixels is None for picture in drawn)
             return drawn, engine.warm_seconds - warm
@@ -165,7 +165,7 @@ class Worker:
         import ray
 
         if self._is_idle():
-            liveness.note_gone(self._name)
+            liveness.erase(liveness.HERE, self._name)
             ray.kill(ray.get_runtime_context().current_actor)
 
     def _is_idle(self) -> bool:

@@ -219,14 +219,14 @@ def test_impossible_recipes_come_back_with_their_reasons_and_the_rest_is_whole(e
 def test_a_failure_while_drawing_costs_only_the_recipe_at_fault(engine, monkeypatch):
     recipes = [recipe("a fox"), recipe("the fault"), recipe("a tree"), recipe("a house")]
     whole = pixels_of(engine, recipes)
-    embed = engine._embed
+    embed = engine._texts.arguments
 
-    def faulty(texts, batch):
+    def faulty(batch):
         if "the fault" in [each.prompt for each in batch]:
             raise RuntimeError("injected\nsecond line")
-        return embed(texts, batch)
+        return embed(batch)
 
-    monkeypatch.setattr(engine, "_embed", faulty)
+    monkeypatch.setattr(engine._texts, "arguments", faulty)
     drawn = {result.recipe.prompt: result for result in engine.generate(recipes)}
     assert drawn["the fault"].error == "drawing failed: RuntimeError: injected"
     for each in recipes:

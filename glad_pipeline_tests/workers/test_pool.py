@@ -15,8 +15,9 @@ if importlib.util.find_spec("ray") is None:
 
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.local.processes import session_members
+from glad_pipeline.workers import jobs, remote
+from glad_pipeline.workers import members as members_module
 from glad_pipeline.workers import pool as pool_module
-from glad_pipeline.workers import remote
 from glad_pipeline.workers.members import members
 from glad_pipeline.workers.remote import RemoteEngine
 from glad_pipeline_tests.faults.generators import draws
@@ -117,7 +118,7 @@ def test_a_gpu_that_fails_is_given_a_new_process_and_its_batch_is_drawn_elsewher
 
 
 def test_a_worker_that_hangs_while_it_draws_is_replaced_and_its_batch_drawn_elsewhere(pool_of, monkeypatch):
-    monkeypatch.setattr(remote, "SILENCE", 3.0)
+    monkeypatch.setattr(members_module, "SILENCE", 3.0)
     pool = pool_of(GLAD_WORKERS=2)
     victim = workers_pids(pool)[0]
     wanted = recipes(32, "for 0.2 s")
@@ -132,7 +133,7 @@ def test_a_worker_that_hangs_while_it_draws_is_replaced_and_its_batch_drawn_else
 
 
 def test_a_worker_that_hung_before_it_was_asked_is_replaced(pool_of, monkeypatch):
-    monkeypatch.setattr(remote, "SILENCE", 3.0)
+    monkeypatch.setattr(members_module, "SILENCE", 3.0)
     pool = pool_of(GLAD_WORKERS=1)
     [victim] = workers_pids(pool)
     os.kill(victim, signal.SIGSTOP)
@@ -141,8 +142,8 @@ def test_a_worker_that_hung_before_it_was_asked_is_replaced(pool_of, monkeypatch
 
 
 def test_a_batch_that_never_ends_costs_two_workers_and_is_answered_as_failed(pool_of, monkeypatch):
-    monkeypatch.setattr(remote, "SILENCE", 2.0)
-    monkeypatch.setattr(remote, "STUCK", 2.0)
+    monkeypatch.setattr(members_module, "SILENCE", 2.0)
+    monkeypatch.setattr(members_module, "STUCK", 2.0)
     wanted = [*recipes(1, "for 1000 s"), *recipes(8)]
     drawn = {d.recipe: d for d in RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2, batch=1)).generate(wanted)}
     assert "2 workers were lost while they drew it" in drawn[wanted[0]].error
@@ -168,7 +169,7 @@ def test_when_no_gpu_works_the_run_is_told(pool_of):
 
 
 def test_another_run_s_poison_costs_this_run_s_pictures_nothing(pool_of, monkeypatch):
-    monkeypatch.setattr(remote, "LOSSES", 1)
+    monkeypatch.setattr(jobs, "LOSSES", 1)
     pool = pool_of(GLAD_WORKERS=1)
     RemoteEngine(DEMO, pool).load()
     others, under_way = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1)), threading.Event()
