@@ -14,7 +14,8 @@ from unittest import mock
 
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import engine, loading
-from glad_pipeline.generation.models import DEMO_CHECKPOINT, Component, ModelProfile, resolve_model
+from glad_pipeline.generation.artifacts import Artifact
+from glad_pipeline.generation.models import DEMO_CHECKPOINT, ModelProfile, resolve_model
 from glad_pipeline.generation.recipe import Recipe
 
 Config = dict[str, dict[str, Any]]
@@ -164,7 +165,7 @@ def profile_of(*, shrunken: bool, refined: bool = False, quantization: str | Non
     """A profile that stands for SDXL; its files are the demo model's, and nobody reads more than their hashes."""
     demo = resolve_model(EngineOptions())
     side = 64 if shrunken else 1024
-    part = Component(name="random", source=demo.source, revision="sha256:0")
+    part = Artifact(kind="refiner", name="random", source=demo.source, revision="sha256:0", is_local=True)
     return replace(
         demo,
         name="random-sdxl",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,19 +42,18 @@ Preset = Annotated[
 def list_(context: typer.Context) -> int:
     """Show the parts of the models: which commit, how large, and whether they are here."""
     from glad_pipeline.engine_options import EngineOptions
-    from glad_pipeline.generation.artifacts import artifacts_of
     from glad_pipeline.generation.models import resolve_model
 
     options = Runtime.of(context).with_home().engine
-    demo = artifacts_of(resolve_model(EngineOptions(hash_cache=options.hash_cache)))
+    demo = resolve_model(EngineOptions(hash_cache=options.hash_cache)).artifacts
     notes = []
     try:
-        configured = artifacts_of(configured_profile(options))
+        configured = configured_profile(options).artifacts
     except GladError as error:
         configured = []
         notes.append(f"GLAD_MODEL={options.model}: {error}")
     rows = []
-    for part in dict.fromkeys((*demo, *configured, *_pinned())):
+    for part in dict.fromkeys(replace(each, weight=1.0) for each in (*demo, *configured, *_pinned())):
         size, state, note = _state(part)
         rows.append((part.kind, part.name, part.revision.removeprefix("sha256:")[:12], size, state))
         notes += [note] if note else []
@@ -66,11 +66,11 @@ def list_(context: typer.Context) -> int:
 @commands.command("pull")
 def pull(context: typer.Context, model: Model = None, preset: Preset = None) -> int:
     """Fetch from the hub what the settings draw with; what is here already is kept."""
-    from glad_pipeline.generation.artifacts import artifacts_of, pull
+    from glad_pipeline.generation.artifacts import pull
     from glad_pipeline.generation.file_hashes import FileHashes
 
     options = Runtime.of(context).with_home().engine
-    parts = artifacts_of(configured_profile(options, model, preset))
+    parts = configured_profile(options, model, preset).artifacts
     hashes = FileHashes(options.hash_cache)
     try:
         for part in parts:
@@ -83,11 +83,11 @@ def pull(context: typer.Context, model: Model = None, preset: Preset = None) -> 
 @commands.command("verify")
 def verify(context: typer.Context, model: Model = None, preset: Preset = None) -> int:
     """Read every file again and compare it with the hub's hash, or the one remembered."""
-    from glad_pipeline.generation.artifacts import artifacts_of, verify
+    from glad_pipeline.generation.artifacts import verify
     from glad_pipeline.generation.file_hashes import FileHashes
 
     options = Runtime.of(context).with_home().engine
-    parts = artifacts_of(configured_profile(options, model, preset))
+    parts = configured_profile(options, model, preset).artifacts
     hashes = FileHashes(options.hash_cache)
     damaged = unknown = 0
     for part in parts:
@@ -108,18 +108,15 @@ def _pinned() -> Iterable[Artifact]:
     """What this version names by itself: SDXL base with its VAE and refiner, and the presets' LoRA."""
     from glad_pipeline.engine_options import EngineOptions
     from glad_pipeline.generation.artifact_sources import SDXL_REFINER, SDXL_VAE, resolve_loras
-    from glad_pipeline.generation.artifacts import artifact_of, artifacts_of, lora_artifact
     from glad_pipeline.generation.file_hashes import FileHashes
     from glad_pipeline.generation.models import SDXL_BASE, resolve_model
     from glad_pipeline.generation.presets import PRESETS
 
     base = resolve_model(EngineOptions(model=SDXL_BASE, vae="none"))
-    yield artifacts_of(base)[0]
-    yield artifact_of("VAE", SDXL_VAE)
-    yield artifact_of("refiner", SDXL_REFINER)
+    yield from (base.artifacts[0], SDXL_VAE, SDXL_REFINER)
     for preset in PRESETS.values():
         if preset.few_step_lora:
-            yield from map(lora_artifact, resolve_loras(preset.few_step_lora, FileHashes(None)))
+            yield from resolve_loras(preset.few_step_lora, FileHashes(None))
 
 
 def _state(part: Artifact) -> tuple[str, str, str | None]:

@@ -112,7 +112,7 @@ class Engine:
             "vae_dtype": pipelines.dtype,
             "quantization": self.profile.quantization,
             "compile": pipelines.compile,
-            "weights": weight_hashes(self.profile, self._options.hash_cache),
+            "weights": weight_hashes(self.profile.artifacts, self._options.hash_cache),
         }
         self._device = device
         self._noise = pipelines.base.scheduler.config  # schedules as the checkpoints were trained

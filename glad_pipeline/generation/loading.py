@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation import devices
-from glad_pipeline.generation.artifacts import Artifact, Kind, artifacts_of, lora_artifact, pull
+from glad_pipeline.generation.artifacts import Artifact, Kind, pull
 from glad_pipeline.generation.file_hashes import FileHashes
-from glad_pipeline.generation.models import Lora, ModelProfile
+from glad_pipeline.generation.models import ModelProfile
 
 if TYPE_CHECKING:
     import torch
@@ -102,9 +102,7 @@ def open_pipelines(profile: ModelProfile, device: str, options: EngineOptions) -
     if compiling == "auto":
         compiling = "regional" if device == "cuda" else "none"
     hashes = FileHashes(options.hash_cache)
-    files: dict[Kind, Artifact] = {
-        part.kind: _here(part, hashes) for part in artifacts_of(profile) if part.kind != "LoRA"
-    }
+    files: dict[Kind, Artifact] = {part.kind: _here(part, hashes) for part in profile.artifacts if part.kind != "LoRA"}
     base, refiner = read_pipelines(profile, files, number_format, hashes)
     if compiling != "none":
         set_compiler()
@@ -138,7 +136,7 @@ def read_pipelines(
             **_files(files["model"]), dtype=number_format, add_watermarker=False, **own
         )
     for lora in profile.loras:
-        _fuse(base, lora, _here(lora_artifact(lora), hashes))
+        _fuse(base, _here(lora, hashes))
     if "refiner" not in files:
         return base, None
     with _clearly(files["refiner"]):
@@ -216,11 +214,11 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
 
 
-def _fuse(pipeline: Any, lora: Lora, part: Artifact) -> None:
+def _fuse(pipeline: Any, lora: Artifact) -> None:
     """Add a LoRA to the weights themselves: nothing of it costs time while drawing."""
-    with _clearly(part):
+    with _clearly(lora):
         pipeline.load_lora_weights(
-            part.directory, weight_name=part.file, adapter_name="one", use_safetensors=True, local_files_only=True
+            lora.directory, weight_name=lora.file, adapter_name="one", use_safetensors=True, local_files_only=True
         )
         if not pipeline.get_active_adapters():
             raise GladError(

@@ -14,8 +14,6 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.artifact_sources import (
     SDXL_REFINER,
     SDXL_VAE,
-    Component,
-    Lora,
     cached_variant,
     require_different,
     resolve_few_step_lora,
@@ -23,11 +21,12 @@ from glad_pipeline.generation.artifact_sources import (
     resolve_refiner,
     resolve_vae,
 )
+from glad_pipeline.generation.artifacts import Artifact
 from glad_pipeline.generation.checkpoints import SDXL_SIDE, native_side, read_model
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.presets import PRESETS
 
-__all__ = ["DEMO_CHECKPOINT", "PINNED", "SDXL_BASE", "Component", "Lora", "ModelProfile", "resolve_model"]
+__all__ = ["DEMO_CHECKPOINT", "PINNED", "SDXL_BASE", "ModelProfile", "resolve_model"]
 
 DEMO_CHECKPOINT = Path(__file__).parent / "demo_model" / "checkpoint"
 SDXL_BASE = "stabilityai/stable-diffusion-xl-base-1.0"
@@ -52,10 +51,23 @@ class ModelProfile:
     guidance_scale: float
     is_demo: bool = False
     is_local: bool = True
-    vae: Component | None = None  # None: the model's own
-    refiner: Component | None = None  # None: the preset needs none
-    loras: tuple[Lora, ...] = ()
+    vae: Artifact | None = None  # None: the model's own
+    refiner: Artifact | None = None  # None: the preset needs none
+    loras: tuple[Artifact, ...] = ()
     quantization: str | None = None  # presets.Preset.quantization
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """All that is loaded: the model, then what is beside it."""
+        model = Artifact(
+            kind="model",
+            name=self.name,
+            source=self.source,
+            revision=self.revision,
+            variant=self.variant,
+            is_local=self.is_local,
+        )
+        return [model, *filter(None, (self.vae, self.refiner)), *self.loras]
 
     @property
     def weights(self) -> tuple[str, str, str, str, str]:

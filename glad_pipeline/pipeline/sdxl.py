@@ -17,7 +17,6 @@ from glad_pipeline.blame import is_the_deployments, readable, reason_of
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.generation.allowed import allowed
-from glad_pipeline.generation.artifacts import artifacts_of
 from glad_pipeline.generation.defaults import recipe_of
 from glad_pipeline.generation.models import ModelProfile, resolve_model
 from glad_pipeline.generation.presets import PRESETS
@@ -194,7 +193,7 @@ class Sdxl:
 
         choose_device(self.options.device, is_demo=self.profile().is_demo)
         # what is all here and cannot be loaded never will be; what has to be fetched may be there another time
-        return "recipe" if all(part.is_local for part in artifacts_of(profile)) else "unknown"
+        return "recipe" if all(part.is_local for part in profile.artifacts) else "unknown"
 
     def _drawn_by_workers(self) -> bool:
         if self.options.backend == "auto":

@@ -179,7 +179,7 @@ class Worker:
             engine = self._engines[profile]
             if engine.load_seconds is not None:
                 return engine, 0.0
-        require_same_files(profile, self._options.hash_cache)
+        require_same_files(profile.artifacts, self._options.hash_cache)
         while len(self._engines) >= self._options.worker_models and profile not in self._engines:
             old, engine = self._engines.popitem(last=False)
             self._shapes.pop(old, None)

@@ -311,7 +311,7 @@ for wanted in (("demo", None), (sys.argv[1], sys.argv[2])):
     recipe = Recipe(prompt="a red sunset", seed=7, width=128, height=128, num_inference_steps=2, guidance_scale=3.0,
                     scheduler="euler", model=model, model_revision=revision)
     (drawn,) = Engine(profile, EngineOptions(device="cpu", gpu_batch=1)).generate([recipe])
-    pictures.append((drawn.error, None if drawn.error else drawn.pixels.tobytes(), weight_hashes(profile, None)))
+    pictures.append((drawn.error, None if drawn.error else drawn.pixels.tobytes(), weight_hashes(profile.artifacts, None)))
 assert pictures[0][0] is None, pictures[0][0]
 assert pictures[0] == pictures[1], [p[0] for p in pictures]
 print(len(pictures[0][2]), "components alike")

@@ -3,8 +3,9 @@
 import pytest
 
 from glad_pipeline.engine_options import EngineOptions
+from glad_pipeline.generation.artifacts import Artifact
 from glad_pipeline.generation.defaults import recipe_of
-from glad_pipeline.generation.models import Component, Lora, ModelProfile
+from glad_pipeline.generation.models import ModelProfile
 
 SDXL = ModelProfile(
     name="some/sdxl", source="some/sdxl", revision="0" * 40, width=1024, height=1024, num_inference_steps=30,
@@ -48,10 +49,12 @@ def test_the_nearest_word_counts(row, settings, expected):
 def test_a_recipe_names_all_that_is_loaded():
     import dataclasses
 
-    vae = Component(name="own/vae", source="own/vae", revision="1" * 40, is_local=False)
+    vae = Artifact(kind="VAE", name="own/vae", source="own/vae", revision="1" * 40, is_local=False)
     loras = (
-        Lora(name="a", source="/a", file="a.safetensors", revision="sha256:2", weight=0.5),
-        Lora(name="b", source="/b", file="b.safetensors", revision="sha256:3"),
+        Artifact(
+            kind="LoRA", name="a", source="/a", file="a.safetensors", revision="sha256:2", weight=0.5, is_local=True
+        ),
+        Artifact(kind="LoRA", name="b", source="/b", file="b.safetensors", revision="sha256:3", is_local=True),
     )
     profile = dataclasses.replace(SDXL, vae=vae, loras=loras)
     recipe = recipe_of({"prompt": "a fox", "negative_prompt": "", "seed": 1}, profile, EngineOptions())

@@ -10,7 +10,7 @@ import pytest
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import file_hashes
-from glad_pipeline.generation.artifacts import artifacts_of, weight_hashes
+from glad_pipeline.generation.artifacts import weight_hashes
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, SDXL_BASE, resolve_model
 from glad_pipeline.generation.presets import PRESETS
 
@@ -353,7 +353,7 @@ def test_a_damaged_lora_is_named(lora):
 
 
 def test_every_loaded_component_has_its_weights_hash(checkpoint, refiner, lora, tmp_path):
-    own = weight_hashes(resolved("demo"), None)
+    own = weight_hashes(resolved("demo").artifacts, None)
     assert own == {
         name: file_hashes.read_sha256(next((DEMO_CHECKPOINT / name).glob("*.safetensors")))
         for name in ("text_encoder", "text_encoder_2", "unet", "vae")
@@ -362,7 +362,7 @@ def test_every_loaded_component_has_its_weights_hash(checkpoint, refiner, lora, 
     data[-1] ^= 1
     (checkpoint / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(data)
     given = {"vae": str(checkpoint / "vae"), "refiner": str(refiner), "lora": str(lora), "preset": "refined"}
-    all_of_it = weight_hashes(resolved("demo", **given), tmp_path / "hashes.json")
+    all_of_it = weight_hashes(resolved("demo", **given).artifacts, tmp_path / "hashes.json")
     assert list(all_of_it) == [
         "text_encoder",
         "text_encoder_2",
@@ -383,20 +383,20 @@ def test_several_shards_have_one_hash(checkpoint):
     shutil.copy(checkpoint / "vae" / "diffusion_pytorch_model.safetensors", checkpoint / "unet" / shards[1])
     index = checkpoint / "unet" / "diffusion_pytorch_model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": shards[0], "b": shards[1]}}))
-    told = weight_hashes(resolved(str(checkpoint)), None)["unet"]
+    told = weight_hashes(resolved(str(checkpoint)).artifacts, None)["unet"]
     assert len(told) == 64
     (checkpoint / "unet" / shards[1]).write_bytes((checkpoint / "unet" / shards[0]).read_bytes())
-    assert weight_hashes(resolved(str(checkpoint)), None)["unet"] != told
+    assert weight_hashes(resolved(str(checkpoint)).artifacts, None)["unet"] != told
 
 
 def test_what_is_not_pulled_has_no_hashes_and_the_message_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(GladError, match=rf"not on this machine: `\./glad model pull someone/sdxl-finetune@{COMMIT}`"):
-        weight_hashes(resolved("someone/sdxl-finetune", COMMIT), None)
+        weight_hashes(resolved("someone/sdxl-finetune", COMMIT).artifacts, None)
 
 
 def test_of_a_sharded_repository_the_index_and_all_shards_of_one_variant_are_wanted():
-    (model,) = artifacts_of(resolved("someone/sdxl-finetune", COMMIT))
+    (model,) = resolved("someone/sdxl-finetune", COMMIT).artifacts
     shards = [f"unet/diffusion_pytorch_model.fp16-0000{n}-of-00002.safetensors" for n in (1, 2)]
     index = "unet/diffusion_pytorch_model.safetensors.index.fp16.json"
     rest = [f"{name}/model.fp16.safetensors" for name in ("text_encoder", "text_encoder_2")]
