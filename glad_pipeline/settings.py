@@ -26,62 +26,48 @@ from glad_pipeline.urls import ENCODED, fault_of_database_url, fault_of_web_addr
 Text = TypeVar("Text", str, SecretStr)
 
 
-def _web_address(url: str) -> str:
-    if fault := fault_of_web_address(url):
-        raise ValueError(fault)
-    return url
+def _checked(fault_of: Callable[[str], str | None]) -> AfterValidator:
+    """Refuses a text with which `fault_of` finds a fault."""
+
+    def check(value: Text) -> Text:
+        if fault := fault_of(value.get_secret_value() if isinstance(value, SecretStr) else value):
+            raise ValueError(fault)
+        return value
+
+    return AfterValidator(check)
 
 
-def _database_url(url: SecretStr) -> SecretStr:
-    if fault := fault_of_database_url(url.get_secret_value()):
-        raise ValueError(f"{fault}. It looks like postgresql://user:password@host:5432/database; {ENCODED}")
-    return url
+def _like(pattern: str, fault: str) -> AfterValidator:
+    return _checked(lambda text: None if re.fullmatch(pattern, text) else fault)
 
 
-def _fit_for_a_header(value: Text) -> Text:
-    if not re.fullmatch(r"[\x21-\x7e]*", value.get_secret_value() if isinstance(value, SecretStr) else value):
-        raise ValueError("it has to be visible ASCII characters without spaces")
-    return value
+def _fault_of_postgresql(url: str) -> str | None:
+    fault = fault_of_database_url(url)
+    return fault and f"{fault}. It looks like postgresql://user:password@host:5432/database; {ENCODED}"
 
 
-def _one_line(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"(\S([^\x00-\x1f\x7f]*\S)?)?", secret.get_secret_value()):
-        raise ValueError("it begins or ends with a space, or has a line break or control character in it")
-    return secret
+def _fault_of_hosts(names: str) -> str | None:
+    if all(re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", name.strip()) for name in names.split(",")):
+        return None
+    return "it has to be host names without scheme and port, separated by commas"
 
 
-def _host_names(names: str) -> str:
-    for name in names.split(","):
-        if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", name.strip()):
-            raise ValueError("it has to be host names without scheme and port, separated by commas")
-    return names
+def _fault_of_networks(addresses: str) -> str | None:
+    try:
+        [ip_network(address.strip()) for address in addresses.split(",")]
+    except ValueError:
+        return "it has to be IP addresses or networks (10.0.0.0/8), separated by commas"
+    return None
 
 
-def _addresses(addresses: str) -> str:
-    for address in addresses.split(","):
-        try:
-            ip_network(address.strip())
-        except ValueError as error:
-            raise ValueError("it has to be IP addresses or networks (10.0.0.0/8), separated by commas") from error
-    return addresses
-
-
-def _long_enough(least: int) -> Callable[[SecretStr], SecretStr]:
-    def check(secret: SecretStr) -> SecretStr:
-        if len(secret.get_secret_value()) < least:
-            raise ValueError(f"it has to have at least {least} characters")
-        return secret
-
-    return check
-
-
-def _token(token: SecretStr) -> SecretStr:
-    return token if token.get_secret_value() == "off" else _long_enough(20)(_fit_for_a_header(token))
-
-
-DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
-HeaderSecret = Annotated[SecretStr, AfterValidator(_fit_for_a_header)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
+DatabaseUrl = Annotated[SecretStr, _checked(_fault_of_postgresql)]
+WebAddress = Annotated[str, _checked(fault_of_web_address)]
+VISIBLE = _like(r"[\x21-\x7e]*", "it has to be visible ASCII characters without spaces")
+ONE_LINE = _like(
+    r"(\S([^\x00-\x1f\x7f]*\S)?)?", "it begins or ends with a space, or has a line break or control character in it"
+)
+PASSWORD = _like(r"(?s:.{12,})", "it has to have at least 12 characters")
+TOKEN = _like(r"off|[\x21-\x7e]{20,}", "it has to be at least 20 visible ASCII characters without spaces, or `off`")
 
 
 def _variable(name: str) -> str:
@@ -126,13 +112,13 @@ class Settings(EngineSettings, BaseSettings):
     s3_endpoint_url: WebAddress | None = Field(
         None, alias="AWS_ENDPOINT_URL_S3", description="Endpoint of an S3-compatible store. Absent: AWS."
     )
-    s3_access_key_id: Annotated[str, AfterValidator(_fit_for_a_header)] | None = Field(
+    s3_access_key_id: Annotated[str, VISIBLE] | None = Field(
         None, alias="AWS_ACCESS_KEY_ID", description="Absent: boto3's default chain (profile, role)."
     )
-    s3_secret_access_key: Annotated[SecretStr, AfterValidator(_one_line)] | None = Field(
+    s3_secret_access_key: Annotated[SecretStr, ONE_LINE] | None = Field(
         None, alias="AWS_SECRET_ACCESS_KEY", description="Goes with AWS_ACCESS_KEY_ID."
     )
-    s3_session_token: HeaderSecret | None = Field(
+    s3_session_token: Annotated[SecretStr, VISIBLE] | None = Field(
         None, alias="AWS_SESSION_TOKEN", description="For temporary credentials only."
     )
     cloudfront_domain: str | None = Field(
@@ -164,7 +150,7 @@ class Settings(EngineSettings, BaseSettings):
         None,
         description="The blog's site: `POST <site>/api/revalidate` says which pages changed. Absent: nobody is told.",
     )
-    revalidate_secret: HeaderSecret | None = Field(
+    revalidate_secret: Annotated[SecretStr, VISIBLE] | None = Field(
         None, description="Goes with GLAD_SITE_URL, as the header x-revalidate-secret."
     )
     cloudfront_distribution_id: str | None = Field(
@@ -200,19 +186,19 @@ class Settings(EngineSettings, BaseSettings):
         None, description="Folder that keeps compiled kernels for the next run. Absent: `compiled` in GLAD_HOME."
     )
     web_port: int = Field(3000, ge=1, le=65_535, description="Dagster's web UI; if taken, the next free one.")
-    web_hosts: Annotated[str, AfterValidator(_host_names)] | None = Field(
+    web_hosts: Annotated[str, _checked(_fault_of_hosts)] | None = Field(
         None,
         description="Names, separated by commas, by which people reach the web UI through a proxy, beside `localhost`.",
     )
-    web_proxies: Annotated[str, AfterValidator(_addresses)] | None = Field(
+    web_proxies: Annotated[str, _checked(_fault_of_networks)] | None = Field(
         None,
         description="Addresses or networks, separated by commas, of the proxies whose X-Forwarded-Proto and "
         "X-Forwarded-For are believed. Absent: nobody's.",
     )
-    web_password: Annotated[SecretStr, AfterValidator(_long_enough(12))] | None = Field(
+    web_password: Annotated[SecretStr, PASSWORD] | None = Field(
         None, description="With it people log in to the web UI; programs go on using the token. At least 12 characters."
     )
-    web_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
+    web_token: Annotated[SecretStr, TOKEN] | None = Field(
         None,
         description="What the web UI asks of everybody, at least 20 characters, or `off` on a machine with one user. "
         "Absent: made at the first start, in `web-token` in GLAD_HOME.",

@@ -7,6 +7,7 @@ the network; torch-free.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,7 @@ _HUB_LORA = re.compile(
     r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)/(?P<file>(\w[\w. ()+-]*/)*\w[\w. ()+-]*\.safetensors)"
     r"(@(?P<commit>[^@]*))?"
 )
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+COMMIT = re.compile(r"[0-9a-f]{40}")  # the revision of what is on the hub
 
 
 # SDXL base's own VAE overflows in half precision; this one is the same but for that.
@@ -141,7 +142,7 @@ def _component(text: str, what: Literal["VAE", "refiner"], hashes: FileHashes) -
     source, commit = match["id"], match["commit"]
     pinned = _PINNED.get(source)
     if commit is None and pinned is not None:
-        return pinned
+        return replace(pinned, kind=what)
     _require_commit(text, setting, commit)
     variant = pinned.variant if pinned else cached_variant(read, source, commit)
     return Artifact(kind=what, name=source, source=source, revision=commit, variant=variant, is_local=False)
@@ -202,7 +203,7 @@ def _weight(number: str, item: str, setting: str) -> float:
 
 
 def _require_commit(text: str, setting: str, commit: str | None) -> None:
-    if commit is None or not _COMMIT.fullmatch(commit):
+    if commit is None or not COMMIT.fullmatch(commit):
         raise UsageError(
             f"{setting}: {text!r} is not here, and on the hub it needs a commit, `@` and 40 hex digits (the "
             "repository's page, Files → History): a branch may change, a commit cannot"

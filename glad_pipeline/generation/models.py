@@ -12,6 +12,7 @@ from pathlib import Path
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.artifact_sources import (
+    COMMIT,
     SDXL_REFINER,
     SDXL_VAE,
     cached_variant,
@@ -26,14 +27,11 @@ from glad_pipeline.generation.checkpoints import SDXL_SIDE, native_side, read_mo
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.presets import PRESETS
 
-__all__ = ["DEMO_CHECKPOINT", "PINNED", "SDXL_BASE", "ModelProfile", "resolve_model"]
-
 DEMO_CHECKPOINT = Path(__file__).parent / "demo_model" / "checkpoint"
 SDXL_BASE = "stabilityai/stable-diffusion-xl-base-1.0"
 # Hub id → commit, weight variant. Of the two sets of SDXL base, fp16 is half the download.
 PINNED = {SDXL_BASE: ("462165984030d82259a11f4367a4eed129e94a7b", "fp16")}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _CHOICES = "Possible are `demo`, a directory in diffusers layout, or a hub id such as `owner/name` with its commit"
 
 
@@ -136,7 +134,7 @@ def _hub(hub_id: str, revision: str | None) -> ModelProfile:
             f"model {hub_id!r} is no directory here, and as a hub id it needs a commit: set GLAD_MODEL_REVISION to the "
             "40 hex digits of one (the model's page, Files → History). A branch may change, a commit cannot"
         )
-    if not _COMMIT.fullmatch(commit):
+    if not COMMIT.fullmatch(commit):
         raise UsageError(
             f"revision {commit!r} of {hub_id} is not a commit: it has to be 40 hex digits, not a branch or tag"
         )

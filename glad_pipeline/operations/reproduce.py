@@ -18,6 +18,7 @@ import numpy as np
 
 from glad_pipeline.database import Database, named_queries
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.generation.artifact_sources import COMMIT
 from glad_pipeline.generation.models import ModelProfile, resolve_model
 from glad_pipeline.generation.provenance import Comparison, compared, completed
 from glad_pipeline.generation.recipe import Recipe
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 QUERIES = named_queries(__package__, "reproduce.sql")
 SHOWN_VALUE = 80  # characters of one value in the report
-_COMMIT = re.compile(r"[0-9a-f]{40}")  # the revision of what is on the hub
 LARGEST_BUCKET = 256
 LOADED = ("model", "model_revision", "vae", "refiner", "lora")  # Recipe.weights, by name
 
@@ -260,7 +260,7 @@ def _all(database: Database, name: str, **parameters: Any) -> list[dict[str, Any
 def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProfile:
     """The model to draw with and all its parts, as recorded; what is local is found through the settings."""
     name = model or _model(recipe, settings)
-    is_recorded_commit = name == recipe.model and _COMMIT.fullmatch(recipe.model_revision)
+    is_recorded_commit = name == recipe.model and COMMIT.fullmatch(recipe.model_revision)
     ours = [text.strip() for text in (*(settings.lora or "").split(","), settings.few_step_lora or "")]
     lora_files = {Path(text.rpartition("*")[0] or text).expanduser().stem: text for text in ours}
     named = {
@@ -277,7 +277,7 @@ def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProf
 
 def _model(recipe: Recipe, settings: Settings) -> str:
     """The model that a recipe names, as `resolve_model` takes it."""
-    if _COMMIT.fullmatch(recipe.model_revision):
+    if COMMIT.fullmatch(recipe.model_revision):
         return recipe.model
     if Path(settings.model).expanduser().resolve().name == recipe.model:
         return settings.model
@@ -292,7 +292,7 @@ def _model(recipe: Recipe, settings: Settings) -> str:
 def _part(recorded: str, setting: str | None, variable: str) -> str:
     """A VAE or refiner that a recipe names, as `resolve_model` takes it; empty for none."""
     name, _, revision = recorded.rpartition("@")
-    if not recorded or _COMMIT.fullmatch(revision):
+    if not recorded or COMMIT.fullmatch(revision):
         return recorded
     if setting and Path(setting).expanduser().resolve().name == name:
         return setting
@@ -303,7 +303,7 @@ def _lora(recorded: str, files: Mapping[str, str]) -> str:
     """A LoRA that a recipe names, as `resolve_model` takes it. `files`: those of the settings, by the file's stem."""
     identity, _, weight = recorded.rpartition("*")
     name, _, revision = identity.rpartition("@")
-    if _COMMIT.fullmatch(revision):
+    if COMMIT.fullmatch(revision):
         return recorded
     if name in files:
         file = files[name]

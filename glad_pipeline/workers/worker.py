@@ -10,7 +10,8 @@ import socket
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,7 +82,7 @@ class Worker:
         """
         with liveness.unless_away():
             liveness.note(liveness.HERE, self._name)  # again: a run may have taken us for lost since
-        with _Working(self):
+        with self._working():
             engine, seconds = self._engine(profile)
             if sample is not None:
                 self._draw(engine, [sample])
@@ -115,7 +116,7 @@ class Worker:
         if self._broken:
             time.sleep(LAST_WORDS)
             os._exit(1)
-        with _Working(self):
+        with self._working():
             engine, _ = self._engine(profile)
             warm = engine.warm_seconds
             with liveness.unless_away():
@@ -130,6 +131,16 @@ class Worker:
             self._drawn += sum(picture.pixels is not None for picture in drawn)
             self._broken = any(picture.fault == "device" and picture.pixels is None for picture in drawn)
             return drawn, engine.warm_seconds - warm
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Notes that the worker works, and since when it does not any more."""
+        self._busy_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._busy_since = None
+            self._last = time.monotonic()
 
     def _draw(self, engine: Engine, recipes: Sequence[Recipe]) -> list[Drawn]:
         drawn = list(engine.generate(recipes))
@@ -194,20 +205,6 @@ class Worker:
             time.sleep(max(0.1, LOOK * self._idle_seconds))
             if self._busy_since is None and self._is_idle():
                 me.retire.remote()
-
-
-class _Working:
-    """Notes that the worker works, and since when it does not any more."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-
-    def __enter__(self) -> None:
-        self._worker._busy_since = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self._worker._busy_since = None
-        self._worker._last = time.monotonic()
 
 
 def _here(profile: ModelProfile) -> ModelProfile:
