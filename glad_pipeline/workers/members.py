@@ -79,11 +79,11 @@ def members() -> list[Member]:
     return found
 
 
-def states_of(some: list[Member]) -> list[Mapping[str, Any]]:
-    """What each worker tells of itself; `error` for one that does not."""
+def states_of(some: list[Member], patience: float = ANSWER) -> list[Mapping[str, Any]]:
+    """What each worker tells of itself in these seconds; `error` for one that does not."""
     ray = import_ray()
     asked = [(member, member.handle.state.remote()) for member in some]
-    ray.wait([reference for _, reference in asked], num_returns=len(asked), timeout=ANSWER) if asked else None
+    ray.wait([reference for _, reference in asked], num_returns=len(asked), timeout=patience) if asked else None
     states: list[Mapping[str, Any]] = []
     for member, reference in asked:
         try:
@@ -91,7 +91,7 @@ def states_of(some: list[Member]) -> list[Mapping[str, Any]]:
         except ray.exceptions.RayError as error:
             told = "is gone, or is being started anew"
             if isinstance(error, ray.exceptions.GetTimeoutError):
-                told = f"has not answered for {ANSWER:.0f} s: the next run replaces it if it stays silent"
+                told = f"has not answered for {patience:.0f} s: the next run replaces it if it stays silent"
                 if not liveness.noted(liveness.HERE, member.name):
                     told = "has not come up: it waits for a free GPU or CPU, or is being started"
             states.append({"worker": member.name, "error": told})

@@ -8,7 +8,6 @@ import os
 import random
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +17,7 @@ from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.workers import liveness
 from glad_pipeline.workers.cluster import Cluster, import_ray, resources
-from glad_pipeline.workers.members import Member
+from glad_pipeline.workers.members import Member, members, states_of
 from glad_pipeline.workers.worker import Worker, shape_name
 
 LOOK = 1.0  # seconds between looks at what has not answered
@@ -83,23 +82,16 @@ class Pool:
 
     def _fittest(self, names: Sequence[str], profile: ModelProfile, shapes: set[str]) -> list[str]:
         """Those first that are up, idle, and have drawn such shapes with the model."""
-        ray = import_ray()
-        there: dict[str, Any] = {}
-        for name in set(names) & set(ray.util.list_named_actors()):
-            with suppress(ValueError):  # it has ended meanwhile
-                there[name] = ray.get_actor(name).state.remote()
-        if there:
-            ray.wait(list(there.values()), num_returns=len(there), timeout=LOOK)
-
+        up = [member for member in members() if member.name in names]
+        states = {state["worker"]: state for state in states_of(up, patience=LOOK)}
         room = self._room()
-        new = [name for name in names if name not in there]
+        new = [name for name in names if name not in states]
 
         def worth(name: str) -> tuple[float, ...]:
             if name in new:  # better than a busy one if it can be had at once
                 return (1.0 if new.index(name) < room else -2.0,)
-            try:
-                state = ray.get(there[name], timeout=0)
-            except ray.exceptions.RayError:
+            state = states[name]
+            if "error" in state:
                 return (-1.0,)
             rank = 2.0 if state["idle_seconds"] is not None else 0.0
             return rank, -state["waiting"], profile.name in state["models"], len(shapes & set(state["shapes"]))
