@@ -17,8 +17,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from glad_pipeline import limits
 from glad_pipeline.errors import UsageError
-from glad_pipeline.limits import MAX_PIXELS, MAX_STEPS, PRESETS, SCHEDULERS
+from glad_pipeline.limits import PRESETS, SCHEDULERS
 from glad_pipeline.redaction import hide_environment, shown
 from glad_pipeline.urls import ENCODED, fault_of_database_url, fault_of_web_address
 
@@ -119,11 +120,9 @@ class Settings(BaseSettings):
         description="Dagster's own database. Absent: `<database>_dagster` on the same server, created if missing.",
     )
 
-    database_patience_seconds: float = Field(
+    database_patience_seconds: Annotated[float, limits.DATABASE_PATIENCE_SECONDS] = Field(
         60.0,
         alias="GLAD_DATABASE_PATIENCE_SECONDS",
-        ge=0,
-        le=3_600,
         description="How long a run waits for a database that is away before it fails; what was drawn is kept.",
     )
 
@@ -162,18 +161,14 @@ class Settings(BaseSettings):
         description="Full base of picture URLs where neither CloudFront nor the store's own address fits.",
     )
 
-    store_patience_seconds: float = Field(
+    store_patience_seconds: Annotated[float, limits.STORE_PATIENCE_SECONDS] = Field(
         600.0,
         alias="GLAD_STORE_PATIENCE_SECONDS",
-        ge=0,
-        le=86_400,
         description="How long a run waits for a store that is away before it fails. It draws on meanwhile.",
     )
-    spool_mb: int = Field(
+    spool_mb: Annotated[int, limits.SPOOL_MB] = Field(
         2_048,
         alias="GLAD_SPOOL_MB",
-        ge=0,
-        le=10_000_000,
         description="Most megabytes of drawn pictures that wait for the store in `spool` in GLAD_HOME (3 a picture of "
         "1024 × 1024). When it is full, drawing waits.",
     )
@@ -193,11 +188,9 @@ class Settings(BaseSettings):
         pattern=r"^[A-Z0-9]+$",
         description="CloudFront distribution that is purged of pictures taken down. Absent: none is.",
     )
-    outbox_attempts: int = Field(
+    outbox_attempts: Annotated[int, limits.ATTEMPTS] = Field(
         12,
         alias="GLAD_OUTBOX_ATTEMPTS",
-        ge=1,
-        le=100,
         description="Tries, over about two hours, after which a message to site, CDN or bucket is `dead`.",
     )
 
@@ -244,32 +237,30 @@ class Settings(BaseSettings):
         description="Models and LoRA that rows may name beside the settings' own: patterns, separated by commas, of "
         "hub ids (`owner/*`, `owner/name@commit`), `demo` or paths (`/srv/models/*`).",
     )
-    most_pixels: int = Field(
+    most_pixels: Annotated[int, limits.MOST_PIXELS] = Field(
         4_194_304,
         alias="GLAD_MOST_PIXELS",
-        ge=4_096,
-        le=MAX_PIXELS,
         description="Most pixels, width × height, that a row may ask for.",
     )
-    most_steps: int = Field(
-        100, alias="GLAD_MOST_STEPS", ge=1, le=MAX_STEPS, description="Most denoising steps that a row may ask for."
+    most_steps: Annotated[int, limits.STEPS] = Field(
+        100, alias="GLAD_MOST_STEPS", description="Most denoising steps that a row may ask for."
     )
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
         "auto",
         alias="GLAD_DEVICE",
         description="`auto` takes the GPU; without one only the demo model runs on the CPU.",
     )
-    width: int | None = Field(
-        None, alias="GLAD_WIDTH", ge=64, le=4096, multiple_of=8, description="Pixels. Absent: the model's own size."
+    width: Annotated[int, limits.SIDE] | None = Field(
+        None, alias="GLAD_WIDTH", description="Pixels. Absent: the model's own size."
     )
-    height: int | None = Field(
-        None, alias="GLAD_HEIGHT", ge=64, le=4096, multiple_of=8, description="Pixels. Absent: the model's own size."
+    height: Annotated[int, limits.SIDE] | None = Field(
+        None, alias="GLAD_HEIGHT", description="Pixels. Absent: the model's own size."
     )
-    steps: int | None = Field(
-        None, alias="GLAD_STEPS", ge=1, le=200, description="Denoising steps. Absent: 30 (demo model: 20)."
+    steps: Annotated[int, limits.STEPS] | None = Field(
+        None, alias="GLAD_STEPS", description="Denoising steps. Absent: 30 (demo model: 20)."
     )
-    guidance_scale: float | None = Field(
-        None, alias="GLAD_GUIDANCE_SCALE", ge=0, le=30, description="Absent: 7.0 (demo model: 3.0)."
+    guidance_scale: Annotated[float, limits.GUIDANCE] | None = Field(
+        None, alias="GLAD_GUIDANCE_SCALE", description="Absent: 7.0 (demo model: 3.0)."
     )
     scheduler: Annotated[str, _one_of(SCHEDULERS)] | None = Field(
         None, alias="GLAD_SCHEDULER", description=f"{_listed(SCHEDULERS)}. Absent: the preset's, else `euler`."
@@ -277,18 +268,14 @@ class Settings(BaseSettings):
     preset: Annotated[str, _one_of(PRESETS)] = Field(
         "base", alias="GLAD_PRESET", description=f"How prompts are drawn that name no preset: {_listed(PRESETS)}."
     )
-    gpu_batch: int | None = Field(
+    gpu_batch: Annotated[int, limits.GPU_BATCH] | None = Field(
         None,
         alias="GLAD_GPU_BATCH",
-        ge=1,
-        le=256,
         description="Pictures drawn at once, a fixed size. Absent: by GPU memory and picture size; 4 on a CPU.",
     )
-    gpu_small_batch: int | None = Field(
+    gpu_small_batch: Annotated[int, limits.GPU_BATCH] | None = Field(
         None,
         alias="GLAD_GPU_SMALL_BATCH",
-        ge=1,
-        le=256,
         description="A second, smaller batch for what is left over, so that a lone picture is done sooner. Its last "
         "bits may differ from the large batch's. Absent: what is left over is filled up.",
     )
@@ -318,25 +305,21 @@ class Settings(BaseSettings):
         description="A Ray cluster's `host:port`, or `ray://host:10001` from a machine that is no node of it. Absent: "
         "the workers of this machine.",
     )
-    workers: int | None = Field(
+    workers: Annotated[int, limits.WORKERS] | None = Field(
         None,
         alias="GLAD_WORKERS",
-        ge=1,
-        le=10_000,
         description="Most workers. Absent: as many as fit on the GPUs found; without GPUs one a machine, on all cores.",
     )
-    worker_gpus: float | None = Field(
+    worker_gpus: Annotated[float, limits.WORKER_GPUS] | None = Field(
         None,
         alias="GLAD_WORKER_GPUS",
-        ge=0,
-        le=1,
         description="GPU share of a worker, up to 1. Absent: 1 where there are GPUs, else 0.",
     )
     worker_cpus: float = Field(
         1.0, alias="GLAD_WORKER_CPUS", gt=0, le=1_024, description="CPU share of a worker, for Ray's planning."
     )
-    worker_models: int = Field(
-        1, alias="GLAD_WORKER_MODELS", ge=1, le=64, description="Models that a worker keeps loaded."
+    worker_models: Annotated[int, limits.WORKER_MODELS] = Field(
+        1, alias="GLAD_WORKER_MODELS", description="Models that a worker keeps loaded."
     )
     worker_idle_seconds: float = Field(
         3_600.0,
@@ -345,11 +328,9 @@ class Settings(BaseSettings):
         description="After so long without work a worker ends and frees its GPU; the next run starts it again. "
         "0: never.",
     )
-    worker_start_seconds: float = Field(
+    worker_start_seconds: Annotated[float, limits.WORKER_START_SECONDS] = Field(
         600.0,
         alias="GLAD_WORKER_START_SECONDS",
-        ge=1,
-        le=86_400,
         description="How long a run waits for a first worker, for instance while a cluster adds machines.",
     )
     ray_host: str = Field(
@@ -362,12 +343,14 @@ class Settings(BaseSettings):
     )
 
     # queue
-    batch_size: int = Field(256, alias="GLAD_BATCH_SIZE", ge=1, le=100_000, description="Most prompts one run claims.")
-    lease_seconds: int = Field(
-        120, alias="GLAD_LEASE_SECONDS", ge=5, le=86_400, description="How long a silent run keeps its prompts."
+    batch_size: Annotated[int, limits.BATCH_SIZE] = Field(
+        256, alias="GLAD_BATCH_SIZE", description="Most prompts one run claims."
     )
-    max_attempts: int = Field(
-        5, alias="GLAD_MAX_ATTEMPTS", ge=1, le=100, description="Claims after which a prompt is `failed`."
+    lease_seconds: Annotated[int, limits.LEASE_SECONDS] = Field(
+        120, alias="GLAD_LEASE_SECONDS", description="How long a silent run keeps its prompts."
+    )
+    max_attempts: Annotated[int, limits.ATTEMPTS] = Field(
+        5, alias="GLAD_MAX_ATTEMPTS", description="Claims after which a prompt is `failed`."
     )
 
     # Dagster
@@ -391,8 +374,8 @@ class Settings(BaseSettings):
     home: Path = Field(
         Path(".glad"), alias="GLAD_HOME", description="Where the embedded servers, secrets and logs live."
     )
-    web_port: int = Field(
-        3000, alias="GLAD_WEB_PORT", ge=1, le=65_535, description="Dagster's web UI; if taken, the next free one."
+    web_port: Annotated[int, limits.PORT] = Field(
+        3000, alias="GLAD_WEB_PORT", description="Dagster's web UI; if taken, the next free one."
     )
     web_hosts: Annotated[str, AfterValidator(_host_names)] | None = Field(
         None,
@@ -444,7 +427,7 @@ def load_settings() -> Settings:
             "GLAD_SITE_URL is set and GLAD_REVALIDATE_SECRET is not: set it to the secret that the site's "
             "/api/revalidate expects"
         )
-    if (settings.gpu_small_batch or 1) > (settings.gpu_batch or 256):
+    if (settings.gpu_small_batch or 1) > (settings.gpu_batch or limits.GPU_BATCH.high):
         raise UsageError(
             f"GLAD_GPU_SMALL_BATCH is {settings.gpu_small_batch}: at most GLAD_GPU_BATCH, which is {settings.gpu_batch}"
         )

@@ -18,7 +18,7 @@ from glad_pipeline.cli.group import group
 from glad_pipeline.cli.output import print_fields, print_json, print_table
 from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime
-from glad_pipeline.limits import PRESETS, SCHEDULERS
+from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, SCHEDULERS, SEED, SIDE, STEPS
 
 if TYPE_CHECKING:
     from glad_pipeline.prompts import operations
@@ -27,25 +27,25 @@ LACKS = "has no table prompts"
 STATUSES = "pending, claimed, generated, awaiting_approval, published, rejected, failed, cancelled"
 FIELDS = {  # as options of `add`; their rules are in prompts/validation.py
     "negative_prompt": "what to keep out of the picture",
-    "title": "the post's title (≤ 255 characters)",
+    "title": f"the post's title (≤ {CHARS['title']} characters)",
     "slug": "the post's address: a-z, 0-9, single hyphens; absent: made from the title",
-    "excerpt": "≤ 500 characters",
+    "excerpt": f"≤ {CHARS['excerpt']} characters",
     "content": "the post's text, in markdown",
     "category": "created if it does not exist",
     "author": "created if there is none of that name",
-    "alt_text": "the picture in words (≤ 255 characters)",
+    "alt_text": f"the picture in words (≤ {CHARS['alt_text']} characters)",
     "task_id": "your own key: the same one again is the same prompt",
     "post_id": "UUID of an existing post to illustrate",
-    "seed": "0 to 2^63-1; absent: made from the other fields",
-    "width": "pixels, 64 to 4096, a multiple of 8",
-    "height": "pixels, 64 to 4096, a multiple of 8",
-    "num_inference_steps": "1 to 200",
-    "guidance_scale": "0 to 30",
+    "seed": f"{SEED}; absent: made from the other fields",
+    "width": f"pixels, {SIDE}",
+    "height": f"pixels, {SIDE}",
+    "num_inference_steps": str(STEPS),
+    "guidance_scale": str(GUIDANCE),
     "scheduler": ", ".join(SCHEDULERS),
     "preset": ", ".join(PRESETS),
     "model": "a directory or hub id, instead of GLAD_MODEL",
     "model_revision": "commit of a hub model, 40 hex digits",
-    "lora": "a path or hub id with its weight (≤ 500 characters)",
+    "lora": f"a path or hub id with its weight (≤ {CHARS['lora']} characters)",
     "priority": "higher goes first; 0 if absent",
     "publish_at": "not before this time, ISO 8601; without a zone it is UTC",
 }
@@ -79,7 +79,7 @@ def _with_fields(command: Callable[..., int]) -> Callable[..., int]:
 @_with_fields
 def add(
     context: typer.Context,
-    prompt: Annotated[str, typer.Argument(metavar="TEXT", help="what to draw (≤ 2,000 characters)")],
+    prompt: Annotated[str, typer.Argument(metavar="TEXT", help=f"what to draw (≤ {CHARS['prompt']:,} characters)")],
     needs_approval: Annotated[
         bool | None, typer.Option("--needs-approval", help="wait for `glad prompts approve`")
     ] = None,

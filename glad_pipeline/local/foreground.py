@@ -22,6 +22,7 @@ from typing import Any
 import psutil
 
 from glad_pipeline.errors import GladError
+from glad_pipeline.limits import PORT
 from glad_pipeline.local import stack, web
 from glad_pipeline.local.home import Busy, Home, port_is_free, write_atomically
 from glad_pipeline.local.object_store import S3Server
@@ -196,9 +197,9 @@ def _write_state(home: Home, url: str, children: list[Child]) -> None:
 
 def _web_port(wanted: int) -> int:
     port = wanted
-    while port <= 65_535 and not port_is_free(port):
+    while port <= PORT.high and not port_is_free(port):
         port += 1
-    if port > 65_535:
+    if port > PORT.high:
         raise GladError(f"no free port from {wanted} up for the web UI. Set GLAD_WEB_PORT to a lower one")
     if port != wanted:
         print(f"port {wanted} is taken, the web UI uses {port}", file=sys.stderr)

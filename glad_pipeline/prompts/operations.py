@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 
 from glad_pipeline.database import Database, named_queries
 from glad_pipeline.errors import UsageError
+from glad_pipeline.limits import LISTED
 from glad_pipeline.prompts.validation import review_reason, shortened
 
 QUERIES = named_queries("glad_pipeline.prompts", "operations.sql")
@@ -38,8 +39,8 @@ def list_prompts(
     """A page of up to `limit` prompts, the newest first; the next page is `before` the last id of this one."""
     if status is not None and status not in STATUSES:
         raise UsageError(f"status {shortened(status)} must be one of {', '.join(STATUSES)}")
-    if not 1 <= limit <= 100_000:
-        raise UsageError(f"limit {limit} must be from 1 to 100,000")
+    if limit not in LISTED:
+        raise UsageError(f"limit {limit} must be from {LISTED}")
     bound = {"status": status, "limit": limit, "before": before}
     with database.transaction() as connection:
         return connection.execute(QUERIES["list_prompts"], bound).fetchall()

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from glad_pipeline.errors import UsageError
-from glad_pipeline.prompts.validation import FIELDS, LONGEST_FIELD, shortened
+from glad_pipeline.limits import CHARS
+from glad_pipeline.prompts.validation import FIELDS, shortened
 
 LONGEST_LINE = 16 * 2**20  # bytes: a million characters, each escaped in JSON as \uXXXX\uXXXX, and room to spare
 _PACKED = {
@@ -89,7 +90,7 @@ def _lines(path: Path, stream: BinaryIO) -> Iterator[str]:
 
 
 def _csv_records(path: Path, stream: BinaryIO) -> Iterator[Record]:
-    csv.field_size_limit(2 * LONGEST_FIELD)
+    csv.field_size_limit(2 * CHARS["content"])
     rows = csv.reader(_lines(path, stream), strict=True)
     header, line = _header(path, rows), rows.line_num + 1
     while True:
@@ -133,7 +134,7 @@ def _header(path: Path, rows: Iterator[list[str]]) -> list[str]:
 def _csv_fault(error: csv.Error) -> str:
     text = str(error)
     if "field larger" in text:
-        return f"has a cell of more than {2 * LONGEST_FIELD:,} characters: is a double quote never closed?"
+        return f"has a cell of more than {2 * CHARS['content']:,} characters: is a double quote never closed?"
     if "unexpected end" in text:
         return "opens a double quote that is never closed"
     if "expected after" in text:

@@ -20,7 +20,7 @@ import psycopg
 
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.errors import GladError
-from glad_pipeline.limits import MAX_SEED, MIN_SEED
+from glad_pipeline.limits import SEED
 from glad_pipeline.operations.audit import mend
 from glad_pipeline.operations.audit.merge import in_order, merge
 from glad_pipeline.operations.audit.reading import Unreadable, guarded
@@ -335,10 +335,10 @@ def _account(store: ObjectStore, key: str) -> tuple[int | None, str | None] | No
         return None
     stored, texts = seen
     recipe = recipe_in(texts)
-    if recipe is not None and isinstance(recipe.seed, int) and MIN_SEED <= recipe.seed <= MAX_SEED:
+    if recipe is not None and isinstance(recipe.seed, int) and recipe.seed in SEED:
         return recipe.seed, recipe.prompt
     seed = stored.metadata.get("seed", "")
-    return int(seed) if re.fullmatch("[0-9]{1,19}", seed) and int(seed) <= MAX_SEED else None, None
+    return int(seed) if re.fullmatch("[0-9]{1,19}", seed) and int(seed) in SEED else None, None
 
 
 def _sha256(store: ObjectStore, key: str) -> str | None:
