@@ -14,6 +14,7 @@ import typer
 from glad_pipeline.cli.group import group
 from glad_pipeline.cli.output import print_json, print_table
 from glad_pipeline.cli.runtime import Runtime
+from glad_pipeline.display import counted, one_line
 
 if TYPE_CHECKING:
     from glad_pipeline.outbox import messages as outbox
@@ -44,7 +45,7 @@ def list_(
         return 0
     if rows:
         print_table(HEADERS, map(_summary, rows))
-    print(", ".join(f"{count:,} {status}" for status, count in counts.items() if count) or "the outbox is empty")
+    print(counted(counts, none="the outbox is empty"))
     return 0
 
 
@@ -53,11 +54,11 @@ def _summary(row: outbox.Row) -> tuple[str, ...]:
     return (
         str(row["id"]),
         row["kind"],
-        _shown(row["subject"]),
+        one_line(row["subject"], SHOWN),
         row["status"],
         str(row["attempts"]),
         f"{row['next_attempt_at']:%Y-%m-%d %H:%M:%S}" if row["status"] == "waiting" else "",
-        _shown(row["last_error"] or ""),
+        one_line(row["last_error"] or "", SHOWN),
     )
 
 
@@ -94,13 +95,7 @@ def deliver(context: typer.Context) -> int:
         "to be tried again": report.waiting,
         "dead": report.dead,
     }
-    print(", ".join(f"{count:,} {name}" for name, count in parts.items() if count) or "nothing waits")
+    print(counted(parts, none="nothing waits"))
     for error in report.errors:
         print(f"glad: {error}", file=sys.stderr)
     return 1 if report.waiting or report.dead else 0
-
-
-def _shown(text: str) -> str:
-    """Text that cannot break a table or steer a terminal."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * SHOWN]).split())
-    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"

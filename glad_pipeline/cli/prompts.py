@@ -18,6 +18,7 @@ from glad_pipeline.cli.group import group
 from glad_pipeline.cli.output import print_fields, print_json, print_table
 from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime
+from glad_pipeline.display import counted, one_line
 from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, SCHEDULERS, SEED, SIDE, STEPS
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def list_(
         return 0
     if rows:
         print_table(("id", "status", "attempts", "title or prompt", "picture or error"), map(_summary, rows))
-    print(", ".join(f"{count:,} {status}" for status, count in counts.items() if count) or "the queue is empty")
+    print(counted(counts, none="the queue is empty"))
     if len(rows) == limit:
         print(f"older ones: --before {rows[-1]['id']}")
     return 0
@@ -157,10 +158,10 @@ def list_(
 
 def _summary(row: operations.Row) -> tuple[str, ...]:
     """A prompt as one row: with the picture's URL, whole, or where it came to nothing the reason."""
-    error = _one_line(row["last_error"] or "", 80)
+    error = one_line(row["last_error"] or "", 80)
     ended_badly = row["status"] in ("failed", "rejected") or error.startswith("taken down")
     outcome = error if error and ended_badly else row["image_url"] or error
-    return str(row["id"]), row["status"], str(row["attempts"]), _one_line(row["title"] or row["prompt"], 48), outcome
+    return str(row["id"]), row["status"], str(row["attempts"]), one_line(row["title"] or row["prompt"], 48), outcome
 
 
 @commands.command("show")
@@ -181,7 +182,7 @@ def show(
     if json:
         print_json(jsonable(row))
     else:
-        print_fields([(name, _one_line(str(value), 500)) for name, value in row.items() if value not in (None, "")])
+        print_fields([(name, one_line(str(value), 500)) for name, value in row.items() if value not in (None, "")])
     return 0
 
 
@@ -241,9 +242,3 @@ def _report(done: str, changes: operations.Changes) -> int:
     for prompt_id, reason in changes.refused.items():
         print(f"prompt {prompt_id} was left as it is: {reason}", file=sys.stderr)
     return 1 if changes.refused else 0
-
-
-def _one_line(text: str, longest: int) -> str:
-    """Text that cannot break a table or steer a terminal, cut at `longest`."""
-    line = " ".join("".join(c if c.isprintable() or c.isspace() else "·" for c in text[: 2 * longest]).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"

@@ -11,6 +11,7 @@ import typer
 
 from glad_pipeline.cli.output import print_table
 from glad_pipeline.cli.runtime import Runtime, require_migrated, require_store, require_together
+from glad_pipeline.display import counted
 from glad_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def status(context: typer.Context) -> int:
     except psycopg.errors.UndefinedTable:
         print("queue: no tables yet; make them with: glad migrate")
     else:
-        print("queue: " + (", ".join(f"{n:,} {status}" for status, n in counts.items() if n) or "empty"))
+        print(f"queue: {counted(counts, none='empty')}")
     return 0
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.models import PINNED
 
@@ -40,11 +41,11 @@ class Allowed:
             pinned = PINNED.get(self.model, (None, None))[0]
             if revision in (None, self.revision, pinned) or self._matches(f"{self.model}@{revision}"):
                 return given
-            raise UsageError(f"model_revision {_shown(revision or '')} {_CURE}")
+            raise UsageError(f"model_revision {quoted(revision or '')} {_CURE}")
         assert given is not None  # noqa: S101  or it were the settings'
         plain = plainly(given)
         if not self._matches(f"{plain}@{revision}" if revision else plain):
-            raise UsageError(f"model {_shown(given)} {_CURE}")
+            raise UsageError(f"model {quoted(given)} {_CURE}")
         return plain
 
     def _loras(self, given: str | None) -> str | None:
@@ -55,7 +56,7 @@ class Allowed:
         for source, weight in loras_of(given):
             plain = source if source in named else plainly(source)
             if source not in named and not self._matches(plain):
-                raise UsageError(f"lora {_shown(source)} {_CURE}")
+                raise UsageError(f"lora {quoted(source)} {_CURE}")
             items.append(plain + weight)
         return ", ".join(items) or given
 
@@ -83,7 +84,3 @@ def loras_of(text: str) -> Iterator[tuple[str, str]]:
     for item in filter(None, map(str.strip, text.split(","))):
         where, star, weight = item.rpartition("*")
         yield (where.strip(), star + weight) if star else (item, "")
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 120 else text[:119] + "…")

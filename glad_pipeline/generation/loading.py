@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from glad_pipeline.display import first_line
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation import devices
 from glad_pipeline.generation.artifacts import Artifact, Kind, artifacts_of, lora_artifact, pull
@@ -214,11 +215,6 @@ def _clearly(part: Artifact) -> Iterator[None]:
         raise GladError(
             f"cannot load the {part.kind} {part.name} from {part.directory}: {first_line(error)}. {cure}"
         ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its kind where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
 
 
 def _fuse(pipeline: Any, lora: Lora, part: Artifact) -> None:

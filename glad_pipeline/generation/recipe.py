@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import CHARS, GUIDANCE, MAX_PIXELS, PRESETS, SCHEDULERS, SEED, SIDE, STEPS, Range
 
@@ -132,15 +133,15 @@ def validate_recipe_fields(
     reasons += _number_faults("num_inference_steps", num_inference_steps, STEPS, whole=True)
     reasons += _number_faults("guidance_scale", guidance_scale, GUIDANCE, whole=False)
     if scheduler is not None and scheduler not in SCHEDULERS:
-        reasons.append(f"scheduler is {_shown(scheduler)}: it has to be one of {', '.join(SCHEDULERS)}")
+        reasons.append(f"scheduler is {quoted(scheduler)}: it has to be one of {', '.join(SCHEDULERS)}")
     if preset is not None and preset not in PRESETS:
-        reasons.append(f"preset is {_shown(preset)}: it has to be one of {', '.join(PRESETS)}")
+        reasons.append(f"preset is {quoted(preset)}: it has to be one of {', '.join(PRESETS)}")
     return reasons
 
 
 def _text_faults(name: str, value: object) -> list[str]:
     if not isinstance(value, str):
-        return [f"{name} is {_shown(value)}: it has to be text"]
+        return [f"{name} is {quoted(value)}: it has to be text"]
     faults = []
     if len(value) > CHARS[name]:
         faults.append(f"{name} has {len(value):,} characters: at most {CHARS[name]:,}")
@@ -156,16 +157,9 @@ def _number_faults(name: str, value: object, allowed: Range, *, whole: bool) -> 
         return []
     kinds = (int,) if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds):
-        return [f"{name} is {_shown(value)}: it has to be a {'whole ' if whole else ''}number"]
+        return [f"{name} is {quoted(value)}: it has to be a {'whole ' if whole else ''}number"]
     if value not in allowed:
         down = value - value % allowed.step if allowed.step else value
         near = f", such as {down} or {down + allowed.step}" if allowed.low <= value <= allowed.high else ""
-        return [f"{name} is {_shown(value)}: it has to be from {allowed}{near}"]
+        return [f"{name} is {quoted(value)}: it has to be from {allowed}{near}"]
     return []
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, int) and value.bit_length() > 128:
-        return f"a whole number of {value.bit_length():,} bits"  # Python refuses to print thousands of digits
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

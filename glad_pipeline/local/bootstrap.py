@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from glad_pipeline.display import in_bytes, one_line, tail
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.progress import Step
@@ -96,7 +97,7 @@ def install(extras: str) -> None:
         STAMP.write_text(json.dumps({"inputs": inputs(), "extras": extras.split(",")}), encoding="utf-8")
     except OSError as error:
         raise SetUpFailed(
-            f"cannot set up {VENV}: {error}. Free on that disk: {free / 1e9:.1f} GB. "
+            f"cannot set up {VENV}: {error}. Free on that disk: {in_bytes(free)}. "
             "The repository must be writable for you"
         ) from error
 
@@ -213,10 +214,8 @@ def step(label: str, command: Sequence[str | Path], log: Path, *, environment: d
             finally:
                 log.write_text(redact(log.read_text(encoding="utf-8", errors="replace")), encoding="utf-8")
     if code != 0:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
-        told = "\n".join(f"  | {line}" for line in lines)
         raise SetUpFailed(
-            f"{label.lower()} failed (exit {code}). Log: {log}\n{told}\n"
+            f"{label.lower()} failed (exit {code}). Log: {log}\n{tail(log)}\n"
             "Check the network (or pip's configured index) and the free disk space, then run the same command again: "
             "what was installed is kept"
         )
@@ -227,7 +226,7 @@ def last_line(log: Path) -> str:
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 2048))
         lines = file.read().decode(errors="replace").strip().splitlines()
-    return redact(lines[-1].strip())[:60] if lines else ""
+    return one_line(redact(lines[-1]), 60) if lines else ""
 
 
 def run_tests(arguments: list[str]) -> int:

@@ -7,7 +7,6 @@ a power cut. Knows nothing of pictures.
 
 from __future__ import annotations
 
-import http.client
 import json
 import signal
 import socket
@@ -19,10 +18,12 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from glad_pipeline.display import tail
 from glad_pipeline.errors import GladError
+from glad_pipeline.http_client import local_status
 from glad_pipeline.local import certificates, seaweedfs
 from glad_pipeline.local.home import Home, port_is_free, write_atomically
-from glad_pipeline.local.processes import end, running_in, spawn, tail
+from glad_pipeline.local.processes import end, running_in, spawn
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.seaweedfs import GRPC, PARTS
 
@@ -196,21 +197,11 @@ class S3Server:
     def _answers(self, seconds: float) -> bool:
         """Whether it answers in time; False as soon as it has died."""
         deadline = time.monotonic() + seconds
-        while not self._healthy():
+        while local_status(self.port, "/healthz") != 200:
             if self.running() is None or time.monotonic() > deadline:
                 return False
             time.sleep(0.1)
         return True
-
-    def _healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
 
     def prepare_bucket(self, bucket: str) -> None:
         """Create a bucket unless it exists, with pictures that anyone may read."""

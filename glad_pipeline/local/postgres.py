@@ -21,9 +21,10 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
+from glad_pipeline.display import tail
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.processes import Confinement, end, gone, running_in, spawn, tail, wait_until_gone
+from glad_pipeline.local.processes import Confinement, end, gone, running_in, spawn, wait_until_gone
 from glad_pipeline.local.progress import Step
 
 USER = "glad"

@@ -44,17 +44,6 @@ def spawn(
         )
 
 
-def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log, indented, for an error message."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 8192))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return "  (no log)"
-    return "\n".join(f"  | {line}" for line in text.splitlines()[-lines:]) or "  (the log is empty)"
-
-
 def running_in(folder: Path, program: str) -> Iterator[psutil.Process]:
     """The processes of that program whose working directory is the folder: how a server is known by its data."""
     for process in psutil.process_iter(["name"]):

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from glad_pipeline.database import Connection, named_queries
+from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import LISTED
 
@@ -125,7 +126,7 @@ def messages(
 ) -> list[Row]:
     """Up to `limit` messages, the newest first. Raises `UsageError` for a status there is not."""
     if status is not None and status not in STATUSES:
-        raise UsageError(f"status {status[:40]!r} must be one of {', '.join(STATUSES)}")
+        raise UsageError(f"status {quoted(status)} must be one of {', '.join(STATUSES)}")
     if limit not in LISTED:
         raise UsageError(f"limit {limit} must be from {LISTED}")
     bound = {"status": status, "limit": limit, "subjects": subjects, "since": since}

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from glad_pipeline import limits
+from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import CHARS, PRESETS, SCHEDULERS, SEED, SIDE, STEPS, Range
 
@@ -106,13 +107,6 @@ def _read(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return values, reasons
 
 
-def shortened(value: object, limit: int = 40) -> str:
-    """The value for a message: quoted, escaped, and cut with its length if it is long."""
-    text = value if isinstance(value, str) else str(value)
-    shown = repr(text[:limit]) if isinstance(value, str) else text[:limit]
-    return shown if len(text) <= limit else f"{shown}… ({len(text):,} characters)"
-
-
 def is_blank(text: str) -> bool:
     """Whether nothing in it is visible: spaces, line breaks, zero-width and direction marks only."""
     return all(unicodedata.category(c) in {"Zs", "Zl", "Zp", "Cc", "Cf"} for c in text)
@@ -124,19 +118,19 @@ def is_blank(text: str) -> bool:
 def _text(longest: int, *, blank: bool = True, one_line: bool = False, trim: bool = True) -> Callable[[Any], str]:
     def rule(value: Any) -> str:
         if not isinstance(value, str):
-            raise _Fault(f"{shortened(value)} must be text, in quotes")
+            raise _Fault(f"{quoted(value)} must be text, in quotes")
         text = value.replace("\r\n", "\n") if "\r" in value else value  # quoted line breaks of a CRLF file
         text = text.strip() if trim else text
         if found := _FORBIDDEN.search(text):
             raise _Fault(
-                f"{shortened(text)} has {_character(found)}, which no text may hold: only line breaks and tabs may"
+                f"{quoted(text)} has {_character(found)}, which no text may hold: only line breaks and tabs may"
             )
         if not blank and is_blank(text):
-            raise _Fault(f"{shortened(value)} is blank: 1 to {longest:,} visible characters, or leave it out")
+            raise _Fault(f"{quoted(value)} is blank: 1 to {longest:,} visible characters, or leave it out")
         if len(text) > longest:
-            raise _Fault(f"{shortened(text)} is too long: at most {longest:,} characters")
+            raise _Fault(f"{quoted(text)} is too long: at most {longest:,} characters")
         if one_line and (found := _LINE_BREAK.search(text)):
-            raise _Fault(f"{shortened(text)} has {_character(found)}: it must be one line")
+            raise _Fault(f"{quoted(text)} has {_character(found)}: it must be one line")
         return text
 
     return rule
@@ -152,7 +146,7 @@ def _character(found: re.Match[str]) -> str:
 def _prompt(value: Any) -> str:
     text = _text(CHARS["prompt"])(value)
     if is_blank(text):
-        raise _Fault(f"{shortened(value)} is blank: say what to draw, in 1 to {CHARS['prompt']:,} characters")
+        raise _Fault(f"{quoted(value)} is blank: say what to draw, in 1 to {CHARS['prompt']:,} characters")
     return text
 
 
@@ -162,7 +156,7 @@ def _matching(pattern: re.Pattern[str], allowed: str, longest: int = CHARS["slug
     def rule(value: Any) -> str:
         text = text_rule(value)
         if not pattern.fullmatch(text):
-            raise _Fault(f"{shortened(text)} must be {allowed}")
+            raise _Fault(f"{quoted(text)} must be {allowed}")
         return text
 
     return rule
@@ -171,7 +165,7 @@ def _matching(pattern: re.Pattern[str], allowed: str, longest: int = CHARS["slug
 def _task_id(value: Any) -> str:
     text = _text(CHARS["task_id"], blank=False, one_line=True, trim=False)(value)
     if text != text.strip():
-        raise _Fault(f"{shortened(text)} has blanks around it: remove them")
+        raise _Fault(f"{quoted(text)} has blanks around it: remove them")
     return text
 
 
@@ -179,7 +173,7 @@ def _post_id(value: Any) -> UUID:
     if isinstance(value, UUID):
         return value
     if not (isinstance(value, str) and _UUID.fullmatch(value.strip())):
-        raise _Fault(f"{shortened(value)} must be a UUID such as 0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d")
+        raise _Fault(f"{quoted(value)} must be a UUID such as 0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d")
     return UUID(value.strip())
 
 
@@ -193,7 +187,7 @@ def _whole(allowed: Range) -> Callable[[Any], int]:
         elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53:  # pandas writes 512 as 512.0
             number = int(value)
         if number is None or number not in allowed:
-            raise _Fault(f"{shortened(value)} must be a whole number from {allowed}")
+            raise _Fault(f"{quoted(value)} must be a whole number from {allowed}")
         return number
 
     return rule
@@ -204,14 +198,14 @@ def _guidance_scale(value: Any) -> float:
     is_numeral = isinstance(value, str) and _NUMBER.fullmatch(value.strip())
     number = float(value) if is_number or is_numeral else math.nan
     if number not in limits.GUIDANCE:
-        raise _Fault(f"{shortened(value)} must be a number from {limits.GUIDANCE}")
+        raise _Fault(f"{quoted(value)} must be a number from {limits.GUIDANCE}")
     return number
 
 
 def _one_of(allowed: Sequence[str]) -> Callable[[Any], str]:
     def rule(value: Any) -> str:
         if value not in allowed:
-            raise _Fault(f"{shortened(value)} must be one of {', '.join(allowed)}")
+            raise _Fault(f"{quoted(value)} must be one of {', '.join(allowed)}")
         return str(value)
 
     return rule
@@ -226,13 +220,13 @@ def _publish_at(value: Any) -> datetime:
             raise ValueError
         return time
     except (ValueError, OverflowError, AttributeError, TypeError):
-        raise _Fault(f"{shortened(value)} must be a time such as 2026-03-01T09:00:00+01:00 (ISO 8601)") from None
+        raise _Fault(f"{quoted(value)} must be a time such as 2026-03-01T09:00:00+01:00 (ISO 8601)") from None
 
 
 def _needs_approval(value: Any) -> bool:
     answer = _WORDS.get(str(value).strip().lower()) if isinstance(value, (str, int)) else None
     if answer is None:
-        raise _Fault(f"{shortened(value)} must be true or false (or yes, no, on, off, 1, 0)")
+        raise _Fault(f"{quoted(value)} must be true or false (or yes, no, on, off, 1, 0)")
     return answer
 
 

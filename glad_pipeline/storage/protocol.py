@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from glad_pipeline.display import in_time
 from glad_pipeline.errors import UnavailableError
 
 CACHE_CONTROL = "public, max-age=31536000, immutable"  # of every object, word for word: what has a key never changes
@@ -84,9 +85,9 @@ class Outage:
         if self._given_up.is_set() or not self.patience:
             raise error
         if away >= self.patience:
-            raise StoreError(f"the store has not answered for {_minutes(away)}: {error}", transient=True) from error
+            raise StoreError(f"the store has not answered for {in_time(away)}: {error}", transient=True) from error
         if tell:
-            self.tell(f"the store does not answer, it is asked again for {_minutes(self.patience - away)}: {error}")
+            self.tell(f"the store does not answer, it is asked again for {in_time(self.patience - away)}: {error}")
         pause = min(LONGEST_PAUSE, max(0.1, away / 2), self.patience - away)
         self._given_up.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311  not all at the same moment
 
@@ -99,10 +100,6 @@ class Outage:
     def give_up(self) -> None:
         """From now on nobody waits: the run ends."""
         self._given_up.set()
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 class ObjectStore(Protocol):

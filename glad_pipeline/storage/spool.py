@@ -19,6 +19,7 @@ from typing import Any
 
 from isal import isal_zlib  # a CRC of 3 MB in 0.14 ms, where SHA-256 takes 1.7
 
+from glad_pipeline.display import in_bytes
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
 
@@ -173,7 +174,7 @@ class Spool:
         if not self._fits(name, size):
             self.waiting()  # another process may have delivered something
             if not self._fits(name, size):
-                raise SpoolFull(f"{self.limit / 1e6:.0f} MB are the most that may wait in {self.folder}")
+                raise SpoolFull(f"{in_bytes(self.limit)} are the most that may wait in {self.folder}")
 
     def _fits(self, name: str, size: int) -> bool:
         if self._sizes is None:
