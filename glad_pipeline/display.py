@@ -18,12 +18,17 @@ SHOWN = 20  # rows in a preview
 LONGEST = 60  # characters of one text in it
 
 
+def visible(text: str) -> str:
+    """Text with its line breaks, that no terminal obeys: a dot in place of what has no shape."""
+    return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "·" for c in text)
+
+
 def one_line(text: str, most: int) -> str:
     """At most so many characters (≥ 1) on one line: an ellipsis in place of what is cut, a dot of what has no shape.
 
     Of a foreign text `redact` is to be asked before: a secret that is cut is not known for one any more.
     """
-    line = " ".join("".join(c if c.isprintable() or c.isspace() else "·" for c in text[: 4 * most]).split())
+    line = " ".join(visible(text[: 4 * most]).split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 

@@ -36,6 +36,7 @@ def application() -> typer.Typer:
     app.add_typer(audit.catalogue_commands, name="catalogue", rich_help_panel=CHECKS)
     app.command("reproduce", rich_help_panel=CHECKS)(reproduce.reproduce)
     app.command("migrate", rich_help_panel=SETTINGS)(database.migrate)
+    app.command("psql", rich_help_panel=SETTINGS)(database.psql)
     app.add_typer(database.sql_commands, name="sql", rich_help_panel=SETTINGS)
     app.command("settings", rich_help_panel=SETTINGS)(settings.settings)
     app.command("test", rich_help_panel=SETTINGS)(_test)
