@@ -199,7 +199,7 @@ class ObjectStoreResource(FixedResource):
     @property
     def spool(self) -> Spool:
         """This bucket's own."""
-        return spool_of(Path(self.spool_folder), self.bucket, self.endpoint_url, megabytes=self.spool_mb)
+        return spool_of(Path(self.spool_folder), self.unchecked, megabytes=self.spool_mb)
 
 
 class SdxlResource(FixedResource):
