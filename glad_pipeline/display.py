@@ -49,7 +49,7 @@ def first_line(error: BaseException, most: int = 500) -> str:
 
 def counted(counts: Mapping[str, int], *, none: str = "") -> str:
     """`1,204 pending, 3 failed`: what there is any of; `none` where there is nothing."""
-    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count) or none
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or none
 
 
 def in_bytes(size: int) -> str:

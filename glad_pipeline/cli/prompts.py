@@ -24,7 +24,6 @@ from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, SCHEDULERS, SEED, SID
 if TYPE_CHECKING:
     from glad_pipeline.prompts import operations
 
-LACKS = "has no table prompts"
 STATUSES = "pending, claimed, generated, awaiting_approval, published, rejected, failed, cancelled"
 FIELDS = {  # as options of `add`; their rules are in prompts/validation.py
     "negative_prompt": "what to keep out of the picture",
@@ -91,7 +90,7 @@ def add(
     from glad_pipeline.prompts.intake import add_prompt
 
     given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, **fields}
-    with Runtime.of(context).database(lacks=LACKS) as database:
+    with Runtime.of(context).database() as database:
         prompt_id, created = add_prompt(database, {name: value for name, value in given.items() if value is not None})
         row = operations.show_prompt(database, prompt_id) or {}
     if created:
@@ -109,7 +108,7 @@ def import_(
     """Put every row of a file into the queue, or none if one of them is wrong."""
     from glad_pipeline.prompts.intake import import_file
 
-    with Runtime.of(context).database(lacks=LACKS) as database, Progress(every=5.0) as progress:
+    with Runtime.of(context).database() as database, Progress(every=5.0) as progress:
         report = import_file(database, file, progress=ImportProgress(progress))
     print(f"{file}: {report.added:,} added, {report.existing:,} there already")
     if report.differing:
@@ -142,7 +141,7 @@ def list_(
     from glad_pipeline.database import jsonable
     from glad_pipeline.prompts import operations
 
-    with Runtime.of(context).database(lacks=LACKS) as database:
+    with Runtime.of(context).database() as database:
         rows = operations.list_prompts(database, status=status, limit=limit, before=before)
         counts = {} if json else operations.counts_by_status(database)
     if json:
@@ -174,7 +173,7 @@ def show(
     from glad_pipeline.database import jsonable
     from glad_pipeline.prompts import operations
 
-    with Runtime.of(context).database(lacks=LACKS) as database:
+    with Runtime.of(context).database() as database:
         row = operations.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
@@ -197,7 +196,7 @@ def retry(
 
     if bool(ids) == all_failed:
         raise click.UsageError("name prompts by their IDs, or all with --all-failed", ctx=context)
-    with Runtime.of(context).database(lacks=LACKS) as database:
+    with Runtime.of(context).database() as database:
         if ids:
             return _report("back in the queue", operations.retry(database, ids))
         count = operations.retry_all_failed(database)
@@ -210,7 +209,7 @@ def cancel(context: typer.Context, ids: Ids) -> int:
     """Take prompts out of the queue before they are published, or once their post is gone."""
     from glad_pipeline.prompts import operations
 
-    with Runtime.of(context).database(lacks=LACKS) as database:
+    with Runtime.of(context).database() as database:
         return _report("cancelled", operations.cancel(database, ids))
 
 
@@ -219,7 +218,7 @@ def approve(context: typer.Context, ids: Ids) -> int:
     """Let pictures that wait for approval be published."""
     from glad_pipeline.prompts import operations
 
-    with Runtime.of(context).database(lacks=LACKS) as database:
+    with Runtime.of(context).database() as database:
         return _report("approved", operations.approve(database, ids))
 
 
@@ -232,7 +231,7 @@ def reject(
     """Refuse pictures that wait for approval."""
     from glad_pipeline.prompts import operations
 
-    with Runtime.of(context).database(lacks=LACKS) as database:
+    with Runtime.of(context).database() as database:
         return _report("rejected", operations.reject(database, ids, reason=reason))
 
 

@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer, heading: str) -> None:
     """Add these commands to the application itself: they are no group of their own."""
-    app.command("demo", rich_help_panel=heading)(demo)
-    app.command("up", rich_help_panel=heading)(up)
-    app.command("down", rich_help_panel=heading)(down)
-    app.command("status", rich_help_panel=heading)(status)
-    app.command("reset", rich_help_panel=heading)(reset)
+    for command in (demo, up, down, status, reset):
+        app.command(rich_help_panel=heading)(command)
     passed_on = {"ignore_unknown_options": True, "allow_interspersed_args": False}
     app.command("run", rich_help_panel=heading, context_settings=passed_on)(run)
 

@@ -33,9 +33,9 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PIP_WHEEL = ROOT / "vendor" / "pip-26.3-py3-none-any.whl"
 EXTRAS = {"test": "local,ray,fp8,test", "workers": "local,ray"}  # by command; else `local`
 AT_ONCE = ("-n", "2", "--dist", "loadfile")  # tests, each half on servers of its own; `-n 0` behind it undoes it
-CHECKS = [
-    f"glad_pipeline_tests/unit/test_{name}.py" for name in ("code", "docs", "readme")
-]  # no server, under a minute
+# No server, under a minute
+CHECKS = [f"glad_pipeline_tests/unit/test_{name}.py" for name in ("code", "docs", "readme")]
+INSTALL = ("install", "--disable-pip-version-check")
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 
 
@@ -128,15 +128,7 @@ def make_venv(log: Path) -> None:
         return
     if hashlib.sha256(PIP_WHEEL.read_bytes()).hexdigest() != PIP_SHA256:
         raise SetUpFailed(f"{PIP_WHEEL} is damaged: its sha256 is not {PIP_SHA256}. Restore it: git checkout vendor")
-    pip: list[str | Path] = [
-        PYTHON,
-        PIP_WHEEL / "pip",
-        "install",
-        "--no-index",
-        "--disable-pip-version-check",
-        PIP_WHEEL,
-    ]
-    step("Installing pip", pip, log)
+    step("Installing pip", [PYTHON, PIP_WHEEL / "pip", *INSTALL, "--no-index", PIP_WHEEL], log)
 
 
 def venv_works() -> bool:
@@ -168,8 +160,7 @@ def install_torch(log: Path) -> None:
             "  No NVIDIA GPU found. If several GB of CUDA libraries start to download, stop with Ctrl-C and set\n"
             "  GLAD_TORCH_INDEX to PyTorch's index of CPU builds (see README.md).\n"
         )
-    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "-c", str(CONSTRAINTS), pin]
-    step(f"Installing {pin}", pip, log, environment=environment)
+    step(f"Installing {pin}", [PYTHON, "-m", "pip", *INSTALL, "-c", CONSTRAINTS, pin], log, environment=environment)
 
 
 def install_package(extras: str, log: Path) -> None:
@@ -182,8 +173,7 @@ def install_package(extras: str, log: Path) -> None:
             return
         except SetUpFailed:
             sys.stderr.write("  uv did not manage (it has an index configuration of its own); trying pip\n")
-    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
-    step("Installing the package with pip", [*pip, *what], log)
+    step("Installing the package with pip", [PYTHON, "-m", "pip", *INSTALL, *what], log)
 
 
 def step(label: str, command: Sequence[str | Path], log: Path, *, environment: dict[str, str] | None = None) -> None:

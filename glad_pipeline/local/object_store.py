@@ -23,7 +23,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import local_status
 from glad_pipeline.local import certificates, seaweedfs
 from glad_pipeline.local.home import Home, port_is_free, write_atomically
-from glad_pipeline.local.processes import end, running_in, spawn
+from glad_pipeline.local.processes import end, running_in, spawn, wait_until
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.seaweedfs import GRPC, PARTS
 
@@ -175,10 +175,8 @@ class S3Server:
     def _ports(self) -> dict[str, int]:
         """Ports for every server in it. The S3 one is in published URLs, hence it never changes by itself."""
         known = self.port
-        deadline = time.monotonic() + 5  # a server of ours that was just killed may not have let go yet
-        while known and not _usable(known) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        if known and not _usable(known):
+        # a server of ours that was just killed may not have let go yet
+        if known and not wait_until(lambda: _usable(known), seconds=5):
             raise GladError(
                 f"port {known} of the embedded S3 server is taken by {_holder(known)}. The URLs of the published "
                 "pictures contain it: end that program and try again, or start anew "

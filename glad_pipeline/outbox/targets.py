@@ -139,7 +139,7 @@ class Targets:
     def of(self, kind: Kind) -> tuple[Callable[[Sequence[Message]], None], None] | tuple[None, str]:
         """How messages of this kind are told together, or why nobody is."""
         if kind == "delete":
-            return self._delete, None
+            return self.delete, None
         if kind == "revalidate":
             return (self._revalidate, None) if self.site else (None, "GLAD_SITE_URL is not set")
         return (self._purge, None) if self.cdn else (None, "AWS_CLOUDFRONT_DISTRIBUTION_ID is not set")
@@ -147,9 +147,6 @@ class Targets:
     def _revalidate(self, messages: Sequence[Message]) -> None:
         assert self.site is not None  # noqa: S101
         self.site.revalidate(joined(messages, "paths"), joined(messages, "tags"))
-
-    def _delete(self, messages: Sequence[Message]) -> None:
-        self.delete(messages)
 
     def _purge(self, messages: Sequence[Message]) -> None:
         assert self.cdn is not None  # noqa: S101

@@ -11,11 +11,12 @@ import binascii
 import hashlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from glad_pipeline.storage.options import StoreOptions
 from glad_pipeline.storage.protocol import CACHE_CONTROL, CONCURRENCY, Listed, Outage, Seen, StoredObject, StoreError
 from glad_pipeline.storage.retrying import each_of, patiently
 from glad_pipeline.storage.s3_errors import explained
@@ -33,25 +34,10 @@ METADATA_BYTES = 2_048  # keys and values of an object, by S3's limit; what a ke
 
 
 @dataclass(frozen=True, kw_only=True)
-class S3Store:
-    """One bucket.
+class S3Store(StoreOptions):
+    """One bucket, opened with these options. `patience`: seconds for which every request is made again while the store
+    answers nobody."""
 
-    Args:
-        bucket: its name.
-        region: its region; must be right on AWS, any word for most other stores.
-        endpoint_url: of an S3-compatible store; None for AWS.
-        access_key_id, secret_access_key, session_token: None for boto3's default chain.
-        public_base_url: what precedes the key in a public URL; None: the store's own address.
-        patience: seconds for which every request is made again while the store answers nobody.
-    """
-
-    bucket: str
-    region: str = "us-east-1"
-    endpoint_url: str | None = None
-    access_key_id: str | None = None
-    secret_access_key: str | None = field(default=None, repr=False)
-    session_token: str | None = field(default=None, repr=False)
-    public_base_url: str | None = None
     patience: float = 0.0
 
     @cached_property

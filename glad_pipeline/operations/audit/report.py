@@ -105,7 +105,7 @@ class Report:
 
     def remaining_in_words(self, kinds: Iterable[str]) -> str:
         """The faults of these kinds that are there still, each with its number; empty: none."""
-        return counted({kind: self.remaining(kind) for kind in kinds})
+        return counted({kind.replace("_", " "): self.remaining(kind) for kind in kinds})
 
     def as_dict(self) -> dict[str, Any]:
         return {
