@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glad_pipeline.cli.group import group
+from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json
 from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime
@@ -29,7 +30,6 @@ TELL_EVERY = 3.0  # seconds between lines of progress
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 catalogue_commands = group("The table images: rebuild it from the bucket.")
-Json = Annotated[bool, typer.Option("--json", help="one JSON object")]
 
 
 def audit(

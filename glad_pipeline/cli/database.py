@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from glad_pipeline.cli.group import group
+from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json, print_table
 from glad_pipeline.cli.runtime import Runtime, store_of
 from glad_pipeline.display import visible
@@ -59,7 +60,7 @@ def psql(
         str | None, typer.Option("-c", "--command", metavar="SQL", help="print what this answers, without psql")
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="let it change rows; else it only reads")] = False,
-    json: Annotated[bool, typer.Option("--json", help="with -c: the last answer's rows as one JSON array")] = False,
+    json: Json = False,
 ) -> int:
     """Look into the database: a session of psql, or the answer to one statement."""
     from glad_pipeline.database import jsonable

@@ -12,6 +12,7 @@ import click
 import typer
 
 from glad_pipeline.cli.group import group
+from glad_pipeline.cli.options import IdsOrNone, Json, Limit
 from glad_pipeline.cli.output import print_json, print_table
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.display import counted, one_line
@@ -30,8 +31,8 @@ commands = group("What site, CDN and bucket have to be told: list, retry, delive
 def list_(
     context: typer.Context,
     status: Annotated[str | None, typer.Option(metavar="S", help=STATUSES)] = None,
-    limit: Annotated[int, typer.Option(metavar="N", help="at most so many")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="one JSON array")] = False,
+    limit: Limit = 20,
+    json: Json = False,
 ) -> int:
     """List messages, the newest first."""
     from glad_pipeline.database import jsonable
@@ -65,7 +66,7 @@ def _summary(row: outbox.Row) -> tuple[str, ...]:
 @commands.command("retry")
 def retry(
     context: typer.Context,
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID...", show_default=False)] = None,
+    ids: IdsOrNone = None,
     dead: Annotated[bool, typer.Option("--dead", help="all that are dead")] = False,
 ) -> int:
     """Let dead messages be delivered again."""

@@ -15,6 +15,7 @@ import click
 import typer
 
 from glad_pipeline.cli.group import group
+from glad_pipeline.cli.options import Ids, IdsOrNone, Json, Limit
 from glad_pipeline.cli.output import print_fields, print_json, print_table
 from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime
@@ -51,7 +52,6 @@ FIELDS = {  # as options of `add`; their rules are in prompts/validation.py
 }
 
 commands = group("The queue: add, import, list, show, retry, cancel, approve, reject.")
-Ids = Annotated[list[int], typer.Argument(metavar="ID...", show_default=False)]
 
 
 def _with_fields(command: Callable[..., int]) -> Callable[..., int]:
@@ -133,9 +133,9 @@ class ImportProgress:
 def list_(
     context: typer.Context,
     status: Annotated[str | None, typer.Option(metavar="S", help=STATUSES)] = None,
-    limit: Annotated[int, typer.Option(metavar="N", help="at most so many")] = 20,
+    limit: Limit = 20,
     before: Annotated[int | None, typer.Option(metavar="ID", help="the next page: prompts older than this one")] = None,
-    json: Annotated[bool, typer.Option("--json", help="one JSON array")] = False,
+    json: Json = False,
 ) -> int:
     """List prompts, the newest first."""
     from glad_pipeline.database import jsonable
@@ -167,7 +167,7 @@ def _summary(row: operations.Row) -> tuple[str, ...]:
 def show(
     context: typer.Context,
     prompt_id: Annotated[int, typer.Argument(metavar="ID")],
-    json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    json: Json = False,
 ) -> int:
     """Show one prompt, its picture and its post."""
     from glad_pipeline.database import jsonable
@@ -188,7 +188,7 @@ def show(
 @commands.command("retry")
 def retry(
     context: typer.Context,
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID...", show_default=False)] = None,
+    ids: IdsOrNone = None,
     all_failed: Annotated[bool, typer.Option("--all-failed", help="every failed prompt")] = False,
 ) -> int:
     """Put failed, rejected or cancelled prompts back into the queue."""

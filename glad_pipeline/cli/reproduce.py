@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.errors import GladError, UsageError
@@ -28,7 +29,7 @@ def reproduce(
         typer.Option(metavar="DIR", help="draw with this model; else the recorded one, as GLAD_MODEL finds it"),
     ] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE.png", parser=Path, help="keep the new picture")] = None,
-    json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    json: Json = False,
 ) -> int:
     """Draw a published picture again and say whether it is the same, and what differs."""
     from glad_pipeline.operations import reproduce as operation

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glad_pipeline.cli.options import Yes
 from glad_pipeline.cli.output import print_table
 from glad_pipeline.cli.runtime import Runtime, require_migrated, require_store, require_together
 from glad_pipeline.display import counted
@@ -28,7 +29,7 @@ def add_to(app: typer.Typer, heading: str) -> None:
 
 def demo(
     context: typer.Context,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask before publishing on a database of your own")] = False,
+    yes: Yes = False,
 ) -> int:
     """From nothing to illustrated posts and a gallery.html, once."""
     from glad_pipeline.operations.demo.demo import demo
@@ -106,7 +107,7 @@ def status(context: typer.Context) -> int:
 
 def reset(
     context: typer.Context,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: Yes = False,
 ) -> int:
     """Stop everything and delete the embedded servers' data."""
     from glad_pipeline.local.foreground import down

@@ -66,11 +66,8 @@ def up(settings: Settings, migrate: Callable[[str], Any]) -> int:
 
 def describe(home: Home) -> dict[str, Any] | None:
     """The `glad up` that runs in this state directory: its pid, when it started, the URL of the web UI."""
-    try:
-        told: dict[str, Any] = json.loads((home.path / "up.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return told if is_still(told["pid"], told["created"]) else None
+    told = _read_state(home)
+    return told if told and is_still(told["pid"], told["created"]) else None
 
 
 def down(settings: Settings) -> list[str]:
@@ -82,11 +79,7 @@ def down(settings: Settings) -> list[str]:
         with Step("stopping glad up"):
             end(psutil.Process(running["pid"]), (signal.SIGTERM, 90), (signal.SIGKILL, 5))
         stopped.append("glad up")
-    try:
-        left = json.loads((home.path / "up.json").read_text(encoding="utf-8"))["children"]
-    except (OSError, ValueError):
-        left = []
-    for pid, created in left:
+    for pid, created in _read_state(home).get("children", ()):
         if is_still(pid, created):
             for member in session_members(pid):
                 end(member, (signal.SIGTERM, 10), (signal.SIGKILL, 5))
@@ -194,6 +187,13 @@ def _write_state(home: Home, url: str, children: list[Child]) -> None:
     known = [(child.process.pid, psutil.Process(child.process.pid).create_time()) for child in children]
     state = {"pid": me.pid, "created": me.create_time(), "url": url, "children": known}
     write_atomically(home.path / "up.json", json.dumps(state))
+
+
+def _read_state(home: Home) -> dict[str, Any]:
+    try:
+        return dict(json.loads((home.path / "up.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
 
 
 def _web_port(wanted: int) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from glad_pipeline.display import tail
 from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import local_status
 from glad_pipeline.local import certificates, seaweedfs
-from glad_pipeline.local.home import Home, port_is_free, write_atomically
+from glad_pipeline.local.home import Home, listens, port_is_free, write_atomically
 from glad_pipeline.local.processes import end, running_in, spawn, wait_until
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.seaweedfs import GRPC, PARTS
@@ -144,7 +143,7 @@ class S3Server:
             )
             children.append(child)
             if part in ("master", "filer"):  # whoever does not find them at once waits for seconds before trying again
-                self._wait_for(children, lambda part=part: _listens(ports[part] + GRPC))  # type: ignore[misc]
+                self._wait_for(children, lambda part=part: listens(ports[part] + GRPC))  # type: ignore[misc]
         self._wait_for(children, lambda: self.running() is not None)
 
     def _wait_for(
@@ -257,14 +256,6 @@ def _cors() -> CORSRuleTypeDef:
 def _usable(port: int) -> bool:
     """Whether a port and its gRPC twin are free."""
     return port_is_free(port) and port_is_free(port + GRPC)
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def _holder(port: int) -> str:

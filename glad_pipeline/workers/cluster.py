@@ -25,7 +25,7 @@ from glad_pipeline.deadline import within
 from glad_pipeline.display import one_line, tail
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.local import certificates
-from glad_pipeline.local.home import Home, write_atomically
+from glad_pipeline.local.home import Home, listens, write_atomically
 from glad_pipeline.local.processes import end_members, is_still, session_members, spawn
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.stack import project_root
@@ -273,13 +273,7 @@ def import_ray() -> Any:
 def _listens(address: str) -> bool:
     """Whether a TCP connection can be made; True for an address that names no port."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        return True
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=5):
-            return True
-    except OSError:
-        return False
+    return not host or not port.isdigit() or listens(int(port), host.strip("[]"), seconds=5)
 
 
 def _free(host: str, port: int) -> bool:
