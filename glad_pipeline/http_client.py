@@ -43,8 +43,8 @@ def ask(
 ) -> Answer:
     """Send one request and read up to `most` bytes of its answer, all of it within so many seconds.
 
-    Redirections are followed only with `redirects`; else they are the answer. Raises `NoAnswer`, in whose text there may
-    be what the request carries.
+    Redirections are followed only with `redirects`; else they are the answer. Raises `NoAnswer`; its text may hold
+    what the request carries.
     """
     import httpx2
 
