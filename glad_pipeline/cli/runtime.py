@@ -98,7 +98,7 @@ class Runtime:
                 yield database
         except psycopg.errors.UndefinedTable as error:
             raise DatabaseError(
-                f"{describe(url)} lacks a table of ours ({first_words(error)}): run `./glad migrate` first"
+                f"{describe(url)} lacks a table of ours ({first_words(error)}): run ./glad migrate first"
             ) from error
         except psycopg.Error as error:
             raise DatabaseError(f"{describe(url)} refused: {first_words(error)}. Nothing is half done") from error
