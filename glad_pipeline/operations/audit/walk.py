@@ -19,7 +19,6 @@ from typing import Any, TypeVar, cast
 import psycopg
 
 from glad_pipeline.database import Connection, Database, named_queries
-from glad_pipeline.display import counted
 from glad_pipeline.errors import GladError
 from glad_pipeline.limits import SEED
 from glad_pipeline.operations.audit import mend
@@ -101,7 +100,7 @@ def _most(planned: Report, at_most: int | None) -> int:
     wanted, looked_at = planned.to_move(), planned.looked_at()
     most = max(at_most or 0, looked_at // 10)
     if wanted > most:
-        kinds = counted({kind.replace("_", " "): planned.findings[kind].found for kind in MOVED})
+        kinds = planned.remaining_in_words(MOVED)
         raise TooMuchError(
             f"{planned.place}: to mend it, {wanted:,} of {looked_at:,} pictures and objects would be moved, deleted or "
             f"drawn again ({kinds}), which is more than {most:,}. Nothing was changed. Is it the right bucket, and the "
