@@ -23,6 +23,7 @@ from glad_pipeline.display import counted, one_line
 from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, SCHEDULERS, SEED, SIDE, STEPS
 
 if TYPE_CHECKING:
+    from glad_pipeline.database import Database
     from glad_pipeline.prompts import operations
 
 STATUSES = "pending, claimed, generated, awaiting_approval, published, rejected, failed, cancelled"
@@ -196,9 +197,9 @@ def retry(
 
     if bool(ids) == all_failed:
         raise click.UsageError("name prompts by their IDs, or all with --all-failed", ctx=context)
+    if ids:
+        return _change(context, "back in the queue", lambda database: operations.retry(database, ids))
     with Runtime.of(context).database() as database:
-        if ids:
-            return _report("back in the queue", operations.retry(database, ids))
         count = operations.retry_all_failed(database)
     print(f"back in the queue: {count:,} failed prompts")
     return 0
@@ -209,8 +210,7 @@ def cancel(context: typer.Context, ids: Ids) -> int:
     """Take prompts out of the queue before they are published, or once their post is gone."""
     from glad_pipeline.prompts import operations
 
-    with Runtime.of(context).database() as database:
-        return _report("cancelled", operations.cancel(database, ids))
+    return _change(context, "cancelled", lambda database: operations.cancel(database, ids))
 
 
 @commands.command("approve")
@@ -218,8 +218,7 @@ def approve(context: typer.Context, ids: Ids) -> int:
     """Let pictures that wait for approval be published."""
     from glad_pipeline.prompts import operations
 
-    with Runtime.of(context).database() as database:
-        return _report("approved", operations.approve(database, ids))
+    return _change(context, "approved", lambda database: operations.approve(database, ids))
 
 
 @commands.command("reject")
@@ -231,11 +230,12 @@ def reject(
     """Refuse pictures that wait for approval."""
     from glad_pipeline.prompts import operations
 
+    return _change(context, "rejected", lambda database: operations.reject(database, ids, reason=reason))
+
+
+def _change(context: typer.Context, done: str, change: Callable[[Database], operations.Changes]) -> int:
     with Runtime.of(context).database() as database:
-        return _report("rejected", operations.reject(database, ids, reason=reason))
-
-
-def _report(done: str, changes: operations.Changes) -> int:
+        changes = change(database)
     if changes.changed:
         print(f"{done}: {', '.join(map(str, changes.changed))}")
     for prompt_id, reason in changes.refused.items():

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -191,12 +192,9 @@ def step(label: str, command: Sequence[str | Path], log: Path, *, environment: d
                 stderr=subprocess.STDOUT,
             )
             try:
-                while True:
-                    try:
-                        code = child.wait(timeout=0.5)
-                        break
-                    except subprocess.TimeoutExpired:
-                        progress.detail = last_line(log)
+                while (code := child.poll()) is None:
+                    progress.detail = last_line(log)
+                    time.sleep(0.1)
             except BaseException:
                 child.terminate()
                 child.wait()
