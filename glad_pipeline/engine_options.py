@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from glad_pipeline.limits import MAX_PIXELS, MAX_STEPS, PRESETS, SCHEDULERS
+from glad_pipeline import limits
+from glad_pipeline.limits import PRESETS, SCHEDULERS
 
 DeviceChoice = Literal["auto", "cuda", "mps", "cpu"]
 CompileChoice = Literal["auto", "none", "regional", "full"]
@@ -76,33 +77,31 @@ class EngineSettings(BaseModel):
         description="Models and LoRA that rows may name beside the settings' own: patterns, separated by commas, of "
         "hub ids (`owner/*`, `owner/name@commit`), `demo` or paths (`/srv/models/*`).",
     )
-    most_pixels: int = Field(
-        4_194_304, ge=4_096, le=MAX_PIXELS, description="Most pixels, width × height, that a row may ask for."
+    most_pixels: Annotated[int, limits.MOST_PIXELS] = Field(
+        4_194_304, description="Most pixels, width × height, that a row may ask for."
     )
-    most_steps: int = Field(100, ge=1, le=MAX_STEPS, description="Most denoising steps that a row may ask for.")
+    most_steps: Annotated[int, limits.STEPS] = Field(100, description="Most denoising steps that a row may ask for.")
     device: DeviceChoice = Field(
         "auto", description="`auto` takes the GPU; without one only the demo model runs on the CPU."
     )
-    width: int | None = Field(None, ge=64, le=4096, multiple_of=8, description="Pixels. Absent: the model's own size.")
-    height: int | None = Field(None, ge=64, le=4096, multiple_of=8, description="Pixels. Absent: the model's own size.")
-    steps: int | None = Field(None, ge=1, le=200, description="Denoising steps. Absent: 30 (demo model: 20).")
-    guidance_scale: float | None = Field(None, ge=0, le=30, description="Absent: 7.0 (demo model: 3.0).")
+    width: Annotated[int, limits.SIDE] | None = Field(None, description="Pixels. Absent: the model's own size.")
+    height: Annotated[int, limits.SIDE] | None = Field(None, description="Pixels. Absent: the model's own size.")
+    steps: Annotated[int, limits.STEPS] | None = Field(
+        None, description="Denoising steps. Absent: 30 (demo model: 20)."
+    )
+    guidance_scale: Annotated[float, limits.GUIDANCE] | None = Field(None, description="Absent: 7.0 (demo model: 3.0).")
     scheduler: Annotated[str, _one_of(SCHEDULERS)] | None = Field(
         None, description=f"{_listed(SCHEDULERS)}. Absent: the preset's, else `euler`."
     )
     preset: Annotated[str, _one_of(PRESETS)] = Field(
         "base", description=f"How prompts are drawn that name no preset: {_listed(PRESETS)}."
     )
-    gpu_batch: int | None = Field(
+    gpu_batch: Annotated[int, limits.GPU_BATCH] | None = Field(
         None,
-        ge=1,
-        le=256,
         description="Pictures drawn at once, a fixed size. Absent: by GPU memory and picture size; 4 on a CPU.",
     )
-    gpu_small_batch: int | None = Field(
+    gpu_small_batch: Annotated[int, limits.GPU_BATCH] | None = Field(
         None,
-        ge=1,
-        le=256,
         description="A second, smaller batch for what is left over, so that a lone picture is done sooner. Its last "
         "bits may differ from the large batch's. Absent: what is left over is filled up.",
     )
@@ -122,27 +121,22 @@ class EngineSettings(BaseModel):
         description="A Ray cluster's `host:port`, or `ray://host:10001` from a machine that is no node of it. Absent: "
         "the workers of this machine.",
     )
-    workers: int | None = Field(
+    workers: Annotated[int, limits.WORKERS] | None = Field(
         None,
-        ge=1,
-        le=10_000,
         description="Most workers. Absent: as many as fit on the GPUs found; without GPUs one a machine, on all cores.",
     )
-    worker_gpus: float | None = Field(
-        None, ge=0, le=1, description="GPU share of a worker, up to 1. Absent: 1 where there are GPUs, else 0."
+    worker_gpus: Annotated[float, limits.WORKER_GPUS] | None = Field(
+        None, description="GPU share of a worker, up to 1. Absent: 1 where there are GPUs, else 0."
     )
     worker_cpus: float = Field(1.0, gt=0, le=1_024, description="CPU share of a worker, for Ray's planning.")
-    worker_models: int = Field(1, ge=1, le=64, description="Models that a worker keeps loaded.")
+    worker_models: Annotated[int, limits.WORKER_MODELS] = Field(1, description="Models that a worker keeps loaded.")
     worker_idle_seconds: float = Field(
         3_600.0,
-        ge=0,
         description="After so long without work a worker ends and frees its GPU; the next run starts it again. "
         "0: never.",
     )
-    worker_start_seconds: float = Field(
+    worker_start_seconds: Annotated[float, limits.WORKER_START_SECONDS] = Field(
         600.0,
-        ge=1,
-        le=86_400,
         description="How long a run waits for a first worker, for instance while a cluster adds machines.",
     )
     ray_host: str = Field(
@@ -153,7 +147,7 @@ class EngineSettings(BaseModel):
 
     @model_validator(mode="after")
     def _the_small_batch_is_smaller(self) -> EngineSettings:
-        if (self.gpu_small_batch or 1) > (self.gpu_batch or 256):
+        if (self.gpu_small_batch or 1) > (self.gpu_batch or limits.GPU_BATCH.high):
             raise ValueError(
                 f"GLAD_GPU_SMALL_BATCH is {self.gpu_small_batch}: at most GLAD_GPU_BATCH, which is {self.gpu_batch}"
             )

@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from glad_pipeline import limits
 from glad_pipeline.engine_options import EngineOptions, EngineSettings
 from glad_pipeline.errors import UsageError
 from glad_pipeline.redaction import hide_environment, shown
@@ -93,10 +94,8 @@ class Settings(EngineSettings, BaseSettings):
         description="Dagster's own database. Absent: `<database>_dagster` on the same server, created if missing.",
     )
 
-    database_patience_seconds: float = Field(
+    database_patience_seconds: Annotated[float, limits.DATABASE_PATIENCE_SECONDS] = Field(
         60.0,
-        ge=0,
-        le=3_600,
         description="How long a run waits for a database that is away before it fails; what was drawn is kept.",
     )
 
@@ -131,16 +130,12 @@ class Settings(EngineSettings, BaseSettings):
         None, description="Full base of picture URLs where neither CloudFront nor the store's own address fits."
     )
 
-    store_patience_seconds: float = Field(
+    store_patience_seconds: Annotated[float, limits.STORE_PATIENCE_SECONDS] = Field(
         600.0,
-        ge=0,
-        le=86_400,
         description="How long a run waits for a store that is away before it fails. It draws on meanwhile.",
     )
-    spool_mb: int = Field(
+    spool_mb: Annotated[int, limits.SPOOL_MB] = Field(
         2_048,
-        ge=0,
-        le=10_000_000,
         description="Most megabytes of drawn pictures that wait for the store in `spool` in GLAD_HOME (3 a picture of "
         "1024 × 1024). When it is full, drawing waits.",
     )
@@ -159,23 +154,23 @@ class Settings(EngineSettings, BaseSettings):
         pattern=r"^[A-Z0-9]+$",
         description="CloudFront distribution that is purged of pictures taken down. Absent: none is.",
     )
-    outbox_attempts: int = Field(
+    outbox_attempts: Annotated[int, limits.ATTEMPTS] = Field(
         12,
-        ge=1,
-        le=100,
         description="Tries, over about two hours, after which a message to site, CDN or bucket is `dead`.",
     )
 
     # queue
-    batch_size: int = Field(256, ge=1, le=100_000, description="Most prompts one run claims.")
-    lease_seconds: int = Field(120, ge=5, le=86_400, description="How long a silent run keeps its prompts.")
-    max_attempts: int = Field(5, ge=1, le=100, description="Claims after which a prompt is `failed`.")
+    batch_size: Annotated[int, limits.BATCH_SIZE] = Field(256, description="Most prompts one run claims.")
+    lease_seconds: Annotated[int, limits.LEASE_SECONDS] = Field(
+        120, description="How long a silent run keeps its prompts."
+    )
+    max_attempts: Annotated[int, limits.ATTEMPTS] = Field(5, description="Claims after which a prompt is `failed`.")
 
     # Dagster
     sensor: bool = Field(True, description="Whether the sensors start switched on.")
     schedule: bool = Field(True, description="Whether the schedule `publish_prompts_hourly` starts switched on.")
     audit: bool = Field(True, description="Whether the schedule `audit_store_daily` starts switched on.")
-    max_runtime_seconds: int = Field(14_400, ge=60, description="A run that takes longer is ended by Dagster.")
+    max_runtime_seconds: int = Field(14_400, description="A run that takes longer is ended by Dagster.")
 
     # this machine
     env_file: Path | None = Field(
@@ -185,7 +180,7 @@ class Settings(EngineSettings, BaseSettings):
     compile_cache: Path | None = Field(
         None, description="Folder that keeps compiled kernels for the next run. Absent: `compiled` in GLAD_HOME."
     )
-    web_port: int = Field(3000, ge=1, le=65_535, description="Dagster's web UI; if taken, the next free one.")
+    web_port: Annotated[int, limits.PORT] = Field(3000, description="Dagster's web UI; if taken, the next free one.")
     web_hosts: Annotated[str, _checked(_fault_of_hosts)] | None = Field(
         None,
         description="Names, separated by commas, by which people reach the web UI through a proxy, beside `localhost`.",

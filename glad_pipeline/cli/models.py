@@ -17,6 +17,7 @@ import typer
 from glad_pipeline.cli.group import group
 from glad_pipeline.cli.output import print_table
 from glad_pipeline.cli.runtime import Runtime
+from glad_pipeline.display import in_bytes
 from glad_pipeline.errors import GladError
 from glad_pipeline.limits import PRESETS
 
@@ -122,13 +123,12 @@ def _pinned() -> Iterable[Artifact]:
 def _state(part: Artifact) -> tuple[str, str, str | None]:
     """Size, state and, for a part that is not whole, the reason."""
     from glad_pipeline.generation.artifacts import size_of
-    from glad_pipeline.generation.hub import told_size
     from glad_pipeline.generation.models import DEMO_CHECKPOINT
 
     if not (part.directory / (part.file or "")).exists():
         return "", "not pulled", None
     try:
-        size = told_size(size_of(part.read()))
+        size = in_bytes(size_of(part.read()))
     except GladError as error:
         return "", "damaged", str(error)
     return size, "in the package" if part.directory == DEMO_CHECKPOINT else "here", None

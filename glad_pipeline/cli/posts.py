@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glad_pipeline.cli.group import group
+from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json
 from glad_pipeline.cli.runtime import Runtime
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 post_commands = group("Take posts down: unpublish.")
 image_commands = group("Take pictures down: delete, allow.")
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="kept with prompt and picture", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="one JSON object")]
 
 
 @post_commands.command("unpublish")

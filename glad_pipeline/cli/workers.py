@@ -6,12 +6,13 @@ Exit codes: 0 done, 1 no worker came up or none runs, 2 (by `UsageError`) the re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from glad_pipeline.cli.group import group
 from glad_pipeline.cli.models import configured_profile
+from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json, print_table
 from glad_pipeline.cli.runtime import Runtime
 
@@ -54,7 +55,7 @@ def up(context: typer.Context) -> int:
 @commands.command("status")
 def status(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="one JSON array")] = False,
+    json: Json = False,
 ) -> int:
     """Each worker: device, models, shapes drawn so far, pictures, memory."""
     from glad_pipeline.workers.cluster import Cluster

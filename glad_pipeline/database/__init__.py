@@ -88,7 +88,7 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
         return connection
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         raise DatabaseError(
-            f"cannot connect to PostgreSQL at {describe(url)}: {_first_line(error)}. "
+            f"cannot connect to PostgreSQL at {describe(url)}: {first_words(error)}. "
             "Check DATABASE_URL (host, port, user, password, database) and that the server runs"
         ) from error
 
@@ -128,7 +128,7 @@ def answering_within(connection: Connection, seconds: float) -> Iterator[None]:
             timer.cancel()
 
 
-def _first_line(error: Exception) -> str:
+def first_words(error: BaseException) -> str:
     """What the server says in its first line, or libpq in its last."""
     told = (isinstance(error, psycopg.Error) and error.diag.message_primary) or str(error).strip()
     return told.splitlines()[-1].strip(" .?") if told else type(error).__name__
@@ -255,13 +255,13 @@ class Database:
                     if isinstance(error, DatabaseError):
                         raise
                     raise DatabaseError(self._refusal(error)) from error
-                log.warning("the database does not answer, it is asked again: %s", _first_line(error))
+                log.warning("the database does not answer, it is asked again: %s", first_words(error))
                 time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311  not all at the same moment
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     def _refusal(self, error: psycopg.Error) -> str:
         what = _CURES.get(error.sqlstate or "", "it went away: see that the server runs, and its log")
-        return f"the database {describe(self.url)} did not do what it was asked ({_first_line(error)}): {what}"
+        return f"the database {describe(self.url)} did not do what it was asked ({first_words(error)}): {what}"
 
     def connect(self, *, autocommit: bool = False, application_name: str | None = None) -> Connection:
         """A connection of its own, for locks and long streams. The caller closes it."""

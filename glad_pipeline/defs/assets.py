@@ -19,6 +19,7 @@ from glad_pipeline.defs.resources import (
     SdxlResource,
 )
 from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table
+from glad_pipeline.limits import BATCH_SIZE
 from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery, PictureStream
 from glad_pipeline.pipeline.draw import Drawing
@@ -48,7 +49,10 @@ class PromptsConfig(dg.Config):
         default=[], description="Only these prompts, also published, failed or cancelled ones."
     )
     batch_size: int | None = Field(
-        default=None, ge=1, le=100_000, description="Most prompts to claim; absent: GLAD_BATCH_SIZE."
+        default=None,
+        ge=BATCH_SIZE.low,
+        le=BATCH_SIZE.high,
+        description="Most prompts to claim; absent: GLAD_BATCH_SIZE.",
     )
 
 

@@ -23,7 +23,8 @@ from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.claim import refunding, reject_invalid
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Claim
-from glad_pipeline.storage.opening import StoreOptions, open_store
+from glad_pipeline.storage.opening import open_store
+from glad_pipeline.storage.options import StoreOptions
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 from glad_pipeline.storage.spool import Spool, spool_of
 
@@ -192,7 +193,7 @@ class ObjectStoreResource(FixedResource):
     @property
     def spool(self) -> Spool:
         """This bucket's own."""
-        return spool_of(Path(self.spool_folder), self.bucket, self.endpoint_url, megabytes=self.spool_mb)
+        return spool_of(Path(self.spool_folder), self.unchecked, megabytes=self.spool_mb)
 
 
 class SdxlResource(FixedResource, EngineOptions):

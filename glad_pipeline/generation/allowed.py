@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from glad_pipeline.display import quoted
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.models import PINNED
@@ -34,10 +35,10 @@ def _model(options: EngineOptions, given: str | None, revision: str | None) -> s
         pinned = PINNED.get(options.model, (None, None))[0]
         if revision in (None, options.model_revision, pinned) or _matches(options, f"{options.model}@{revision}"):
             return given
-        raise UsageError(f"model_revision {_shown(revision or '')} {_CURE}")
+        raise UsageError(f"model_revision {quoted(revision or '')} {_CURE}")
     plain = plainly(given)
     if not _matches(options, f"{plain}@{revision}" if revision else plain):
-        raise UsageError(f"model {_shown(given)} {_CURE}")
+        raise UsageError(f"model {quoted(given)} {_CURE}")
     return plain
 
 
@@ -49,7 +50,7 @@ def _loras(options: EngineOptions, given: str | None) -> str | None:
     for source, weight in loras_of(given):
         plain = source if source in named else plainly(source)
         if source not in named and not _matches(options, plain):
-            raise UsageError(f"lora {_shown(source)} {_CURE}")
+            raise UsageError(f"lora {quoted(source)} {_CURE}")
         items.append(plain + weight)
     return ", ".join(items) or given
 
@@ -79,7 +80,3 @@ def loras_of(text: str) -> Iterator[tuple[str, str]]:
     for item in filter(None, map(str.strip, text.split(","))):
         where, star, weight = item.rpartition("*")
         yield (where.strip(), star + weight) if star else (item, "")
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 120 else text[:119] + "…")

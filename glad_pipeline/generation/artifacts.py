@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from glad_pipeline.display import in_bytes
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation import hub
 from glad_pipeline.generation.checkpoints import (
@@ -162,7 +163,7 @@ def pull(part: Artifact, hashes: FileHashes, say: Callable[[str], None]) -> None
         say(f"{part.name}: here")
         return
     hub.fetch(part.source, part.revision, part.files_wanted, hashes, say)
-    say(f"{part.name}: here, {hub.told_size(size_of(part.read()))}")
+    say(f"{part.name}: here, {in_bytes(size_of(part.read()))}")
 
 
 def size_of(checkpoint: Checkpoint) -> int:

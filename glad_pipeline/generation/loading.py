@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from glad_pipeline.display import first_line
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation import devices
@@ -207,11 +208,6 @@ def _clearly(part: Artifact) -> Iterator[None]:
         raise GladError(
             f"cannot load the {part.kind} {part.name} from {part.directory}: {first_line(error)}. {cure}"
         ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its kind where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
 
 
 def _fuse(pipeline: Any, lora: Artifact) -> None:

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 from glad_pipeline.database import Database
+from glad_pipeline.limits import URL_CHARS
 from glad_pipeline.media.gates import blank
 from glad_pipeline.outbox.messages import dead
 from glad_pipeline.prompts.queue import overdue
 from glad_pipeline.publishing import catalogue
-from glad_pipeline.publishing.posts import MAX_URL, bad_urls
+from glad_pipeline.publishing.posts import bad_urls
 from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline.storage.public import fault_of_visit
 
@@ -64,7 +65,7 @@ def no_blank_picture(database: Database) -> Finding:
 def urls_are_public(database: Database) -> Finding:
     """The picture URLs of the newest 1,000 posts are http(s), short enough, neither base64 nor relative."""
     rows = database.read(partial(bad_urls, limit=1_000))
-    told = f"{len(rows)} posts have a URL that is not http(s) or over {MAX_URL} characters" if rows else None
+    told = f"{len(rows)} posts have a URL that is not http(s) or over {URL_CHARS} characters" if rows else None
     return Finding(passed=not rows, description=told, figures={"posts": [row["slug"] for row in rows[:SAMPLE]]})
 
 

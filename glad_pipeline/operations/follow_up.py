@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from glad_pipeline.database import Database, jsonable
+from glad_pipeline.limits import LISTED
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.operations.takedown import TakenDown
 from glad_pipeline.outbox import messages as outbox
@@ -54,12 +55,12 @@ def follow_up(database: Database, settings: Settings, removal: Removal, taken: T
         deliver_now(database, settings, removal, subjects=subjects)
         with database.transaction() as connection:
             messages = outbox.messages(
-                connection, subjects=taken.subjects, since=taken.messages_after + 1, limit=100_000
+                connection, subjects=taken.subjects, since=taken.messages_after + 1, limit=LISTED.high
             )
             messages += [  # of an earlier takedown, which is not done until they are
                 row
                 for status in ("waiting", "dead")
-                for row in outbox.messages(connection, subjects=pictures, status=status, limit=100_000)
+                for row in outbox.messages(connection, subjects=pictures, status=status, limit=LISTED.high)
                 if row["id"] <= taken.messages_after
             ]
     messages.reverse()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glad_pipeline.database import Database, named_queries
+from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.artifact_sources import COMMIT
 from glad_pipeline.generation.models import ModelProfile, resolve_model
@@ -349,4 +350,4 @@ def _shown(value: Any) -> str:
     if value in (None, ""):
         return "nothing"
     text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= SHOWN_VALUE else text[: SHOWN_VALUE - 1] + "…"
+    return one_line(text, SHOWN_VALUE)

@@ -14,12 +14,12 @@ from uuid import UUID
 
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.limits import REASON_CHARS
 from glad_pipeline.outbox import messages as outbox
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.publishing.posts import Blog
 
 SQL = named_queries(__package__, "takedown.sql")
-LONGEST_REASON = 500
 OF_THE_PICTURE = ("featured_image_alt",)  # in a post's metadata
 NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None}
 Row = dict[str, Any]
@@ -79,8 +79,8 @@ def allow(database: Database, image: str) -> Allowed:
 
 def _checked(reason: str) -> str:
     text = " ".join("".join(c if c.isprintable() else " " for c in reason).split())
-    if not 1 <= len(text) <= LONGEST_REASON:
-        raise UsageError(f"the reason must have 1 to {LONGEST_REASON} characters, not {len(text)}")
+    if not 1 <= len(text) <= REASON_CHARS:
+        raise UsageError(f"the reason must have 1 to {REASON_CHARS} characters, not {len(text)}")
     return text
 
 

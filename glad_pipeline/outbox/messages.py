@@ -15,7 +15,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from glad_pipeline.database import Connection, named_queries
+from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
+from glad_pipeline.limits import LISTED
 
 SQL = named_queries(__package__, "messages.sql")
 Kind = Literal["revalidate", "delete", "purge"]
@@ -124,9 +126,9 @@ def messages(
 ) -> list[Row]:
     """Up to `limit` messages, the newest first. Raises `UsageError` for a status there is not."""
     if status is not None and status not in STATUSES:
-        raise UsageError(f"status {status[:40]!r} must be one of {', '.join(STATUSES)}")
-    if not 1 <= limit <= 100_000:
-        raise UsageError(f"limit {limit} must be from 1 to 100,000")
+        raise UsageError(f"status {quoted(status)} must be one of {', '.join(STATUSES)}")
+    if limit not in LISTED:
+        raise UsageError(f"limit {limit} must be from {LISTED}")
     bound = {"status": status, "limit": limit, "subjects": subjects, "since": since}
     return connection.execute(SQL["list_messages"], bound).fetchall()
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.blame import is_the_deployments, one_row
+from glad_pipeline.display import in_bytes
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.pipeline.upload import NotOursError, Uploaded, now, upload
@@ -141,7 +142,7 @@ class Delivery:
     def told(self) -> str:
         """What waits, for people."""
         count, size = self._spool.total()
-        return f"{count} pictures ({size / 1e6:,.1f} MB) wait in {self._spool.folder}"
+        return f"{count} pictures ({in_bytes(size)}) wait in {self._spool.folder}"
 
     def waiting(self) -> int:
         """How many pictures wait in the spool."""

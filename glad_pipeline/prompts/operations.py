@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from glad_pipeline.database import Database, named_queries
+from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
-from glad_pipeline.prompts.validation import review_reason, shortened
+from glad_pipeline.limits import LISTED
+from glad_pipeline.prompts.validation import review_reason
 
 QUERIES = named_queries("glad_pipeline.prompts", "operations.sql")
 
@@ -37,9 +39,9 @@ def list_prompts(
 ) -> list[Row]:
     """A page of up to `limit` prompts, the newest first; the next page is `before` the last id of this one."""
     if status is not None and status not in STATUSES:
-        raise UsageError(f"status {shortened(status)} must be one of {', '.join(STATUSES)}")
-    if not 1 <= limit <= 100_000:
-        raise UsageError(f"limit {limit} must be from 1 to 100,000")
+        raise UsageError(f"status {quoted(status)} must be one of {', '.join(STATUSES)}")
+    if limit not in LISTED:
+        raise UsageError(f"limit {limit} must be from {LISTED}")
     bound = {"status": status, "limit": limit, "before": before}
     with database.transaction() as connection:
         return connection.execute(QUERIES["list_prompts"], bound).fetchall()

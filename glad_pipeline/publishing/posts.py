@@ -19,11 +19,11 @@ from psycopg.types.json import Jsonb
 from glad_pipeline.blame import together_or_alone
 from glad_pipeline.database import Connection, named_queries
 from glad_pipeline.errors import GladError
+from glad_pipeline.limits import URL_CHARS
 from glad_pipeline.publishing.blocklist import blocked_because
 from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
 
 SQL = named_queries(__package__)
-MAX_URL = 500
 Row = Mapping[str, Any]
 
 
@@ -366,8 +366,8 @@ def _removed(row: Row) -> str | None:
 
 
 def _url_fault(url: str) -> str | None:
-    if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
-        return f"the picture's URL must be http(s) and at most {MAX_URL} characters, not {url[:80]!r} ({len(url)})"
+    if not url.startswith(("http://", "https://")) or len(url) > URL_CHARS:
+        return f"the picture's URL must be http(s) and at most {URL_CHARS} characters, not {url[:80]!r} ({len(url)})"
     return None
 
 

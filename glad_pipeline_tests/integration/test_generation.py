@@ -18,8 +18,9 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.generation.devices import choose_device
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
-from glad_pipeline.generation.recipe import MAX_SEED, SCHEDULERS, Recipe
+from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.generation.schedulers import new_scheduler
+from glad_pipeline.limits import SCHEDULERS, SEED
 from glad_pipeline.media.encoding import contrast
 
 STEPS = 3  # the number of steps changes no promise made here, only how long the tests take
@@ -196,7 +197,7 @@ def test_sizes_that_are_multiples_of_eight_only_draw_exactly(engine, width, heig
 
 @pytest.mark.parametrize("guidance", [0.0, 0.5, 1.0, 30.0])
 def test_extreme_guidance_and_seeds_draw(engine, guidance):
-    [drawn] = engine.generate([recipe(guidance_scale=guidance, seed=MAX_SEED, negative_prompt="green")])
+    [drawn] = engine.generate([recipe(guidance_scale=guidance, seed=SEED.high, negative_prompt="green")])
     assert drawn.error is None
 
 

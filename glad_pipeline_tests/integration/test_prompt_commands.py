@@ -337,7 +337,7 @@ def test_a_database_that_was_never_migrated_is_told_from_other_faults(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("p.csv").write_text("prompt\na lake\n")
-    with pytest.raises(GladError, match=r"has no table prompts: run `\./glad migrate` first"):
+    with pytest.raises(GladError, match=r"lacks a table of ours \(.*prompts.*\): run \./glad migrate first"):
         run(database_url, *words)
 
 

@@ -52,6 +52,7 @@ def test_every_command_is_in_the_help():
         "images",
         "outbox",
         "migrate",
+        "psql",
         "settings",
         "prompts",
         "model",

@@ -18,8 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from glad_pipeline.cli.prompts import _one_line
-from glad_pipeline.display import markdown_links, markdown_table
+from glad_pipeline.display import markdown_links, markdown_table, one_line
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.defaults import recipe_of
@@ -270,7 +269,7 @@ def test_somebodys_text_stays_text_in_markdown_in_a_terminal_and_in_a_header(tit
     assert plain, link
     assert not re.search(r"(?<!\\)(\\\\)*[\[\]()<>`]", plain.group(1).replace("\\\\", ""))
     assert len(markdown_table([{"id": 1, "prompt": title}], ("id", "prompt")).splitlines()) == 3
-    assert _one_line(title, 40).isprintable()
+    assert one_line(title, 40).isprintable()
     drawn = Drawn(
         recipe=RECIPE.__class__(**{**RECIPE.as_dict(), "model": title}),
         pixels=np.zeros((8, 8, 3), np.uint8),

@@ -20,7 +20,7 @@ import psycopg
 
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.errors import GladError
-from glad_pipeline.limits import MAX_SEED, MIN_SEED
+from glad_pipeline.limits import SEED
 from glad_pipeline.operations.audit import mend
 from glad_pipeline.operations.audit.merge import in_order, merge
 from glad_pipeline.operations.audit.reading import Unreadable, guarded
@@ -100,7 +100,7 @@ def _most(planned: Report, at_most: int | None) -> int:
     wanted, looked_at = planned.to_move(), planned.looked_at()
     most = max(at_most or 0, looked_at // 10)
     if wanted > most:
-        kinds = ", ".join(f"{n:,} {kind.replace('_', ' ')}" for kind in MOVED if (n := planned.findings[kind].found))
+        kinds = planned.remaining_in_words(MOVED)
         raise TooMuchError(
             f"{planned.place}: to mend it, {wanted:,} of {looked_at:,} pictures and objects would be moved, deleted or "
             f"drawn again ({kinds}), which is more than {most:,}. Nothing was changed. Is it the right bucket, and the "
@@ -335,10 +335,10 @@ def _account(store: ObjectStore, key: str) -> tuple[int | None, str | None] | No
         return None
     stored, texts = seen
     recipe = recipe_in(texts)
-    if recipe is not None and isinstance(recipe.seed, int) and MIN_SEED <= recipe.seed <= MAX_SEED:
+    if recipe is not None and isinstance(recipe.seed, int) and recipe.seed in SEED:
         return recipe.seed, recipe.prompt
     seed = stored.metadata.get("seed", "")
-    return int(seed) if re.fullmatch("[0-9]{1,19}", seed) and int(seed) <= MAX_SEED else None, None
+    return int(seed) if re.fullmatch("[0-9]{1,19}", seed) and int(seed) in SEED else None, None
 
 
 def _sha256(store: ObjectStore, key: str) -> str | None:

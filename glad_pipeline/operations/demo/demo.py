@@ -10,8 +10,6 @@ import re
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +17,11 @@ from typing import Any
 
 from glad_pipeline.database import Database, named_queries
 from glad_pipeline.database.migrations import migrate
+from glad_pipeline.display import one_line, tail
 from glad_pipeline.errors import GladError
+from glad_pipeline.http_client import NoAnswer, ask
 from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.processes import tail
 from glad_pipeline.local.progress import Step
 from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
 from glad_pipeline.prompts.intake import import_file
@@ -129,29 +128,27 @@ def _waiting(database: Database) -> bool:
 def _row(post: dict[str, Any]) -> tuple[object, ...]:
     """A post as a row of the table; the URL comes last: a narrow terminal then breaks only its lines."""
     seconds = "" if post["seconds"] is None else f"{post['seconds']:.2f}"
-    return _cut(post["title"]), post["slug"], post["bytes"], seconds, post["url"]
-
-
-def _cut(title: str) -> str:
-    return title if len(title) <= 40 else title[:39] + "…"
+    return one_line(post["title"], 40), post["slug"], post["bytes"], seconds, post["url"]
 
 
 def _exhibit(post: dict[str, Any]) -> Exhibit:
     """A post with its picture's bytes, read where a visitor's browser would read them."""
     try:
-        with urllib.request.urlopen(post["url"], timeout=30) as answer:  # noqa: S310 - the table's CHECK: http(s) only
-            picture = answer.read()
-    except (urllib.error.URLError, OSError) as error:
+        answer = ask("GET", post["url"], seconds=30, redirects=True, most=post["bytes"])
+        fault = None if answer.status == 200 else f"status {answer.status}"
+    except NoAnswer as error:
+        fault = str(error)
+    if fault:
         raise GladError(
-            f"the picture of {post['title']!r} does not answer at {post['url']}: {error}. "
+            f"the picture of {post['title']!r} does not answer at {post['url']}: {fault}. "
             "Pictures must be readable by anyone under generated/: see the bucket's policy"
-        ) from error
+        )
     return Exhibit(
         title=post["title"],
         slug=post["slug"],
         prompt=post["prompt"],
         url=post["url"],
-        picture=picture,
+        picture=answer.body,
         facts=f"{post['width']} × {post['height']} · {post['bytes'] / 1024:.0f} KB"
         + (f" · {post['seconds']:.1f} s" if post["seconds"] is not None else ""),
         model=post["model"],
