@@ -132,6 +132,7 @@ class EngineSettings(BaseModel):
     worker_models: Annotated[int, limits.WORKER_MODELS] = Field(1, description="Models that a worker keeps loaded.")
     worker_idle_seconds: float = Field(
         3_600.0,
+        ge=0,
         description="After so long without work a worker ends and frees its GPU; the next run starts it again. "
         "0: never.",
     )

@@ -170,7 +170,7 @@ class Settings(EngineSettings, BaseSettings):
     sensor: bool = Field(True, description="Whether the sensors start switched on.")
     schedule: bool = Field(True, description="Whether the schedule `publish_prompts_hourly` starts switched on.")
     audit: bool = Field(True, description="Whether the schedule `audit_store_daily` starts switched on.")
-    max_runtime_seconds: int = Field(14_400, description="A run that takes longer is ended by Dagster.")
+    max_runtime_seconds: int = Field(14_400, ge=60, description="A run that takes longer is ended by Dagster.")
 
     # this machine
     env_file: Path | None = Field(
