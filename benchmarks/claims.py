@@ -24,9 +24,9 @@ from typing import Any
 from benchmarks import report
 from glad_pipeline.database import Connection, Database, connect
 from glad_pipeline.outbox import messages as outbox
-from glad_pipeline.pipeline.takedowns import refuse_blocked
+from glad_pipeline.pipeline.blocked_recipes import refuse_blocked
 from glad_pipeline.prompts.queue import Claim
-from glad_pipeline.publishing import blocklist, catalogue
+from glad_pipeline.publishing import blocklist, images
 from glad_pipeline.publishing.posts import Blog
 from glad_pipeline.storage.keys import original_key, thumbnail_key
 
@@ -77,12 +77,12 @@ def _catalogue(claim: Claim, rows: Sequence[Row], connection: Connection) -> Non
     hashes = {row["id"]: sha256(str(row["id"]).encode()).hexdigest() for row in rows}
     refuse_blocked(connection, {name: (original_key(name), thumbnail_key(name)) for name in hashes.values()})
     entries = [_entry(row, hashes[row["id"]]) for row in rows]
-    ids = catalogue.record(connection, entries)
+    ids = images.record(connection, entries)
     claim.generated(connection, {row["id"]: ids[hashes[row["id"]]] for row in rows})
 
 
-def _entry(row: Row, name: str) -> catalogue.CatalogueEntry:
-    return catalogue.CatalogueEntry(
+def _entry(row: Row, name: str) -> images.CatalogueEntry:
+    return images.CatalogueEntry(
         key=original_key(name),
         recipe_hash=name,
         recipe={"prompt": row["prompt"], "seed": row["seed"], "width": 1_024, "height": 1_024, "steps": 30},

@@ -21,7 +21,7 @@ from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.limits import PRESETS, SCHEDULERS
 
 if TYPE_CHECKING:
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
 LACKS = "has no table prompts"
 STATUSES = "pending, claimed, generated, awaiting_approval, published, rejected, failed, cancelled"
@@ -86,13 +86,13 @@ def add(
     **fields: str | None,
 ) -> int:
     """Put one prompt into the queue."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
     from glad_pipeline.prompts.intake import add_prompt
 
     given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, **fields}
     with Runtime.of(context).database(lacks=LACKS) as database:
         prompt_id, created = add_prompt(database, {name: value for name, value in given.items() if value is not None})
-        row = operations.show_prompt(database, prompt_id) or {}
+        row = management.show_prompt(database, prompt_id) or {}
     if created:
         print(f"prompt {prompt_id} is in the queue")
     else:
@@ -139,11 +139,11 @@ def list_(
 ) -> int:
     """List prompts, the newest first."""
     from glad_pipeline.database import jsonable
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
     with Runtime.of(context).database(lacks=LACKS) as database:
-        rows = operations.list_prompts(database, status=status, limit=limit, before=before)
-        counts = {} if json else operations.counts_by_status(database)
+        rows = management.list_prompts(database, status=status, limit=limit, before=before)
+        counts = {} if json else management.counts_by_status(database)
     if json:
         print_json([jsonable(row) for row in rows])
         return 0
@@ -155,7 +155,7 @@ def list_(
     return 0
 
 
-def _summary(row: operations.Row) -> tuple[str, ...]:
+def _summary(row: management.Row) -> tuple[str, ...]:
     """A prompt as one row: with the picture's URL, whole, or where it came to nothing the reason."""
     error = _one_line(row["last_error"] or "", 80)
     ended_badly = row["status"] in ("failed", "rejected") or error.startswith("taken down")
@@ -171,10 +171,10 @@ def show(
 ) -> int:
     """Show one prompt, its picture and its post."""
     from glad_pipeline.database import jsonable
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
     with Runtime.of(context).database(lacks=LACKS) as database:
-        row = operations.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
+        row = management.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1
@@ -192,14 +192,14 @@ def retry(
     all_failed: Annotated[bool, typer.Option("--all-failed", help="every failed prompt")] = False,
 ) -> int:
     """Put failed, rejected or cancelled prompts back into the queue."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
     if bool(ids) == all_failed:
         raise click.UsageError("name prompts by their IDs, or all with --all-failed", ctx=context)
     with Runtime.of(context).database(lacks=LACKS) as database:
         if ids:
-            return _report("back in the queue", operations.retry(database, ids))
-        count = operations.retry_all_failed(database)
+            return _report("back in the queue", management.retry(database, ids))
+        count = management.retry_all_failed(database)
     print(f"back in the queue: {count:,} failed prompts")
     return 0
 
@@ -207,19 +207,19 @@ def retry(
 @commands.command("cancel")
 def cancel(context: typer.Context, ids: Ids) -> int:
     """Take prompts out of the queue before they are published, or once their post is gone."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
     with Runtime.of(context).database(lacks=LACKS) as database:
-        return _report("cancelled", operations.cancel(database, ids))
+        return _report("cancelled", management.cancel(database, ids))
 
 
 @commands.command("approve")
 def approve(context: typer.Context, ids: Ids) -> int:
     """Let pictures that wait for approval be published."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
     with Runtime.of(context).database(lacks=LACKS) as database:
-        return _report("approved", operations.approve(database, ids))
+        return _report("approved", management.approve(database, ids))
 
 
 @commands.command("reject")
@@ -229,13 +229,13 @@ def reject(
     reason: Annotated[str, typer.Option(metavar="R", help="kept with the prompt", show_default=False)],
 ) -> int:
     """Refuse pictures that wait for approval."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
     with Runtime.of(context).database(lacks=LACKS) as database:
-        return _report("rejected", operations.reject(database, ids, reason=reason))
+        return _report("rejected", management.reject(database, ids, reason=reason))
 
 
-def _report(done: str, changes: operations.Changes) -> int:
+def _report(done: str, changes: management.Changes) -> int:
     if changes.changed:
         print(f"{done}: {', '.join(map(str, changes.changed))}")
     for prompt_id, reason in changes.refused.items():

@@ -11,7 +11,7 @@ from glad_pipeline.database import Database
 from glad_pipeline.media.gates import blank
 from glad_pipeline.outbox.messages import dead
 from glad_pipeline.prompts.queue import overdue
-from glad_pipeline.publishing import catalogue
+from glad_pipeline.publishing import images
 from glad_pipeline.publishing.posts import MAX_URL, bad_urls
 from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline.storage.public import fault_of_visit
@@ -38,7 +38,7 @@ def no_expired_lease(database: Database) -> Finding:
 
 def objects_match_catalogue(database: Database, store: ObjectStore) -> Finding:
     """The newest SAMPLE catalogued pictures are in the store with the size, type and SHA-256 of the catalogue."""
-    rows = database.read(partial(catalogue.newest, limit=SAMPLE))
+    rows = database.read(partial(images.newest, limit=SAMPLE))
     objects = store.heads(row["key"] for row in rows)
     wrong = [
         row["key"]
@@ -53,7 +53,7 @@ def objects_match_catalogue(database: Database, store: ObjectStore) -> Finding:
 
 def no_blank_picture(database: Database) -> Finding:
     """None of the newest SAMPLE pictures is blank."""
-    rows = database.read(partial(catalogue.newest, limit=SAMPLE))
+    rows = database.read(partial(images.newest, limit=SAMPLE))
     found = [row["key"] for row in rows if row["contrast"] is not None and blank.fault_of(row["contrast"])]
     lowest = min((row["contrast"] for row in rows if row["contrast"] is not None), default=None)
     told = f"{len(found)} of {len(rows)} looked at are blank" if found else f"{len(rows)} looked at"
@@ -70,7 +70,7 @@ def urls_are_public(database: Database) -> Finding:
 
 def pictures_answer(database: Database) -> Finding:
     """The newest VISITS pictures answer to anybody, as they will to the blog's visitors."""
-    rows = database.read(partial(catalogue.newest, limit=VISITS))
+    rows = database.read(partial(images.newest, limit=VISITS))
     silent = {row["url"]: fault for row in rows if (fault := fault_of_visit(row["url"]))}
     told = "; ".join(f"{url}: {fault}" for url, fault in silent.items()) or f"{len(rows)} looked at"
     return Finding(passed=not silent, description=told, figures={"looked_at": len(rows), "silent": list(silent)})

@@ -10,11 +10,11 @@ from typing import Any
 from glad_pipeline.blame import one_row, together_or_alone
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
 from glad_pipeline.pipeline.stored_picture import described, entry_of, object_fault
-from glad_pipeline.pipeline.takedowns import keys_by_hash, refuse_blocked
 from glad_pipeline.prompts.queue import Claim
-from glad_pipeline.publishing import catalogue
-from glad_pipeline.publishing.catalogue import CatalogueEntry
+from glad_pipeline.publishing import images
+from glad_pipeline.publishing.images import CatalogueEntry
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.protocol import ObjectStore, StoredObject
 
@@ -120,9 +120,9 @@ class Cataloguing:
         entries = {
             each.recipe.hash: catalogue_entry(each, self.url) for each in some if each.recipe.hash not in reasons
         }
-        ids = catalogue.record(connection, list(entries.values()))
-        images = {each.row["id"]: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
-        return *self.claim.generated(connection, images), len(blocked)
+        ids = images.record(connection, list(entries.values()))
+        drawn = {each.row["id"]: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
+        return *self.claim.generated(connection, drawn), len(blocked)
 
     def _faults(self, found: Iterable[PromptWithObject]) -> dict[int, str]:
         """Why prompts cannot be catalogued with what the store holds for them, by id."""

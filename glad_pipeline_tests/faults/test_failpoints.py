@@ -62,7 +62,7 @@ TRANSACTIONS = {
         "add_prompt": "one INSERT",
         "import_file": "one transaction for the whole file: all or nothing",
     },
-    "prompts/operations.py": {
+    "prompts/management.py": {
         "list_prompts": "reads",
         "show_prompt": "reads",
         "counts_by_status": "reads",

@@ -13,9 +13,9 @@ from typing import Any
 
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.pipeline.stored_picture import entry_of, object_fault, recipe_in, with_texts
-from glad_pipeline.publishing import catalogue
+from glad_pipeline.publishing import images
 from glad_pipeline.publishing.blocklist import hold_off_takedowns
-from glad_pipeline.publishing.catalogue import CatalogueEntry
+from glad_pipeline.publishing.images import CatalogueEntry
 from glad_pipeline.storage.keys import PREFIX, key_in, original_key
 from glad_pipeline.storage.protocol import ObjectStore
 
@@ -86,7 +86,7 @@ def rebuild(
 def _recorded(entries: list[CatalogueEntry], connection: Connection) -> tuple[int, int]:
     """How many rows were written, and how many of these pictures are taken down."""
     hold_off_takedowns(connection)
-    bound = {"ids": list(catalogue.record(connection, entries).values())}
+    bound = {"ids": list(images.record(connection, entries).values())}
     return len(bound["ids"]), len(connection.execute(SQL["removed"], bound).fetchall())
 
 

@@ -26,7 +26,7 @@ from glad_pipeline.local.processes import tail
 from glad_pipeline.local.progress import Step
 from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
 from glad_pipeline.prompts.intake import import_file
-from glad_pipeline.prompts.operations import counts_by_status
+from glad_pipeline.prompts.management import counts_by_status
 from glad_pipeline.settings import Settings
 
 QUERIES = named_queries(__package__, "demo.sql")

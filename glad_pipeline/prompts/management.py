@@ -14,7 +14,7 @@ from glad_pipeline.database import Database, named_queries
 from glad_pipeline.errors import UsageError
 from glad_pipeline.prompts.validation import review_reason, shortened
 
-QUERIES = named_queries("glad_pipeline.prompts", "operations.sql")
+QUERIES = named_queries("glad_pipeline.prompts", "management.sql")
 
 STATUSES = ("pending", "claimed", "generated", "awaiting_approval", "published", "rejected", "failed", "cancelled")
 RETRIABLE = ("failed", "rejected", "cancelled")

@@ -1,4 +1,4 @@
-"""The catalogue: one `images` row per stored picture, written after the object was seen whole in the store."""
+"""The table `images`, which is the catalogue: a row for each stored picture, written once it was seen whole there."""
 
 from __future__ import annotations
 

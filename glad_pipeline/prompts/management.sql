@@ -1,4 +1,4 @@
--- Statements of `operations.py`: what people ask of single prompts by hand. Rows are locked in the order of
+-- Statements of `management.py`: what people ask of single prompts by hand. Rows are locked in the order of
 -- their ids, so that two people at once never wait for each other in a circle.
 
 -- name: list_prompts
