@@ -59,6 +59,7 @@ def up(context: typer.Context) -> int:
 def _sample(settings: Settings, profile: ModelProfile) -> Recipe:
     """A picture as the settings draw one, to warm a worker up with."""
     from glad_pipeline.generation.defaults import Defaults
+    from glad_pipeline.records import Prompt
 
     defaults = Defaults(
         preset=settings.preset,
@@ -68,7 +69,7 @@ def _sample(settings: Settings, profile: ModelProfile) -> Recipe:
         guidance_scale=settings.guidance_scale,
         scheduler=settings.scheduler,
     )
-    return defaults.recipe({"prompt": "a hill", "negative_prompt": "", "seed": 0}, profile)
+    return defaults.recipe(Prompt(id=0, prompt="a hill", seed=0), profile)
 
 
 @commands.command("status")

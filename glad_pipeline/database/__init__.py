@@ -279,16 +279,23 @@ class Database:
         self.close()
 
 
-def named_queries(package: str, file: str = "queries.sql") -> Mapping[str, LiteralString]:
+def named_queries(package: str, file: str = "queries.sql", **lists: str) -> Mapping[str, LiteralString]:
     """The statements of a `.sql` file by name.
 
     Each starts with a line `-- name: claim`; comment lines may follow. Parameters are psycopg's
-    `%(name)s`, bound and never interpolated.
+    `%(name)s`, bound and never interpolated. `lists`: column lists of ours that the file names in braces.
     """
     text = files(package).joinpath(file).read_text(encoding="utf-8")
+    for name, columns in lists.items():
+        text = text.replace(f"{{{name}}}", columns)
     parts = re.split(r"^-- name: *(\w+) *$", text, flags=re.MULTILINE)[1:]
     queries = {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
     return cast("dict[str, LiteralString]", queries)  # our own files, read once: as literal as source code
+
+
+def has_table(connection: Connection, table: str) -> bool:
+    """Whether there is such a table to look at: the blog's are its own."""
+    return bool(connection.execute("SELECT FROM pg_class WHERE oid = to_regclass(%s)", [table]).rowcount)
 
 
 def jsonable(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.presets import PRESETS, Preset
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.records import Prompt
 
 SCHEDULER = "euler"
 
@@ -24,26 +24,26 @@ class Defaults:
     guidance_scale: float | None = None
     scheduler: str | None = None
 
-    def recipe(self, row: Mapping[str, Any], profile: ModelProfile) -> Recipe:
-        """The recipe of a row of `prompts`, drawn with `profile`.
+    def recipe(self, prompt: Prompt, profile: ModelProfile) -> Recipe:
+        """The recipe of a prompt, drawn with `profile`.
 
         A value of the row's own comes first, then what the row's own preset says, then the setting, then what the
         setting's preset says, then the model.
         """
-        own = row.get("preset")
+        own = prompt.preset
         name = own or self.preset
         preset = PRESETS[name]
         first, last = (_said_by(preset, profile), {}) if own else ({}, _said_by(preset, profile))
         model, revision, vae, refiner, lora = profile.weights
 
         def chosen(field: str, setting: Any, models: Any) -> Any:
-            values = (row.get(field), first.get(field), setting, last.get(field), models)
+            values = (getattr(prompt, field), first.get(field), setting, last.get(field), models)
             return next(value for value in values if value is not None)
 
         return Recipe(
-            prompt=row["prompt"],
-            negative_prompt=row["negative_prompt"],
-            seed=row["seed"],
+            prompt=prompt.prompt,
+            negative_prompt=prompt.negative_prompt,
+            seed=prompt.seed,
             width=chosen("width", self.width, profile.width),
             height=chosen("height", self.height, profile.height),
             num_inference_steps=chosen("num_inference_steps", self.steps, profile.num_inference_steps),

@@ -31,9 +31,9 @@ class Finding:
 
 def no_expired_lease(database: Database) -> Finding:
     """No prompt is still claimed although its lease is over."""
-    rows = database.read(overdue)
-    told = f"{len(rows)} prompts are held by runs that went silent" if rows else "every lease is alive"
-    return Finding(passed=not rows, description=told, figures={"prompts": [row["id"] for row in rows]})
+    prompts = database.read(overdue)
+    told = f"{len(prompts)} prompts are held by runs that went silent" if prompts else "every lease is alive"
+    return Finding(passed=not prompts, description=told, figures={"prompts": prompts})
 
 
 def objects_match_catalogue(database: Database, store: ObjectStore) -> Finding:
@@ -63,9 +63,9 @@ def no_blank_picture(database: Database) -> Finding:
 
 def urls_are_public(database: Database) -> Finding:
     """The picture URLs of the newest 1,000 posts are http(s), short enough, neither base64 nor relative."""
-    rows = database.read(partial(bad_urls, limit=1_000))
-    told = f"{len(rows)} posts have a URL that is not http(s) or over {MAX_URL} characters" if rows else None
-    return Finding(passed=not rows, description=told, figures={"posts": [row["slug"] for row in rows[:SAMPLE]]})
+    slugs = database.read(partial(bad_urls, limit=1_000))
+    told = f"{len(slugs)} posts have a URL that is not http(s) or over {MAX_URL} characters" if slugs else None
+    return Finding(passed=not slugs, description=told, figures={"posts": slugs[:SAMPLE]})
 
 
 def pictures_answer(database: Database) -> Finding:

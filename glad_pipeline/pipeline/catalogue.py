@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from glad_pipeline.blame import one_row, together_or_alone
 from glad_pipeline.database import Connection, Database
@@ -15,10 +14,10 @@ from glad_pipeline.pipeline.stored_picture import described, entry_of, object_fa
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.images import CatalogueEntry
+from glad_pipeline.records import Prompt
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.protocol import ObjectStore, StoredObject
 
-Row = Mapping[str, Any]
 ROWS_PER_TRANSACTION = 500
 
 
@@ -26,7 +25,7 @@ ROWS_PER_TRANSACTION = 500
 class PromptWithObject:
     """A prompt in hand, its recipe, and what the store holds for it."""
 
-    row: Row
+    prompt: Prompt
     recipe: Recipe
     object: StoredObject | None
     provenance: str | None = None  # JSON, from the picture's own texts; pictures of the first version have none
@@ -48,7 +47,7 @@ class CatalogueReport:
 
 
 def look_up(
-    recipes: Sequence[tuple[Row, Recipe]], store: ObjectStore, *, put_by_us: Collection[str]
+    recipes: Sequence[tuple[Prompt, Recipe]], store: ObjectStore, *, put_by_us: Collection[str]
 ) -> list[PromptWithObject]:
     """What the store holds for these prompts. `put_by_us`: keys whose bytes the store has just checked."""
     faults: dict[str, str] = {}  # by key
@@ -62,14 +61,14 @@ def look_up(
     sums = store.each(store.sha256, objects.keys() - put_by_us)
     return [
         PromptWithObject(
-            row=row,
+            prompt=prompt,
             recipe=recipe,
             object=stored,
             provenance=provenance,
             sha256=sums.get(key),
             fault=faults.get(key),
         )
-        for row, recipe in recipes
+        for prompt, recipe in recipes
         for key in [original_key(recipe.hash)]
         for stored, provenance in [objects.get(key, (None, None))]
     ]
@@ -86,7 +85,7 @@ class Cataloguing:
     def record(self, found: Sequence[PromptWithObject]) -> CatalogueReport:
         """Record the pictures that are whole and move their prompts; the others' prompts have used up a try."""
         faults = self._faults(found)
-        whole = [each for each in found if each.object is not None and each.row["id"] not in faults]
+        whole = [each for each in found if each.object is not None and each.prompt.id not in faults]
         self.claim.fail(faults)
         report = CatalogueReport(whole=whole, damaged=len(faults))
         report.not_drawn_yet = len(found) - len(whole) - len(faults)
@@ -107,7 +106,7 @@ class Cataloguing:
             connection,
             some,
             partial(self._together, connection),
-            lambda one, reason: refused.__setitem__(one.row["id"], f"it could not be catalogued: {reason}"),
+            lambda one, reason: refused.__setitem__(one.prompt.id, f"it could not be catalogued: {reason}"),
         )
         self.claim.failed(connection, refused)
         return sum(c[0] for c in counts), sum(c[1] for c in counts), sum(c[2] for c in counts), len(refused)
@@ -115,22 +114,22 @@ class Cataloguing:
     def _together(self, connection: Connection, some: Sequence[PromptWithObject]) -> tuple[int, int, int]:
         """How many prompts were ours still, how many of them wait for approval, how many were taken down meanwhile."""
         reasons = refuse_blocked(connection, keys_by_hash({each.recipe for each in some}))
-        blocked = {each.row["id"]: reasons[each.recipe.hash] for each in some if each.recipe.hash in reasons}
+        blocked = {each.prompt.id: reasons[each.recipe.hash] for each in some if each.recipe.hash in reasons}
         self.claim.rejected(connection, blocked)
         entries = {
             each.recipe.hash: catalogue_entry(each, self.url) for each in some if each.recipe.hash not in reasons
         }
         ids = images.record(connection, list(entries.values()))
-        drawn = {each.row["id"]: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
+        drawn = {each.prompt.id: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
         return *self.claim.generated(connection, drawn), len(blocked)
 
     def _faults(self, found: Iterable[PromptWithObject]) -> dict[int, str]:
         """Why prompts cannot be catalogued with what the store holds for them, by id."""
         faults: dict[int, str] = {}
         for each in found:
-            with one_row(partial(faults.__setitem__, each.row["id"])):
-                if fault := fault_of(each, drawn=self.claim.drew(each.row["id"])):
-                    faults[each.row["id"]] = fault
+            with one_row(partial(faults.__setitem__, each.prompt.id)):
+                if fault := fault_of(each, drawn=self.claim.drew(each.prompt.id)):
+                    faults[each.prompt.id] = fault
         return faults
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from glad_pipeline.errors import UsageError
-from glad_pipeline.prompts.validation import FIELDS, LONGEST_FIELD, shortened
+from glad_pipeline.prompts.validation import LONGEST_FIELD, shortened
+from glad_pipeline.records import FIELDS
 
 LONGEST_LINE = 16 * 2**20  # bytes: a million characters, each escaped in JSON as \uXXXX\uXXXX, and room to spare
 _PACKED = {

@@ -56,7 +56,7 @@ SELECT task_id FROM content_tasks WHERE task_id = ANY(%(ids)s)
 
 -- name: bad_urls
 -- For the check: the newest posts of ours whose picture URL a browser could not open.
-SELECT p.id, p.slug, p.featured_image_url
+SELECT p.slug
 FROM (SELECT published_post_id FROM prompts WHERE status = 'published' ORDER BY published_at DESC LIMIT %(limit)s) q
 JOIN posts p ON p.id = q.published_post_id
 WHERE (p.featured_image_url IS NULL OR p.featured_image_url !~ '^https?://[^\s]+$' OR length(p.featured_image_url) > 500)

@@ -15,6 +15,7 @@ from glad_pipeline.generation.defaults import Defaults
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.prompts.intake import import_file
 from glad_pipeline.storage.keys import original_key
+from glad_pipeline_tests.fakes import prompt_of
 from glad_pipeline_tests.integration.test_graph import World, world  # noqa: F401  a fixture
 from glad_pipeline_tests.unit.test_fuzz_inputs import ANYTHING, CASES, HOSTILE, is_readable, text, tried
 
@@ -136,7 +137,7 @@ def test_objects_that_are_there_already_with_any_metadata(world, neighbours):  #
     ):
         prompt = world.add(f"a hill that is there {n}", seed=n)
         (row,) = world.sql("SELECT * FROM prompts WHERE id = %s", prompt)
-        recipe = Defaults().recipe(row, profile)
+        recipe = Defaults().recipe(prompt_of(row), profile)
         right = {
             "recipe-hash": recipe.hash,
             "sha256": "a" * 64,

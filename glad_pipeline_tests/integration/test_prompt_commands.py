@@ -20,7 +20,7 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import management
 from glad_pipeline.prompts.intake import add_prompt
-from glad_pipeline.prompts.validation import FIELDS
+from glad_pipeline.records import FIELDS
 from glad_pipeline.settings import Settings
 
 Glad = Callable[..., int]

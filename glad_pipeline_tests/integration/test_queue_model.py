@@ -161,7 +161,7 @@ class QueueMachine(RuleBasedStateMachine):
     def claim(self, slot, batch, named):
         worker = self.worker(slot)
         wanted = self.of(named) if named else []
-        rows = worker.claim.take(batch, ids=[prompt.id for prompt in wanted])
+        taken = worker.claim.take(batch, ids=[prompt.id for prompt in wanted])
         self.answered("claim")
         self.return_abandoned()
         for prompt in wanted:
@@ -171,7 +171,7 @@ class QueueMachine(RuleBasedStateMachine):
         for prompt in self.waiting(wanted if named and wanted else None)[:batch]:
             self.take(worker, prompt)
         held = [p for p in self.prompts.values() if (p.status, p.token) == ("claimed", worker.token)]
-        assert [row["id"] for row in rows] == [p.id for p in sorted(held, key=lambda p: (-p.priority, p.id))]
+        assert [each.id for each in taken] == [p.id for p in sorted(held, key=lambda p: (-p.priority, p.id))]
 
     def waiting(self, among=None):
         found = [p for p in (self.prompts.values() if among is None else among) if p.status == "pending"]
@@ -208,7 +208,7 @@ class QueueMachine(RuleBasedStateMachine):
 
         def work(worker):
             barrier.wait()
-            taken[worker.token] = {row["id"] for row in worker.claim.take(batch)} - before[worker.token]
+            taken[worker.token] = {each.id for each in worker.claim.take(batch)} - before[worker.token]
 
         threads = [threading.Thread(target=work, args=(worker,)) for worker in pair]
         for thread in threads:

@@ -4,6 +4,7 @@ import pytest
 
 from glad_pipeline.generation.defaults import Defaults
 from glad_pipeline.generation.models import Component, Lora, ModelProfile
+from glad_pipeline.records import Prompt
 
 SDXL = ModelProfile(
     name="some/sdxl", source="some/sdxl", revision="0" * 40, width=1024, height=1024, num_inference_steps=30,
@@ -12,8 +13,7 @@ SDXL = ModelProfile(
 
 
 def filled(row=None, **settings):
-    row = {"prompt": "a fox", "negative_prompt": "", "seed": 1, **(row or {})}
-    recipe = Defaults(**settings).recipe(row, SDXL)
+    recipe = Defaults(**settings).recipe(Prompt(id=1, prompt="a fox", seed=1, **(row or {})), SDXL)
     return recipe.num_inference_steps, recipe.guidance_scale, recipe.scheduler, recipe.preset
 
 
@@ -53,7 +53,7 @@ def test_a_recipe_names_all_that_is_loaded():
         Lora(name="b", source="/b", file="b.safetensors", revision="sha256:3"),
     )
     profile = dataclasses.replace(SDXL, vae=vae, loras=loras)
-    recipe = Defaults().recipe({"prompt": "a fox", "negative_prompt": "", "seed": 1}, profile)
+    recipe = Defaults().recipe(Prompt(id=1, prompt="a fox", seed=1), profile)
     assert recipe.weights == profile.weights
     assert recipe.lora == "a@sha256:2*0.5, b@sha256:3*1"
     assert (recipe.vae, recipe.refiner) == (f"own/vae@{'1' * 40}", "")
