@@ -48,16 +48,16 @@ def list_(
     return 0
 
 
-def _summary(row: outbox.Row) -> tuple[str, ...]:
+def _summary(row: outbox.MessageStatus) -> tuple[str, ...]:
     """A message as a row of the table."""
     return (
-        str(row["id"]),
-        row["kind"],
-        _shown(row["subject"]),
-        row["status"],
-        str(row["attempts"]),
-        f"{row['next_attempt_at']:%Y-%m-%d %H:%M:%S}" if row["status"] == "waiting" else "",
-        _shown(row["last_error"] or ""),
+        str(row.id),
+        row.kind,
+        _shown(row.subject),
+        row.status,
+        str(row.attempts),
+        f"{row.next_attempt_at:%Y-%m-%d %H:%M:%S}" if row.status == "waiting" else "",
+        _shown(row.last_error or ""),
     )
 
 

@@ -92,11 +92,11 @@ def add(
     given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, **fields}
     with Runtime.of(context).database(lacks=LACKS) as database:
         prompt_id, created = add_prompt(database, {name: value for name, value in given.items() if value is not None})
-        row = management.show_prompt(database, prompt_id) or {}
+        known = management.show_prompt(database, prompt_id)
     if created:
         print(f"prompt {prompt_id} is in the queue")
     else:
-        print(f"that prompt is in the queue already: prompt {prompt_id}, {row.get('status', 'gone')}")
+        print(f"that prompt is in the queue already: prompt {prompt_id}, {known.status if known else 'gone'}")
     return 0
 
 
@@ -151,16 +151,16 @@ def list_(
         print_table(("id", "status", "attempts", "title or prompt", "picture or error"), map(_summary, rows))
     print(", ".join(f"{count:,} {status}" for status, count in counts.items() if count) or "the queue is empty")
     if len(rows) == limit:
-        print(f"older ones: --before {rows[-1]['id']}")
+        print(f"older ones: --before {rows[-1].id}")
     return 0
 
 
-def _summary(row: management.Row) -> tuple[str, ...]:
+def _summary(row: management.PromptStatus) -> tuple[str, ...]:
     """A prompt as one row: with the picture's URL, whole, or where it came to nothing the reason."""
-    error = _one_line(row["last_error"] or "", 80)
-    ended_badly = row["status"] in ("failed", "rejected") or error.startswith("taken down")
-    outcome = error if error and ended_badly else row["image_url"] or error
-    return str(row["id"]), row["status"], str(row["attempts"]), _one_line(row["title"] or row["prompt"], 48), outcome
+    error = _one_line(row.last_error or "", 80)
+    ended_badly = row.status in ("failed", "rejected") or error.startswith("taken down")
+    outcome = error if error and ended_badly else row.image_url or error
+    return str(row.id), row.status, str(row.attempts), _one_line(row.title or row.prompt, 48), outcome
 
 
 @commands.command("show")
@@ -178,10 +178,11 @@ def show(
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1
+    fields = {"id": row.id, "status": row.status, **jsonable(row)}
     if json:
-        print_json(jsonable(row))
+        print_json(fields)
     else:
-        print_fields([(name, _one_line(str(value), 500)) for name, value in row.items() if value not in (None, "")])
+        print_fields([(name, _one_line(str(value), 500)) for name, value in fields.items() if value not in (None, "")])
     return 0
 
 

@@ -28,6 +28,7 @@ from psycopg.rows import DictRow, dict_row
 from glad_pipeline.database.reading import read_everything
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.failpoints import reached
+from glad_pipeline.records import values_of
 from glad_pipeline.redaction import hide_url
 from glad_pipeline.urls import ENCODED, fault_of_database_url
 
@@ -298,9 +299,9 @@ def has_table(connection: Connection, table: str) -> bool:
     return bool(connection.execute("SELECT FROM pg_class WHERE oid = to_regclass(%s)", [table]).rowcount)
 
 
-def jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with its dates as ISO text, its UUIDs as strings and NaN and infinity too, for JSON output."""
-    return {k: v if _is_jsonable(v) else str(v) for k, v in row.items()}
+def jsonable(record: object) -> dict[str, Any]:
+    """A record with its dates as ISO text, its UUIDs as strings and NaN and infinity too, for JSON output."""
+    return {k: v if _is_jsonable(v) else str(v) for k, v in values_of(record).items()}
 
 
 def _is_jsonable(value: Any) -> bool:

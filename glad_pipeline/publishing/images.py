@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from glad_pipeline.database import Connection, named_queries
+from glad_pipeline.records import records_of, values_of
+from glad_pipeline.storage.keys import key_in
 
 SQL = named_queries(__package__)
 
@@ -36,17 +39,23 @@ class CatalogueEntry:
     thumbnail_url: str | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CataloguedImage(CatalogueEntry):
+    """A row of `images`."""
+
+    id: int
+    verified_at: datetime  # when the object was last seen in the store, whole
+    removed_at: datetime | None  # taken down: the object has to be gone from the store
+    removed_reason: str | None
+
+
 def record(connection: Connection, entries: Sequence[CatalogueEntry]) -> dict[str, int]:
     """In the caller's transaction: write the rows, and return images.id by recipe hash.
 
     In key order, so that two runs that share recipes cannot wait for each other.
     """
     bound = [
-        {
-            **{name: getattr(entry, name) for name in CatalogueEntry.__slots__},
-            "recipe": Jsonb(entry.recipe),
-            "provenance": Jsonb(entry.provenance),
-        }
+        {**values_of(entry), "recipe": Jsonb(entry.recipe), "provenance": Jsonb(entry.provenance)}
         for entry in sorted(entries, key=lambda entry: entry.key)
     ]
     ids: dict[str, int] = {}
@@ -58,6 +67,16 @@ def record(connection: Connection, entries: Sequence[CatalogueEntry]) -> dict[st
     return ids
 
 
-def newest(connection: Connection, limit: int) -> list[dict[str, Any]]:
-    """The newest `limit` catalogue rows."""
-    return connection.execute(SQL["newest_images"], {"limit": limit}).fetchall()
+def newest(connection: Connection, limit: int) -> list[CataloguedImage]:
+    """The newest `limit` pictures as the catalogue knows them, without those taken down."""
+    return records_of(CataloguedImage, connection.execute(SQL["newest_images"], {"limit": limit}))
+
+
+def find(connection: Connection, image: str) -> CataloguedImage | None:
+    """The picture with this id, recipe hash, key or URL, its thumbnail's too: URLs end with the key."""
+    if not image.isprintable():  # NUL and half characters, which PostgreSQL does not take
+        return None
+    text = image.strip().partition("?")[0]
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    bound = {"id": number, "text": text, "key": key_in(text) or text}
+    return next(iter(records_of(CataloguedImage, connection.execute(SQL["find_image"], bound))), None)

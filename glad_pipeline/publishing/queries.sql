@@ -19,9 +19,11 @@ ON CONFLICT (key) DO UPDATE SET verified_at = now(), url = excluded.url, sha256 
 RETURNING id, recipe_hash
 
 -- name: newest_images
--- For the checks: the newest pictures as the catalogue knows them, without those taken down.
-SELECT id, key, sha256, bytes, content_type, url, contrast FROM images WHERE removed_at IS NULL
-ORDER BY id DESC LIMIT %(limit)s
+-- For the checks.
+SELECT * FROM images WHERE removed_at IS NULL ORDER BY id DESC LIMIT %(limit)s
+
+-- name: find_image
+SELECT * FROM images WHERE id = %(id)s OR key = %(key)s OR recipe_hash = %(text)s ORDER BY id LIMIT 1
 
 -- name: columns_of
 -- The columns of a table as they are, in this schema: name, type, width of a varchar, and whether a value is owed.

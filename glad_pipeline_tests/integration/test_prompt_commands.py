@@ -20,7 +20,7 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import management
 from glad_pipeline.prompts.intake import add_prompt
-from glad_pipeline.records import FIELDS
+from glad_pipeline.records import FIELDS, values_of
 from glad_pipeline.settings import Settings
 
 Glad = Callable[..., int]
@@ -80,7 +80,7 @@ def prompt_in(database: Database, status: str) -> int:
 def row_of(database: Database, prompt_id: int) -> dict[str, Any]:
     row = management.show_prompt(database, prompt_id)
     assert row is not None
-    return row
+    return values_of(row)
 
 
 # ---- what each state allows
@@ -183,8 +183,8 @@ def test_add_takes_every_field_and_says_which_prompt_it_became(
     words = [f"--{name}={value}" for name, value in options.items()]
     assert glad("add", "a lake 🌊", *words, "--needs-approval") == 0
     [row] = management.list_prompts(database)
-    assert capsys.readouterr().out == f"prompt {row['id']} is in the queue\n"
-    full = row_of(database, row["id"])
+    assert capsys.readouterr().out == f"prompt {row.id} is in the queue\n"
+    full = row_of(database, row.id)
     assert (full["prompt"], full["guidance_scale"], full["priority"], full["needs_approval"]) == (
         "a lake 🌊",
         5,
@@ -294,7 +294,7 @@ def test_text_that_would_steer_a_terminal_or_break_the_table_is_shown_harmlessly
     with database.transaction() as connection:  # plain SQL asks nobody
         connection.execute("INSERT INTO prompts (prompt) VALUES (E'red \\x1b[31m\\nand ' || repeat('long ', 9999))")
     assert glad("list") == 0
-    assert glad("show", str(management.list_prompts(database)[0]["id"])) == 0
+    assert glad("show", str(management.list_prompts(database)[0].id)) == 0
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "red ·[31m and long" in out

@@ -42,8 +42,7 @@ SELECT EXISTS (
 
 -- name: images
 -- These pictures as they are catalogued now.
-SELECT id, key, bytes, sha256, thumbnail_key, verified_at FROM images
-WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY id
+SELECT * FROM images WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY id
 
 -- name: users
 -- The prompts of these pictures, whether a living run may hold them, and whether they published the picture on a post
@@ -191,8 +190,7 @@ WHERE id = ANY(%(ids)s)
 
 -- name: lock_published
 -- Pictures that are not taken down, and stay so until this transaction ends.
-SELECT id, key, sha256, thumbnail_key, recipe_hash FROM images
-WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY id FOR SHARE
+SELECT * FROM images WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY id FOR SHARE
 
 -- name: removed
 -- Which of these pictures are taken down.
