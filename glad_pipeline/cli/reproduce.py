@@ -31,22 +31,18 @@ def reproduce(
     json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> int:
     """Draw a published picture again and say whether it is the same, and what differs."""
-    from glad_pipeline.database import Database
     from glad_pipeline.operations import reproduce as operation
 
     runtime = Runtime.of(context)
-    settings = runtime.settings
     if save is not None and (save.is_dir() or not save.parent.is_dir()):
         raise UsageError(f"--save {save}: name a file in a directory that exists")
     if operation.is_file(picture):
         record = operation.record_of_file(Path(picture))
     else:
-        settings = runtime.with_database()
-        assert settings.database_url is not None  # noqa: S101 - it has just been started
-        with Database(settings.database_url.get_secret_value(), application_name="glad reproduce") as database:
+        with runtime.database() as database:
             record = operation.record_of(picture, database, runtime.store())
     try:
-        outcome = operation.reproduce(record, settings, model=model)
+        outcome = operation.reproduce(record, runtime.settings, model=model)
     except GladError as error:
         raise UsageError(str(error)) from error
     if save is not None:

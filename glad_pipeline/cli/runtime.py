@@ -79,8 +79,13 @@ class Runtime:
         return self._given
 
     @contextmanager
-    def database(self, *, lacks: str = "lacks a table") -> Iterator[Database]:
-        """The database; what goes wrong with it is said in a sentence, `lacks` where it has no tables of ours."""
+    def database(
+        self, *, lacks: str = "lacks a table", failed: str = "refused", patient: bool = False
+    ) -> Iterator[Database]:
+        """The database, with `patient` waited for while it is away; what goes wrong with it is said in a sentence.
+
+        That begins with `lacks` where it has no tables of ours, and else with `failed`.
+        """
         import psycopg
 
         from glad_pipeline.database import Database, DatabaseError, describe
@@ -90,12 +95,12 @@ class Runtime:
             raise UsageError("DATABASE_URL is not set: use `./glad …`, which starts the embedded server, or set it")
         url = settings.database_url.get_secret_value()
         try:
-            with Database(url) as database:
+            with Database(url, patience=settings.database_patience_seconds if patient else 0.0) as database:
                 yield database
         except psycopg.errors.UndefinedTable as error:
             raise DatabaseError(f"{describe(url)} {lacks}: run `./glad migrate` first") from error
         except psycopg.Error as error:
-            raise DatabaseError(f"{describe(url)} refused: {str(error).strip() or type(error).__name__}") from error
+            raise DatabaseError(f"{describe(url)} {failed}: {str(error).strip() or type(error).__name__}") from error
 
     def store(self) -> ObjectStore:
         """The object store of the settings."""

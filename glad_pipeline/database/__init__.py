@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from importlib.resources import files
 from typing import Any, LiteralString, TypeVar, cast
@@ -24,6 +24,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
+from psycopg.sql import Composed
 
 from glad_pipeline.database.reading import read_everything
 from glad_pipeline.errors import UnavailableError
@@ -294,9 +295,17 @@ def named_queries(package: str, file: str = "queries.sql", **lists: str) -> Mapp
     return cast("dict[str, LiteralString]", queries)  # our own files, read once: as literal as source code
 
 
+def value(
+    connection: Connection, statement: LiteralString | Composed, bound: Mapping[str, Any] | Sequence[Any] | None = None
+) -> Any:
+    """The first column of a statement's first row; None where it has none."""
+    row = connection.execute(statement, bound).fetchone()
+    return None if row is None else next(iter(row.values()))
+
+
 def has_table(connection: Connection, table: str) -> bool:
     """Whether there is such a table to look at: the blog's are its own."""
-    return bool(connection.execute("SELECT FROM pg_class WHERE oid = to_regclass(%s)", [table]).rowcount)
+    return bool(value(connection, "SELECT to_regclass(%s) IS NOT NULL", [table]))
 
 
 def jsonable(record: object) -> dict[str, Any]:

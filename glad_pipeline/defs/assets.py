@@ -23,7 +23,7 @@ from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery, PictureStream
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import Publishing
-from glad_pipeline.publishing.posts import title_of
+from glad_pipeline.publishing.post_columns import title_of
 from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.redaction import redact
 

@@ -12,7 +12,8 @@ from glad_pipeline.media.gates import blank
 from glad_pipeline.outbox.messages import dead
 from glad_pipeline.prompts.queue import overdue
 from glad_pipeline.publishing import images
-from glad_pipeline.publishing.posts import MAX_URL, bad_urls
+from glad_pipeline.publishing.post_columns import MAX_URL
+from glad_pipeline.publishing.posts import bad_urls
 from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline.storage.public import fault_of_visit
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
-from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.database import Connection, Database, named_queries, value
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.outbox import messages as outbox
 from glad_pipeline.publishing import blocklist, images
@@ -124,8 +124,7 @@ def _delete_image(image: str, reason: str, connection: Connection) -> TakenDown:
 
 def _alone(connection: Connection) -> TakenDown:
     blocklist.take_down_alone(connection)
-    row = connection.execute(SQL["last_message"]).fetchone()
-    return TakenDown(messages_after=row["id"] if row else 0)
+    return TakenDown(messages_after=value(connection, SQL["last_message"]))
 
 
 def _lock_prompts(connection: Connection, posts: Sequence[UUID], images: Sequence[int]) -> None:

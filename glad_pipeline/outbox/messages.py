@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-from glad_pipeline.database import Connection, named_queries
+from glad_pipeline.database import Connection, named_queries, value
 from glad_pipeline.errors import UsageError
 from glad_pipeline.records import records_of
 
@@ -117,8 +117,7 @@ def prune(connection: Connection) -> None:
 
 def overdue(connection: Connection) -> bool:
     """Whether a message has been due for GRACE and nobody has it."""
-    row = connection.execute(SQL["overdue"], {"grace": GRACE}).fetchone()
-    return bool(row and row["overdue"])
+    return bool(value(connection, SQL["overdue"], {"grace": GRACE}))
 
 
 def dead(connection: Connection) -> tuple[int, list[MessageStatus]]:

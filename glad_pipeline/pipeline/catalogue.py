@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,17 +34,17 @@ class PromptWithObject:
     fault: str | None = None  # why nothing can be told of what is stored
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CatalogueReport:
     """What became of the prompts whose pictures were to be catalogued."""
 
-    whole: Sequence[PromptWithObject] = ()  # in the store, and as they should be
-    moved: int = 0  # prompts that have their picture now
-    awaiting_approval: int = 0  # of those
-    taken_down: int = 0
-    damaged: int = 0
-    not_drawn_yet: int = 0
-    lost: int = 0  # taken over by another run
+    whole: Sequence[PromptWithObject]  # in the store, and as they should be
+    moved: int  # prompts that have their picture now
+    awaiting_approval: int  # of those
+    taken_down: int
+    damaged: int
+    not_drawn_yet: int
+    lost: int  # taken over by another run
 
 
 def look_up(
@@ -87,19 +88,21 @@ class Cataloguing:
         faults = self._faults(found)
         whole = [each for each in found if each.object is not None and each.prompt.id not in faults]
         self.claim.fail(faults)
-        report = CatalogueReport(whole=whole, damaged=len(faults))
-        report.not_drawn_yet = len(found) - len(whole) - len(faults)
+        counts: Counter[str] = Counter()
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):
             some = whole[start : start + ROWS_PER_TRANSACTION]
-            moved, awaiting, blocked, refused = self.database.transact("catalogue", partial(self._some, some))
-            report.moved += moved
-            report.awaiting_approval += awaiting
-            report.taken_down += blocked
-            report.damaged += refused
-            report.lost += len(some) - moved - blocked - refused
-        return report
+            counts += self.database.transact("catalogue", partial(self._some, some))
+        return CatalogueReport(
+            whole=whole,
+            moved=counts["moved"],
+            awaiting_approval=counts["awaiting_approval"],
+            taken_down=counts["taken_down"],
+            damaged=counts["damaged"] + len(faults),
+            not_drawn_yet=len(found) - len(whole) - len(faults),
+            lost=len(whole) - counts["moved"] - counts["taken_down"] - counts["damaged"],
+        )
 
-    def _some(self, some: Sequence[PromptWithObject], connection: Connection) -> tuple[int, int, int, int]:
+    def _some(self, some: Sequence[PromptWithObject], connection: Connection) -> Counter[str]:
         """`_together`, and how many it could not take: each of those has used up a try, with the reason."""
         refused: dict[int, str] = {}
         counts = together_or_alone(
@@ -109,9 +112,9 @@ class Cataloguing:
             lambda one, reason: refused.__setitem__(one.prompt.id, f"it could not be catalogued: {reason}"),
         )
         self.claim.failed(connection, refused)
-        return sum(c[0] for c in counts), sum(c[1] for c in counts), sum(c[2] for c in counts), len(refused)
+        return sum(counts, Counter(damaged=len(refused)))
 
-    def _together(self, connection: Connection, some: Sequence[PromptWithObject]) -> tuple[int, int, int]:
+    def _together(self, connection: Connection, some: Sequence[PromptWithObject]) -> Counter[str]:
         """How many prompts were ours still, how many of them wait for approval, how many were taken down meanwhile."""
         reasons = refuse_blocked(connection, keys_by_hash({each.recipe for each in some}))
         blocked = {each.prompt.id: reasons[each.recipe.hash] for each in some if each.recipe.hash in reasons}
@@ -121,7 +124,8 @@ class Cataloguing:
         }
         ids = images.record(connection, list(entries.values()))
         drawn = {each.prompt.id: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
-        return *self.claim.generated(connection, drawn), len(blocked)
+        moved, awaiting = self.claim.generated(connection, drawn)
+        return Counter(moved=moved, awaiting_approval=awaiting, taken_down=len(blocked))
 
     def _faults(self, found: Iterable[PromptWithObject]) -> dict[int, str]:
         """Why prompts cannot be catalogued with what the store holds for them, by id."""

@@ -19,8 +19,9 @@ from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media import gates
 from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
-from glad_pipeline.pipeline.delivery import Delivery, PictureStream, name_of
+from glad_pipeline.pipeline.delivery import Delivery, PictureStream
 from glad_pipeline.pipeline.sdxl import Draws
+from glad_pipeline.pipeline.spooled_picture import name_of
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.records import Prompt

@@ -10,19 +10,16 @@ from glad_pipeline.database import Connection, Database
 from glad_pipeline.outbox import messages
 from glad_pipeline.prompts.queue import Claim, SeenPicture
 from glad_pipeline.publishing import blocklist
-from glad_pipeline.publishing.posts import Blog, Outcomes, PublishedPost
+from glad_pipeline.publishing.posts import Blog, Outcomes
 from glad_pipeline.storage.protocol import ObjectStore
 
 POSTS_PER_TRANSACTION = 100
 
 
-@dataclass(kw_only=True, slots=True)
-class PublishReport:
-    """What one run has published, and why it has not published others (by prompt id)."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishReport(Outcomes):
+    """What one run has published, and why it has not published others."""
 
-    published: list[PublishedPost] = field(default_factory=list)
-    rejected: dict[int, str] = field(default_factory=dict)
-    conflicts: dict[int, str] = field(default_factory=dict)  # wait for a person's approval
     gone: list[int] = field(default_factory=list)  # prompts whose picture was gone from the store: they wait again
 
     def warnings(self) -> Iterator[str]:
@@ -45,14 +42,12 @@ class Publishing:
         report = PublishReport()
         while True:
             stale = self.claim.stale(POSTS_PER_TRANSACTION)
-            report.gone += self._look_again(stale) if stale else []
+            report.gone.extend(self._look_again(stale) if stale else [])
             done = self.database.transact("publish", partial(publish_some, self.claim))
             if not done and not stale:
                 return report
             if done:
-                report.published += done.published
-                report.rejected.update(done.rejected)
-                report.conflicts.update(done.conflicts)
+                report.add(done)
 
     def _look_again(self, stale: Sequence[SeenPicture]) -> list[int]:
         """Look at pictures once more that were stored a while ago: the prompts of those that are gone wait again."""

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, LiteralString
 
-from glad_pipeline.database import Connection, Database, has_table, named_queries
+from glad_pipeline.database import Connection, Database, has_table, named_queries, value
 from glad_pipeline.errors import UsageError
 from glad_pipeline.prompts.readers import read_records
 from glad_pipeline.prompts.validation import new_prompt
@@ -71,13 +71,13 @@ def content_hash(prompt: NewPrompt) -> str:
 
     A field left at its default does not count, so that a new column never changes an old row's hash.
     """
-    given = {name: value for name, value in values_of(prompt).items() if value != _DEFAULTS[name]}
+    given = {name: found for name, found in values_of(prompt).items() if found != _DEFAULTS[name]}
     text = json.dumps(given, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_canonical)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _canonical(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def _canonical(found: object) -> str:
+    return found.isoformat() if isinstance(found, datetime) else str(found)
 
 
 def add_prompt(database: Database, given: Mapping[str, Any]) -> tuple[int, bool]:
@@ -90,25 +90,23 @@ def add_prompt(database: Database, given: Mapping[str, Any]) -> tuple[int, bool]
     row = dict(zip(WRITTEN, _as_row(prompt), strict=True))
     with database.transaction() as connection:
         connection.execute(QUERIES["one_at_a_time"])
-        if same := connection.execute(QUERIES["same_prompt"], row).fetchone():
-            return int(same["id"]), False
+        if same := value(connection, QUERIES["same_prompt"], row):
+            return int(same), False
         if prompt.slug is not None:
             _refuse_taken_slug(connection, prompt)
-        added = connection.execute(QUERIES["insert_one"], row).fetchone()
+        added = value(connection, QUERIES["insert_one"], row)
         if added is None:  # inserted by plain SQL since we looked
-            same = connection.execute(QUERIES["same_prompt"], row).fetchone()
-            assert same is not None  # noqa: S101 - the conflict names one of its two keys
-            return int(same["id"]), False
-        return int(added["id"]), True
+            return int(value(connection, QUERIES["same_prompt"], row)), False
+        return int(added), True
 
 
 def _refuse_taken_slug(connection: Connection, prompt: NewPrompt) -> None:
     sought = {"slug": prompt.slug, "post_id": prompt.post_id}
-    if found := connection.execute(QUERIES["slug_of_prompt"], sought).fetchone():
-        raise UsageError(f"slug {prompt.slug!r} belongs to prompt {found['id']} already: choose another, or none")
-    if has_table(connection, "posts") and (found := connection.execute(QUERIES["slug_of_post"], sought).fetchone()):
+    if found := value(connection, QUERIES["slug_of_prompt"], sought):
+        raise UsageError(f"slug {prompt.slug!r} belongs to prompt {found} already: choose another, or none")
+    if has_table(connection, "posts") and (found := value(connection, QUERIES["slug_of_post"], sought)):
         raise UsageError(
-            f"slug {prompt.slug!r} belongs to the post {found['id']} already: "
+            f"slug {prompt.slug!r} belongs to the post {found} already: "
             "choose another, or set post_id to illustrate that post"
         )
 
@@ -135,9 +133,9 @@ def import_file(database: Database, path: Path, *, progress: Progress | None = N
         if faults.count:
             raise UsageError(faults.message(path))
         tell("writing", staged)
-        counted = connection.execute(QUERIES["count_differing"]).fetchone()
+        differing = value(connection, QUERIES["count_differing"])
         added = connection.execute(QUERIES["insert_staged"]).rowcount
-    return ImportReport(added=added, existing=staged - added, differing=counted["differing"] if counted else 0)
+    return ImportReport(added=added, existing=staged - added, differing=differing)
 
 
 def _stage(connection: Connection, path: Path, faults: _Faults, tell: Progress) -> int:

@@ -23,7 +23,15 @@ from uuid import UUID
 import psycopg
 
 from glad_pipeline.blame import readable
-from glad_pipeline.database import SILENCE, Connection, Database, DatabaseError, answering_within, named_queries
+from glad_pipeline.database import (
+    SILENCE,
+    Connection,
+    Database,
+    DatabaseError,
+    answering_within,
+    named_queries,
+    value,
+)
 from glad_pipeline.errors import UnavailableError, UsageError
 from glad_pipeline.records import DuePrompt, Prompt, records_of
 
@@ -55,9 +63,7 @@ def readiness(connection: Connection) -> Readiness:
     """One indexed look at the queue, in a transaction; its cost does not grow with the table."""
     with connection.transaction():
         connection.execute("SET LOCAL enable_seqscan = off")  # without fresh statistics the planner would read it all
-        row = connection.execute(SQL["ready"]).fetchone()
-    assert row is not None  # noqa: S101  an aggregate always has a row
-    return Readiness(**row)
+        return records_of(Readiness, connection.execute(SQL["ready"]))[0]
 
 
 def live_workers(connection: Connection) -> set[str]:
@@ -111,11 +117,10 @@ class Claim:
         return self
 
     def _locked_token(self, connection: Connection) -> int:
-        row = connection.execute(SQL["next_token"]).fetchone()
-        assert row is not None  # noqa: S101  nextval always answers
-        if not self._lock(connection, row["token"]):
-            raise UnavailableError(f"the claim token {row['token']} is locked already: another database uses ours")
-        return int(row["token"])
+        token = int(value(connection, SQL["next_token"]))
+        if not self._lock(connection, token):
+            raise UnavailableError(f"the claim token {token} is locked already: another database uses ours")
+        return token
 
     def take(self, batch: int, *, ids: Sequence[int] = ()) -> list[Prompt]:
         """Claim up to `batch` waiting prompts, and return all that this claim has in hand.
@@ -233,12 +238,18 @@ class Claim:
         """`fail` in the caller's transaction."""
         self._settle(connection, "settle_failed", reasons)
 
-    def _settle(self, connection: Connection, statement: str, reasons: Mapping[int, str]) -> None:
+    def _settle(
+        self,
+        connection: Connection,
+        statement: str,
+        reasons: Mapping[int, str],
+        tokens: Mapping[int, int | None] | None = None,
+    ) -> None:
         bound = [
             {
                 "id": i,
                 "reason": readable(reason),
-                "token": self._token,
+                "token": self._token if tokens is None else tokens[i],
                 "max_attempts": self._max_attempts,
                 "uncounted": int(i not in self._begun),
             }
@@ -287,23 +298,13 @@ class Claim:
         if connection.execute(SQL["settle_published"], bound).rowcount != len(post_ids):
             raise DatabaseError("prompts to be published were not locked by this transaction: no post is written")
 
-    @staticmethod
-    def reject_locked(connection: Connection, due: Sequence[DuePrompt], reasons: Mapping[int, str]) -> None:
+    def reject_locked(self, connection: Connection, due: Sequence[DuePrompt], reasons: Mapping[int, str]) -> None:
         """In the caller's transaction: put aside prompts that `publishable` has locked."""
-        tokens = {prompt.id: prompt.claim_token for prompt in due}
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                SQL["settle_rejected"],
-                [{"id": i, "reason": readable(reason), "token": tokens[i]} for i, reason in reasons.items()],
-            )
+        self._settle(connection, "settle_rejected", reasons, {prompt.id: prompt.claim_token for prompt in due})
 
-    @staticmethod
-    def require_approval(connection: Connection, reasons: Mapping[int, str]) -> None:
+    def require_approval(self, connection: Connection, reasons: Mapping[int, str]) -> None:
         """In the caller's transaction: locked prompts wait for approval, each with the reason."""
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                SQL["settle_conflict"], [{"id": i, "reason": readable(reason)} for i, reason in reasons.items()]
-            )
+        self._settle(connection, "settle_conflict", reasons)
 
     def drew(self, prompt_id: int) -> bool:
         """Whether this claim began to draw that prompt."""
@@ -339,8 +340,7 @@ class Claim:
 
     @staticmethod
     def _lock(connection: Connection, token: int) -> bool:
-        row = connection.execute(SQL["lock_token"], {"token": token}).fetchone()
-        return row is not None and row["locked"]
+        return bool(value(connection, SQL["lock_token"], {"token": token}))
 
     def _beat(self, connection: Connection) -> None:
         """Renew the lease three times per lease and keep the lock; a lost connection is made anew within seconds."""
@@ -376,8 +376,7 @@ class Claim:
     @staticmethod
     def _is_ours(connection: Connection, token: int) -> bool:
         """Whether this session has the lock; that it has lost it while it lives is a pooler's doing."""
-        row = connection.execute(SQL["has_lock"], {"token": token}).fetchone()
-        if row is not None and row["has_lock"]:
+        if value(connection, SQL["has_lock"], {"token": token}):
             return True
         log.error(
             "the lock of this run is gone although its connection is not: a pooler such as PgBouncer gives each "

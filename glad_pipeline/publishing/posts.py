@@ -17,14 +17,13 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from glad_pipeline.blame import together_or_alone
-from glad_pipeline.database import Connection, named_queries
+from glad_pipeline.database import Connection, named_queries, value
 from glad_pipeline.errors import GladError
-from glad_pipeline.publishing.blocklist import blocked_because
+from glad_pipeline.publishing.post_columns import FILLED, fault_of, metadata_of, new_post, picture_of, title_of
 from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
-from glad_pipeline.records import DuePrompt, Prompt, records_of
+from glad_pipeline.records import DuePrompt, records_of
 
 SQL = named_queries(__package__)
-MAX_URL = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +51,11 @@ class Outcomes:
     published: list[PublishedPost] = field(default_factory=list)
     rejected: dict[int, str] = field(default_factory=dict)  # refused, with the reason
     conflicts: dict[int, str] = field(default_factory=dict)  # edited by a person meanwhile: not touched, and what to do
+
+    def add(self, other: Outcomes) -> None:
+        self.published.extend(other.published)
+        self.rejected.update(other.rejected)
+        self.conflicts.update(other.conflicts)
 
 
 class Blog:
@@ -97,13 +101,11 @@ class Blog:
             outcomes.rejected[prompt.id] = f"the blog refused the post: {reason}"
 
         for done in together_or_alone(connection, due, work, refuse):
-            outcomes.published.extend(done.published)
-            outcomes.rejected.update(done.rejected)
-            outcomes.conflicts.update(done.conflicts)
+            outcomes.add(done)
         return outcomes
 
     def _publish(self, connection: Connection, due: Sequence[DuePrompt]) -> Outcomes:
-        rejected = {each.id: fault for each in due if (fault := _removed(each) or _url_fault(each.image_url))}
+        rejected = {each.id: fault for each in due if (fault := fault_of(each))}
         due = [each for each in due if each.id not in rejected]
         tasks = self._existing_tasks(connection, due)
         posts = self.lock(connection, [i for each in due for i in (each.post_id, each.published_post_id) if i])
@@ -173,7 +175,7 @@ class Blog:
                 "category_id": categories.get(each.category),
                 "author_id": author,
             }
-            values.append(self._fitting({**_new_post(each), **own}))
+            values.append(self._fitting({**new_post(each), **own}))
         if values:
             with connection.cursor() as cursor:
                 cursor.executemany(_insert("posts", values[0]), values)
@@ -207,20 +209,20 @@ class Blog:
         if "name" not in columns:
             return None
         found = sql.SQL("SELECT id FROM {} WHERE name = %s").format(sql.Identifier(table))
-        if row := connection.execute(found, [name]).fetchone():
-            return row["id"]
+        if known := value(connection, found, [name]):
+            return known
         values: dict[str, Any] = {"name": name, "slug": slugify(name)}
         if columns["id"].type == "uuid":
             values["id"] = uuid4()
         if any(c.owed and c.name not in values for c in columns.values()):
             return None
-        values = {key: value for key, value in values.items() if key in columns}
+        values = {column: given for column, given in values.items() if column in columns}
         connection.execute(_insert(table, values) + sql.SQL(" ON CONFLICT DO NOTHING"), values)
-        row = connection.execute(found, [name]).fetchone()  # another run may have been first
-        if row is None and "slug" in columns:  # the same slug under another spelling: "Sea side" and "sea-side"
+        label = value(connection, found, [name])  # another run may have been first
+        if label is None and "slug" in columns:  # the same slug under another spelling: "Sea side" and "sea-side"
             same = sql.SQL("SELECT id FROM {} WHERE slug = %s").format(sql.Identifier(table))
-            row = connection.execute(same, [values["slug"]]).fetchone()
-        return row["id"] if row else None
+            label = value(connection, same, [values["slug"]])
+        return label
 
     def _illustrate(
         self, connection: Connection, prompts: Sequence[tuple[DuePrompt, UUID]], versions: dict[UUID, str]
@@ -239,10 +241,10 @@ class Blog:
                     f"`glad prompts reject {each.id}`"
                 )
                 continue
-            values = _picture(each)
+            values = picture_of(each)
             if each.taken_down_at and not each.post_id:  # we hid it, and a person had its prompt retried
                 values["status"] = "published"
-            versions[post] = self.write(connection, post, values, metadata=_metadata(each), version=versions[post])
+            versions[post] = self.write(connection, post, values, metadata=metadata_of(each), version=versions[post])
         return conflicts
 
     @staticmethod
@@ -250,8 +252,7 @@ class Blog:
         """Whether nobody but us has written the post since its version was noted (None: it was not there)."""
         if noted is None or noted == now:
             return True
-        row = connection.execute(SQL["is_ours"], {"post": post, "noted": noted, "now": now}).fetchone()
-        return bool(row and row["ours"])
+        return bool(value(connection, SQL["is_ours"], {"post": post, "noted": noted, "now": now}))
 
     def write(
         self,
@@ -279,8 +280,10 @@ class Blog:
             "UPDATE posts SET {} WHERE id = {} RETURNING coalesce(to_jsonb(posts) ->> 'updated_at', '') AS version"
         )
         bound = {**fitting, "more": Jsonb(dict(metadata or {})), "less": list(without), "post": post}
-        row = connection.execute(statement.format(sql.SQL(", ").join(pairs), sql.Placeholder("post")), bound).fetchone()
-        after = str(row["version"]) if row else version
+        composed = statement.format(sql.SQL(", ").join(pairs), sql.Placeholder("post"))
+        after: str | None = value(connection, composed, bound)
+        if after is None:
+            return version
         if version != after:
             connection.execute(SQL["note_our_write"], {"post": post, "before": version, "after": after})
         return after
@@ -321,25 +324,6 @@ class Blog:
         return fitting
 
 
-# The columns of `posts` that we write where they exist.
-FILLED = frozenset(
-    {
-        *("id", "title", "slug", "content", "excerpt", "status", "category_id", "author_id", "author"),
-        *("seo_title", "seo_description", "task_id", "published_at", "created_at", "updated_at", "metadata"),
-        *("featured_image_url", "image_file_size", "image_s3_key"),
-    }
-)
-
-
-def title_of(prompt: Prompt) -> str:
-    """The title it was given, or its prompt's first words."""
-    if prompt.title:
-        return prompt.title
-    words = " ".join(prompt.prompt.split())
-    short = words if len(words) <= 80 else words[:80].rsplit(" ", 1)[0] + "…"
-    return short[:1].upper() + short[1:]
-
-
 def _insert(table: str, columns: Iterable[str]) -> sql.Composed:
     names = list(columns)
     return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
@@ -351,50 +335,6 @@ def _insert(table: str, columns: Iterable[str]) -> sql.Composed:
 
 def _set(columns: Iterable[str]) -> list[sql.Composed]:
     return [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in columns]
-
-
-def _new_post(prompt: DuePrompt) -> dict[str, Any]:
-    """The columns of a new post that its prompt alone decides."""
-    return {
-        **_picture(prompt),
-        "title": title_of(prompt),
-        "content": prompt.content or prompt.excerpt or prompt.prompt,
-        "excerpt": prompt.excerpt,
-        "status": "published",
-        "author": prompt.author,
-        "seo_title": title_of(prompt),
-        "seo_description": prompt.excerpt,
-        "task_id": prompt.task_id,
-        "published_at": prompt.publish_at or datetime.now(UTC),
-        "created_at": datetime.now(UTC),
-        "updated_at": datetime.now(UTC),
-        "metadata": Jsonb(_metadata(prompt)),
-    }
-
-
-def _picture(prompt: DuePrompt) -> dict[str, Any]:
-    return {
-        "featured_image_url": prompt.image_url,
-        "image_file_size": prompt.image_bytes,
-        "image_s3_key": prompt.image_key,
-    }
-
-
-def _metadata(prompt: DuePrompt) -> dict[str, Any]:
-    known = {"featured_image_alt": prompt.alt_text or title_of(prompt), "pipeline_task_id": prompt.task_id}
-    return {name: value for name, value in known.items() if value}
-
-
-def _removed(prompt: DuePrompt) -> str | None:
-    if prompt.image_removed_at is None:
-        return None
-    return blocked_because(prompt.image_removed_reason or "", prompt.image_key)
-
-
-def _url_fault(url: str) -> str | None:
-    if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
-        return f"the picture's URL must be http(s) and at most {MAX_URL} characters, not {url[:80]!r} ({len(url)})"
-    return None
 
 
 def bad_urls(connection: Connection, *, limit: int) -> list[str]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
 
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.pipeline.stored_picture import entry_of, object_fault, recipe_in, with_texts
@@ -32,9 +31,6 @@ class Rebuilt:
     recorded: int = 0
     barred: int = 0  # of those: taken down once, and kept so
     skipped: int = 0  # damaged, or none of ours
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"looked_at": self.looked_at, "recorded": self.recorded, "barred": self.barred, "skipped": self.skipped}
 
 
 def rebuild(

@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 
-from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.database import Connection, Database, named_queries, value
 from glad_pipeline.errors import GladError
 from glad_pipeline.limits import MAX_SEED, MIN_SEED
 from glad_pipeline.operations.audit import mend
@@ -85,7 +85,7 @@ def audit(
         most = _most(audit(database, store, grace=grace, tell=tell), at_most)
     report = Report(place=f"bucket {store.bucket}", fix=fix, deep=deep, shown=shown)
     with _snapshot(database) as connection:
-        clock = _one(connection, "clock")["now"]
+        clock = value(connection, SQL["clock"])
         walk = _Walk(database, store, report, grace=grace, clock=clock, most=most)
         objects = in_order(walk.ours(store.listing(PREFIX)), f"the store's listing of {PREFIX}")
         for stored, expected in merge(objects, _expected(connection)):
@@ -382,14 +382,8 @@ ASKED = (
 
 def _ask(connection: Connection, report: Report) -> None:
     for kind, query, words in ASKED:
-        if query == "doubled_posts" and not _one(connection, "has_image_s3_key")["found"]:
+        if query == "doubled_posts" and not value(connection, SQL["has_image_s3_key"]):
             continue
         rows = connection.execute(SQL[query], {"limit": report.shown}).fetchall()
         if rows:
             report.count(kind, rows[0]["found"], (words.format(**row) for row in rows))
-
-
-def _one(connection: Connection, query: str) -> dict[str, Any]:
-    row = connection.execute(SQL[query]).fetchone()
-    assert row is not None  # noqa: S101  these always answer
-    return row

@@ -71,19 +71,11 @@ def demo(settings: Settings, print_table: PrintTable, require: Callable[[str], N
 def _run_job(database: Database, environment: dict[str, str], root: Path, home: Home) -> None:
     """One `dagster job execute`, its output in a log, the queue's counts on the screen while it runs."""
     log = home.logs / "demo-run.log"
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "job",
-        "execute",
-        "-m",
-        "glad_pipeline.definitions",
-        "-j",
-        "publish_prompts",
-    ]
+    job = ("dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts")
     with log.open("wb") as output, Step("drawing and publishing (dagster job execute)", always=True) as step:
-        run = subprocess.Popen(command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        run = subprocess.Popen(
+            [sys.executable, "-m", *job], cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
         try:
             while run.poll() is None:
                 counts = counts_by_status(database)
