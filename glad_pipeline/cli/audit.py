@@ -109,10 +109,8 @@ def rebuild(
         print_json(values_of(done) | {"examples": examples})
     else:
         barred = f" ({done.barred:,} of them taken down, as before)" if done.barred else ""
-        print(
-            f"bucket {runtime.settings.s3_bucket}: {done.looked_at:,} originals read, {done.recorded:,} recorded{barred}, "
-            f"{done.skipped:,} skipped"
-        )
+        read = f"{done.looked_at:,} originals read, {done.recorded:,} recorded{barred}, {done.skipped:,} skipped"
+        print(f"bucket {runtime.settings.s3_bucket}: {read}")
     return 1 if done.skipped else 0
 
 
