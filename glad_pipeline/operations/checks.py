@@ -1,11 +1,13 @@
-"""What must be true after every run, looked at in cheap samples: the queue, the catalogue, the store, the posts."""
+"""What must be true after every run, looked at in cheap samples: the queue, the catalogue, the store, the posts.
+
+The docstring of a check is what the web UI says of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from glad_pipeline.database import Database
 from glad_pipeline.media.gates import blank
@@ -27,18 +29,18 @@ class Finding:
 
     passed: bool
     description: str | None
-    figures: Mapping[str, Any]
+    figures: Mapping[str, float | list[str] | list[int]]
 
 
 def no_expired_lease(database: Database) -> Finding:
-    """No prompt is still claimed although its lease is over."""
+    """No prompt is still claimed although its lease is over: every run returns or finishes what it takes."""
     prompts = database.read(overdue)
     told = f"{len(prompts)} prompts are held by runs that went silent" if prompts else "every lease is alive"
     return Finding(passed=not prompts, description=told, figures={"prompts": prompts})
 
 
 def objects_match_catalogue(database: Database, store: ObjectStore) -> Finding:
-    """The newest SAMPLE catalogued pictures are in the store with the size, type and SHA-256 of the catalogue."""
+    """The newest 20 catalogued pictures are in the store with the size, type and SHA-256 that the catalogue says."""
     newest = database.read(partial(images.newest, limit=SAMPLE))
     objects = store.heads(image.key for image in newest)
     wrong = [
@@ -53,24 +55,24 @@ def objects_match_catalogue(database: Database, store: ObjectStore) -> Finding:
 
 
 def no_blank_picture(database: Database) -> Finding:
-    """None of the newest SAMPLE pictures is blank."""
+    """None of the newest 20 pictures is blank: the gate before the store has held."""
     newest = database.read(partial(images.newest, limit=SAMPLE))
     contrasts = {image.key: image.contrast for image in newest if image.contrast is not None}
     found = [key for key, contrast in contrasts.items() if blank.fault_of(contrast)]
     told = f"{len(found)} of {len(newest)} looked at are blank" if found else f"{len(newest)} looked at"
-    figures = {"blank": found, **({"lowest_contrast": min(contrasts.values())} if contrasts else {})}
-    return Finding(passed=not found, description=told, figures=figures)
+    lowest = {"lowest_contrast": min(contrasts.values())} if contrasts else {}
+    return Finding(passed=not found, description=told, figures={"blank": found, **lowest})
 
 
 def urls_are_public(database: Database) -> Finding:
-    """The picture URLs of the newest 1,000 posts are http(s), short enough, neither base64 nor relative."""
+    """The picture URLs of the newest 1,000 posts are http(s), at most 500 characters, neither base64 nor relative."""
     slugs = database.read(partial(bad_urls, limit=1_000))
     told = f"{len(slugs)} posts have a URL that is not http(s) or over {MAX_URL} characters" if slugs else None
     return Finding(passed=not slugs, description=told, figures={"posts": slugs[:SAMPLE]})
 
 
 def pictures_answer(database: Database) -> Finding:
-    """The newest VISITS pictures answer to anybody, as they will to the blog's visitors."""
+    """The newest 3 pictures answer to anybody, as they will to the blog's visitors."""
     newest = database.read(partial(images.newest, limit=VISITS))
     silent = {image.url: fault for image in newest if (fault := fault_of_visit(image.url))}
     told = "; ".join(f"{url}: {fault}" for url, fault in silent.items()) or f"{len(newest)} looked at"

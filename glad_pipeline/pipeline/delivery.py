@@ -47,6 +47,19 @@ class Unstored:
     reason: str
 
 
+@dataclass(kw_only=True, slots=True)
+class DrawReport:
+    """What became of the prompts of one drawing; filled while its pictures are consumed."""
+
+    prompts: int
+    already_stored: int = 0
+    to_draw: int = 0  # recipes
+    model: str = ""
+    model_revision: str = ""
+    rejected: int = 0
+    failed: int = 0
+
+
 @dataclass(kw_only=True)
 class PictureStream:
     """Pictures as they are drawn, and, when all are, the report about them."""
@@ -54,7 +67,7 @@ class PictureStream:
     pictures: Generator[Drawn, None, None]
     delivery: Delivery
     refuse: Callable[[Recipe, str], None]  # settles the prompts of a picture that cannot be stored, with the reason
-    report: Any  # a dataclass, filled while `pictures` is consumed
+    report: DrawReport
 
 
 @dataclass(kw_only=True, slots=True)

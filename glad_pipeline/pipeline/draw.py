@@ -19,7 +19,7 @@ from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media import gates
 from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
-from glad_pipeline.pipeline.delivery import Delivery, PictureStream
+from glad_pipeline.pipeline.delivery import Delivery, DrawReport, PictureStream
 from glad_pipeline.pipeline.sdxl import Draws
 from glad_pipeline.pipeline.spooled_picture import name_of
 from glad_pipeline.prompts.queue import Claim
@@ -37,19 +37,6 @@ if TYPE_CHECKING:
 
 PREFETCHED = 32  # pictures that wait for the gate at most: a whole batch, so that the GPU begins the next at once
 TELL_EVERY = 5.0  # seconds between lines about drawing: each is a row of Dagster's event log
-
-
-@dataclass(kw_only=True, slots=True)
-class DrawReport:
-    """What became of the prompts of one drawing; filled while its pictures are consumed."""
-
-    prompts: int
-    already_stored: int = 0
-    to_draw: int = 0  # recipes
-    model: str = ""
-    model_revision: str = ""
-    rejected: int = 0
-    failed: int = 0
 
 
 @dataclass(kw_only=True)
