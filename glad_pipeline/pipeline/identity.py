@@ -20,6 +20,7 @@ import psycopg
 from glad_pipeline.database import Connection, Database, describe, named_queries, value
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
+from glad_pipeline.publishing.images import known_keys
 from glad_pipeline.records import columns_of, records_of, values_of
 from glad_pipeline.storage.keys import PREFIX, key_in
 from glad_pipeline.storage.protocol import ObjectStore
@@ -228,7 +229,7 @@ def _tell_of_pictures(database: Database, store: ObjectStore, tell: Callable[[st
     originals = (key for listed in store.listing(PREFIX) if (key := key_in(listed.key)) == listed.key)
     keys = list(islice(originals, SAMPLE))
     if keys:
-        known = database.read(lambda connection: len(connection.execute(SQL["known"], {"keys": keys}).fetchall()))
+        known = len(database.read(partial(known_keys, keys=keys)))
         tell(
             f"{_bucket(store)} has pictures already, of the first {len(keys)} the database {describe(database.url)} "
             f"knows {known}. From now on the bucket belongs to that database"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,7 +46,6 @@ class CataloguedImage(CatalogueEntry):
     id: int
     verified_at: datetime  # when the object was last seen in the store, whole
     removed_at: datetime | None  # taken down: the object has to be gone from the store
-    removed_reason: str | None
 
 
 def record(connection: Connection, entries: Sequence[CatalogueEntry]) -> dict[str, int]:
@@ -70,6 +69,11 @@ def record(connection: Connection, entries: Sequence[CatalogueEntry]) -> dict[st
 def newest(connection: Connection, limit: int) -> list[CataloguedImage]:
     """The newest `limit` pictures as the catalogue knows them, without those taken down."""
     return records_of(CataloguedImage, connection.execute(SQL["newest_images"], {"limit": limit}))
+
+
+def known_keys(connection: Connection, keys: Collection[str]) -> set[str]:
+    """Which of these originals are catalogued by now."""
+    return {row["key"] for row in connection.execute(SQL["known_keys"], {"keys": list(keys)})}
 
 
 def find(connection: Connection, image: str) -> CataloguedImage | None:

@@ -22,6 +22,9 @@ RETURNING id, recipe_hash
 -- For the checks.
 SELECT * FROM images WHERE removed_at IS NULL ORDER BY id DESC LIMIT %(limit)s
 
+-- name: known_keys
+SELECT key FROM images WHERE key = ANY(%(keys)s)
+
 -- name: find_image
 SELECT * FROM images WHERE id = %(id)s OR key = %(key)s OR recipe_hash = %(text)s ORDER BY id LIMIT 1
 

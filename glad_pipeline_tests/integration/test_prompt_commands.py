@@ -20,7 +20,7 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import management
 from glad_pipeline.prompts.intake import add_prompt
-from glad_pipeline.records import FIELDS, values_of
+from glad_pipeline.records import FIELDS, columns_of, values_of
 from glad_pipeline.settings import Settings
 
 Glad = Callable[..., int]
@@ -357,3 +357,11 @@ def test_a_command_that_makes_no_sense_ends_with_the_usage_and_code_2(words: tup
     with pytest.raises(click.UsageError) as caught:
         run(None, *words)
     assert caught.value.exit_code == 2
+
+
+def test_show_has_every_column_of_the_table(database: Database) -> None:
+    with database.transaction() as connection:
+        rows = connection.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'prompts'::regclass AND attnum > 0 AND NOT attisdropped"
+        ).fetchall()
+    assert {row["attname"] for row in rows} - set(columns_of(management.PromptDetails)) == set()

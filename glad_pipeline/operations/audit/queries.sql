@@ -24,10 +24,6 @@ SELECT * FROM (
 ) AS expected
 ORDER BY key COLLATE "C"
 
--- name: known_keys
--- Which of these originals are catalogued by now.
-SELECT key FROM images WHERE key = ANY(%(keys)s)
-
 -- name: wanted_seeds
 -- What prompts in the queue are about to draw, or have drawn and not catalogued.
 SELECT DISTINCT seed, prompt FROM prompts

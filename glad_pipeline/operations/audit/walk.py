@@ -27,7 +27,7 @@ from glad_pipeline.operations.audit.merge import in_order, merge
 from glad_pipeline.operations.audit.reading import Unreadable, guarded
 from glad_pipeline.operations.audit.report import MOVED, Report
 from glad_pipeline.pipeline.stored_picture import recipe_in, with_texts
-from glad_pipeline.publishing.images import CataloguedImage
+from glad_pipeline.publishing.images import CataloguedImage, known_keys
 from glad_pipeline.records import records_of
 from glad_pipeline.storage.keys import PREFIX, key_in
 from glad_pipeline.storage.protocol import Listed, ObjectStore
@@ -235,7 +235,7 @@ class _Walk:
         recipe cannot be read); a thumbnail with its original, or, where there is none, with whoever draws now.
         """
         originals = {each.key: key_in(each.key) or each.key for each in found}
-        known = {row["key"] for row in self._look("known_keys", keys=list(set(originals.values())))}
+        known = self._fresh(partial(known_keys, keys=set(originals.values())))
         left = [each for each in found if originals[each.key] not in known]
         accounts = self._each(partial(_account, self.store), {originals[each.key] for each in left})
         left = [each for each in left if originals[each.key] not in self._unreadable]
@@ -320,11 +320,14 @@ class _Walk:
         return records_of(CataloguedImage, self._look("images", ids=ids))
 
     def _look(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        return self._fresh(lambda connection: connection.execute(SQL[query], parameters).fetchall())
+
+    def _fresh(self, look: Callable[[Connection], Answer]) -> Answer:
         """A fresh look, in a read-only transaction."""
 
-        def work(connection: Connection) -> list[dict[str, Any]]:
+        def work(connection: Connection) -> Answer:
             connection.execute("SET TRANSACTION READ ONLY")
-            return connection.execute(SQL[query], parameters).fetchall()
+            return look(connection)
 
         return self.database.read(work)
 
