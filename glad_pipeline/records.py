@@ -1,4 +1,4 @@
-"""Prompts as they travel between rooms: THE list of the columns of `prompts` that intake writes and runs read.
+"""Prompts as they travel between rooms: the master list of the columns of `prompts` that intake writes and runs read.
 
 Who adds a column to `prompts` adds it here, with what it means; intake, claim, drawing and publishing follow these
 fields. `records_of` makes any row one of the rooms' dataclasses. Knows no SQL and no rule: what a value may be is in

@@ -281,15 +281,16 @@ class Database:
         self.close()
 
 
-def named_queries(package: str, file: str = "queries.sql", **lists: str) -> Mapping[str, LiteralString]:
+def named_queries(package: str, file: str = "queries.sql", columns: Sequence[str] = ()) -> Mapping[str, LiteralString]:
     """The statements of a `.sql` file by name.
 
-    Each starts with a line `-- name: claim`; comment lines may follow. Parameters are psycopg's
-    `%(name)s`, bound and never interpolated. `lists`: column lists of ours that the file names in braces.
+    Each starts with a line `-- name: claim`; comment lines may follow. Parameters are psycopg's `%(name)s`, bound and
+    never interpolated. The file names `columns`, which are ours, as `{columns}`, and their parameters as `{values}`.
     """
     text = files(package).joinpath(file).read_text(encoding="utf-8")
-    for name, columns in lists.items():
-        text = text.replace(f"{{{name}}}", columns)
+    text = text.replace("{columns}", ", ".join(columns)).replace(
+        "{values}", ", ".join(f"%({name})s" for name in columns)
+    )
     parts = re.split(r"^-- name: *(\w+) *$", text, flags=re.MULTILINE)[1:]
     queries = {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
     return cast("dict[str, LiteralString]", queries)  # our own files, read once: as literal as source code

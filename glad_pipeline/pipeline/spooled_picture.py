@@ -1,4 +1,4 @@
-"""A drawn picture as a file of the spool: THE list of what such a file says of it.
+"""A drawn picture as a file of the spool: the master list of what such a file says of it.
 
 Files that an earlier version has left are read as they are: what is added here needs a default at reading.
 """

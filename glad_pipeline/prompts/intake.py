@@ -21,12 +21,7 @@ from glad_pipeline.prompts.validation import new_prompt
 from glad_pipeline.records import FIELDS, NewPrompt, values_of
 
 WRITTEN = (*FIELDS, "content_hash")
-QUERIES = named_queries(
-    "glad_pipeline.prompts",
-    "intake.sql",
-    columns=", ".join(WRITTEN),
-    values=", ".join(f"%({name})s" for name in WRITTEN),
-)
+QUERIES = named_queries("glad_pipeline.prompts", "intake.sql", WRITTEN)
 SHOWN = 50  # faults a person reads before mending the file
 _DEFAULTS = {field.name: field.default for field in fields(NewPrompt)}
 

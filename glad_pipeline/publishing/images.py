@@ -10,15 +10,13 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from glad_pipeline.database import Connection, named_queries
-from glad_pipeline.records import records_of, values_of
+from glad_pipeline.records import columns_of, records_of, values_of
 from glad_pipeline.storage.keys import key_in
-
-SQL = named_queries(__package__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CatalogueEntry:
-    """What the catalogue keeps of one stored picture."""
+    """What is recorded of one stored picture: the master list of these columns of `images`."""
 
     key: str
     recipe_hash: str  # 64 hex digits
@@ -37,6 +35,9 @@ class CatalogueEntry:
     pixels_sha256: str | None  # hex; the same for equal pixels in whatever file
     thumbnail_key: str | None  # None: the picture itself is no larger, or older than thumbnails
     thumbnail_url: str | None
+
+
+SQL = named_queries(__package__, "images.sql", columns_of(CatalogueEntry))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

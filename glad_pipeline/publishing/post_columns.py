@@ -1,4 +1,4 @@
-"""What of a prompt and its picture goes into which column of the blog's posts: THE list of the columns that we write.
+"""What of a prompt and its picture goes into which column of a post: the master list of the columns we write.
 
 Pure: which of them the blog at hand has is for `posts.py`.
 """

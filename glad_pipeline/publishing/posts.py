@@ -23,7 +23,7 @@ from glad_pipeline.publishing.post_columns import FILLED, fault_of, metadata_of,
 from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
 from glad_pipeline.records import DuePrompt, records_of
 
-SQL = named_queries(__package__)
+SQL = named_queries(__package__, "posts.sql")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
