@@ -92,8 +92,8 @@ def markdown_reasons(reasons: Mapping[int, str]) -> str:
     return "\n".join(f"- prompt {i}: {why}" for i, why in islice(reasons.items(), SHOWN))
 
 
-def markdown_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """The first SHOWN rows as a small table."""
+def markdown_table(rows: Sequence[object], columns: Sequence[str]) -> str:
+    """These fields of the first SHOWN rows, as a small table."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(plain(row[name]) for name in columns) + " |" for row in rows[:SHOWN]]
+    lines += ["| " + " | ".join(plain(getattr(row, name)) for name in columns) + " |" for row in rows[:SHOWN]]
     return "\n".join(lines)

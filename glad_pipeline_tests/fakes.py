@@ -1,15 +1,23 @@
 """The one fake that is allowed: a GPU of any speed. It draws real arrays for the real recipes of real rows."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from glad_pipeline.defs.resources import SdxlResource
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.records import Prompt, records_of
 
 BATCH = 4
+
+
+def prompt_of(row: Mapping[str, Any]) -> Prompt:
+    """A row of `prompts` as a run has it."""
+    (prompt,) = records_of(Prompt, [row])
+    return prompt
 
 
 class InstantSdxl(SdxlResource):

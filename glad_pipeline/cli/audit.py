@@ -19,6 +19,7 @@ from glad_pipeline.cli.output import print_json
 from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.errors import UsageError
+from glad_pipeline.records import values_of
 
 if TYPE_CHECKING:
     from glad_pipeline.database import Database
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from glad_pipeline.operations.audit.report import Report
     from glad_pipeline.storage.protocol import ObjectStore
 
+HALF_WAY = "failed half way (nothing is half done: begin again)"
 TELL_EVERY = 3.0  # seconds between lines of progress
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -104,7 +106,7 @@ def rebuild(
             database, store, quick=quick, skipped=skipped, tell=lambda done: progress.tell(lambda: _so_far(done))
         )
     if json:
-        print_json(done.as_dict() | {"examples": examples})
+        print_json(values_of(done) | {"examples": examples})
     else:
         barred = f" ({done.barred:,} of them taken down, as before)" if done.barred else ""
         print(

@@ -50,16 +50,16 @@ def list_(
     return 0
 
 
-def _summary(row: outbox.Row) -> tuple[str, ...]:
+def _summary(row: outbox.MessageStatus) -> tuple[str, ...]:
     """A message as a row of the table."""
     return (
-        str(row["id"]),
-        row["kind"],
-        one_line(row["subject"], SHOWN),
-        row["status"],
-        str(row["attempts"]),
-        f"{row['next_attempt_at']:%Y-%m-%d %H:%M:%S}" if row["status"] == "waiting" else "",
-        one_line(row["last_error"] or "", SHOWN),
+        str(row.id),
+        row.kind,
+        one_line(row.subject, SHOWN),
+        row.status,
+        str(row.attempts),
+        f"{row.next_attempt_at:%Y-%m-%d %H:%M:%S}" if row.status == "waiting" else "",
+        one_line(row.last_error or "", SHOWN),
     )
 
 

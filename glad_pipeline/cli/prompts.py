@@ -23,8 +23,7 @@ from glad_pipeline.display import counted, one_line
 from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, SCHEDULERS, SEED, SIDE, STEPS
 
 if TYPE_CHECKING:
-    from glad_pipeline.database import Database
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
 STATUSES = "pending, claimed, generated, awaiting_approval, published, rejected, failed, cancelled"
 FIELDS = {  # as options of `add`; their rules are in prompts/validation.py
@@ -87,17 +86,17 @@ def add(
     **fields: str | None,
 ) -> int:
     """Put one prompt into the queue."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
     from glad_pipeline.prompts.intake import add_prompt
 
     given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, **fields}
     with Runtime.of(context).database() as database:
         prompt_id, created = add_prompt(database, {name: value for name, value in given.items() if value is not None})
-        row = operations.show_prompt(database, prompt_id) or {}
+        known = management.show_prompt(database, prompt_id)
     if created:
         print(f"prompt {prompt_id} is in the queue")
     else:
-        print(f"that prompt is in the queue already: prompt {prompt_id}, {row.get('status', 'gone')}")
+        print(f"that prompt is in the queue already: prompt {prompt_id}, {known.status if known else 'gone'}")
     return 0
 
 
@@ -140,11 +139,11 @@ def list_(
 ) -> int:
     """List prompts, the newest first."""
     from glad_pipeline.database import jsonable
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
     with Runtime.of(context).database() as database:
-        rows = operations.list_prompts(database, status=status, limit=limit, before=before)
-        counts = {} if json else operations.counts_by_status(database)
+        rows = management.list_prompts(database, status=status, limit=limit, before=before)
+        counts = {} if json else management.counts_by_status(database)
     if json:
         print_json([jsonable(row) for row in rows])
         return 0
@@ -152,16 +151,16 @@ def list_(
         print_table(("id", "status", "attempts", "title or prompt", "picture or error"), map(_summary, rows))
     print(counted(counts, none="the queue is empty"))
     if len(rows) == limit:
-        print(f"older ones: --before {rows[-1]['id']}")
+        print(f"older ones: --before {rows[-1].id}")
     return 0
 
 
-def _summary(row: operations.Row) -> tuple[str, ...]:
+def _summary(row: management.PromptStatus) -> tuple[str, ...]:
     """A prompt as one row: with the picture's URL, whole, or where it came to nothing the reason."""
-    error = one_line(row["last_error"] or "", 80)
-    ended_badly = row["status"] in ("failed", "rejected") or error.startswith("taken down")
-    outcome = error if error and ended_badly else row["image_url"] or error
-    return str(row["id"]), row["status"], str(row["attempts"]), one_line(row["title"] or row["prompt"], 48), outcome
+    error = one_line(row.last_error or "", 80)
+    ended_badly = row.status in ("failed", "rejected") or error.startswith("taken down")
+    outcome = error if error and ended_badly else row.image_url or error
+    return str(row.id), row.status, str(row.attempts), one_line(row.title or row.prompt, 48), outcome
 
 
 @commands.command("show")
@@ -172,17 +171,18 @@ def show(
 ) -> int:
     """Show one prompt, its picture and its post."""
     from glad_pipeline.database import jsonable
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
     with Runtime.of(context).database() as database:
-        row = operations.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
+        row = management.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1
+    fields = {"id": row.id, "status": row.status, **jsonable(row)}
     if json:
-        print_json(jsonable(row))
+        print_json(fields)
     else:
-        print_fields([(name, one_line(str(value), 500)) for name, value in row.items() if value not in (None, "")])
+        print_fields([(name, one_line(str(value), 500)) for name, value in fields.items() if value not in (None, "")])
     return 0
 
 
@@ -193,14 +193,14 @@ def retry(
     all_failed: Annotated[bool, typer.Option("--all-failed", help="every failed prompt")] = False,
 ) -> int:
     """Put failed, rejected or cancelled prompts back into the queue."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
     if bool(ids) == all_failed:
         raise click.UsageError("name prompts by their IDs, or all with --all-failed", ctx=context)
-    if ids:
-        return _change(context, "back in the queue", lambda database: operations.retry(database, ids))
     with Runtime.of(context).database() as database:
-        count = operations.retry_all_failed(database)
+        if ids:
+            return _report("back in the queue", management.retry(database, ids))
+        count = management.retry_all_failed(database)
     print(f"back in the queue: {count:,} failed prompts")
     return 0
 
@@ -208,17 +208,19 @@ def retry(
 @commands.command("cancel")
 def cancel(context: typer.Context, ids: Ids) -> int:
     """Take prompts out of the queue before they are published, or once their post is gone."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
-    return _change(context, "cancelled", lambda database: operations.cancel(database, ids))
+    with Runtime.of(context).database() as database:
+        return _report("cancelled", management.cancel(database, ids))
 
 
 @commands.command("approve")
 def approve(context: typer.Context, ids: Ids) -> int:
     """Let pictures that wait for approval be published."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
-    return _change(context, "approved", lambda database: operations.approve(database, ids))
+    with Runtime.of(context).database() as database:
+        return _report("approved", management.approve(database, ids))
 
 
 @commands.command("reject")
@@ -228,14 +230,13 @@ def reject(
     reason: Annotated[str, typer.Option(metavar="R", help="kept with the prompt", show_default=False)],
 ) -> int:
     """Refuse pictures that wait for approval."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
-    return _change(context, "rejected", lambda database: operations.reject(database, ids, reason=reason))
-
-
-def _change(context: typer.Context, done: str, change: Callable[[Database], operations.Changes]) -> int:
     with Runtime.of(context).database() as database:
-        changes = change(database)
+        return _report("rejected", management.reject(database, ids, reason=reason))
+
+
+def _report(done: str, changes: management.Changes) -> int:
     if changes.changed:
         print(f"{done}: {', '.join(map(str, changes.changed))}")
     for prompt_id, reason in changes.refused.items():

@@ -85,7 +85,7 @@ def status(context: typer.Context) -> int:
 
     from glad_pipeline.database import Database, DatabaseError
     from glad_pipeline.local.status import report
-    from glad_pipeline.prompts.operations import counts_by_status
+    from glad_pipeline.prompts.management import counts_by_status
 
     settings = Runtime.of(context).settings
     rows, url = report(settings)

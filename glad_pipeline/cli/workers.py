@@ -26,6 +26,7 @@ def up(context: typer.Context) -> int:
     """Start the workers, load the model in them and come back; runs use them from then on."""
     from glad_pipeline.generation.defaults import recipe_of
     from glad_pipeline.local.progress import Step
+    from glad_pipeline.records import Prompt
     from glad_pipeline.workers.cluster import Cluster
     from glad_pipeline.workers.members import states_of
     from glad_pipeline.workers.pool import Pool
@@ -33,7 +34,7 @@ def up(context: typer.Context) -> int:
 
     options = Runtime.of(context).with_home().engine
     profile = configured_profile(options)
-    sample = recipe_of({"prompt": "a hill", "negative_prompt": "", "seed": 0}, profile, options)
+    sample = recipe_of(Prompt(id=0, prompt="a hill", seed=0), profile, options)
     cluster = Cluster(options)
     started = cluster.is_ours and cluster.start(cpus=(options.workers or 0) * options.worker_cpus)
     pool = Pool(options)

@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from importlib.resources import files
 from typing import Any, LiteralString, TypeVar, cast
@@ -24,10 +24,12 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
+from psycopg.sql import Composed
 
 from glad_pipeline.database.reading import read_everything
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.failpoints import reached
+from glad_pipeline.records import values_of
 from glad_pipeline.redaction import hide_url
 from glad_pipeline.urls import ENCODED, fault_of_database_url
 
@@ -279,21 +281,37 @@ class Database:
         self.close()
 
 
-def named_queries(package: str, file: str = "queries.sql") -> Mapping[str, LiteralString]:
+def named_queries(package: str, file: str = "queries.sql", columns: Sequence[str] = ()) -> Mapping[str, LiteralString]:
     """The statements of a `.sql` file by name.
 
-    Each starts with a line `-- name: claim`; comment lines may follow. Parameters are psycopg's
-    `%(name)s`, bound and never interpolated.
+    Each starts with a line `-- name: claim`; comment lines may follow. Parameters are psycopg's `%(name)s`, bound and
+    never interpolated. The file names `columns`, which are ours, as `{columns}`, and their parameters as `{values}`.
     """
     text = files(package).joinpath(file).read_text(encoding="utf-8")
+    text = text.replace("{columns}", ", ".join(columns)).replace(
+        "{values}", ", ".join(f"%({name})s" for name in columns)
+    )
     parts = re.split(r"^-- name: *(\w+) *$", text, flags=re.MULTILINE)[1:]
     queries = {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
     return cast("dict[str, LiteralString]", queries)  # our own files, read once: as literal as source code
 
 
-def jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with its dates as ISO text, its UUIDs as strings and NaN and infinity too, for JSON output."""
-    return {k: v if _is_jsonable(v) else str(v) for k, v in row.items()}
+def value(
+    connection: Connection, statement: LiteralString | Composed, bound: Mapping[str, Any] | Sequence[Any] | None = None
+) -> Any:
+    """The first column of a statement's first row; None where it has none."""
+    row = connection.execute(statement, bound).fetchone()
+    return None if row is None else next(iter(row.values()))
+
+
+def has_table(connection: Connection, table: str) -> bool:
+    """Whether there is such a table to look at: the blog's are its own."""
+    return bool(value(connection, "SELECT to_regclass(%s) IS NOT NULL", [table]))
+
+
+def jsonable(record: object) -> dict[str, Any]:
+    """A record with its dates as ISO text, its UUIDs as strings and NaN and infinity too, for JSON output."""
+    return {k: v if _is_jsonable(v) else str(v) for k, v in values_of(record).items()}
 
 
 def _is_jsonable(value: Any) -> bool:

@@ -24,7 +24,8 @@ from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery, PictureStream
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import Publishing
-from glad_pipeline.publishing.posts import title_of
+from glad_pipeline.publishing.post_columns import title_of
+from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.redaction import redact
 
 GROUP = "illustrated_posts"  # one group: the UI shows the whole graph at once
@@ -32,7 +33,7 @@ OWNERS = ["team:blog"]
 # pandas is imported where it is used: the code location loads half a second sooner without it
 PromptsFrame = dg.DagsterType(
     name="PromptsFrame",
-    description="A pandas DataFrame, one row per claimed prompt, with the columns of the table `prompts`.",
+    description="A pandas DataFrame, one row per claimed prompt, with the fields of `Prompt`.",
     type_check_fn=lambda _, value: type(value).__name__ == "DataFrame",
 )
 Pictures = dg.DagsterType(
@@ -74,14 +75,14 @@ def prompts(
     with clearly(queue.explain):
         queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
         object_store.refuse_anothers()
-        rows = queue.take(batch=config.batch_size, ids=config.prompt_ids)
+        claimed = queue.take(batch=config.batch_size, ids=config.prompt_ids)
     context.add_output_metadata(
         {
-            "claimed": len(rows),
-            "waiting": _markdown(markdown_table(rows, ("id", "prompt", "title", "priority", "attempts"))),
+            "claimed": len(claimed),
+            "waiting": _markdown(markdown_table(claimed, ("id", "prompt", "title", "priority", "attempts"))),
         }
     )
-    return frame(rows)
+    return frame(claimed)
 
 
 @dg.asset(
@@ -116,7 +117,7 @@ def generated_images(
             delivery=delivery,
             log=context.log,
         )
-        return drawing.begin(prompts.to_dict("records"))
+        return drawing.begin(records_of(Prompt, prompts.to_dict("records")))
 
 
 @dg.asset(
@@ -149,7 +150,7 @@ def s3_objects(
             "damaged": done.damaged,
             "not_drawn_yet": done.not_drawn_yet,
             "links": _markdown(
-                markdown_links((title_of(each.row), url(each.object.key)) for each in done.whole if each.object)
+                markdown_links((title_of(each.prompt), url(each.object.key)) for each in done.whole if each.object)
             ),
         }
     )
@@ -179,7 +180,7 @@ def published_posts(
             "gone_from_the_store": len(done.gone),
             **({"edited_meanwhile": _markdown(redact(markdown_reasons(done.conflicts)))} if done.conflicts else {}),
             "seconds": round(time.monotonic() - started, 3),
-            "posts": _markdown(markdown_links((title_of(row), row["image_url"]) for row in done.published)),
+            "posts": _markdown(markdown_links((each.title, each.image_url) for each in done.published)),
         }
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import dagster as dg
 
+from glad_pipeline.database import Database
 from glad_pipeline.defs.assets import prompts, published_posts, s3_objects
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource
@@ -19,46 +20,29 @@ def result_of(look: Callable[[], Finding], severity: dg.AssetCheckSeverity) -> d
     )
 
 
-def _check(
+def check_of(
     asset: dg.AssetsDefinition,
-    name: str,
-    description: str,
+    look: Callable[[Database], Finding],
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetChecksDefinition:
-    """An asset check that looks at the database alone."""
+    """An asset check that looks at the database alone; it has the function's name and says what its docstring says."""
 
-    @dg.asset_check(asset=asset, name=name, description=description)
+    @dg.asset_check(asset=asset, name=look.__name__, description=look.__doc__)
     def check(postgres: PostgresResource) -> dg.AssetCheckResult:
-        return result_of(lambda: getattr(checks, name)(postgres.database), severity)
+        return result_of(lambda: look(postgres.database), severity)
 
     return check
 
 
-@dg.asset_check(asset=s3_objects)
+@dg.asset_check(asset=s3_objects, description=checks.objects_match_catalogue.__doc__)
 def objects_match_catalogue(postgres: PostgresResource, object_store: ObjectStoreResource) -> dg.AssetCheckResult:
-    """The newest 20 catalogued pictures are in the store with the size, type and SHA-256 that the catalogue says."""
     return result_of(
         lambda: checks.objects_match_catalogue(postgres.database, object_store.store), dg.AssetCheckSeverity.ERROR
     )
 
 
-no_expired_lease = _check(
-    prompts,
-    "no_expired_lease",
-    "No prompt is still claimed although its lease is over: every run returns or finishes what it takes.",
-    dg.AssetCheckSeverity.WARN,  # the next run returns them
-)
-no_blank_picture = _check(
-    s3_objects, "no_blank_picture", "None of the newest 20 pictures is blank: the gate before the store has held."
-)
-urls_are_public = _check(
-    published_posts,
-    "urls_are_public",
-    "The picture URLs of the newest 1,000 posts are http(s), at most 500 characters, neither base64 nor relative.",
-)
-pictures_answer = _check(
-    published_posts,
-    "pictures_answer",
-    "The newest 3 pictures answer to anybody, as they will to the blog's visitors.",
-)
+no_expired_lease = check_of(prompts, checks.no_expired_lease, dg.AssetCheckSeverity.WARN)  # the next run returns them
+no_blank_picture = check_of(s3_objects, checks.no_blank_picture)
+urls_are_public = check_of(published_posts, checks.urls_are_public)
+pictures_answer = check_of(published_posts, checks.pictures_answer)
 CHECKS = [no_expired_lease, objects_match_catalogue, no_blank_picture, urls_are_public, pictures_answer]

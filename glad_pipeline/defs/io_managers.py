@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from glad_pipeline.defs.failures import clearly
-from glad_pipeline.defs.resources import ObjectStoreResource, QueueResource, Row, SdxlResource
+from glad_pipeline.defs.resources import ObjectStoreResource, QueueResource, SdxlResource
 from glad_pipeline.pipeline.catalogue import PromptWithObject, look_up
 from glad_pipeline.pipeline.delivery import PictureStream, UploadTotals, upload_all
 from glad_pipeline.pipeline.draw import recipes_of
+from glad_pipeline.records import Prompt, columns_of, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +41,11 @@ class QueueIOManager(dg.IOManager):
             return frame(self.queue.in_hand())
 
 
-def frame(rows: list[Row]) -> "pd.DataFrame":
-    """Rows as a DataFrame of plain Python values: a missing number stays None and an id stays an integer."""
+def frame(prompts: list[Prompt]) -> "pd.DataFrame":
+    """Prompts as a DataFrame of plain Python values: a missing number stays None and an id stays an integer."""
     import pandas as pd
 
-    return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["id", "prompt"], dtype=object)
+    return pd.DataFrame(list(map(values_of, prompts)), columns=columns_of(Prompt), dtype=object)
 
 
 @dg.io_manager(required_resource_keys={"queue"}, config_schema={})

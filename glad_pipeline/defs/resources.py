@@ -1,11 +1,11 @@
 """What the assets work with: the database, this run's claim on the queue, the object store, and SDXL."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import psycopg
@@ -23,6 +23,7 @@ from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.claim import refunding, reject_invalid
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.records import Prompt
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.storage.options import StoreOptions
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
@@ -30,8 +31,6 @@ from glad_pipeline.storage.spool import Spool, spool_of
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn
-
-Row = Mapping[str, Any]
 
 
 class PostgresResource(FixedResource):
@@ -108,17 +107,17 @@ class QueueResource(FixedResource):
         """See `pipeline.claim.refunding`."""
         return refunding(lambda: self._claim)
 
-    def take(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Row]:
+    def take(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Prompt]:
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons."""
-        rows = self.claim.take(batch or self.batch_size, ids=ids)
+        claimed = self.claim.take(batch or self.batch_size, ids=ids)
         self._claimed = True
-        if rows and self._instance is not None:
-            in_vain.note(self._instance, self._run_id, [row["id"] for row in rows])
-        return reject_invalid(rows, self.claim)
+        if claimed and self._instance is not None:
+            in_vain.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
+        return reject_invalid(claimed, self.claim)
 
-    def in_hand(self) -> list[Row]:
+    def in_hand(self) -> list[Prompt]:
         """What this run has claimed and not settled; a run that starts further down the graph claims here."""
-        return list(self.claim.held()) if self._claimed else self.take()
+        return self.claim.held() if self._claimed else self.take()
 
 
 class OutboxResource(FixedResource):
@@ -209,9 +208,9 @@ class SdxlResource(FixedResource, EngineOptions):
             self._sdxl = Sdxl(options=options, log=dg.get_dagster_logger())
         return self._sdxl
 
-    def recipe(self, row: Row) -> Recipe:
+    def recipe(self, prompt: Prompt) -> Recipe:
         """The complete recipe of a prompt. See `Sdxl.recipe`."""
-        return self.sdxl.recipe(row)
+        return self.sdxl.recipe(prompt)
 
     def generate(
         self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None

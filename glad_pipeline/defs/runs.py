@@ -60,13 +60,7 @@ def fail_orphaned_runs(
 def recent_runs(
     instance: dg.DagsterInstance, in_flight: int, now: float, *, job: str = JOB_NAME, starting: int = 0
 ) -> RecentRuns:
-    ended = instance.get_run_records(
-        dg.RunsFilter(
-            job_name=job,
-            statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
-        ),
-        limit=8,
-    )
+    ended = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=in_vain.ENDED), limit=8)
     states = [record.dagster_run.status for record in ended]
     failures = next((i for i, state in enumerate(states) if state != dg.DagsterRunStatus.FAILURE), len(states))
     newest = max((record.end_time or 0.0 for record in ended), default=0.0)

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.presets import PRESETS, Preset
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.records import Prompt
 
 SCHEDULER = "euler"
 
 
-def recipe_of(row: Mapping[str, Any], profile: ModelProfile, options: EngineOptions) -> Recipe:
+def recipe_of(prompt: Prompt, profile: ModelProfile, options: EngineOptions) -> Recipe:
     """The recipe of a row of `prompts`, drawn with `profile`.
 
     A value of the row's own comes first, then what the row's own preset says, then the setting, then what the
     setting's preset says, then the model.
     """
-    own = row.get("preset")
+    own = prompt.preset
     name = own or options.preset
     preset = PRESETS[name]
     first, last = (_said_by(preset, profile), {}) if own else ({}, _said_by(preset, profile))
     model, revision, vae, refiner, lora = profile.weights
 
     def chosen(field: str, setting: Any, models: Any) -> Any:
-        values = (row.get(field), first.get(field), setting, last.get(field), models)
+        values = (getattr(prompt, field), first.get(field), setting, last.get(field), models)
         return next(value for value in values if value is not None)
 
     return Recipe(
-        prompt=row["prompt"],
-        negative_prompt=row["negative_prompt"],
-        seed=row["seed"],
+        prompt=prompt.prompt,
+        negative_prompt=prompt.negative_prompt,
+        seed=prompt.seed,
         width=chosen("width", options.width, profile.width),
         height=chosen("height", options.height, profile.height),
         num_inference_steps=chosen("num_inference_steps", options.steps, profile.num_inference_steps),

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glad_pipeline.database import Database, named_queries
+from glad_pipeline.database import Connection, Database, has_table, named_queries
 from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.artifact_sources import COMMIT
@@ -25,6 +25,8 @@ from glad_pipeline.generation.provenance import Comparison, compared, completed
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media.encoding import Pixels, decode_png, encode_png, pixels_sha256
 from glad_pipeline.media.png_text import PROVENANCE, RECIPE, read_texts, texts_of
+from glad_pipeline.publishing import images
+from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.settings import Settings
 from glad_pipeline.storage.keys import PREFIX, key_in
 from glad_pipeline.storage.protocol import ObjectStore
@@ -211,9 +213,9 @@ def record_of(target: str, database: Database, store: ObjectStore) -> Record:
     `target`: an `images.id`, an object's key, a picture's URL, or the id or slug of a post that shows it.
     Raises `UsageError`, which says what to do, where there is no such picture.
     """
-    row = _row(target, database)
-    name = f"image {row['id']}, {row['key']}"
-    data = store.fetch(row["key"])
+    image = database.read(partial(_image, target))
+    name = f"image {image.id}, {image.key}"
+    data = store.fetch(image.key)
     if data is None:
         raise UsageError(
             f"{name} is in the catalogue but not in bucket {store.bucket!r}: restore it, or have its prompt worked "
@@ -221,41 +223,32 @@ def record_of(target: str, database: Database, store: ObjectStore) -> Record:
         )
     return Record(
         name=name,
-        recipe=Recipe.from_dict(row["recipe"]),
-        provenance=row["provenance"],
+        recipe=Recipe.from_dict(image.recipe),
+        provenance=image.provenance,
         data=data,
-        sha256=row["sha256"],
-        pixels_sha256=row["pixels_sha256"],
+        sha256=image.sha256,
+        pixels_sha256=image.pixels_sha256,
     )
 
 
-def _row(target: str, database: Database) -> dict[str, Any]:
-    """The catalogue's row of the picture that is meant."""
-    if re.fullmatch(r"[0-9]{1,18}", target) and (found := _all(database, "image_by_id", id=int(target))):
-        return found[0]
+def _image(target: str, connection: Connection) -> CataloguedImage:
+    """The picture that is meant."""
+    if found := images.find(connection, target):
+        return found
     if key := key_in(target.partition("?")[0]):
-        if found := _all(database, "image_by_key", key=key):
-            return found[0]
         raise UsageError(f"the catalogue has no picture {key}. If you have it as a file, name the file")
-    has_posts = _all(database, "blog_has_posts")[0]["found"]
-    posts = _all(database, "picture_of_post", post=target) if has_posts else []
-    if not posts:
+    look = target.isprintable() and has_table(connection, "posts")
+    post = connection.execute(QUERIES["picture_of_post"], {"post": target}).fetchone() if look else None
+    if post is None:
         raise UsageError(
             f"there is no post, no image and no file {target!r}: give a post's id or slug, an image's id, key or URL "
             f"(they end with {PREFIX}ab/<32 hex digits>.png), or a PNG file. `./glad prompts list` shows the pictures"
         )
-    post, url = posts[0], posts[0]["featured_image_url"]
-    key = key_in((url or "").partition("?")[0])
-    found = _all(database, "image_by_key", key=key) if key else []
-    if not found:
-        shows = f"shows {url!r}, which is not in the catalogue" if url else "has no picture"
-        raise UsageError(f"the post {post['slug']!r} ({post['id']}) {shows}: nothing of ours to draw again")
-    return found[0]
-
-
-def _all(database: Database, name: str, **parameters: Any) -> list[dict[str, Any]]:
-    with database.transaction() as connection:
-        return connection.execute(QUERIES[name], parameters or None).fetchall()
+    url = post["featured_image_url"]
+    if found := images.find(connection, url or ""):
+        return found
+    shows = f"shows {url!r}, which is not in the catalogue" if url else "has no picture"
+    raise UsageError(f"the post {post['slug']!r} ({post['id']}) {shows}: nothing of ours to draw again")
 
 
 def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProfile:

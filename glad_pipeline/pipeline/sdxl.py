@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from glad_pipeline.blame import is_the_deployments, readable, reason_of
 from glad_pipeline.engine_options import EngineOptions
@@ -21,14 +21,13 @@ from glad_pipeline.generation.defaults import recipe_of
 from glad_pipeline.generation.models import ModelProfile, resolve_model
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.records import Prompt
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.drawing_faults import Fault
     from glad_pipeline.generation.engine import Drawn, Engine
     from glad_pipeline.workers.pool import Pool
     from glad_pipeline.workers.remote import RemoteEngine
-
-Row = Mapping[str, Any]
 
 
 class Draws(Protocol):
@@ -38,7 +37,7 @@ class Draws(Protocol):
     def gpu_batch(self) -> int | None:
         """Pictures drawn at once; None: by the memory."""
 
-    def recipe(self, row: Row) -> Recipe:
+    def recipe(self, prompt: Prompt) -> Recipe:
         """The complete recipe of a prompt. See `Sdxl.recipe`."""
 
     def generate(
@@ -77,30 +76,30 @@ class Sdxl:
             self._profiles[wanted] = resolve_model(wanted)
         return self._profiles[wanted]
 
-    def recipe(self, row: Row) -> Recipe:
+    def recipe(self, prompt: Prompt) -> Recipe:
         """The complete recipe of a prompt: its own values, else the settings', else the model's.
 
         Raises `UnavailableError` where the settings' model cannot be used; all else that it raises is the row's own.
         """
-        recipe = recipe_of(row, self._profile_of(row), self.options)
-        if faults := self._too_much(row, recipe):
+        recipe = recipe_of(prompt, self._profile_of(prompt), self.options)
+        if faults := self._too_much(prompt, recipe):
             raise UsageError("; ".join(faults))
         return recipe
 
-    def _profile_of(self, row: Row) -> ModelProfile:
+    def _profile_of(self, prompt: Prompt) -> ModelProfile:
         """What a row is drawn with. What is wrong with files here goes to the log, not to who may write rows."""
-        model, revision, lora = allowed(self.options, row["model"], row["model_revision"], row["lora"])
+        model, revision, lora = allowed(self.options, prompt.model, prompt.model_revision, prompt.lora)
         try:
-            return self.profile(model, revision, row["preset"], lora)
+            return self.profile(model, revision, prompt.preset, lora)
         except Exception as error:
             _raise_the_deployments(error)
             if model in (None, self.options.model):
                 self._require_ours()
             if not model and not lora:
                 raise GladError(
-                    self._without_paths(error, f"the preset {row['preset']} cannot be used here")
+                    self._without_paths(error, f"the preset {prompt.preset} cannot be used here")
                 ) from error
-            named = ", ".join(f"{name} {row[name]}" for name in ("model", "lora") if row[name])
+            named = ", ".join(f"{name} {value}" for name in ("model", "lora") if (value := getattr(prompt, name)))
             raise GladError(self._without_paths(error, f"what it names cannot be used here: {named}")) from error
 
     def _require_ours(self) -> None:
@@ -110,18 +109,18 @@ class Sdxl:
         except Exception as error:
             raise _ours(error) from error
 
-    def _too_much(self, row: Row, recipe: Recipe) -> list[str]:
+    def _too_much(self, prompt: Prompt, recipe: Recipe) -> list[str]:
         """What the row asks for beyond what one may cost. The settings' own values are not limited."""
         faults = []
         pixels, most_steps = recipe.width * recipe.height, self.options.most_steps
-        if (row.get("width") or row.get("height")) and pixels > self.options.most_pixels:
+        if (prompt.width or prompt.height) and pixels > self.options.most_pixels:
             faults.append(
                 f"width × height is {recipe.width} × {recipe.height} = {pixels:,} pixels: a row may ask for at most "
                 f"{self.options.most_pixels:,} (GLAD_MOST_PIXELS)"
             )
-        if (row.get("num_inference_steps") or 0) > most_steps:
+        if (prompt.num_inference_steps or 0) > most_steps:
             faults.append(
-                f"num_inference_steps is {row['num_inference_steps']}: a row may ask for at most {most_steps} "
+                f"num_inference_steps is {prompt.num_inference_steps}: a row may ask for at most {most_steps} "
                 "(GLAD_MOST_STEPS)"
             )
         return faults

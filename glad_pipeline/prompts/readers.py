@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import CHARS
-from glad_pipeline.prompts.validation import FIELDS
+from glad_pipeline.records import FIELDS
 
 LONGEST_LINE = 16 * 2**20  # bytes: a million characters, each escaped in JSON as \uXXXX\uXXXX, and room to spare
 _PACKED = {

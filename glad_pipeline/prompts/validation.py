@@ -10,8 +10,6 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -20,6 +18,7 @@ from glad_pipeline import limits
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import CHARS, PRESETS, SCHEDULERS, SEED, SIDE, STEPS, Range
+from glad_pipeline.records import NewPrompt
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_BREAK = re.compile(r"[\n\t\u2028\u2029]")
@@ -32,39 +31,6 @@ _WORDS = {
     **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
     **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewPrompt:
-    """A prompt that has passed every rule, ready for the queue."""
-
-    prompt: str  # what to draw
-    negative_prompt: str = ""  # what to keep out of the picture
-    title: str | None = None  # the post's title; with it the prompt becomes a new post
-    slug: str | None = None  # the post's address; absent: made from the title
-    excerpt: str | None = None
-    content: str | None = None  # markdown
-    category: str | None = None
-    author: str | None = None
-    alt_text: str | None = None
-    task_id: str | None = None  # the client's idempotency key: the same one again is the same prompt
-    post_id: UUID | None = None  # an existing post to illustrate
-    seed: int | None = None  # absent: made from the other fields, so the same line gives the same picture
-    width: int | None = None  # pixels; for this and the rest of the recipe, absent means the pipeline's default
-    height: int | None = None
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    scheduler: str | None = None
-    preset: str | None = None  # a named way to draw
-    model: str | None = None
-    model_revision: str | None = None
-    lora: str | None = None  # changes to the model's weights: a path or hub id, with its weight
-    priority: int = 0  # higher first
-    publish_at: datetime | None = None  # not before; without a zone it is taken as UTC
-    needs_approval: bool = False  # wait for `glad prompts approve` before publishing
-
-
-FIELDS = tuple(field.name for field in dataclass_fields(NewPrompt))
 
 
 class _Fault(Exception):

@@ -16,6 +16,7 @@ from glad_pipeline.generation.defaults import recipe_of
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.prompts.intake import import_file
 from glad_pipeline.storage.keys import original_key
+from glad_pipeline_tests.fakes import prompt_of
 from glad_pipeline_tests.integration.test_graph import World, world  # noqa: F401  a fixture
 from glad_pipeline_tests.unit.test_fuzz_inputs import ANYTHING, CASES, HOSTILE, is_readable, text, tried
 
@@ -135,7 +136,7 @@ def test_objects_that_are_there_already_with_any_metadata(world, neighbours):  #
     ):
         prompt = world.add(f"a hill that is there {n}", seed=n)
         (row,) = world.sql("SELECT * FROM prompts WHERE id = %s", prompt)
-        recipe = recipe_of(row, profile, EngineOptions())
+        recipe = recipe_of(prompt_of(row), profile, EngineOptions())
         right = {
             "recipe-hash": recipe.hash,
             "sha256": "a" * 64,

@@ -31,7 +31,7 @@ from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.protocol import CACHE_CONTROL, StoreError
 from glad_pipeline.storage.s3 import S3Store
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline_tests.fakes import InstantSdxl, prompt_of
 
 BLOGS = Path(__file__).parent / "blog_schemas"
 
@@ -354,7 +354,7 @@ def test_a_store_that_refuses_us_fails_the_run_clearly_and_costs_no_attempt(worl
 
 def test_an_object_that_is_not_ours_is_never_published(world):
     prompt = world.add("a hill", seed=5)
-    recipe = InstantSdxl().recipe(world.prompts()[prompt])
+    recipe = InstantSdxl().recipe(prompt_of(world.prompts()[prompt]))
     world.store.put_once(original_key(recipe.hash), b"not ours", content_type="text/plain", metadata={})
     world.run()
     assert world.posts() == []
@@ -394,7 +394,7 @@ from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs import checks
 from glad_pipeline.pipeline import publish
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, SdxlResource
-from glad_pipeline_tests.fakes import InstantSdxl
+from glad_pipeline_tests.fakes import InstantSdxl, prompt_of
 job = build_defs(resource_overrides={"sdxl": InstantSdxl(seconds_each=0.03)}).resolve_job_def("publish_prompts")
 job.execute_in_process(instance=dg.DagsterInstance.ephemeral())
 """
@@ -501,7 +501,7 @@ def test_a_picture_that_was_lost_and_drawn_anew_is_catalogued_as_it_is_now(world
 def test_an_object_of_the_first_version_is_catalogued_too(world):
     """No texts of ours but the recipe, provenance in the metadata alone, no thumbnail, no pixel hash."""
     prompt = world.add("a hill", seed=5)
-    recipe = InstantSdxl().recipe(world.prompts()[prompt])
+    recipe = InstantSdxl().recipe(prompt_of(world.prompts()[prompt]))
     body = encode_png(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8), text={"glad_recipe": "{}"})
     old = {
         "recipe-hash": recipe.hash,

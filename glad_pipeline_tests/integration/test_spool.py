@@ -25,7 +25,7 @@ from glad_pipeline.storage.protocol import StoreError
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.storage.spool import Spool
 from glad_pipeline_tests.door import Door
-from glad_pipeline_tests.fakes import BATCH, InstantSdxl
+from glad_pipeline_tests.fakes import BATCH, InstantSdxl, prompt_of
 from glad_pipeline_tests.integration.test_graph import World, failures, metadata
 
 
@@ -188,7 +188,7 @@ def test_damaged_files_are_put_aside_and_only_their_pictures_are_drawn_again(wor
 def test_a_blank_picture_that_a_killed_run_left_does_not_pass_the_gate_either(world, tmp_path):
     blank = world.add("BLANK")
     sdxl = InstantSdxl()
-    recipe = sdxl.recipe(world.prompts()[blank])
+    recipe = sdxl.recipe(prompt_of(world.prompts()[blank]))
     log = dg.get_dagster_logger()
     endpoint = world.store.endpoint_url.removeprefix("http://").replace(":", "_")
     spool = Spool(tmp_path / "spool" / f"{world.store.bucket}@{endpoint}", limit=10**6)
@@ -272,7 +272,7 @@ def test_a_stream_that_nobody_reads_on_ends_although_nothing_can_be_put_anywhere
     door.shut()
     sdxl = InstantSdxl()
     hills(world, 3 * BATCH)
-    recipes = [sdxl.recipe(row) for row in world.prompts().values()]
+    recipes = [sdxl.recipe(prompt_of(row)) for row in world.prompts().values()]
     nowhere = Spool(tmp_path / "none", limit=0)
 
     def interrupted():
@@ -295,7 +295,7 @@ def test_a_run_that_fails_while_the_store_is_away_does_not_try_every_waiting_pic
     hills(world, 40)
     sdxl, put, tries = InstantSdxl(), S3Store.put_once, []
     monkeypatch.setattr(S3Store, "put_once", lambda *args, **kwargs: tries.append(1) or put(*args, **kwargs))
-    recipes = [sdxl.recipe(row) for row in world.prompts().values()]
+    recipes = [sdxl.recipe(prompt_of(row)) for row in world.prompts().values()]
     store, spool = replace(world.store, patience=60), Spool(tmp_path / "spool" / "bucket", limit=10**6)
     door.shut()
 
@@ -366,7 +366,7 @@ def test_a_store_that_goes_away_when_all_is_drawn_costs_no_attempt(world, monkey
 def test_an_object_found_in_the_store_is_catalogued_only_if_its_bytes_are_what_it_says(world, keeps_checksum):
     prompt = world.add("a hill", seed=5)
     world.run()
-    key = original_key(InstantSdxl().recipe(world.prompts()[prompt]).hash)
+    key = original_key(InstantSdxl().recipe(prompt_of(world.prompts()[prompt])).hash)
     stored, body = world.store.head(key), bytearray(world.store.fetch(key))
     body[-20] ^= 1
     checksum = {"ChecksumAlgorithm": "SHA256"} if keeps_checksum else {}

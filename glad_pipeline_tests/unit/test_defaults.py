@@ -6,6 +6,7 @@ from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.artifacts import Artifact
 from glad_pipeline.generation.defaults import recipe_of
 from glad_pipeline.generation.models import ModelProfile
+from glad_pipeline.records import Prompt
 
 SDXL = ModelProfile(
     name="some/sdxl", source="some/sdxl", revision="0" * 40, width=1024, height=1024, num_inference_steps=30,
@@ -14,8 +15,7 @@ SDXL = ModelProfile(
 
 
 def filled(row=None, **settings):
-    row = {"prompt": "a fox", "negative_prompt": "", "seed": 1, **(row or {})}
-    recipe = recipe_of(row, SDXL, EngineOptions(**settings))
+    recipe = recipe_of(Prompt(id=1, prompt="a fox", seed=1, **(row or {})), SDXL, EngineOptions(**settings))
     return recipe.num_inference_steps, recipe.guidance_scale, recipe.scheduler, recipe.preset
 
 
@@ -57,7 +57,7 @@ def test_a_recipe_names_all_that_is_loaded():
         Artifact(kind="LoRA", name="b", source="/b", file="b.safetensors", revision="sha256:3", is_local=True),
     )
     profile = dataclasses.replace(SDXL, vae=vae, loras=loras)
-    recipe = recipe_of({"prompt": "a fox", "negative_prompt": "", "seed": 1}, profile, EngineOptions())
+    recipe = recipe_of(Prompt(id=1, prompt="a fox", seed=1), profile, EngineOptions())
     assert recipe.weights == profile.weights
     assert recipe.lora == "a@sha256:2*0.5, b@sha256:3*1"
     assert (recipe.vae, recipe.refiner) == (f"own/vae@{'1' * 40}", "")
