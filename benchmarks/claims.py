@@ -24,18 +24,17 @@ from typing import Any
 from benchmarks import report
 from glad_pipeline.database import Connection, Database, connect
 from glad_pipeline.outbox import messages as outbox
-from glad_pipeline.pipeline.takedowns import refuse_blocked
+from glad_pipeline.pipeline.blocked_recipes import refuse_blocked
 from glad_pipeline.prompts.queue import Claim
-from glad_pipeline.publishing import blocklist, catalogue
+from glad_pipeline.publishing import blocklist, images
 from glad_pipeline.publishing.posts import Blog
+from glad_pipeline.records import Prompt
 from glad_pipeline.storage.keys import original_key, thumbnail_key
 
 WAYS = ((1, 256), (2, 256), (4, 256), (8, 256), (8, 16))  # holds at once, prompts a claim
 BATCH = 16  # pictures drawn at once
 CATALOGUED, PUBLISHED = 500, 100  # rows a transaction
 PROVENANCE = {"versions": {f"package-{place}": "1.2.3" for place in range(20)}, "device": "a GPU", "notes": "x" * 400}
-
-Row = dict[str, Any]
 
 
 def hold_some(batch: int, ready: Any, told: Any) -> None:
@@ -59,7 +58,7 @@ def hold_some(batch: int, ready: Any, told: Any) -> None:
                     break
                 since = time.perf_counter()
                 for start in range(0, len(rows), BATCH):
-                    claim.begin_drawing([row["id"] for row in rows[start : start + BATCH]])
+                    claim.begin_drawing([prompt.id for prompt in rows[start : start + BATCH]])
                 timed("begin_drawing", since)
                 since = time.perf_counter()
                 for start in range(0, len(rows), CATALOGUED):
@@ -73,19 +72,19 @@ def hold_some(batch: int, ready: Any, told: Any) -> None:
             told.put({"began": began, "ended": time.time(), "settled": settled, "seconds": dict(seconds)})
 
 
-def _catalogue(claim: Claim, rows: Sequence[Row], connection: Connection) -> None:
-    hashes = {row["id"]: sha256(str(row["id"]).encode()).hexdigest() for row in rows}
+def _catalogue(claim: Claim, prompts: Sequence[Prompt], connection: Connection) -> None:
+    hashes = {each.id: sha256(str(each.id).encode()).hexdigest() for each in prompts}
     refuse_blocked(connection, {name: (original_key(name), thumbnail_key(name)) for name in hashes.values()})
-    entries = [_entry(row, hashes[row["id"]]) for row in rows]
-    ids = catalogue.record(connection, entries)
-    claim.generated(connection, {row["id"]: ids[hashes[row["id"]]] for row in rows})
+    entries = [_entry(each, hashes[each.id]) for each in prompts]
+    ids = images.record(connection, entries)
+    claim.generated(connection, {each.id: ids[hashes[each.id]] for each in prompts})
 
 
-def _entry(row: Row, name: str) -> catalogue.CatalogueEntry:
-    return catalogue.CatalogueEntry(
+def _entry(prompt: Prompt, name: str) -> images.CatalogueEntry:
+    return images.CatalogueEntry(
         key=original_key(name),
         recipe_hash=name,
-        recipe={"prompt": row["prompt"], "seed": row["seed"], "width": 1_024, "height": 1_024, "steps": 30},
+        recipe={"prompt": prompt.prompt, "seed": prompt.seed, "width": 1_024, "height": 1_024, "steps": 30},
         model="benchmark",
         model_revision="0" * 40,
         url=f"https://example.com/{original_key(name)}",
@@ -105,12 +104,12 @@ def _entry(row: Row, name: str) -> catalogue.CatalogueEntry:
 
 def _publish(claim: Claim, connection: Connection) -> int:
     blocklist.hold_off_takedowns(connection)
-    rows = claim.publishable(connection, PUBLISHED)
-    if rows:
-        outcomes = Blog(connection).publish(connection, rows)
-        claim.published(connection, outcomes.post_ids)
-        outbox.tell_of_posts(connection, {post for post in outcomes.post_ids.values() if post})
-    return len(rows)
+    due = claim.publishable(connection, PUBLISHED)
+    if due:
+        posts = {each.prompt_id: each.post_id for each in Blog(connection).publish(connection, due).published}
+        claim.published(connection, posts)
+        outbox.tell_of_posts(connection, {post for post in posts.values() if post})
+    return len(due)
 
 
 def measure(holds: int, batch: int, prompts: int) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from diffusers.utils import logging
 from benchmarks import job, report
 from glad_pipeline.database import connect
 from glad_pipeline.defs.resources import SdxlResource
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.protocol import ObjectStore
@@ -91,13 +92,13 @@ def handler(work: Work) -> None:
 
 def whole_pipeline(work: Work) -> None:
     job.add(work.prompts, work.seeds)
-    job.run(SdxlResource(model="demo", gpu_batch=work.batch), claim=len(work.seeds))
+    job.run(SdxlResource(backend="process", gpu_batch=work.batch), claim=len(work.seeds))
 
 
 def _plain() -> tuple[Any, dict[str, Any]]:
     pipeline = StableDiffusionXLPipeline.from_pretrained(DEMO_CHECKPOINT)
     pipeline.set_progress_bar_config(disable=True)
-    demo = resolve_model("demo")
+    demo = resolve_model(EngineOptions())
     return pipeline, {
         "width": demo.width,
         "height": demo.height,

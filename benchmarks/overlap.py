@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -34,6 +33,7 @@ from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media.encoding import Pixels
 from glad_pipeline.pipeline.upload import upload
+from glad_pipeline.records import Prompt
 from glad_pipeline.storage.protocol import ObjectStore
 
 GOAL = 0.97
@@ -118,8 +118,8 @@ def work_seconds(store: ObjectStore, recipes: Sequence[Recipe]) -> tuple[float, 
 
 def some_recipes(sdxl: SdxlResource, count: int) -> list[Recipe]:
     """Recipes that nobody has drawn before."""
-    row: dict[str, Any] = defaultdict(lambda: None, prompt=f"a hill at {time.time_ns()}", negative_prompt="")
-    return [sdxl.recipe(row | {"seed": seed}) for seed in range(count)]
+    text = f"a hill at {time.time_ns()}"
+    return [sdxl.recipe(Prompt(id=0, prompt=text, seed=seed)) for seed in range(count)]
 
 
 def main() -> None:

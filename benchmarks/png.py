@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.recipe import Recipe
@@ -96,7 +97,7 @@ def photo(side: int = 1_024) -> Pixels:
 
 def demo_picture() -> Pixels:
     """A sunset by the demo model, at its own 128 × 128."""
-    profile = resolve_model("demo")
+    profile = resolve_model(EngineOptions())
     recipe = Recipe(
         prompt="sunset over mountains",
         seed=1,
@@ -108,7 +109,7 @@ def demo_picture() -> Pixels:
         model=profile.name,
         model_revision=profile.revision,
     )
-    (drawn,) = Engine(profile, batch=1).generate([recipe])
+    (drawn,) = Engine(profile, EngineOptions(gpu_batch=1)).generate([recipe])
     assert drawn.pixels is not None, drawn.error
     return drawn.pixels
 

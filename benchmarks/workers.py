@@ -36,12 +36,11 @@ from dotenv import dotenv_values
 
 from benchmarks import report
 from glad_pipeline.database import Connection, connect
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.local.stack import project_root
-from glad_pipeline.settings import Settings
 from glad_pipeline.workers.cluster import Cluster
-from glad_pipeline.workers.options import EngineOptions
 from glad_pipeline.workers.pool import Pool
 from glad_pipeline.workers.remote import RemoteEngine
 from glad_pipeline_tests.engines import TIMED
@@ -50,7 +49,7 @@ from glad_pipeline_tests.own import forget_the_persons, require_no_env_file
 SIZES = (1, 2, 8)
 GOALS = {2: 1.9, 8: 7.0}  # × one worker
 BATCH, BATCH_SECONDS = 4, 1.0
-DEMO = resolve_model("demo")
+DEMO = resolve_model(EngineOptions())
 
 GOAL_SECONDS = 10.0
 LOOK_EVERY = 0.02  # seconds: how exactly a post's moment is known
@@ -104,14 +103,13 @@ def watch_scaling(turns: int, batches: int) -> dict[str, Any]:
     """Each size `turns` times, in turn, with so many batches for each worker."""
     with tempfile.TemporaryDirectory(prefix="glad-workers-") as home:
 
-        def settings(workers: int) -> Settings:
-            small = {"GLAD_WORKERS": workers, "GLAD_WORKER_GPUS": 0, "GLAD_WORKER_CPUS": 0.1}
-            return Settings(GLAD_HOME=home, GLAD_RAY_ADDRESS=None, _env_file=None, **small)  # type: ignore[call-arg]
+        def options(workers: int) -> EngineOptions:
+            small = {"workers": workers, "worker_gpus": 0, "worker_cpus": 0.1}
+            return EngineOptions(home=home, engine=TIMED, gpu_batch=BATCH, device="cpu", **small)  # type: ignore[arg-type]
 
-        options = EngineOptions(engine=TIMED, batch=BATCH, device="cpu")
-        pools = {size: Pool(settings(size), options) for size in SIZES}
+        pools = {size: Pool(options(size)) for size in SIZES}
         rates: dict[int, list[float]] = {size: [] for size in SIZES}
-        cluster = Cluster(settings(max(SIZES)))
+        cluster = Cluster(options(max(SIZES)))
         try:
             cluster.start(cpus=max(SIZES) * 0.1)
             for _ in range(10):  # until the last one has come up

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.redaction import redact
 
@@ -67,9 +68,7 @@ def _of_postgres(error: BaseException) -> psycopg.Error | None:
 
 def readable(text: str) -> str:
     """One line of visible characters that every database and terminal takes, without secrets, cut at LONGEST_REASON."""
-    text = redact(text)  # whole: what was cut is not known for a secret any more
-    line = " ".join("".join(c if c.isprintable() or c.isspace() else "·" for c in text[: 2 * LONGEST_REASON]).split())
-    return (line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…") or "no reason was given"
+    return one_line(redact(text), LONGEST_REASON) or "no reason was given"
 
 
 @contextmanager

@@ -1,11 +1,18 @@
-"""Texts for people to read: on one line, cut, and with nothing in them that markdown would interpret."""
+"""Texts for people to read, whoever wrote what is in them: on one line, cut, counted, and harmless in a terminal.
+
+Every room, the terminal and Dagster's markdown shorten and count by these. Standard library only: the launcher uses it
+before any install.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
+
+from glad_pipeline.redaction import redact
 
 SHOWN = 20  # reasons in a preview
 FEW = 3  # rows or links in one: Dagster keeps it twice, for good
@@ -13,15 +20,67 @@ LONGEST = 60  # characters of one text in it
 LONGEST_RANGES = 4_000
 
 
-def shortened(text: str, most: int = LONGEST) -> str:
-    """At most so many characters (≥ 1) on one line, with an ellipsis in place of what is cut."""
-    line = " ".join(text.split())
+def visible(text: str) -> str:
+    """Text with its line breaks, that no terminal obeys: a dot in place of what has no shape."""
+    return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "·" for c in text)
+
+
+def one_line(text: str, most: int) -> str:
+    """At most so many characters (≥ 1) on one line: an ellipsis in place of what is cut, a dot of what has no shape.
+
+    Of a foreign text `redact` is to be asked before: a secret that is cut is not known for one any more.
+    """
+    line = " ".join(visible(text[: 4 * most]).split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
+def quoted(value: object, most: int = 40) -> str:
+    """A value in a message that refuses it: text in quotes and escaped, and cut, with its length, if it is long."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"a whole number of {value.bit_length():,} bits"  # Python refuses to print thousands of digits
+    text = value if isinstance(value, str) else str(value)
+    shown = repr(text[:most]) if isinstance(value, str) else text[:most]
+    return shown if len(text) <= most else f"{shown}… ({len(text):,} characters)"
+
+
+def first_line(error: BaseException, most: int = 500) -> str:
+    """The first line of an error's text, or its kind where it has none; no secret."""
+    lines = (line for line in str(error).splitlines() if line.strip())
+    return one_line(redact(next(lines, type(error).__name__)), most)
+
+
+def counted(counts: Mapping[str, int], *, none: str = "") -> str:
+    """`1,204 pending, 3 failed`: what there is any of; `none` where there is nothing."""
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or none
+
+
+def in_bytes(size: int) -> str:
+    """`6.9 GB`, `17.3 MB`, `4.0 kB`, `12 bytes`."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:,.1f} {unit}"
+    return f"{size} bytes"
+
+
+def in_time(seconds: float) -> str:
+    """`90 s`, `5 min`."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, indented, for an error message."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 8192))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return "  (no log)"
+    return "\n".join(f"  | {line}" for line in text.splitlines()[-lines:]) or "  (the log is empty)"
+
+
 def plain(value: Any) -> str:
-    """A value as markdown that shows just its text, `shortened`."""
-    text = shortened(str("" if value is None else value))
+    """A value as markdown that shows just its text, on one line of LONGEST characters."""
+    text = one_line(str("" if value is None else value), LONGEST)
     return re.sub(r"([\\`*_\[\]()!<>|#~&:])", r"\\\1", text)
 
 
@@ -35,10 +94,10 @@ def markdown_reasons(reasons: Mapping[int, str]) -> str:
     return "\n".join(f"- prompt {i}: {why}" for i, why in islice(reasons.items(), SHOWN))
 
 
-def markdown_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """The first FEW rows as a small table."""
+def markdown_table(rows: Sequence[object], columns: Sequence[str]) -> str:
+    """These fields of the first FEW rows, as a small table."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(plain(row[name]) for name in columns) + " |" for row in rows[:FEW]]
+    lines += ["| " + " | ".join(plain(getattr(row, name)) for name in columns) + " |" for row in rows[:FEW]]
     return "\n".join(lines)
 
 

@@ -1,12 +1,82 @@
-"""What can be drawn: the limits that intake checks, recipes obey and the engine relies on. Knows no other room."""
+"""The one table of ranges: how large, how long and how many whatever may be that a row, a setting or an option names.
+
+Intake, recipes, settings and the terminal check against it and quote it. CHECKs of the database repeat some of it in
+SQL; `integration/test_limits.py` compares the two. Knows no other room.
+"""
 
 from __future__ import annotations
 
-MAX_PROMPT_CHARS = 2_000
-MIN_SIDE, MAX_SIDE, SIDE_STEP = 64, 4_096, 8  # pixels; SDXL's latents are an eighth of the picture
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers from `low` to `high`, both included. As metadata of an `Annotated` type pydantic checks it."""
+
+    low: int
+    high: int
+    step: int = 0  # only its multiples; 0: any
+
+    __is_annotated_types_grouped_metadata__ = True
+
+    def __contains__(self, number: float) -> bool:
+        return self.low <= number <= self.high and not (self.step and number % self.step)
+
+    def __iter__(self) -> Iterator[Any]:
+        from annotated_types import Ge, Le, MultipleOf
+
+        yield from (Ge(self.low), Le(self.high))
+        if self.step:
+            yield MultipleOf(self.step)
+
+    def __str__(self) -> str:
+        return f"{self.low:,} to {self.high:,}" + (f", a multiple of {self.step}" if self.step else "")
+
+
+# A recipe
+SIDE = Range(64, 4_096, step=8)  # pixels; SDXL's latents are an eighth of the picture
 MAX_PIXELS = 4_096 * 2_048
-MIN_STEPS, MAX_STEPS = 1, 200
-MIN_GUIDANCE, MAX_GUIDANCE = 0.0, 30.0
-MIN_SEED, MAX_SEED = 0, 2**63 - 1  # a PostgreSQL bigint and a torch generator both hold it
+STEPS = Range(1, 200)
+GUIDANCE = Range(0, 30)
+SEED = Range(0, 2**63 - 1)  # a PostgreSQL bigint and a torch generator both hold it
 SCHEDULERS = ("euler", "euler_a", "dpmpp_2m", "ddim", "unipc", "lcm")
 PRESETS = ("base", "fast", "refined", "cfg-cutoff", "lightning-4", "lcm-4", "fp8")  # generation/presets.py
+
+# A row of `prompts`
+CHARS = {  # by column, at most
+    "prompt": 2_000,
+    "negative_prompt": 2_000,
+    "title": 255,
+    "slug": 255,
+    "excerpt": 500,
+    "content": 1_000_000,
+    "category": 255,
+    "author": 255,
+    "alt_text": 255,
+    "task_id": 255,
+    "model": 255,
+    "lora": 500,
+}
+PRIORITY = Range(-(2**31), 2**31 - 1)  # a PostgreSQL integer
+PUBLISH_YEARS = Range(1900, 9998)  # so that every zone's time of it is a date that Python holds
+REASON_CHARS = 500  # why a person refuses a picture or takes it down
+URL_CHARS = 500  # of a picture's public address, as the blog's columns have it
+
+# A deployment
+BATCH_SIZE = Range(1, 100_000)  # prompts that one run claims
+LISTED = Range(1, 100_000)  # rows of one answer
+ATTEMPTS = Range(1, 100)  # claims of a prompt; tries of a message
+SENSOR_SECONDS = Range(0, 45)  # one look; Dagster gives it 60
+LEASE_SECONDS = Range(5, 86_400)
+DATABASE_PATIENCE_SECONDS = Range(0, 3_600)
+STORE_PATIENCE_SECONDS = Range(0, 86_400)
+SPOOL_MB = Range(0, 10_000_000)
+MOST_PIXELS = Range(SIDE.low**2, MAX_PIXELS)  # that a row may ask for
+GPU_BATCH = Range(1, 256)  # pictures drawn at once
+WORKERS = Range(1, 10_000)
+WORKER_GPUS = Range(0, 1)
+WORKER_MODELS = Range(1, 64)
+WORKER_START_SECONDS = Range(1, 86_400)
+PORT = Range(1, 65_535)

@@ -1,6 +1,7 @@
 """Every setting: its environment variable, type, default and meaning, in one place.
 
-Read from the environment alone; `glad` puts the repository's `.env` there first. Knows no other room.
+Read from the environment alone; `glad` puts the repository's `.env` there first. What decides how pictures are drawn
+is listed in engine_options.py, without the variables. Knows no other room.
 The table in docs/settings.md is made from this file (`glad settings --markdown`) and a test keeps them equal.
 """
 
@@ -11,104 +12,78 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from glad_pipeline import limits
+from glad_pipeline.engine_options import EngineOptions, EngineSettings
 from glad_pipeline.errors import UsageError
-from glad_pipeline.limits import MAX_PIXELS, MAX_STEPS, PRESETS, SCHEDULERS
 from glad_pipeline.redaction import hide, hide_environment, hide_url, shown
 from glad_pipeline.urls import ENCODED, fault_of_database_url, fault_of_web_address
 
 Text = TypeVar("Text", str, SecretStr)
 
 
-def _one_of(names: tuple[str, ...]) -> AfterValidator:
-    def check(value: str) -> str:
-        if value not in names:
-            raise ValueError(f"it has to be one of {', '.join(names)}")
+def _checked(fault_of: Callable[[str], str | None]) -> AfterValidator:
+    """Refuses a text with which `fault_of` finds a fault."""
+
+    def check(value: Text) -> Text:
+        if fault := fault_of(value.get_secret_value() if isinstance(value, SecretStr) else value):
+            raise ValueError(fault)
         return value
 
     return AfterValidator(check)
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+def _like(pattern: str, fault: str) -> AfterValidator:
+    return _checked(lambda text: None if re.fullmatch(pattern, text) else fault)
 
 
-def _web_address(url: str) -> str:
-    if fault := fault_of_web_address(url):
-        raise ValueError(fault)
-    return url
+def _fault_of_postgresql(url: str) -> str | None:
+    fault = fault_of_database_url(url)
+    return fault and f"{fault}. It looks like postgresql://user:password@host:5432/database; {ENCODED}"
 
 
-def _patterns(text: str) -> str:
-    for pattern in filter(None, map(str.strip, text.split(","))):
-        if not re.match(r"/|[\w*?\[]", pattern) or "/../" in f"{pattern}/":
-            raise ValueError(f"{pattern!r} has to begin with / (a path) or be a hub id's pattern, without `..` in it")
-    return text
+def _fault_of_hosts(names: str) -> str | None:
+    if all(re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", name.strip()) for name in names.split(",")):
+        return None
+    return "it has to be host names without scheme and port, separated by commas"
 
 
-def _database_url(url: SecretStr) -> SecretStr:
-    if fault := fault_of_database_url(url.get_secret_value()):
-        raise ValueError(f"{fault}. It looks like postgresql://user:password@host:5432/database; {ENCODED}")
-    return url
+def _fault_of_networks(addresses: str) -> str | None:
+    try:
+        [ip_network(address.strip()) for address in addresses.split(",")]
+    except ValueError:
+        return "it has to be IP addresses or networks (10.0.0.0/8), separated by commas"
+    return None
 
 
-def _fit_for_a_header(value: Text) -> Text:
-    if not re.fullmatch(r"[\x21-\x7e]*", value.get_secret_value() if isinstance(value, SecretStr) else value):
-        raise ValueError("it has to be visible ASCII characters without spaces")
-    return value
+DatabaseUrl = Annotated[SecretStr, _checked(_fault_of_postgresql)]
+WebAddress = Annotated[str, _checked(fault_of_web_address)]
+VISIBLE = _like(r"[\x21-\x7e]*", "it has to be visible ASCII characters without spaces")
+ONE_LINE = _like(
+    r"(\S([^\x00-\x1f\x7f]*\S)?)?", "it begins or ends with a space, or has a line break or control character in it"
+)
+PASSWORD = _like(r"(?s:.{12,})", "it has to have at least 12 characters")
+TOKEN = _like(r"off|[\x21-\x7e]{20,}", "it has to be at least 20 visible ASCII characters without spaces, or `off`")
 
 
-def _one_line(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"(\S([^\x00-\x1f\x7f]*\S)?)?", secret.get_secret_value()):
-        raise ValueError("it begins or ends with a space, or has a line break or control character in it")
-    return secret
+def _variable(name: str) -> str:
+    """The environment variable of a setting that names none itself."""
+    return "GLAD_COMPILE" if name == "compiling" else f"GLAD_{name.upper()}"
 
 
-def _host_names(names: str) -> str:
-    for name in names.split(","):
-        if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", name.strip()):
-            raise ValueError("it has to be host names without scheme and port, separated by commas")
-    return names
-
-
-def _addresses(addresses: str) -> str:
-    for address in addresses.split(","):
-        try:
-            ip_network(address.strip())
-        except ValueError as error:
-            raise ValueError("it has to be IP addresses or networks (10.0.0.0/8), separated by commas") from error
-    return addresses
-
-
-def _long_enough(least: int) -> Callable[[SecretStr], SecretStr]:
-    def check(secret: SecretStr) -> SecretStr:
-        if len(secret.get_secret_value()) < least:
-            raise ValueError(f"it has to have at least {least} characters")
-        return secret
-
-    return check
-
-
-def _token(token: SecretStr) -> SecretStr:
-    return token if token.get_secret_value() == "off" else _long_enough(20)(_fit_for_a_header(token))
-
-
-DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
-HeaderSecret = Annotated[SecretStr, AfterValidator(_fit_for_a_header)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-
-
-class Settings(BaseSettings):
+class Settings(EngineSettings, BaseSettings):
     """What a deployment may set. Absent means the default; an empty value counts as absent."""
 
     # never populate_by_name: it reads the fields' own names from the environment too, and HOME is not GLAD_HOME
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        alias_generator=_variable, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     # database
     database_url: DatabaseUrl | None = Field(
@@ -120,11 +95,8 @@ class Settings(BaseSettings):
         description="Dagster's own database. Absent: `<database>_dagster` on the same server, created if missing.",
     )
 
-    database_patience_seconds: float = Field(
+    database_patience_seconds: Annotated[float, limits.DATABASE_PATIENCE_SECONDS] = Field(
         60.0,
-        alias="GLAD_DATABASE_PATIENCE_SECONDS",
-        ge=0,
-        le=3_600,
         description="How long a run waits for a database that is away before it fails; what was drawn is kept.",
     )
 
@@ -138,17 +110,15 @@ class Settings(BaseSettings):
         description="Region of the bucket (also read from AWS_REGION and AWS_DEFAULT_REGION).",
     )
     s3_endpoint_url: WebAddress | None = Field(
-        None,
-        alias="AWS_ENDPOINT_URL_S3",
-        description="Endpoint of an S3-compatible store. Absent: AWS.",
+        None, alias="AWS_ENDPOINT_URL_S3", description="Endpoint of an S3-compatible store. Absent: AWS."
     )
-    s3_access_key_id: Annotated[str, AfterValidator(_fit_for_a_header)] | None = Field(
+    s3_access_key_id: Annotated[str, VISIBLE] | None = Field(
         None, alias="AWS_ACCESS_KEY_ID", description="Absent: boto3's default chain (profile, role)."
     )
-    s3_secret_access_key: Annotated[SecretStr, AfterValidator(_one_line)] | None = Field(
+    s3_secret_access_key: Annotated[SecretStr, ONE_LINE] | None = Field(
         None, alias="AWS_SECRET_ACCESS_KEY", description="Goes with AWS_ACCESS_KEY_ID."
     )
-    s3_session_token: HeaderSecret | None = Field(
+    s3_session_token: Annotated[SecretStr, VISIBLE] | None = Field(
         None, alias="AWS_SESSION_TOKEN", description="For temporary credentials only."
     )
     cloudfront_domain: str | None = Field(
@@ -158,23 +128,15 @@ class Settings(BaseSettings):
         description="CDN host in front of the bucket; picture URLs become `https://<domain>/<key>`.",
     )
     public_base_url: WebAddress | None = Field(
-        None,
-        alias="GLAD_PUBLIC_BASE_URL",
-        description="Full base of picture URLs where neither CloudFront nor the store's own address fits.",
+        None, description="Full base of picture URLs where neither CloudFront nor the store's own address fits."
     )
 
-    store_patience_seconds: float = Field(
+    store_patience_seconds: Annotated[float, limits.STORE_PATIENCE_SECONDS] = Field(
         600.0,
-        alias="GLAD_STORE_PATIENCE_SECONDS",
-        ge=0,
-        le=86_400,
         description="How long a run waits for a store that is away before it fails. It draws on meanwhile.",
     )
-    spool_mb: int = Field(
+    spool_mb: Annotated[int, limits.SPOOL_MB] = Field(
         2_048,
-        alias="GLAD_SPOOL_MB",
-        ge=0,
-        le=10_000_000,
         description="Most megabytes of drawn pictures that wait for the store in `spool` in GLAD_HOME (3 a picture of "
         "1024 × 1024). When it is full, drawing waits.",
     )
@@ -182,11 +144,10 @@ class Settings(BaseSettings):
     # who is told when posts change
     site_url: WebAddress | None = Field(
         None,
-        alias="GLAD_SITE_URL",
         description="The blog's site: `POST <site>/api/revalidate` says which pages changed. Absent: nobody is told.",
     )
-    revalidate_secret: HeaderSecret | None = Field(
-        None, alias="GLAD_REVALIDATE_SECRET", description="Goes with GLAD_SITE_URL, as the header x-revalidate-secret."
+    revalidate_secret: Annotated[SecretStr, VISIBLE] | None = Field(
+        None, description="Goes with GLAD_SITE_URL, as the header x-revalidate-secret."
     )
     cloudfront_distribution_id: str | None = Field(
         None,
@@ -194,261 +155,81 @@ class Settings(BaseSettings):
         pattern=r"^[A-Z0-9]+$",
         description="CloudFront distribution that is purged of pictures taken down. Absent: none is.",
     )
-    outbox_attempts: int = Field(
+    outbox_attempts: Annotated[int, limits.ATTEMPTS] = Field(
         12,
-        alias="GLAD_OUTBOX_ATTEMPTS",
-        ge=1,
-        le=100,
         description="Tries, over about two hours, after which a message to site, CDN or bucket is `dead`.",
     )
 
-    # generation
-    model: str = Field(
-        "demo",
-        alias="GLAD_MODEL",
-        description="`demo`, a directory with an SDXL checkpoint in diffusers layout, or a hub id such as "
-        "`stabilityai/stable-diffusion-xl-base-1.0`.",
-    )
-    model_revision: str | None = Field(
-        None,
-        alias="GLAD_MODEL_REVISION",
-        pattern=r"^[0-9a-f]{40}$",
-        description="Commit (40 hex digits) of a hub model. SDXL base 1.0 has a pinned default.",
-    )
-    vae: str | None = Field(
-        None,
-        alias="GLAD_VAE",
-        description="Another VAE: a directory, `owner/name@commit`, or `none` for the model's own. Absent: for SDXL "
-        "base the fp16-fix VAE, pinned; else the model's own.",
-    )
-    refiner: str | None = Field(
-        None,
-        alias="GLAD_REFINER",
-        description="What draws the last steps in the preset `refined`: a directory or `owner/name@commit`. Absent: "
-        "for SDXL base its own, pinned.",
-    )
-    lora: str | None = Field(
-        None,
-        alias="GLAD_LORA",
-        description="LoRA, separated by commas: a `.safetensors` file or `owner/name/file.safetensors@commit`, each "
-        "with `*WEIGHT` behind it if that is not 1.",
-    )
-    few_step_lora: str | None = Field(
-        None,
-        alias="GLAD_FEW_STEP_LORA",
-        description="LoRA of the few-step presets, or `none` if the model is a few-step one already. Absent: for a hub "
-        "model the preset's own, pinned.",
-    )
-    allowed_models: Annotated[str, AfterValidator(_patterns)] | None = Field(
-        None,
-        alias="GLAD_ALLOWED_MODELS",
-        description="Models and LoRA that rows may name beside the settings' own: patterns, separated by commas, of "
-        "hub ids (`owner/*`, `owner/name@commit`), `demo` or paths (`/srv/models/*`).",
-    )
-    most_pixels: int = Field(
-        4_194_304,
-        alias="GLAD_MOST_PIXELS",
-        ge=4_096,
-        le=MAX_PIXELS,
-        description="Most pixels, width × height, that a row may ask for.",
-    )
-    most_steps: int = Field(
-        100, alias="GLAD_MOST_STEPS", ge=1, le=MAX_STEPS, description="Most denoising steps that a row may ask for."
-    )
-    device: Literal["auto", "cuda", "mps", "cpu"] = Field(
-        "auto",
-        alias="GLAD_DEVICE",
-        description="`auto` takes the GPU; without one only the demo model runs on the CPU.",
-    )
-    width: int | None = Field(
-        None, alias="GLAD_WIDTH", ge=64, le=4096, multiple_of=8, description="Pixels. Absent: the model's own size."
-    )
-    height: int | None = Field(
-        None, alias="GLAD_HEIGHT", ge=64, le=4096, multiple_of=8, description="Pixels. Absent: the model's own size."
-    )
-    steps: int | None = Field(
-        None, alias="GLAD_STEPS", ge=1, le=200, description="Denoising steps. Absent: 30 (demo model: 20)."
-    )
-    guidance_scale: float | None = Field(
-        None, alias="GLAD_GUIDANCE_SCALE", ge=0, le=30, description="Absent: 7.0 (demo model: 3.0)."
-    )
-    scheduler: Annotated[str, _one_of(SCHEDULERS)] | None = Field(
-        None, alias="GLAD_SCHEDULER", description=f"{_listed(SCHEDULERS)}. Absent: the preset's, else `euler`."
-    )
-    preset: Annotated[str, _one_of(PRESETS)] = Field(
-        "base", alias="GLAD_PRESET", description=f"How prompts are drawn that name no preset: {_listed(PRESETS)}."
-    )
-    gpu_batch: int | None = Field(
-        None,
-        alias="GLAD_GPU_BATCH",
-        ge=1,
-        le=256,
-        description="Pictures drawn at once, a fixed size. Absent: by GPU memory and picture size; 4 on a CPU.",
-    )
-    gpu_small_batch: int | None = Field(
-        None,
-        alias="GLAD_GPU_SMALL_BATCH",
-        ge=1,
-        le=256,
-        description="A second, smaller batch for what is left over, so that a lone picture is done sooner. Its last "
-        "bits may differ from the large batch's. Absent: what is left over is filled up.",
-    )
-    compiling: Literal["auto", "none", "regional", "full"] = Field(
-        "auto",
-        alias="GLAD_COMPILE",
-        description="`torch.compile`: block by block (`regional`), whole networks (`full`) or `none`. `auto`: regional "
-        "on CUDA, else none.",
-    )
-    compile_cache: Path | None = Field(
-        None,
-        alias="GLAD_COMPILE_CACHE",
-        description="Folder that keeps compiled kernels for the next run. Absent: `compiled` in GLAD_HOME.",
-    )
-
-    # warm workers
-    backend: Literal["auto", "process", "ray"] = Field(
-        "auto",
-        alias="GLAD_BACKEND",
-        description="What draws: the run's own `process`, or `ray`: workers that stay warm between runs. `auto`: "
-        "workers where `glad workers up` has started some or GLAD_RAY_ADDRESS names a cluster.",
-    )
-    ray_address: str | None = Field(
-        None,
-        alias="GLAD_RAY_ADDRESS",
-        pattern=r"^(ray://)?[^\s/@]+:\d+$",
-        description="A Ray cluster's `host:port`, or `ray://host:10001` from a machine that is no node of it. Absent: "
-        "the workers of this machine.",
-    )
-    workers: int | None = Field(
-        None,
-        alias="GLAD_WORKERS",
-        ge=1,
-        le=10_000,
-        description="Most workers. Absent: as many as fit on the GPUs found; without GPUs one a machine, on all cores.",
-    )
-    worker_gpus: float | None = Field(
-        None,
-        alias="GLAD_WORKER_GPUS",
-        ge=0,
-        le=1,
-        description="GPU share of a worker, up to 1. Absent: 1 where there are GPUs, else 0.",
-    )
-    worker_cpus: float = Field(
-        1.0, alias="GLAD_WORKER_CPUS", gt=0, le=1_024, description="CPU share of a worker, for Ray's planning."
-    )
-    worker_models: int = Field(
-        1, alias="GLAD_WORKER_MODELS", ge=1, le=64, description="Models that a worker keeps loaded."
-    )
-    worker_idle_seconds: float = Field(
-        3_600.0,
-        alias="GLAD_WORKER_IDLE_SECONDS",
-        ge=0,
-        description="After so long without work a worker ends and frees its GPU; the next run starts it again. "
-        "0: never.",
-    )
-    worker_start_seconds: float = Field(
-        600.0,
-        alias="GLAD_WORKER_START_SECONDS",
-        ge=1,
-        le=86_400,
-        description="How long a run waits for a first worker, for instance while a cluster adds machines.",
-    )
-    ray_host: str = Field(
-        "127.0.0.1",
-        alias="GLAD_RAY_HOST",
-        description="Where the Ray of `glad workers up` listens. Its ports let whoever reaches them run any program.",
-    )
-    ray_exposed: bool = Field(
-        False, alias="GLAD_RAY_EXPOSED", description="That GLAD_RAY_HOST may be an address that others can reach."
-    )
-
     # queue
-    batch_size: int = Field(256, alias="GLAD_BATCH_SIZE", ge=1, le=100_000, description="Most prompts one run claims.")
-    lease_seconds: int = Field(
-        120, alias="GLAD_LEASE_SECONDS", ge=5, le=86_400, description="How long a silent run keeps its prompts."
+    batch_size: Annotated[int, limits.BATCH_SIZE] = Field(256, description="Most prompts one run claims.")
+    lease_seconds: Annotated[int, limits.LEASE_SECONDS] = Field(
+        120, description="How long a silent run keeps its prompts."
     )
-    max_attempts: int = Field(
-        5, alias="GLAD_MAX_ATTEMPTS", ge=1, le=100, description="Claims after which a prompt is `failed`."
-    )
+    max_attempts: Annotated[int, limits.ATTEMPTS] = Field(5, description="Claims after which a prompt is `failed`.")
 
     # Dagster
-    sensor: bool = Field(True, alias="GLAD_SENSOR", description="Whether the sensors start switched on.")
-    sensor_seconds: float = Field(
+    sensor: bool = Field(True, description="Whether the sensor starts switched on.")
+    sensor_seconds: Annotated[float, limits.SENSOR_SECONDS] = Field(
         20.0,
-        alias="GLAD_SENSOR_SECONDS",
-        ge=0,
-        le=45,
         description="How long one look of the sensor waits for prompts. An instance that evaluates one sensor after "
         "the other (without `sensors: use_threads` in dagster.yaml) is not kept waiting.",
     )
     pool: str = Field(
         "gpu",
-        alias="GLAD_POOL",
         pattern=r"^[A-Za-z0-9_/.-]+$",
         description="Dagster's pool in which runs wait for the GPU. Whatever else uses the GPU can be put in it.",
     )
     pool_follows_workers: bool = Field(
         False,
-        alias="GLAD_POOL_FOLLOWS_WORKERS",
         description="Whether the sensor sets the pool's limit to the number of warm workers. `glad up` does, in its "
         "own instance; elsewhere: `dagster instance concurrency set gpu N`.",
     )
     posts_expected_hours: float | None = Field(
         None,
-        alias="GLAD_POSTS_EXPECTED_HOURS",
         gt=0,
         le=8_760,
         description="The UI shows `published_posts` as overdue when nothing was published for so long. Absent: never.",
     )
-    schedule: bool = Field(
-        True, alias="GLAD_SCHEDULE", description="Whether the schedule `publish_prompts_hourly` starts switched on."
-    )
-    audit: bool = Field(
-        True, alias="GLAD_AUDIT", description="Whether the schedule `audit_store_daily` starts switched on."
-    )
-    max_runtime_seconds: int = Field(
-        14_400, alias="GLAD_MAX_RUNTIME_SECONDS", ge=60, description="A run that takes longer is ended by Dagster."
-    )
+    schedule: bool = Field(True, description="Whether the schedule `publish_prompts_hourly` starts switched on.")
+    audit: bool = Field(True, description="Whether the schedule `audit_store_daily` starts switched on.")
+    max_runtime_seconds: int = Field(14_400, ge=60, description="A run that takes longer is ended by Dagster.")
 
     # this machine
     env_file: Path | None = Field(
+        None, description="File of settings for `glad`, read after the environment. Absent: `.env` beside README.md."
+    )
+    home: Path = Field(Path(".glad"), description="Where the embedded servers, secrets and logs live.")
+    compile_cache: Path | None = Field(
+        None, description="Folder that keeps compiled kernels for the next run. Absent: `compiled` in GLAD_HOME."
+    )
+    web_port: Annotated[int, limits.PORT] = Field(3000, description="Dagster's web UI; if taken, the next free one.")
+    web_hosts: Annotated[str, _checked(_fault_of_hosts)] | None = Field(
         None,
-        alias="GLAD_ENV_FILE",
-        description="File of settings for `glad`, read after the environment. Absent: `.env` beside README.md.",
-    )
-    home: Path = Field(
-        Path(".glad"), alias="GLAD_HOME", description="Where the embedded servers, secrets and logs live."
-    )
-    web_port: int = Field(
-        3000, alias="GLAD_WEB_PORT", ge=1, le=65_535, description="Dagster's web UI; if taken, the next free one."
-    )
-    web_hosts: Annotated[str, AfterValidator(_host_names)] | None = Field(
-        None,
-        alias="GLAD_WEB_HOSTS",
         description="Names, separated by commas, by which people reach the web UI through a proxy, beside `localhost`.",
     )
-    web_proxies: Annotated[str, AfterValidator(_addresses)] | None = Field(
+    web_proxies: Annotated[str, _checked(_fault_of_networks)] | None = Field(
         None,
-        alias="GLAD_WEB_PROXIES",
         description="Addresses or networks, separated by commas, of the proxies whose X-Forwarded-Proto and "
         "X-Forwarded-For are believed. Absent: nobody's.",
     )
-    web_password: Annotated[SecretStr, AfterValidator(_long_enough(12))] | None = Field(
-        None,
-        alias="GLAD_WEB_PASSWORD",
-        description="With it people log in to the web UI; programs go on using the token. At least 12 characters.",
+    web_password: Annotated[SecretStr, PASSWORD] | None = Field(
+        None, description="With it people log in to the web UI; programs go on using the token. At least 12 characters."
     )
-    web_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
+    web_token: Annotated[SecretStr, TOKEN] | None = Field(
         None,
-        alias="GLAD_WEB_TOKEN",
         description="What the web UI asks of everybody, at least 20 characters, or `off` on a machine with one user. "
         "Absent: made at the first start, in `web-token` in GLAD_HOME.",
     )
 
     @property
-    def model_patterns(self) -> list[str]:
-        """What rows may name beside what the settings name."""
-        return [pattern for pattern in map(str.strip, (self.allowed_models or "").split(",")) if pattern]
+    def engine(self) -> EngineOptions:
+        """What engines and workers are made with; nothing secret is in it."""
+        return EngineOptions(
+            **{name: getattr(self, name) for name in EngineSettings.model_fields},
+            home=str(self.home),
+            compile_cache=str(self.compile_cache or self.home / "compiled"),
+            hash_cache=str(self.home / "model-hashes.json"),
+        )
 
     @property
     def picture_base_url(self) -> str | None:
@@ -499,10 +280,6 @@ def _whole(make: Callable[[], Settings]) -> Settings:
             "GLAD_SITE_URL is set and GLAD_REVALIDATE_SECRET is not: set it to the secret that the site's "
             "/api/revalidate expects"
         )
-    if (settings.gpu_small_batch or 1) > (settings.gpu_batch or 256):
-        raise UsageError(
-            f"GLAD_GPU_SMALL_BATCH is {settings.gpu_small_batch}: at most GLAD_GPU_BATCH, which is {settings.gpu_batch}"
-        )
     return settings
 
 
@@ -524,6 +301,9 @@ def secret_variables() -> list[str]:
 
 def _told(fault: ErrorDetails) -> str:
     """A setting at fault: its variable, what is wrong, and its value where that is surely no secret."""
-    name = str(fault["loc"][0]) if fault["loc"] else "?"
+    reason = fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"]:  # of several settings together, which the reason names
+        return reason
+    name = str(fault["loc"][0])
     value = None if "URL" in name or name in secret_variables() else shown(fault["input"])
-    return f"{name}{f' is {value}' if value else ''}: {fault['msg'].removeprefix('Value error, ')}"
+    return f"{name}{f' is {value}' if value else ''}: {reason}"

@@ -7,18 +7,17 @@ import re
 import signal
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from glad_pipeline.defs.resources import SdxlResource
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.pipeline.sdxl import Sdxl
-from glad_pipeline.workers.pool import Pool
+from glad_pipeline.settings import load_settings
 
 LOG = "RIG_DRAW_LOG"
 TIMED = "glad_pipeline_tests.engines:TimedEngine"
@@ -27,11 +26,11 @@ TIMED = "glad_pipeline_tests.engines:TimedEngine"
 class TimedEngine:
     """Noise; `for 0.5 s` in a batch's first prompt is the time it takes. Other words in prompts ask for faults."""
 
-    def __init__(self, profile: ModelProfile, *, batch: int | None = None, **others: Any) -> None:
+    def __init__(self, profile: ModelProfile, options: EngineOptions) -> None:
         self.profile = profile
         self.load_seconds: float | None = None
         self.warm_seconds = 0.0
-        self._batch = batch or 4
+        self._batch = options.gpu_batch or 4
 
     def load(self) -> None:
         self.load_seconds = 0.0
@@ -69,25 +68,10 @@ def _own_name() -> str | None:
     return ray.get_runtime_context().get_actor_name()
 
 
-class WorkersSdxl(SdxlResource):
-    """Workers whose GPU is a fake: for runs of the real job."""
-
-    model: str = "demo"
-    device: str = "cpu"
-    backend: str = "ray"
-    engine: str = TIMED
-    gpu_batch: int | None = 4
-
-    @property
-    def sdxl(self) -> Sdxl:
-        sdxl = super().sdxl
-        sdxl.pool = self._with_fakes
-        return sdxl
-
-    def _with_fakes(self) -> Pool:
-        pool = super().sdxl.pool_of_settings()
-        pool.options = replace(pool.options, engine=self.engine)
-        return pool
+def on_workers(**changes: Any) -> SdxlResource:
+    """For runs of the real job, by the settings of this process: workers whose GPU is a fake."""
+    fakes = {"device": "cpu", "backend": "ray", "engine": TIMED, "gpu_batch": 4}
+    return SdxlResource(**{**load_settings().engine.model_dump(), **fakes, **changes})
 
 
 class NotHere(TimedEngine):

@@ -91,7 +91,7 @@ def write_card(checkpoint: Path, logs: Sequence[Path], hardware: str, note: str 
         counts=", ".join(f"{name} {count}" for name, count in figures["judged"].items()),
         preset=start["preset"],
         seed=start["seed"],
-        table=report(figures, style="github"),
+        table=report(figures),
         hashes="\n".join(_hashes(checkpoint)),
     )
     (checkpoint / "README.md").write_text(text, encoding="utf-8")

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import engine, loading
-from glad_pipeline.generation.models import DEMO_CHECKPOINT, Component, ModelProfile, resolve_model
+from glad_pipeline.generation.artifacts import Artifact
+from glad_pipeline.generation.models import DEMO_CHECKPOINT, ModelProfile, resolve_model
 from glad_pipeline.generation.recipe import Recipe
 
 Config = dict[str, dict[str, Any]]
@@ -161,9 +163,9 @@ def random_pipelines(config: Config, number_format: Any, *, refined: bool, fill:
 
 def profile_of(*, shrunken: bool, refined: bool = False, quantization: str | None = None) -> ModelProfile:
     """A profile that stands for SDXL; its files are the demo model's, and nobody reads more than their hashes."""
-    demo = resolve_model("demo")
+    demo = resolve_model(EngineOptions())
     side = 64 if shrunken else 1024
-    part = Component(name="random", source=demo.source, revision="sha256:0")
+    part = Artifact(kind="refiner", name="random", source=demo.source, revision="sha256:0", is_local=True)
     return replace(
         demo,
         name="random-sdxl",

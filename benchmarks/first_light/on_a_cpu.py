@@ -16,6 +16,7 @@ from unittest import mock
 import psutil
 
 from benchmarks.first_light.model import configuration, profile_of, random_weights, recipes
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import devices
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.media.encoding import contrast
@@ -30,7 +31,7 @@ def main() -> None:
         profile = profile_of(shrunken=False)
         [one] = recipes(profile, [1], steps=1)
         wanted = type(one).from_dict(one.as_dict() | {"width": 512, "height": 512})
-        engine = Engine(profile, device="cpu", batch=1)
+        engine = Engine(profile, EngineOptions(device="cpu", gpu_batch=1))
         most = Most()
         with (
             mock.patch.object(devices, "number_format", return_value=getattr(torch, name)),

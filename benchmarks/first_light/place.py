@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.engine import Drawn, Engine
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
@@ -38,10 +39,10 @@ class Place:
         """Denoising steps of the two main figures."""
         return (2, 3) if self.shrunken else (20, 30)
 
-    def engine(self, profile: ModelProfile, *, batch: int | None = None, **options: Any) -> Engine:
+    def engine(self, profile: ModelProfile, *, lanes: int | None = None, **options: Any) -> Engine:
         """An engine on this device."""
-        options.setdefault("compile_cache", self.kernels)
-        return Engine(profile, device=self.device, batch=batch or self.batch, **options)  # type: ignore[arg-type]
+        ours = {"device": self.device, "gpu_batch": self.batch, "compile_cache": str(self.kernels)}
+        return Engine(profile, EngineOptions(**{**ours, **options}), lanes=lanes)
 
     def wait(self) -> float:
         """The clock, when the device has done all it was given."""

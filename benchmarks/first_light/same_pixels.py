@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.first_light.place import Place, drawn
 from benchmarks.first_light.runner import Case, Figures
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.recipe import Recipe
@@ -32,7 +33,7 @@ def cases(place: Place) -> Mapping[str, Case]:
 
 def some(count: int, *, side: int = SIDE, **changes: Any) -> list[Recipe]:
     """Recipes for the demo model: other prompts and seeds, every third with a negative prompt."""
-    profile = resolve_model("demo")
+    profile = resolve_model(EngineOptions())
     places = ("a red sunset over the sea", "a city at night, full moon", "snowy mountains at dawn", "a green desert")
     return [
         Recipe(
@@ -61,7 +62,7 @@ def company(place: Place, compiling: str) -> Figures:
     """The same recipes in one batch, backwards, alone, by another engine, and with the guidance cut off."""
     steps = 3 if place.shrunken else STEPS
     wanted = [replace(each, num_inference_steps=steps) for each in some(BATCH + 2)]
-    engine = place.engine(resolve_model("demo"), batch=BATCH, compiling=compiling)
+    engine = place.engine(resolve_model(EngineOptions()), gpu_batch=BATCH, compiling=compiling)
     first = drawn(engine, wanted)
     backwards = drawn(engine, wanted[::-1])[::-1]
     alone = [drawn(engine, [each])[0] for each in wanted[::2]]
@@ -70,7 +71,7 @@ def company(place: Place, compiling: str) -> Figures:
     warm = engine.warm_seconds
     engine.close()
     place.forget()
-    other = drawn(place.engine(resolve_model("demo"), batch=BATCH, compiling=compiling), wanted)
+    other = drawn(place.engine(resolve_model(EngineOptions()), gpu_batch=BATCH, compiling=compiling), wanted)
     return {
         "pictures": len(wanted),
         "different_backwards": different(first, backwards),
@@ -86,20 +87,22 @@ def company(place: Place, compiling: str) -> Figures:
 
 def halved(place: Place) -> Figures:
     """Memory is taken away until a batch does not fit: the halves must be what an engine of that batch draws."""
-    side, batch, profile = (64, 4, resolve_model("demo")) if place.shrunken else (768, 16, resolve_model("demo"))
+    side, batch, profile = (
+        (64, 4, resolve_model(EngineOptions())) if place.shrunken else (768, 16, resolve_model(EngineOptions()))
+    )
     wanted = [replace(each, num_inference_steps=3) for each in some(batch, side=side)]
     peaks = {}
     for size in (batch // 2, batch):
         place.forget()
-        drawn(place.engine(profile, batch=size, compiling="none"), wanted[:size])
+        drawn(place.engine(profile, gpu_batch=size, compiling="none"), wanted[:size])
         peaks[size] = place.peak_gib()
     place.forget()
-    tight = place.engine(profile, batch=batch, compiling="none", lanes=1)
+    tight = place.engine(profile, gpu_batch=batch, compiling="none", lanes=1)
     with memory_for(place, tight, (peaks[batch // 2] + peaks[batch]) / 2, batch):
         got = drawn(tight, wanted)
     batches = sorted({each.provenance["bucket"] for each in got})
     place.forget()
-    same = drawn(place.engine(profile, batch=batches[0], compiling="none"), wanted)
+    same = drawn(place.engine(profile, gpu_batch=batches[0], compiling="none"), wanted)
     return {
         "peak_gib": peaks,
         "bucket_asked": batch,
@@ -136,9 +139,9 @@ def memory_for(place: Place, engine: Engine, gib: float, batch: int) -> Iterator
 
 def against_the_cpu(place: Place) -> Figures:
     """How far this device's pictures (bfloat16 on a GPU) are from the CPU's in float32: the same scene, other bits."""
-    profile = resolve_model("demo")
+    profile = resolve_model(EngineOptions())
     wanted = some(BATCH, side=64 if place.shrunken else SIDE)
-    here = drawn(place.engine(profile, batch=BATCH, compiling="none"), wanted)
-    there = drawn(Engine(profile, device="cpu", batch=BATCH), wanted)
+    here = drawn(place.engine(profile, gpu_batch=BATCH, compiling="none"), wanted)
+    there = drawn(Engine(profile, EngineOptions(device="cpu", gpu_batch=BATCH)), wanted)
     distances = [np.abs(a.pixels.astype(int) - b.pixels).mean() for a, b in zip(here, there, strict=True)]  # type: ignore[union-attr,operator]
     return {"mean_difference_of_255": [round(float(each), 2) for each in distances]}

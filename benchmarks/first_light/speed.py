@@ -24,6 +24,7 @@ from benchmarks.first_light.model import (
 )
 from benchmarks.first_light.place import Place, drawn
 from benchmarks.first_light.runner import Case, Figures
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import devices, loading
 from glad_pipeline.generation.decoding import decode
 from glad_pipeline.generation.engine import Engine
@@ -149,7 +150,7 @@ def one_step(place: Place, engine: Engine, config: Any) -> Figures:
     opened(place, engine, config)
     wanted = recipes(engine.profile, range(place.batch), steps=WARM_STEPS)
     drawn(engine, wanted)
-    embeddings = engine._embed(engine._texts, wanted)
+    embeddings = engine._texts.arguments(wanted)
     cuda = place.device == "cuda"
     activities = [ProfilerActivity.CUDA] if cuda else [ProfilerActivity.CPU]
     found: Figures = {}
@@ -193,9 +194,9 @@ def from_files(place: Place, config: Any) -> Figures:
         started = time.perf_counter()
         save(config, folder, place.device, devices.number_format(place.device))
         saved = time.perf_counter()
-        profile = resolve_model(str(folder), cache=Path(name) / "hashes.json")
+        profile = resolve_model(EngineOptions(model=str(folder), hash_cache=str(Path(name) / "hashes.json")))
         resolved = time.perf_counter()
-        engine = place.engine(profile, hash_cache=Path(name) / "hashes.json")
+        engine = place.engine(profile, hash_cache=str(Path(name) / "hashes.json"))
         engine.load()
         loaded = time.perf_counter()
         drawn(engine, recipes(profile, range(place.batch), steps=place.steps[0]))
@@ -219,14 +220,14 @@ def choices(place: Place) -> Mapping[str, Case]:
         engine = place.engine(profile, **options)
         with change or nullcontext():
             opened(place, engine, config)
-            drawn(engine, recipes(profile, range(engine._batch or 1), steps=WARM_STEPS))
+            drawn(engine, recipes(profile, range(engine._options.gpu_batch or 1), steps=WARM_STEPS))
             stages = drawn_stages(engine, profile, place)
         peak, warm = place.peak_gib(), engine.warm_seconds
         engine.close()
         return {**at_thirty(stages), "warm_seconds": round(warm, 2), "peak_gib": peak}
 
     def batch(size: int) -> Case:
-        return lambda: measured(batch=max(1, size // 8) if place.shrunken else size)
+        return lambda: measured(gpu_batch=max(1, size // 8) if place.shrunken else size)
 
     return {
         "as-it-is": measured,
@@ -349,7 +350,7 @@ def fp8(place: Place, config: Any) -> Figures:
         drawn(engine, wanted)
         stages = drawn_stages(engine, profile, place, preset="fp8" if kind else "base")
         with devices.attention(place.device):
-            latents[kind] = engine._denoise(wanted, engine._embed(engine._texts, wanted), steps=1).float().cpu()
+            latents[kind] = engine._denoise(wanted, engine._texts.arguments(wanted), steps=1).float().cpu()
         found[kind or "bf16"] = {**at_thirty(stages), "peak_gib": place.peak_gib()}
         engine.close()
     distance = torch.linalg.vector_norm(latents["fp8"] - latents[None]) / torch.linalg.vector_norm(latents[None])

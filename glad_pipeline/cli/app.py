@@ -19,6 +19,10 @@ from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.redaction import at_every_door, redact
 
+LAUNCHERS = {
+    "test": "Install what the tests need and run them",
+    "check": "Hold code and documents against their rules",
+}
 COMPLETE = "_GLAD_COMPLETE"  # set by the shell's completion script
 
 
@@ -36,21 +40,17 @@ def application() -> typer.Typer:
     app.add_typer(audit.catalogue_commands, name="catalogue", rich_help_panel=CHECKS)
     app.command("reproduce", rich_help_panel=CHECKS)(reproduce.reproduce)
     app.command("migrate", rich_help_panel=SETTINGS)(database.migrate)
+    app.command("psql", rich_help_panel=SETTINGS)(database.psql)
     app.add_typer(database.sql_commands, name="sql", rich_help_panel=SETTINGS)
     app.command("settings", rich_help_panel=SETTINGS)(settings.settings)
-    app.command("test", rich_help_panel=SETTINGS)(_test)
-    app.command("check", rich_help_panel=SETTINGS)(_check)
+    for name, about in LAUNCHERS.items():
+        app.command(name, rich_help_panel=SETTINGS, help=f"{about} (by the launcher: ./glad {name}).")(_of_the_launcher)
     return app
 
 
-def _test() -> int:
-    """Install what the tests need and run them (by the launcher: ./glad test)."""
-    raise UsageError("the tests are run by the launcher: ./glad test, in a clone of the repository")
-
-
-def _check() -> int:
-    """Hold code and documents against their rules (by the launcher: ./glad check)."""
-    raise UsageError("the rules are checked by the launcher: ./glad check, in a clone of the repository")
+def _of_the_launcher(context: typer.Context) -> int:
+    name = context.command.name
+    raise UsageError(f"this is done by the launcher: ./glad {name}, in a clone of the repository")
 
 
 def invoke(words: Sequence[str], runtime: Runtime) -> int:

@@ -8,31 +8,30 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glad_pipeline.cli.group import group
+from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json
 from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.errors import UsageError
+from glad_pipeline.records import values_of
 
 if TYPE_CHECKING:
     from glad_pipeline.database import Database
     from glad_pipeline.operations.audit.rebuild import Rebuilt
     from glad_pipeline.operations.audit.report import Report
-    from glad_pipeline.settings import Settings
     from glad_pipeline.storage.protocol import ObjectStore
 
+HALF_WAY = "failed half way (nothing is half done: begin again)"
 TELL_EVERY = 3.0  # seconds between lines of progress
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 catalogue_commands = group("The table images: rebuild it from the bucket.")
-Json = Annotated[bool, typer.Option("--json", help="one JSON object")]
 
 
 def audit(
@@ -57,11 +56,13 @@ def audit(
     from glad_pipeline.operations.audit.walk import audit
 
     runtime = Runtime.of(context)
-    settings = runtime.with_database()
     spared = duration(grace)
     if at_most is not None and (at_most < 0 or not fix):
         raise UsageError(f"--at-most {at_most} goes with --fix, and is not negative")
-    with _database(settings) as database, Progress(every=TELL_EVERY, quiet=TELL_EVERY) as progress:
+    with (
+        runtime.database(name="glad audit", patient=True) as database,
+        Progress(every=TELL_EVERY, quiet=TELL_EVERY) as progress,
+    ):
 
         def tell(report: Report) -> None:
             progress.tell(lambda: f"… {report.objects:,} objects and {report.pictures:,} pictures compared")
@@ -88,7 +89,6 @@ def rebuild(
     from glad_pipeline.operations.audit.rebuild import EXAMPLES, rebuild
 
     runtime = Runtime.of(context)
-    settings = runtime.with_database()
     examples: list[dict[str, str]] = []
 
     def skipped(key: str, why: str) -> None:
@@ -96,18 +96,21 @@ def rebuild(
             examples.append({"key": key, "why": why})
         print(f"skipped {key}: {why}", file=sys.stderr if json else sys.stdout)
 
-    with _database(settings) as database, Progress(every=TELL_EVERY, quiet=TELL_EVERY) as progress:
+    with (
+        runtime.database(name="glad audit", patient=True) as database,
+        Progress(every=TELL_EVERY, quiet=TELL_EVERY) as progress,
+    ):
         store = runtime.store()
         _belonging(database, store, writes=True)
         done = rebuild(
             database, store, quick=quick, skipped=skipped, tell=lambda done: progress.tell(lambda: _so_far(done))
         )
     if json:
-        print_json(done.as_dict() | {"examples": examples})
+        print_json(values_of(done) | {"examples": examples})
     else:
         barred = f" ({done.barred:,} of them taken down, as before)" if done.barred else ""
         print(
-            f"bucket {settings.s3_bucket}: {done.looked_at:,} originals read, {done.recorded:,} recorded{barred}, "
+            f"bucket {store.bucket}: {done.looked_at:,} originals read, {done.recorded:,} recorded{barred}, "
             f"{done.skipped:,} skipped"
         )
     return 1 if done.skipped else 0
@@ -133,22 +136,3 @@ def _belonging(database: Database, store: ObjectStore, *, writes: bool) -> None:
         identity.settle(database, store, tell=lambda text: print(f"glad: {text}", file=sys.stderr))
     else:
         identity.check(database, store)
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
-    """The database, waited for while it is away; what goes wrong with it half way is one clear line."""
-    import psycopg
-
-    from glad_pipeline.database import Database, DatabaseError, describe
-
-    assert settings.database_url is not None  # noqa: S101  the command line has made it ready
-    url = settings.database_url.get_secret_value()
-    try:
-        with Database(url, application_name="glad audit", patience=settings.database_patience_seconds) as database:
-            yield database
-    except psycopg.errors.UndefinedTable as error:
-        raise DatabaseError(f"{describe(url)} lacks a table of ours: run ./glad migrate") from error
-    except psycopg.Error as error:
-        told = error.diag.message_primary or str(error).strip().splitlines()[-1]
-        raise DatabaseError(f"{describe(url)} failed half way: {told}. Nothing is half done: begin again") from error

@@ -1,14 +1,19 @@
-"""`glad migrate` and `glad sql …`: the database's tables and roles."""
+"""`glad migrate`, `glad psql` and `glad sql …`: the database's tables, what is in them, and its roles."""
 
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
 
 from glad_pipeline.cli.group import group
+from glad_pipeline.cli.options import Json
+from glad_pipeline.cli.output import print_json, print_table
 from glad_pipeline.cli.runtime import Runtime, store_of
+from glad_pipeline.display import visible
+from glad_pipeline.errors import UsageError
 
 sql_commands = group("SQL for the database's administrator: roles.")
 
@@ -47,6 +52,38 @@ def _adopt(url: str, environment: dict[str, str]) -> None:
     with Database(url, application_name="glad migrate") as database:
         own = adopt(database, store_of(load_settings()))
     print(f"the bucket {own.bucket!r} at {own.place} belongs to the database {own.database_name} from now on")
+
+
+def psql(
+    context: typer.Context,
+    command: Annotated[
+        str | None, typer.Option("-c", "--command", metavar="SQL", help="print what this answers, without psql")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="let it change rows; else it only reads")] = False,
+    json: Json = False,
+) -> int:
+    """Look into the database: a session of psql, or the answer to one statement."""
+    from glad_pipeline.database import jsonable
+    from glad_pipeline.local import stack
+    from glad_pipeline.operations.psql import answers, session
+
+    settings = Runtime.of(context).settings
+    url = settings.database_url.get_secret_value() if settings.database_url else stack.ensure(settings)["DATABASE_URL"]
+    if command is None:
+        if json:
+            raise UsageError("--json goes with -c")
+        words, secrets = session(url, writes=write)
+        sys.stdout.flush()
+        os.execve(words[0], words, os.environ | secrets)  # noqa: S606 - its terminal, its exit code: it replaces us
+    found = list(answers(url, command, writes=write))
+    if json:
+        print_json([jsonable(dict(zip(found[-1].headers, row, strict=True))) for row in found[-1].rows])
+        return 0
+    for answer in found:
+        if answer.headers:
+            print_table(answer.headers, ([visible("" if it is None else str(it)) for it in row] for row in answer.rows))
+        print(answer.status)
+    return 0
 
 
 @sql_commands.command("roles")

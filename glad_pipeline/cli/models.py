@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,13 +17,14 @@ import typer
 from glad_pipeline.cli.group import group
 from glad_pipeline.cli.output import print_table
 from glad_pipeline.cli.runtime import Runtime
+from glad_pipeline.display import in_bytes
 from glad_pipeline.errors import GladError
 from glad_pipeline.limits import PRESETS
 
 if TYPE_CHECKING:
+    from glad_pipeline.engine_options import EngineOptions
     from glad_pipeline.generation.artifacts import Artifact
     from glad_pipeline.generation.models import ModelProfile
-    from glad_pipeline.settings import Settings
 
 commands = group("The model's files: pull, list, verify.")
 Model = Annotated[
@@ -40,19 +42,19 @@ Preset = Annotated[
 @commands.command("list")
 def list_(context: typer.Context) -> int:
     """Show the parts of the models: which commit, how large, and whether they are here."""
-    from glad_pipeline.generation.artifacts import artifacts_of
+    from glad_pipeline.engine_options import EngineOptions
     from glad_pipeline.generation.models import resolve_model
 
-    settings = Runtime.of(context).with_home()
-    demo = artifacts_of(resolve_model("demo", cache=_memory(settings)))
+    options = Runtime.of(context).with_home().engine
+    demo = resolve_model(EngineOptions(hash_cache=options.hash_cache)).artifacts
     notes = []
     try:
-        configured = artifacts_of(configured_profile(settings))
+        configured = configured_profile(options).artifacts
     except GladError as error:
         configured = []
-        notes.append(f"GLAD_MODEL={settings.model}: {error}")
+        notes.append(f"GLAD_MODEL={options.model}: {error}")
     rows = []
-    for part in dict.fromkeys((*demo, *configured, *_pinned())):
+    for part in dict.fromkeys(replace(each, weight=1.0) for each in (*demo, *configured, *_pinned())):
         size, state, note = _state(part)
         rows.append((part.kind, part.name, part.revision.removeprefix("sha256:")[:12], size, state))
         notes += [note] if note else []
@@ -65,12 +67,12 @@ def list_(context: typer.Context) -> int:
 @commands.command("pull")
 def pull(context: typer.Context, model: Model = None, preset: Preset = None) -> int:
     """Fetch from the hub what the settings draw with; what is here already is kept."""
-    from glad_pipeline.generation.artifacts import artifacts_of, pull
+    from glad_pipeline.generation.artifacts import pull
     from glad_pipeline.generation.file_hashes import FileHashes
 
-    settings = Runtime.of(context).with_home()
-    parts = artifacts_of(configured_profile(settings, model, preset))
-    hashes = FileHashes(_memory(settings))
+    options = Runtime.of(context).with_home().engine
+    parts = configured_profile(options, model, preset).artifacts
+    hashes = FileHashes(options.hash_cache)
     try:
         for part in parts:
             pull(part, hashes, lambda line: print(line, flush=True))
@@ -82,12 +84,12 @@ def pull(context: typer.Context, model: Model = None, preset: Preset = None) -> 
 @commands.command("verify")
 def verify(context: typer.Context, model: Model = None, preset: Preset = None) -> int:
     """Read every file again and compare it with the hub's hash, or the one remembered."""
-    from glad_pipeline.generation.artifacts import artifacts_of, verify
+    from glad_pipeline.generation.artifacts import verify
     from glad_pipeline.generation.file_hashes import FileHashes
 
-    settings = Runtime.of(context).with_home()
-    parts = artifacts_of(configured_profile(settings, model, preset))
-    hashes = FileHashes(_memory(settings))
+    options = Runtime.of(context).with_home().engine
+    parts = configured_profile(options, model, preset).artifacts
+    hashes = FileHashes(options.hash_cache)
     damaged = unknown = 0
     for part in parts:
         print(f"{part.kind} {part.name}")
@@ -105,58 +107,40 @@ def verify(context: typer.Context, model: Model = None, preset: Preset = None) -
 
 def _pinned() -> Iterable[Artifact]:
     """What this version names by itself: SDXL base with its VAE and refiner, and the presets' LoRA."""
+    from glad_pipeline.engine_options import EngineOptions
     from glad_pipeline.generation.artifact_sources import SDXL_REFINER, SDXL_VAE, resolve_loras
-    from glad_pipeline.generation.artifacts import artifact_of, artifacts_of, lora_artifact
     from glad_pipeline.generation.file_hashes import FileHashes
     from glad_pipeline.generation.models import SDXL_BASE, resolve_model
     from glad_pipeline.generation.presets import PRESETS
 
-    base = resolve_model(SDXL_BASE, vae="none")
-    yield artifacts_of(base)[0]
-    yield artifact_of("VAE", SDXL_VAE)
-    yield artifact_of("refiner", SDXL_REFINER)
+    base = resolve_model(EngineOptions(model=SDXL_BASE, vae="none"))
+    yield from (base.artifacts[0], SDXL_VAE, SDXL_REFINER)
     for preset in PRESETS.values():
         if preset.few_step_lora:
-            yield from map(lora_artifact, resolve_loras(preset.few_step_lora, FileHashes(None)))
+            yield from resolve_loras(preset.few_step_lora, FileHashes(None))
 
 
 def _state(part: Artifact) -> tuple[str, str, str | None]:
     """Size, state and, for a part that is not whole, the reason."""
     from glad_pipeline.generation.artifacts import size_of
-    from glad_pipeline.generation.hub import told_size
     from glad_pipeline.generation.models import DEMO_CHECKPOINT
 
     if not (part.directory / (part.file or "")).exists():
         return "", "not pulled", None
     try:
-        size = told_size(size_of(part.read()))
+        size = in_bytes(size_of(part.read()))
     except GladError as error:
         return "", "damaged", str(error)
     return size, "in the package" if part.directory == DEMO_CHECKPOINT else "here", None
 
 
-def configured_profile(settings: Settings, model: str | None = None, preset: str | None = None) -> ModelProfile:
+def configured_profile(options: EngineOptions, model: str | None = None, preset: str | None = None) -> ModelProfile:
     """The settings' model with its parts, or another model in its place."""
     from glad_pipeline.generation.models import resolve_model
 
-    revision = settings.model_revision
-    if model is not None:
-        revision = None
-        if "@" in model and not Path(model).expanduser().exists():
-            model, revision = model.split("@", 1)
-        elif model == settings.model:
-            revision = settings.model_revision
-    return resolve_model(
-        model or settings.model,
-        revision,
-        vae=settings.vae,
-        refiner=settings.refiner,
-        loras=settings.lora or "",
-        preset=preset or settings.preset,
-        few_step_lora=settings.few_step_lora,
-        cache=_memory(settings),
-    )
-
-
-def _memory(settings: Settings) -> Path:
-    return settings.home / "model-hashes.json"
+    wanted: dict[str, str | None] = {"preset": preset or options.preset}
+    if model is not None and model != options.model:
+        name, _, revision = model.partition("@")
+        is_here = Path(model).expanduser().exists()
+        wanted |= {"model": model if is_here else name, "model_revision": None if is_here else revision or None}
+    return resolve_model(options.model_copy(update=wanted))

@@ -12,8 +12,10 @@ import click
 import typer
 
 from glad_pipeline.cli.group import group
+from glad_pipeline.cli.options import IdsOrNone, Json, Limit
 from glad_pipeline.cli.output import print_json, print_table
 from glad_pipeline.cli.runtime import Runtime
+from glad_pipeline.display import counted, one_line
 
 if TYPE_CHECKING:
     from glad_pipeline.outbox import messages as outbox
@@ -29,8 +31,8 @@ commands = group("What site, CDN and bucket have to be told: list, retry, delive
 def list_(
     context: typer.Context,
     status: Annotated[str | None, typer.Option(metavar="S", help=STATUSES)] = None,
-    limit: Annotated[int, typer.Option(metavar="N", help="at most so many")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="one JSON array")] = False,
+    limit: Limit = 20,
+    json: Json = False,
 ) -> int:
     """List messages, the newest first."""
     from glad_pipeline.database import jsonable
@@ -44,27 +46,27 @@ def list_(
         return 0
     if rows:
         print_table(HEADERS, map(_summary, rows))
-    print(", ".join(f"{count:,} {status}" for status, count in counts.items() if count) or "the outbox is empty")
+    print(counted(counts, none="the outbox is empty"))
     return 0
 
 
-def _summary(row: outbox.Row) -> tuple[str, ...]:
+def _summary(row: outbox.MessageStatus) -> tuple[str, ...]:
     """A message as a row of the table."""
     return (
-        str(row["id"]),
-        row["kind"],
-        _shown(row["subject"]),
-        row["status"],
-        str(row["attempts"]),
-        f"{row['next_attempt_at']:%Y-%m-%d %H:%M:%S}" if row["status"] == "waiting" else "",
-        _shown(row["last_error"] or ""),
+        str(row.id),
+        row.kind,
+        one_line(row.subject, SHOWN),
+        row.status,
+        str(row.attempts),
+        f"{row.next_attempt_at:%Y-%m-%d %H:%M:%S}" if row.status == "waiting" else "",
+        one_line(row.last_error or "", SHOWN),
     )
 
 
 @commands.command("retry")
 def retry(
     context: typer.Context,
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID...", show_default=False)] = None,
+    ids: IdsOrNone = None,
     dead: Annotated[bool, typer.Option("--dead", help="all that are dead")] = False,
 ) -> int:
     """Let dead messages be delivered again."""
@@ -94,13 +96,7 @@ def deliver(context: typer.Context) -> int:
         "to be tried again": report.waiting,
         "dead": report.dead,
     }
-    print(", ".join(f"{count:,} {name}" for name, count in parts.items() if count) or "nothing waits")
+    print(counted(parts, none="nothing waits"))
     for error in report.errors:
         print(f"glad: {error}", file=sys.stderr)
     return 1 if report.waiting or report.dead else 0
-
-
-def _shown(text: str) -> str:
-    """Text that cannot break a table or steer a terminal."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * SHOWN]).split())
-    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"

@@ -6,12 +6,12 @@ be right.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glad_pipeline.cli.group import group
+from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json
 from glad_pipeline.cli.runtime import Runtime
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from glad_pipeline.database import Database
     from glad_pipeline.operations.follow_up import FollowUp
     from glad_pipeline.operations.takedown import TakenDown
+    from glad_pipeline.outbox.messages import MessageStatus
 
 post_commands = group("Take posts down: unpublish.")
 image_commands = group("Take pictures down: delete, allow.")
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="kept with prompt and picture", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="one JSON object")]
 
 
 @post_commands.command("unpublish")
@@ -105,27 +105,27 @@ def _print_takedown(done: FollowUp) -> None:
         print(f"kept: {key}, {why}")
     if taken.prompts:
         print(f"cancelled or rejected: prompt {', '.join(map(str, taken.prompts))}")
-    for row in done.messages:
-        print(f"  {_doing(row)}: {_outcome(row)}")
+    for message in done.messages:
+        print(f"  {_doing(message)}: {_outcome(message)}")
     for line in done.forgotten:
         print(f"  {line}")
     if done.remaining:
         print("\n  - ".join(["what others may still hold:", *done.remaining]))
 
 
-def _doing(row: Mapping[str, Any]) -> str:
-    if row["kind"] == "revalidate":
-        return f"tell the site about {row['payload']['paths'][1]}"
-    if row["kind"] == "delete":
-        return f"delete {', '.join(row['payload']['keys'])} from the bucket"
+def _doing(message: MessageStatus) -> str:
+    if message.kind == "revalidate":
+        return f"tell the site about {message.payload['paths'][1]}"
+    if message.kind == "delete":
+        return f"delete {', '.join(message.payload['keys'])} from the bucket"
     return "purge the CDN of it"
 
 
-def _outcome(row: Mapping[str, Any]) -> str:
-    error = row["last_error"] or ""
+def _outcome(message: MessageStatus) -> str:
+    error = message.last_error or ""
     return {
         "delivered": "done",
         "skipped": f"skipped: {error}",
         "dead": f"GIVEN UP: {error}",
         "waiting": f"NOT YET{f': {error}' if error else ''}; the sensor or `glad outbox deliver` tries again",
-    }[row["status"]]
+    }[message.status]

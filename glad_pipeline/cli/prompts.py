@@ -15,43 +15,43 @@ import click
 import typer
 
 from glad_pipeline.cli.group import group
+from glad_pipeline.cli.options import Ids, IdsOrNone, Json, Limit
 from glad_pipeline.cli.output import print_fields, print_json, print_table
 from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime
-from glad_pipeline.limits import PRESETS, SCHEDULERS
+from glad_pipeline.display import counted, one_line
+from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, SCHEDULERS, SEED, SIDE, STEPS
 
 if TYPE_CHECKING:
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
-LACKS = "has no table prompts"
 STATUSES = "pending, claimed, generated, awaiting_approval, published, rejected, failed, cancelled"
 FIELDS = {  # as options of `add`; their rules are in prompts/validation.py
     "negative_prompt": "what to keep out of the picture",
-    "title": "the post's title (≤ 255 characters)",
+    "title": f"the post's title (≤ {CHARS['title']} characters)",
     "slug": "the post's address: a-z, 0-9, single hyphens; absent: made from the title",
-    "excerpt": "≤ 500 characters",
+    "excerpt": f"≤ {CHARS['excerpt']} characters",
     "content": "the post's text, in markdown",
     "category": "created if it does not exist",
     "author": "created if there is none of that name",
-    "alt_text": "the picture in words (≤ 255 characters)",
+    "alt_text": f"the picture in words (≤ {CHARS['alt_text']} characters)",
     "task_id": "your own key: the same one again is the same prompt",
     "post_id": "UUID of an existing post to illustrate",
-    "seed": "0 to 2^63-1; absent: made from the other fields",
-    "width": "pixels, 64 to 4096, a multiple of 8",
-    "height": "pixels, 64 to 4096, a multiple of 8",
-    "num_inference_steps": "1 to 200",
-    "guidance_scale": "0 to 30",
+    "seed": f"{SEED}; absent: made from the other fields",
+    "width": f"pixels, {SIDE}",
+    "height": f"pixels, {SIDE}",
+    "num_inference_steps": str(STEPS),
+    "guidance_scale": str(GUIDANCE),
     "scheduler": ", ".join(SCHEDULERS),
     "preset": ", ".join(PRESETS),
     "model": "a directory or hub id, instead of GLAD_MODEL",
     "model_revision": "commit of a hub model, 40 hex digits",
-    "lora": "a path or hub id with its weight (≤ 500 characters)",
+    "lora": f"a path or hub id with its weight (≤ {CHARS['lora']} characters)",
     "priority": "higher goes first; 0 if absent",
     "publish_at": "not before this time, ISO 8601; without a zone it is UTC",
 }
 
 commands = group("The queue: add, import, list, show, retry, cancel, approve, reject.")
-Ids = Annotated[list[int], typer.Argument(metavar="ID...", show_default=False)]
 
 
 def _with_fields(command: Callable[..., int]) -> Callable[..., int]:
@@ -79,24 +79,24 @@ def _with_fields(command: Callable[..., int]) -> Callable[..., int]:
 @_with_fields
 def add(
     context: typer.Context,
-    prompt: Annotated[str, typer.Argument(metavar="TEXT", help="what to draw (≤ 2,000 characters)")],
+    prompt: Annotated[str, typer.Argument(metavar="TEXT", help=f"what to draw (≤ {CHARS['prompt']:,} characters)")],
     needs_approval: Annotated[
         bool | None, typer.Option("--needs-approval", help="wait for `glad prompts approve`")
     ] = None,
     **fields: str | None,
 ) -> int:
     """Put one prompt into the queue."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
     from glad_pipeline.prompts.intake import add_prompt
 
     given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, **fields}
-    with Runtime.of(context).database(lacks=LACKS) as database:
+    with Runtime.of(context).database() as database:
         prompt_id, created = add_prompt(database, {name: value for name, value in given.items() if value is not None})
-        row = operations.show_prompt(database, prompt_id) or {}
+        known = management.show_prompt(database, prompt_id)
     if created:
         print(f"prompt {prompt_id} is in the queue")
     else:
-        print(f"that prompt is in the queue already: prompt {prompt_id}, {row.get('status', 'gone')}")
+        print(f"that prompt is in the queue already: prompt {prompt_id}, {known.status if known else 'gone'}")
     return 0
 
 
@@ -108,7 +108,7 @@ def import_(
     """Put every row of a file into the queue, or none if one of them is wrong."""
     from glad_pipeline.prompts.intake import import_file
 
-    with Runtime.of(context).database(lacks=LACKS) as database, Progress(every=5.0) as progress:
+    with Runtime.of(context).database() as database, Progress(every=5.0) as progress:
         report = import_file(database, file, progress=ImportProgress(progress))
     print(f"{file}: {report.added:,} added, {report.existing:,} there already")
     if report.differing:
@@ -133,73 +133,74 @@ class ImportProgress:
 def list_(
     context: typer.Context,
     status: Annotated[str | None, typer.Option(metavar="S", help=STATUSES)] = None,
-    limit: Annotated[int, typer.Option(metavar="N", help="at most so many")] = 20,
+    limit: Limit = 20,
     before: Annotated[int | None, typer.Option(metavar="ID", help="the next page: prompts older than this one")] = None,
-    json: Annotated[bool, typer.Option("--json", help="one JSON array")] = False,
+    json: Json = False,
 ) -> int:
     """List prompts, the newest first."""
     from glad_pipeline.database import jsonable
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
-    with Runtime.of(context).database(lacks=LACKS) as database:
-        rows = operations.list_prompts(database, status=status, limit=limit, before=before)
-        counts = {} if json else operations.counts_by_status(database)
+    with Runtime.of(context).database() as database:
+        rows = management.list_prompts(database, status=status, limit=limit, before=before)
+        counts = {} if json else management.counts_by_status(database)
     if json:
         print_json([jsonable(row) for row in rows])
         return 0
     if rows:
         print_table(("id", "status", "attempts", "title or prompt", "picture or error"), map(_summary, rows))
-    print(", ".join(f"{count:,} {status}" for status, count in counts.items() if count) or "the queue is empty")
+    print(counted(counts, none="the queue is empty"))
     if len(rows) == limit:
-        print(f"older ones: --before {rows[-1]['id']}")
+        print(f"older ones: --before {rows[-1].id}")
     return 0
 
 
-def _summary(row: operations.Row) -> tuple[str, ...]:
+def _summary(row: management.PromptStatus) -> tuple[str, ...]:
     """A prompt as one row: with the picture's URL, whole, or where it came to nothing the reason."""
-    error = _one_line(row["last_error"] or "", 80)
-    ended_badly = row["status"] in ("failed", "rejected") or error.startswith("taken down")
-    outcome = error if error and ended_badly else row["image_url"] or error
-    return str(row["id"]), row["status"], str(row["attempts"]), _one_line(row["title"] or row["prompt"], 48), outcome
+    error = one_line(row.last_error or "", 80)
+    ended_badly = row.status in ("failed", "rejected") or error.startswith("taken down")
+    outcome = error if error and ended_badly else row.image_url or error
+    return str(row.id), row.status, str(row.attempts), one_line(row.title or row.prompt, 48), outcome
 
 
 @commands.command("show")
 def show(
     context: typer.Context,
     prompt_id: Annotated[int, typer.Argument(metavar="ID")],
-    json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    json: Json = False,
 ) -> int:
     """Show one prompt, its picture and its post."""
     from glad_pipeline.database import jsonable
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
-    with Runtime.of(context).database(lacks=LACKS) as database:
-        row = operations.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
+    with Runtime.of(context).database() as database:
+        row = management.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1
+    fields = {"id": row.id, "status": row.status, **jsonable(row)}
     if json:
-        print_json(jsonable(row))
+        print_json(fields)
     else:
-        print_fields([(name, _one_line(str(value), 500)) for name, value in row.items() if value not in (None, "")])
+        print_fields([(name, one_line(str(value), 500)) for name, value in fields.items() if value not in (None, "")])
     return 0
 
 
 @commands.command("retry")
 def retry(
     context: typer.Context,
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID...", show_default=False)] = None,
+    ids: IdsOrNone = None,
     all_failed: Annotated[bool, typer.Option("--all-failed", help="every failed prompt")] = False,
 ) -> int:
     """Put failed, rejected or cancelled prompts back into the queue."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
     if bool(ids) == all_failed:
         raise click.UsageError("name prompts by their IDs, or all with --all-failed", ctx=context)
-    with Runtime.of(context).database(lacks=LACKS) as database:
+    with Runtime.of(context).database() as database:
         if ids:
-            return _report("back in the queue", operations.retry(database, ids))
-        count = operations.retry_all_failed(database)
+            return _report("back in the queue", management.retry(database, ids))
+        count = management.retry_all_failed(database)
     print(f"back in the queue: {count:,} failed prompts")
     return 0
 
@@ -207,19 +208,19 @@ def retry(
 @commands.command("cancel")
 def cancel(context: typer.Context, ids: Ids) -> int:
     """Take prompts out of the queue before they are published, or once their post is gone."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
-    with Runtime.of(context).database(lacks=LACKS) as database:
-        return _report("cancelled", operations.cancel(database, ids))
+    with Runtime.of(context).database() as database:
+        return _report("cancelled", management.cancel(database, ids))
 
 
 @commands.command("approve")
 def approve(context: typer.Context, ids: Ids) -> int:
     """Let pictures that wait for approval be published."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
-    with Runtime.of(context).database(lacks=LACKS) as database:
-        return _report("approved", operations.approve(database, ids))
+    with Runtime.of(context).database() as database:
+        return _report("approved", management.approve(database, ids))
 
 
 @commands.command("reject")
@@ -229,21 +230,15 @@ def reject(
     reason: Annotated[str, typer.Option(metavar="R", help="kept with the prompt", show_default=False)],
 ) -> int:
     """Refuse pictures that wait for approval."""
-    from glad_pipeline.prompts import operations
+    from glad_pipeline.prompts import management
 
-    with Runtime.of(context).database(lacks=LACKS) as database:
-        return _report("rejected", operations.reject(database, ids, reason=reason))
+    with Runtime.of(context).database() as database:
+        return _report("rejected", management.reject(database, ids, reason=reason))
 
 
-def _report(done: str, changes: operations.Changes) -> int:
+def _report(done: str, changes: management.Changes) -> int:
     if changes.changed:
         print(f"{done}: {', '.join(map(str, changes.changed))}")
     for prompt_id, reason in changes.refused.items():
         print(f"prompt {prompt_id} was left as it is: {reason}", file=sys.stderr)
     return 1 if changes.refused else 0
-
-
-def _one_line(text: str, longest: int) -> str:
-    """Text that cannot break a table or steer a terminal, cut at `longest`."""
-    line = " ".join("".join(c if c.isprintable() or c.isspace() else "·" for c in text[: 2 * longest]).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.errors import GladError, UsageError
@@ -28,25 +29,21 @@ def reproduce(
         typer.Option(metavar="DIR", help="draw with this model; else the recorded one, as GLAD_MODEL finds it"),
     ] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE.png", parser=Path, help="keep the new picture")] = None,
-    json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    json: Json = False,
 ) -> int:
     """Draw a published picture again and say whether it is the same, and what differs."""
-    from glad_pipeline.database import Database
     from glad_pipeline.operations import reproduce as operation
 
     runtime = Runtime.of(context)
-    settings = runtime.settings
     if save is not None and (save.is_dir() or not save.parent.is_dir()):
         raise UsageError(f"--save {save}: name a file in a directory that exists")
     if operation.is_file(picture):
         record = operation.record_of_file(Path(picture))
     else:
-        settings = runtime.with_database()
-        assert settings.database_url is not None  # noqa: S101 - it has just been started
-        with Database(settings.database_url.get_secret_value(), application_name="glad reproduce") as database:
+        with runtime.database(name="glad reproduce") as database:
             record = operation.record_of(picture, database, runtime.store())
     try:
-        outcome = operation.reproduce(record, settings, model=model)
+        outcome = operation.reproduce(record, runtime.settings, model=model)
     except GladError as error:
         raise UsageError(str(error)) from error
     if save is not None:

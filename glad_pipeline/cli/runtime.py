@@ -79,23 +79,29 @@ class Runtime:
         return self._given
 
     @contextmanager
-    def database(self, *, lacks: str = "lacks a table") -> Iterator[Database]:
-        """The database; what goes wrong with it is said in a sentence, `lacks` where it has no tables of ours."""
+    def database(self, *, name: str = "glad", patient: bool = False) -> Iterator[Database]:
+        """The database, under this name in its list of sessions; what goes wrong with it is said in a sentence.
+
+        `patient`: as a run, it waits for a database that is away.
+        """
         import psycopg
 
-        from glad_pipeline.database import Database, DatabaseError, describe
+        from glad_pipeline.database import Database, DatabaseError, describe, first_words
 
         settings = self.with_database()
         if settings.database_url is None:
             raise UsageError("DATABASE_URL is not set: use `./glad …`, which starts the embedded server, or set it")
         url = settings.database_url.get_secret_value()
+        patience = settings.database_patience_seconds if patient else 0.0
         try:
-            with Database(url) as database:
+            with Database(url, application_name=name, patience=patience) as database:
                 yield database
         except psycopg.errors.UndefinedTable as error:
-            raise DatabaseError(f"{describe(url)} {lacks}: run `./glad migrate` first") from error
+            raise DatabaseError(
+                f"{describe(url)} lacks a table of ours ({first_words(error)}): run ./glad migrate first"
+            ) from error
         except psycopg.Error as error:
-            raise DatabaseError(f"{describe(url)} refused: {str(error).strip() or type(error).__name__}") from error
+            raise DatabaseError(f"{describe(url)} refused: {first_words(error)}. Nothing is half done") from error
 
     def store(self) -> ObjectStore:
         """The object store of the settings."""

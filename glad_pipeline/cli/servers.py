@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glad_pipeline.cli.options import Yes
 from glad_pipeline.cli.output import print_table
 from glad_pipeline.cli.runtime import Runtime, require_migrated, require_store, require_together
+from glad_pipeline.display import counted
 from glad_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,18 +21,15 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer, heading: str) -> None:
     """Add these commands to the application itself: they are no group of their own."""
-    app.command("demo", rich_help_panel=heading)(demo)
-    app.command("up", rich_help_panel=heading)(up)
-    app.command("down", rich_help_panel=heading)(down)
-    app.command("status", rich_help_panel=heading)(status)
-    app.command("reset", rich_help_panel=heading)(reset)
+    for command in (demo, up, down, status, reset):
+        app.command(rich_help_panel=heading)(command)
     passed_on = {"ignore_unknown_options": True, "allow_interspersed_args": False}
     app.command("run", rich_help_panel=heading, context_settings=passed_on)(run)
 
 
 def demo(
     context: typer.Context,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask before publishing on a database of your own")] = False,
+    yes: Yes = False,
 ) -> int:
     """From nothing to illustrated posts and a gallery.html, once."""
     from glad_pipeline.operations.demo.demo import demo
@@ -86,7 +85,7 @@ def status(context: typer.Context) -> int:
 
     from glad_pipeline.database import Database, DatabaseError
     from glad_pipeline.local.status import report
-    from glad_pipeline.prompts.operations import counts_by_status
+    from glad_pipeline.prompts.management import counts_by_status
 
     settings = Runtime.of(context).settings
     rows, url = report(settings)
@@ -102,13 +101,13 @@ def status(context: typer.Context) -> int:
     except psycopg.errors.UndefinedTable:
         print("queue: no tables yet; make them with: glad migrate")
     else:
-        print("queue: " + (", ".join(f"{n:,} {status}" for status, n in counts.items() if n) or "empty"))
+        print(f"queue: {counted(counts, none='empty')}")
     return 0
 
 
 def reset(
     context: typer.Context,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: Yes = False,
 ) -> int:
     """Stop everything and delete the embedded servers' data."""
     from glad_pipeline.local.foreground import down
@@ -165,7 +164,7 @@ def _end_workers(settings: Settings) -> list[str]:
     """This machine's own workers; those of another cluster are not ours to end."""
     from glad_pipeline.workers.cluster import Cluster
 
-    return ["the workers"] if Cluster(settings).stop() else []
+    return ["the workers"] if Cluster(settings.engine).stop() else []
 
 
 def _state_of_workers(settings: Settings) -> tuple[str, str, str, str]:
@@ -174,5 +173,5 @@ def _state_of_workers(settings: Settings) -> tuple[str, str, str, str]:
 
     if settings.ray_address:
         return "workers", "yours (GLAD_RAY_ADDRESS)", settings.ray_address, ""
-    told = Cluster(settings).describe()
+    told = Cluster(settings.engine).describe()
     return ("workers", "running", told["address"], str(told["pid"])) if told else ("workers", "stopped", "", "")

@@ -29,10 +29,11 @@ def settings(
 
 
 def settings_rows() -> Iterator[tuple[str, str, str]]:
-    """Variable, default and meaning of every setting, read from the settings themselves."""
+    """Variable, default and meaning of every setting, those of drawing last, read from the settings themselves."""
+    from glad_pipeline.engine_options import EngineSettings
     from glad_pipeline.settings import Settings, variables_of
 
-    for field in Settings.model_fields.values():
+    for _, field in sorted(Settings.model_fields.items(), key=lambda named: named[0] in EngineSettings.model_fields):
         name = variables_of(field)[0]
         default = "" if field.default is None else str(field.default)
         yield name, default.lower() if isinstance(field.default, bool) else default, field.description or ""

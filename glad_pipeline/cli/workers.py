@@ -6,19 +6,15 @@ Exit codes: 0 done, 1 no worker came up or none runs, 2 (by `UsageError`) the re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import typer
 
 from glad_pipeline.cli.group import group
 from glad_pipeline.cli.models import configured_profile
+from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json, print_table
 from glad_pipeline.cli.runtime import Runtime
-
-if TYPE_CHECKING:
-    from glad_pipeline.generation.models import ModelProfile
-    from glad_pipeline.generation.recipe import Recipe
-    from glad_pipeline.settings import Settings
 
 HEADERS = ("worker", "state", "where", "device", "models", "warm shapes", "drawn", "memory")
 
@@ -28,20 +24,21 @@ commands = group("Models that stay loaded between runs, on Ray: up, status, down
 @commands.command("up")
 def up(context: typer.Context) -> int:
     """Start the workers, load the model in them and come back; runs use them from then on."""
+    from glad_pipeline.generation.defaults import recipe_of
     from glad_pipeline.local.progress import Step
+    from glad_pipeline.records import Prompt
     from glad_pipeline.workers.cluster import Cluster
     from glad_pipeline.workers.members import states_of
-    from glad_pipeline.workers.options import engine_options
     from glad_pipeline.workers.pool import Pool
     from glad_pipeline.workers.remote import RemoteEngine
 
-    settings = Runtime.of(context).with_home()
-    profile = configured_profile(settings)
-    cluster = Cluster(settings)
-    started = cluster.is_ours and cluster.start(cpus=(settings.workers or 0) * settings.worker_cpus)
-    pool = Pool(settings, engine_options(settings))
+    options = Runtime.of(context).with_home().engine
+    profile = configured_profile(options)
+    sample = recipe_of(Prompt(id=0, prompt="a hill", seed=0), profile, options)
+    cluster = Cluster(options)
+    started = cluster.is_ours and cluster.start(cpus=(options.workers or 0) * options.worker_cpus)
+    pool = Pool(options)
     try:
-        sample = _sample(settings, profile)
         with Step(f"loading {profile.name}"):
             warm = RemoteEngine(profile, pool).warm_up(sample)
         cluster.note(workers=len(warm))
@@ -56,31 +53,16 @@ def up(context: typer.Context) -> int:
     return 0
 
 
-def _sample(settings: Settings, profile: ModelProfile) -> Recipe:
-    """A picture as the settings draw one, to warm a worker up with."""
-    from glad_pipeline.generation.defaults import Defaults
-
-    defaults = Defaults(
-        preset=settings.preset,
-        width=settings.width,
-        height=settings.height,
-        steps=settings.steps,
-        guidance_scale=settings.guidance_scale,
-        scheduler=settings.scheduler,
-    )
-    return defaults.recipe({"prompt": "a hill", "negative_prompt": "", "seed": 0}, profile)
-
-
 @commands.command("status")
 def status(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="one JSON array")] = False,
+    json: Json = False,
 ) -> int:
     """Each worker: device, models, shapes drawn so far, pictures, memory."""
     from glad_pipeline.workers.cluster import Cluster
     from glad_pipeline.workers.members import members, states_of
 
-    cluster = Cluster(Runtime.of(context).settings)
+    cluster = Cluster(Runtime.of(context).settings.engine)
     cluster.connect()
     try:
         states = states_of(members())
@@ -103,7 +85,7 @@ def down(context: typer.Context) -> int:
     from glad_pipeline.workers.cluster import Cluster
     from glad_pipeline.workers.members import end_workers
 
-    cluster = Cluster(Runtime.of(context).settings)
+    cluster = Cluster(Runtime.of(context).settings.engine)
     if cluster.is_ours:
         told = (
             "the workers of this machine are down. A run that draws on them now waits a minute for others, then fails; "

@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from importlib.resources import files
 from typing import Any, LiteralString, TypeVar, cast
@@ -24,10 +24,12 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
+from psycopg.sql import Composed
 
 from glad_pipeline.database.reading import read_everything
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.failpoints import reached
+from glad_pipeline.records import values_of
 from glad_pipeline.redaction import hide_url
 from glad_pipeline.urls import ENCODED, fault_of_database_url
 
@@ -88,7 +90,7 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
         return connection
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         raise DatabaseError(
-            f"cannot connect to PostgreSQL at {describe(url)}: {_first_line(error)}. "
+            f"cannot connect to PostgreSQL at {describe(url)}: {first_words(error)}. "
             "Check DATABASE_URL (host, port, user, password, database) and that the server runs"
         ) from error
 
@@ -128,7 +130,7 @@ def answering_within(connection: Connection, seconds: float) -> Iterator[None]:
             timer.cancel()
 
 
-def _first_line(error: Exception) -> str:
+def first_words(error: BaseException) -> str:
     """What the server says in its first line, or libpq in its last."""
     told = (isinstance(error, psycopg.Error) and error.diag.message_primary) or str(error).strip()
     return told.splitlines()[-1].strip(" .?") if told else type(error).__name__
@@ -255,13 +257,13 @@ class Database:
                     if isinstance(error, DatabaseError):
                         raise
                     raise DatabaseError(self._refusal(error)) from error
-                log.warning("the database does not answer, it is asked again: %s", _first_line(error))
+                log.warning("the database does not answer, it is asked again: %s", first_words(error))
                 time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311  not all at the same moment
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     def _refusal(self, error: psycopg.Error) -> str:
         what = _CURES.get(error.sqlstate or "", "it went away: see that the server runs, and its log")
-        return f"the database {describe(self.url)} did not do what it was asked ({_first_line(error)}): {what}"
+        return f"the database {describe(self.url)} did not do what it was asked ({first_words(error)}): {what}"
 
     def connect(self, *, autocommit: bool = False, application_name: str | None = None) -> Connection:
         """A connection of its own, for locks and long streams. The caller closes it."""
@@ -279,21 +281,37 @@ class Database:
         self.close()
 
 
-def named_queries(package: str, file: str = "queries.sql") -> Mapping[str, LiteralString]:
+def named_queries(package: str, file: str = "queries.sql", columns: Sequence[str] = ()) -> Mapping[str, LiteralString]:
     """The statements of a `.sql` file by name.
 
-    Each starts with a line `-- name: claim`; comment lines may follow. Parameters are psycopg's
-    `%(name)s`, bound and never interpolated.
+    Each starts with a line `-- name: claim`; comment lines may follow. Parameters are psycopg's `%(name)s`, bound and
+    never interpolated. The file names `columns`, which are ours, as `{columns}`, and their parameters as `{values}`.
     """
     text = files(package).joinpath(file).read_text(encoding="utf-8")
+    text = text.replace("{columns}", ", ".join(columns)).replace(
+        "{values}", ", ".join(f"%({name})s" for name in columns)
+    )
     parts = re.split(r"^-- name: *(\w+) *$", text, flags=re.MULTILINE)[1:]
     queries = {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
     return cast("dict[str, LiteralString]", queries)  # our own files, read once: as literal as source code
 
 
-def jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with its dates as ISO text, its UUIDs as strings and NaN and infinity too, for JSON output."""
-    return {k: v if _is_jsonable(v) else str(v) for k, v in row.items()}
+def value(
+    connection: Connection, statement: LiteralString | Composed, bound: Mapping[str, Any] | Sequence[Any] | None = None
+) -> Any:
+    """The first column of a statement's first row; None where it has none."""
+    row = connection.execute(statement, bound).fetchone()
+    return None if row is None else next(iter(row.values()))
+
+
+def has_table(connection: Connection, table: str) -> bool:
+    """Whether there is such a table to look at: the blog's are its own."""
+    return bool(value(connection, "SELECT to_regclass(%s) IS NOT NULL", [table]))
+
+
+def jsonable(record: object) -> dict[str, Any]:
+    """A record with its dates as ISO text, its UUIDs as strings and NaN and infinity too, for JSON output."""
+    return {k: v if _is_jsonable(v) else str(v) for k, v in values_of(record).items()}
 
 
 def _is_jsonable(value: Any) -> bool:

@@ -16,18 +16,19 @@ from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.io_managers import PROMPT_IDS, frame
 from glad_pipeline.defs.names import Names
 from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table, ranges
+from glad_pipeline.limits import BATCH_SIZE
 from glad_pipeline.outbox.messages import overdue
 from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery, PictureStream
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import Publishing
-from glad_pipeline.publishing.posts import title_of
+from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.redaction import redact
 
 # pandas is imported where it is used: the code location loads half a second sooner without it
 PromptsFrame = dg.DagsterType(
     name="PromptsFrame",
-    description="A pandas DataFrame, one row per claimed prompt, with the columns of the table `prompts`.",
+    description="A pandas DataFrame, one row per claimed prompt, with the fields of `Prompt`.",
     type_check_fn=lambda _, value: type(value).__name__ == "DataFrame",
 )
 Pictures = dg.DagsterType(
@@ -44,7 +45,10 @@ class PromptsConfig(dg.Config):
         default=[], description="Only these prompts, also published, failed or cancelled ones."
     )
     batch_size: int | None = Field(
-        default=None, ge=1, le=100_000, description="Most prompts to claim; absent: GLAD_BATCH_SIZE."
+        default=None,
+        ge=BATCH_SIZE.low,
+        le=BATCH_SIZE.high,
+        description="Most prompts to claim; absent: GLAD_BATCH_SIZE.",
     )
 
 
@@ -69,15 +73,15 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         with clearly(ours.queue.explain):
             ours.queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
             ours.object_store.refuse_anothers()
-            rows = ours.queue.take(batch=config.batch_size, ids=config.prompt_ids)
-        table = markdown_table(rows, ("id", "prompt", "title", "attempts"))
-        ids = [row["id"] for row in rows]
+            claimed = ours.queue.take(batch=config.batch_size, ids=config.prompt_ids)
+        table = markdown_table(claimed, ("id", "prompt", "title", "attempts"))
+        ids = [prompt.id for prompt in claimed]
         return versions.output(
             context,
-            frame(rows),
+            frame(claimed),
             of=ids,
             metadata={
-                "claimed": len(rows),
+                "claimed": len(claimed),
                 "waiting": _markdown(table),
                 **_rows(ids),
                 **ours.queue.report(context.log),
@@ -124,10 +128,10 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
                 delivery=delivery,
                 log=context.log,
             )
-            rows = prompts.to_dict("records")
+            rows = records_of(Prompt, prompts.to_dict("records"))
             stream = drawing.begin(rows)
         return versions.output(
-            context, stream, of=drawing.hashes, metadata={PROMPT_IDS: ranges([row["id"] for row in rows])}
+            context, stream, of=drawing.hashes, metadata={PROMPT_IDS: ranges([prompt.id for prompt in rows])}
         )
 
     return generated_images
@@ -160,7 +164,7 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
                 "taken_down": done.taken_down,
                 "damaged": done.damaged,
                 "not_drawn_yet": done.not_drawn_yet,
-                **_rows([each.row["id"] for each in done.whole]),
+                **_rows([each.prompt.id for each in done.whole]),
                 **ours.queue.report(context.log, stored=len(done.whole)),
             },
         )
@@ -209,8 +213,8 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
                 "gone_from_the_store": len(done.gone),
                 **({"edited_meanwhile": _markdown(redact(markdown_reasons(done.conflicts)))} if done.conflicts else {}),
                 "seconds": round(time.monotonic() - started, 3),
-                "posts": _markdown(markdown_links((title_of(row), row["image_url"]) for row in done.published)),
-                **_rows([row["id"] for row in done.published]),
+                "posts": _markdown(markdown_links((each.title, each.image_url) for each in done.published)),
+                **_rows([each.prompt_id for each in done.published]),
                 **ours.queue.report(context.log, published=len(done.published)),
             },
         )

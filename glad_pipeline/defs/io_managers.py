@@ -20,6 +20,7 @@ from glad_pipeline.pipeline.catalogue import PromptWithObject, look_up
 from glad_pipeline.pipeline.delivery import PictureStream, UploadTotals, upload_all
 from glad_pipeline.pipeline.draw import recipes_of
 from glad_pipeline.pipeline.results import rows_of
+from glad_pipeline.records import Prompt, columns_of, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,11 +30,18 @@ TABLES = {"prompts": "prompts", "generated_images": "images", "s3_objects": "ima
 PROMPT_IDS = "prompt_ids"  # metadata: of which prompts a materialization is, as ranges
 
 
-def frame(rows: list[Any]) -> "pd.DataFrame":
-    """Rows as a DataFrame of plain Python values: a missing number stays None and an id stays an integer."""
+def frame(prompts: list[Prompt]) -> "pd.DataFrame":
+    """Prompts as a DataFrame of plain Python values: a missing number stays None and an id stays an integer."""
     import pandas as pd
 
-    return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["id", "prompt"], dtype=object)
+    return pd.DataFrame(list(map(values_of, prompts)), columns=columns_of(Prompt), dtype=object)
+
+
+def table(rows: list[dict[str, Any]]) -> "pd.DataFrame":
+    """Rows as they are in the database, the same way."""
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=list(rows[0]) if rows else None, dtype=object)
 
 
 # Plain classes made by functions: a resource nested in a ConfigurableIOManager is a copy with a claim of its own, and
@@ -51,8 +59,8 @@ class RowsIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
         with clearly():
-            ids, table = _last_ids(context), TABLES[context.asset_key.path[-1]]
-            return frame(self.names.resources(context).postgres.database.read(lambda c: rows_of(c, table, ids)))
+            ids, name = _last_ids(context), TABLES[context.asset_key.path[-1]]
+            return table(self.names.resources(context).postgres.database.read(lambda c: rows_of(c, name, ids)))
 
 
 def _last_ids(context: dg.InputContext) -> list[int]:

@@ -1,7 +1,7 @@
 """What the assets work with: the database, this run's claim on the queue, the object store, and SDXL."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import fields
 from datetime import timedelta
@@ -18,6 +18,7 @@ from glad_pipeline.defs import in_vain
 from glad_pipeline.defs.fixed import FixedResource
 from glad_pipeline.defs.runs import QUEUE_TAG
 from glad_pipeline.display import markdown_reasons
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
@@ -26,16 +27,15 @@ from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.claim import refunding, reject_invalid
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.records import Prompt
 from glad_pipeline.redaction import redact
-from glad_pipeline.settings import Settings
-from glad_pipeline.storage.opening import StoreOptions, open_store
+from glad_pipeline.storage.opening import open_store
+from glad_pipeline.storage.options import StoreOptions
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 from glad_pipeline.storage.spool import Spool, spool_of
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn
-
-Row = Mapping[str, Any]
 
 
 class PostgresResource(FixedResource):
@@ -152,17 +152,17 @@ class QueueResource(FixedResource):
         """See `pipeline.claim.refunding`."""
         return refunding(lambda: self._claim)
 
-    def take(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Row]:
+    def take(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Prompt]:
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons."""
-        rows = self.claim.take(batch or self.batch_size, ids=ids)
+        claimed = self.claim.take(batch or self.batch_size, ids=ids)
         self._claimed = True
-        if rows and self._instance is not None:
-            in_vain.note(self._instance, self._run_id, [row["id"] for row in rows])
-        return reject_invalid(rows, self.claim)
+        if claimed and self._instance is not None:
+            in_vain.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
+        return reject_invalid(claimed, self.claim)
 
-    def in_hand(self) -> list[Row]:
+    def in_hand(self) -> list[Prompt]:
         """What this run has claimed and not settled; a run that starts further down the graph claims here."""
-        return list(self.claim.held()) if self._claimed else self.take()
+        return self.claim.held() if self._claimed else self.take()
 
 
 class OutboxResource(FixedResource):
@@ -215,15 +215,7 @@ class ObjectStoreResource(FixedResource):
         if not self.bucket:
             raise UsageError("no bucket is named: set AWS_S3_BUCKET, or `bucket` of the component's `store`")
         if self._store is None:
-            options = StoreOptions(
-                bucket=self.bucket,
-                region=self.region,
-                endpoint_url=self.endpoint_url,
-                access_key_id=self.access_key_id,
-                secret_access_key=self.secret_access_key,
-                session_token=self.session_token,
-                public_base_url=self.public_base_url,
-            )
+            options = StoreOptions(**{each.name: getattr(self, each.name) for each in fields(StoreOptions)})
             self._store = open_store(options, patience=self.patience)
         return self._store
 
@@ -247,47 +239,25 @@ class ObjectStoreResource(FixedResource):
     @property
     def spool(self) -> Spool:
         """This bucket's own."""
-        return spool_of(Path(self.spool_folder), self.bucket, self.endpoint_url, megabytes=self.spool_mb)
+        return spool_of(Path(self.spool_folder), self.unchecked, megabytes=self.spool_mb)
 
 
-class SdxlResource(FixedResource):
-    """SDXL on this machine's GPU (the demo model also on its CPU): prompts to recipes, recipes to pixels."""
+class SdxlResource(FixedResource, EngineOptions):
+    """SDXL on this machine (without a GPU the demo model only) or on workers: prompts to recipes, recipes to pixels."""
 
-    model: str = Field(description="`demo`, a directory, or a hub id.")
-    model_revision: str | None = Field(default=None, description="Commit of a hub model.")
-    vae: str | None = Field(default=None, description="Another VAE than the model's own, or `none`.")
-    refiner: str | None = Field(default=None, description="What the preset `refined` draws the last steps with.")
-    lora: str | None = Field(default=None, description="LoRA for every picture: path or hub file, `*weight`.")
-    few_step_lora: str | None = Field(default=None, description="In place of a few-step preset's own LoRA, or `none`.")
-    allowed_models: list[str] = Field(default=[], description="Patterns of what rows may name beside these.")
-    most_pixels: int = Field(default=4_194_304, description="Most that a row may ask for.")
-    most_steps: int = Field(default=100, description="Most that a row may ask for.")
-    device: str = Field(default="auto", description="auto, cuda, mps or cpu.")
-    preset: str = Field(default="base", description="How prompts are drawn that name no preset.")
-    width: int | None = Field(default=None, description="Pixels; absent: the model's own.")
-    height: int | None = Field(default=None, description="Pixels; absent: the model's own.")
-    steps: int | None = None
-    guidance_scale: float | None = None
-    scheduler: str | None = None
-    gpu_batch: int | None = Field(default=None, description="Pictures drawn at once; absent: by the memory.")
-    gpu_small_batch: int | None = Field(default=None, description="A second, smaller batch for what is left over.")
-    compiling: str = Field(default="auto", description="auto, none, regional or full.")
-    compile_cache: str | None = Field(default=None, description="Folder that keeps compiled kernels.")
-    hash_cache: str | None = Field(default=None, description="File that remembers the hashes of local weights.")
-    backend: str = Field(default="process", description="What draws: this process, ray (warm workers), or auto.")
     _sdxl: Sdxl | None = PrivateAttr(default=None)
 
     @property
     def sdxl(self) -> Sdxl:
-        """What does the work, with these settings."""
+        """What does the work, with these options."""
         if self._sdxl is None:
-            names = {each.name for each in fields(Sdxl)} & type(self).model_fields.keys()
-            self._sdxl = Sdxl(**{name: getattr(self, name) for name in names}, log=dg.get_dagster_logger())
+            options = EngineOptions(**{name: getattr(self, name) for name in EngineOptions.model_fields})
+            self._sdxl = Sdxl(options=options, log=dg.get_dagster_logger())
         return self._sdxl
 
-    def recipe(self, row: Row) -> Recipe:
+    def recipe(self, prompt: Prompt) -> Recipe:
         """The complete recipe of a prompt. See `Sdxl.recipe`."""
-        return self.sdxl.recipe(row)
+        return self.sdxl.recipe(prompt)
 
     def generate(
         self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
@@ -298,15 +268,3 @@ class SdxlResource(FixedResource):
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._sdxl is not None:
             self._sdxl.close()
-
-
-def sdxl_resource(settings: Settings) -> SdxlResource:
-    """SDXL by these settings."""
-    return SdxlResource(
-        **{name: getattr(settings, name) for name in SdxlResource.model_fields.keys() & Settings.model_fields.keys()}
-        | {
-            "allowed_models": settings.model_patterns,
-            "compile_cache": str(settings.compile_cache or settings.home / "compiled"),
-            "hash_cache": str(settings.home / "model-hashes.json"),
-        }
-    )

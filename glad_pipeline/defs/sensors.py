@@ -122,7 +122,7 @@ def _listen(connection: Connection, seconds: float) -> Seen:
 def fit_the_pool(instance: dg.DagsterInstance, settings: Settings) -> None:
     """As many runs work at once as there are warm workers, where the settings allow that the limit is changed."""
     if settings.pool_follows_workers:
-        follow(instance, settings.pool, Cluster(settings).workers if settings.backend != "process" else None)
+        follow(instance, settings.pool, Cluster(settings.engine).workers if settings.backend != "process" else None)
 
 
 def new_prompts(names: Names, settings: Settings, jobs: dict[str, Job]) -> dg.SensorDefinition:

@@ -1,5 +1,6 @@
 """What the graph starts from and does not make: the table `prompts` and the model. The sensor observes both."""
 
+import logging
 import threading
 from typing import Any, TypeAlias
 
@@ -7,7 +8,6 @@ import dagster as dg
 
 from glad_pipeline.database import Connection
 from glad_pipeline.defs.names import Names
-from glad_pipeline.defs.resources import sdxl_resource
 from glad_pipeline.defs.versions import DATA_VERSION, digest
 from glad_pipeline.errors import GladError
 from glad_pipeline.pipeline.results import (
@@ -17,9 +17,11 @@ from glad_pipeline.pipeline.results import (
     prompts_by_status,
     takedowns_since,
 )
+from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.settings import Settings
 
 Event: TypeAlias = dg.AssetMaterialization | dg.AssetObservation
+log = logging.getLogger(__name__)
 TABLE = "prompts_table"
 MODEL = "sdxl_model"
 
@@ -105,7 +107,7 @@ class _Models:
 
     def digest(self, settings: Settings) -> str | None:
         """None while it is not known yet, or where the model cannot be used: the run says why."""
-        key = settings.model_dump_json()
+        key = settings.engine.model_dump_json()
         with self._lock:
             first = key not in self._known
             self._known.setdefault(key, None)
@@ -117,7 +119,7 @@ class _Models:
 
     def _read(self, key: str, settings: Settings) -> None:
         try:
-            self._known[key] = digest(sdxl_resource(settings).sdxl.profile().weights)
+            self._known[key] = digest(Sdxl(options=settings.engine, log=log).profile().weights)
         except (GladError, OSError):
             return
 

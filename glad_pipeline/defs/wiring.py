@@ -22,7 +22,7 @@ from glad_pipeline.defs.resources import (
     OutboxResource,
     PostgresResource,
     QueueResource,
-    sdxl_resource,
+    SdxlResource,
 )
 from glad_pipeline.defs.schedules import audit_store_daily, publish_prompts_hourly
 from glad_pipeline.defs.sensors import new_prompts
@@ -86,7 +86,7 @@ def build_resources(
             distribution_id=settings.cloudfront_distribution_id,
             max_attempts=settings.outbox_attempts,
         ),
-        "sdxl": given.get("sdxl") or sdxl_resource(settings),
+        "sdxl": given.get("sdxl") or SdxlResource(**settings.engine.model_dump()),
     }
     if unknown := sorted(given.keys() - made.keys()):
         raise UsageError(f"no resource is called {', '.join(unknown)}: there are {', '.join(made)}")

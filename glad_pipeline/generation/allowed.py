@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from glad_pipeline.display import quoted
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.models import PINNED
 
@@ -19,54 +20,50 @@ _ON_THE_HUB = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w. ()+-]+)+(@[0-9a-f]{40})?")
 _CURE = "is not what a row may name here: leave it out, or have GLAD_ALLOWED_MODELS allow it"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Allowed:
-    """What the settings name, and the patterns that they allow beside it."""
+def allowed(
+    options: EngineOptions, model: str | None, revision: str | None, lora: str | None
+) -> tuple[str | None, str | None, str | None]:
+    """A row's own model, revision and LoRA, with paths in their plain form.
 
-    model: str
-    revision: str | None = None
-    lora: str | None = None
-    few_step_lora: str | None = None
-    patterns: Sequence[str] = ()  # of a path where they begin with /, else of `demo`, a hub id, or id@commit
+    Raises `UsageError` for what a row may not name.
+    """
+    return _model(options, model, revision), revision, _loras(options, lora)
 
-    def checked(
-        self, model: str | None, revision: str | None, lora: str | None
-    ) -> tuple[str | None, str | None, str | None]:
-        """The same, with paths in their plain form. Raises `UsageError` for what a row may not name."""
-        return self._model(model, revision), revision, self._loras(lora)
 
-    def _model(self, given: str | None, revision: str | None) -> str | None:
-        if given in (None, self.model):
-            pinned = PINNED.get(self.model, (None, None))[0]
-            if revision in (None, self.revision, pinned) or self._matches(f"{self.model}@{revision}"):
-                return given
-            raise UsageError(f"model_revision {_shown(revision or '')} {_CURE}")
-        assert given is not None  # noqa: S101  or it were the settings'
-        plain = plainly(given)
-        if not self._matches(f"{plain}@{revision}" if revision else plain):
-            raise UsageError(f"model {_shown(given)} {_CURE}")
-        return plain
+def _model(options: EngineOptions, given: str | None, revision: str | None) -> str | None:
+    if given is None or given == options.model:
+        pinned = PINNED.get(options.model, (None, None))[0]
+        if revision in (None, options.model_revision, pinned) or _matches(options, f"{options.model}@{revision}"):
+            return given
+        raise UsageError(f"model_revision {quoted(revision or '')} {_CURE}")
+    plain = plainly(given)
+    if not _matches(options, f"{plain}@{revision}" if revision else plain):
+        raise UsageError(f"model {quoted(given)} {_CURE}")
+    return plain
 
-    def _loras(self, given: str | None) -> str | None:
-        if given is None:
-            return None
-        named = {source for text in (self.lora, self.few_step_lora) for source, _ in loras_of(text or "")}
-        items = []
-        for source, weight in loras_of(given):
-            plain = source if source in named else plainly(source)
-            if source not in named and not self._matches(plain):
-                raise UsageError(f"lora {_shown(source)} {_CURE}")
-            items.append(plain + weight)
-        return ", ".join(items) or given
 
-    def _matches(self, text: str) -> bool:
-        if is_path(text):
-            return any(fnmatchcase(text, pattern) for pattern in self.patterns if is_path(pattern))
-        name = text.partition("@")[0]
-        if name != "demo" and not _ON_THE_HUB.fullmatch(text):
-            return False
-        wanted = [pattern for pattern in self.patterns if not is_path(pattern)]
-        return any(fnmatchcase(text if "@" in pattern else name, pattern) for pattern in wanted)
+def _loras(options: EngineOptions, given: str | None) -> str | None:
+    if given is None:
+        return None
+    named = {source for text in (options.lora, options.few_step_lora) for source, _ in loras_of(text or "")}
+    items = []
+    for source, weight in loras_of(given):
+        plain = source if source in named else plainly(source)
+        if source not in named and not _matches(options, plain):
+            raise UsageError(f"lora {quoted(source)} {_CURE}")
+        items.append(plain + weight)
+    return ", ".join(items) or given
+
+
+def _matches(options: EngineOptions, text: str) -> bool:
+    """Whether a pattern allows it: a path where it begins with /, else `demo`, a hub id, or id@commit."""
+    if is_path(text):
+        return any(fnmatchcase(text, pattern) for pattern in options.model_patterns if is_path(pattern))
+    name = text.partition("@")[0]
+    if name != "demo" and not _ON_THE_HUB.fullmatch(text):
+        return False
+    wanted = [pattern for pattern in options.model_patterns if not is_path(pattern)]
+    return any(fnmatchcase(text if "@" in pattern else name, pattern) for pattern in wanted)
 
 
 def is_path(text: str) -> bool:
@@ -83,7 +80,3 @@ def loras_of(text: str) -> Iterator[tuple[str, str]]:
     for item in filter(None, map(str.strip, text.split(","))):
         where, star, weight = item.rpartition("*")
         yield (where.strip(), star + weight) if star else (item, "")
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 120 else text[:119] + "…")

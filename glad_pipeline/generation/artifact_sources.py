@@ -7,12 +7,14 @@ the network; torch-free.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import hub
-from glad_pipeline.generation.checkpoints import Reader, read_refiner, read_vae
+from glad_pipeline.generation.artifacts import READERS, Artifact
+from glad_pipeline.generation.checkpoints import Reader
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.presets import Preset
 from glad_pipeline.generation.safetensors_files import VARIANTS, require_whole
@@ -23,50 +25,19 @@ _HUB_LORA = re.compile(
     r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)/(?P<file>(\w[\w. ()+-]*/)*\w[\w. ()+-]*\.safetensors)"
     r"(@(?P<commit>[^@]*))?"
 )
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Component:
-    """Weights beside the model's own, identified: another VAE, a refiner."""
-
-    name: str  # the directory's name or the hub id
-    source: str  # what diffusers loads: an absolute directory or the hub id
-    revision: str  # a hub commit (40 hex digits), or `sha256:` and 64 hex digits over weights and configs
-    variant: str | None = None
-    is_local: bool = True
-
-    @property
-    def identity(self) -> str:
-        """As recipes name it: `name@revision`."""
-        return f"{self.name}@{self.revision}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lora:
-    """A change to the weights, identified. `source` is an absolute directory or the hub id, `file` is within it."""
-
-    name: str  # the file's stem if local, else hub id and file: owner/name/file.safetensors
-    source: str
-    file: str
-    revision: str  # a hub commit (40 hex digits), or `sha256:` and the file's 64 hex digits
-    weight: float = 1.0
-    is_local: bool = True
-
-    @property
-    def identity(self) -> str:
-        """As recipes name it: `name@revision*weight`."""
-        return f"{self.name}@{self.revision}*{self.weight:g}"
+COMMIT = re.compile(r"[0-9a-f]{40}")  # the revision of what is on the hub
 
 
 # SDXL base's own VAE overflows in half precision; this one is the same but for that.
-SDXL_VAE = Component(
+SDXL_VAE = Artifact(
+    kind="VAE",
     name="madebyollin/sdxl-vae-fp16-fix",
     source="madebyollin/sdxl-vae-fp16-fix",
     revision="207b116dae70ace3637169f1ddd2434b91b3a8cd",
     is_local=False,
 )
-SDXL_REFINER = Component(
+SDXL_REFINER = Artifact(
+    kind="refiner",
     name="stabilityai/stable-diffusion-xl-refiner-1.0",
     source="stabilityai/stable-diffusion-xl-refiner-1.0",
     revision="5d4cfe854c9a9a87939ff3653551c2b3c99a4356",
@@ -76,7 +47,7 @@ SDXL_REFINER = Component(
 _PINNED = {component.name: component for component in (SDXL_VAE, SDXL_REFINER)}
 
 
-def resolve_vae(given: str | None, default: Component | None, hashes: FileHashes) -> Component | None:
+def resolve_vae(given: str | None, default: Artifact | None, hashes: FileHashes) -> Artifact | None:
     """The VAE that GLAD_VAE names, or the default; None is the model's own.
 
     Raises `UsageError` for a text that can name none, `GladError` for a directory that holds none or a damaged one.
@@ -85,13 +56,13 @@ def resolve_vae(given: str | None, default: Component | None, hashes: FileHashes
         return default
     if given.strip() == "none":
         return None
-    return _component(given.strip(), "VAE", "GLAD_VAE", read_vae, hashes)
+    return _component(given.strip(), "VAE", hashes)
 
 
-def resolve_refiner(given: str | None, default: Component | None, model: str, hashes: FileHashes) -> Component:
+def resolve_refiner(given: str | None, default: Artifact | None, model: str, hashes: FileHashes) -> Artifact:
     """The refiner that GLAD_REFINER names, or the default. Raises as `resolve_vae`, and where there is neither."""
     if given and given.strip():
-        return _component(given.strip(), "refiner", "GLAD_REFINER", read_refiner, hashes)
+        return _component(given.strip(), "refiner", hashes)
     if default is None:
         raise UsageError(
             f"the model {model!r} has no refiner of its own: set GLAD_REFINER to a directory in diffusers layout or "
@@ -100,7 +71,7 @@ def resolve_refiner(given: str | None, default: Component | None, model: str, ha
     return default
 
 
-def resolve_loras(text: str, hashes: FileHashes) -> tuple[Lora, ...]:
+def resolve_loras(text: str, hashes: FileHashes) -> tuple[Artifact, ...]:
     """The LoRA of a text such as GLAD_LORA's: `PATH_OR_HUB[*WEIGHT]`, separated by commas; empty for none.
 
     Raises `UsageError` for what cannot be one, `GladError` for a damaged file.
@@ -111,7 +82,7 @@ def resolve_loras(text: str, hashes: FileHashes) -> tuple[Lora, ...]:
 
 def resolve_few_step_lora(
     given: str | None, preset: Preset, model: str, hashes: FileHashes, *, is_local: bool
-) -> tuple[Lora, ...]:
+) -> tuple[Artifact, ...]:
     """The LoRA that makes the model a few-step one, at most one: what GLAD_FEW_STEP_LORA names, else the preset's.
 
     A local model may be distilled already, or not be SDXL's size: its person has to say. Raises as `resolve_loras`.
@@ -128,7 +99,7 @@ def resolve_few_step_lora(
     return (_lora(preset.few_step_lora, "GLAD_FEW_STEP_LORA", hashes),)
 
 
-def require_different(loras: tuple[Lora, ...]) -> None:
+def require_different(loras: tuple[Artifact, ...]) -> None:
     """Raises `UsageError` where two have one name: neither diffusers nor a recipe could tell them apart."""
     names = [lora.name for lora in loras]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -147,16 +118,19 @@ def cached_variant(read: Reader, source: str, commit: str) -> str | None:
         return None  # nothing whole there; what is fetched then is the set without a variant, if there is one
 
 
-def _component(text: str, what: str, setting: str, read: Reader, hashes: FileHashes) -> Component:
+def _component(text: str, what: Literal["VAE", "refiner"], hashes: FileHashes) -> Artifact:
+    setting, read = f"GLAD_{what.upper()}", READERS[what]
     path = Path(text).expanduser()
     if path.is_dir():
         directory = path.resolve()
         checkpoint = read(directory, VARIANTS)
-        return Component(
+        return Artifact(
+            kind=what,
             name=_name(directory.name, directory),
             source=str(directory),
             revision=checkpoint.identity(hashes),
             variant=checkpoint.variant,
+            is_local=True,
         )
     if path.is_file():
         raise UsageError(f"{setting}={text!r} is a single file: give a {what} as a directory in diffusers layout")
@@ -168,13 +142,13 @@ def _component(text: str, what: str, setting: str, read: Reader, hashes: FileHas
     source, commit = match["id"], match["commit"]
     pinned = _PINNED.get(source)
     if commit is None and pinned is not None:
-        return pinned
+        return replace(pinned, kind=what)
     _require_commit(text, setting, commit)
     variant = pinned.variant if pinned else cached_variant(read, source, commit)
-    return Component(name=source, source=source, revision=commit, variant=variant, is_local=False)
+    return Artifact(kind=what, name=source, source=source, revision=commit, variant=variant, is_local=False)
 
 
-def _lora(item: str, setting: str, hashes: FileHashes) -> Lora:
+def _lora(item: str, setting: str, hashes: FileHashes) -> Artifact:
     where, star, number = item.rpartition("*")
     where, weight = (where.strip(), _weight(number, item, setting)) if star else (item, 1.0)
     path = Path(where).expanduser()
@@ -186,12 +160,14 @@ def _lora(item: str, setting: str, hashes: FileHashes) -> Lora:
             )
         file = path.resolve()
         require_whole(file)
-        return Lora(
+        return Artifact(
+            kind="LoRA",
             name=_name(path.stem, path),
             source=str(file.parent),
             file=file.name,
             revision=f"sha256:{hashes.sha256(file)}",
             weight=weight,
+            is_local=True,
         )
     if path.is_dir():
         raise UsageError(f"{setting}: {where!r} is a directory: name the .safetensors file in it")
@@ -202,7 +178,8 @@ def _lora(item: str, setting: str, hashes: FileHashes) -> Lora:
             "`owner/name/file.safetensors@commit` on the hub"
         )
     _require_commit(where, setting, match["commit"])
-    return Lora(
+    return Artifact(
+        kind="LoRA",
         name=f"{match['id']}/{match['file']}",
         source=match["id"],
         file=match["file"],
@@ -226,7 +203,7 @@ def _weight(number: str, item: str, setting: str) -> float:
 
 
 def _require_commit(text: str, setting: str, commit: str | None) -> None:
-    if commit is None or not _COMMIT.fullmatch(commit):
+    if commit is None or not COMMIT.fullmatch(commit):
         raise UsageError(
             f"{setting}: {text!r} is not here, and on the hub it needs a commit, `@` and 40 hex digits (the "
             "repository's page, Files → History): a branch may change, a commit cannot"

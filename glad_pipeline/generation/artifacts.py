@@ -6,11 +6,12 @@ A part is the model itself, another VAE, the refiner or a LoRA; local, or in the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from glad_pipeline.display import in_bytes
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation import hub
 from glad_pipeline.generation.checkpoints import (
@@ -23,24 +24,29 @@ from glad_pipeline.generation.checkpoints import (
     read_vae,
 )
 from glad_pipeline.generation.file_hashes import FileHashes, read_sha256
-from glad_pipeline.generation.models import Component, Lora, ModelProfile
 from glad_pipeline.generation.safetensors_files import VARIANTS, name_weights, require_whole
 
 Kind = Literal["model", "VAE", "refiner", "LoRA"]
-_READERS = {"model": read_model, "VAE": read_vae, "refiner": read_refiner}
+READERS = {"model": read_model, "VAE": read_vae, "refiner": read_refiner}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Artifact:
-    """One directory, or for a LoRA one file, that is loaded."""
+    """One directory, or for a LoRA one file, that is loaded; identified."""
 
     kind: Kind
-    name: str
+    name: str  # a directory's name or a hub id; a LoRA's file stem, or the hub id with the file
     source: str  # an absolute directory or a hub id
-    revision: str
-    variant: str | None = None
+    revision: str  # a hub commit (40 hex digits), or `sha256:` and 64 hex digits over weights and configs
+    variant: str | None = None  # the weight files', such as "fp16"
     file: str | None = None  # a LoRA's, within the source
+    weight: float = 1.0  # a LoRA's
     is_local: bool
+
+    @property
+    def identity(self) -> str:
+        """As recipes name it: `name@revision`, of a LoRA `name@revision*weight`."""
+        return f"{self.name}@{self.revision}" + (f"*{self.weight:g}" if self.kind == "LoRA" else "")
 
     @property
     def directory(self) -> Path:
@@ -57,7 +63,7 @@ class Artifact:
                 require_whole(self.directory / self.file)
                 weights = {self.name: [self.directory / self.file]}
                 return Checkpoint(directory=self.directory, variant=None, weights=weights, configs=[])
-            return _READERS[self.kind](self.directory, self._variants)
+            return READERS[self.kind](self.directory, self._variants)
         except GladError as error:
             if self.is_local:
                 raise
@@ -104,24 +110,14 @@ class Artifact:
         )
 
 
-def artifacts_of(profile: ModelProfile) -> list[Artifact]:
-    """All that is loaded for a profile: the model, then what is beside it."""
-    parts = [artifact_of("model", profile)]
-    if profile.vae:
-        parts.append(artifact_of("VAE", profile.vae))
-    if profile.refiner:
-        parts.append(artifact_of("refiner", profile.refiner))
-    return [*parts, *(lora_artifact(lora) for lora in profile.loras)]
+def require_same_files(artifacts: Iterable[Artifact], cache: Path | str | None) -> None:
+    """That this machine has the local files, and the very same ones. Raises `GladError` that names the part.
 
-
-def require_same_files(profile: ModelProfile, cache: Path | None) -> None:
-    """That this machine has the profile's local files, and the very same ones. Raises `GladError` that names the part.
-
-    `cache`: as for `resolve_model`. What is the hub's is named by its commit and needs no such look.
+    `cache`: as `EngineOptions.hash_cache`. What is the hub's is named by its commit and needs no such look.
     """
     hashes = FileHashes(cache)
     try:
-        for part in artifacts_of(profile):
+        for part in artifacts:
             if not part.is_local:
                 continue
             checkpoint = part.read()
@@ -138,36 +134,18 @@ def require_same_files(profile: ModelProfile, cache: Path | None) -> None:
         hashes.save()
 
 
-def artifact_of(kind: Kind, of: ModelProfile | Component) -> Artifact:
-    """A model, VAE or refiner as files."""
-    return Artifact(
-        kind=kind, name=of.name, source=of.source, revision=of.revision, variant=of.variant, is_local=of.is_local
-    )
-
-
-def lora_artifact(lora: Lora) -> Artifact:
-    return Artifact(
-        kind="LoRA",
-        name=lora.name,
-        source=lora.source,
-        revision=lora.revision,
-        file=lora.file,
-        is_local=lora.is_local,
-    )
-
-
-def weight_hashes(profile: ModelProfile, cache: Path | None) -> dict[str, str]:
+def weight_hashes(artifacts: Iterable[Artifact], cache: Path | str | None) -> dict[str, str]:
     """64 hex digits for each loaded component: `unet`, `vae`, `text_encoder`, `refiner/unet`, `lora/NAME` …
 
     One file's own SHA-256; of several shards the SHA-256 over theirs, in the order of their names. `vae` is the
-    one that decodes, the model's own or another; the refiner's is left out. `cache` remembers hashes as for
-    `resolve_model`. No network: what is from the hub is looked for in its cache.
+    one that decodes, the model's own or another; the refiner's is left out. `cache` remembers hashes, as
+    `EngineOptions.hash_cache`. No network: what is from the hub is looked for in its cache.
 
     Raises `GladError` where a part is not there or not whole.
     """
     hashes = FileHashes(cache)
     told = {}
-    for part in artifacts_of(profile):
+    for part in artifacts:
         prefix = {"model": "", "VAE": "", "refiner": "refiner/", "LoRA": "lora/"}[part.kind]
         for component, files in part.read().weights.items():
             if part.kind == "refiner" and component == "vae":
@@ -185,7 +163,7 @@ def pull(part: Artifact, hashes: FileHashes, say: Callable[[str], None]) -> None
         say(f"{part.name}: here")
         return
     hub.fetch(part.source, part.revision, part.files_wanted, hashes, say)
-    say(f"{part.name}: here, {hub.told_size(size_of(part.read()))}")
+    say(f"{part.name}: here, {in_bytes(size_of(part.read()))}")
 
 
 def size_of(checkpoint: Checkpoint) -> int:

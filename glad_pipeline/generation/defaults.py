@@ -2,60 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.presets import PRESETS, Preset
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.records import Prompt
 
 SCHEDULER = "euler"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Defaults:
-    """The deployment's settings for what rows leave open; None: the preset's or the model's own."""
+def recipe_of(prompt: Prompt, profile: ModelProfile, options: EngineOptions) -> Recipe:
+    """The recipe of a row of `prompts`, drawn with `profile`.
 
-    preset: str = "base"
-    width: int | None = None  # pixels
-    height: int | None = None  # pixels
-    steps: int | None = None
-    guidance_scale: float | None = None
-    scheduler: str | None = None
+    A value of the row's own comes first, then what the row's own preset says, then the setting, then what the
+    setting's preset says, then the model.
+    """
+    own = prompt.preset
+    name = own or options.preset
+    preset = PRESETS[name]
+    first, last = (_said_by(preset, profile), {}) if own else ({}, _said_by(preset, profile))
+    model, revision, vae, refiner, lora = profile.weights
 
-    def recipe(self, row: Mapping[str, Any], profile: ModelProfile) -> Recipe:
-        """The recipe of a row of `prompts`, drawn with `profile`.
+    def chosen(field: str, setting: Any, models: Any) -> Any:
+        values = (getattr(prompt, field), first.get(field), setting, last.get(field), models)
+        return next(value for value in values if value is not None)
 
-        A value of the row's own comes first, then what the row's own preset says, then the setting, then what the
-        setting's preset says, then the model.
-        """
-        own = row.get("preset")
-        name = own or self.preset
-        preset = PRESETS[name]
-        first, last = (_said_by(preset, profile), {}) if own else ({}, _said_by(preset, profile))
-        model, revision, vae, refiner, lora = profile.weights
-
-        def chosen(field: str, setting: Any, models: Any) -> Any:
-            values = (row.get(field), first.get(field), setting, last.get(field), models)
-            return next(value for value in values if value is not None)
-
-        return Recipe(
-            prompt=row["prompt"],
-            negative_prompt=row["negative_prompt"],
-            seed=row["seed"],
-            width=chosen("width", self.width, profile.width),
-            height=chosen("height", self.height, profile.height),
-            num_inference_steps=chosen("num_inference_steps", self.steps, profile.num_inference_steps),
-            guidance_scale=chosen("guidance_scale", self.guidance_scale, profile.guidance_scale),
-            scheduler=chosen("scheduler", self.scheduler, SCHEDULER),
-            model=model,
-            model_revision=revision,
-            preset=name,
-            vae=vae,
-            refiner=refiner,
-            lora=lora,
-        )
+    return Recipe(
+        prompt=prompt.prompt,
+        negative_prompt=prompt.negative_prompt,
+        seed=prompt.seed,
+        width=chosen("width", options.width, profile.width),
+        height=chosen("height", options.height, profile.height),
+        num_inference_steps=chosen("num_inference_steps", options.steps, profile.num_inference_steps),
+        guidance_scale=chosen("guidance_scale", options.guidance_scale, profile.guidance_scale),
+        scheduler=chosen("scheduler", options.scheduler, SCHEDULER),
+        model=model,
+        model_revision=revision,
+        preset=name,
+        vae=vae,
+        refiner=refiner,
+        lora=lora,
+    )
 
 
 def _said_by(preset: Preset, profile: ModelProfile) -> dict[str, Any]:

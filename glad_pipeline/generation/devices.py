@@ -9,14 +9,14 @@ import platform
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from glad_pipeline.engine_options import DeviceChoice
 from glad_pipeline.errors import GladError
 
 if TYPE_CHECKING:
     import torch
 
-DeviceChoice = Literal["auto", "cuda", "mps", "cpu"]
 BATCHES = (32, 16, 8, 4, 2, 1)
 # An estimate from published peak memory of SDXL at 1024 × 1024 with guidance; out of memory halves the batch anyway.
 BYTES_PER_PIXEL = 1.5 * 2**30 / 1024**2

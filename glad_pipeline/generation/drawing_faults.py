@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Literal
 
-from glad_pipeline.generation.loading import first_line
+from glad_pipeline.display import first_line
 
 # Whose fault it is that there is no picture: the recipe's (it would be the same again every time), the device's (it has
 # failed and draws nothing more), the setup's (nothing can be drawn here as it is set up), or nobody knows.

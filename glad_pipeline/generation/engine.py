@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import importlib
 import math
 import os
 import threading
@@ -19,17 +20,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import devices, schedulers
 from glad_pipeline.generation.artifacts import weight_hashes
 from glad_pipeline.generation.batches import MIN_REFINED_STEPS, faults_of, grouped
 from glad_pipeline.generation.decoding import Clock, decode
-from glad_pipeline.generation.devices import DeviceChoice
 from glad_pipeline.generation.drawing_faults import Fault, fault_of
 from glad_pipeline.generation.loading import (
-    CompileChoice,
     Pipelines,
     open_pipelines,
     place_compiled_code,
@@ -70,45 +69,18 @@ class Engine:
 
     Args:
         profile: the model and all that is loaded with it.
-        device: `auto` takes CUDA, then MPS, then the CPU for the demo model only.
-        batch: pictures drawn at once, 1..256; None: by the device's memory and the picture's size. Another batch may
-            change the last bits of a picture, so provenance records it.
-        small_batch: a second, smaller batch for what is left over when no more recipes come: a lone picture is then
-            done sooner, with the last bits of that batch. None: what is left over is filled up to `batch`.
-        compiling: `auto` compiles block by block on CUDA and nothing elsewhere.
-        compile_cache: where compiled kernels are kept for the next process. None: a temporary folder.
-        hash_cache: JSON file that remembers the hashes of weights.
+        options: which device, how many pictures at once, how compiled. `profile` and recipes say what is drawn.
         lanes: batches drawn at once, each on a thread of its own; None: for the demo model on a CPU one a core (at
             most MOST_LANES), else 1: one batch keeps a GPU, or torch's own threads, busy. No difference to pixels.
 
     Not thread-safe: one engine, one thread at a time.
     """
 
-    def __init__(
-        self,
-        profile: ModelProfile,
-        *,
-        device: DeviceChoice = "auto",
-        batch: int | None = None,
-        small_batch: int | None = None,
-        compiling: CompileChoice = "auto",
-        compile_cache: Path | None = None,
-        hash_cache: Path | None = None,
-        lanes: int | None = None,
-    ) -> None:
-        if batch is not None and batch < 1:
-            raise ValueError(f"batch is {batch}: at least 1")
-        if small_batch is not None and not 1 <= small_batch <= (batch or small_batch):
-            raise ValueError(f"small_batch is {small_batch}: from 1 to the batch's {batch}")
+    def __init__(self, profile: ModelProfile, options: EngineOptions, *, lanes: int | None = None) -> None:
         self.profile = profile
         self.load_seconds: float | None = None  # None until loaded
         self.warm_seconds = 0.0  # spent on first batches of a shape: compilation, kernel choice
-        self._device_choice: DeviceChoice = device
-        self._batch = batch
-        self._small_batch = small_batch
-        self._compiling: CompileChoice = compiling
-        self._compile_cache = compile_cache
-        self._hash_cache = hash_cache
+        self._options = options
         self._wanted_lanes = lanes
         self._lanes = 1
         self._device = ""
@@ -127,16 +99,11 @@ class Engine:
             return
         self._broken.clear()
         started = time.perf_counter()
-        place_compiled_code(self._compile_cache)
+        place_compiled_code(self._options.compile_cache)
         silence()
-        device = devices.choose_device(self._device_choice, is_demo=self.profile.is_demo)
+        device = devices.choose_device(self._options.device, is_demo=self.profile.is_demo)
         devices.set_switches(device, is_demo=self.profile.is_demo)
-        pipelines = open_pipelines(
-            self.profile,
-            device,
-            compiling=self._compiling,
-            hash_cache=self._hash_cache,
-        )
+        pipelines = open_pipelines(self.profile, device, self._options)
         self._provenance = {
             **devices.described(device),
             "peft": version("peft") if self.profile.loras else None,
@@ -145,7 +112,7 @@ class Engine:
             "vae_dtype": pipelines.dtype,
             "quantization": self.profile.quantization,
             "compile": pipelines.compile,
-            "weights": weight_hashes(self.profile, self._hash_cache),
+            "weights": weight_hashes(self.profile.artifacts, self._options.hash_cache),
         }
         self._device = device
         self._noise = pipelines.base.scheduler.config  # schedules as the checkpoints were trained
@@ -199,7 +166,7 @@ class Engine:
                 free.append(lane)
 
         try:
-            for group, batch in grouped(recipes, self.profile, self.batch_of, self._small_batch):
+            for group, batch in grouped(recipes, self.profile, self.batch_of, self._options.gpu_small_batch):
                 if batch == 0:
                     faults = faults_of(group[0], self.profile)
                     yield self._undrawn(group[0], "; ".join(faults), "recipe")
@@ -229,7 +196,8 @@ class Engine:
         """How many pictures of this recipe's shape are drawn at once."""
         if recipe.shape in self._halved:
             return self._halved[recipe.shape]
-        return self._batch or devices.automatic_batch(self._device, recipe.width * recipe.height, self._weight_bytes)
+        pixels = recipe.width * recipe.height
+        return self._options.gpu_batch or devices.automatic_batch(self._device, pixels, self._weight_bytes)
 
     def _undrawn(self, recipe: Recipe, error: str, fault: Fault) -> Drawn:
         if fault in ("device", "setup"):
@@ -288,7 +256,7 @@ class Engine:
         with devices.attention(self._device):
             self._warm_up(padded)
             clock = Clock(self._device)
-            embeddings = self._embed(self._texts, padded)
+            embeddings = self._texts.arguments(padded)
             clock.lap("text")
             latents = self._denoise(padded, embeddings)
             clock.lap("denoise")
@@ -320,7 +288,7 @@ class Engine:
     def _warm_up(self, padded: Sequence[Recipe]) -> None:
         """Compilation and the choice of kernels happen on a throw-away batch of few steps, on its own account."""
         first = padded[0]
-        key = (first.width, first.height, first.preset, _is_guided(first), len(padded))
+        key = (first.width, first.height, first.preset, first.is_guided, len(padded))
         if key in self._warm or (self._device != "cuda" and self._open.compile == "none"):
             return
         import torch
@@ -330,7 +298,7 @@ class Engine:
             torch.compiler.reset()
             self._warm.clear()
         steps = MIN_REFINED_STEPS  # few, but some before and some after guidance ends or the refiner takes over
-        latents = self._denoise(padded, self._embed(self._texts, padded), steps=steps)
+        latents = self._denoise(padded, self._texts.arguments(padded), steps=steps)
         if self.profile.refiner is not None:
             latents, _ = self._refine(padded, latents, steps=steps)
         decode(self._open.base.vae, latents, padded, batch=len(padded))
@@ -342,44 +310,23 @@ class Engine:
         assert self._pipelines is not None  # noqa: S101  `generate` has loaded
         return self._pipelines
 
-    def _embed(self, texts: TextEmbeddings, recipes: Sequence[Recipe]) -> dict[str, torch.Tensor]:
-        """The pipeline's arguments that carry prompts: each (batch, 77, width), pooled ones (batch, width)."""
-        import torch
-
-        hidden, pooled = texts.of([recipe.prompt for recipe in recipes])
-        embeddings = {"prompt_embeds": hidden, "pooled_prompt_embeds": pooled}
-        if _is_guided(recipes[0]):
-            negatives = [recipe.negative_prompt for recipe in recipes]
-            if named := [text for text in negatives if text.strip()]:
-                texts.of(named)  # all that are new at once, and kept
-            away = [texts.of([text]) if text.strip() else texts.nothing(1) for text in negatives]
-            embeddings["negative_prompt_embeds"] = torch.cat([each for each, _ in away])
-            embeddings["negative_pooled_prompt_embeds"] = torch.cat([pooled for _, pooled in away])
-        return embeddings
-
     def _denoise(
         self, recipes: Sequence[Recipe], embeddings: dict[str, torch.Tensor], *, steps: int | None = None
     ) -> torch.Tensor:
         """Latents of a whole batch, (batch, channels, height / 8, width / 8)."""
-        import torch
-
-        first = recipes[0]
+        first, pipeline = recipes[0], self._open.base
         preset = PRESETS[first.preset]
         steps = steps or first.num_inference_steps
-        pipeline = self._open.base
         pipeline.scheduler = schedulers.new_scheduler(first.scheduler, self._noise, preset.scheduler_changes)
         guided_steps = math.ceil(steps * preset.guided_until)
-        unguided = _without_guidance_after(guided_steps) if guided_steps < steps and _is_guided(first) else {}
+        unguided = _without_guidance_after(guided_steps) if guided_steps < steps and first.is_guided else {}
         result = pipeline(
             **embeddings,
             **unguided,
-            generator=[torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes],
+            **_common(recipes, steps),
             width=first.width,
             height=first.height,
-            num_inference_steps=steps,
-            guidance_scale=first.guidance_scale,
             denoising_end=preset.refiner_from,
-            output_type="latent",
         )
         latents: torch.Tensor = result.images
         return latents
@@ -388,28 +335,37 @@ class Engine:
         self, recipes: Sequence[Recipe], latents: torch.Tensor, *, steps: int | None = None
     ) -> tuple[torch.Tensor, Any]:
         """The latents with the rest of the noise taken off by the refiner, and its scheduler."""
-        import torch
-
         pipeline = self._open.refiner
         assert pipeline is not None and self._refiner_texts is not None  # noqa: S101, PT018  there is a refiner
         first = recipes[0]
         pipeline.scheduler = schedulers.new_scheduler(first.scheduler, self._refiner_noise, {})
         result = pipeline(
-            **self._embed(self._refiner_texts, recipes),
+            **self._refiner_texts.arguments(recipes),
+            **_common(recipes, steps or first.num_inference_steps),
             image=latents,
             latents=latents,
-            generator=[torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes],
-            num_inference_steps=steps or first.num_inference_steps,
-            guidance_scale=first.guidance_scale,
             denoising_start=PRESETS[first.preset].refiner_from,
-            output_type="latent",
         )
         return result.images, pipeline.scheduler
 
 
-def _is_guided(recipe: Recipe) -> bool:
-    """As diffusers has it: at 1 and below there is no guidance, and the UNet sees each picture once a step."""
-    return recipe.guidance_scale > 1
+def engine_of(profile: ModelProfile, options: EngineOptions) -> Engine:
+    """The engine that the options name, made with them; it draws with this profile."""
+    module, _, name = options.engine.partition(":")
+    engine: Engine = getattr(importlib.import_module(module), name)(profile, options)
+    return engine
+
+
+def _common(recipes: Sequence[Recipe], steps: int) -> dict[str, Any]:
+    """The arguments that the base's pipeline and the refiner's have in common."""
+    import torch
+
+    return {
+        "generator": [torch.Generator("cpu").manual_seed(recipe.seed) for recipe in recipes],
+        "num_inference_steps": steps,
+        "guidance_scale": recipes[0].guidance_scale,
+        "output_type": "latent",
+    }
 
 
 def _without_guidance_after(steps: int) -> dict[str, Any]:

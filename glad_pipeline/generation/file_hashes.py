@@ -13,13 +13,13 @@ from pathlib import Path
 class FileHashes:
     """Hashes with an optional memory. A lost, damaged or unwritable memory only costs time."""
 
-    def __init__(self, memory: Path | None) -> None:
-        self._memory = memory
+    def __init__(self, memory: Path | str | None) -> None:
+        self._memory = Path(memory) if memory else None
         self._known: dict[str, str] = {}
         self._changed = False
-        if memory is not None:
+        if self._memory is not None:
             with suppress(OSError, ValueError):
-                known = json.loads(memory.read_bytes())
+                known = json.loads(self._memory.read_bytes())
                 self._known = {str(key): str(value) for key, value in known.items()} if isinstance(known, dict) else {}
 
     def sha256(self, file: Path) -> str:

@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glad_pipeline.display import first_line, in_bytes
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.file_hashes import FileHashes
-from glad_pipeline.redaction import hide, redact
+from glad_pipeline.redaction import hide
 
 if TYPE_CHECKING:
     from huggingface_hub import RepoFile
@@ -84,23 +85,15 @@ def fetch(
     missing = [file for file in wanted if not _is_intact(directory / file.path, file, hashes)]
     size = sum(file.size for file in missing)
     _require_space(source, size, Path(constants.HF_HUB_CACHE))
-    say(f"{source}: {len(missing)} of {len(wanted)} files to fetch, {told_size(size)}, into {directory}")
+    say(f"{source}: {len(missing)} of {len(wanted)} files to fetch, {in_bytes(size)}, into {directory}")
     for number, file in enumerate(missing, 1):
-        say(f"  {number}/{len(missing)}  {file.path}  {told_size(file.size)}")
+        say(f"  {number}/{len(missing)}  {file.path}  {in_bytes(file.size)}")
         local = directory / file.path
         with _told(source, commit):
             hf_hub_download(source, file.path, revision=commit, force_download=local.exists())
         if not _is_intact(local, file, hashes):
             raise GladError(f"{local} is not what the hub has: it came damaged. {_AGAIN}")
         hashes.save()
-
-
-def told_size(size: int) -> str:
-    """Bytes for people: `6.9 GB`."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size} bytes"
 
 
 def _is_intact(local: Path, file: RepoFile, hashes: FileHashes) -> bool:
@@ -114,7 +107,7 @@ def _require_space(source: str, size: int, cache: Path) -> None:
     free = shutil.disk_usage(there).free
     if size > free:
         raise GladError(
-            f"{source} needs {told_size(size)} more, and the disk of {cache} has {told_size(free)} free. Free some "
+            f"{source} needs {in_bytes(size)} more, and the disk of {cache} has {in_bytes(free)} free. Free some "
             "space, or set HF_HOME to a directory on a larger disk"
         )
 
@@ -187,5 +180,4 @@ def _unreachable(source: str, error: BaseException) -> GladError:
 
 
 def _first_line(error: BaseException) -> str:
-    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return re.sub(r"\?\S+", "?…", redact(line))[:300]  # a query may carry a signature
+    return re.sub(r"\?\S+", "?…", first_line(error))  # a query may carry a signature

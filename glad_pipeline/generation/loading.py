@@ -11,19 +11,19 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from glad_pipeline.display import first_line
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation import devices
-from glad_pipeline.generation.artifacts import Artifact, Kind, artifacts_of, lora_artifact, pull
+from glad_pipeline.generation.artifacts import Artifact, Kind, pull
 from glad_pipeline.generation.file_hashes import FileHashes
-from glad_pipeline.generation.models import Lora, ModelProfile
+from glad_pipeline.generation.models import ModelProfile
 
 if TYPE_CHECKING:
     import torch
 
-CompileChoice = Literal["auto", "none", "regional", "full"]
 # Graphs of one kind of block before dynamo would give up: about 20 that differ in SDXL, times the shapes drawn.
 _GRAPHS_PER_BLOCK = 1024
 _OPTIONS = ("force_zeros_for_empty_prompt", "requires_aesthetics_score")  # of a pipeline, beside its components
@@ -56,16 +56,16 @@ class Pipelines:
         )
 
 
-def place_compiled_code(folder: Path | None) -> None:
+def place_compiled_code(folder: str | None) -> None:
     """Have compiled kernels kept there for the next process; None: in a temporary folder.
 
     To be called before diffusers is imported, which else makes a folder in /tmp whose name others can guess.
     """
     if folder is None and "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
-        folder = Path(tempfile.mkdtemp(prefix="glad-compiled-"))
+        folder = tempfile.mkdtemp(prefix="glad-compiled-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if folder is not None:
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
 
 
 def silence() -> None:
@@ -90,13 +90,7 @@ def _twin(pipeline: Any) -> Any:
     return twin
 
 
-def open_pipelines(
-    profile: ModelProfile,
-    device: str,
-    *,
-    compiling: CompileChoice,
-    hash_cache: Path | None,
-) -> Pipelines:
+def open_pipelines(profile: ModelProfile, device: str, options: EngineOptions) -> Pipelines:
     """Load everything the profile names; what is the hub's and not on this machine is fetched first.
 
     Channels last everywhere. On CUDA: bfloat16 for UNet, text encoders and VAE (no flipping to float32 in mid-picture),
@@ -105,11 +99,11 @@ def open_pipelines(
     Raises `GladError` for what cannot be had, read or done on this device.
     """
     number_format = devices.number_format(device)
-    compiling = ("regional" if device == "cuda" else "none") if compiling == "auto" else compiling
-    hashes = FileHashes(hash_cache)
-    files: dict[Kind, Artifact] = {
-        part.kind: _here(part, hashes) for part in artifacts_of(profile) if part.kind != "LoRA"
-    }
+    compiling = options.compiling
+    if compiling == "auto":
+        compiling = "regional" if device == "cuda" else "none"
+    hashes = FileHashes(options.hash_cache)
+    files: dict[Kind, Artifact] = {part.kind: _here(part, hashes) for part in profile.artifacts if part.kind != "LoRA"}
     base, refiner = read_pipelines(profile, files, number_format, hashes)
     if compiling != "none":
         set_compiler()
@@ -143,7 +137,7 @@ def read_pipelines(
             **_files(files["model"]), dtype=number_format, add_watermarker=False, **own
         )
     for lora in profile.loras:
-        _fuse(base, lora, _here(lora_artifact(lora), hashes))
+        _fuse(base, _here(lora, hashes))
     if "refiner" not in files:
         return base, None
     with _clearly(files["refiner"]):
@@ -216,16 +210,11 @@ def _clearly(part: Artifact) -> Iterator[None]:
         ) from error
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its kind where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:500]
-
-
-def _fuse(pipeline: Any, lora: Lora, part: Artifact) -> None:
+def _fuse(pipeline: Any, lora: Artifact) -> None:
     """Add a LoRA to the weights themselves: nothing of it costs time while drawing."""
-    with _clearly(part):
+    with _clearly(lora):
         pipeline.load_lora_weights(
-            part.directory, weight_name=part.file, adapter_name="one", use_safetensors=True, local_files_only=True
+            lora.directory, weight_name=lora.file, adapter_name="one", use_safetensors=True, local_files_only=True
         )
         if not pipeline.get_active_adapters():
             raise GladError(

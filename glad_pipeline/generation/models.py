@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.artifact_sources import (
+    COMMIT,
     SDXL_REFINER,
     SDXL_VAE,
-    Component,
-    Lora,
     cached_variant,
     require_different,
     resolve_few_step_lora,
@@ -22,18 +22,16 @@ from glad_pipeline.generation.artifact_sources import (
     resolve_refiner,
     resolve_vae,
 )
+from glad_pipeline.generation.artifacts import Artifact
 from glad_pipeline.generation.checkpoints import SDXL_SIDE, native_side, read_model
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.presets import PRESETS
-
-__all__ = ["DEMO_CHECKPOINT", "PINNED", "SDXL_BASE", "Component", "Lora", "ModelProfile", "resolve_model"]
 
 DEMO_CHECKPOINT = Path(__file__).parent / "demo_model" / "checkpoint"
 SDXL_BASE = "stabilityai/stable-diffusion-xl-base-1.0"
 # Hub id → commit, weight variant. Of the two sets of SDXL base, fp16 is half the download.
 PINNED = {SDXL_BASE: ("462165984030d82259a11f4367a4eed129e94a7b", "fp16")}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _CHOICES = "Possible are `demo`, a directory in diffusers layout, or a hub id such as `owner/name` with its commit"
 
 
@@ -51,10 +49,23 @@ class ModelProfile:
     guidance_scale: float
     is_demo: bool = False
     is_local: bool = True
-    vae: Component | None = None  # None: the model's own
-    refiner: Component | None = None  # None: the preset needs none
-    loras: tuple[Lora, ...] = ()
+    vae: Artifact | None = None  # None: the model's own
+    refiner: Artifact | None = None  # None: the preset needs none
+    loras: tuple[Artifact, ...] = ()
     quantization: str | None = None  # presets.Preset.quantization
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """All that is loaded: the model, then what is beside it."""
+        model = Artifact(
+            kind="model",
+            name=self.name,
+            source=self.source,
+            revision=self.revision,
+            variant=self.variant,
+            is_local=self.is_local,
+        )
+        return [model, *filter(None, (self.vae, self.refiner)), *self.loras]
 
     @property
     def weights(self) -> tuple[str, str, str, str, str]:
@@ -68,46 +79,31 @@ class ModelProfile:
         )
 
 
-def resolve_model(
-    model: str,
-    revision: str | None = None,
-    *,
-    vae: str | None = None,
-    refiner: str | None = None,
-    loras: str = "",
-    preset: str = "base",
-    few_step_lora: str | None = None,
-    cache: Path | None = None,
-) -> ModelProfile:
-    """The profile of `model` as the setting GLAD_MODEL gives it, with all that the preset needs.
+def resolve_model(options: EngineOptions) -> ModelProfile:
+    """The profile of the model that the options name, with all that their preset needs.
 
-    `vae`: a directory, `owner/name@commit`, or `none` for the model's own; None is the fp16-fix VAE for SDXL base and
-    else the model's own. `refiner`: a directory or `owner/name@commit`, looked at only where the preset has a refiner;
-    None is SDXL's for SDXL base. `loras`: `PATH_OR_HUB[*WEIGHT]`, separated by commas, where the hub's are
-    `owner/name/file.safetensors@commit` and a weight is -10 to 10, 1 if absent. `few_step_lora`: one such, or `none`,
-    instead of the preset's own, looked at only where the preset has one; it comes before the others.
-
-    What is local is checked whole and hashed; `cache` is a JSON file that remembers hashes by path, size and
-    modification time, so that 7 GB are read once. What is on the hub is not looked up: nothing touches the network.
+    The refiner is looked at only where the preset has one, the few-step LoRA likewise; it comes before the others.
+    What is local is checked whole and hashed; `hash_cache` remembers hashes by path, size and modification time, so
+    that 7 GB are read once. What is on the hub is not looked up: nothing touches the network.
 
     Raises `UsageError` for what cannot be right, `GladError` for a checkpoint that is incomplete, truncated, pickled or
     of another kind; each message names the value or file and the cure.
     """
-    wanted = PRESETS.get(preset)
-    if wanted is None:
-        raise UsageError(f"preset is {preset!r}: it has to be one of {', '.join(PRESETS)}")
-    hashes = FileHashes(cache)
+    preset = PRESETS.get(options.preset)
+    if preset is None:
+        raise UsageError(f"preset is {options.preset!r}: it has to be one of {', '.join(PRESETS)}")
+    hashes = FileHashes(options.hash_cache)
     try:
-        profile = _model(model.strip(), revision, hashes)
+        profile = _model(options.model.strip(), options.model_revision, hashes)
         is_sdxl_base = profile.name == SDXL_BASE and not profile.is_local
-        few_step = resolve_few_step_lora(few_step_lora, wanted, profile.name, hashes, is_local=profile.is_local)
-        added = (*few_step, *resolve_loras(loras, hashes))
-        require_different(added)
-        drawing_on = None
-        if wanted.refiner_from is not None:
-            drawing_on = resolve_refiner(refiner, SDXL_REFINER if is_sdxl_base else None, profile.name, hashes)
-        own_vae = resolve_vae(vae, SDXL_VAE if is_sdxl_base else None, hashes)
-        return replace(profile, vae=own_vae, refiner=drawing_on, loras=added, quantization=wanted.quantization)
+        few_step = resolve_few_step_lora(options.few_step_lora, preset, profile.name, hashes, is_local=profile.is_local)
+        loras = (*few_step, *resolve_loras(options.lora or "", hashes))
+        require_different(loras)
+        refiner = None
+        if preset.refiner_from is not None:
+            refiner = resolve_refiner(options.refiner, SDXL_REFINER if is_sdxl_base else None, profile.name, hashes)
+        vae = resolve_vae(options.vae, SDXL_VAE if is_sdxl_base else None, hashes)
+        return replace(profile, vae=vae, refiner=refiner, loras=loras, quantization=preset.quantization)
     finally:
         hashes.save()
 
@@ -138,7 +134,7 @@ def _hub(hub_id: str, revision: str | None) -> ModelProfile:
             f"model {hub_id!r} is no directory here, and as a hub id it needs a commit: set GLAD_MODEL_REVISION to the "
             "40 hex digits of one (the model's page, Files → History). A branch may change, a commit cannot"
         )
-    if not _COMMIT.fullmatch(commit):
+    if not COMMIT.fullmatch(commit):
         raise UsageError(
             f"revision {commit!r} of {hub_id} is not a commit: it has to be 40 hex digits, not a branch or tag"
         )

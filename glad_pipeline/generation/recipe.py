@@ -12,22 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
-from glad_pipeline.limits import (
-    MAX_GUIDANCE,
-    MAX_PIXELS,
-    MAX_PROMPT_CHARS,
-    MAX_SEED,
-    MAX_SIDE,
-    MAX_STEPS,
-    MIN_GUIDANCE,
-    MIN_SEED,
-    MIN_SIDE,
-    MIN_STEPS,
-    PRESETS,
-    SCHEDULERS,
-    SIDE_STEP,
-)
+from glad_pipeline.limits import CHARS, GUIDANCE, MAX_PIXELS, PRESETS, SCHEDULERS, SEED, SIDE, STEPS, Range
 
 HASH_FORMAT = "glad-recipe/1"  # part of every hash: a new meaning of any field needs a new number
 
@@ -79,6 +66,11 @@ class Recipe:
             )
             object.__setattr__(self, "_hash", hashlib.sha256(canonical.encode("ascii")).hexdigest())
         return self._hash
+
+    @property
+    def is_guided(self) -> bool:
+        """As diffusers has it: at 1 and below there is no guidance, and the UNet sees each picture once a step."""
+        return self.guidance_scale > 1
 
     @property
     def shape(self) -> Shape:
@@ -139,29 +131,25 @@ def validate_recipe_fields(
     if negative_prompt is not None:
         reasons += _text_faults("negative_prompt", negative_prompt)
     for name, side in (("width", width), ("height", height)):
-        faults = _number_faults(name, side, MIN_SIDE, MAX_SIDE, whole=True)
-        if not faults and isinstance(side, int) and side % SIDE_STEP:
-            down = side - side % SIDE_STEP
-            faults = [f"{name} is {side}: it has to be a multiple of {SIDE_STEP}, such as {down} or {down + SIDE_STEP}"]
-        reasons += faults
-    if isinstance(width, int) and isinstance(height, int) and MAX_PIXELS < width * height <= MAX_SIDE**2:
+        reasons += _number_faults(name, side, SIDE, whole=True)
+    if isinstance(width, int) and isinstance(height, int) and MAX_PIXELS < width * height <= SIDE.high**2:
         reasons.append(f"width × height is {width} × {height} = {width * height:,}: at most {MAX_PIXELS:,} pixels")
-    reasons += _number_faults("seed", seed, MIN_SEED, MAX_SEED, whole=True)
-    reasons += _number_faults("num_inference_steps", num_inference_steps, MIN_STEPS, MAX_STEPS, whole=True)
-    reasons += _number_faults("guidance_scale", guidance_scale, MIN_GUIDANCE, MAX_GUIDANCE, whole=False)
+    reasons += _number_faults("seed", seed, SEED, whole=True)
+    reasons += _number_faults("num_inference_steps", num_inference_steps, STEPS, whole=True)
+    reasons += _number_faults("guidance_scale", guidance_scale, GUIDANCE, whole=False)
     if scheduler is not None and scheduler not in SCHEDULERS:
-        reasons.append(f"scheduler is {_shown(scheduler)}: it has to be one of {', '.join(SCHEDULERS)}")
+        reasons.append(f"scheduler is {quoted(scheduler)}: it has to be one of {', '.join(SCHEDULERS)}")
     if preset is not None and preset not in PRESETS:
-        reasons.append(f"preset is {_shown(preset)}: it has to be one of {', '.join(PRESETS)}")
+        reasons.append(f"preset is {quoted(preset)}: it has to be one of {', '.join(PRESETS)}")
     return reasons
 
 
 def _text_faults(name: str, value: object) -> list[str]:
     if not isinstance(value, str):
-        return [f"{name} is {_shown(value)}: it has to be text"]
+        return [f"{name} is {quoted(value)}: it has to be text"]
     faults = []
-    if len(value) > MAX_PROMPT_CHARS:
-        faults.append(f"{name} has {len(value):,} characters: at most {MAX_PROMPT_CHARS:,}")
+    if len(value) > CHARS[name]:
+        faults.append(f"{name} has {len(value):,} characters: at most {CHARS[name]:,}")
     if "\0" in value:
         faults.append(f"{name} has a NUL character at position {value.index(chr(0))}: remove it")
     if any("\ud800" <= char <= "\udfff" for char in value):
@@ -169,19 +157,14 @@ def _text_faults(name: str, value: object) -> list[str]:
     return faults
 
 
-def _number_faults(name: str, value: object, low: float, high: float, *, whole: bool) -> list[str]:
+def _number_faults(name: str, value: object, allowed: Range, *, whole: bool) -> list[str]:
     if value is None:
         return []
     kinds = (int,) if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds):
-        return [f"{name} is {_shown(value)}: it has to be a {'whole ' if whole else ''}number"]
-    if not low <= value <= high:
-        return [f"{name} is {_shown(value)}: it has to be from {low} to {high}"]
+        return [f"{name} is {quoted(value)}: it has to be a {'whole ' if whole else ''}number"]
+    if value not in allowed:
+        down = value - value % allowed.step if allowed.step else value
+        near = f", such as {down} or {down + allowed.step}" if allowed.low <= value <= allowed.high else ""
+        return [f"{name} is {quoted(value)}: it has to be from {allowed}{near}"]
     return []
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, int) and value.bit_length() > 128:
-        return f"a whole number of {value.bit_length():,} bits"  # Python refuses to print thousands of digits
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

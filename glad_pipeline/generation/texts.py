@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from glad_pipeline.generation.recipe import Recipe
+
 if TYPE_CHECKING:
     import torch
 
@@ -54,6 +56,21 @@ class TextEmbeddings:
             torch.zeros_like(one).expand(count, *one.shape[1:]),
             torch.zeros_like(pooled).expand(count, *pooled.shape[1:]),
         )
+
+    def arguments(self, recipes: Sequence[Recipe]) -> dict[str, torch.Tensor]:
+        """The pipeline's arguments that carry prompts: each (batch, 77, width), pooled ones (batch, width)."""
+        import torch
+
+        hidden, pooled = self.of([recipe.prompt for recipe in recipes])
+        embeddings = {"prompt_embeds": hidden, "pooled_prompt_embeds": pooled}
+        if recipes[0].is_guided:
+            negatives = [recipe.negative_prompt for recipe in recipes]
+            if named := [text for text in negatives if text.strip()]:
+                self.of(named)  # all that are new at once, and kept
+            away = [self.of([text]) if text.strip() else self.nothing(1) for text in negatives]
+            embeddings["negative_prompt_embeds"] = torch.cat([each for each, _ in away])
+            embeddings["negative_pooled_prompt_embeds"] = torch.cat([pooled for _, pooled in away])
+        return embeddings
 
     def dropped(self, text: str) -> int:
         """How many of a prompt's tokens CLIP never saw: it reads 77, start and end included."""

@@ -15,9 +15,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from glad_pipeline.display import in_bytes, one_line, tail
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.progress import Step
@@ -32,9 +34,9 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PIP_WHEEL = ROOT / "vendor" / "pip-26.3-py3-none-any.whl"
 EXTRAS = {"test": "local,ray,fp8,test", "workers": "local,ray"}  # by command; else `local`
 AT_ONCE = ("-n", "2", "--dist", "loadfile")  # tests, each half on servers of its own; `-n 0` behind it undoes it
-CHECKS = [
-    f"glad_pipeline_tests/unit/test_{name}.py" for name in ("code", "docs", "readme")
-]  # no server, under a minute
+# No server, under a minute
+CHECKS = [f"glad_pipeline_tests/unit/test_{name}.py" for name in ("code", "docs", "readme")]
+INSTALL = ("install", "--disable-pip-version-check")
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 
 
@@ -96,7 +98,7 @@ def install(extras: str) -> None:
         STAMP.write_text(json.dumps({"inputs": inputs(), "extras": extras.split(",")}), encoding="utf-8")
     except OSError as error:
         raise SetUpFailed(
-            f"cannot set up {VENV}: {error}. Free on that disk: {free / 1e9:.1f} GB. "
+            f"cannot set up {VENV}: {error}. Free on that disk: {in_bytes(free)}. "
             "The repository must be writable for you"
         ) from error
 
@@ -127,15 +129,7 @@ def make_venv(log: Path) -> None:
         return
     if hashlib.sha256(PIP_WHEEL.read_bytes()).hexdigest() != PIP_SHA256:
         raise SetUpFailed(f"{PIP_WHEEL} is damaged: its sha256 is not {PIP_SHA256}. Restore it: git checkout vendor")
-    pip: list[str | Path] = [
-        PYTHON,
-        PIP_WHEEL / "pip",
-        "install",
-        "--no-index",
-        "--disable-pip-version-check",
-        PIP_WHEEL,
-    ]
-    step("Installing pip", pip, log)
+    step("Installing pip", [PYTHON, PIP_WHEEL / "pip", *INSTALL, "--no-index", PIP_WHEEL], log)
 
 
 def venv_works() -> bool:
@@ -167,8 +161,7 @@ def install_torch(log: Path) -> None:
             "  No NVIDIA GPU found. If several GB of CUDA libraries start to download, stop with Ctrl-C and set\n"
             "  GLAD_TORCH_INDEX to PyTorch's index of CPU builds (see README.md).\n"
         )
-    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "-c", str(CONSTRAINTS), pin]
-    step(f"Installing {pin}", pip, log, environment=environment)
+    step(f"Installing {pin}", [PYTHON, "-m", "pip", *INSTALL, "-c", CONSTRAINTS, pin], log, environment=environment)
 
 
 def install_package(extras: str, log: Path) -> None:
@@ -181,8 +174,7 @@ def install_package(extras: str, log: Path) -> None:
             return
         except SetUpFailed:
             sys.stderr.write("  uv did not manage (it has an index configuration of its own); trying pip\n")
-    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
-    step("Installing the package with pip", [*pip, *what], log)
+    step("Installing the package with pip", [PYTHON, "-m", "pip", *INSTALL, *what], log)
 
 
 def step(label: str, command: Sequence[str | Path], log: Path, *, environment: dict[str, str] | None = None) -> None:
@@ -200,12 +192,9 @@ def step(label: str, command: Sequence[str | Path], log: Path, *, environment: d
                 stderr=subprocess.STDOUT,
             )
             try:
-                while True:
-                    try:
-                        code = child.wait(timeout=0.5)
-                        break
-                    except subprocess.TimeoutExpired:
-                        progress.detail = last_line(log)
+                while (code := child.poll()) is None:
+                    progress.detail = last_line(log)
+                    time.sleep(0.1)
             except BaseException:
                 child.terminate()
                 child.wait()
@@ -213,10 +202,8 @@ def step(label: str, command: Sequence[str | Path], log: Path, *, environment: d
             finally:
                 log.write_text(redact(log.read_text(encoding="utf-8", errors="replace")), encoding="utf-8")
     if code != 0:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
-        told = "\n".join(f"  | {line}" for line in lines)
         raise SetUpFailed(
-            f"{label.lower()} failed (exit {code}). Log: {log}\n{told}\n"
+            f"{label.lower()} failed (exit {code}). Log: {log}\n{tail(log)}\n"
             "Check the network (or pip's configured index) and the free disk space, then run the same command again: "
             "what was installed is kept"
         )
@@ -227,7 +214,7 @@ def last_line(log: Path) -> str:
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 2048))
         lines = file.read().decode(errors="replace").strip().splitlines()
-    return redact(lines[-1].strip())[:60] if lines else ""
+    return one_line(redact(lines[-1]), 60) if lines else ""
 
 
 def run_tests(arguments: list[str]) -> int:

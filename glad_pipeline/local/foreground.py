@@ -6,7 +6,6 @@ Knows how Dagster's programs are started; imports no Dagster.
 
 from __future__ import annotations
 
-import http.client
 import json
 import shutil
 import signal
@@ -21,12 +20,15 @@ from typing import Any
 
 import psutil
 
+from glad_pipeline.display import tail
 from glad_pipeline.errors import GladError
+from glad_pipeline.http_client import local_status
+from glad_pipeline.limits import PORT
 from glad_pipeline.local import stack, web
 from glad_pipeline.local.home import Busy, Home, port_is_free, write_atomically
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
-from glad_pipeline.local.processes import end, end_session, is_still, session_members, spawn, tail
+from glad_pipeline.local.processes import end, end_session, is_still, session_members, spawn
 from glad_pipeline.local.progress import Step
 from glad_pipeline.settings import Settings
 
@@ -64,11 +66,8 @@ def up(settings: Settings, migrate: Callable[[str], Any]) -> int:
 
 def describe(home: Home) -> dict[str, Any] | None:
     """The `glad up` that runs in this state directory: its pid, when it started, the URL of the web UI."""
-    try:
-        told: dict[str, Any] = json.loads((home.path / "up.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return told if is_still(told["pid"], told["created"]) else None
+    told = _read_state(home)
+    return told if told and is_still(told["pid"], told["created"]) else None
 
 
 def down(settings: Settings) -> list[str]:
@@ -80,11 +79,7 @@ def down(settings: Settings) -> list[str]:
         with Step("stopping glad up"):
             end(psutil.Process(running["pid"]), (signal.SIGTERM, 90), (signal.SIGKILL, 5))
         stopped.append("glad up")
-    try:
-        left = json.loads((home.path / "up.json").read_text(encoding="utf-8"))["children"]
-    except (OSError, ValueError):
-        left = []
-    for pid, created in left:
+    for pid, created in _read_state(home).get("children", ()):
         if is_still(pid, created):
             for member in session_members(pid):
                 end(member, (signal.SIGTERM, 10), (signal.SIGKILL, 5))
@@ -120,8 +115,8 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
             _write_state(home, url, children)
             if name == "code server":
                 _wait_for(children, "loading the code location", code.is_socket)
-        _wait_for(children, "starting Dagster", lambda: _answers(port, token) == 200)
-        if token and _answers(port) != 401:
+        _wait_for(children, "starting Dagster", lambda: local_status(port, "/server_info", token) == 200)
+        if token and local_status(port, "/server_info") != 401:
             raise GladError(
                 f"the web UI at {url} answers whoever asks. This is a fault of glad_pipeline: nothing is served"
             )
@@ -194,11 +189,18 @@ def _write_state(home: Home, url: str, children: list[Child]) -> None:
     write_atomically(home.path / "up.json", json.dumps(state))
 
 
+def _read_state(home: Home) -> dict[str, Any]:
+    try:
+        return dict(json.loads((home.path / "up.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
 def _web_port(wanted: int) -> int:
     port = wanted
-    while port <= 65_535 and not port_is_free(port):
+    while port <= PORT.high and not port_is_free(port):
         port += 1
-    if port > 65_535:
+    if port > PORT.high:
         raise GladError(f"no free port from {wanted} up for the web UI. Set GLAD_WEB_PORT to a lower one")
     if port != wanted:
         print(f"port {wanted} is taken, the web UI uses {port}", file=sys.stderr)
@@ -215,18 +217,6 @@ def _wait_for(children: list[Child], doing: str, ready: Callable[[], bool], seco
                 child = children[-1]
                 raise GladError(f"the {child.name} did not answer in {seconds:.0f} s: {child.log}\n{tail(child.log)}")
             time.sleep(0.3)
-
-
-def _answers(port: int, token: str | None = None) -> int | None:
-    """The status of the web UI's answer to whoever shows this token, or none; None if nobody answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/server_info", headers={"Authorization": f"Bearer {token}"} if token else {})
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
 
 
 def _announce(url: str, environment: dict[str, str], home: Home) -> None:

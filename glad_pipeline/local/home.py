@@ -224,6 +224,15 @@ def port_is_free(port: int) -> bool:
     return True
 
 
+def listens(port: int, host: str = "127.0.0.1", *, seconds: float = 1) -> bool:
+    """Whether a TCP connection can be made."""
+    try:
+        socket.create_connection((host, port), timeout=seconds).close()
+    except OSError:
+        return False
+    return True
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file in one move, readable by its owner only from the first byte."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

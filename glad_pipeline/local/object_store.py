@@ -7,10 +7,8 @@ a power cut. Knows nothing of pictures.
 
 from __future__ import annotations
 
-import http.client
 import json
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -19,10 +17,12 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from glad_pipeline.display import tail
 from glad_pipeline.errors import GladError
+from glad_pipeline.http_client import local_status
 from glad_pipeline.local import certificates, seaweedfs
-from glad_pipeline.local.home import Home, port_is_free, write_atomically
-from glad_pipeline.local.processes import end, running_in, spawn, tail
+from glad_pipeline.local.home import Home, listens, port_is_free, write_atomically
+from glad_pipeline.local.processes import end, running_in, spawn, wait_until
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.seaweedfs import GRPC, PARTS
 
@@ -143,7 +143,7 @@ class S3Server:
             )
             children.append(child)
             if part in ("master", "filer"):  # whoever does not find them at once waits for seconds before trying again
-                self._wait_for(children, lambda part=part: _listens(ports[part] + GRPC))  # type: ignore[misc]
+                self._wait_for(children, lambda part=part: listens(ports[part] + GRPC))  # type: ignore[misc]
         self._wait_for(children, lambda: self.running() is not None)
 
     def _wait_for(
@@ -174,10 +174,8 @@ class S3Server:
     def _ports(self) -> dict[str, int]:
         """Ports for every server in it. The S3 one is in published URLs, hence it never changes by itself."""
         known = self.port
-        deadline = time.monotonic() + 5  # a server of ours that was just killed may not have let go yet
-        while known and not _usable(known) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        if known and not _usable(known):
+        # a server of ours that was just killed may not have let go yet
+        if known and not wait_until(lambda: _usable(known), seconds=5):
             raise GladError(
                 f"port {known} of the embedded S3 server is taken by {_holder(known)}. The URLs of the published "
                 "pictures contain it: end that program and try again, or start anew "
@@ -196,21 +194,11 @@ class S3Server:
     def _answers(self, seconds: float) -> bool:
         """Whether it answers in time; False as soon as it has died."""
         deadline = time.monotonic() + seconds
-        while not self._healthy():
+        while local_status(self.port, "/healthz") != 200:
             if self.running() is None or time.monotonic() > deadline:
                 return False
             time.sleep(0.1)
         return True
-
-    def _healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
 
     def prepare_bucket(self, bucket: str) -> None:
         """Create a bucket unless it exists, with pictures that anyone may read."""
@@ -268,14 +256,6 @@ def _cors() -> CORSRuleTypeDef:
 def _usable(port: int) -> bool:
     """Whether a port and its gRPC twin are free."""
     return port_is_free(port) and port_is_free(port + GRPC)
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def _holder(port: int) -> str:

@@ -21,9 +21,10 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
+from glad_pipeline.display import tail
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.processes import Confinement, end, gone, running_in, spawn, tail, wait_until_gone
+from glad_pipeline.local.processes import Confinement, end, gone, running_in, spawn, wait_until
 from glad_pipeline.local.progress import Step
 
 USER = "glad"
@@ -225,9 +226,9 @@ class Postgres:
         """After kill -9: wait for orphaned backends, then drop a pid file that another program's pid keeps alive."""
         if not self._pid_file():
             return
-        if not wait_until_gone(self.data, "postgres", seconds=10):
-            for orphan in list(running_in(self.data, "postgres")):
-                end(orphan, (signal.SIGQUIT, 5), (signal.SIGKILL, 5))
+        wait_until(lambda: not any(running_in(self.data, "postgres")), seconds=10)
+        for orphan in list(running_in(self.data, "postgres")):
+            end(orphan, (signal.SIGQUIT, 5), (signal.SIGKILL, 5))
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _pid_file(self) -> list[str]:

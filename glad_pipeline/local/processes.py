@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -44,17 +44,6 @@ def spawn(
         )
 
 
-def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log, indented, for an error message."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 8192))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return "  (no log)"
-    return "\n".join(f"  | {line}" for line in text.splitlines()[-lines:]) or "  (the log is empty)"
-
-
 def running_in(folder: Path, program: str) -> Iterator[psutil.Process]:
     """The processes of that program whose working directory is the folder: how a server is known by its data."""
     for process in psutil.process_iter(["name"]):
@@ -73,9 +62,7 @@ def end(process: psutil.Process, *steps: tuple[signal.Signals, float]) -> None:
         if gone(process):
             break
         signal_quietly(process, signal_number)
-        deadline = time.monotonic() + seconds
-        while not gone(process) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: gone(process), seconds, pause=0.02)
 
 
 def gone(process: psutil.Process) -> bool:
@@ -122,9 +109,7 @@ def end_members(members: Sequence[psutil.Process], seconds: float = 5) -> None:
     """End all of them: told at once, and killed if they have not gone after so many seconds."""
     for member in members:
         signal_quietly(member, signal.SIGTERM)
-    deadline = time.monotonic() + seconds
-    while not all(gone(member) for member in members) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: all(gone(member) for member in members), seconds)
     for member in members:
         end(member, (signal.SIGKILL, 5))
 
@@ -136,13 +121,13 @@ def signal_quietly(process: psutil.Process, number: signal.Signals) -> None:
         return
 
 
-def wait_until_gone(folder: Path, program: str, seconds: float) -> bool:
-    """Whether no process of that program works in the folder any more, waiting for it that long."""
+def wait_until(ready: Callable[[], bool], seconds: float, *, pause: float = 0.05) -> bool:
+    """Whether it is so, or becomes so in that time."""
     deadline = time.monotonic() + seconds
-    while any(True for _ in running_in(folder, program)):
+    while not ready():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(pause)
     return True
 
 

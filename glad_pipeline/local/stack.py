@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from glad_pipeline.database import connect, describe
+from glad_pipeline.database import connect, describe, first_words
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local.home import Home, write_atomically
 from glad_pipeline.local.object_store import S3Server
@@ -219,7 +219,7 @@ def _create(url: str, name: str) -> None:
         except psycopg.Error as error:
             raise GladError(
                 f"the database {name} for Dagster's own tables could not be created at {describe(url)}: "
-                f"{str(error).splitlines()[0]}. Have it created, or set DAGSTER_DATABASE_URL to another database"
+                f"{first_words(error)}. Have it created, or set DAGSTER_DATABASE_URL to another database"
             ) from error
 
 

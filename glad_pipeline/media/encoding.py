@@ -19,7 +19,6 @@ Pixels = npt.NDArray[np.uint8]
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 THUMBNAIL_SIDE = 256  # pixels; also in the thumbnail's key
-_WEBP_LARGEST_SIDE = 16_383
 
 
 def encode_png(pixels: Pixels, *, text: Mapping[str, str]) -> bytes:

@@ -1,6 +1,7 @@
 """What must be true after every run, looked at in cheap samples: the queue, the catalogue, the store, the posts.
 
 What is wrong with a picture that is not a post yet keeps it from becoming one, until a person approves or retries it.
+The docstring of a check is what the web UI says of it.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
 
 from glad_pipeline.database import Database
+from glad_pipeline.limits import URL_CHARS
 from glad_pipeline.media.gates import blank
 from glad_pipeline.outbox.messages import dead
 from glad_pipeline.pipeline.publish import hold_back
 from glad_pipeline.prompts.queue import overdue
-from glad_pipeline.publishing import catalogue
-from glad_pipeline.publishing.posts import MAX_URL, bad_urls
+from glad_pipeline.publishing import images
+from glad_pipeline.publishing.posts import bad_urls
 from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline.storage.public import fault_of_visit
 
@@ -31,14 +32,14 @@ class Finding:
 
     passed: bool
     description: str | None
-    figures: Mapping[str, Any]
+    figures: Mapping[str, float | list[str] | list[int]]
 
 
 def no_expired_lease(database: Database) -> Finding:
-    """No prompt is still claimed although its lease is over."""
-    rows = database.read(overdue)
-    told = f"{len(rows)} prompts are held by runs that went silent" if rows else "every lease is alive"
-    return Finding(passed=not rows, description=told, figures={"prompts": [row["id"] for row in rows]})
+    """No prompt is still claimed although its lease is over: every run returns or finishes what it takes."""
+    prompts = database.read(overdue)
+    told = f"{len(prompts)} prompts are held by runs that went silent" if prompts else "every lease is alive"
+    return Finding(passed=not prompts, description=told, figures={"prompts": prompts})
 
 
 def none_put_aside(reasons: Mapping[int, str]) -> Finding:
@@ -49,30 +50,30 @@ def none_put_aside(reasons: Mapping[int, str]) -> Finding:
 
 
 def objects_match_catalogue(database: Database, store: ObjectStore) -> Finding:
-    """The newest SAMPLE catalogued pictures are in the store with the size, type and SHA-256 of the catalogue."""
-    rows = database.read(partial(catalogue.newest, limit=SAMPLE))
-    objects = store.heads(row["key"] for row in rows)
+    """The newest 20 catalogued pictures are in the store with the size, type and SHA-256 that the catalogue says."""
+    newest = database.read(partial(images.newest, limit=SAMPLE))
+    objects = store.heads(image.key for image in newest)
     wrong = [
-        row["key"]
-        for row in rows
-        if (stored := objects.get(row["key"])) is None
+        image.key
+        for image in newest
+        if (stored := objects.get(image.key)) is None
         or (stored.bytes, stored.content_type, stored.metadata.get("sha256"))
-        != (row["bytes"], row["content_type"], row["sha256"])
+        != (image.bytes, image.content_type, image.sha256)
     ]
-    told = f"{len(wrong)} of {len(rows)} looked at are missing or differ" if wrong else f"{len(rows)} looked at"
+    told = f"{len(wrong)} of {len(newest)} looked at are missing or differ" if wrong else f"{len(newest)} looked at"
     held = _held(database, wrong, "its picture is missing from the store, or is not what the catalogue says")
-    return Finding(passed=not wrong, description=told, figures={"looked_at": len(rows), "wrong": wrong, **held})
+    return Finding(passed=not wrong, description=told, figures={"looked_at": len(newest), "wrong": wrong, **held})
 
 
 def no_blank_picture(database: Database) -> Finding:
-    """None of the newest SAMPLE pictures is blank."""
-    rows = database.read(partial(catalogue.newest, limit=SAMPLE))
-    found = [row["key"] for row in rows if row["contrast"] is not None and blank.fault_of(row["contrast"])]
-    lowest = min((row["contrast"] for row in rows if row["contrast"] is not None), default=None)
-    told = f"{len(found)} of {len(rows)} looked at are blank" if found else f"{len(rows)} looked at"
-    figures = {"blank": found, **({"lowest_contrast": lowest} if lowest is not None else {})}
-    figures |= _held(database, found, "its picture is blank")
-    return Finding(passed=not found, description=told, figures=figures)
+    """None of the newest 20 pictures is blank: the gate before the store has held."""
+    newest = database.read(partial(images.newest, limit=SAMPLE))
+    contrasts = {image.key: image.contrast for image in newest if image.contrast is not None}
+    found = [key for key, contrast in contrasts.items() if blank.fault_of(contrast)]
+    told = f"{len(found)} of {len(newest)} looked at are blank" if found else f"{len(newest)} looked at"
+    lowest = {"lowest_contrast": min(contrasts.values())} if contrasts else {}
+    held = _held(database, found, "its picture is blank")
+    return Finding(passed=not found, description=told, figures={"blank": found, **lowest, **held})
 
 
 def _held(database: Database, keys: list[str], reason: str) -> dict[str, list[int]]:
@@ -83,24 +84,22 @@ def _held(database: Database, keys: list[str], reason: str) -> dict[str, list[in
 
 def urls_are_public(database: Database) -> Finding:
     """The picture URLs of the newest 1,000 posts are http(s), short enough, neither base64 nor relative."""
-    rows = database.read(partial(bad_urls, limit=1_000))
-    told = f"{len(rows)} posts have a URL that is not http(s) or over {MAX_URL} characters" if rows else None
-    return Finding(passed=not rows, description=told, figures={"posts": [row["slug"] for row in rows[:SAMPLE]]})
+    slugs = database.read(partial(bad_urls, limit=1_000))
+    told = f"{len(slugs)} posts have a URL that is not http(s) or over {URL_CHARS} characters" if slugs else None
+    return Finding(passed=not slugs, description=told, figures={"posts": slugs[:SAMPLE]})
 
 
 def pictures_answer(database: Database) -> Finding:
-    """The newest VISITS pictures answer to anybody, as they will to the blog's visitors."""
-    rows = database.read(partial(catalogue.newest, limit=VISITS))
-    silent = {row["url"]: fault for row in rows if (fault := fault_of_visit(row["url"]))}
-    told = "; ".join(f"{url}: {fault}" for url, fault in silent.items()) or f"{len(rows)} looked at"
-    return Finding(passed=not silent, description=told, figures={"looked_at": len(rows), "silent": list(silent)})
+    """The newest 3 pictures answer to anybody, as they will to the blog's visitors."""
+    newest = database.read(partial(images.newest, limit=VISITS))
+    silent = {image.url: fault for image in newest if (fault := fault_of_visit(image.url))}
+    told = "; ".join(f"{url}: {fault}" for url, fault in silent.items()) or f"{len(newest)} looked at"
+    return Finding(passed=not silent, description=told, figures={"looked_at": len(newest), "silent": list(silent)})
 
 
 def no_dead_message(database: Database) -> Finding:
     """No message to the site, the CDN or the bucket was given up."""
-    rows = database.read(dead)
-    told = (
-        f"{rows[0]['total']} messages were given up; mend the cause, then `glad outbox retry --dead`" if rows else None
-    )
-    messages = [f"{row['id']} {row['kind']} {row['subject']}: {row['last_error']}" for row in rows]
-    return Finding(passed=not rows, description=told, figures={"messages": messages})
+    total, newest = database.read(dead)
+    told = f"{total} messages were given up; mend the cause, then `glad outbox retry --dead`" if total else None
+    messages = [f"{each.id} {each.kind} {each.subject}: {each.last_error}" for each in newest]
+    return Finding(passed=not total, description=told, figures={"messages": messages})

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from glad_pipeline.database import Database, jsonable
+from glad_pipeline.limits import LISTED
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.operations.takedown import TakenDown
 from glad_pipeline.outbox import messages as outbox
@@ -27,43 +28,43 @@ class FollowUp:
     """A takedown and what has become of it."""
 
     taken: TakenDown
-    messages: list[outbox.Row]  # the oldest first
+    messages: list[outbox.MessageStatus]  # the oldest first
     forgotten: list[str]  # what was removed of our own traces, a line each
     remaining: list[str]  # what others may still hold
 
     @property
     def undone(self) -> bool:
-        return any(row["status"] in ("waiting", "dead") for row in self.messages)
+        return any(each.status in ("waiting", "dead") for each in self.messages)
 
     @property
     def given_up(self) -> bool:
-        return any(row["status"] == "dead" for row in self.messages)
+        return any(each.status == "dead" for each in self.messages)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         told = {name: value for name, value in asdict(self.taken).items() if name not in HOW_IT_IS_TOLD}
-        told |= {"changed": self.taken.changed, "messages": [jsonable(row) for row in self.messages]}
+        told |= {"changed": self.taken.changed, "messages": [jsonable(each) for each in self.messages]}
         return told | {"done": not self.undone, "forgotten": self.forgotten, "others_may_hold": self.remaining}
 
 
 def follow_up(database: Database, settings: Settings, removal: Removal, taken: TakenDown) -> FollowUp:
     """Deliver what a takedown has written, remove our own traces, and say what others may still hold."""
-    messages: list[outbox.Row] = []
+    messages: list[outbox.MessageStatus] = []
     pictures = [f"image:{key}" for key in taken.pictures]
     if subjects := [*taken.subjects, *pictures]:
         deliver_now(database, settings, removal, subjects=subjects)
         with database.transaction() as connection:
             messages = outbox.messages(
-                connection, subjects=taken.subjects, since=taken.messages_after + 1, limit=100_000
+                connection, subjects=taken.subjects, since=taken.messages_after + 1, limit=LISTED.high
             )
             messages += [  # of an earlier takedown, which is not done until they are
-                row
+                each
                 for status in ("waiting", "dead")
-                for row in outbox.messages(connection, subjects=pictures, status=status, limit=100_000)
-                if row["id"] <= taken.messages_after
+                for each in outbox.messages(connection, subjects=pictures, status=status, limit=LISTED.high)
+                if each.id <= taken.messages_after
             ]
     messages.reverse()
-    purged = any((row["kind"], row["status"]) == ("purge", "delivered") for row in messages)
+    purged = any((each.kind, each.status) == ("purge", "delivered") for each in messages)
     return FollowUp(
         taken=taken,
         messages=messages,

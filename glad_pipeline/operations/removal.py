@@ -15,7 +15,7 @@ from uuid import UUID
 
 import psycopg
 
-from glad_pipeline.database import Database, DatabaseError, connect, named_queries
+from glad_pipeline.database import Database, DatabaseError, connect, has_table, named_queries
 from glad_pipeline.errors import GladError
 from glad_pipeline.outbox.messages import Message
 from glad_pipeline.outbox.targets import Refused, joined
@@ -161,7 +161,7 @@ def forget_previews(dagster_url: str) -> int:
             return sum(
                 connection.execute(SQL[statement]).rowcount
                 for statement, table in (("blank_events", "event_logs"), ("blank_assets", "asset_keys"))
-                if connection.execute(SQL["is_there"], {"table": table}).fetchone()
+                if has_table(connection, table)
             )
     except psycopg.Error as error:
         raise DatabaseError(f"the contact sheets in Dagster's event log could not be blanked: {error}") from error

@@ -1,8 +1,5 @@
 -- Statements of `removal.py` on Dagster's own tables: contact sheets of earlier versions, inside of JSON.
 
--- name: is_there
-SELECT 1 AS found FROM pg_class WHERE oid = to_regclass(%(table)s)
-
 -- name: blank_events
 UPDATE event_logs SET event = regexp_replace(event, 'data:image/webp;base64,[A-Za-z0-9+/=]*', 'about:blank', 'g')
 WHERE event LIKE '%data:image/webp;base64,%'

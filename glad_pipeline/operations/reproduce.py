@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glad_pipeline.database import Database, named_queries
+from glad_pipeline.database import Connection, Database, has_table, named_queries
+from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.generation.artifact_sources import COMMIT
 from glad_pipeline.generation.models import ModelProfile, resolve_model
 from glad_pipeline.generation.provenance import Comparison, compared, completed
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media.encoding import Pixels, decode_png, encode_png, pixels_sha256
 from glad_pipeline.media.png_text import PROVENANCE, RECIPE, read_texts, texts_of
+from glad_pipeline.publishing import images
+from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.settings import Settings
 from glad_pipeline.storage.keys import PREFIX, key_in
 from glad_pipeline.storage.protocol import ObjectStore
@@ -32,7 +36,6 @@ if TYPE_CHECKING:
 
 QUERIES = named_queries(__package__, "reproduce.sql")
 SHOWN_VALUE = 80  # characters of one value in the report
-_COMMIT = re.compile(r"[0-9a-f]{40}")  # the revision of what is on the hub
 LARGEST_BUCKET = 256
 LOADED = ("model", "model_revision", "vae", "refiner", "lora")  # Recipe.weights, by name
 
@@ -134,14 +137,8 @@ def reproduce(record: Record, settings: Settings, *, model: str | None = None) -
     stored = _decoded(record)
     profile = _profile(record.recipe, settings, model)
     recipe = replace(record.recipe, **_named(profile.weights))
-    engine = Engine(
-        profile,
-        device=settings.device,
-        batch=_bucket(record, settings),
-        compiling=settings.compiling,
-        compile_cache=settings.compile_cache or settings.home / "compiled",
-        hash_cache=settings.home / "model-hashes.json",
-    )
+    batch = _bucket(record, settings)
+    engine = Engine(profile, settings.engine.model_copy(update={"gpu_batch": batch, "gpu_small_batch": None}))
     (drawn,) = engine.generate([recipe])
     pixels = _pixels_of(drawn)
     now = json.loads(json.dumps(completed(drawn.provenance, pixels)))
@@ -216,9 +213,9 @@ def record_of(target: str, database: Database, store: ObjectStore) -> Record:
     `target`: an `images.id`, an object's key, a picture's URL, or the id or slug of a post that shows it.
     Raises `UsageError`, which says what to do, where there is no such picture.
     """
-    row = _row(target, database)
-    name = f"image {row['id']}, {row['key']}"
-    data = store.fetch(row["key"])
+    image = database.read(partial(_image, target))
+    name = f"image {image.id}, {image.key}"
+    data = store.fetch(image.key)
     if data is None:
         raise UsageError(
             f"{name} is in the catalogue but not in bucket {store.bucket!r}: restore it, or have its prompt worked "
@@ -226,64 +223,55 @@ def record_of(target: str, database: Database, store: ObjectStore) -> Record:
         )
     return Record(
         name=name,
-        recipe=Recipe.from_dict(row["recipe"]),
-        provenance=row["provenance"],
+        recipe=Recipe.from_dict(image.recipe),
+        provenance=image.provenance,
         data=data,
-        sha256=row["sha256"],
-        pixels_sha256=row["pixels_sha256"],
+        sha256=image.sha256,
+        pixels_sha256=image.pixels_sha256,
     )
 
 
-def _row(target: str, database: Database) -> dict[str, Any]:
-    """The catalogue's row of the picture that is meant."""
-    if re.fullmatch(r"[0-9]{1,18}", target) and (found := _all(database, "image_by_id", id=int(target))):
-        return found[0]
+def _image(target: str, connection: Connection) -> CataloguedImage:
+    """The picture that is meant."""
+    if found := images.find(connection, target):
+        return found
     if key := key_in(target.partition("?")[0]):
-        if found := _all(database, "image_by_key", key=key):
-            return found[0]
         raise UsageError(f"the catalogue has no picture {key}. If you have it as a file, name the file")
-    has_posts = _all(database, "blog_has_posts")[0]["found"]
-    posts = _all(database, "picture_of_post", post=target) if has_posts else []
-    if not posts:
+    look = target.isprintable() and has_table(connection, "posts")
+    post = connection.execute(QUERIES["picture_of_post"], {"post": target}).fetchone() if look else None
+    if post is None:
         raise UsageError(
             f"there is no post, no image and no file {target!r}: give a post's id or slug, an image's id, key or URL "
             f"(they end with {PREFIX}ab/<32 hex digits>.png), or a PNG file. `./glad prompts list` shows the pictures"
         )
-    post, url = posts[0], posts[0]["featured_image_url"]
-    key = key_in((url or "").partition("?")[0])
-    found = _all(database, "image_by_key", key=key) if key else []
-    if not found:
-        shows = f"shows {url!r}, which is not in the catalogue" if url else "has no picture"
-        raise UsageError(f"the post {post['slug']!r} ({post['id']}) {shows}: nothing of ours to draw again")
-    return found[0]
-
-
-def _all(database: Database, name: str, **parameters: Any) -> list[dict[str, Any]]:
-    with database.transaction() as connection:
-        return connection.execute(QUERIES[name], parameters or None).fetchall()
+    url = post["featured_image_url"]
+    if found := images.find(connection, url or ""):
+        return found
+    shows = f"shows {url!r}, which is not in the catalogue" if url else "has no picture"
+    raise UsageError(f"the post {post['slug']!r} ({post['id']}) {shows}: nothing of ours to draw again")
 
 
 def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProfile:
     """The model to draw with and all its parts, as recorded; what is local is found through the settings."""
     name = model or _model(recipe, settings)
-    is_recorded_commit = name == recipe.model and _COMMIT.fullmatch(recipe.model_revision)
+    is_recorded_commit = name == recipe.model and COMMIT.fullmatch(recipe.model_revision)
     ours = [text.strip() for text in (*(settings.lora or "").split(","), settings.few_step_lora or "")]
     lora_files = {Path(text.rpartition("*")[0] or text).expanduser().stem: text for text in ours}
-    return resolve_model(
-        name,
-        recipe.model_revision if is_recorded_commit else None,
-        vae=_part(recipe.vae, settings.vae, "GLAD_VAE") or "none",
-        refiner=_part(recipe.refiner, settings.refiner, "GLAD_REFINER") or None,
-        loras=", ".join(_lora(each, lora_files) for each in recipe.lora.split(", ") if each),
-        preset=recipe.preset,
-        few_step_lora="none",  # the record has it among the others
-        cache=settings.home / "model-hashes.json",
-    )
+    named = {
+        "model": name,
+        "model_revision": recipe.model_revision if is_recorded_commit else None,
+        "vae": _part(recipe.vae, settings.vae, "GLAD_VAE") or "none",
+        "refiner": _part(recipe.refiner, settings.refiner, "GLAD_REFINER") or None,
+        "lora": ", ".join(_lora(each, lora_files) for each in recipe.lora.split(", ") if each),
+        "preset": recipe.preset,
+        "few_step_lora": "none",  # the record has it among the others
+    }
+    return resolve_model(settings.engine.model_copy(update=named))
 
 
 def _model(recipe: Recipe, settings: Settings) -> str:
     """The model that a recipe names, as `resolve_model` takes it."""
-    if _COMMIT.fullmatch(recipe.model_revision):
+    if COMMIT.fullmatch(recipe.model_revision):
         return recipe.model
     if Path(settings.model).expanduser().resolve().name == recipe.model:
         return settings.model
@@ -298,7 +286,7 @@ def _model(recipe: Recipe, settings: Settings) -> str:
 def _part(recorded: str, setting: str | None, variable: str) -> str:
     """A VAE or refiner that a recipe names, as `resolve_model` takes it; empty for none."""
     name, _, revision = recorded.rpartition("@")
-    if not recorded or _COMMIT.fullmatch(revision):
+    if not recorded or COMMIT.fullmatch(revision):
         return recorded
     if setting and Path(setting).expanduser().resolve().name == name:
         return setting
@@ -309,7 +297,7 @@ def _lora(recorded: str, files: Mapping[str, str]) -> str:
     """A LoRA that a recipe names, as `resolve_model` takes it. `files`: those of the settings, by the file's stem."""
     identity, _, weight = recorded.rpartition("*")
     name, _, revision = identity.rpartition("@")
-    if _COMMIT.fullmatch(revision):
+    if COMMIT.fullmatch(revision):
         return recorded
     if name in files:
         file = files[name]
@@ -355,4 +343,4 @@ def _shown(value: Any) -> str:
     if value in (None, ""):
         return "nothing"
     text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= SHOWN_VALUE else text[: SHOWN_VALUE - 1] + "…"
+    return one_line(text, SHOWN_VALUE)

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 from uuid import UUID
 
-from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.database import Connection, Database, named_queries, value
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.limits import REASON_CHARS
 from glad_pipeline.outbox import messages as outbox
-from glad_pipeline.publishing import blocklist
+from glad_pipeline.publishing import blocklist, images
+from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.publishing.posts import Blog
+from glad_pipeline.records import records_of
 
 SQL = named_queries(__package__, "takedown.sql")
-LONGEST_REASON = 500
 OF_THE_PICTURE = ("featured_image_alt",)  # in a post's metadata
 NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None}
-Row = dict[str, Any]
 
 
 @dataclass(kw_only=True)
@@ -79,8 +79,8 @@ def allow(database: Database, image: str) -> Allowed:
 
 def _checked(reason: str) -> str:
     text = " ".join("".join(c if c.isprintable() else " " for c in reason).split())
-    if not 1 <= len(text) <= LONGEST_REASON:
-        raise UsageError(f"the reason must have 1 to {LONGEST_REASON} characters, not {len(text)}")
+    if not 1 <= len(text) <= REASON_CHARS:
+        raise UsageError(f"the reason must have 1 to {REASON_CHARS} characters, not {len(text)}")
     return text
 
 
@@ -89,32 +89,33 @@ def _unpublish(post: str, reason: str, keep_picture: bool, connection: Connectio
     found = connection.execute(SQL["find_post"], {"post": post}).fetchone() if post.isprintable() else None
     if found is None:
         raise GladError(f"no post has the id or slug {post[:80]!r}")
-    images = []
-    for image in connection.execute(SQL["pictures_of"], {"post": found["id"]}).fetchall():
+    going = []
+    rows = connection.execute(SQL["pictures_of"], {"post": found["id"]}).fetchall()
+    for row, image in zip(rows, records_of(CataloguedImage, rows), strict=True):
         if keep_picture:
-            taken.kept[image["key"]] = "as asked for"
-        elif image["elsewhere"]:
-            taken.kept[image["key"]] = f"the post {image['elsewhere']} shows it too"
+            taken.kept[image.key] = "as asked for"
+        elif row["elsewhere"]:
+            taken.kept[image.key] = f"the post {row['elsewhere']} shows it too"
         else:
-            images.append(image)
-    _lock_prompts(connection, [found["id"]], [image["id"] for image in images])
+            going.append(image)
+    _lock_prompts(connection, [found["id"]], [image.id for image in going])
     blog = Blog(connection)
     _hide(connection, blog, [found["id"]], reason, taken)
     if not keep_picture:
         taken.pictures += [row["key"] for row in connection.execute(SQL["removed_of"], {"post": found["id"]})]
-    for image in images:
+    for image in going:
         _remove(connection, blog, image, reason, taken)
     return taken
 
 
 def _delete_image(image: str, reason: str, connection: Connection) -> TakenDown:
     taken = _alone(connection)
-    found = _find_image(connection, image)
+    found = images.find(connection, image)
     if found is None:
         raise GladError(f"no picture has the id, key or URL {image[:120]!r}")
-    posts = connection.execute(SQL["posts_with"], {"image": found["id"]}).fetchall()
+    posts = connection.execute(SQL["posts_with"], {"image": found.id}).fetchall()
     made = [row["id"] for row in posts if row["made"]]
-    _lock_prompts(connection, made, [found["id"]])
+    _lock_prompts(connection, made, [found.id])
     blog = Blog(connection)
     _hide(connection, blog, made, reason, taken)
     _remove(connection, blog, found, reason, taken)
@@ -123,8 +124,7 @@ def _delete_image(image: str, reason: str, connection: Connection) -> TakenDown:
 
 def _alone(connection: Connection) -> TakenDown:
     blocklist.take_down_alone(connection)
-    row = connection.execute(SQL["last_message"]).fetchone()
-    return TakenDown(messages_after=row["id"] if row else 0)
+    return TakenDown(messages_after=value(connection, SQL["last_message"]))
 
 
 def _lock_prompts(connection: Connection, posts: Sequence[UUID], images: Sequence[int]) -> None:
@@ -146,28 +146,28 @@ def _hide(connection: Connection, blog: Blog, posts: Sequence[UUID], reason: str
     taken.prompts += sorted(row["id"] for row in connection.execute(SQL["cancel_prompts"], bound))
 
 
-def _remove(connection: Connection, blog: Blog, image: Row, reason: str, taken: TakenDown) -> None:
+def _remove(connection: Connection, blog: Blog, image: CataloguedImage, reason: str, taken: TakenDown) -> None:
     """Block a picture and have it removed: no post, task or prompt goes on with it."""
-    taken.pictures.append(image["key"])
-    posts = connection.execute(SQL["posts_with"], {"image": image["id"]}).fetchall()
+    taken.pictures.append(image.key)
+    posts = connection.execute(SQL["posts_with"], {"image": image.id}).fetchall()
     versions = blog.lock(connection, [post["id"] for post in posts])
     for post in posts:
         blog.write(connection, post["id"], NO_PICTURE, without=OF_THE_PICTURE, version=versions[post["id"]])
         if post["slug"] not in taken.hidden:
             taken.cleared.append(post["slug"])
             _tell(connection, [post["id"]], taken)
-    tasks = [row["task_id"] for row in connection.execute(SQL["tasks_of"], {"image": image["id"]})]
-    blog.clear_tasks(connection, tasks, image["url"])
-    refusal = blocklist.blocked_because(reason, image["key"])
-    bound = {"image": image["id"], "reason": f"taken down: {reason}", "refusal": refusal}
+    tasks = [row["task_id"] for row in connection.execute(SQL["tasks_of"], {"image": image.id})]
+    blog.clear_tasks(connection, tasks, image.url)
+    refusal = blocklist.blocked_because(reason, image.key)
+    bound = {"image": image.id, "reason": f"taken down: {reason}", "refusal": refusal}
     taken.prompts += sorted(row["id"] for row in connection.execute(SQL["drop_prompts"], bound))
-    newly_blocked = blocklist.block(connection, image["recipe_hash"], reason)
-    if newly_blocked or image["removed_at"] is None:
-        connection.execute(SQL["mark_removed"], {"image": image["id"], "reason": reason})
-        outbox.ask_to_delete(connection, image["id"])
-        connection.execute(SQL["keep_reason"], {"subject": f"image:{image['key']}", "reason": reason})
-        taken.removed.append(image["key"])
-        taken.subjects.append(f"image:{image['key']}")
+    newly_blocked = blocklist.block(connection, image.recipe_hash, reason)
+    if newly_blocked or image.removed_at is None:
+        connection.execute(SQL["mark_removed"], {"image": image.id, "reason": reason})
+        outbox.ask_to_delete(connection, image.id)
+        connection.execute(SQL["keep_reason"], {"subject": f"image:{image.key}", "reason": reason})
+        taken.removed.append(image.key)
+        taken.subjects.append(f"image:{image.key}")
 
 
 def _tell(connection: Connection, posts: Iterable[UUID], taken: TakenDown) -> None:
@@ -177,14 +177,14 @@ def _tell(connection: Connection, posts: Iterable[UUID], taken: TakenDown) -> No
 
 def _allow(image: str, connection: Connection) -> Allowed:
     _alone(connection)
-    found = _find_image(connection, image)
+    found = images.find(connection, image)
     if found is not None:
-        recipe_hash, subject = found["recipe_hash"], f"image:{found['key']}"
+        recipe_hash, subject = found.recipe_hash, f"image:{found.key}"
         waiting = connection.execute(SQL["undeleted"], {"subject": subject}).fetchone()
         if waiting is not None:
             why = f" ({waiting['last_error']})" if waiting["last_error"] else ""
             raise GladError(
-                f"the picture {found['key']} is not deleted from the bucket yet{why}: `glad outbox deliver` first, "
+                f"the picture {found.key} is not deleted from the bucket yet{why}: `glad outbox deliver` first, "
                 "or what is drawn anew would be deleted instead"
             )
         connection.execute(SQL["spare"], {"subject": subject})
@@ -193,15 +193,5 @@ def _allow(image: str, connection: Connection) -> Allowed:
     else:
         raise GladError(f"no picture has the id, key, URL or recipe hash {image[:120]!r}")
     was_blocked = blocklist.unblock(connection, recipe_hash)
-    prompts = connection.execute(SQL["retriable"], {"image": found["id"]}).fetchall() if found else []
+    prompts = connection.execute(SQL["retriable"], {"image": found.id}).fetchall() if found else []
     return Allowed(recipe_hash=recipe_hash, was_blocked=was_blocked, prompts=tuple(row["id"] for row in prompts))
-
-
-def _find_image(connection: Connection, image: str) -> Row | None:
-    """By id, recipe hash, key or URL: the key is the last three parts of either."""
-    if not image.isprintable():  # NUL and half characters, which PostgreSQL does not take
-        return None
-    text = image.strip().partition("?")[0]
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-    bound = {"id": number, "text": text, "key": "/".join(text.split("/")[-3:])}
-    return connection.execute(SQL["find_image"], bound).fetchone()

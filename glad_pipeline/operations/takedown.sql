@@ -4,16 +4,9 @@
 SELECT id, slug, to_jsonb(posts) ->> 'status' AS status FROM posts
 WHERE slug = %(post)s OR id::text = lower(%(post)s) ORDER BY slug = %(post)s DESC LIMIT 1
 
--- name: find_image
--- By id, key, URL or recipe hash, the thumbnail's as well.
-SELECT id, key, url, thumbnail_key, recipe_hash, removed_at, removed_reason FROM images
-WHERE id = %(id)s OR key = %(key)s OR recipe_hash = %(text)s OR url = %(text)s
-   OR thumbnail_key = %(key)s OR thumbnail_url = %(text)s
-ORDER BY id LIMIT 1
-
 -- name: pictures_of
 -- What was drawn for a post and is not taken down yet, each with another published post that shows it too.
-SELECT i.id, i.key, i.url, i.thumbnail_key, i.recipe_hash, i.removed_at, (
+SELECT i.*, (
     SELECT min(p.slug) FROM posts p
     WHERE p.id <> %(post)s AND strpos(p.featured_image_url, i.key) > 0
       AND coalesce(to_jsonb(p) ->> 'status', 'published') = 'published') AS elsewhere

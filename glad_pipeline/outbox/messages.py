@@ -10,33 +10,47 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal, get_args
 from uuid import UUID
 
-from glad_pipeline.database import Connection, named_queries
+from glad_pipeline.database import Connection, named_queries, value
+from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
+from glad_pipeline.limits import LISTED
+from glad_pipeline.records import records_of
 
 SQL = named_queries(__package__, "messages.sql")
 Kind = Literal["revalidate", "delete", "purge"]
-STATUSES = ("waiting", "delivered", "skipped", "dead")
+Status = Literal["waiting", "delivered", "skipped", "dead"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 VISIBILITY_TIMEOUT = timedelta(minutes=5)  # longer than the longest telling: two are not to tell at once
 KEEP = timedelta(days=30)  # what was delivered or skipped
 GRACE = timedelta(seconds=15)  # the run that wrote a message is about to deliver it
 FIRST_PAUSE = 5.0  # seconds, doubled with each try
 LONGEST_PAUSE = 3_600.0
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """One message in our hands."""
+    """What has to be told to whom."""
 
     id: int
     kind: Kind
     subject: str  # post:<id> or image:<key>
     payload: Mapping[str, Any]  # revalidate: paths, tags; delete: keys, urls, deployment; purge: paths, urls
-    attempts: int  # this one included
+    attempts: int  # the one under way included
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MessageStatus(Message):
+    """A message, and how far it is."""
+
+    status: Status
+    next_attempt_at: datetime
+    last_error: str | None
+    created_at: datetime
+    ended_at: datetime | None  # None: it waits still
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +58,7 @@ class Settled:
     """What became of one delivery."""
 
     message: Message
-    status: Literal["waiting", "delivered", "skipped", "dead"]
+    status: Status
     error: str | None = None
 
     @property
@@ -72,8 +86,8 @@ def ask_to_delete_again(connection: Connection, key: str, keys: Sequence[str]) -
 def take(connection: Connection, kind: Kind, *, limit: int, subjects: Sequence[str] | None = None) -> list[Message]:
     """In the caller's transaction: take up to `limit` due messages, one of a subject, for VISIBILITY_TIMEOUT."""
     bound = {"kind": kind, "limit": limit, "subjects": subjects, "hold": VISIBILITY_TIMEOUT}
-    rows = connection.execute(SQL["take"], bound).fetchall()
-    return sorted((Message(**row) for row in rows), key=lambda message: message.id)
+    taken = records_of(Message, connection.execute(SQL["take"], bound))
+    return sorted(taken, key=lambda message: message.id)
 
 
 def settle(connection: Connection, settled: Sequence[Settled]) -> None:
@@ -105,13 +119,13 @@ def prune(connection: Connection) -> None:
 
 def overdue(connection: Connection) -> bool:
     """Whether a message has been due for GRACE and nobody has it."""
-    row = connection.execute(SQL["overdue"], {"grace": GRACE}).fetchone()
-    return bool(row and row["overdue"])
+    return bool(value(connection, SQL["overdue"], {"grace": GRACE}))
 
 
-def dead(connection: Connection) -> list[Row]:
-    """The newest 20 messages that were given up, each with how many there are (`total`)."""
-    return connection.execute(SQL["dead"]).fetchall()
+def dead(connection: Connection) -> tuple[int, list[MessageStatus]]:
+    """How many messages were given up, and the newest 20 of them."""
+    rows = connection.execute(SQL["dead"]).fetchall()
+    return rows[0]["total"] if rows else 0, records_of(MessageStatus, rows)
 
 
 def messages(
@@ -121,14 +135,14 @@ def messages(
     limit: int = 20,
     subjects: Sequence[str] | None = None,
     since: int | None = None,
-) -> list[Row]:
+) -> list[MessageStatus]:
     """Up to `limit` messages, the newest first. Raises `UsageError` for a status there is not."""
     if status is not None and status not in STATUSES:
-        raise UsageError(f"status {status[:40]!r} must be one of {', '.join(STATUSES)}")
-    if not 1 <= limit <= 100_000:
-        raise UsageError(f"limit {limit} must be from 1 to 100,000")
+        raise UsageError(f"status {quoted(status)} must be one of {', '.join(STATUSES)}")
+    if limit not in LISTED:
+        raise UsageError(f"limit {limit} must be from {LISTED}")
     bound = {"status": status, "limit": limit, "subjects": subjects, "since": since}
-    return connection.execute(SQL["list_messages"], bound).fetchall()
+    return records_of(MessageStatus, connection.execute(SQL["list_messages"], bound))
 
 
 def counts(connection: Connection) -> dict[str, int]:

@@ -86,7 +86,7 @@ SELECT EXISTS (SELECT FROM outbox AS o WHERE status = 'waiting' AND next_attempt
 
 -- name: dead
 -- For the check: the newest messages that were given up, and how many there are.
-SELECT id, kind, subject, last_error, count(*) OVER () AS total FROM outbox WHERE status = 'dead' ORDER BY id DESC LIMIT 20
+SELECT *, count(*) OVER () AS total FROM outbox WHERE status = 'dead' ORDER BY id DESC LIMIT 20
 
 -- name: prune
 -- Told long ago, or nobody was there to tell.
@@ -97,7 +97,7 @@ DELETE FROM outbox WHERE id IN (
 
 -- name: list_messages
 -- The newest messages first.
-SELECT id, kind, subject, payload, status, attempts, next_attempt_at, last_error, created_at, ended_at FROM outbox
+SELECT * FROM outbox
 WHERE (%(status)s::text IS NULL OR status = %(status)s)
   AND (%(since)s::bigint IS NULL OR id >= %(since)s) AND (%(subjects)s::text[] IS NULL OR subject = ANY(%(subjects)s))
 ORDER BY id DESC LIMIT %(limit)s

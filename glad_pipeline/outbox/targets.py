@@ -8,24 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import queue
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from http.client import HTTPException, HTTPMessage
-from typing import Any, TypeVar
+from typing import Any
 
+from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError
+from glad_pipeline.http_client import NoAnswer, ask
 from glad_pipeline.outbox.messages import Kind, Message
 from glad_pipeline.redaction import redact
 
 SECONDS = 15.0  # one request, all of it
-READ = 4_096  # bytes of an answer
 NOT_THE_MESSAGE = (401, 403, 404, 405, 407, 408, 421, 425, 426, 429)  # 4xx that speak of us, the address or the time
-Answer = TypeVar("Answer")
 
 
 class DeliveryError(GladError):
@@ -47,20 +41,14 @@ class Site:
     def revalidate(self, paths: Sequence[str], tags: Sequence[str]) -> None:
         """Have these pages and tags made anew. Raises `DeliveryError`, `Refused`; the secret is in no message."""
         address = f"{self.url.rstrip('/')}/api/revalidate"
-        request = urllib.request.Request(  # noqa: S310  the settings let only http(s) through
-            address,
-            data=json.dumps({"paths": paths, "tags": tags}).encode(),
-            headers={"Content-Type": "application/json", "x-revalidate-secret": self.secret, "User-Agent": "glad"},
-            method="POST",
-        )
+        told = {"paths": list(paths), "tags": list(tags)}
+        headers = {"x-revalidate-secret": self.secret}
         try:
-            status, headers, body = _within(self.seconds, partial(_send, request, self.seconds))
-        except (OSError, HTTPException, ValueError) as error:
-            why = getattr(error, "reason", None) or error
-            raise DeliveryError(self._told(f"{address} does not answer: {why or type(error).__name__}")) from None
-        fault = _fault(
-            status, self._clean(headers.get("Location") or "nowhere"), self._clean(body.decode("utf-8", "replace"))
-        )
+            answer = ask("POST", address, seconds=self.seconds, headers=headers, json=told)
+        except NoAnswer as error:
+            raise DeliveryError(self._told(f"{address} does not answer: {error}")) from None
+        status, location = answer.status, answer.headers.get("Location") or "nowhere"
+        fault = _fault(status, self._clean(location), self._clean(answer.body.decode("utf-8", "replace")))
         if fault is not None:
             kind = Refused if _is_about_the_message(status) else DeliveryError
             raise kind(self._told(f"{address} answers {status}{fault}"))
@@ -69,7 +57,7 @@ class Site:
         return text.replace(self.secret, "(secret)")
 
     def _told(self, text: str) -> str:
-        return _plain(self._clean(text), 400)
+        return one_line(redact(self._clean(text)), 400)
 
 
 def _is_about_the_message(status: int) -> bool:
@@ -78,7 +66,7 @@ def _is_about_the_message(status: int) -> bool:
 
 def _fault(status: int, location: str, body: str) -> str | None:
     """What an answer has to complain about, or None where the site has done it."""
-    words = f": {text}" if (text := _plain(body, 120)) else ""
+    words = f": {text}" if (text := one_line(redact(body), 120)) else ""
     if 200 <= status < 300:
         try:
             told = json.loads(body)
@@ -87,50 +75,12 @@ def _fault(status: int, location: str, body: str) -> str | None:
         done = not isinstance(told, dict) or (told.get("revalidated") is not False and told.get("success") is not False)
         return None if done else words
     if 300 <= status < 400:
-        return f", a redirection to {_plain(location, 120)}: set GLAD_SITE_URL to where it leads"
+        return f", a redirection to {one_line(redact(location), 120)}: set GLAD_SITE_URL to where it leads"
     if status in (401, 403):
         return ": it does not take our secret. GLAD_REVALIDATE_SECRET has to be the site's own"
     if status in (404, 405):
         return ": there is no such route. Check GLAD_SITE_URL, and that the site has /api/revalidate"
     return words
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The secret goes to nobody but the site."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def _send(request: urllib.request.Request, seconds: float) -> tuple[int, HTTPMessage, bytes]:
-    opener = urllib.request.build_opener(_NoRedirect)
-    try:
-        answer = opener.open(request, timeout=seconds)
-    except urllib.error.HTTPError as error:
-        answer = error
-    with answer:
-        return answer.status, answer.headers, answer.read(READ)
-
-
-def _within(seconds: float, call: Callable[[], Answer]) -> Answer:
-    """`call()` on a thread of its own that is left behind when the time is over: a socket's time-out bounds each
-    read, not all of them, and no time-out bounds the search for an address. Raises `TimeoutError`."""
-    done: queue.SimpleQueue[tuple[Answer | None, BaseException | None]] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            done.put((call(), None))
-        except BaseException as error:  # noqa: BLE001  handed to the caller
-            done.put((None, error))
-
-    threading.Thread(target=work, name="glad-tell", daemon=True).start()
-    try:
-        answer, error = done.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError(f"nothing within {seconds:g} s") from None
-    if error is not None:
-        raise error
-    return answer  # type: ignore[return-value]  # None only where call() says so
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,10 +103,12 @@ class Cdn:
             )
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
-            text = _plain(f"CloudFront refuses to purge {self.distribution_id}: {CURES.get(code, error)}", 400)
+            text = one_line(
+                redact(f"CloudFront refuses to purge {self.distribution_id}: {CURES.get(code, error)}"), 400
+            )
             raise (Refused if code in ABOUT_THE_MESSAGE else DeliveryError)(text) from None
         except (BotoCoreError, ValueError) as error:
-            raise DeliveryError(_plain(f"CloudFront does not answer: {error}", 400)) from None
+            raise DeliveryError(one_line(redact(f"CloudFront does not answer: {error}"), 400)) from None
 
     @staticmethod
     def _client() -> Any:
@@ -187,7 +139,7 @@ class Targets:
     def of(self, kind: Kind) -> tuple[Callable[[Sequence[Message]], None], None] | tuple[None, str]:
         """How messages of this kind are told together, or why nobody is."""
         if kind == "delete":
-            return self._delete, None
+            return self.delete, None
         if kind == "revalidate":
             return (self._revalidate, None) if self.site else (None, "GLAD_SITE_URL is not set")
         return (self._purge, None) if self.cdn else (None, "AWS_CLOUDFRONT_DISTRIBUTION_ID is not set")
@@ -195,9 +147,6 @@ class Targets:
     def _revalidate(self, messages: Sequence[Message]) -> None:
         assert self.site is not None  # noqa: S101
         self.site.revalidate(joined(messages, "paths"), joined(messages, "tags"))
-
-    def _delete(self, messages: Sequence[Message]) -> None:
-        self.delete(messages)
 
     def _purge(self, messages: Sequence[Message]) -> None:
         assert self.cdn is not None  # noqa: S101
@@ -238,10 +187,3 @@ def joined(messages: Sequence[Message], name: str) -> list[str]:
 def _texts(payload: Mapping[str, Any], name: str) -> list[str]:
     found = payload.get(name) if isinstance(payload, Mapping) else None
     return [str(text) for text in found] if isinstance(found, list) else []
-
-
-def _plain(text: str, longest: int) -> str:
-    """One printable line."""
-    text = redact(text)  # before it is cut
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * longest]).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from glad_pipeline.blame import one_row, together_or_alone
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
 from glad_pipeline.pipeline.stored_picture import described, entry_of, object_fault
-from glad_pipeline.pipeline.takedowns import keys_by_hash, refuse_blocked
 from glad_pipeline.prompts.queue import Claim
-from glad_pipeline.publishing import catalogue
-from glad_pipeline.publishing.catalogue import CatalogueEntry
+from glad_pipeline.publishing import images
+from glad_pipeline.publishing.images import CatalogueEntry
+from glad_pipeline.records import Prompt
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.protocol import ObjectStore, StoredObject
 
-Row = Mapping[str, Any]
 ROWS_PER_TRANSACTION = 500
 
 
@@ -26,7 +26,7 @@ ROWS_PER_TRANSACTION = 500
 class PromptWithObject:
     """A prompt in hand, its recipe, and what the store holds for it."""
 
-    row: Row
+    prompt: Prompt
     recipe: Recipe
     object: StoredObject | None
     provenance: str | None = None  # JSON, from the picture's own texts; pictures of the first version have none
@@ -34,21 +34,21 @@ class PromptWithObject:
     fault: str | None = None  # why nothing can be told of what is stored
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CatalogueReport:
     """What became of the prompts whose pictures were to be catalogued."""
 
-    whole: Sequence[PromptWithObject] = ()  # in the store, and as they should be
-    moved: int = 0  # prompts that have their picture now
-    awaiting_approval: int = 0  # of those
-    taken_down: int = 0
-    damaged: int = 0
-    not_drawn_yet: int = 0
-    lost: int = 0  # taken over by another run
+    whole: Sequence[PromptWithObject]  # in the store, and as they should be
+    moved: int  # prompts that have their picture now
+    awaiting_approval: int  # of those
+    taken_down: int
+    damaged: int
+    not_drawn_yet: int
+    lost: int  # taken over by another run
 
 
 def look_up(
-    recipes: Sequence[tuple[Row, Recipe]], store: ObjectStore, *, put_by_us: Collection[str]
+    recipes: Sequence[tuple[Prompt, Recipe]], store: ObjectStore, *, put_by_us: Collection[str]
 ) -> list[PromptWithObject]:
     """What the store holds for these prompts. `put_by_us`: keys whose bytes the store has just checked."""
     faults: dict[str, str] = {}  # by key
@@ -62,14 +62,14 @@ def look_up(
     sums = store.each(store.sha256, objects.keys() - put_by_us)
     return [
         PromptWithObject(
-            row=row,
+            prompt=prompt,
             recipe=recipe,
             object=stored,
             provenance=provenance,
             sha256=sums.get(key),
             fault=faults.get(key),
         )
-        for row, recipe in recipes
+        for prompt, recipe in recipes
         for key in [original_key(recipe.hash)]
         for stored, provenance in [objects.get(key, (None, None))]
     ]
@@ -86,51 +86,54 @@ class Cataloguing:
     def record(self, found: Sequence[PromptWithObject]) -> CatalogueReport:
         """Record the pictures that are whole and move their prompts; the others' prompts have used up a try."""
         faults = self._faults(found)
-        whole = [each for each in found if each.object is not None and each.row["id"] not in faults]
+        whole = [each for each in found if each.object is not None and each.prompt.id not in faults]
         self.claim.fail(faults)
-        report = CatalogueReport(whole=whole, damaged=len(faults))
-        report.not_drawn_yet = len(found) - len(whole) - len(faults)
+        counts: Counter[str] = Counter()
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):
             some = whole[start : start + ROWS_PER_TRANSACTION]
-            moved, awaiting, blocked, refused = self.database.transact("catalogue", partial(self._some, some))
-            report.moved += moved
-            report.awaiting_approval += awaiting
-            report.taken_down += blocked
-            report.damaged += refused
-            report.lost += len(some) - moved - blocked - refused
-        return report
+            counts += self.database.transact("catalogue", partial(self._some, some))
+        return CatalogueReport(
+            whole=whole,
+            moved=counts["moved"],
+            awaiting_approval=counts["awaiting_approval"],
+            taken_down=counts["taken_down"],
+            damaged=counts["damaged"] + len(faults),
+            not_drawn_yet=len(found) - len(whole) - len(faults),
+            lost=len(whole) - counts["moved"] - counts["taken_down"] - counts["damaged"],
+        )
 
-    def _some(self, some: Sequence[PromptWithObject], connection: Connection) -> tuple[int, int, int, int]:
+    def _some(self, some: Sequence[PromptWithObject], connection: Connection) -> Counter[str]:
         """`_together`, and how many it could not take: each of those has used up a try, with the reason."""
         refused: dict[int, str] = {}
         counts = together_or_alone(
             connection,
             some,
             partial(self._together, connection),
-            lambda one, reason: refused.__setitem__(one.row["id"], f"it could not be catalogued: {reason}"),
+            lambda one, reason: refused.__setitem__(one.prompt.id, f"it could not be catalogued: {reason}"),
         )
         self.claim.failed(connection, refused)
-        return sum(c[0] for c in counts), sum(c[1] for c in counts), sum(c[2] for c in counts), len(refused)
+        return sum(counts, Counter(damaged=len(refused)))
 
-    def _together(self, connection: Connection, some: Sequence[PromptWithObject]) -> tuple[int, int, int]:
+    def _together(self, connection: Connection, some: Sequence[PromptWithObject]) -> Counter[str]:
         """How many prompts were ours still, how many of them wait for approval, how many were taken down meanwhile."""
         reasons = refuse_blocked(connection, keys_by_hash({each.recipe for each in some}))
-        blocked = {each.row["id"]: reasons[each.recipe.hash] for each in some if each.recipe.hash in reasons}
+        blocked = {each.prompt.id: reasons[each.recipe.hash] for each in some if each.recipe.hash in reasons}
         self.claim.rejected(connection, blocked)
         entries = {
             each.recipe.hash: catalogue_entry(each, self.url) for each in some if each.recipe.hash not in reasons
         }
-        ids = catalogue.record(connection, list(entries.values()))
-        images = {each.row["id"]: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
-        return *self.claim.generated(connection, images), len(blocked)
+        ids = images.record(connection, list(entries.values()))
+        drawn = {each.prompt.id: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
+        moved, awaiting = self.claim.generated(connection, drawn)
+        return Counter(moved=moved, awaiting_approval=awaiting, taken_down=len(blocked))
 
     def _faults(self, found: Iterable[PromptWithObject]) -> dict[int, str]:
         """Why prompts cannot be catalogued with what the store holds for them, by id."""
         faults: dict[int, str] = {}
         for each in found:
-            with one_row(partial(faults.__setitem__, each.row["id"])):
-                if fault := fault_of(each, drawn=self.claim.drew(each.row["id"])):
-                    faults[each.row["id"]] = fault
+            with one_row(partial(faults.__setitem__, each.prompt.id)):
+                if fault := fault_of(each, drawn=self.claim.drew(each.prompt.id)):
+                    faults[each.prompt.id] = fault
         return faults
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
 
 import psycopg
 
@@ -14,19 +13,18 @@ from glad_pipeline.database import DatabaseError
 from glad_pipeline.errors import GladError
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.validation import reasons_against
+from glad_pipeline.records import Prompt, values_of
 
-Row = Mapping[str, Any]
 
-
-def reject_invalid(rows: Sequence[Row], claim: Claim) -> list[Row]:
-    """The rows whose values are valid; the others are rejected, each with what is wrong with it."""
+def reject_invalid(prompts: Sequence[Prompt], claim: Claim) -> list[Prompt]:
+    """The prompts whose values are valid; the others are rejected, each with what is wrong with it."""
     bad: dict[int, str] = {}
-    for row in rows:
-        with one_row(partial(bad.__setitem__, row["id"])):
-            if faults := reasons_against(row):
-                bad[row["id"]] = "; ".join(faults)
+    for prompt in prompts:
+        with one_row(partial(bad.__setitem__, prompt.id)):
+            if faults := reasons_against(values_of(prompt)):
+                bad[prompt.id] = "; ".join(faults)
     claim.reject(bad)
-    return [row for row in rows if row["id"] not in bad]
+    return [prompt for prompt in prompts if prompt.id not in bad]
 
 
 @contextmanager

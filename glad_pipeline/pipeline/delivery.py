@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.blame import is_the_deployments, one_row
+from glad_pipeline.display import in_bytes
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.pipeline.spooled_picture import SpooledPicture, name_of
 from glad_pipeline.pipeline.upload import NotOursError, Uploaded, now, upload
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
-from glad_pipeline.storage.spool import Spool, SpoolDamaged, SpoolFull
+from glad_pipeline.storage.spool import Spool, SpoolFull
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn
@@ -39,20 +41,24 @@ class DrawingIsOver(UnavailableError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Picture:
-    """What was drawn, by which run, and when (ISO 8601, UTC)."""
-
-    drawn: Drawn
-    run_id: str
-    drawn_at: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Unstored:
     """A picture that cannot be stored for a reason of its own. It waits in the spool: the next run tries once more."""
 
     recipe: Recipe
     reason: str
+
+
+@dataclass(kw_only=True, slots=True)
+class DrawReport:
+    """What became of the prompts of one drawing; filled while its pictures are consumed."""
+
+    prompts: int
+    already_stored: int = 0
+    to_draw: int = 0  # recipes
+    model: str = ""
+    model_revision: str = ""
+    rejected: int = 0
+    failed: int = 0
 
 
 @dataclass(kw_only=True)
@@ -62,7 +68,7 @@ class PictureStream:
     pictures: Generator[Drawn, None, None]
     delivery: Delivery
     refuse: Callable[[Recipe, str], None]  # settles the prompts of a picture that cannot be stored, with the reason
-    report: Any  # a dataclass, filled while `pictures` is consumed
+    report: DrawReport
 
 
 @dataclass(kw_only=True, slots=True)
@@ -141,7 +147,7 @@ class Delivery:
     def told(self) -> str:
         """What waits, for people."""
         count, size = self._spool.total()
-        return f"{count} pictures ({size / 1e6:,.1f} MB) wait in {self._spool.folder}"
+        return f"{count} pictures ({in_bytes(size)}) wait in {self._spool.folder}"
 
     def waiting(self) -> int:
         """How many pictures wait in the spool."""
@@ -203,7 +209,7 @@ class Delivery:
         for drawn in pictures:
             if drawn.pixels is not None:
                 name = name_of(drawn.recipe)
-                picture = Picture(drawn=drawn, run_id=self._run_id, drawn_at=now())
+                picture = SpooledPicture(drawn=drawn, run_id=self._run_id, drawn_at=now())
                 with self._change:
                     self._unsafe.add(name)
                 self._writes[name] = self._writers.submit(self._write, name, picture)
@@ -230,24 +236,10 @@ class Delivery:
             self._over = True
             self._change.notify_all()
 
-    def _write(self, name: str, picture: Picture) -> bool:
+    def _write(self, name: str, picture: SpooledPicture) -> bool:
         """Whether the spool has taken it."""
-        import numpy as np
-
-        drawn = picture.drawn
-        assert drawn.pixels is not None  # noqa: S101  only pictures are written
-        height, width = drawn.pixels.shape[:2]
-        facts = {
-            "recipe": drawn.recipe.as_dict(),
-            "provenance": drawn.provenance,
-            "seconds": drawn.seconds,
-            "height": height,
-            "width": width,
-            "run_id": picture.run_id,
-            "drawn_at": picture.drawn_at,
-        }
         try:
-            self._spool.put(name, facts, np.ascontiguousarray(drawn.pixels).data)
+            picture.put_into(self._spool)
         except (SpoolFull, OSError) as error:
             with self._change:
                 tell, self._told_full = not self._told_full, True
@@ -274,7 +266,7 @@ class Delivery:
         with self._change:
             hold = not spooled or self._held < HELD
             self._held += hold
-        held = Picture(drawn=drawn, run_id=self._run_id, drawn_at=now()) if hold else None
+        held = SpooledPicture(drawn=drawn, run_id=self._run_id, drawn_at=now()) if hold else None
         self._jobs.append(self._uploaders.submit(self._job, name, drawn.recipe, held))
 
     def finished(self) -> Iterator[Uploaded | Unstored]:
@@ -292,7 +284,7 @@ class Delivery:
         if done is not None:
             yield done
 
-    def _job(self, name: str, recipe: Recipe, held: Picture | None) -> Uploaded | Unstored | None:
+    def _job(self, name: str, recipe: Recipe, held: SpooledPicture | None) -> Uploaded | Unstored | None:
         done: Uploaded | Unstored | None = None
         refused: list[str] = []
         try:
@@ -319,27 +311,10 @@ class Delivery:
 
     # on any thread
 
-    def _load(self, name: str) -> Picture | None:
+    def _load(self, name: str) -> SpooledPicture | None:
         """A picture from the spool; None where it is gone, or damaged: then it is put aside."""
-        import numpy as np
-
-        from glad_pipeline.generation.engine import Drawn
-
         try:
-            found = self._spool.read(name)
-            if found is None:
-                return None
-            facts = found.facts
-            recipe = Recipe.from_dict(facts["recipe"])
-            if name_of(recipe) != name:
-                raise SpoolDamaged("it holds another picture than its name says")
-            drawn = Drawn(
-                recipe=recipe,
-                pixels=np.frombuffer(found.body, np.uint8).reshape(facts["height"], facts["width"], 3),
-                seconds=float(facts["seconds"]),
-                provenance=dict(facts["provenance"]),
-            )
-            return Picture(drawn=drawn, run_id=str(facts["run_id"]), drawn_at=str(facts["drawn_at"]))
+            return SpooledPicture.read(self._spool, name)
         except (GladError, KeyError, TypeError, ValueError, AttributeError) as error:
             self._put_aside(name, f"is damaged ({error})")
             return None
@@ -351,7 +326,7 @@ class Delivery:
             done = f"it cannot be put aside ({why.strerror}): remove it"
         self._log.warning("the spool's file %s %s: %s", name, fault, done)
 
-    def _deliver(self, name: str, picture: Picture) -> Uploaded | None:
+    def _deliver(self, name: str, picture: SpooledPicture) -> Uploaded | None:
         try:
             done = upload(self._store, picture.run_id, picture.drawn, drawn_at=picture.drawn_at)
         except NotOursError as error:
@@ -394,8 +369,3 @@ class Delivery:
         dropped = self._failure is not None or not isinstance(error, (Exception, type(None)))
         self._writers.shutdown(wait=True)
         self._uploaders.shutdown(wait=True, cancel_futures=dropped)
-
-
-def name_of(recipe: Recipe) -> str:
-    """What a picture is called in the spool: its key's stem."""
-    return recipe.hash[:32]

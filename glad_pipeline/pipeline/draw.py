@@ -6,11 +6,11 @@ A blank picture rejects its prompt, a failed one costs its prompt an attempt, an
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from glad_pipeline.blame import one_row
 from glad_pipeline.database import Database
@@ -18,11 +18,13 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media import gates
-from glad_pipeline.pipeline.delivery import Delivery, PictureStream, name_of
+from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
+from glad_pipeline.pipeline.delivery import Delivery, DrawReport, PictureStream
 from glad_pipeline.pipeline.sdxl import Draws
-from glad_pipeline.pipeline.takedowns import keys_by_hash, refuse_blocked
+from glad_pipeline.pipeline.spooled_picture import name_of
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import blocklist
+from glad_pipeline.records import Prompt
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline.storage.spool import Spool
@@ -33,22 +35,8 @@ if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn
     from glad_pipeline.media.encoding import Pixels
 
-Row = Mapping[str, Any]
 PREFETCHED = 32  # pictures that wait for the gate at most: a whole batch, so that the GPU begins the next at once
 TELL_EVERY = 5.0  # seconds between lines about drawing: each is a row of Dagster's event log
-
-
-@dataclass(kw_only=True, slots=True)
-class DrawReport:
-    """What became of the prompts of one drawing; filled while its pictures are consumed."""
-
-    prompts: int
-    already_stored: int = 0
-    to_draw: int = 0  # recipes
-    model: str = ""
-    model_revision: str = ""
-    rejected: int = 0
-    failed: int = 0
 
 
 @dataclass(kw_only=True)
@@ -65,16 +53,16 @@ class Drawing:
     _by_recipe: dict[Recipe, list[int]] = field(default_factory=dict)  # prompt ids
     _report: DrawReport = field(default_factory=lambda: DrawReport(prompts=0))
 
-    def begin(self, rows: Sequence[Row]) -> PictureStream:
+    def begin(self, prompts: Sequence[Prompt]) -> PictureStream:
         """The pictures of these prompts; what earlier runs left in the spool is uploaded first. Raises `GladError`."""
-        self._by_recipe = self._without_blocked(self._recipes(rows))
+        self._by_recipe = self._without_blocked(self._recipes(prompts))
         self._discard_blocked()
         rejected = self._leftovers()
         existing = self._existing()
         missing = [recipe for recipe in self._by_recipe if recipe.hash not in existing | rejected]
-        self.log.info("%s prompts: %s to draw, %s already stored", len(rows), len(missing), len(existing))
+        self.log.info("%s prompts: %s to draw, %s already stored", len(prompts), len(missing), len(existing))
         self._report = DrawReport(
-            prompts=len(rows),
+            prompts=len(prompts),
             already_stored=len(existing),
             to_draw=len(missing),
             model=", ".join(sorted({recipe.model for recipe in self._by_recipe})),
@@ -97,11 +85,11 @@ class Drawing:
 
     # what has to be drawn
 
-    def _recipes(self, rows: Sequence[Row]) -> dict[Recipe, list[int]]:
+    def _recipes(self, prompts: Sequence[Prompt]) -> dict[Recipe, list[int]]:
         """The prompt ids of each recipe; prompts that cannot have one are rejected."""
         by_recipe: dict[Recipe, list[int]] = {}
-        for row, recipe in recipes_of(rows, self.sdxl, self.claim):
-            by_recipe.setdefault(recipe, []).append(row["id"])
+        for prompt, recipe in recipes_of(prompts, self.sdxl, self.claim):
+            by_recipe.setdefault(recipe, []).append(prompt.id)
         return by_recipe
 
     def _without_blocked(self, by_recipe: dict[Recipe, list[int]]) -> dict[Recipe, list[int]]:
@@ -202,12 +190,12 @@ def _judged(pixels: Pixels) -> str | None:
     return faults[0] if faults else None
 
 
-def recipes_of(rows: Sequence[Row], sdxl: Draws, claim: Claim) -> list[tuple[Row, Recipe]]:
+def recipes_of(prompts: Sequence[Prompt], sdxl: Draws, claim: Claim) -> list[tuple[Prompt, Recipe]]:
     """Each prompt with its recipe; prompts that cannot have one are rejected."""
-    found: list[tuple[Row, Recipe]] = []
+    found: list[tuple[Prompt, Recipe]] = []
     refused: dict[int, str] = {}
-    for row in rows:
-        with one_row(partial(refused.__setitem__, row["id"])):
-            found.append((row, sdxl.recipe(row)))
+    for prompt in prompts:
+        with one_row(partial(refused.__setitem__, prompt.id)):
+            found.append((prompt, sdxl.recipe(prompt)))
     claim.reject(refused)
     return found

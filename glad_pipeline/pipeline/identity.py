@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -19,6 +19,8 @@ from glad_pipeline.database import Connection, Database, describe, named_queries
 from glad_pipeline.database.identity import database_mark
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
+from glad_pipeline.publishing.images import known_keys
+from glad_pipeline.records import columns_of, records_of, values_of
 from glad_pipeline.storage.keys import PREFIX, key_in
 from glad_pipeline.storage.protocol import ObjectStore
 
@@ -47,7 +49,7 @@ class Identity:
         return self.id, self.database
 
     def as_json(self) -> bytes:
-        return json.dumps({name: str(value) for name, value in asdict(self).items()}, indent=1).encode()
+        return json.dumps({name: str(found) for name, found in values_of(self).items()}, indent=1).encode()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,7 +168,7 @@ def _row(connection: Connection, query: str, **bound: Any) -> tuple[Identity, bo
     row = connection.execute(SQL[query], bound).fetchone()
     if row is None:
         return None
-    return Identity(**{name: row[name] for name in Identity.__slots__}), row["marked"]
+    return records_of(Identity, [row])[0], row["marked"]
 
 
 def _object(store: ObjectStore) -> Identity | None:
@@ -175,7 +177,8 @@ def _object(store: ObjectStore) -> Identity | None:
         return None
     try:
         told = json.loads(body)
-        return Identity(**{name: str(told[name]) for name in Identity.__slots__ if name != "id"}, id=UUID(told["id"]))
+        columns: dict[str, Any] = {name: str(told[name]) for name in columns_of(Identity)}
+        return Identity(**columns | {"id": UUID(told["id"])})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotTogetherError(
             f"the object {KEY} in {_bucket(store)} says nothing that can be read ({error!r}), so it is not known whose "
@@ -218,7 +221,7 @@ def _tell_of_pictures(database: Database, store: ObjectStore, tell: Callable[[st
     originals = (key for listed in store.listing(PREFIX) if (key := key_in(listed.key)) == listed.key)
     keys = list(islice(originals, SAMPLE))
     if keys:
-        known = database.read(lambda connection: len(connection.execute(SQL["known"], {"keys": keys}).fetchall()))
+        known = len(database.read(partial(known_keys, keys=keys)))
         tell(
             f"{_bucket(store)} has pictures already, of the first {len(keys)} the database {describe(database.url)} "
             f"knows {known}. From now on the bucket belongs to that database"
@@ -230,20 +233,16 @@ def _put(store: ObjectStore, own: Identity) -> bool:
 
 
 def _begin(own: Identity, connection: Connection) -> Identity:
-    connection.execute(SQL["begin"], _bound(own))
+    connection.execute(SQL["begin"], values_of(own))
     row = _row(connection, "current")
     assert row is not None  # noqa: S101  it has just been written, by whomever
     return row[0]
 
 
 def _write(own: Identity, connection: Connection, *, marked: bool) -> None:
-    bound = _bound(own) | {"marked": marked}
+    bound = values_of(own) | {"marked": marked}
     connection.execute(SQL["retire"], bound)
     connection.execute(SQL["settle"], bound)
-
-
-def _bound(own: Identity) -> dict[str, Any]:
-    return {name: getattr(own, name) for name in Identity.__slots__}
 
 
 def _bucket(store: ObjectStore) -> str:

@@ -26,7 +26,3 @@ INSERT INTO deployments (id, bucket, place, database, database_name, current, ma
 VALUES (%(id)s, %(bucket)s, %(place)s, %(database)s, %(database_name)s, true, %(marked)s)
 ON CONFLICT (id) DO UPDATE SET bucket = excluded.bucket, place = excluded.place, database = excluded.database,
     database_name = excluded.database_name, current = true, marked = excluded.marked
-
--- name: known
--- Which of these pictures this database has catalogued.
-SELECT key FROM images WHERE key = ANY(%(keys)s)

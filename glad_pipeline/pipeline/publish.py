@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.outbox import messages
-from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.prompts.queue import Claim, SeenPicture, require_approval
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.publishing.posts import Blog, Outcomes
 from glad_pipeline.storage.protocol import ObjectStore
 
-Row = Mapping[str, Any]
 POSTS_PER_TRANSACTION = 100
 SQL = named_queries(__package__, "publish.sql")
 
 
-@dataclass(kw_only=True, slots=True)
-class PublishReport:
-    """What one run has published, and why it has not published others (by prompt id)."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishReport(Outcomes):
+    """What one run has published, and why it has not published others."""
 
-    published: list[Row] = field(default_factory=list)  # prompts, each joined with its image
-    rejected: dict[int, str] = field(default_factory=dict)
-    conflicts: dict[int, str] = field(default_factory=dict)  # wait for a person's approval
     gone: list[int] = field(default_factory=list)  # prompts whose picture was gone from the store: they wait again
 
     def __bool__(self) -> bool:
@@ -51,38 +46,36 @@ class Publishing:
         report = PublishReport()
         while True:
             stale = self.claim.stale(POSTS_PER_TRANSACTION)
-            report.gone += self._look_again(stale) if stale else []
+            report.gone.extend(self._look_again(stale) if stale else [])
             done = self.database.transact("publish", partial(publish_some, self.claim))
             if not done and not stale:
                 return report
-            rows, outcomes = done or ([], Outcomes(post_ids={}, rejected={}, conflicts={}))
-            report.published += [row for row in rows if row["id"] in outcomes.post_ids]
-            report.rejected.update(outcomes.rejected)
-            report.conflicts.update(outcomes.conflicts)
+            if done:
+                report.add(done)
 
-    def _look_again(self, stale: Sequence[Row]) -> list[int]:
+    def _look_again(self, stale: Sequence[SeenPicture]) -> list[int]:
         """Look at pictures once more that were stored a while ago: the prompts of those that are gone wait again."""
-        heads = self.store().heads(row["key"] for row in stale)
-        seen = [row["id"] for row in stale if row["key"] in heads and heads[row["key"]].bytes == row["bytes"]]
-        lost = [row["id"] for row in stale if row["id"] not in seen]
+        heads = self.store().heads(each.key for each in stale)
+        seen = [each.id for each in stale if each.key in heads and heads[each.key].bytes == each.bytes]
+        lost = [each.id for each in stale if each.id not in seen]
         return self.database.transact("look_again", partial(self.claim.looked_again, seen=seen, gone=lost))
 
 
-def publish_some(claim: Claim, connection: Connection) -> tuple[list[Row], Outcomes] | None:
+def publish_some(claim: Claim, connection: Connection) -> Outcomes | None:
     """Publish up to POSTS_PER_TRANSACTION pictures whose time has come; None when there are none."""
     blocklist.hold_off_takedowns(connection)
-    rows = claim.publishable(connection, POSTS_PER_TRANSACTION)
-    if not rows:
+    due = claim.publishable(connection, POSTS_PER_TRANSACTION)
+    if not due:
         return None
 
     def settle(done: Outcomes) -> None:
-        claim.published(connection, done.post_ids)
-        messages.tell_of_posts(connection, {post for post in done.post_ids.values() if post})
+        claim.published(connection, {each.prompt_id: each.post_id for each in done.published})
+        messages.tell_of_posts(connection, {each.post_id for each in done.published if each.post_id})
 
-    outcomes = Blog(connection).publish(connection, rows, then=settle)
-    claim.reject_locked(connection, rows, outcomes.rejected)
-    claim.require_approval(connection, outcomes.conflicts)
-    return list(rows), outcomes
+    outcomes = Blog(connection).publish(connection, due, then=settle)
+    claim.reject_locked(connection, due, outcomes.rejected)
+    require_approval(connection, outcomes.conflicts)
+    return outcomes
 
 
 def hold_back(database: Database, reasons: Mapping[str, str]) -> list[int]:
@@ -94,7 +87,7 @@ def hold_back(database: Database, reasons: Mapping[str, str]) -> list[int]:
 
     def hold(connection: Connection) -> list[int]:
         rows = connection.execute(SQL["drawn"], {"keys": list(reasons)}).fetchall()
-        Claim.require_approval(connection, {row["id"]: f"{reasons[row['key']]}: {cure}" for row in rows})
+        require_approval(connection, {row["id"]: f"{reasons[row['key']]}: {cure}" for row in rows})
         return [row["id"] for row in rows]
 
     return database.transact("hold_back", hold)

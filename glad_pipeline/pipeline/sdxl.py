@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from glad_pipeline.blame import is_the_deployments, readable, reason_of
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
-from glad_pipeline.generation.allowed import Allowed
-from glad_pipeline.generation.artifacts import artifacts_of
-from glad_pipeline.generation.defaults import Defaults
+from glad_pipeline.generation.allowed import allowed
+from glad_pipeline.generation.defaults import recipe_of
 from glad_pipeline.generation.models import ModelProfile, resolve_model
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.settings import load_settings
+from glad_pipeline.records import Prompt
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.drawing_faults import Fault
     from glad_pipeline.generation.engine import Drawn, Engine
     from glad_pipeline.workers.pool import Pool
     from glad_pipeline.workers.remote import RemoteEngine
-
-Row = Mapping[str, Any]
 
 
 class Draws(Protocol):
@@ -40,7 +37,7 @@ class Draws(Protocol):
     def gpu_batch(self) -> int | None:
         """Pictures drawn at once; None: by the memory."""
 
-    def recipe(self, row: Row) -> Recipe:
+    def recipe(self, prompt: Prompt) -> Recipe:
         """The complete recipe of a prompt. See `Sdxl.recipe`."""
 
     def generate(
@@ -51,35 +48,13 @@ class Draws(Protocol):
 
 @dataclass(kw_only=True)
 class Sdxl:
-    """SDXL by these settings; what they mean is in `Settings`."""
+    """SDXL as these options have it."""
 
-    model: str
-    model_revision: str | None = None
-    vae: str | None = None
-    refiner: str | None = None
-    lora: str | None = None
-    few_step_lora: str | None = None
-    allowed_models: Sequence[str] = ()
-    most_pixels: int = 4_194_304
-    most_steps: int = 100
-    device: str = "auto"
-    preset: str = "base"
-    width: int | None = None
-    height: int | None = None
-    steps: int | None = None
-    guidance_scale: float | None = None
-    scheduler: str | None = None
-    gpu_batch: int | None = None
-    gpu_small_batch: int | None = None
-    compiling: str = "auto"
-    compile_cache: str | None = None
-    hash_cache: str | None = None
-    backend: str = "process"
+    options: EngineOptions
     log: logging.Logger
-    pool: Callable[[], Pool] | None = None  # the workers that draw; None: by the environment's settings
     overhead_seconds: dict[str, float] = field(default_factory=lambda: {"loading": 0.0, "warming_up": 0.0})
-    _profiles: dict[tuple[str | None, ...], ModelProfile] = field(default_factory=dict)
-    _own_pool: Pool | None = None
+    _profiles: dict[EngineOptions, ModelProfile] = field(default_factory=dict)
+    _pool: Pool | None = None
 
     # prompts to recipes
 
@@ -90,63 +65,41 @@ class Sdxl:
 
         VAE, refiner and LoRA of the settings go with the settings' model; another model comes without.
         """
-        name = model or self.model
-        ours = name == self.model
-        commit = revision or (self.model_revision if ours else None)
-        loras = lora or (self.lora if ours else None) or ""
-        wanted = (name, commit, preset or self.preset, loras)
+        options = self.options
+        if model in (None, options.model):
+            named = {"model_revision": revision or options.model_revision, "lora": lora or options.lora}
+        else:
+            named = {"model": model, "model_revision": revision, "lora": lora}
+            named |= dict.fromkeys(("vae", "refiner", "few_step_lora"))
+        wanted = options.model_copy(update={**named, "preset": preset or options.preset})
         if wanted not in self._profiles:
-            self._profiles[wanted] = resolve_model(
-                name,
-                commit,
-                vae=self.vae if ours else None,
-                refiner=self.refiner if ours else None,
-                loras=loras,
-                preset=preset or self.preset,
-                few_step_lora=self.few_step_lora if ours else None,
-                cache=Path(self.hash_cache) if self.hash_cache else None,
-            )
+            self._profiles[wanted] = resolve_model(wanted)
         return self._profiles[wanted]
 
-    def recipe(self, row: Row) -> Recipe:
+    def recipe(self, prompt: Prompt) -> Recipe:
         """The complete recipe of a prompt: its own values, else the settings', else the model's.
 
         Raises `UnavailableError` where the settings' model cannot be used; all else that it raises is the row's own.
         """
-        defaults = Defaults(
-            preset=self.preset,
-            width=self.width,
-            height=self.height,
-            steps=self.steps,
-            guidance_scale=self.guidance_scale,
-            scheduler=self.scheduler,
-        )
-        recipe = defaults.recipe(row, self._profile_of(row))
-        if faults := self._too_much(row, recipe):
+        recipe = recipe_of(prompt, self._profile_of(prompt), self.options)
+        if faults := self._too_much(prompt, recipe):
             raise UsageError("; ".join(faults))
         return recipe
 
-    def _profile_of(self, row: Row) -> ModelProfile:
+    def _profile_of(self, prompt: Prompt) -> ModelProfile:
         """What a row is drawn with. What is wrong with files here goes to the log, not to who may write rows."""
-        allowed = Allowed(
-            model=self.model,
-            revision=self.model_revision,
-            lora=self.lora,
-            few_step_lora=self.few_step_lora,
-            patterns=self.allowed_models,
-        )
-        model, revision, lora = allowed.checked(row["model"], row["model_revision"], row["lora"])
+        model, revision, lora = allowed(self.options, prompt.model, prompt.model_revision, prompt.lora)
         try:
-            return self.profile(model, revision, row["preset"], lora)
+            return self.profile(model, revision, prompt.preset, lora)
         except Exception as error:
             _raise_the_deployments(error)
-            if model in (None, self.model):
+            if model in (None, self.options.model):
                 self._require_ours()
             if not model and not lora:
                 raise GladError(
-                    self._without_paths(error, f"the preset {row['preset']} cannot be used here")
+                    self._without_paths(error, f"the preset {prompt.preset} cannot be used here")
                 ) from error
-            named = ", ".join(f"{name} {row[name]}" for name in ("model", "lora") if row[name])
+            named = ", ".join(f"{name} {value}" for name in ("model", "lora") if (value := getattr(prompt, name)))
             raise GladError(self._without_paths(error, f"what it names cannot be used here: {named}")) from error
 
     def _require_ours(self) -> None:
@@ -156,18 +109,18 @@ class Sdxl:
         except Exception as error:
             raise _ours(error) from error
 
-    def _too_much(self, row: Row, recipe: Recipe) -> list[str]:
+    def _too_much(self, prompt: Prompt, recipe: Recipe) -> list[str]:
         """What the row asks for beyond what one may cost. The settings' own values are not limited."""
         faults = []
-        pixels = recipe.width * recipe.height
-        if (row.get("width") or row.get("height")) and pixels > self.most_pixels:
+        pixels, most_steps = recipe.width * recipe.height, self.options.most_steps
+        if (prompt.width or prompt.height) and pixels > self.options.most_pixels:
             faults.append(
                 f"width × height is {recipe.width} × {recipe.height} = {pixels:,} pixels: a row may ask for at most "
-                f"{self.most_pixels:,} (GLAD_MOST_PIXELS)"
+                f"{self.options.most_pixels:,} (GLAD_MOST_PIXELS)"
             )
-        if (row.get("num_inference_steps") or 0) > self.most_steps:
+        if (prompt.num_inference_steps or 0) > most_steps:
             faults.append(
-                f"num_inference_steps is {row['num_inference_steps']}: a row may ask for at most {self.most_steps} "
+                f"num_inference_steps is {prompt.num_inference_steps}: a row may ask for at most {most_steps} "
                 "(GLAD_MOST_STEPS)"
             )
         return faults
@@ -219,20 +172,14 @@ class Sdxl:
     ) -> Engine | RemoteEngine:
         """What draws with a profile: this process, or the workers."""
         if self._drawn_by_workers():
+            from glad_pipeline.workers.pool import Pool
             from glad_pipeline.workers.remote import RemoteEngine
 
-            return RemoteEngine(profile, self._workers(), wanted=wanted, pulse=pulse)
-        from glad_pipeline.generation.engine import Engine
+            self._pool = self._pool or Pool(self.options, log=self.log)
+            return RemoteEngine(profile, self._pool, wanted=wanted, pulse=pulse)
+        from glad_pipeline.generation.engine import engine_of
 
-        return Engine(
-            profile,
-            device=self.device,  # type: ignore[arg-type]
-            batch=self.gpu_batch,
-            small_batch=self.gpu_small_batch,
-            compiling=self.compiling,  # type: ignore[arg-type]
-            compile_cache=Path(self.compile_cache) if self.compile_cache else None,
-            hash_cache=Path(self.hash_cache) if self.hash_cache else None,
-        )
+        return engine_of(profile, self.options)
 
     def _fault_of(self, profile: ModelProfile) -> Fault:
         """Whose fault it is that this model cannot be loaded, which a prompt has named.
@@ -243,40 +190,21 @@ class Sdxl:
             return "unknown"  # their machines may lack what this one has
         from glad_pipeline.generation.devices import choose_device
 
-        choose_device(self.device, is_demo=self.profile().is_demo)  # type: ignore[arg-type]
+        choose_device(self.options.device, is_demo=self.profile().is_demo)
         # what is all here and cannot be loaded never will be; what has to be fetched may be there another time
-        return "recipe" if all(part.is_local for part in artifacts_of(profile)) else "unknown"
+        return "recipe" if all(part.is_local for part in profile.artifacts) else "unknown"
 
     def _drawn_by_workers(self) -> bool:
-        if self.backend == "auto":
+        if self.options.backend == "auto":
             from glad_pipeline.workers.cluster import Cluster
 
-            return Cluster(load_settings()).is_wanted
-        return self.backend == "ray"
-
-    def _workers(self) -> Pool:
-        if self._own_pool is None:
-            self._own_pool = (self.pool or self.pool_of_settings)()
-        return self._own_pool
-
-    def pool_of_settings(self) -> Pool:
-        from glad_pipeline.workers.options import engine_options
-        from glad_pipeline.workers.pool import Pool
-
-        settings = load_settings()
-        options = engine_options(
-            settings,
-            device=self.device,
-            batch=self.gpu_batch,
-            small_batch=self.gpu_small_batch,
-            compiling=self.compiling,
-        )
-        return Pool(settings, options, log=self.log)
+            return Cluster(self.options).is_wanted
+        return self.options.backend == "ray"
 
     def close(self) -> None:
         """Leave the workers, if there were any."""
-        if self._own_pool is not None:
-            self._own_pool.close()
+        if self._pool is not None:
+            self._pool.close()
 
     def _without_paths(self, error: Exception, instead: str) -> str:
         """The reason for who wrote the row, without paths: which files are here goes to the run's log alone."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.publishing.catalogue import CatalogueEntry
+from glad_pipeline.publishing.images import CatalogueEntry
 from glad_pipeline.storage.metadata import metadata_fault
 from glad_pipeline.storage.protocol import ObjectStore, StoredObject
 

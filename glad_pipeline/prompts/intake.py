@@ -9,20 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from dataclasses import fields as dataclass_fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, LiteralString
 
-from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.database import Connection, Database, has_table, named_queries, value
 from glad_pipeline.errors import UsageError
 from glad_pipeline.prompts.readers import read_records
-from glad_pipeline.prompts.validation import FIELDS, NewPrompt, new_prompt
+from glad_pipeline.prompts.validation import new_prompt
+from glad_pipeline.records import FIELDS, NewPrompt, values_of
 
-QUERIES = named_queries("glad_pipeline.prompts", "intake.sql")
+WRITTEN = (*FIELDS, "content_hash")
+QUERIES = named_queries("glad_pipeline.prompts", "intake.sql", WRITTEN)
 SHOWN = 50  # faults a person reads before mending the file
-_DEFAULTS = {field.name: field.default for field in dataclass_fields(NewPrompt)}
+_DEFAULTS = {field.name: field.default for field in fields(NewPrompt)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,44 +66,42 @@ def content_hash(prompt: NewPrompt) -> str:
 
     A field left at its default does not count, so that a new column never changes an old row's hash.
     """
-    given = {name: getattr(prompt, name) for name in FIELDS if getattr(prompt, name) != _DEFAULTS[name]}
+    given = {name: found for name, found in values_of(prompt).items() if found != _DEFAULTS[name]}
     text = json.dumps(given, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_canonical)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _canonical(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def _canonical(found: object) -> str:
+    return found.isoformat() if isinstance(found, datetime) else str(found)
 
 
-def add_prompt(database: Database, fields: Mapping[str, Any]) -> tuple[int, bool]:
+def add_prompt(database: Database, given: Mapping[str, Any]) -> tuple[int, bool]:
     """Put one prompt into the queue; return its id and whether it is new.
 
     The same `task_id`, or without one the same fields, is the same prompt: its id, and False.
     Raises `UsageError` with every reason if the fields break a rule or the slug is taken.
     """
-    prompt = new_prompt(fields)
-    row = dict(zip((*FIELDS, "content_hash"), _as_row(prompt), strict=True))
+    prompt = new_prompt(given)
+    row = dict(zip(WRITTEN, _as_row(prompt), strict=True))
     with database.transaction() as connection:
         connection.execute(QUERIES["one_at_a_time"])
-        if same := connection.execute(QUERIES["same_prompt"], row).fetchone():
-            return int(same["id"]), False
+        if same := value(connection, QUERIES["same_prompt"], row):
+            return int(same), False
         if prompt.slug is not None:
             _refuse_taken_slug(connection, prompt)
-        added = connection.execute(QUERIES["insert_one"], row).fetchone()
+        added = value(connection, QUERIES["insert_one"], row)
         if added is None:  # inserted by plain SQL since we looked
-            same = connection.execute(QUERIES["same_prompt"], row).fetchone()
-            assert same is not None  # noqa: S101 - the conflict names one of its two keys
-            return int(same["id"]), False
-        return int(added["id"]), True
+            return int(value(connection, QUERIES["same_prompt"], row)), False
+        return int(added), True
 
 
 def _refuse_taken_slug(connection: Connection, prompt: NewPrompt) -> None:
     sought = {"slug": prompt.slug, "post_id": prompt.post_id}
-    if found := connection.execute(QUERIES["slug_of_prompt"], sought).fetchone():
-        raise UsageError(f"slug {prompt.slug!r} belongs to prompt {found['id']} already: choose another, or none")
-    if _blog_has_posts(connection) and (found := connection.execute(QUERIES["slug_of_post"], sought).fetchone()):
+    if found := value(connection, QUERIES["slug_of_prompt"], sought):
+        raise UsageError(f"slug {prompt.slug!r} belongs to prompt {found} already: choose another, or none")
+    if has_table(connection, "posts") and (found := value(connection, QUERIES["slug_of_post"], sought)):
         raise UsageError(
-            f"slug {prompt.slug!r} belongs to the post {found['id']} already: "
+            f"slug {prompt.slug!r} belongs to the post {found} already: "
             "choose another, or set post_id to illustrate that post"
         )
 
@@ -129,9 +128,9 @@ def import_file(database: Database, path: Path, *, progress: Progress | None = N
         if faults.count:
             raise UsageError(faults.message(path))
         tell("writing", staged)
-        counted = connection.execute(QUERIES["count_differing"]).fetchone()
+        differing = value(connection, QUERIES["count_differing"])
         added = connection.execute(QUERIES["insert_staged"]).rowcount
-    return ImportReport(added=added, existing=staged - added, differing=counted["differing"] if counted else 0)
+    return ImportReport(added=added, existing=staged - added, differing=differing)
 
 
 def _stage(connection: Connection, path: Path, faults: _Faults, tell: Progress) -> int:
@@ -155,11 +154,11 @@ def _stage(connection: Connection, path: Path, faults: _Faults, tell: Progress) 
 
 
 def _as_row(prompt: NewPrompt) -> tuple[Any, ...]:
-    """The values of FIELDS and `content_hash`. Without a seed, the content decides it: the same everywhere."""
+    """The values of WRITTEN. Without a seed, the content decides it: the same everywhere."""
     identity = content_hash(prompt)
     if prompt.seed is None:
         prompt = replace(prompt, seed=int(identity[:8], 16))
-    return (*(getattr(prompt, name) for name in FIELDS), identity)
+    return (*values_of(prompt).values(), identity)
 
 
 def _find_duplicates(connection: Connection, faults: _Faults) -> None:
@@ -171,13 +170,8 @@ def _find_duplicates(connection: Connection, faults: _Faults) -> None:
     check(QUERIES["task_ids_twice"], "task_id {value!r} is on line {first_line} already, with other fields")
     check(QUERIES["slugs_twice"], "slug {value!r} is on line {first_line} already: choose another, or none")
     check(QUERIES["slugs_of_prompts"], "slug {value!r} belongs to prompt {prompt_id} already: choose another, or none")
-    if _blog_has_posts(connection):
+    if has_table(connection, "posts"):
         check(
             QUERIES["slugs_of_posts"],
             "slug {value!r} belongs to the post {post_id} already: choose another, or set post_id to illustrate it",
         )
-
-
-def _blog_has_posts(connection: Connection) -> bool:
-    found = connection.execute(QUERIES["blog_has_posts"]).fetchone()
-    return bool(found and found["found"])

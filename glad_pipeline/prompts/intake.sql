@@ -1,5 +1,6 @@
 -- Statements of `intake.py`. A file is first copied to `incoming`, a table only this transaction sees;
 -- every check between its rows, and against what is there already, is made here rather than in Python's memory.
+-- {columns}: the fields of `NewPrompt` (records.py) and content_hash; {values}: their parameters.
 
 -- name: begin_staging
 -- An import may take as long as it needs, whatever the server's default is.
@@ -8,16 +9,11 @@ SET LOCAL statement_timeout = 0;
 -- name: create_staging
 -- Holds the file's rows until all of them have been checked.
 CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS
-SELECT 0::bigint AS line, prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
-       post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model, model_revision,
-       lora, priority, publish_at, needs_approval, content_hash
-FROM prompts WITH NO DATA;
+SELECT 0::bigint AS line, {columns} FROM prompts WITH NO DATA;
 
 -- name: copy_staging
 -- Streams the file's good rows in.
-COPY incoming (prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
-               post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model, model_revision,
-               lora, priority, publish_at, needs_approval, content_hash, line) FROM STDIN;
+COPY incoming ({columns}, line) FROM STDIN;
 
 -- name: analyze_staging
 -- Tells the planner how much there is: autovacuum never sees a temporary table.
@@ -67,10 +63,6 @@ WHERE NOT EXISTS (SELECT FROM prompts AS same WHERE same.content_hash = i.conten
   AND NOT EXISTS (SELECT FROM prompts AS same WHERE same.task_id = i.task_id)
 ORDER BY i.line LIMIT %(limit)s;
 
--- name: blog_has_posts
--- Whether there is a posts table to look at.
-SELECT to_regclass('posts') IS NOT NULL AS found;
-
 -- name: count_differing
 -- Lines whose task_id is in the queue already with other fields: they are left as they are there.
 SELECT count(*) AS differing FROM incoming AS i
@@ -78,13 +70,7 @@ JOIN prompts AS p ON p.task_id = i.task_id AND p.content_hash <> i.content_hash;
 
 -- name: insert_staged
 -- Adds what is new; a line that is there already, by task_id or content, is passed over.
-INSERT INTO prompts (prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
-                     post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model,
-                     model_revision, lora, priority, publish_at, needs_approval, content_hash)
-SELECT prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
-       post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model,
-       model_revision, lora, priority, publish_at, needs_approval, content_hash
-FROM incoming
+INSERT INTO prompts ({columns}) SELECT {columns} FROM incoming
 WHERE NOT EXISTS (SELECT FROM prompts WHERE prompts.content_hash = incoming.content_hash)
   AND NOT EXISTS (SELECT FROM prompts WHERE prompts.task_id = incoming.task_id)
 ORDER BY line
@@ -104,11 +90,5 @@ SELECT id::text AS id FROM posts WHERE slug = %(slug)s AND id::text IS DISTINCT 
 
 -- name: insert_one
 -- Adds one prompt; none if it is there already.
-INSERT INTO prompts (prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, task_id,
-                     post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model,
-                     model_revision, lora, priority, publish_at, needs_approval, content_hash)
-VALUES (%(prompt)s, %(negative_prompt)s, %(title)s, %(slug)s, %(excerpt)s, %(content)s, %(category)s, %(author)s,
-        %(alt_text)s, %(task_id)s, %(post_id)s, %(seed)s, %(width)s, %(height)s, %(num_inference_steps)s,
-        %(guidance_scale)s, %(scheduler)s, %(preset)s, %(model)s, %(model_revision)s, %(lora)s, %(priority)s,
-        %(publish_at)s, %(needs_approval)s, %(content_hash)s)
+INSERT INTO prompts ({columns}) VALUES ({values})
 ON CONFLICT DO NOTHING RETURNING id;

@@ -159,8 +159,7 @@ RETURNING prompts.id
 
 -- name: publishable
 -- Pictures whose time has come: this hold's own, and those that no living run holds; each seen in the store just now.
-SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.width AS image_width,
-       i.height AS image_height, i.content_type AS image_content_type, i.removed_at AS image_removed_at,
+SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.removed_at AS image_removed_at,
        i.removed_reason AS image_removed_reason
 FROM prompts p JOIN images i ON i.id = p.image_id
 WHERE p.status = 'generated' AND coalesce(p.publish_at, '-infinity'::timestamptz) <= now()
@@ -216,5 +215,4 @@ SELECT DISTINCT worker FROM prompts_live_holds()
 
 -- name: overdue
 -- For the check: rows still claimed although their lease is over.
-SELECT id, claimed_by, lease_expires_at FROM prompts
-WHERE status = 'claimed' AND lease_expires_at < now() ORDER BY lease_expires_at LIMIT 20
+SELECT id FROM prompts WHERE status = 'claimed' AND lease_expires_at < now() ORDER BY lease_expires_at LIMIT 20

@@ -23,15 +23,23 @@ from uuid import UUID
 import psycopg
 
 from glad_pipeline.blame import readable
-from glad_pipeline.database import SILENCE, Connection, Database, DatabaseError, answering_within, named_queries
+from glad_pipeline.database import (
+    SILENCE,
+    Connection,
+    Database,
+    DatabaseError,
+    answering_within,
+    named_queries,
+    value,
+)
 from glad_pipeline.database.identity import database_mark
 from glad_pipeline.errors import UnavailableError, UsageError
+from glad_pipeline.records import DuePrompt, Prompt, records_of
 
 SQL = named_queries(__package__)
 PING = 2.0  # seconds between looks at the heartbeat's connection
 FRESH = timedelta(minutes=1)  # how long a picture is believed to be in the store, once it was seen there
 GRACE = 5.0  # seconds without a lock after which a holder counts as gone: a living one is back by then
-Row = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +64,7 @@ def readiness(connection: Connection) -> Readiness:
     """One indexed look at the queue, in a transaction; its cost does not grow with the table."""
     with connection.transaction():
         connection.execute("SET LOCAL enable_seqscan = off")  # without fresh statistics the planner would read it all
-        row = connection.execute(SQL["ready"]).fetchone()
-    assert row is not None  # noqa: S101  an aggregate always has a row
-    return Readiness(**row)
+        return records_of(Readiness, connection.execute(SQL["ready"]))[0]
 
 
 def live_workers(connection: Connection) -> set[str]:
@@ -77,9 +83,26 @@ def forget_runs(connection: Connection, run_ids: Collection[str]) -> None:
     connection.execute(SQL["forget_runs"], {"run_ids": list(run_ids)})
 
 
-def overdue(connection: Connection) -> list[Row]:
-    """Up to 20 prompts that are still claimed although their lease is over, the oldest first."""
-    return connection.execute(SQL["overdue"]).fetchall()
+def overdue(connection: Connection) -> list[int]:
+    """The ids of up to 20 prompts that are still claimed although their lease is over, the oldest first."""
+    return [row["id"] for row in connection.execute(SQL["overdue"])]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeenPicture:
+    """A picture that was seen in the store some time ago."""
+
+    id: int  # images.id
+    key: str
+    bytes: int
+
+
+def require_approval(connection: Connection, reasons: Mapping[int, str]) -> None:
+    """In the caller's transaction: drawn prompts that it has locked wait for approval, each with the reason."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            SQL["settle_conflict"], [{"id": i, "reason": readable(reason)} for i, reason in reasons.items()]
+        )
 
 
 class Claim:
@@ -116,23 +139,22 @@ class Claim:
         return self
 
     def _locked_token(self, connection: Connection) -> int:
-        row = connection.execute(SQL["next_token"]).fetchone()
-        assert row is not None  # noqa: S101  nextval always answers
-        if not self._lock(connection, row["token"]):
-            raise UnavailableError(f"the claim token {row['token']} is locked already: another database uses ours")
+        token = int(value(connection, SQL["next_token"]))
+        if not self._lock(connection, token):
+            raise UnavailableError(f"the claim token {token} is locked already: another database uses ours")
         self.queue = database_mark(connection)
-        bound = {"token": row["token"], "run_id": self._worker, "database": self.queue}
+        bound = {"token": token, "run_id": self._worker, "database": self.queue}
         connection.execute(SQL["record_claim"], bound)
-        return int(row["token"])
+        return token
 
-    def take(self, batch: int, *, ids: Sequence[int] = ()) -> list[Row]:
+    def take(self, batch: int, *, ids: Sequence[int] = ()) -> list[Prompt]:
         """Claim up to `batch` waiting prompts, and return all that this claim has in hand.
 
         With `ids`, just these, even if they had ended before (a redo on purpose). Raises `UsageError`
         for ids that do not exist. A prompt that another run holds is left to it. Where rows are held by a
         run that seems gone, waits `GRACE` seconds to be sure.
         """
-        before = {row["id"] for row in self.held()} if self._attempts else set()
+        before = {prompt.id for prompt in self.held()} if self._attempts else set()
         bound = {
             "token": self._token,
             "worker": self._worker,
@@ -143,7 +165,7 @@ class Claim:
             "gone": self._gone(),
         }
 
-        def work(connection: Connection) -> list[Row]:
+        def work(connection: Connection) -> list[Prompt]:
             for row in connection.execute(SQL["return_abandoned"], bound):
                 log.warning("prompt %s was abandoned by its run and is %s again", row["id"], row["status"])
             if ids:
@@ -155,14 +177,14 @@ class Claim:
             illustrating = [row["id"] for row in claimed if row["has_post"]]
             if illustrating:
                 connection.execute(SQL["note_post_versions"], {"ids": illustrating})
-            return connection.execute(SQL["held"], bound).fetchall()
+            return records_of(Prompt, connection.execute(SQL["held"], bound))
 
-        rows = self._database.transact("claim", work)
-        for row in rows:
-            if row["id"] not in before:
-                self._attempts[row["id"]] = row["attempts"]
-                self._begun.pop(row["id"], None)
-        return rows
+        prompts = self._database.transact("claim", work)
+        for prompt in prompts:
+            if prompt.id not in before:
+                self._attempts[prompt.id] = prompt.attempts
+                self._begun.pop(prompt.id, None)
+        return prompts
 
     def _gone(self) -> list[int]:
         """Tokens without a lock, now and `GRACE` seconds later: their processes are gone."""
@@ -188,9 +210,9 @@ class Claim:
             if row["status"] == "claimed" and row["claimed_by"] != bound["worker"]:
                 log.warning("prompt %s is held by run %s and left to it", row["id"], row["claimed_by"])
 
-    def held(self) -> list[Row]:
+    def held(self) -> list[Prompt]:
         """The prompts that this claim has claimed and not settled yet."""
-        return self._database.read(lambda c: c.execute(SQL["held"], {"token": self._token}).fetchall())
+        return self._database.read(lambda c: records_of(Prompt, c.execute(SQL["held"], {"token": self._token})))
 
     def has_settled(self) -> bool:
         """Whether any prompt that this claim has claimed is settled."""
@@ -241,12 +263,18 @@ class Claim:
         """`fail` in the caller's transaction."""
         self._settle(connection, "settle_failed", reasons)
 
-    def _settle(self, connection: Connection, statement: str, reasons: Mapping[int, str]) -> None:
+    def _settle(
+        self,
+        connection: Connection,
+        statement: str,
+        reasons: Mapping[int, str],
+        tokens: Mapping[int, int | None] | None = None,
+    ) -> None:
         bound = [
             {
                 "id": i,
                 "reason": readable(reason),
-                "token": self._token,
+                "token": self._token if tokens is None else tokens[i],
                 "max_attempts": self._max_attempts,
                 "uncounted": int(i not in self._begun),
             }
@@ -267,18 +295,18 @@ class Claim:
         waiting = connection.execute(SQL["await_approval"], {"ids": moved}).fetchall()
         return len(moved), len(waiting)
 
-    def publishable(self, connection: Connection, batch: int) -> list[Row]:
+    def publishable(self, connection: Connection, batch: int) -> list[DuePrompt]:
         """In the caller's transaction: lock up to `batch` drawn prompts that are due, each joined with its image.
 
         Only those whose picture was seen in the store within FRESH; see `stale`.
         """
         bound = {"token": self._token, "batch": batch, "fresh": FRESH}
-        return connection.execute(SQL["publishable"], bound).fetchall()
+        return records_of(DuePrompt, connection.execute(SQL["publishable"], bound))
 
-    def stale(self, batch: int) -> list[Row]:
-        """Up to `batch` pictures (id, key, bytes of `images`) that are due and were seen longer than FRESH ago."""
+    def stale(self, batch: int) -> list[SeenPicture]:
+        """Up to `batch` pictures that are due and were seen longer than FRESH ago."""
         bound = {"token": self._token, "batch": batch, "fresh": FRESH}
-        return self._database.read(lambda connection: connection.execute(SQL["stale"], bound).fetchall())
+        return self._database.read(lambda c: records_of(SeenPicture, c.execute(SQL["stale"], bound)))
 
     def looked_again(self, connection: Connection, *, seen: Sequence[int], gone: Sequence[int]) -> list[int]:
         """In the caller's transaction: these pictures (images.id) are in the store still, those are not.
@@ -296,23 +324,9 @@ class Claim:
         if connection.execute(SQL["settle_published"], bound).rowcount != len(post_ids):
             raise DatabaseError("prompts to be published were not locked by this transaction: no post is written")
 
-    def reject_locked(self, connection: Connection, rows: Sequence[Row], reasons: Mapping[int, str]) -> None:
-        """In the caller's transaction: put aside rows that `publishable` has locked."""
-        self.reasons.update(reasons)
-        tokens = {row["id"]: row["claim_token"] for row in rows}
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                SQL["settle_rejected"],
-                [{"id": i, "reason": readable(reason), "token": tokens[i]} for i, reason in reasons.items()],
-            )
-
-    @staticmethod
-    def require_approval(connection: Connection, reasons: Mapping[int, str]) -> None:
-        """In the caller's transaction: locked prompts wait for approval, each with the reason."""
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                SQL["settle_conflict"], [{"id": i, "reason": readable(reason)} for i, reason in reasons.items()]
-            )
+    def reject_locked(self, connection: Connection, due: Sequence[DuePrompt], reasons: Mapping[int, str]) -> None:
+        """In the caller's transaction: put aside prompts that `publishable` has locked."""
+        self._settle(connection, "settle_rejected", reasons, {prompt.id: prompt.claim_token for prompt in due})
 
     @property
     def taken(self) -> int:
@@ -354,8 +368,7 @@ class Claim:
 
     @staticmethod
     def _lock(connection: Connection, token: int) -> bool:
-        row = connection.execute(SQL["lock_token"], {"token": token}).fetchone()
-        return row is not None and row["locked"]
+        return bool(value(connection, SQL["lock_token"], {"token": token}))
 
     def _beat(self, connection: Connection) -> None:
         """Renew the lease three times per lease and keep the lock; a lost connection is made anew within seconds."""
@@ -391,8 +404,7 @@ class Claim:
     @staticmethod
     def _is_ours(connection: Connection, token: int) -> bool:
         """Whether this session has the lock; that it has lost it while it lives is a pooler's doing."""
-        row = connection.execute(SQL["has_lock"], {"token": token}).fetchone()
-        if row is not None and row["has_lock"]:
+        if value(connection, SQL["has_lock"], {"token": token}):
             return True
         log.error(
             "the lock of this run is gone although its connection is not: a pooler such as PgBouncer gives each "

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
-from glad_pipeline.prompts.validation import FIELDS, LONGEST_FIELD, shortened
+from glad_pipeline.limits import CHARS
+from glad_pipeline.records import FIELDS
 
 LONGEST_LINE = 16 * 2**20  # bytes: a million characters, each escaped in JSON as \uXXXX\uXXXX, and room to spare
 _PACKED = {
@@ -57,7 +59,7 @@ def read_records(path: Path) -> Iterator[Record]:
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist: check the path") from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"{shortened(str(path), 200)} cannot be read: {error}") from error
+        raise UsageError(f"{quoted(str(path), 200)} cannot be read: {error}") from error
 
 
 def _refuse_packed(path: Path, stream: BinaryIO) -> None:
@@ -89,7 +91,7 @@ def _lines(path: Path, stream: BinaryIO) -> Iterator[str]:
 
 
 def _csv_records(path: Path, stream: BinaryIO) -> Iterator[Record]:
-    csv.field_size_limit(2 * LONGEST_FIELD)
+    csv.field_size_limit(2 * CHARS["content"])
     rows = csv.reader(_lines(path, stream), strict=True)
     header, line = _header(path, rows), rows.line_num + 1
     while True:
@@ -120,7 +122,7 @@ def _header(path: Path, rows: Iterator[list[str]]) -> list[str]:
     if not header:
         raise UsageError(f"{path} has no header: its first line must name the columns, such as prompt,title,slug")
     if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-        raise UsageError(f"{path}: the columns must be separated by commas, the header is {shortened(header[0])}")
+        raise UsageError(f"{path}: the columns must be separated by commas, the header is {quoted(header[0])}")
     if unknown := _unknown(header):
         raise UsageError(f"{path}: unknown {unknown}. Known columns: {', '.join(FIELDS)}")
     if twice := sorted({name for name in header if header.count(name) > 1}):
@@ -133,7 +135,7 @@ def _header(path: Path, rows: Iterator[list[str]]) -> list[str]:
 def _csv_fault(error: csv.Error) -> str:
     text = str(error)
     if "field larger" in text:
-        return f"has a cell of more than {2 * LONGEST_FIELD:,} characters: is a double quote never closed?"
+        return f"has a cell of more than {2 * CHARS['content']:,} characters: is a double quote never closed?"
     if "unexpected end" in text:
         return "opens a double quote that is never closed"
     if "expected after" in text:
@@ -161,7 +163,7 @@ def _jsonl_record(line: int, text: str) -> Record:
     except (ValueError, RecursionError) as error:
         return Record(line, {}, f"is not JSON that can be read: {error}")
     if not isinstance(found, dict):
-        return Record(line, {}, f"is {shortened(text.strip())}: it must be a JSON object, in braces")
+        return Record(line, {}, f"is {quoted(text.strip())}: it must be a JSON object, in braces")
     if unknown := _unknown(found):
         return Record(line, {}, f"has unknown {unknown}. Known keys: {', '.join(FIELDS)}")
     return Record(line, {name: value for name, value in found.items() if value not in (None, "")})
@@ -180,5 +182,5 @@ def _unknown(names: Iterable[str]) -> str:
     for name in names:
         if name not in FIELDS:
             near = difflib.get_close_matches(name, FIELDS, n=1)
-            faults.append(shortened(name) + (f" (did you mean {near[0]}?)" if near else ""))
+            faults.append(quoted(name) + (f" (did you mean {near[0]}?)" if near else ""))
     return ", ".join(faults[:10])

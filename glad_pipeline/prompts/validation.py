@@ -10,29 +10,15 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from glad_pipeline import limits
+from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
-from glad_pipeline.limits import (
-    MAX_PIXELS,
-    MAX_PROMPT_CHARS,
-    MAX_SEED,
-    MAX_SIDE,
-    MAX_STEPS,
-    MIN_SEED,
-    MIN_SIDE,
-    MIN_STEPS,
-    PRESETS,
-    SCHEDULERS,
-    SIDE_STEP,
-)
-
-LONGEST_FIELD = 1_000_000
-_INT4 = 2**31
+from glad_pipeline.limits import CHARS, PRESETS, SCHEDULERS, SEED, SIDE, STEPS, Range
+from glad_pipeline.records import NewPrompt
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_BREAK = re.compile(r"[\n\t\u2028\u2029]")
@@ -45,39 +31,6 @@ _WORDS = {
     **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
     **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewPrompt:
-    """A prompt that has passed every rule, ready for the queue."""
-
-    prompt: str  # what to draw
-    negative_prompt: str = ""  # what to keep out of the picture
-    title: str | None = None  # the post's title; with it the prompt becomes a new post
-    slug: str | None = None  # the post's address; absent: made from the title
-    excerpt: str | None = None
-    content: str | None = None  # markdown
-    category: str | None = None
-    author: str | None = None
-    alt_text: str | None = None
-    task_id: str | None = None  # the client's idempotency key: the same one again is the same prompt
-    post_id: UUID | None = None  # an existing post to illustrate
-    seed: int | None = None  # absent: made from the other fields, so the same line gives the same picture
-    width: int | None = None  # pixels; for this and the rest of the recipe, absent means the pipeline's default
-    height: int | None = None
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    scheduler: str | None = None
-    preset: str | None = None  # a named way to draw
-    model: str | None = None
-    model_revision: str | None = None
-    lora: str | None = None  # changes to the model's weights: a path or hub id, with its weight
-    priority: int = 0  # higher first
-    publish_at: datetime | None = None  # not before; without a zone it is taken as UTC
-    needs_approval: bool = False  # wait for `glad prompts approve` before publishing
-
-
-FIELDS = tuple(field.name for field in dataclass_fields(NewPrompt))
 
 
 class _Fault(Exception):
@@ -105,7 +58,7 @@ def _read(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     values: dict[str, Any] = {}
     reasons: list[str] = []
     if fields.get("prompt") is None:
-        reasons.append("prompt is missing: say what to draw, in 1 to 2,000 characters")
+        reasons.append(f"prompt is missing: say what to draw, in 1 to {CHARS['prompt']:,} characters")
     for name, rule in _RULES.items():
         value = fields.get(name)
         if value is None:
@@ -115,16 +68,9 @@ def _read(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         except _Fault as fault:
             reasons.append(f"{name} {fault}")
     pixels = values.get("width", 0) * values.get("height", 0)
-    if pixels > MAX_PIXELS:
-        reasons.append(f"width × height is {pixels:,} pixels: at most {MAX_PIXELS:,}")
+    if pixels > limits.MAX_PIXELS:
+        reasons.append(f"width × height is {pixels:,} pixels: at most {limits.MAX_PIXELS:,}")
     return values, reasons
-
-
-def shortened(value: object, limit: int = 40) -> str:
-    """The value for a message: quoted, escaped, and cut with its length if it is long."""
-    text = value if isinstance(value, str) else str(value)
-    shown = repr(text[:limit]) if isinstance(value, str) else text[:limit]
-    return shown if len(text) <= limit else f"{shown}… ({len(text):,} characters)"
 
 
 def is_blank(text: str) -> bool:
@@ -138,19 +84,19 @@ def is_blank(text: str) -> bool:
 def _text(longest: int, *, blank: bool = True, one_line: bool = False, trim: bool = True) -> Callable[[Any], str]:
     def rule(value: Any) -> str:
         if not isinstance(value, str):
-            raise _Fault(f"{shortened(value)} must be text, in quotes")
+            raise _Fault(f"{quoted(value)} must be text, in quotes")
         text = value.replace("\r\n", "\n") if "\r" in value else value  # quoted line breaks of a CRLF file
         text = text.strip() if trim else text
         if found := _FORBIDDEN.search(text):
             raise _Fault(
-                f"{shortened(text)} has {_character(found)}, which no text may hold: only line breaks and tabs may"
+                f"{quoted(text)} has {_character(found)}, which no text may hold: only line breaks and tabs may"
             )
         if not blank and is_blank(text):
-            raise _Fault(f"{shortened(value)} is blank: 1 to {longest:,} visible characters, or leave it out")
+            raise _Fault(f"{quoted(value)} is blank: 1 to {longest:,} visible characters, or leave it out")
         if len(text) > longest:
-            raise _Fault(f"{shortened(text)} is too long: at most {longest:,} characters")
+            raise _Fault(f"{quoted(text)} is too long: at most {longest:,} characters")
         if one_line and (found := _LINE_BREAK.search(text)):
-            raise _Fault(f"{shortened(text)} has {_character(found)}: it must be one line")
+            raise _Fault(f"{quoted(text)} has {_character(found)}: it must be one line")
         return text
 
     return rule
@@ -164,28 +110,28 @@ def _character(found: re.Match[str]) -> str:
 
 
 def _prompt(value: Any) -> str:
-    text = _text(MAX_PROMPT_CHARS)(value)
+    text = _text(CHARS["prompt"])(value)
     if is_blank(text):
-        raise _Fault(f"{shortened(value)} is blank: say what to draw, in 1 to 2,000 characters")
+        raise _Fault(f"{quoted(value)} is blank: say what to draw, in 1 to {CHARS['prompt']:,} characters")
     return text
 
 
-def _matching(pattern: re.Pattern[str], allowed: str, longest: int = 255) -> Callable[[Any], str]:
+def _matching(pattern: re.Pattern[str], allowed: str, longest: int = CHARS["slug"]) -> Callable[[Any], str]:
     text_rule = _text(longest, one_line=True, trim=False)
 
     def rule(value: Any) -> str:
         text = text_rule(value)
         if not pattern.fullmatch(text):
-            raise _Fault(f"{shortened(text)} must be {allowed}")
+            raise _Fault(f"{quoted(text)} must be {allowed}")
         return text
 
     return rule
 
 
 def _task_id(value: Any) -> str:
-    text = _text(255, blank=False, one_line=True, trim=False)(value)
+    text = _text(CHARS["task_id"], blank=False, one_line=True, trim=False)(value)
     if text != text.strip():
-        raise _Fault(f"{shortened(text)} has blanks around it: remove them")
+        raise _Fault(f"{quoted(text)} has blanks around it: remove them")
     return text
 
 
@@ -193,13 +139,11 @@ def _post_id(value: Any) -> UUID:
     if isinstance(value, UUID):
         return value
     if not (isinstance(value, str) and _UUID.fullmatch(value.strip())):
-        raise _Fault(f"{shortened(value)} must be a UUID such as 0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d")
+        raise _Fault(f"{quoted(value)} must be a UUID such as 0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d")
     return UUID(value.strip())
 
 
-def _whole(low: int, high: int, *, multiple_of: int = 1) -> Callable[[Any], int]:
-    allowed = f"a whole number from {low:,} to {high:,}" + (f", a multiple of {multiple_of}" if multiple_of > 1 else "")
-
+def _whole(allowed: Range) -> Callable[[Any], int]:
     def rule(value: Any) -> int:
         number: int | None = None
         if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
@@ -208,8 +152,8 @@ def _whole(low: int, high: int, *, multiple_of: int = 1) -> Callable[[Any], int]
             number = value
         elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53:  # pandas writes 512 as 512.0
             number = int(value)
-        if number is None or not low <= number <= high or number % multiple_of:
-            raise _Fault(f"{shortened(value)} must be {allowed}")
+        if number is None or number not in allowed:
+            raise _Fault(f"{quoted(value)} must be a whole number from {allowed}")
         return number
 
     return rule
@@ -219,15 +163,15 @@ def _guidance_scale(value: Any) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**53
     is_numeral = isinstance(value, str) and _NUMBER.fullmatch(value.strip())
     number = float(value) if is_number or is_numeral else math.nan
-    if not 0 <= number <= 30:
-        raise _Fault(f"{shortened(value)} must be a number from 0 to 30")
+    if number not in limits.GUIDANCE:
+        raise _Fault(f"{quoted(value)} must be a number from {limits.GUIDANCE}")
     return number
 
 
 def _one_of(allowed: Sequence[str]) -> Callable[[Any], str]:
     def rule(value: Any) -> str:
         if value not in allowed:
-            raise _Fault(f"{shortened(value)} must be one of {', '.join(allowed)}")
+            raise _Fault(f"{quoted(value)} must be one of {', '.join(allowed)}")
         return str(value)
 
     return rule
@@ -238,54 +182,55 @@ def _publish_at(value: Any) -> datetime:
     try:
         time = value if isinstance(value, datetime) else datetime.fromisoformat(value.strip())
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-        if not 1900 <= time.year < 9999:
+        if time.year not in limits.PUBLISH_YEARS:
             raise ValueError
         return time
     except (ValueError, OverflowError, AttributeError, TypeError):
-        raise _Fault(f"{shortened(value)} must be a time such as 2026-03-01T09:00:00+01:00 (ISO 8601)") from None
+        raise _Fault(f"{quoted(value)} must be a time such as 2026-03-01T09:00:00+01:00 (ISO 8601)") from None
 
 
 def _needs_approval(value: Any) -> bool:
     answer = _WORDS.get(str(value).strip().lower()) if isinstance(value, (str, int)) else None
     if answer is None:
-        raise _Fault(f"{shortened(value)} must be true or false (or yes, no, on, off, 1, 0)")
+        raise _Fault(f"{quoted(value)} must be true or false (or yes, no, on, off, 1, 0)")
     return answer
 
 
 def review_reason(text: str) -> str:
-    """Why a person refused a picture, checked: 1 to 500 visible characters."""
+    """Why a person refused a picture, checked: 1 to REASON_CHARS visible characters."""
     try:
-        return _text(500, blank=False)(text)
+        return _text(limits.REASON_CHARS, blank=False)(text)
     except _Fault as fault:
         raise UsageError(f"the reason {fault}") from None
 
 
-_size = _whole(MIN_SIDE, MAX_SIDE, multiple_of=SIDE_STEP)
-_name = _text(255, blank=False, one_line=True)
+def _name(column: str) -> Callable[[Any], str]:
+    return _text(CHARS[column], blank=False, one_line=True)
+
 
 _RULES: Mapping[str, Callable[[Any], Any]] = {
     "prompt": _prompt,
-    "negative_prompt": _text(MAX_PROMPT_CHARS),
-    "title": _name,
+    "negative_prompt": _text(CHARS["negative_prompt"]),
+    "title": _name("title"),
     "slug": _matching(_SLUG, "lower-case letters a-z, digits and single hyphens, such as sunset-over-the-lake"),
-    "excerpt": _text(500),
-    "content": _text(LONGEST_FIELD, trim=False),
-    "category": _name,
-    "author": _name,
-    "alt_text": _text(255),
+    "excerpt": _text(CHARS["excerpt"]),
+    "content": _text(CHARS["content"], trim=False),
+    "category": _name("category"),
+    "author": _name("author"),
+    "alt_text": _text(CHARS["alt_text"]),
     "task_id": _task_id,
     "post_id": _post_id,
-    "seed": _whole(MIN_SEED, MAX_SEED),
-    "width": _size,
-    "height": _size,
-    "num_inference_steps": _whole(MIN_STEPS, MAX_STEPS),
+    "seed": _whole(SEED),
+    "width": _whole(SIDE),
+    "height": _whole(SIDE),
+    "num_inference_steps": _whole(STEPS),
     "guidance_scale": _guidance_scale,
     "scheduler": _one_of(SCHEDULERS),
     "preset": _one_of(PRESETS),
-    "model": _name,
+    "model": _name("model"),
     "model_revision": _matching(_REVISION, "a commit: 40 hex digits, lower case"),
-    "lora": _text(500, blank=False, one_line=True),
-    "priority": _whole(-_INT4, _INT4 - 1),
+    "lora": _name("lora"),
+    "priority": _whole(limits.PRIORITY),
     "publish_at": _publish_at,
     "needs_approval": _needs_approval,
 }

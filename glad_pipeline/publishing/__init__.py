@@ -1,4 +1,5 @@
 """From stored picture to published post: the catalogue of images, the blocklist, and the blog's rows.
 
-Knows the `images` table and the blog's own tables; not who draws, where objects live, or how prompts queue.
+Knows the `images` table, the blog's own tables and the form of keys; not who draws, which store has the objects, or how
+prompts queue.
 """

@@ -1,4 +1,8 @@
-"""Where a picture lives in the bucket: derived from what it shows, never drawn or dated."""
+"""Where a picture lives in the bucket: derived from what it shows, never drawn or dated.
+
+The master list of the objects of one picture: its original and its thumbnail. Who uploads, catalogues, deletes, purges
+and audits them names both (CONTRIBUTING, "Another rendition").
+"""
 
 from __future__ import annotations
 

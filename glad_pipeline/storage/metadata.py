@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from glad_pipeline.display import quoted
 from glad_pipeline.storage.keys import thumbnail_key
 from glad_pipeline.storage.protocol import StoredObject
 
@@ -23,10 +24,10 @@ def metadata_fault(stored: StoredObject) -> str | None:
     }
     for name, is_right in right.items():
         if not is_right:
-            found = ascii(told[name][:80]) if name in told else "nothing"
+            found = quoted(told[name], 80) if name in told else "nothing"
             return f"the metadata of the object {stored.key} was changed: {name} is {found}. Remove the object"
     if not stored.bytes:
         return f"the object {stored.key} is empty: remove it"
     if not stored.content_type.startswith("image/"):
-        return f"the object {stored.key} is no image but {stored.content_type[:80]!a}: remove it"
+        return f"the object {stored.key} is no image but {quoted(stored.content_type, 80)}: remove it"
     return None

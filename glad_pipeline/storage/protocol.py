@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from glad_pipeline.display import in_time
 from glad_pipeline.errors import UnavailableError
 
 CACHE_CONTROL = "public, max-age=31536000, immutable"  # of every object, word for word: what has a key never changes
@@ -84,9 +85,9 @@ class Outage:
         if self._given_up.is_set() or not self.patience:
             raise error
         if away >= self.patience:
-            raise StoreError(f"the store has not answered for {_minutes(away)}: {error}", transient=True) from error
+            raise StoreError(f"the store has not answered for {in_time(away)}: {error}", transient=True) from error
         if tell:
-            self.tell(f"the store does not answer, it is asked again for {_minutes(self.patience - away)}: {error}")
+            self.tell(f"the store does not answer, it is asked again for {in_time(self.patience - away)}: {error}")
         pause = min(LONGEST_PAUSE, max(0.1, away / 2), self.patience - away)
         self._given_up.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311  not all at the same moment
 
@@ -101,10 +102,6 @@ class Outage:
         self._given_up.set()
 
 
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
 class ObjectStore(Protocol):
     """One bucket: write once, look, list, copy, delete. Thread-safe, hashable, equal to a store of the same settings.
 
@@ -116,46 +113,36 @@ class ObjectStore(Protocol):
     @property
     def bucket(self) -> str:
         """Its name."""
-        ...
 
     @property
     def place(self) -> str:
         """Where the bucket is, for people; with `bucket`, what a deployment's identity is known by."""
-        ...
 
     @property
     def patience(self) -> float:
         """Seconds for which every request is made again while the store answers nobody."""
-        ...
 
     @property
     def outage(self) -> Outage:
         """How long this store has been away; one for all threads that use it."""
-        ...
 
     def with_patience(self, seconds: float) -> ObjectStore:
         """The same bucket, asked with another patience and an `outage` of its own."""
-        ...
 
     def neighbour(self, bucket: str, place: str) -> ObjectStore | None:
         """Another bucket, reached with the same credentials; None: they cannot reach that place."""
-        ...
 
     def check(self) -> None:
         """Raise `StoreError` with the cure unless the bucket exists and takes our credentials."""
-        ...
 
     def keeps_versions(self) -> bool | None:
         """Whether what is deleted stays as an older version; None: the store does not say."""
-        ...
 
     def url(self, key: str) -> str:
         """The public URL of a key, at which any visitor is given the object with its type and `CACHE_CONTROL`."""
-        ...
 
     def metadata_room(self, metadata: Mapping[str, str]) -> int:
         """Bytes that may be added to this metadata by the store's limit; negative: it is too large already."""
-        ...
 
     def put_once(self, key: str, body: bytes, *, content_type: str, metadata: Mapping[str, str]) -> bool:
         """Store `body` under `key` unless something is there already. The store holds it whole or not at all.
@@ -163,47 +150,36 @@ class ObjectStore(Protocol):
         Returns whether it was written (False: the key was taken, which a retry expects): of any number of writers at
         once, exactly one is told True. `metadata` is ASCII; over the store's limit, or not ASCII, it is refused.
         """
-        ...
 
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`."""
-        ...
 
     def heads(self, keys: Iterable[str]) -> dict[str, StoredObject]:
         """`head` for many keys."""
-        ...
 
     def start(self, key: str, length: int) -> tuple[StoredObject, bytes] | None:
         """`head` together with the first `length` bytes (all, where there are fewer), in one request."""
-        ...
 
     def fetch(self, key: str) -> bytes | None:
         """The whole object."""
-        ...
 
     def sha256(self, key: str) -> str | None:
         """The SHA-256 (64 hex digits) of the bytes that the store holds, by its own word where it has kept one."""
-        ...
 
     def digest(self, key: str) -> tuple[StoredObject, str] | None:
         """The whole object read through in little memory: `head`, with the bytes that were read, and their SHA-256."""
-        ...
 
     def each(self, look: Callable[[str], Seen | None], keys: Iterable[str]) -> dict[str, Seen]:
         """`look(key)` for many keys, `CONCURRENCY` at a time; those it finds nothing for are left out."""
-        ...
 
     def listing(self, prefix: str) -> Iterator[Listed]:
         """Everything under `prefix`, however much it is; keys of the shape in `keys.py` in the order of their bytes.
 
         A store that keeps folders may list keys of other shapes in the folders' order.
         """
-        ...
 
     def copy(self, key: str, target: str) -> bool:
         """Copy an object with its type and metadata inside the store; whether there was one."""
-        ...
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove what is stored under these keys, however many; where nothing is, nothing happens."""
-        ...

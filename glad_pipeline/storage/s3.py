@@ -9,45 +9,35 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from glad_pipeline.storage.options import StoreOptions
 from glad_pipeline.storage.protocol import CACHE_CONTROL, CONCURRENCY, Listed, Outage, Seen, StoredObject, StoreError
 from glad_pipeline.storage.retrying import each_of, patiently
 from glad_pipeline.storage.s3_errors import explained
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
 PIECE = 1 << 20  # bytes of an object read at once
 DELETED_AT_ONCE = 1_000  # keys in one request, by S3's limit
+ABSENT = ("NoSuchKey", "404")  # a HEAD has no body to say more
+TAKEN = (409, 412)  # or being taken
+EMPTY = 416
 METADATA_BYTES = 2_048  # keys and values of an object, by S3's limit; what a key adds to its header's name is counted
 
 
 @dataclass(frozen=True, kw_only=True)
-class S3Store:
-    """One bucket.
+class S3Store(StoreOptions):
+    """One bucket, opened with these options. `patience`: seconds for which every request is made again while the store
+    answers nobody."""
 
-    Args:
-        bucket: its name.
-        region: its region; must be right on AWS, any word for most other stores.
-        endpoint_url: of an S3-compatible store; None for AWS.
-        access_key_id, secret_access_key, session_token: None for boto3's default chain.
-        public_base_url: what precedes the key in a public URL; None: the store's own address.
-        patience: seconds for which every request is made again while the store answers nobody.
-    """
-
-    bucket: str
-    region: str = "us-east-1"
-    endpoint_url: str | None = None
-    access_key_id: str | None = None
-    secret_access_key: str | None = field(default=None, repr=False)
-    session_token: str | None = field(default=None, repr=False)
-    public_base_url: str | None = None
     patience: float = 0.0
 
     @cached_property
@@ -130,45 +120,27 @@ class S3Store:
                 f"could not store {key} in {self._where}: its metadata is {-room} bytes over the {METADATA_BYTES:,} "
                 "that S3 allows. Shorten it"
             )
-        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
-        with self._clearly(f"store {key}"):
-            from botocore.exceptions import ClientError
-
-            try:
-                self.client.put_object(
-                    Bucket=self.bucket,
-                    Key=key,
-                    Body=body,
-                    ContentType=content_type,
-                    CacheControl=CACHE_CONTROL,
-                    Metadata=dict(metadata),
-                    ChecksumSHA256=checksum,
-                    IfNoneMatch="*",
-                )
-            except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):  # taken, or being taken
-                    return False
-                raise
-        return True
+        with self._clearly(f"store {key}", expected=TAKEN):
+            self.client.put_object(
+                Bucket=self.bucket,
+                Key=key,
+                Body=body,
+                ContentType=content_type,
+                CacheControl=CACHE_CONTROL,
+                Metadata=dict(metadata),
+                ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode(),
+                IfNoneMatch="*",
+            )
+            return True
+        return False
 
     @patiently
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`, or None. Raises `StoreError`."""
-        from botocore.exceptions import ClientError
-
-        with self._clearly(f"look at {key}"):
-            try:
-                answer = self.client.head_object(Bucket=self.bucket, Key=key)
-            except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                    return None
-                raise
-        return StoredObject(
-            key=key,
-            bytes=answer["ContentLength"],
-            content_type=answer["ContentType"],
-            metadata=answer["Metadata"],
-        )
+        with self._clearly(f"look at {key}", expected=ABSENT):
+            answer = self.client.head_object(Bucket=self.bucket, Key=key)
+            return _stored(key, answer, answer["ContentLength"])
+        return None
 
     def heads(self, keys: Iterable[str]) -> dict[str, StoredObject]:
         """`head` for many keys; those that are not there are left out."""
@@ -177,28 +149,14 @@ class S3Store:
     @patiently
     def start(self, key: str, length: int) -> tuple[StoredObject, bytes] | None:
         """`head` together with the first `length` bytes (all, where there are fewer), in one request."""
-        from botocore.exceptions import ClientError
-
-        with self._clearly(f"read {key}"):
-            try:
-                answer = self.client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{length - 1}")
-                start = answer["Body"].read(length)
-                answer["Body"].close()  # a store that ignores Range would send it all
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
-                    return None
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 416:  # it is empty
-                    found = self.head(key)
-                    return None if found is None else (found, b"")
-                raise
-        total = answer.get("ContentRange", "").rpartition("/")[2]
-        stored = StoredObject(
-            key=key,
-            bytes=int(total) if total.isdigit() else answer["ContentLength"],
-            content_type=answer["ContentType"],
-            metadata=answer["Metadata"],
-        )
-        return stored, start
+        with self._clearly(f"read {key}", expected=(*ABSENT, EMPTY)):
+            answer = self.client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{length - 1}")
+            start = answer["Body"].read(length)
+            answer["Body"].close()  # a store that ignores Range would send it all
+            total = answer.get("ContentRange", "").rpartition("/")[2]
+            return _stored(key, answer, int(total) if total.isdigit() else answer["ContentLength"]), start
+        found = self.head(key)  # it is empty, if it is there at all
+        return (found, b"") if found and not found.bytes else None
 
     def each(self, look: Callable[[str], Seen | None], keys: Iterable[str]) -> dict[str, Seen]:
         """`look(key)` for many keys, some at a time; those it finds nothing for are left out."""
@@ -207,15 +165,9 @@ class S3Store:
     @patiently
     def fetch(self, key: str) -> bytes | None:
         """The whole object, or None. Raises `StoreError`."""
-        from botocore.exceptions import ClientError
-
-        with self._clearly(f"read {key}"):
-            try:
-                return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
-                    return None
-                raise
+        with self._clearly(f"read {key}", expected=ABSENT):
+            return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return None
 
     @patiently
     def sha256(self, key: str) -> str | None:
@@ -223,22 +175,13 @@ class S3Store:
 
         As the store has computed it when it took them, where it keeps that, else read and computed here.
         """
-        from botocore.exceptions import ClientError
-
-        with self._clearly(f"verify {key}"):
-            try:
-                head = self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
-                told = _hex(head.get("ChecksumSHA256"))
-                if told is not None:
-                    return told
-                digest = hashlib.sha256()
-                for piece in self.client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(PIECE):
-                    digest.update(piece)
-            except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                    return None
-                raise
-        return digest.hexdigest()
+        with self._clearly(f"verify {key}", expected=ABSENT):
+            head = self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+            if told := _hex(head.get("ChecksumSHA256")):
+                return told
+            found = self.digest(key)
+            return found[1] if found else None
+        return None
 
     @patiently
     def digest(self, key: str) -> tuple[StoredObject, str] | None:
@@ -246,21 +189,14 @@ class S3Store:
 
         None where nothing is stored. Raises `StoreError`.
         """
-        from botocore.exceptions import ClientError
-
-        with self._clearly(f"read {key}"):
-            try:
-                answer = self.client.get_object(Bucket=self.bucket, Key=key)
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
-                    return None
-                raise
+        with self._clearly(f"read {key}", expected=ABSENT):
+            answer = self.client.get_object(Bucket=self.bucket, Key=key)
             digest, length = hashlib.sha256(), 0
             for chunk in answer["Body"].iter_chunks(PIECE):
                 digest.update(chunk)
                 length += len(chunk)
-        stored = StoredObject(key=key, bytes=length, content_type=answer["ContentType"], metadata=answer["Metadata"])
-        return stored, digest.hexdigest()
+            return _stored(key, answer, length), digest.hexdigest()
+        return None
 
     def listing(self, prefix: str) -> Iterator[Listed]:
         """Everything under `prefix`, page by page, in the store's order: by S3's rules that of the keys' bytes.
@@ -291,16 +227,10 @@ class S3Store:
     @patiently
     def copy(self, key: str, target: str) -> bool:
         """Copy an object with its metadata inside the store; whether there was one. Raises `StoreError`."""
-        from botocore.exceptions import ClientError
-
-        with self._clearly(f"copy {key}"):
-            try:
-                self.client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": key})
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
-                    return False
-                raise
-        return True
+        with self._clearly(f"copy {key}", expected=ABSENT):
+            self.client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": key})
+            return True
+        return False
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove what is stored under these keys; where nothing is, nothing happens. Raises `StoreError`."""
@@ -328,8 +258,12 @@ class S3Store:
     def _where(self) -> str:
         return f"bucket {self.bucket!r} at {self.place}"
 
-    def _clearly(self, doing: str) -> AbstractContextManager[None]:
-        return explained(doing, self._where)
+    def _clearly(self, doing: str, expected: Container[str | int] = ()) -> AbstractContextManager[None]:
+        return explained(doing, self._where, expected)
+
+
+def _stored(key: str, answer: HeadObjectOutputTypeDef | GetObjectOutputTypeDef, length: int) -> StoredObject:
+    return StoredObject(key=key, bytes=length, content_type=answer["ContentType"], metadata=answer["Metadata"])
 
 
 def _hex(checksum: str | None) -> str | None:

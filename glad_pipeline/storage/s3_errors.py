@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -29,14 +29,19 @@ CURES = {
 
 
 @contextmanager
-def explained(doing: str, place: str) -> Iterator[None]:
-    """Turns what botocore raises inside into a `StoreError`: what could not be done, in which bucket, and the cure."""
+def explained(doing: str, place: str, expected: Container[str | int] = ()) -> Iterator[None]:
+    """Turns what botocore raises inside into a `StoreError`: what could not be done, in which bucket, and the cure.
+
+    An answer of S3 whose code or HTTP status is `expected` ends the block, and nothing is raised.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in expected or _status(error) in expected:
+            return
         cure = CURES.get(code, str(error))
         raise StoreError(f"could not {doing} in {place}: {cure}", transient=may_pass(error)) from error
     except BotoCoreError as error:
@@ -58,11 +63,15 @@ TRANSIENT = {
 
 def may_pass(error: ClientError) -> bool:
     """Whether the same request may succeed later."""
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    status = _status(error)
     # 501: it knows no conditional writes, say, and never will
     return (
         (status >= 500 and status != 501) or status == 429 or error.response.get("Error", {}).get("Code") in TRANSIENT
     )
+
+
+def _status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
 def _connection_may_return(error: BotoCoreError) -> bool:

@@ -15,12 +15,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isal import isal_zlib  # a CRC of 3 MB in 0.14 ms, where SHA-256 takes 1.7
 
+from glad_pipeline.display import in_bytes
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
+
+if TYPE_CHECKING:
+    from glad_pipeline.storage.protocol import ObjectStore
 
 QUARANTINE = "quarantine"
 _HEAD = re.compile(rb"GLAD-SPOOL 1 ([0-9a-f]{8}) ([0-9]{1,9}) ([0-9]{1,12})\n")  # CRC of the rest; bytes of each part
@@ -173,7 +177,7 @@ class Spool:
         if not self._fits(name, size):
             self.waiting()  # another process may have delivered something
             if not self._fits(name, size):
-                raise SpoolFull(f"{self.limit / 1e6:.0f} MB are the most that may wait in {self.folder}")
+                raise SpoolFull(f"{in_bytes(self.limit)} are the most that may wait in {self.folder}")
 
     def _fits(self, name: str, size: int) -> bool:
         if self._sizes is None:
@@ -204,7 +208,12 @@ def _lives(process: int) -> bool:
     return True
 
 
-def spool_of(folder: Path, bucket: str, endpoint: str | None, *, megabytes: int) -> Spool:
-    """The spool of one bucket: what waits for another one is neither delivered here nor lost."""
-    where = re.sub(r"[^A-Za-z0-9.-]+", "_", (endpoint or "://aws").partition("://")[2].rstrip("/"))
-    return Spool(folder / f"{bucket}@{where}", limit=megabytes * 1_000_000)
+def spool_of(folder: Path, store: ObjectStore, *, megabytes: int) -> Spool:
+    """The spool of one bucket, by name and place: what waits for another one is neither delivered here nor lost.
+
+    A place that is a URL counts without its scheme; of another only its first word does, so that of AWS, where no two
+    buckets have one name, any region is the same.
+    """
+    _, is_url, host = store.place.partition("://")
+    where = re.sub(r"[^A-Za-z0-9.-]+", "_", host.rstrip("/") if is_url else store.place.split(" ")[0].lower())
+    return Spool(folder / f"{store.bucket}@{where}", limit=megabytes * 1_000_000)

@@ -12,10 +12,8 @@ import os
 import shutil
 import socket
 import sys
-import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -23,14 +21,16 @@ from typing import Any, TypeVar
 
 import psutil
 
+from glad_pipeline.deadline import within
+from glad_pipeline.display import one_line, tail
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.local import certificates
-from glad_pipeline.local.home import Home, write_atomically
-from glad_pipeline.local.processes import end_members, is_still, session_members, spawn, tail
+from glad_pipeline.local.home import Home, listens, write_atomically
+from glad_pipeline.local.processes import end_members, is_still, session_members, spawn
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.redaction import hide, redact
-from glad_pipeline.settings import Settings
 
 T = TypeVar("T")
 LOOPBACK = "127.0.0.1"  # the only one that Ray takes for one
@@ -44,14 +44,14 @@ UP = "./glad workers up"
 
 
 class Cluster:
-    """The Ray cluster that the settings name: theirs, or the one of this machine."""
+    """The Ray cluster that the options name: theirs, or the one of this machine."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._home = Home(settings.home)
-        self._host = settings.ray_host.replace("localhost", LOOPBACK)
-        self._exposed = settings.ray_exposed
-        self._given = settings.ray_address
-        self._wanted = settings.workers
+    def __init__(self, options: EngineOptions) -> None:
+        self._home = Home(Path(options.home))
+        self._host = options.ray_host.replace("localhost", LOOPBACK)
+        self._exposed = options.ray_exposed
+        self._given = options.ray_address
+        self._wanted = options.workers
 
     # the one of this machine
 
@@ -226,7 +226,7 @@ class Cluster:
                 ),
             )
         except Exception as error:
-            told = " ".join(redact(str(error)).split())[:400]
+            told = one_line(redact(str(error)), 400)
             if "ersion mismatch" in told:
                 raise UnavailableError(
                     f"the cluster at {address} runs other versions than this machine: {told}. Install the same Ray and "
@@ -270,36 +270,10 @@ def import_ray() -> Any:
     return ray
 
 
-def within(seconds: float, work: Callable[[], T]) -> T:
-    """What `work` returns or raises; `TimeoutError` if it takes longer, and then it goes on by itself.
-
-    For what Ray tries without end while it gets no answer.
-    """
-    done: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except Exception as error:  # noqa: BLE001  raised where it is waited for
-            done.set_exception(error)
-
-    threading.Thread(target=run, name="glad-ray", daemon=True).start()
-    try:
-        return done.result(seconds)
-    except TimeoutError:
-        raise TimeoutError(f"no answer in {seconds:.0f} s") from None
-
-
 def _listens(address: str) -> bool:
     """Whether a TCP connection can be made; True for an address that names no port."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        return True
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=5):
-            return True
-    except OSError:
-        return False
+    return not host or not port.isdigit() or listens(int(port), host.strip("[]"), seconds=5)
 
 
 def _free(host: str, port: int) -> bool:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 NAMESPACE = "glad"
+HERE, DRAWING = "here", "drawing"  # kinds of notes
 PATIENCE = 2.0  # seconds that the head may take; it does not answer any more once the cluster is gone
 
 
@@ -22,61 +23,34 @@ def unless_away() -> suppress:
     return suppress(*away())
 
 
-def note_here(who: str) -> None:
-    """A worker, or a run, is there."""
-    _write(f"here/{who}")
-
-
-def note_gone(who: str) -> None:
-    """It has been told to end."""
-    _erase(f"here/{who}")
-
-
-def is_here(who: str) -> bool:
-    """Whether it has come, and was not told to end since; False too in a cluster that was started anew meanwhile."""
-    return _has(f"here/{who}")
-
-
-def begin_drawing(job: str) -> None:
-    """A worker has begun with this job."""
-    _write(f"drawing/{job}")
-
-
-def end_drawing(job: str) -> None:
-    """It is done with it."""
-    _erase(f"drawing/{job}")
-
-
-def is_drawing(job: str) -> bool:
-    """Whether this job was begun and not ended: of a lost worker, whether it was lost over it."""
-    return _has(f"drawing/{job}")
-
-
 # Ray's own libraries keep their state in the head's key-value store. Through ray:// there is no client of ours that
 # could be told to be patient; there a connection that is lost is noticed at once.
 
 
-def _write(key: str) -> None:
+def note(kind: str, name: str) -> None:
+    """That a worker or a run is HERE, or that a worker has begun DRAWING a job."""
     kv, head = _store()
     if head is None:
-        kv._internal_kv_put(key, b"", namespace=NAMESPACE)
+        kv._internal_kv_put(f"{kind}/{name}", b"", namespace=NAMESPACE)
     else:
-        head.internal_kv_put(key.encode(), b"", True, NAMESPACE.encode(), PATIENCE)
+        head.internal_kv_put(f"{kind}/{name}".encode(), b"", True, NAMESPACE.encode(), PATIENCE)
 
 
-def _erase(key: str) -> None:
+def erase(kind: str, name: str) -> None:
+    """That it has been told to end, or is done with the job."""
     kv, head = _store()
     if head is None:
-        kv._internal_kv_del(key, namespace=NAMESPACE)
+        kv._internal_kv_del(f"{kind}/{name}", namespace=NAMESPACE)
     else:
-        head.internal_kv_del(key.encode(), False, NAMESPACE.encode(), PATIENCE)
+        head.internal_kv_del(f"{kind}/{name}".encode(), False, NAMESPACE.encode(), PATIENCE)
 
 
-def _has(key: str) -> bool:
+def noted(kind: str, name: str) -> bool:
+    """Whether it was noted, and not erased since; False too in a cluster that was started anew meanwhile."""
     kv, head = _store()
     if head is None:
-        return bool(kv._internal_kv_exists(key, namespace=NAMESPACE))
-    return bool(head.internal_kv_exists(key.encode(), NAMESPACE.encode(), PATIENCE))
+        return bool(kv._internal_kv_exists(f"{kind}/{name}", namespace=NAMESPACE))
+    return bool(head.internal_kv_exists(f"{kind}/{name}".encode(), NAMESPACE.encode(), PATIENCE))
 
 
 def _store() -> tuple[Any, Any]:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import random
 import time
-from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.settings import Settings
 from glad_pipeline.workers import liveness
 from glad_pipeline.workers.cluster import Cluster, import_ray, resources
-from glad_pipeline.workers.options import EngineOptions
+from glad_pipeline.workers.members import Member, members, states_of
 from glad_pipeline.workers.worker import Worker, shape_name
 
 LOOK = 1.0  # seconds between looks at what has not answered
@@ -29,55 +27,20 @@ LEAST_BATCH = 4  # pictures that a worker is asked for, where nobody says how ma
 log = logging.getLogger(__name__)
 
 
-@dataclass(eq=False)
-class Job:
-    """Recipes of one shape, at most a batch of them, on their way."""
-
-    recipes: list[Recipe]
-    losses: int = 0  # workers lost while they drew it
-    bad_luck: int = 0  # workers lost that had it
-    is_new: bool = True
-    name: str = ""  # each time that it is sent another one
-
-
-@dataclass(eq=False)
-class Member:
-    """One worker as this process sees it."""
-
-    name: str
-    handle: Any
-    jobs: deque[Job] = field(default_factory=deque)  # the first is being drawn
-    ready: bool = False  # the model is loaded
-    node: str = ""  # Ray's id of its machine
-    refused: str | None = None  # why it cannot draw with this model
-    died: bool = False  # for good: it has to be made anew
-    failures: int = 0  # to come up, in a row
-    lost: int = 0  # while it drew, in a row
-    broken: int = 0  # times that its device failed, in a row
-    ask_at: float = 0.0  # when to ask one again that did not answer
-    heard: float = field(default_factory=time.monotonic)  # when it last gave a sign of life
-    asked: Any | None = None  # the question whether it lives
-    asked_at: float = 0.0
-    shapes: set[str] = field(default_factory=set)
-
-
 class Pool:
     """The workers of a cluster. Connects when first used; `close` it."""
 
-    def __init__(self, settings: Settings, options: EngineOptions, *, log: logging.Logger = log) -> None:
-        self.cluster = Cluster(settings)
+    def __init__(self, options: EngineOptions, *, log: logging.Logger = log) -> None:
+        self.cluster = Cluster(options)
         self.log = log  # for what happens to workers
         self.options = options
-        self.start_seconds = settings.worker_start_seconds
-        self.keeping = (settings.worker_models, settings.worker_idle_seconds)
         self._members: dict[str, Member] = {}  # by name
         self._me = ""
-        self._settings = settings
 
     @property
     def share(self) -> tuple[float, float]:
         """GPUs and CPUs of each worker. Raises `GladError` where a GPU is asked for and this machine has none."""
-        gpus = self._settings.worker_gpus
+        gpus = self.options.worker_gpus
         found = resources().get("GPU", 0.0)
         if gpus is None:
             asked = self.options.device
@@ -87,12 +50,12 @@ class Pool:
                 f"each worker wants {gpus:g} of a GPU and Ray finds none on this machine: install the driver (does "
                 "nvidia-smi work?), or draw the demo model on the CPU with GLAD_WORKER_GPUS=0 and GLAD_DEVICE=auto"
             )
-        return gpus, self._settings.worker_cpus
+        return gpus, self.options.worker_cpus
 
     def size(self) -> int:
         """How many workers there are to be: as set, else one a GPU, else one a machine, for one uses all its cores."""
-        if self._settings.workers is not None:
-            return self._settings.workers
+        if self.options.workers is not None:
+            return self.options.workers
         gpus, _ = self.share
         if gpus:
             return max(1, int(resources().get("GPU", 0.0) / gpus + 1e-6))
@@ -109,9 +72,9 @@ class Pool:
     def _open(self, profile: ModelProfile, wanted: Sequence[Recipe] | None) -> list[Member]:
         if not self._me:
             self._me = f"run {uuid4().hex}"
-            liveness.note_here(self._me)
+            liveness.note(liveness.HERE, self._me)
         names = [f"worker-{place}" for place in range(self.size())]
-        need = len(names) if wanted is None else math.ceil(len(wanted) / (self.options.batch or LEAST_BATCH))
+        need = len(names) if wanted is None else math.ceil(len(wanted) / (self.options.gpu_batch or LEAST_BATCH))
         if wanted is not None and need < len(names):
             random.shuffle(names)  # not every run the same ones
             names = self._fittest(names, profile, {shape_name(recipe) for recipe in wanted})[: max(1, need)]
@@ -119,23 +82,16 @@ class Pool:
 
     def _fittest(self, names: Sequence[str], profile: ModelProfile, shapes: set[str]) -> list[str]:
         """Those first that are up, idle, and have drawn such shapes with the model."""
-        ray = import_ray()
-        there: dict[str, Any] = {}
-        for name in set(names) & set(ray.util.list_named_actors()):
-            with suppress(ValueError):  # it has ended meanwhile
-                there[name] = ray.get_actor(name).state.remote()
-        if there:
-            ray.wait(list(there.values()), num_returns=len(there), timeout=LOOK)
-
+        up = [member for member in members() if member.name in names]
+        states = {state["worker"]: state for state in states_of(up, patience=LOOK)}
         room = self._room()
-        new = [name for name in names if name not in there]
+        new = [name for name in names if name not in states]
 
         def worth(name: str) -> tuple[float, ...]:
             if name in new:  # better than a busy one if it can be had at once
                 return (1.0 if new.index(name) < room else -2.0,)
-            try:
-                state = ray.get(there[name], timeout=0)
-            except ray.exceptions.RayError:
+            state = states[name]
+            if "error" in state:
                 return (-1.0,)
             rank = 2.0 if state["idle_seconds"] is not None else 0.0
             return rank, -state["waiting"], profile.name in state["models"], len(shapes & set(state["shapes"]))
@@ -179,7 +135,7 @@ class Pool:
 
     def withdraw(self, member: Member) -> None:
         """A worker that never came up is not asked for any more: a cluster that grows by demand need not find room."""
-        if not liveness.is_here(member.name):
+        if not liveness.noted(liveness.HERE, member.name):
             import_ray().kill(member.handle, no_restart=True)
             self._members.pop(member.name, None)
 
@@ -188,23 +144,23 @@ class Pool:
         gpus, cpus = self.share
         has = resources()
         return (
-            f"no worker came up in {self.start_seconds:.0f} s (GLAD_WORKER_START_SECONDS): each wants {gpus:g} GPUs "
-            f"and {cpus:g} CPUs, and the cluster has {has.get('GPU', 0):g} and {has.get('CPU', 0):g} in all. "
-            "./glad workers status shows who has them"
+            f"no worker came up in {self.options.worker_start_seconds:.0f} s (GLAD_WORKER_START_SECONDS): each wants "
+            f"{gpus:g} GPUs and {cpus:g} CPUs, and the cluster has {has.get('GPU', 0):g} and {has.get('CPU', 0):g} "
+            "in all. ./glad workers status shows who has them"
         )
 
     def close(self) -> None:
         """Leave the cluster; its workers stay warm."""
         if self._me:
             with liveness.unless_away():
-                liveness.note_gone(self._me)
+                liveness.erase(liveness.HERE, self._me)
         self._members, self._me = {}, ""
         self.cluster.disconnect()
 
     def knows_us(self) -> bool:
         """Whether the cluster is there, and is the one that we have connected to, not started anew meanwhile."""
         with liveness.unless_away():
-            return self.cluster.answers() and liveness.is_here(self._me)
+            return self.cluster.answers() and liveness.noted(liveness.HERE, self._me)
         return False
 
     def _handle(self, name: str) -> Any:
@@ -215,8 +171,10 @@ class Pool:
             ray.method(concurrency_group="looks")(look)
         actor = ray.remote(max_restarts=-1, num_gpus=gpus, num_cpus=cpus, concurrency_groups={"looks": 1})(Worker)
         actor = actor.options(name=name, lifetime="detached", get_if_exists=True, scheduling_strategy="SPREAD")
-        models, idle_seconds = self.keeping
-        return actor.remote(self.options, models=models, idle_seconds=idle_seconds)
+        options = self.options
+        if options.ray_address or options.ray_exposed:  # on other machines files lie elsewhere: they decide where
+            options = options.model_copy(update={"compile_cache": None, "hash_cache": None})
+        return actor.remote(options, threads=os.environ.get("OMP_NUM_THREADS"))
 
 
 def reason_of(error: Any) -> str:

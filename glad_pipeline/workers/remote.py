@@ -12,7 +12,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
@@ -21,20 +21,18 @@ from glad_pipeline.generation.batches import faults_of, grouped
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe, Shape
-from glad_pipeline.workers import liveness
+from glad_pipeline.workers import liveness, members
 from glad_pipeline.workers.cluster import has_node, import_ray
-from glad_pipeline.workers.pool import LEAST_BATCH, LOOK, Job, Member, Pool, reason_of
+from glad_pipeline.workers.jobs import Job, fitting
+from glad_pipeline.workers.members import Member
+from glad_pipeline.workers.pool import LEAST_BATCH, LOOK, Pool, reason_of
 from glad_pipeline.workers.worker import Loaded, shape_name
 
 AT_A_WORKER = 2  # batches: the one it draws and the next
 READ_AHEAD = 64  # batches among which one is chosen that fits a worker
-LOSSES = 2  # workers that may be lost while they draw a picture, before it is answered as failed
-BAD_LUCK = 20  # losses of any kind that a batch may meet
 FAILURES = 3  # of a worker's device in a row, or to come up, after which a run asks it no more
 LOST_IN_A_ROW = 8  # times that a worker is lost while it draws, after which a run asks it no more
 ANSWER = 5.0  # seconds that a worker may take to tell of itself
-SILENCE = 60.0  # seconds without a sign of life after which a worker is replaced
-STUCK = 1800.0  # seconds that a batch may take
 REFUSED_PATIENCE = 60.0  # seconds for which others are waited for once a worker has said why it cannot draw
 
 
@@ -89,7 +87,7 @@ class RemoteEngine:
         """
         self._sample = recipe
         self._begin()
-        until = time.monotonic() + self._pool.start_seconds
+        until = time.monotonic() + self._pool.options.worker_start_seconds
         while late := [member for member in self._members if not member.ready]:
             if told := next((member.refused for member in late if member.refused), None):
                 raise GladError(told)
@@ -100,7 +98,6 @@ class RemoteEngine:
 
     def close(self) -> None:
         """Let go of the workers; the model stays loaded in them."""
-        ray = import_ray()
         with liveness.unless_away():
             for member in self._members:
                 if member.jobs:
@@ -108,7 +105,7 @@ class RemoteEngine:
                 if not member.ready and not member.refused:
                     self._pool.withdraw(member)
             for reference in self._drawing:
-                ray.cancel(reference)  # what waits at a worker is not drawn; what is being drawn is
+                self._ray.cancel(reference)  # what waits at a worker is not drawn; what is being drawn is
         self._drawing.clear()
         self._loading.clear()
         self._again.clear()
@@ -125,7 +122,7 @@ class RemoteEngine:
         """
         self._pulse = lambda: on_batch_start(())
         self.load()
-        fresh = grouped(recipes, self.profile, self._batch_of, self._pool.options.small_batch)
+        fresh = grouped(recipes, self.profile, self._batch_of, self._pool.options.gpu_small_batch)
         waiting: deque[Job] = deque()
         exhausted = False
         try:
@@ -139,11 +136,11 @@ class RemoteEngine:
                         yield Drawn(recipe=group[0], error=faults, fault="recipe", provenance={})
                     else:
                         exhausted = True
-                for job in [job for job in self._again if job.losses >= LOSSES or job.bad_luck >= BAD_LUCK]:
+                for job in [job for job in self._again if job.is_given_up]:
                     self._again.remove(job)
-                    yield from (_given_up(recipe, job) for recipe in job.recipes)
+                    yield from job.undrawn()
                 while (left := len(waiting) + len(self._again)) and (member := self._free(left)):
-                    job = self._again.popleft() if self._again else _fitting(member, waiting)
+                    job = self._again.popleft() if self._again else fitting(member.shapes, waiting)
                     on_batch_start(job.recipes if job.is_new else ())
                     job.is_new = False
                     self._send(member, job)
@@ -159,6 +156,10 @@ class RemoteEngine:
                     self._pulse()
         finally:
             self.close()
+
+    @cached_property
+    def _ray(self) -> Any:
+        return import_ray()
 
     # workers
 
@@ -189,7 +190,7 @@ class RemoteEngine:
 
     def _wait_for_one(self) -> None:
         """Until a worker is ready. Raises `GladError` if none will be."""
-        until = time.monotonic() + self._pool.start_seconds
+        until = time.monotonic() + self._pool.options.worker_start_seconds
         while not any(member.ready for member in self._members):
             refused = [member.refused for member in self._members if member.refused]
             if refused:
@@ -204,14 +205,13 @@ class RemoteEngine:
 
     def _look(self) -> list[Any]:
         """Wait for answers, a second at most: those about loading are dealt with, those about drawing returned."""
-        ray = import_ray()
         everything = [*self._drawing, *self._loading]
         done: list[Any] = []
         try:
             if everything:
-                done, _ = ray.wait(everything, num_returns=1, timeout=LOOK)
+                done, _ = self._ray.wait(everything, num_returns=1, timeout=LOOK)
                 if done:  # whatever else is there already
-                    done, _ = ray.wait(everything, num_returns=len(everything), timeout=0)
+                    done, _ = self._ray.wait(everything, num_returns=len(everything), timeout=0)
             else:
                 time.sleep(LOOK)
         except ConnectionError:  # of ray://
@@ -223,17 +223,16 @@ class RemoteEngine:
         return [reference for reference in done if reference in self._drawing]
 
     def _loaded(self, reference: Any) -> None:
-        ray = import_ray()
         member = self._loading.pop(reference)
         try:
-            told: Loaded = ray.get(reference)
-        except ray.exceptions.RayTaskError as error:
+            told: Loaded = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
             self._refuse(member, reason_of(error))
         except liveness.away() as error:
             self._lost(member, error)
         else:
             other = told.options.drawing != self._pool.options.drawing
-            if other or (self._sample is not None and told.keeping != self._pool.keeping):
+            if other or (self._sample is not None and told.options.keeping != self._pool.options.keeping):
                 self._refuse(
                     member, "it was started with other settings than now: ./glad workers down, then ./glad workers up"
                 )
@@ -264,45 +263,25 @@ class RemoteEngine:
             for member in lost:
                 self._ask(member)
             for member in working:
-                if not member.ready or member.jobs:
-                    self._check(member)
-
-    def _check(self, member: Member) -> None:
-        """Replace a worker that gives no sign of life, or draws one batch for ever."""
-        ray = import_ray()
-        now = time.monotonic()
-        if now - member.heard < SILENCE / 2:
-            return
-        if member.asked is None:
-            member.asked, member.asked_at = member.handle.state.remote(), now
-            return
-        reason = ""
-        if ray.wait([member.asked], timeout=0)[0]:
-            asked, member.asked = member.asked, None
-            with suppress(ray.exceptions.RayError):  # of a lost one its jobs tell
-                drawing_since = ray.get(asked)["drawing_seconds"] or 0.0
-                member.heard = now
-                reason = f"has been drawing one batch for {drawing_since:.0f} s" if drawing_since > STUCK else ""
-        elif now - member.asked_at > SILENCE / 2 and liveness.is_here(member.name):
-            reason = f"has given no sign of life for {SILENCE:.0f} s"
-        if reason and self._pool.knows_us():
-            self._pool.log.warning("%s %s and is replaced", member.name, reason)
-            member.asked, member.heard = None, now
-            self._pool.replace(member)
+                if (not member.ready or member.jobs) and (ailment := member.ailment()) and self._pool.knows_us():
+                    self._pool.log.warning("%s %s and is replaced", member.name, ailment)
+                    member.asked, member.heard = None, now
+                    self._pool.replace(member)
 
     def _lost(self, member: Member, error: BaseException) -> None:
         """The worker is gone, or is being started anew: what it had is for others."""
-        ray = import_ray()
         told = reason_of(error)
         with liveness.unless_away():
             for reference in [reference for reference, (whose, _) in self._drawing.items() if whose is member]:
-                ray.cancel(reference)  # it may live, and only be out of reach
+                self._ray.cancel(reference)  # it may live, and only be out of reach
         self._forget(member)
         guilty: set[str] = set()
         if self._pool.cluster.answers():
             with liveness.unless_away():
-                guilty = {job.name for job in member.jobs if liveness.is_drawing(job.name)}
-                liveness.note_gone(member.name)  # the one that is started in its place will note that it is there
+                guilty = {job.name for job in member.jobs if liveness.noted(liveness.DRAWING, job.name)}
+                liveness.erase(
+                    liveness.HERE, member.name
+                )  # the one that is started in its place will note that it is there
                 if guilty and not has_node(member.node):
                     guilty = set()  # pictures end processes, not machines
         if member.jobs:
@@ -314,7 +293,7 @@ class RemoteEngine:
         if not member.ready and "ray.kill" not in str(error):  # by that another run, or a person, has ended it
             member.failures += 1
         self._ask_later(member)
-        member.died = isinstance(error, ray.exceptions.ActorDiedError)
+        member.died = isinstance(error, self._ray.exceptions.ActorDiedError)
         if member.failures >= FAILURES:
             self._refuse(member, f"it ended {member.failures} times before it could draw: {told}")
         if member.lost >= LOST_IN_A_ROW:
@@ -333,15 +312,7 @@ class RemoteEngine:
 
     def _give_back(self, member: Member, guilty: set[str]) -> None:
         """Its batches are for others; the pictures of the one that it was lost over are drawn each on its own."""
-        again: list[Job] = []
-        for job in member.jobs:
-            job.bad_luck += 1
-            if job.name in guilty:
-                again += [
-                    Job([recipe], losses=job.losses + 1, bad_luck=job.bad_luck, is_new=False) for recipe in job.recipes
-                ]
-            else:
-                again.append(job)
+        again = [one for job in member.jobs for one in job.after_a_loss(over_it=job.name in guilty)]
         self._again.extendleft(reversed(again))
         member.jobs.clear()
 
@@ -361,14 +332,13 @@ class RemoteEngine:
 
     def _batch_of(self, recipe: Recipe) -> int:
         """As set, else as a ready worker has it for this shape; if that one has no time to tell, a small one."""
-        if self._pool.options.batch is not None:
-            return self._pool.options.batch
-        ray = import_ray()
+        if self._pool.options.gpu_batch is not None:
+            return self._pool.options.gpu_batch
         ready = next((member for member in self._members if member.ready), None)
         if ready is not None and recipe.shape not in self._batches and time.monotonic() > self._ask_batch_at:
-            self._ask_batch_at = time.monotonic() + SILENCE / 2  # unless it answers
+            self._ask_batch_at = time.monotonic() + members.SILENCE / 2  # unless it answers
             with liveness.unless_away():  # of a lost one its jobs tell
-                found = ray.get(ready.handle.batch_of.remote(self.profile, recipe), timeout=ANSWER)
+                found = self._ray.get(ready.handle.batch_of.remote(self.profile, recipe), timeout=ANSWER)
                 self._ask_batch_at = 0.0
                 if found is not None:
                     self._batches[recipe.shape] = found
@@ -385,13 +355,12 @@ class RemoteEngine:
 
     def _drawn(self, reference: Any) -> Iterator[Drawn]:
         """The pictures of a batch that is done; of one that was lost none."""
-        ray = import_ray()
         if reference not in self._drawing:  # its worker was lost meanwhile
             return
         member, job = self._drawing[reference]
         try:
-            pictures, warm = ray.get(reference, timeout=SILENCE)
-        except ray.exceptions.RayTaskError as error:
+            pictures, warm = self._ray.get(reference, timeout=members.SILENCE)
+        except self._ray.exceptions.RayTaskError as error:
             raise GladError(f"{member.name} cannot draw: {reason_of(error)}") from error
         except liveness.away() as error:
             self._lost(member, error)
@@ -424,21 +393,3 @@ class RemoteEngine:
             self._pool.log.warning("%s is replaced: %s", member.name, error)
         with liveness.unless_away():
             self._pool.replace(member)
-
-
-def _given_up(recipe: Recipe, job: Job) -> Drawn:
-    told = (
-        f"{job.losses} workers were lost while they drew it. If other pictures are drawn, this one needs more memory "
-        "than there is, or does harm: change it, or look into the workers' logs"
-    )
-    if job.losses < LOSSES:
-        told = f"{job.bad_luck} workers were lost that had it, or their machines: look into Ray's logs"
-    return Drawn(recipe=recipe, error=told, provenance={})
-
-
-def _fitting(member: Member, waiting: deque[Job]) -> Job:
-    """The first batch of a shape that this worker has drawn, else the first."""
-    place = next((i for i, job in enumerate(waiting) if shape_name(job.recipes[0]) in member.shapes), 0)
-    job = waiting[place]
-    del waiting[place]
-    return job

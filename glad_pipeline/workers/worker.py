@@ -5,27 +5,26 @@ Drawing, loading and retiring are done one after the other; `state` answers mean
 
 from __future__ import annotations
 
-import importlib
 import os
 import socket
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import psutil
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import devices
 from glad_pipeline.generation.artifacts import require_same_files
-from glad_pipeline.generation.engine import Drawn, Engine
+from glad_pipeline.generation.engine import Drawn, Engine, engine_of
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, ModelProfile
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.redaction import at_every_door
 from glad_pipeline.workers import liveness
-from glad_pipeline.workers.options import EngineOptions
 
 LOOK = 0.2  # of the idle time: how often it is looked whether it is over
 FORGET = 5.0  # idle seconds after which what was told of and never came is forgotten
@@ -39,7 +38,6 @@ class Loaded:
     node: str  # Ray's id of this machine
     load_seconds: float  # 0 if it was warm
     options: EngineOptions
-    keeping: tuple[int, float]  # models, idle seconds
     shapes: frozenset[str]  # that it has drawn with the models it has
 
 
@@ -47,18 +45,17 @@ class Worker:
     """Draws with the models it has been asked for and keeps the last few of them loaded.
 
     Args:
-        options: for the engines.
-        models: how many models stay loaded; the one not used for longest makes room.
-        idle_seconds: how long it may be idle before it ends and gives its GPU back; 0: it stays.
+        options: for the engines; how many models stay loaded (the one not used for longest makes room); how long the
+            worker may be idle before it ends and gives its GPU back.
+        threads: OMP_NUM_THREADS of whoever draws without workers.
     """
 
-    def __init__(self, options: EngineOptions, *, models: int = 1, idle_seconds: float = 0.0) -> None:
+    def __init__(self, options: EngineOptions, *, threads: str | None) -> None:
         import ray
 
         at_every_door()  # Ray keeps what a worker says, and hands its errors on
         self._options = options
-        self._models = models
-        self._idle_seconds = idle_seconds
+        self._idle_seconds = options.worker_idle_seconds
         self._engines: OrderedDict[ModelProfile, Engine] = OrderedDict()
         self._shapes: dict[ModelProfile, set[str]] = {}  # drawn so far
         self._drawn = 0
@@ -69,12 +66,12 @@ class Worker:
         self._last = self._started = time.monotonic()
         # Ray lets torch have as many threads as the worker has CPUs; other threads give other last bits than a run
         os.environ.pop("OMP_NUM_THREADS", None)
-        if options.threads is not None:
-            os.environ["OMP_NUM_THREADS"] = options.threads
+        if threads is not None:
+            os.environ["OMP_NUM_THREADS"] = threads
         context = ray.get_runtime_context()
         self._name, self._node = str(context.get_actor_name()), context.get_node_id()
-        liveness.note_here(self._name)
-        if idle_seconds:
+        liveness.note(liveness.HERE, self._name)
+        if self._idle_seconds:
             me = context.current_actor
             threading.Thread(target=self._retire_when_idle, args=(me,), name="glad-idle", daemon=True).start()
 
@@ -84,8 +81,8 @@ class Worker:
         Raises `GladError` if it cannot be had, read or drawn with here.
         """
         with liveness.unless_away():
-            liveness.note_here(self._name)  # again: a run may have taken us for lost since
-        with _Working(self):
+            liveness.note(liveness.HERE, self._name)  # again: a run may have taken us for lost since
+        with self._working():
             engine, seconds = self._engine(profile)
             if sample is not None:
                 self._draw(engine, [sample])
@@ -93,7 +90,6 @@ class Worker:
                 node=self._node,
                 load_seconds=seconds,
                 options=self._options,
-                keeping=(self._models, self._idle_seconds),
                 shapes=frozenset(self._all_shapes()),
             )
 
@@ -120,21 +116,31 @@ class Worker:
         if self._broken:
             time.sleep(LAST_WORDS)
             os._exit(1)
-        with _Working(self):
+        with self._working():
             engine, _ = self._engine(profile)
             warm = engine.warm_seconds
             with liveness.unless_away():
-                liveness.begin_drawing(job)
+                liveness.note(liveness.DRAWING, job)
             self._drawing_since = time.monotonic()
             try:
                 drawn = self._draw(engine, recipes)
             finally:
                 self._drawing_since = None
                 with liveness.unless_away():
-                    liveness.end_drawing(job)
+                    liveness.erase(liveness.DRAWING, job)
             self._drawn += sum(picture.pixels is not None for picture in drawn)
             self._broken = any(picture.fault == "device" and picture.pixels is None for picture in drawn)
             return drawn, engine.warm_seconds - warm
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Notes that the worker works, and since when it does not any more."""
+        self._busy_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._busy_since = None
+            self._last = time.monotonic()
 
     def _draw(self, engine: Engine, recipes: Sequence[Recipe]) -> list[Drawn]:
         drawn = list(engine.generate(recipes))
@@ -170,7 +176,7 @@ class Worker:
         import ray
 
         if self._is_idle():
-            liveness.note_gone(self._name)
+            liveness.erase(liveness.HERE, self._name)
             ray.kill(ray.get_runtime_context().current_actor)
 
     def _is_idle(self) -> bool:
@@ -184,23 +190,12 @@ class Worker:
             engine = self._engines[profile]
             if engine.load_seconds is not None:
                 return engine, 0.0
-        options = self._options
-        cache = Path(options.hash_cache) if options.hash_cache else None
-        require_same_files(profile, cache)
-        while len(self._engines) >= self._models and profile not in self._engines:
+        require_same_files(profile.artifacts, self._options.hash_cache)
+        while len(self._engines) >= self._options.worker_models and profile not in self._engines:
             old, engine = self._engines.popitem(last=False)
             self._shapes.pop(old, None)
             engine.close()
-        module, _, name = options.engine.partition(":")
-        engine = getattr(importlib.import_module(module), name)(
-            profile,
-            device=options.device,
-            batch=options.batch,
-            small_batch=options.small_batch,
-            compiling=options.compiling,
-            compile_cache=Path(options.compile_cache) if options.compile_cache else None,
-            hash_cache=cache,
-        )
+        engine = engine_of(profile, self._options)
         engine.load()
         self._engines[profile] = engine
         return engine, engine.load_seconds or 0.0
@@ -210,20 +205,6 @@ class Worker:
             time.sleep(max(0.1, LOOK * self._idle_seconds))
             if self._busy_since is None and self._is_idle():
                 me.retire.remote()
-
-
-class _Working:
-    """Notes that the worker works, and since when it does not any more."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-
-    def __enter__(self) -> None:
-        self._worker._busy_since = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self._worker._busy_since = None
-        self._worker._last = time.monotonic()
 
 
 def _here(profile: ModelProfile) -> ModelProfile:

@@ -62,7 +62,7 @@ TRANSACTIONS = {
         "add_prompt": "one INSERT",
         "import_file": "one transaction for the whole file: all or nothing",
     },
-    "prompts/operations.py": {
+    "prompts/management.py": {
         "list_prompts": "reads",
         "show_prompt": "reads",
         "counts_by_status": "reads",
@@ -71,7 +71,6 @@ TRANSACTIONS = {
     },
     "operations/demo/demo.py": {"_all": "reads"},
     "operations/removal.py": {"forget_previews": "two UPDATEs of Dagster's tables, which done again change nothing"},
-    "operations/reproduce.py": {"_all": "reads"},
     "defs/checks.py": {EVERY: "reads"},
     "defs/sensors.py": {EVERY: "reads"},
     "defs/site_revalidations.py": {EVERY: "reads"},

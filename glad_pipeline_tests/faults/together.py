@@ -24,7 +24,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from glad_pipeline.database import connect
 from glad_pipeline.defs.jobs import JOB_NAME
-from glad_pipeline.local.processes import end_session, spawn, tail
+from glad_pipeline.display import tail
+from glad_pipeline.local.processes import end_session, spawn
 from glad_pipeline.local.stack import project_root
 from glad_pipeline_tests.faults.cells import buckets, database_on, databases
 from glad_pipeline_tests.faults.invariants import Findings

@@ -20,7 +20,7 @@ from glad_pipeline.operations import takedown
 from glad_pipeline.operations.audit import walk
 from glad_pipeline.operations.audit.report import FAULTS, NOTES
 from glad_pipeline.operations.audit.walk import audit
-from glad_pipeline.prompts import operations
+from glad_pipeline.prompts import management
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.protocol import StoreError
@@ -306,11 +306,11 @@ def test_a_prompt_whose_post_was_deleted_on_purpose_can_be_cancelled_and_is_not_
     world.sql("DELETE FROM posts WHERE title = 'Hill'")
     assert look() == {"lost": 1}
     assert "`glad prompts cancel`" in str(look.report)
-    changes = operations.cancel(look.database, [gone, kept])
+    changes = management.cancel(look.database, [gone, kept])
     assert (changes.changed, list(changes.refused)) == ((gone,), [kept])
     assert look(deep=True, fix=True) == {}
     assert world.statuses() == ["cancelled", "published"]
-    operations.retry(look.database, [gone])
+    management.retry(look.database, [gone])
     world.run()
     assert {post["title"] for post in world.posts()} == {"Hill", "Sea"}
     assert look() == {}
@@ -428,7 +428,7 @@ def test_the_command_line_says_what_is_amiss_with_its_exit_code(world, capsys, m
         assert "is no time: write a number and s, m, h or d" in capsys.readouterr().err
     world.sql("ALTER TABLE prompts RENAME TO gone")
     assert cli.main(["audit"]) == 1
-    assert "run ./glad migrate" in capsys.readouterr().err
+    assert "run `./glad migrate`" in capsys.readouterr().err
 
 
 def test_the_asset_tells_the_counts_and_fails_its_checks(world):

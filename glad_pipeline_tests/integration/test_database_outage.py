@@ -230,7 +230,7 @@ def a_life(database):
         with claim(database, f"run-{n}", max_attempts=2) as mine:
             assert len(mine.take(2)) == 2
             assert len(mine.take(1)) == 3
-            one, two, three = (row["id"] for row in mine.held())
+            one, two, three = (prompt.id for prompt in mine.held())
             mine.begin_drawing([one, two])
             mine.refund()
             mine.begin_drawing([one])
@@ -330,7 +330,7 @@ def test_a_hold_that_ends_while_the_database_is_away_ends_and_its_rows_are_taken
         database.close()
     assert rows(database)[prompt]["status"] == "claimed"
     with claim(database, "next") as following:
-        assert [row["id"] for row in following.take(1)] == [prompt]
+        assert [prompt.id for prompt in following.take(1)] == [prompt]
 
 
 def test_a_holder_that_came_back_after_it_was_found_gone_keeps_its_rows(database, monkeypatch):

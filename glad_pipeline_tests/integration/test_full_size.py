@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from benchmarks.first_light.model import configuration, profile_of, random_pipelines, recipes
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import engine as engine_module
 from glad_pipeline.generation import loading
 from glad_pipeline.generation.engine import Engine
@@ -67,7 +68,7 @@ def forwards(module):
 
 def test_a_batch_with_guidance_is_drawn_in_bfloat16_on_the_gpu_block_by_block(gpu):
     profile = profile_of(shrunken=False)
-    engine = Engine(profile, device="cuda")
+    engine = Engine(profile, EngineOptions(device="cuda"))
     engine.load()
     pipeline = engine._open.base
     for module in (pipeline.unet, pipeline.vae, pipeline.text_encoder, pipeline.text_encoder_2):
@@ -88,7 +89,7 @@ def test_a_batch_with_guidance_is_drawn_in_bfloat16_on_the_gpu_block_by_block(gp
 
 def test_guidance_cut_off_and_few_steps_are_drawn_on_the_gpu(gpu):
     profile = profile_of(shrunken=False)
-    engine = Engine(profile, device="cuda", batch=2, compiling="none")
+    engine = Engine(profile, EngineOptions(device="cuda", gpu_batch=2, compiling="none"))
     engine.load()
     seen = forwards(engine._open.base.unet)
     with mock.patch.object(engine, "_warm_up"):
@@ -102,7 +103,7 @@ def test_the_refiner_draws_on_on_the_gpu(gpu, monkeypatch):
     small = {"block_out_channels": (32, 32, 64), "transformer_layers_per_block": 1, "attention_head_dim": 2}
     monkeypatch.setitem(CONFIG, "unet", CONFIG["unet"] | small)
     profile = profile_of(shrunken=False, refined=True)
-    engine = Engine(profile, device="cuda", batch=2, compiling="none")
+    engine = Engine(profile, EngineOptions(device="cuda", gpu_batch=2, compiling="none"))
     engine.load()
     refiner = engine._open.refiner.unet
     assert {(weight.device.type, weight.dtype) for weight in refiner.parameters()} == {("cuda", torch.bfloat16)}
@@ -126,7 +127,7 @@ def test_fp8_quantizes_the_unets_linear_layers_on_the_gpu(gpu, monkeypatch):
 
     monkeypatch.setitem(CONFIG, "unet", CONFIG["unet"] | {"transformer_layers_per_block": (1, 1, 1)})
     profile = profile_of(shrunken=False, quantization="fp8")
-    engine = Engine(profile, device="cuda", batch=1)
+    engine = Engine(profile, EngineOptions(device="cuda", gpu_batch=1))
     engine.load()
     linear = engine._open.base.unet.mid_block.attentions[0].transformer_blocks[0].ff.net[2]
     assert isinstance(linear.weight, Float8Tensor)
@@ -140,7 +141,7 @@ def test_every_scheduler_keeps_latents_on_the_gpu(gpu, monkeypatch):
         monkeypatch.setitem(CONFIG, part, values)
     monkeypatch.setattr(Engine, "_warm_up", lambda engine, padded: None)
     profile = profile_of(shrunken=True)
-    engine = Engine(profile, device="cuda", batch=2, compiling="none")
+    engine = Engine(profile, EngineOptions(device="cuda", gpu_batch=2, compiling="none"))
     [one] = recipes(profile, [1], steps=3)
     drawn = engine.generate([dataclasses.replace(one, scheduler=name) for name in SCHEDULERS])
     assert {each.recipe.scheduler: each.error for each in drawn} == dict.fromkeys(SCHEDULERS)
@@ -149,7 +150,7 @@ def test_every_scheduler_keeps_latents_on_the_gpu(gpu, monkeypatch):
 def test_fused_projections_draw_the_same_and_take_no_more_memory_than_the_ones_they_replace():
     from diffusers import AutoencoderKL, UNet2DConditionModel
 
-    demo = resolve_model("demo").source
+    demo = resolve_model(EngineOptions()).source
     unet, vae = (kind.from_pretrained(demo, subfolder=name) for kind, name in
                  ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae")))  # fmt: skip
     random = torch.Generator().manual_seed(0)

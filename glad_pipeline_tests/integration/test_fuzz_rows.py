@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glad_pipeline.database import Database
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
-from glad_pipeline.generation.defaults import Defaults
+from glad_pipeline.generation.defaults import recipe_of
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.prompts.intake import import_file
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline_tests.integration.test_graph import World, world  # noqa: F401  a fixture
+from glad_pipeline_tests.rows import prompt_of
 from glad_pipeline_tests.unit.test_fuzz_inputs import ANYTHING, CASES, HOSTILE, is_readable, text, tried
 
 ROWS, LINES, OBJECTS = 300, 100, 40
@@ -120,9 +122,7 @@ def test_lines_of_a_file_that_intake_takes_become_what_they_say(world, neighbour
 
 
 def test_objects_that_are_there_already_with_any_metadata(world, neighbours):  # noqa: F811
-    profile = resolve_model(
-        "demo", None, vae=None, refiner=None, loras="", preset="base", few_step_lora=None, cache=None
-    )
+    profile = resolve_model(EngineOptions())
     client, bucket = world.store.client, world.store.bucket
     for n, (names, value, body) in enumerate(
         drawn_cases(
@@ -136,7 +136,7 @@ def test_objects_that_are_there_already_with_any_metadata(world, neighbours):  #
     ):
         prompt = world.add(f"a hill that is there {n}", seed=n)
         (row,) = world.sql("SELECT * FROM prompts WHERE id = %s", prompt)
-        recipe = Defaults().recipe(row, profile)
+        recipe = recipe_of(prompt_of(row), profile, EngineOptions())
         right = {
             "recipe-hash": recipe.hash,
             "sha256": "a" * 64,

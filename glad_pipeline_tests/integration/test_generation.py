@@ -13,12 +13,14 @@ import weakref
 import numpy as np
 import pytest
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.devices import choose_device
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
-from glad_pipeline.generation.recipe import MAX_SEED, SCHEDULERS, Recipe
+from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.generation.schedulers import new_scheduler
+from glad_pipeline.limits import SCHEDULERS, SEED
 from glad_pipeline.media.encoding import contrast
 
 STEPS = 3  # the number of steps changes no promise made here, only how long the tests take
@@ -27,11 +29,11 @@ BATCH = 3
 
 @pytest.fixture(scope="module")
 def engine():
-    return Engine(resolve_model("demo"), device="cpu", batch=BATCH)
+    return Engine(resolve_model(EngineOptions()), EngineOptions(device="cpu", gpu_batch=BATCH))
 
 
 def recipe(prompt="a red fox", seed=1, **changes):
-    demo = resolve_model("demo")
+    demo = resolve_model(EngineOptions())
     values = {
         "prompt": prompt,
         "seed": seed,
@@ -65,7 +67,7 @@ def test_a_recipe_has_the_same_pixels_alone_in_a_batch_and_in_any_order(engine):
 
 
 def test_another_engine_draws_the_same(engine):
-    other = Engine(engine.profile, device="cpu", batch=BATCH)
+    other = Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=BATCH))
     [mine], [theirs] = list(engine.generate([recipe()])), list(other.generate([recipe()]))
     assert np.array_equal(mine.pixels, theirs.pixels)
     assert {**mine.provenance, "seconds": 0} == {**theirs.provenance, "seconds": 0}
@@ -175,8 +177,9 @@ def test_a_prompt_beyond_the_window_draws_and_says_how_much_was_dropped(engine, 
 
 def test_opening_a_model_prints_nothing_and_leaves_nothing_in_the_shared_temporary_folder(tmp_path):
     opening = (
-        "from glad_pipeline.generation.engine import Engine; from glad_pipeline.generation.models import resolve_model; "
-        "Engine(resolve_model('demo'), device='cpu').load()"
+        "from glad_pipeline.engine_options import EngineOptions; from glad_pipeline.generation.engine import Engine; "
+        "from glad_pipeline.generation.models import resolve_model; "
+        "Engine(resolve_model(EngineOptions()), EngineOptions(device='cpu')).load()"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     environment.pop("TORCHINDUCTOR_CACHE_DIR", None)
@@ -194,7 +197,7 @@ def test_sizes_that_are_multiples_of_eight_only_draw_exactly(engine, width, heig
 
 @pytest.mark.parametrize("guidance", [0.0, 0.5, 1.0, 30.0])
 def test_extreme_guidance_and_seeds_draw(engine, guidance):
-    [drawn] = engine.generate([recipe(guidance_scale=guidance, seed=MAX_SEED, negative_prompt="green")])
+    [drawn] = engine.generate([recipe(guidance_scale=guidance, seed=SEED.high, negative_prompt="green")])
     assert drawn.error is None
 
 
@@ -217,14 +220,14 @@ def test_impossible_recipes_come_back_with_their_reasons_and_the_rest_is_whole(e
 def test_a_failure_while_drawing_costs_only_the_recipe_at_fault(engine, monkeypatch):
     recipes = [recipe("a fox"), recipe("the fault"), recipe("a tree"), recipe("a house")]
     whole = pixels_of(engine, recipes)
-    embed = engine._embed
+    embed = engine._texts.arguments
 
-    def faulty(texts, batch):
+    def faulty(batch):
         if "the fault" in [each.prompt for each in batch]:
             raise RuntimeError("injected\nsecond line")
-        return embed(texts, batch)
+        return embed(batch)
 
-    monkeypatch.setattr(engine, "_embed", faulty)
+    monkeypatch.setattr(engine._texts, "arguments", faulty)
     drawn = {result.recipe.prompt: result for result in engine.generate(recipes)}
     assert drawn["the fault"].error == "drawing failed: RuntimeError: injected"
     for each in recipes:
@@ -250,7 +253,7 @@ def test_nan_pixels_are_an_error_of_that_picture_alone(engine, monkeypatch):
 def test_out_of_memory_halves_the_batch_and_goes_on(engine, monkeypatch):
     import torch
 
-    tight = Engine(engine.profile, device="cpu", batch=8, lanes=1)
+    tight = Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=8), lanes=1)
     tight.load()
     denoise, tried, begun = tight._denoise, [], []
 
@@ -280,7 +283,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(engine, monkeypatch):
 def test_a_picture_too_large_for_the_memory_leaves_others_whole(engine, monkeypatch):
     import torch
 
-    tight = Engine(engine.profile, device="cpu", batch=2, lanes=1)
+    tight = Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=2), lanes=1)
     tight.load()
     denoise = tight._denoise
 
@@ -297,7 +300,7 @@ def test_a_picture_too_large_for_the_memory_leaves_others_whole(engine, monkeypa
 
 @pytest.mark.parametrize("message", ["CUDA error: device-side assert triggered", "cuDNN error: INTERNAL_ERROR"])
 def test_a_device_that_fails_draws_nothing_more_and_no_other_recipe_is_begun(engine, monkeypatch, message):
-    failing = Engine(engine.profile, device="cpu", batch=2, lanes=1)
+    failing = Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=2), lanes=1)
     failing.load()
     denoise, begun = failing._denoise, []
 
@@ -330,7 +333,7 @@ def test_a_black_picture_is_an_error_of_that_picture_alone(engine, monkeypatch):
 
 
 def test_a_small_batch_takes_what_is_left_over_and_says_so(engine):
-    both = Engine(engine.profile, device="cpu", batch=4, small_batch=1)
+    both = Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=4, gpu_small_batch=1))
     drawn = list(both.generate(recipe(seed=seed) for seed in range(5)))
     assert [result.provenance["bucket"] for result in drawn] == [4, 4, 4, 4, 1]
     [alone] = both.generate([recipe(seed=4)])
@@ -340,7 +343,7 @@ def test_a_small_batch_takes_what_is_left_over_and_says_so(engine):
 
 
 def test_a_closed_engine_loads_again(engine):
-    other = Engine(engine.profile, device="cpu", batch=BATCH)
+    other = Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=BATCH))
     first = pixels_of(other, [recipe()])
     other.close()
     other.close()
@@ -369,10 +372,10 @@ def test_without_a_gpu_only_the_demo_model_falls_back_to_the_cpu(monkeypatch):
 
 
 def test_a_local_checkpoint_on_a_cpu_has_to_be_asked_for_and_draws_like_its_original(engine, tmp_path):
-    profile = resolve_model(str(shutil.copytree(DEMO_CHECKPOINT, tmp_path / "copy of it")))
+    profile = resolve_model(EngineOptions(model=str(shutil.copytree(DEMO_CHECKPOINT, tmp_path / "copy of it"))))
     own = recipe(model=profile.name)
     engine.load()  # sets the number of threads, which decides last bits
-    [drawn] = Engine(profile, device="cpu", batch=BATCH).generate([own])
+    [drawn] = Engine(profile, EngineOptions(device="cpu", gpu_batch=BATCH)).generate([own])
     assert np.array_equal(drawn.pixels, pixels_of(engine, [recipe()])[recipe().hash])
 
 
@@ -380,18 +383,18 @@ def test_a_hub_model_that_is_not_here_names_the_command_that_fetches_it(monkeypa
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    profile = resolve_model("someone/not-in-any-cache", "0" * 40)
+    profile = resolve_model(EngineOptions(model="someone/not-in-any-cache", model_revision="0" * 40))
     with pytest.raises(GladError, match=r"someone/not-in-any-cache is not whole.*glad model pull"):
-        Engine(profile, device="cpu").load()
+        Engine(profile, EngineOptions(device="cpu")).load()
 
 
 def test_a_checkpoint_damaged_after_it_was_checked_is_a_clear_error(tmp_path):
-    profile = resolve_model(str(shutil.copytree(DEMO_CHECKPOINT, tmp_path / "model")))
+    profile = resolve_model(EngineOptions(model=str(shutil.copytree(DEMO_CHECKPOINT, tmp_path / "model"))))
     (tmp_path / "model" / "unet" / "config.json").write_text(
         dataclasses.replace(recipe(), prompt="not a config").prompt
     )
     with pytest.raises(GladError, match="cannot load the model model"):
-        Engine(profile, device="cpu").load()
+        Engine(profile, EngineOptions(device="cpu")).load()
 
 
 def test_compiling_block_by_block_covers_unet_and_decoder_without_graph_breaks_and_changes_nothing(engine, monkeypatch):
@@ -406,7 +409,7 @@ def test_compiling_block_by_block_covers_unet_and_decoder_without_graph_breaks_a
         compile_module(module, **options, backend="eager")
 
     monkeypatch.setattr(torch.nn.Module, "compile", traced)
-    blocks = Engine(engine.profile, device="cpu", batch=BATCH, compiling="regional")
+    blocks = Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=BATCH, compiling="regional"))
     assert np.array_equal(pixels_of(blocks, [recipe()])[recipe().hash], pixels_of(engine, [recipe()])[recipe().hash])
     assert {"ResnetBlock2D", "BasicTransformerBlock"} == set(kinds)
     resnets = [
@@ -418,7 +421,7 @@ def test_compiling_block_by_block_covers_unet_and_decoder_without_graph_breaks_a
     assert kinds.count("ResnetBlock2D") == len(resnets)
     assert blocks.warm_seconds > 0
     kinds.clear()
-    whole = Engine(engine.profile, device="cpu", batch=BATCH, compiling="full")
+    whole = Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=BATCH, compiling="full"))
     assert np.array_equal(pixels_of(whole, [recipe()])[recipe().hash], pixels_of(engine, [recipe()])[recipe().hash])
     assert kinds == ["UNet2DConditionModel", "Decoder"]
 
@@ -429,14 +432,14 @@ def test_a_machine_that_cannot_compile_is_the_setups_fault(engine, monkeypatch, 
     monkeypatch.setattr(torch._inductor.config.cpp, "cxx", (None, "/no/such/compiler"))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     torch.compiler.reset()
-    blocks = Engine(engine.profile, device="cpu", batch=BATCH, compiling="regional")
+    blocks = Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=BATCH, compiling="regional"))
     drawn = list(blocks.generate([recipe(seed=1), recipe(seed=2)]))
     assert [(result.fault, "GLAD_COMPILE=none" in result.error) for result in drawn] == [("setup", True)] * 2
 
 
 def test_warming_up_sees_every_batch_that_drawing_will(engine):
     """With guidance cut off the UNet sees half the batch: that too has to be compiled before a picture is timed."""
-    cut = Engine(engine.profile, device="cpu", batch=BATCH)
+    cut = Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=BATCH))
     cut.load()
     cut._open.compile = "regional"  # only the bookkeeping of it
     sizes = []
@@ -470,12 +473,15 @@ def test_any_number_of_lanes_draws_the_same_in_the_same_order(engine, lanes):
     expected = list(engine.generate(recipes))
     begun = []
     drawn = list(
-        Engine(engine.profile, device="cpu", batch=2, lanes=lanes).generate(recipes, on_batch_start=begun.extend)
+        Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=2), lanes=lanes).generate(
+            recipes, on_batch_start=begun.extend
+        )
     )
     assert [each.error for each in drawn] == [None] * 13
     assert [each.recipe for each in drawn] == begun
     again = {
-        each.recipe: each.pixels for each in Engine(engine.profile, device="cpu", batch=2, lanes=2).generate(recipes)
+        each.recipe: each.pixels
+        for each in Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=2), lanes=2).generate(recipes)
     }
     assert all(np.array_equal(again[each.recipe], each.pixels) for each in drawn)
     assert {each.recipe for each in expected} == set(recipes)

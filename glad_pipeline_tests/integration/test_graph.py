@@ -33,6 +33,7 @@ from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.protocol import CACHE_CONTROL, StoreError
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.testing import InstantSdxl
+from glad_pipeline_tests.rows import prompt_of
 
 BLOGS = Path(__file__).parent / "blog_schemas"
 
@@ -361,7 +362,7 @@ def test_a_store_that_refuses_us_fails_the_run_clearly_and_costs_no_attempt(worl
 
 def test_an_object_that_is_not_ours_is_never_published(world):
     prompt = world.add("a hill", seed=5)
-    recipe = InstantSdxl().recipe(world.prompts()[prompt])
+    recipe = InstantSdxl().recipe(prompt_of(world.prompts()[prompt]))
     world.store.put_once(original_key(recipe.hash), b"not ours", content_type="text/plain", metadata={})
     world.run()
     assert world.posts() == []
@@ -505,7 +506,7 @@ def test_a_picture_that_was_lost_and_drawn_anew_is_catalogued_as_it_is_now(world
 def test_an_object_of_the_first_version_is_catalogued_too(world):
     """No texts of ours but the recipe, provenance in the metadata alone, no thumbnail, no pixel hash."""
     prompt = world.add("a hill", seed=5)
-    recipe = InstantSdxl().recipe(world.prompts()[prompt])
+    recipe = InstantSdxl().recipe(prompt_of(world.prompts()[prompt]))
     body = encode_png(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8), text={"glad_recipe": "{}"})
     old = {
         "recipe-hash": recipe.hash,
@@ -551,7 +552,7 @@ def test_looking_at_an_object_is_one_request_and_texts_of_any_length_are_read(wo
 def test_a_model_that_a_prompt_names_and_nobody_can_load_fails_that_prompt_alone(world):
     odd = world.add("odd", model="foo/bar", model_revision="0" * 40)
     good = world.add("good")
-    sdxl = SdxlResource(model="demo", steps=1, allowed_models=["foo/*"])
+    sdxl = SdxlResource(backend="process", steps=1, allowed_models="foo/*")
     for _ in range(5):
         world.run(sdxl=sdxl)
     prompts = world.prompts()

@@ -21,7 +21,8 @@ from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts.intake import ImportReport, add_prompt, content_hash, import_file
-from glad_pipeline.prompts.validation import FIELDS, new_prompt
+from glad_pipeline.prompts.validation import new_prompt
+from glad_pipeline.records import FIELDS
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "prompts.csv"
 

@@ -7,13 +7,12 @@ import pandas as pd
 import pytest
 from dagster._core.definitions.data_version import StaleStatus
 from dagster._utils.test.data_versions import get_stale_status_resolver
-from glad_pipeline_tests.fakes import InstantSdxl
 
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs import sources
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.settings import load_settings
-from glad_pipeline_tests.integration.test_graph import world  # noqa: F401  (a fixture)
+from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.ticks import tick
 
 CHAIN = ["prompts", "generated_images", "s3_objects", "published_posts", "site_revalidations"]
@@ -38,7 +37,7 @@ class Look:
 
 
 @pytest.fixture
-def look(world, database_url):  # noqa: F811
+def look(world, database_url):
     world.add("a hill", title="Hill")
     look = Look(world, database_url)
     look.observe()
@@ -134,7 +133,7 @@ def test_who_loads_an_asset_gets_its_last_rows_and_claims_nothing(look, asset, c
     assert look.world.prompts()[waiting]["attempts"] == 0
 
 
-def test_who_loads_what_was_never_made_is_told_so(world):  # noqa: F811
+def test_who_loads_what_was_never_made_is_told_so(world):
     @dg.asset(ins={"loaded": dg.AssetIn("published_posts")})
     def stats(loaded: pd.DataFrame):
         raise AssertionError
@@ -145,7 +144,7 @@ def test_who_loads_what_was_never_made_is_told_so(world):  # noqa: F811
     assert "published_posts has not been materialized yet" in str([e.event_specific_data for e in result.all_events])
 
 
-def test_a_run_s_events_stay_few_and_small(world):  # noqa: F811
+def test_a_run_s_events_stay_few_and_small(world):
     for n in range(200):
         world.add(f"a hill {n} " + "and trees " * 20, title=f"Hill {n}")
     result = world.run()
@@ -156,7 +155,7 @@ def test_a_run_s_events_stay_few_and_small(world):  # noqa: F811
     assert size <= 100_000
 
 
-def test_what_was_put_aside_is_seen_where_an_operator_looks(world, capsys):  # noqa: F811
+def test_what_was_put_aside_is_seen_where_an_operator_looks(world, capsys):
     good = world.add("a hill", title="Hill")
     odd = world.add("impossible", width=100_000)
     undrawable = world.add("UNDRAWABLE")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import hub as hub_module
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline_tests.hub_server import Hub, serving
@@ -276,7 +277,7 @@ def test_of_a_repository_with_fp16_weights_only_those_are_pulled_and_loaded(
     assert glad("pull").returncode == 0
     assert "unet/diffusion_pytorch_model.fp16.safetensors" in hub.fetched()
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
-    assert resolve_model(MODEL, COMMIT).variant == "fp16"
+    assert resolve_model(EngineOptions(model=MODEL, model_revision=COMMIT)).variant == "fp16"
 
 
 def test_damage_to_a_local_model_is_found_as_long_as_it_is_there(glad, tmp_path):
@@ -297,6 +298,7 @@ DRAW = """
 import sys
 from pathlib import Path
 import torch
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.artifacts import weight_hashes
@@ -304,12 +306,12 @@ from glad_pipeline.generation.recipe import Recipe
 torch.set_num_threads(1)
 pictures = []
 for wanted in (("demo", None), (sys.argv[1], sys.argv[2])):
-    profile = resolve_model(*wanted)
+    profile = resolve_model(EngineOptions(model=wanted[0], model_revision=wanted[1]))
     model, revision = profile.weights[:2]
     recipe = Recipe(prompt="a red sunset", seed=7, width=128, height=128, num_inference_steps=2, guidance_scale=3.0,
                     scheduler="euler", model=model, model_revision=revision)
-    (drawn,) = Engine(profile, device="cpu", batch=1).generate([recipe])
-    pictures.append((drawn.error, None if drawn.error else drawn.pixels.tobytes(), weight_hashes(profile, None)))
+    (drawn,) = Engine(profile, EngineOptions(device="cpu", gpu_batch=1)).generate([recipe])
+    pictures.append((drawn.error, None if drawn.error else drawn.pixels.tobytes(), weight_hashes(profile.artifacts, None)))
 assert pictures[0][0] is None, pictures[0][0]
 assert pictures[0] == pictures[1], [p[0] for p in pictures]
 print(len(pictures[0][2]), "components alike")

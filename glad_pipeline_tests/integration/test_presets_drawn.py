@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
+from glad_pipeline.generation.artifacts import Artifact
 from glad_pipeline.generation.engine import Engine
-from glad_pipeline.generation.models import DEMO_CHECKPOINT, Component, Lora, resolve_model
+from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
 
@@ -18,7 +20,7 @@ BATCH = 3
 
 @pytest.fixture(scope="module")
 def demo():
-    return resolve_model("demo")
+    return resolve_model(EngineOptions())
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def refiner(base, tmp_path_factory):
         tokenizer_2=base.tokenizer_2, unet=unet, scheduler=base.scheduler, requires_aesthetics_score=True,
         force_zeros_for_empty_prompt=False, add_watermarker=False,
     ).save_pretrained(directory)  # fmt: skip
-    return Component(name="tiny-refiner", source=str(directory), revision="sha256:1")
+    return Artifact(kind="refiner", name="tiny-refiner", source=str(directory), revision="sha256:1", is_local=True)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,8 @@ def lora(base, tmp_path_factory):
     unet.add_adapter(LoraConfig(r=2, init_lora_weights=False, target_modules=["to_q", "to_k", "to_v", "to_out.0"]))
     directory = tmp_path_factory.mktemp("lora")
     StableDiffusionXLPipeline.save_lora_weights(directory, unet_lora_layers=get_peft_model_state_dict(unet))
-    return Lora(name="tiny", source=str(directory), file="pytorch_lora_weights.safetensors", revision="sha256:2")
+    file = "pytorch_lora_weights.safetensors"
+    return Artifact(kind="LoRA", name="tiny", source=str(directory), file=file, revision="sha256:2", is_local=True)
 
 
 def recipe(profile, prompt="a red sunset over the sea", **changes):
@@ -71,7 +74,7 @@ def recipe(profile, prompt="a red sunset over the sea", **changes):
 
 
 def engine_of(profile, **options):
-    return Engine(profile, device="cpu", batch=BATCH, **options)
+    return Engine(profile, EngineOptions(device="cpu", gpu_batch=BATCH, **options))
 
 
 def drawn_by(engine, recipes):
@@ -221,7 +224,9 @@ def test_another_vae_decodes_in_place_of_the_models_own(demo, base, tmp_path):
     torch.manual_seed(2)
     other = AutoencoderKL.from_config(base.vae.config)
     other.save_pretrained(tmp_path)
-    profile = dataclasses.replace(demo, vae=Component(name="other", source=str(tmp_path), revision="sha256:3"))
+    profile = dataclasses.replace(
+        demo, vae=Artifact(kind="VAE", name="other", source=str(tmp_path), revision="sha256:3", is_local=True)
+    )
     theirs, ours = drawn_by(engine_of(profile), [recipe(profile)]), drawn_by(engine_of(demo), [recipe(demo)])
     assert np.abs(theirs[0].astype(int) - ours[0]).mean() > 5
     [drawn] = engine_of(demo).generate([recipe(profile)])

@@ -18,9 +18,9 @@ from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
-from glad_pipeline.prompts import operations
+from glad_pipeline.prompts import management
 from glad_pipeline.prompts.intake import add_prompt
-from glad_pipeline.prompts.validation import FIELDS
+from glad_pipeline.records import FIELDS, columns_of, values_of
 from glad_pipeline.settings import Settings
 
 Glad = Callable[..., int]
@@ -78,9 +78,9 @@ def prompt_in(database: Database, status: str) -> int:
 
 
 def row_of(database: Database, prompt_id: int) -> dict[str, Any]:
-    row = operations.show_prompt(database, prompt_id)
+    row = management.show_prompt(database, prompt_id)
     assert row is not None
-    return row
+    return values_of(row)
 
 
 # ---- what each state allows
@@ -123,7 +123,7 @@ def test_a_command_moves_a_prompt_only_from_the_states_it_is_for(
 
 def test_a_retried_prompt_starts_afresh(database: Database) -> None:
     prompt_id = prompt_in(database, "failed")
-    assert operations.retry(database, [prompt_id]).changed == (prompt_id,)
+    assert management.retry(database, [prompt_id]).changed == (prompt_id,)
     row = row_of(database, prompt_id)
     assert (row["attempts"], row["last_error"]) == (0, None)
 
@@ -131,8 +131,8 @@ def test_a_retried_prompt_starts_afresh(database: Database) -> None:
 def test_a_rejected_prompt_keeps_the_reason_and_a_blank_reason_is_refused(database: Database) -> None:
     prompt_id = prompt_in(database, "awaiting_approval")
     with pytest.raises(UsageError, match=r"the reason .* blank"):
-        operations.reject(database, [prompt_id], reason=" ")
-    operations.reject(database, [prompt_id], reason="six fingers")
+        management.reject(database, [prompt_id], reason=" ")
+    management.reject(database, [prompt_id], reason="six fingers")
     assert row_of(database, prompt_id)["last_error"] == "six fingers"
 
 
@@ -162,7 +162,7 @@ def test_retry_all_failed_empties_the_dead_letter_and_nothing_else(
 def test_two_people_who_cancel_the_same_prompts_in_opposite_order_do_not_block_each_other(database: Database) -> None:
     ids = [prompt_in(database, "pending") for _ in range(40)]
     with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(lambda order: operations.cancel(database, order), (ids, ids[::-1])))
+        done = list(pool.map(lambda order: management.cancel(database, order), (ids, ids[::-1])))
     assert sorted(i for changes in done for i in changes.changed) == ids
 
 
@@ -182,9 +182,9 @@ def test_add_takes_every_field_and_says_which_prompt_it_became(
     assert {name.replace("-", "_") for name in options} | {"prompt", "needs_approval"} == set(FIELDS)
     words = [f"--{name}={value}" for name, value in options.items()]
     assert glad("add", "a lake 🌊", *words, "--needs-approval") == 0
-    [row] = operations.list_prompts(database)
-    assert capsys.readouterr().out == f"prompt {row['id']} is in the queue\n"
-    full = row_of(database, row["id"])
+    [row] = management.list_prompts(database)
+    assert capsys.readouterr().out == f"prompt {row.id} is in the queue\n"
+    full = row_of(database, row.id)
     assert (full["prompt"], full["guidance_scale"], full["priority"], full["needs_approval"]) == (
         "a lake 🌊",
         5,
@@ -205,7 +205,7 @@ def test_add_refuses_bad_values_and_leaves_the_table_as_it_was(
 ) -> None:
     with pytest.raises(UsageError):
         glad("add", *words)
-    assert operations.list_prompts(database) == []
+    assert management.list_prompts(database) == []
 
 
 def test_import_says_what_it_did(glad: Glad, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -258,7 +258,7 @@ def test_list_goes_through_the_pages_newest_first(
 
 
 def test_the_help_names_every_status() -> None:
-    assert ", ".join(operations.STATUSES) == STATUSES
+    assert ", ".join(management.STATUSES) == STATUSES
 
 
 def test_list_filters_by_status_and_refuses_an_unknown_one(
@@ -294,7 +294,7 @@ def test_text_that_would_steer_a_terminal_or_break_the_table_is_shown_harmlessly
     with database.transaction() as connection:  # plain SQL asks nobody
         connection.execute("INSERT INTO prompts (prompt) VALUES (E'red \\x1b[31m\\nand ' || repeat('long ', 9999))")
     assert glad("list") == 0
-    assert glad("show", str(operations.list_prompts(database)[0]["id"])) == 0
+    assert glad("show", str(management.list_prompts(database)[0].id)) == 0
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "red ·[31m and long" in out
@@ -337,7 +337,7 @@ def test_a_database_that_was_never_migrated_is_told_from_other_faults(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("p.csv").write_text("prompt\na lake\n")
-    with pytest.raises(GladError, match=r"has no table prompts: run `\./glad migrate` first"):
+    with pytest.raises(GladError, match=r"lacks a table of ours \(.*prompts.*\): run \./glad migrate first"):
         run(database_url, *words)
 
 
@@ -357,3 +357,11 @@ def test_a_command_that_makes_no_sense_ends_with_the_usage_and_code_2(words: tup
     with pytest.raises(click.UsageError) as caught:
         run(None, *words)
     assert caught.value.exit_code == 2
+
+
+def test_show_has_every_column_of_the_table(database: Database) -> None:
+    with database.transaction() as connection:
+        rows = connection.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'prompts'::regclass AND attnum > 0 AND NOT attisdropped"
+        ).fetchall()
+    assert {row["attname"] for row in rows} - set(columns_of(management.PromptDetails)) == set()

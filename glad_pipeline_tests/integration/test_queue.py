@@ -69,8 +69,8 @@ def test_the_most_urgent_and_then_the_oldest_are_claimed_first(database):
     first, second = add(database, 2)
     (urgent,) = add(database, priority=5)
     with claim(database) as mine:
-        assert [row["id"] for row in mine.take(2)] == [urgent, first]
-        assert [row["id"] for row in mine.take(2)] == [urgent, first, second]
+        assert [prompt.id for prompt in mine.take(2)] == [urgent, first]
+        assert [prompt.id for prompt in mine.take(2)] == [urgent, first, second]
 
 
 def test_two_holds_never_take_the_same_row(database):
@@ -81,7 +81,7 @@ def test_two_holds_never_take_the_same_row(database):
         with claim(database, worker) as mine:
             for _ in range(5):
                 mine.take(10)
-            taken.extend(row["id"] for row in mine.held())
+            taken.extend(prompt.id for prompt in mine.held())
             barrier.wait()
 
     barrier = threading.Barrier(4)
@@ -141,7 +141,7 @@ def test_the_rows_of_a_killed_process_are_taken_over_by_the_next_claim(database,
         time.sleep(0.05)
     assert live(database) == set()
     with claim(database) as mine:
-        assert [row["id"] for row in mine.take(5)] == [prompt, neighbour]
+        assert [prompt.id for prompt in mine.take(5)] == [prompt, neighbour]
     after = rows(database)
     assert after[prompt]["attempts"] == 1  # a process that dies may have died of what it drew
     assert after[neighbour]["attempts"] == 0
@@ -166,8 +166,8 @@ def test_a_silent_holder_loses_its_rows_when_the_lease_is_over_and_can_no_longer
     silent._heart.join()
     execute(database, "UPDATE prompts SET lease_expires_at = now() - interval '1 second'")
     with database.transaction() as connection:
-        assert [row["id"] for row in overdue(connection)] == [prompt]
-    assert [row["id"] for row in other.take(1)] == [prompt]
+        assert overdue(connection) == [prompt]
+    assert [prompt.id for prompt in other.take(1)] == [prompt]
     image = add_image(database)
     with database.transaction() as connection:
         assert silent.generated(connection, {prompt: image}) == (0, 0)
@@ -217,7 +217,7 @@ def test_a_holder_that_loses_its_connection_keeps_its_rows(database):
             " WHERE l.locktype = 'advisory'",
         )
         assert rival.take(1) == []
-        assert [row["id"] for row in mine.held()] == [prompt]
+        assert [prompt.id for prompt in mine.held()] == [prompt]
         assert live(database) == {"run-1", "rival"}
 
 
@@ -252,7 +252,7 @@ def test_a_prompt_that_kills_every_run_ends_as_failed_and_its_neighbours_do_not(
             mine.begin_drawing([poison])
             execute(database, "UPDATE prompts SET claim_token = -1 WHERE status = 'claimed'")  # as if it were gone
     with claim(database, "last") as mine:
-        assert [row["id"] for row in mine.take(2)] == [neighbour]
+        assert [prompt.id for prompt in mine.take(2)] == [neighbour]
     assert rows(database)[poison]["status"] == "failed"
     assert "begun 3 times" in rows(database)[poison]["last_error"]
 
@@ -273,7 +273,7 @@ def test_named_prompts_are_worked_again_and_unknown_ones_are_an_error(database):
         mine.take(1)
         mine.reject({done: "no"})
     with claim(database) as mine:
-        assert [row["id"] for row in mine.take(10, ids=[done])] == [done]
+        assert [prompt.id for prompt in mine.take(10, ids=[done])] == [done]
         with pytest.raises(UsageError, match="no prompt has the id 999"):
             mine.take(10, ids=[999])
     assert rows(database)[other]["status"] == "pending"
@@ -291,7 +291,7 @@ def test_approval_holds_a_picture_back_and_publish_at_its_post(database):
         with database.transaction() as connection:
             assert mine.generated(connection, dict.fromkeys([now, later, asked], image)) == (3, 1)
         with database.transaction() as connection:
-            assert [row["id"] for row in mine.publishable(connection, 10)] == [now]
+            assert [prompt.id for prompt in mine.publishable(connection, 10)] == [now]
     assert {i: row["status"] for i, row in rows(database).items()} == {
         now: "generated",
         later: "generated",
@@ -312,7 +312,7 @@ def test_another_run_publishes_what_a_dead_run_had_drawn_but_not_what_a_living_o
     execute(database, "UPDATE prompts SET claim_token = -1")
     assert readiness_of(database).due
     with database.transaction() as connection:
-        assert [row["id"] for row in second.publishable(connection, 10)] == [prompt]
+        assert [prompt.id for prompt in second.publishable(connection, 10)] == [prompt]
     first.close()
     second.close()
 

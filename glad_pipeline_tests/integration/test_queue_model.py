@@ -31,10 +31,10 @@ from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.operations import takedown
 from glad_pipeline.pipeline import publish
-from glad_pipeline.prompts import operations, queue
+from glad_pipeline.prompts import management, queue
 from glad_pipeline.prompts.queue import Claim, ClaimLost, live_workers
-from glad_pipeline.publishing import catalogue
-from glad_pipeline.publishing.catalogue import CatalogueEntry
+from glad_pipeline.publishing import images
+from glad_pipeline.publishing.images import CatalogueEntry
 
 EXAMPLES = int(os.environ.get("GLAD_MODEL_EXAMPLES", "0"))
 MAX_ATTEMPTS = 2
@@ -161,7 +161,7 @@ class QueueMachine(RuleBasedStateMachine):
     def claim(self, slot, batch, named):
         worker = self.worker(slot)
         wanted = self.of(named) if named else []
-        rows = worker.claim.take(batch, ids=[prompt.id for prompt in wanted])
+        taken = worker.claim.take(batch, ids=[prompt.id for prompt in wanted])
         self.answered("claim")
         self.return_abandoned()
         for prompt in wanted:
@@ -171,7 +171,7 @@ class QueueMachine(RuleBasedStateMachine):
         for prompt in self.waiting(wanted if named and wanted else None)[:batch]:
             self.take(worker, prompt)
         held = [p for p in self.prompts.values() if (p.status, p.token) == ("claimed", worker.token)]
-        assert [row["id"] for row in rows] == [p.id for p in sorted(held, key=lambda p: (-p.priority, p.id))]
+        assert [each.id for each in taken] == [p.id for p in sorted(held, key=lambda p: (-p.priority, p.id))]
 
     def waiting(self, among=None):
         found = [p for p in (self.prompts.values() if among is None else among) if p.status == "pending"]
@@ -208,7 +208,7 @@ class QueueMachine(RuleBasedStateMachine):
 
         def work(worker):
             barrier.wait()
-            taken[worker.token] = {row["id"] for row in worker.claim.take(batch)} - before[worker.token]
+            taken[worker.token] = {each.id for each in worker.claim.take(batch)} - before[worker.token]
 
         threads = [threading.Thread(target=work, args=(worker,)) for worker in pair]
         for thread in threads:
@@ -259,7 +259,7 @@ class QueueMachine(RuleBasedStateMachine):
             return
 
         def work(connection):
-            ids = catalogue.record(connection, list({(e := entry(p)).recipe_hash: e for p in chosen}.values()))
+            ids = images.record(connection, list({(e := entry(p)).recipe_hash: e for p in chosen}.values()))
             return worker.claim.generated(connection, {p.id: ids[recipe_hash(p)] for p in chosen})
 
         moved, _ = self.database.transact("catalogue", work)
@@ -442,14 +442,14 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(what=st.sampled_from(["cancel", "retry", "approve", "reject"]), places=SOME)
     def a_person(self, what, places):
         allowed, status = {
-            "cancel": (operations.CANCELLABLE, "cancelled"),
-            "retry": (operations.RETRIABLE, "pending"),
-            "approve": (operations.REVIEWABLE, "generated"),
-            "reject": (operations.REVIEWABLE, "rejected"),
+            "cancel": (management.CANCELLABLE, "cancelled"),
+            "retry": (management.RETRIABLE, "pending"),
+            "approve": (management.REVIEWABLE, "generated"),
+            "reject": (management.REVIEWABLE, "rejected"),
         }[what]
         chosen = self.of(places)
         words = {"reason": "no"} if what == "reject" else {}
-        changes = getattr(operations, what)(self.database, [prompt.id for prompt in chosen], **words)
+        changes = getattr(management, what)(self.database, [prompt.id for prompt in chosen], **words)
         moved = [prompt for prompt in chosen if prompt.status in allowed]
         assert list(changes.changed) == [prompt.id for prompt in moved]
         for prompt in moved:
@@ -469,7 +469,7 @@ class QueueMachine(RuleBasedStateMachine):
         taken = takedown.unpublish(self.database, str(post), reason="asked for", keep_picture=True)
         assert bool(taken.hidden) is not prompt.hidden
         prompt.hidden = True
-        if prompt.status in (*operations.CANCELLABLE, "published"):
+        if prompt.status in (*management.CANCELLABLE, "published"):
             prompt.move("cancelled")
 
     # ---- after every step

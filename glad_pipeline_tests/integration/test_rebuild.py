@@ -15,6 +15,7 @@ from glad_pipeline.operations.audit.rebuild import rebuild
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import metadata
+from glad_pipeline_tests.rows import prompt_of
 
 PASSING = {"id", "verified_at", "created_at"}
 LARGE = InstantSdxl(side=300)  # its pictures have thumbnails
@@ -53,7 +54,7 @@ def test_a_lost_catalogue_comes_back_row_by_row_and_the_pictures_are_published_u
 
 def test_what_is_damaged_foreign_or_old_is_told_apart(world, restore, capsys, monkeypatch):
     prompts = [world.add(f"a hill {n}", seed=n) for n in range(4)]
-    recipes = [InstantSdxl().recipe(world.prompts()[prompt]) for prompt in prompts]
+    recipes = [InstantSdxl().recipe(prompt_of(world.prompts()[prompt])) for prompt in prompts]
     world.run()
     good, flipped, cut, _ = keys = [original_key(recipe.hash) for recipe in recipes]
     store, whole = world.store, rows(world)

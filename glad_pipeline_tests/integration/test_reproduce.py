@@ -20,6 +20,7 @@ from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.resources import SdxlResource
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline.generation.recipe import Recipe
@@ -62,7 +63,7 @@ def published(stack, tmp_path_factory):
                 "INSERT INTO posts (title, slug, content, featured_image_url) VALUES"
                 " ('Mine', 'mine', 'c', 'https://example.com/holiday.jpg'), ('Bare', 'bare', 'c', NULL)"
             )
-        defs = build_defs(resource_overrides={"sdxl": SdxlResource(model="demo", device="cpu", gpu_batch=BUCKET)})
+        defs = build_defs(resource_overrides={"sdxl": SdxlResource(backend="process", device="cpu", gpu_batch=BUCKET)})
         with dg.DagsterInstance.ephemeral() as instance:
             assert defs.resolve_job_def("publish_prompts").execute_in_process(instance=instance).success
     yield environment
@@ -210,9 +211,8 @@ def test_parts_are_found_by_the_record_s_names_on_the_hub_and_in_the_settings(tm
     lora = tmp_path / "a style.safetensors"
     save_file({"x": np.zeros(1, np.float32)}, lora)
     commit = "c" * 40
-    drawn_with = resolve_model(
-        "owner/model", commit, vae=str(vae), loras=f"{lora}*0.5, owner/name/file.safetensors@{commit}"
-    )
+    loras = f"{lora}*0.5, owner/name/file.safetensors@{commit}"
+    drawn_with = resolve_model(EngineOptions(model="owner/model", model_revision=commit, vae=str(vae), lora=loras))
     values = {"prompt": "p", "seed": 1, "width": 64, "height": 64, "num_inference_steps": 4, "guidance_scale": 1.0}
     recipe = Recipe(**values, scheduler="euler", **reproduce._named(drawn_with.weights))
     monkeypatch.setenv("GLAD_HOME", str(tmp_path))

@@ -10,7 +10,7 @@ from glad_pipeline import cli
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.database.roles import roles_sql
 from glad_pipeline.errors import UsageError
-from glad_pipeline.prompts.validation import FIELDS
+from glad_pipeline.records import FIELDS
 
 PROGRESS = {
     "attempts": "-5",

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import decoding, engine
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
 
-DEMO = resolve_model("demo")
+DEMO = resolve_model(EngineOptions())
 BATCHES = (1, 2, 3)
 
 recipes = st.builds(
@@ -37,7 +38,7 @@ def engines(request):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(engine.TEXTS_AT_ONCE, "cpu", request.param)
         patch.setitem(decoding.DECODED_AT_ONCE, "cpu", request.param)
-        yield {batch: Engine(DEMO, device="cpu", batch=batch) for batch in BATCHES}
+        yield {batch: Engine(DEMO, EngineOptions(device="cpu", gpu_batch=batch)) for batch in BATCHES}
 
 
 @pytest.fixture(scope="module")

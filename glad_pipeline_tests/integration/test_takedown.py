@@ -16,6 +16,7 @@ from glad_pipeline.failpoints import arm
 from glad_pipeline.operations import takedown
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.testing import InstantSdxl
+from glad_pipeline_tests.rows import prompt_of
 
 LARGE = InstantSdxl(side=300)  # with a thumbnail
 
@@ -321,7 +322,7 @@ def test_a_barred_recipe_leaves_no_object_even_if_a_run_had_stored_it_and_died(t
     told.run()
     (image,) = told.sql("SELECT * FROM images")
     glad("images", "delete", image["key"], "--reason", "r")
-    recipe = InstantSdxl().recipe(told.prompts()[prompt])
+    recipe = InstantSdxl().recipe(prompt_of(told.prompts()[prompt]))
     told.store.put_once(original_key(recipe.hash), b"drawn meanwhile", content_type="image/png", metadata={})
     glad("prompts", "retry", prompt)
     told.run()

@@ -52,6 +52,7 @@ def test_every_command_is_in_the_help():
         "images",
         "outbox",
         "migrate",
+        "psql",
         "settings",
         "prompts",
         "model",
@@ -154,7 +155,8 @@ def test_a_disk_that_refuses_is_a_message_with_the_cure(error, words, monkeypatc
 
 def test_a_page_in_place_of_a_picture_is_named_with_its_address(tmp_path):
     url = "https://cdn.example/generated/x.png"
-    words = {"title": "Dunes", "slug": "dunes", "prompt": "dunes", "facts": "", "model": "demo"}
+    words = {"title": "Dunes", "slug": "dunes", "prompt": "dunes", "model": "demo"}
+    words |= {"size": 9, "seconds": None, "width": 8, "height": 8}
     with pytest.raises(GladError, match=f"what {url} answers is not the whole picture of 'Dunes'"):
         write_gallery([Exhibit(url=url, picture=b"<html>Not here</html>", **words)], tmp_path / "gallery.html")
 

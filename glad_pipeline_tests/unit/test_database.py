@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import socket
 import uuid
+from dataclasses import make_dataclass
 
 import pytest
 
@@ -90,7 +91,8 @@ def test_named_queries_are_read_by_name() -> None:
 
 
 def test_a_row_becomes_json_with_its_dates_and_ids_as_text() -> None:
-    row = {"id": uuid.UUID(int=1), "at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "n": 1, "none": None, "list": [1]}
+    record = make_dataclass("Record", ("id", "at", "n", "none", "list"))
+    row = record(id=uuid.UUID(int=1), at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC), n=1, none=None, list=[1])
     assert jsonable(row) == {
         "id": "00000000-0000-0000-0000-000000000001",
         "at": "2026-01-01 00:00:00+00:00",

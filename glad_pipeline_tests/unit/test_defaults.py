@@ -2,8 +2,11 @@
 
 import pytest
 
-from glad_pipeline.generation.defaults import Defaults
-from glad_pipeline.generation.models import Component, Lora, ModelProfile
+from glad_pipeline.engine_options import EngineOptions
+from glad_pipeline.generation.artifacts import Artifact
+from glad_pipeline.generation.defaults import recipe_of
+from glad_pipeline.generation.models import ModelProfile
+from glad_pipeline.records import Prompt
 
 SDXL = ModelProfile(
     name="some/sdxl", source="some/sdxl", revision="0" * 40, width=1024, height=1024, num_inference_steps=30,
@@ -12,8 +15,7 @@ SDXL = ModelProfile(
 
 
 def filled(row=None, **settings):
-    row = {"prompt": "a fox", "negative_prompt": "", "seed": 1, **(row or {})}
-    recipe = Defaults(**settings).recipe(row, SDXL)
+    recipe = recipe_of(Prompt(id=1, prompt="a fox", seed=1, **(row or {})), SDXL, EngineOptions(**settings))
     return recipe.num_inference_steps, recipe.guidance_scale, recipe.scheduler, recipe.preset
 
 
@@ -47,13 +49,15 @@ def test_the_nearest_word_counts(row, settings, expected):
 def test_a_recipe_names_all_that_is_loaded():
     import dataclasses
 
-    vae = Component(name="own/vae", source="own/vae", revision="1" * 40, is_local=False)
+    vae = Artifact(kind="VAE", name="own/vae", source="own/vae", revision="1" * 40, is_local=False)
     loras = (
-        Lora(name="a", source="/a", file="a.safetensors", revision="sha256:2", weight=0.5),
-        Lora(name="b", source="/b", file="b.safetensors", revision="sha256:3"),
+        Artifact(
+            kind="LoRA", name="a", source="/a", file="a.safetensors", revision="sha256:2", weight=0.5, is_local=True
+        ),
+        Artifact(kind="LoRA", name="b", source="/b", file="b.safetensors", revision="sha256:3", is_local=True),
     )
     profile = dataclasses.replace(SDXL, vae=vae, loras=loras)
-    recipe = Defaults().recipe({"prompt": "a fox", "negative_prompt": "", "seed": 1}, profile)
+    recipe = recipe_of(Prompt(id=1, prompt="a fox", seed=1), profile, EngineOptions())
     assert recipe.weights == profile.weights
     assert recipe.lora == "a@sha256:2*0.5, b@sha256:3*1"
     assert (recipe.vae, recipe.refiner) == (f"own/vae@{'1' * 40}", "")

@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from glad_pipeline.cli.prompts import _one_line
-from glad_pipeline.display import markdown_links, markdown_table
+from glad_pipeline.display import markdown_links, markdown_table, one_line
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import UsageError
-from glad_pipeline.generation.defaults import Defaults
+from glad_pipeline.generation.defaults import recipe_of
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.limits import PRESETS, SCHEDULERS
@@ -31,8 +31,9 @@ from glad_pipeline.pipeline.catalogue import PromptWithObject, catalogue_entry, 
 from glad_pipeline.pipeline.upload import described_in_short
 from glad_pipeline.prompts.intake import content_hash
 from glad_pipeline.prompts.readers import read_records
-from glad_pipeline.prompts.validation import FIELDS, new_prompt, reasons_against
+from glad_pipeline.prompts.validation import new_prompt, reasons_against
 from glad_pipeline.publishing.slugs import slugify
+from glad_pipeline.records import FIELDS, Prompt, values_of
 from glad_pipeline.storage.keys import original_key, thumbnail_key
 from glad_pipeline.storage.protocol import StoredObject
 from glad_pipeline.storage.s3 import S3Store
@@ -116,8 +117,7 @@ def test_fields_of_any_type_are_a_prompt_with_a_recipe_or_are_refused_in_words(w
             value.encode()  # as PostgreSQL is sent it
         assert not isinstance(value, datetime) or 1900 <= value.year < 9999
     assert len(content_hash(prompt)) == 64
-    row = {name: getattr(prompt, name) for name in FIELDS}
-    recipe = Defaults().recipe({**row, "seed": prompt.seed or 0}, PROFILE)
+    recipe = recipe_of(Prompt(**{**values_of(prompt), "id": 1, "seed": prompt.seed or 0}), PROFILE, EngineOptions())
     assert re.fullmatch(r"generated/[0-9a-f]{2}/[0-9a-f]{32}\.png", original_key(recipe.hash))
 
 
@@ -227,7 +227,9 @@ URL = "https://pictures.example/{}".format
 def test_an_object_with_any_metadata_is_catalogued_or_refused_in_words(changed, content_type, carried):
     metadata = {name: value for name, value in {**METADATA, **changed}.items() if value is not None}
     stored = StoredObject(key=original_key(RECIPE.hash), bytes=1_000, content_type=content_type, metadata=metadata)
-    found = PromptWithObject(row={"id": 1}, recipe=RECIPE, object=stored, provenance=carried)
+    found = PromptWithObject(
+        prompt=Prompt(id=1, prompt="a hill", seed=1), recipe=RECIPE, object=stored, provenance=carried
+    )
     if fault := fault_of(found, drawn=False):
         assert is_readable(fault), fault
         return
@@ -268,8 +270,8 @@ def test_somebodys_text_stays_text_in_markdown_in_a_terminal_and_in_a_header(tit
     plain = re.fullmatch(rf"- \[(.*)\]\({re.escape(url)}\)", link)
     assert plain, link
     assert not re.search(r"(?<!\\)(\\\\)*[\[\]()<>`]", plain.group(1).replace("\\\\", ""))
-    assert len(markdown_table([{"id": 1, "prompt": title}], ("id", "prompt")).splitlines()) == 3
-    assert _one_line(title, 40).isprintable()
+    assert len(markdown_table([Prompt(id=1, prompt=title, seed=1)], ("id", "prompt")).splitlines()) == 3
+    assert one_line(title, 40).isprintable()
     drawn = Drawn(
         recipe=RECIPE.__class__(**{**RECIPE.as_dict(), "model": title}),
         pixels=np.zeros((8, 8, 3), np.uint8),

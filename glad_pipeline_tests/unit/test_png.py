@@ -263,7 +263,7 @@ def worst(long):
         prompt=long * 1000,
         model=long * 96,
         lora=", ".join(f"owner/{long * 90}/file.safetensors@{'a' * 40}*0.85" for _ in range(2)),
-        seed=limits.MAX_SEED,
+        seed=limits.SEED.high,
         preset="lightning-4",
     )
     return record, a_recipe

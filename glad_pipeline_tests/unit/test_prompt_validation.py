@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glad_pipeline.errors import UsageError
-from glad_pipeline.prompts.validation import FIELDS, NewPrompt, new_prompt, reasons_against
+from glad_pipeline.prompts.validation import new_prompt, reasons_against
+from glad_pipeline.records import FIELDS, NewPrompt
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=400)  # half surrogate pairs too
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

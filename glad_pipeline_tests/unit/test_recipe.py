@@ -11,7 +11,8 @@ import pytest
 from glad_pipeline import limits
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.presets import PRESETS
-from glad_pipeline.generation.recipe import LATER_FIELDS, MAX_PROMPT_CHARS, MAX_SEED, Recipe, validate_recipe_fields
+from glad_pipeline.generation.recipe import LATER_FIELDS, Recipe, validate_recipe_fields
+from glad_pipeline.limits import CHARS, SEED
 from glad_pipeline.media.encoding import contrast, shrunk
 
 RECIPE = Recipe(
@@ -95,7 +96,7 @@ def test_recipes_share_a_shape_only_when_one_batch_can_draw_them():
 def test_possible_values_and_defaults_have_no_faults():
     assert validate_recipe_fields(**POSSIBLE) == []
     assert validate_recipe_fields(prompt="a fox") == []
-    assert validate_recipe_fields(prompt="x" * MAX_PROMPT_CHARS, seed=MAX_SEED, guidance_scale=30.0) == []
+    assert validate_recipe_fields(prompt="x" * CHARS["prompt"], seed=SEED.high, guidance_scale=30.0) == []
 
 
 @pytest.mark.parametrize(
@@ -111,17 +112,17 @@ def test_possible_values_and_defaults_have_no_faults():
         ("negative_prompt", "a\0b", "NUL"),
         ("negative_prompt", "x" * 2_001, "at most 2,000"),
         ("width", 1001, "multiple of 8, such as 1000 or 1008"),
-        ("width", 56, "from 64 to 4096"),
-        ("height", 4104, "from 64 to 4096"),
-        ("height", -8, "from 64 to 4096"),
+        ("width", 56, "from 64 to 4,096"),
+        ("height", 4104, "from 64 to 4,096"),
+        ("height", -8, "from 64 to 4,096"),
         ("height", "512", "whole number"),
         ("height", 512.0, "whole number"),
         ("width", True, "whole number"),
         ("num_inference_steps", 0, "from 1 to 200"),
         ("num_inference_steps", -3, "from 1 to 200"),
-        ("guidance_scale", 30.5, "from 0.0 to 30.0"),
-        ("guidance_scale", float("nan"), "from 0.0 to 30.0"),
-        ("guidance_scale", float("inf"), "from 0.0 to 30.0"),
+        ("guidance_scale", 30.5, "from 0 to 30"),
+        ("guidance_scale", float("nan"), "from 0 to 30"),
+        ("guidance_scale", float("inf"), "from 0 to 30"),
         ("seed", -1, "from 0 to"),
         ("seed", 2**63, "from 0 to"),
         pytest.param("seed", 10**5000, "bits", id="seed-unprintable"),

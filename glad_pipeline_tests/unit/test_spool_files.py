@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glad_pipeline.storage import spool as spool_room
-from glad_pipeline.storage.spool import Spool, SpoolDamaged, SpoolFull
+from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.spool import Spool, SpoolDamaged, SpoolFull, spool_of
 
 NAME = "0123456789abcdef" * 2
 OTHER = "f" * 32
@@ -113,3 +114,17 @@ def test_what_waits_for_another_store_is_told_and_left_alone(tmp_path):
     other.put(NAME, FACTS, BODY)
     spool = Spool(tmp_path / "spool" / "new@aws", limit=10_000)
     assert (spool.waiting(), spool.elsewhere()) == ([], {other.folder: 1})
+
+
+@pytest.mark.parametrize(
+    ("store", "name"),
+    [  # what waits from before is found under these names
+        (S3Store(bucket="pictures", region="eu-central-1"), "pictures@aws"),
+        (S3Store(bucket="pictures", endpoint_url="http://127.0.0.1:8333"), "pictures@127.0.0.1_8333"),
+        (S3Store(bucket="pictures", endpoint_url="https://store.example/a/b/"), "pictures@store.example_a_b"),
+        (S3Store(bucket="others", endpoint_url="https://store.example/a/b/"), "others@store.example_a_b"),
+    ],
+)
+def test_each_bucket_has_a_folder_of_its_own_that_keeps_its_name(tmp_path, store, name):
+    spool = spool_of(tmp_path, store, megabytes=3)
+    assert (spool.folder, spool.limit) == (tmp_path / name, 3_000_000)

@@ -7,7 +7,8 @@ from botocore.exceptions import ClientError
 
 from glad_pipeline.errors import UsageError
 from glad_pipeline.settings import Settings
-from glad_pipeline.storage.opening import StoreOptions, open_store
+from glad_pipeline.storage.opening import open_store
+from glad_pipeline.storage.options import StoreOptions
 from glad_pipeline.storage.protocol import Outage, StoreError
 from glad_pipeline.storage.s3 import S3Store, _hex
 from glad_pipeline.storage.s3_errors import may_pass

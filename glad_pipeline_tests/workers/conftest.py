@@ -8,16 +8,17 @@ import sys
 
 import pytest
 
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.settings import Settings
 from glad_pipeline_tests.engines import LOG, TIMED
 
 
-def settings_of(home, **values):
+def options_of(home, **values):
     """As from an environment with these variables: small workers, many on a core."""
     own = {"GLAD_WORKERS": 3, "GLAD_WORKER_GPUS": 0, "GLAD_WORKER_CPUS": 0.1, "GLAD_WORKER_START_SECONDS": 60}
-    return Settings(GLAD_HOME=home, _env_file=None, **{**own, **values})
+    return Settings(GLAD_HOME=home, **{**own, **values}).engine
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ def ray_home(tmp_path_factory):
 
     assert "ray" not in sys.modules, "a test has imported Ray in this process, with another home's certificates or none"
     home = tmp_path_factory.mktemp("ray home")
-    cluster = Cluster(settings_of(home))
+    cluster = Cluster(options_of(home))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(LOG, str(home / "draws"))
         cluster.start(cpus=2)
@@ -41,14 +42,14 @@ def ray_home(tmp_path_factory):
 @pytest.fixture
 def pool_of(ray_home):
     """`pool_of(engine=…, batch=…, **settings)`: a pool; its workers are ended after the test."""
-    from glad_pipeline.workers.options import EngineOptions
+
     from glad_pipeline.workers.pool import Pool
 
     pools = []
 
     def make(*, engine=TIMED, batch=4, small_batch=None, device="cpu", **values):
-        options = EngineOptions(engine=engine, batch=batch, small_batch=small_batch, device=device)
-        pools.append(Pool(settings_of(ray_home, **values), options))
+        given = {"engine": engine, "gpu_batch": batch, "gpu_small_batch": small_batch, "device": device}
+        pools.append(Pool(options_of(ray_home, **values).model_copy(update=given)))
         return pools[-1]
 
     yield make
@@ -60,11 +61,11 @@ def end_workers(home):
     from glad_pipeline.workers.cluster import Cluster
     from glad_pipeline.workers.members import end_workers as end
 
-    Cluster(settings_of(home)).connect()
+    Cluster(options_of(home)).connect()
     end()
 
 
-DEMO = resolve_model("demo")
+DEMO = resolve_model(EngineOptions())
 
 
 def recipes(count, prompt="a hill", **changes):

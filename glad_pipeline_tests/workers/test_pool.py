@@ -15,13 +15,14 @@ if importlib.util.find_spec("ray") is None:
 
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.local.processes import session_members
+from glad_pipeline.workers import jobs, remote
+from glad_pipeline.workers import members as members_module
 from glad_pipeline.workers import pool as pool_module
-from glad_pipeline.workers import remote
 from glad_pipeline.workers.members import members
 from glad_pipeline.workers.remote import RemoteEngine
 from glad_pipeline_tests.faults.generators import draws
 from glad_pipeline_tests.faults.processes import eventually
-from glad_pipeline_tests.workers.conftest import DEMO, recipes, settings_of
+from glad_pipeline_tests.workers.conftest import DEMO, options_of, recipes
 
 BATCH = 4
 
@@ -117,7 +118,7 @@ def test_a_gpu_that_fails_is_given_a_new_process_and_its_batch_is_drawn_elsewher
 
 
 def test_a_worker_that_hangs_while_it_draws_is_replaced_and_its_batch_drawn_elsewhere(pool_of, monkeypatch):
-    monkeypatch.setattr(remote, "SILENCE", 3.0)
+    monkeypatch.setattr(members_module, "SILENCE", 3.0)
     pool = pool_of(GLAD_WORKERS=2)
     victim = workers_pids(pool)[0]
     wanted = recipes(32, "for 0.2 s")
@@ -132,7 +133,7 @@ def test_a_worker_that_hangs_while_it_draws_is_replaced_and_its_batch_drawn_else
 
 
 def test_a_worker_that_hung_before_it_was_asked_is_replaced(pool_of, monkeypatch):
-    monkeypatch.setattr(remote, "SILENCE", 3.0)
+    monkeypatch.setattr(members_module, "SILENCE", 3.0)
     pool = pool_of(GLAD_WORKERS=1)
     [victim] = workers_pids(pool)
     os.kill(victim, signal.SIGSTOP)
@@ -141,8 +142,8 @@ def test_a_worker_that_hung_before_it_was_asked_is_replaced(pool_of, monkeypatch
 
 
 def test_a_batch_that_never_ends_costs_two_workers_and_is_answered_as_failed(pool_of, monkeypatch):
-    monkeypatch.setattr(remote, "SILENCE", 2.0)
-    monkeypatch.setattr(remote, "STUCK", 2.0)
+    monkeypatch.setattr(members_module, "SILENCE", 2.0)
+    monkeypatch.setattr(members_module, "STUCK", 2.0)
     wanted = [*recipes(1, "for 1000 s"), *recipes(8)]
     drawn = {d.recipe: d for d in RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2, batch=1)).generate(wanted)}
     assert "2 workers were lost while they drew it" in drawn[wanted[0]].error
@@ -168,7 +169,7 @@ def test_when_no_gpu_works_the_run_is_told(pool_of):
 
 
 def test_another_run_s_poison_costs_this_run_s_pictures_nothing(pool_of, monkeypatch):
-    monkeypatch.setattr(remote, "LOSSES", 1)
+    monkeypatch.setattr(jobs, "LOSSES", 1)
     pool = pool_of(GLAD_WORKERS=1)
     RemoteEngine(DEMO, pool).load()
     others, under_way = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1)), threading.Event()
@@ -282,7 +283,7 @@ def test_a_cluster_that_is_started_again_draws_the_rest(pool_of, ray_home):
     wanted = recipes(60, "for 0.1 s")
     answered = []
     restarted = threading.Thread(target=lambda: (cluster.stop(), cluster.start(cpus=2)))
-    cluster = Cluster(settings_of(ray_home))
+    cluster = Cluster(options_of(ray_home))
     for drawn in RemoteEngine(DEMO, pool_of()).generate(wanted):
         answered.append(drawn)
         if len(answered) == 8:
@@ -298,7 +299,7 @@ def test_a_cluster_that_goes_for_good_is_said_to_have_gone(pool_of, ray_home, mo
 
     monkeypatch.setattr(pool_module, "CLUSTER_PATIENCE", 2.0)
     pool = pool_of(GLAD_WORKERS=1)
-    cluster = Cluster(settings_of(ray_home))
+    cluster = Cluster(options_of(ray_home))
     engine = RemoteEngine(DEMO, pool)
     stream = engine.generate(recipes(40, "for 0.1 s"))
     next(stream)
@@ -318,7 +319,7 @@ def test_a_worker_draws_on_while_the_head_does_not_answer(pool_of, ray_home):
     pool = pool_of(GLAD_WORKERS=1)
     stream = RemoteEngine(DEMO, pool).generate(recipes(16, "for 0.2 s"))
     first = next(stream)
-    told = Cluster(settings_of(ray_home)).describe()
+    told = Cluster(options_of(ray_home)).describe()
     [head] = [p for p in session_members(told["pid"]) if "gcs_server" in p.name()]
     head.suspend()
     threading.Timer(6, head.resume).start()

@@ -16,16 +16,16 @@ if importlib.util.find_spec("ray") is None:
 from hypothesis import HealthCheck, given, settings
 
 from glad_pipeline.database.migrations import migrate
+from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.local.stack import project_root
-from glad_pipeline.workers.options import ENGINE
 from glad_pipeline.workers.remote import RemoteEngine
-from glad_pipeline_tests.engines import WorkersSdxl
+from glad_pipeline_tests.engines import on_workers
 from glad_pipeline_tests.faults.world import DRAW_LOG, World
 from glad_pipeline_tests.integration.test_same_pixels import recipes as any_recipes
-from glad_pipeline_tests.workers.conftest import DEMO, end_workers, recipes, settings_of
+from glad_pipeline_tests.workers.conftest import DEMO, end_workers, options_of, recipes
 
 BUCKET = 4
 SMALL = {"GLAD_WORKERS": "4", "GLAD_WORKER_GPUS": "0", "GLAD_WORKER_CPUS": "0.1", "GLAD_WORKER_START_SECONDS": "60"}
@@ -71,10 +71,11 @@ def test_a_run_on_workers_has_no_torch_in_it(environment, ray_home):
     program = (
         "import sys\n"
         "from glad_pipeline_tests.faults.world import World\n"
-        "from glad_pipeline.defs.resources import SdxlResource\n"
+        "from glad_pipeline.definitions import build_resources\n"
+        "from glad_pipeline.settings import load_settings\n"
         "world = World()\n"
         "world.sql(\"INSERT INTO prompts (prompt, title) VALUES ('a hill', 'Hill')\")\n"
-        "print(world.run(SdxlResource(model='demo', backend='ray')))\n"
+        "print(world.run(build_resources(load_settings())['sdxl']))\n"
         "print(world.sql('SELECT status, last_error FROM prompts'))\n"
         "print('torch' in sys.modules, 'diffusers' in sys.modules)\n"
         "world.empty_bucket()\n"
@@ -82,7 +83,7 @@ def test_a_run_on_workers_has_no_torch_in_it(environment, ray_home):
     try:
         done = subprocess.run(
             [sys.executable, "-c", program],
-            env={**os.environ, **environment, "GLAD_WORKERS": "1"},
+            env={**os.environ, **environment, "GLAD_WORKERS": "1", "GLAD_BACKEND": "ray"},
             cwd=project_root(),
             capture_output=True,
             text=True,
@@ -97,7 +98,7 @@ def test_a_run_on_workers_has_no_torch_in_it(environment, ray_home):
 def test_without_a_cluster_the_run_says_so_and_its_prompts_are_free(world, monkeypatch, tmp_path):
     world.add_hills(3)
     monkeypatch.setenv("GLAD_HOME", str(tmp_path))
-    told = world.run(WorkersSdxl())
+    told = world.run(on_workers())
     assert "no workers run on this machine: start them with ./glad workers up" in told
     rows = world.sql("SELECT status, attempts, claim_token FROM prompts")
     assert {(row["status"], row["attempts"], row["claim_token"]) for row in rows} == {("pending", 0, None)}
@@ -105,7 +106,7 @@ def test_without_a_cluster_the_run_says_so_and_its_prompts_are_free(world, monke
 
 def test_a_model_that_workers_cannot_read_costs_no_prompt_a_try(world, monkeypatch):
     world.add_hills(3)
-    sdxl = WorkersSdxl(engine="glad_pipeline_tests.engines:NotHere")
+    sdxl = on_workers(engine="glad_pipeline_tests.engines:NotHere")
     told = world.run(sdxl)
     assert "no worker can draw: worker-" in told
     assert "/nowhere has no model_index.json" in told
@@ -117,7 +118,7 @@ def test_a_prompt_s_own_model_that_workers_cannot_read_is_tried_again_and_not_re
     shutil.copytree(DEMO_CHECKPOINT, tmp_path / "model")
     world.add_hills(2)
     world.sql("INSERT INTO prompts (prompt, title, model) VALUES ('a hill', 'Other', %s)", str(tmp_path / "model"))
-    sdxl = WorkersSdxl(engine="glad_pipeline_tests.engines:OnlyTheDemoModel", allowed_models=[f"{tmp_path}/*"])
+    sdxl = on_workers(engine="glad_pipeline_tests.engines:OnlyTheDemoModel", allowed_models=f"{tmp_path}/*")
     assert world.run(sdxl) is None
     rows = {row["title"]: row for row in world.sql("SELECT title, status, attempts, last_error FROM prompts")}
     other = rows.pop("Other")
@@ -137,7 +138,7 @@ def test_waiting_for_workers_ends_when_the_run_does(ray_home, monkeypatch):
     wanted = {**SMALL, "GLAD_HOME": str(ray_home), "GLAD_WORKER_CPUS": "500"}
     for name, value in wanted.items():
         monkeypatch.setenv(name, value)
-    sdxl = WorkersSdxl()
+    sdxl = on_workers()
     sdxl.sdxl.profile()
     with pytest.raises(Enough):
         list(sdxl.generate(recipes(1), on_batch_start=on_batch_start))
@@ -147,14 +148,11 @@ def test_waiting_for_workers_ends_when_the_run_does(ray_home, monkeypatch):
 @pytest.fixture(scope="module")
 def here_and_there(ray_home):
     """The engine of this process, and that of real workers."""
-    from glad_pipeline.workers.options import EngineOptions
+
     from glad_pipeline.workers.pool import Pool
 
-    options = EngineOptions(engine=ENGINE, batch=2, device="cpu")
-    yield (
-        Engine(DEMO, device="cpu", batch=2),
-        lambda: RemoteEngine(DEMO, Pool(settings_of(ray_home, GLAD_WORKERS=2), options)),
-    )
+    options = options_of(ray_home, GLAD_WORKERS=2, GLAD_GPU_BATCH=2, GLAD_DEVICE="cpu")
+    yield Engine(DEMO, EngineOptions(device="cpu", gpu_batch=2)), lambda: RemoteEngine(DEMO, Pool(options))
     end_workers(ray_home)
 
 

@@ -62,20 +62,20 @@ def test_up_loads_the_model_everywhere_and_says_so(up):
 
 
 def test_up_again_changes_nothing(home, up):
-    before = Cluster(Settings(GLAD_HOME=home)).describe()
+    before = Cluster(Settings(GLAD_HOME=home).engine).describe()
     twice = [threading.Thread(target=glad, args=(home, "workers", "up")) for _ in range(2)]
     for one in twice:
         one.start()
     for one in twice:
         one.join()
-    assert Cluster(Settings(GLAD_HOME=home)).describe() == before
+    assert Cluster(Settings(GLAD_HOME=home).engine).describe() == before
 
 
 def test_two_that_start_it_at_once_start_one(tmp_path):
     program = (  # in processes of their own: importing Ray reads the certificates of this home for good
         "from glad_pipeline.settings import load_settings\n"
         "from glad_pipeline.workers.cluster import Cluster\n"
-        "print(Cluster(load_settings()).start(cpus=1))\n"
+        "print(Cluster(load_settings().engine).start(cpus=1))\n"
     )
     environment = {**os.environ, "GLAD_HOME": str(tmp_path / "home")}
     two = [
@@ -83,7 +83,7 @@ def test_two_that_start_it_at_once_start_one(tmp_path):
         for _ in range(2)
     ]
     started = [one.communicate(timeout=120)[0] for one in two]
-    Cluster(Settings(GLAD_HOME=tmp_path / "home")).stop()
+    Cluster(Settings(GLAD_HOME=tmp_path / "home").engine).stop()
     assert sorted(started) == ["False\n", "True\n"]
 
 
@@ -102,7 +102,7 @@ def test_status_tells_of_each_worker(home, up):
 
 
 def test_nobody_reaches_it_from_another_machine(home, up):
-    told = Cluster(Settings(GLAD_HOME=home)).describe()
+    told = Cluster(Settings(GLAD_HOME=home).engine).describe()
     listening = [
         connection.laddr.ip
         for process in session_members(told["pid"])
@@ -120,7 +120,7 @@ def test_nobody_else_reads_or_changes_what_ray_has_on_the_disk(home, up):
 
 
 def test_nobody_gets_in_without_the_token(home, up):
-    told = Cluster(Settings(GLAD_HOME=home)).describe()
+    told = Cluster(Settings(GLAD_HOME=home).engine).describe()
     token = home / "ray-token"
     assert token.stat().st_mode & 0o077 == 0
     program = f"import ray; ray.init(address={told['address']!r}, logging_level='ERROR'); print('in')"
@@ -155,10 +155,10 @@ def test_the_pool_lets_in_as_many_runs_as_there_are_workers_and_then_as_many_as_
         fit_the_pool(instance, settings)
         assert limits(instance) == {"gpu": 2}
         fit_the_pool(instance, settings)
-        Cluster(settings).note(workers=3)
+        Cluster(settings.engine).note(workers=3)
         fit_the_pool(instance, settings)
         assert limits(instance) == {"gpu": 3}
-        Cluster(settings).note(workers=2)
+        Cluster(settings.engine).note(workers=2)
         with as_after_down(home):
             fit_the_pool(instance, settings)
             assert limits(instance) == {}
@@ -182,7 +182,7 @@ def test_a_limit_that_workers_had_before_is_a_person_s_too(home, up):
     settings = Settings(GLAD_HOME=home, GLAD_POOL_FOLLOWS_WORKERS=True, _env_file=None)
     with dg.DagsterInstance.ephemeral() as instance:
         for workers in (3, 2):
-            Cluster(settings).note(workers=workers)
+            Cluster(settings.engine).note(workers=workers)
             fit_the_pool(instance, settings)
         instance.event_log_storage.set_concurrency_slots("gpu", 3)
         fit_the_pool(instance, settings)
@@ -246,7 +246,7 @@ def connecting(change, **environment):
         "from glad_pipeline.settings import load_settings\n"
         "from glad_pipeline.workers import cluster\n"
         f"{change}\n"
-        "cluster.Cluster(load_settings()).connect()\n"
+        "cluster.Cluster(load_settings().engine).connect()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -262,7 +262,7 @@ def connecting(change, **environment):
 
 
 def test_another_version_of_ray(home, up):
-    own = Cluster(Settings(GLAD_HOME=home))._environment()
+    own = Cluster(Settings(GLAD_HOME=home).engine)._environment()
     told = connecting("ray.__version__ = '2.0.0'", GLAD_HOME=str(home), **own)
     assert "runs other versions than this machine" in told
     assert "Install the same Ray and Python on both" in told
@@ -270,19 +270,26 @@ def test_another_version_of_ray(home, up):
 
 def test_a_machine_that_is_no_node_draws_and_looks_through_ray_s_client(home, up):
     known = json.loads((home / "state.json").read_text())
-    own = Cluster(Settings(GLAD_HOME=home))._environment()
+    own = Cluster(Settings(GLAD_HOME=home).engine)._environment()
     address = f"ray://127.0.0.1:{known['port ray client']}"
     told = glad(home, "workers", "status", GLAD_RAY_ADDRESS=address, **own)
     assert f"Ray at {address}" in told
     assert "worker-1" in told
     program = (
-        "from glad_pipeline.defs.resources import SdxlResource\n"
+        "from glad_pipeline.definitions import build_resources\n"
+        "from glad_pipeline.settings import load_settings\n"
         "from glad_pipeline_tests.workers.conftest import recipes\n"
-        "sdxl = SdxlResource(model='demo', backend='ray')\n"
+        "sdxl = build_resources(load_settings())['sdxl']\n"
         "sdxl.sdxl.profile()\n"
         "print(sum(d.pixels is not None for d in sdxl.generate(recipes(6))))\n"
     )
-    environment = {"GLAD_HOME": str(home), "GLAD_RAY_ADDRESS": address, "GLAD_WORKERS": "2", "GLAD_WORKER_GPUS": "0"}
+    environment = {
+        "GLAD_HOME": str(home),
+        "GLAD_RAY_ADDRESS": address,
+        "GLAD_WORKERS": "2",
+        "GLAD_BACKEND": "ray",
+        "GLAD_WORKER_GPUS": "0",
+    }
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, **own, **environment},
@@ -302,6 +309,6 @@ def test_an_address_that_can_be_none_is_refused(tmp_path, address):
 
 def test_loopback_by_its_names(tmp_path):
     for host in ("127.0.0.1", "localhost"):
-        Cluster(Settings(GLAD_HOME=tmp_path, GLAD_RAY_HOST=host, _env_file=None))._refuse_to_be_reached()
+        Cluster(Settings(GLAD_HOME=tmp_path, GLAD_RAY_HOST=host, _env_file=None).engine)._refuse_to_be_reached()
     with pytest.raises(UsageError):
-        Cluster(Settings(GLAD_HOME=tmp_path, GLAD_RAY_HOST="my.host", _env_file=None))._refuse_to_be_reached()
+        Cluster(Settings(GLAD_HOME=tmp_path, GLAD_RAY_HOST="my.host", _env_file=None).engine)._refuse_to_be_reached()

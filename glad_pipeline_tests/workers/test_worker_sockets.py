@@ -52,7 +52,7 @@ def home(tmp_path_factory):
 def sockets(home):
     """What listens, by the names that the documentation has for it; of workers there may be several."""
     found = {}
-    for each in listening(session_members(Cluster(Settings(GLAD_HOME=home.path)).describe()["pid"])):
+    for each in listening(session_members(Cluster(Settings(GLAD_HOME=home.path).engine).describe()["pid"])):
         name = name_of(each, home)
         assert name is not None, f"{each} is in no table"
         found.setdefault(name, []).append(each)
@@ -115,7 +115,7 @@ def test_nobody_else_gets_to_the_local_ones(home, sockets, name):
 
 
 def test_whatever_was_tried_the_workers_are_there(home, sockets):
-    assert set(listening(session_members(Cluster(Settings(GLAD_HOME=home.path)).describe()["pid"]))) >= {
+    assert set(listening(session_members(Cluster(Settings(GLAD_HOME=home.path).engine).describe()["pid"]))) >= {
         each for found in sockets.values() for each in found if "IDLE" not in each.command
     }
     assert "worker-0" in glad(home.path, "workers", "status")

@@ -18,7 +18,7 @@ from glad_pipeline.local.stack import project_root
 from glad_pipeline.settings import load_settings
 from glad_pipeline.workers.cluster import Cluster
 from glad_pipeline.workers.members import members
-from glad_pipeline_tests.engines import WorkersSdxl
+from glad_pipeline_tests.engines import on_workers
 from glad_pipeline_tests.faults.processes import eventually
 from glad_pipeline_tests.faults.world import World
 
@@ -37,7 +37,7 @@ def own_address() -> str:
 
 def main() -> None:
     os.environ |= {"GLAD_RAY_HOST": own_address(), "GLAD_RAY_EXPOSED": "true"}
-    cluster = Cluster(load_settings())
+    cluster = Cluster(load_settings().engine)
     cluster.start(cpus=2)
     command = [cluster.python(), "-m", "ray.scripts.scripts", "start", f"--address={cluster.address}", "--block"]
     command += ["--num-cpus=2", "--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
@@ -63,7 +63,7 @@ def killed(world: World, cluster: Cluster, node: int) -> dict[str, object]:
         PROMPTS,
     )
     failed: list[str | None] = []
-    run = threading.Thread(target=lambda: failed.append(world.run(WorkersSdxl())))
+    run = threading.Thread(target=lambda: failed.append(world.run(on_workers())))
     run.start()
 
     def drawn() -> int:

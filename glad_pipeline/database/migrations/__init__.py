@@ -22,7 +22,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from glad_pipeline.database import DatabaseError, connect, describe, named_queries
+from glad_pipeline.database import DatabaseError, connect, describe, first_words, named_queries
 
 if TYPE_CHECKING:
     from glad_pipeline.database import Connection
@@ -238,7 +238,7 @@ def _upgrade(connection: Connection, url: str, schema: str, deadline: float) -> 
         except pg.LockNotAvailable as error:
             if time.monotonic() >= deadline:
                 raise MigrationError(
-                    f"a table of the blog at {describe(url)} stayed locked: {_text(error)}. "
+                    f"a table of the blog at {describe(url)} stayed locked: {first_words(error)}. "
                     "Find the open transaction in pg_stat_activity, end it, and run this again: it resumes"
                 ) from error
             log.info("a table is busy; trying again")
@@ -247,7 +247,7 @@ def _upgrade(connection: Connection, url: str, schema: str, deadline: float) -> 
             raise _refused(connection, url, error) from error
         except psycopg.Error as error:
             raise MigrationError(
-                f"migrating {describe(url)} failed and the step was rolled back: {_text(error)}. "
+                f"migrating {describe(url)} failed and the step was rolled back: {first_words(error)}. "
                 "Mend that and run this again"
             ) from error
         else:
@@ -305,13 +305,9 @@ def _log_notice(notice: pg.Diagnostic) -> None:
 def _refused(connection: Connection, url: str, error: psycopg.Error, cure: str = "") -> MigrationError:
     user = connection.info.user if not connection.closed else "the user of DATABASE_URL"
     return MigrationError(
-        f"user {user!r} lacks a right at {describe(url)}: {_text(error)}; the step was rolled back. "
+        f"user {user!r} lacks a right at {describe(url)}: {first_words(error)}; the step was rolled back. "
         f"Grant it{f' ({cure})' if cure else ''} or migrate as the owner of the tables"
     )
-
-
-def _text(error: psycopg.Error) -> str:
-    return error.diag.message_primary or str(error).strip() or type(error).__name__
 
 
 def _row(connection: Connection, query: str, **parameters: Any) -> dict[str, Any]:

@@ -7,18 +7,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.failpoints import reached
 from glad_pipeline.operations.audit.reading import guarded
 from glad_pipeline.publishing.blocklist import hold_off_takedowns
+from glad_pipeline.publishing.images import CataloguedImage
+from glad_pipeline.records import records_of
 from glad_pipeline.storage.keys import QUARANTINE
 from glad_pipeline.storage.protocol import CONCURRENCY, ObjectStore, StoreError
 
 SQL = named_queries(__package__)
-Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PictureUser:
+    """A prompt that has a picture."""
+
+    id: int  # prompts.id
+    image_id: int
+    status: str
+    claimed_by: str | None
+    held: bool  # a living run may have it in hand
+    unshown: bool  # the picture was published on a post that is gone, or shows another one by now: a person's choice
 
 
 def quarantine(store: ObjectStore, keys: Collection[str], still: Callable[[], Collection[str]]) -> int:
@@ -53,34 +66,33 @@ def _copied(store: ObjectStore, key: str) -> bool | None:
 def draw_again(
     database: Database,
     store: ObjectStore,
-    missing: Sequence[Row],
-    damaged: Sequence[Row],
-    users: Mapping[int, Sequence[Row]],
+    missing: Sequence[CataloguedImage],
+    damaged: Sequence[CataloguedImage],
+    users: Mapping[int, Sequence[PictureUser]],
 ) -> set[int]:
-    """Have pictures (rows of images) drawn again that are gone or damaged; the ids of those that will be, or need not.
+    """Have pictures drawn again that are gone or damaged; the ids of those that will be, or need not.
 
     Their prompts wait again. A picture that no prompt wants leaves the catalogue. A damaged object is moved to
     quarantine first, since a key is written once. `users`: the prompts by picture, as they were just now.
     """
-    free = [row for row in damaged if not any(user["held"] for user in users[row["id"]])]
-    keys = [row["key"] for row in free]
-    quarantine(store, keys, lambda: _still_free(database, free))
-    heads = store.heads(row["key"] for row in (*missing, *free))
-    gone = [row["id"] for row in (*missing, *free) if row["key"] not in heads]
+    free = [image for image in damaged if not any(user.held for user in users[image.id])]
+    quarantine(store, [image.key for image in free], lambda: _still_free(database, free))
+    heads = store.heads(image.key for image in (*missing, *free))
+    gone = [image.id for image in (*missing, *free) if image.key not in heads]
     if not gone:
         return set()
     deleted, waiting = database.transact("audit_fix", partial(_requeue, gone))
-    thumbnails = [row["thumbnail_key"] for row in (*missing, *free) if row["id"] in deleted and row["thumbnail_key"]]
+    thumbnails = [image.thumbnail_key for image in (*missing, *free) if image.id in deleted and image.thumbnail_key]
     quarantine(store, thumbnails, lambda: thumbnails)
     return deleted | waiting
 
 
-def _still_free(database: Database, rows: Sequence[Row]) -> set[str]:
+def _still_free(database: Database, images: Sequence[CataloguedImage]) -> set[str]:
     """The keys of those whose prompts no living run holds."""
-    bound = {"ids": [row["id"] for row in rows]}
-    users = database.read(lambda connection: connection.execute(SQL["users"], bound).fetchall())
-    held = {user["image_id"] for user in users if user["held"]}
-    return {row["key"] for row in rows if row["id"] not in held}
+    bound = {"ids": [image.id for image in images]}
+    users = database.read(lambda connection: records_of(PictureUser, connection.execute(SQL["users"], bound)))
+    held = {user.image_id for user in users if user.held}
+    return {image.key for image in images if image.id not in held}
 
 
 def _requeue(ids: Sequence[int], connection: Connection) -> tuple[set[int], set[int]]:
@@ -109,23 +121,24 @@ def make_thumbnails(database: Database, store: ObjectStore, ids: Sequence[int]) 
     """Make the thumbnails of these pictures (images.id) from their originals; how many could be made."""
 
     def work(some: Sequence[int], connection: Connection) -> int:
-        rows = {row["key"]: row for row in connection.execute(SQL["lock_published"], {"ids": some})}
-        made = store.each(guarded(store, lambda key: _made(store, rows[key])), rows)
+        locked = records_of(CataloguedImage, connection.execute(SQL["lock_published"], {"ids": some}))
+        images = {image.key: image for image in locked}
+        made = store.each(guarded(store, lambda key: _made(store, images[key])), images)
         return sum(done is True for done in made.values())
 
     groups = [list(ids[start : start + CONCURRENCY]) for start in range(0, len(ids), CONCURRENCY)]  # short locks
     return sum(database.transact("audit_fix", partial(work, some)) for some in groups)
 
 
-def _made(store: ObjectStore, row: Row) -> bool | None:
+def _made(store: ObjectStore, image: CataloguedImage) -> bool | None:
     """Whether the thumbnail is there now; None where the original is gone, damaged or no larger."""
     from glad_pipeline.media.encoding import decode_png, thumbnail
 
-    body = store.fetch(row["key"])
-    if body is None or hashlib.sha256(body).hexdigest() != row["sha256"]:
+    body = store.fetch(image.key)
+    if body is None or image.thumbnail_key is None or hashlib.sha256(body).hexdigest() != image.sha256:
         return None
     small = thumbnail(decode_png(body))
     if small is None:
         return None
-    store.put_once(row["thumbnail_key"], small, content_type="image/webp", metadata={"recipe-hash": row["recipe_hash"]})
+    store.put_once(image.thumbnail_key, small, content_type="image/webp", metadata={"recipe-hash": image.recipe_hash})
     return True

@@ -24,10 +24,6 @@ SELECT * FROM (
 ) AS expected
 ORDER BY key COLLATE "C"
 
--- name: known_keys
--- Which of these originals are catalogued by now.
-SELECT key FROM images WHERE key = ANY(%(keys)s)
-
 -- name: wanted_seeds
 -- What prompts in the queue are about to draw, or have drawn and not catalogued.
 SELECT DISTINCT seed, prompt FROM prompts
@@ -42,8 +38,7 @@ SELECT EXISTS (
 
 -- name: images
 -- These pictures as they are catalogued now.
-SELECT id, key, bytes, sha256, thumbnail_key, verified_at FROM images
-WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY id
+SELECT * FROM images WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY id
 
 -- name: users
 -- The prompts of these pictures, whether a living run may hold them, and whether they published the picture on a post
@@ -191,8 +186,7 @@ WHERE id = ANY(%(ids)s)
 
 -- name: lock_published
 -- Pictures that are not taken down, and stay so until this transaction ends.
-SELECT id, key, sha256, thumbnail_key, recipe_hash FROM images
-WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY id FOR SHARE
+SELECT * FROM images WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY id FOR SHARE
 
 -- name: removed
 -- Which of these pictures are taken down.

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
 
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.pipeline.stored_picture import entry_of, object_fault, recipe_in, with_texts
-from glad_pipeline.publishing import catalogue
+from glad_pipeline.publishing import images
 from glad_pipeline.publishing.blocklist import hold_off_takedowns
-from glad_pipeline.publishing.catalogue import CatalogueEntry
+from glad_pipeline.publishing.images import CatalogueEntry
 from glad_pipeline.storage.keys import PREFIX, key_in, original_key
 from glad_pipeline.storage.protocol import ObjectStore
 
@@ -32,9 +31,6 @@ class Rebuilt:
     recorded: int = 0
     barred: int = 0  # of those: taken down once, and kept so
     skipped: int = 0  # damaged, or none of ours
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"looked_at": self.looked_at, "recorded": self.recorded, "barred": self.barred, "skipped": self.skipped}
 
 
 def rebuild(
@@ -86,7 +82,7 @@ def rebuild(
 def _recorded(entries: list[CatalogueEntry], connection: Connection) -> tuple[int, int]:
     """How many rows were written, and how many of these pictures are taken down."""
     hold_off_takedowns(connection)
-    bound = {"ids": list(catalogue.record(connection, entries).values())}
+    bound = {"ids": list(images.record(connection, entries).values())}
     return len(bound["ids"]), len(connection.execute(SQL["removed"], bound).fetchall())
 
 

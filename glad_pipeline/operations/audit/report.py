@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from glad_pipeline.display import counted
+
 # What has to be mended: the meaning, and the cure.
 FAULTS = {
     "lost": (
@@ -103,8 +105,7 @@ class Report:
 
     def remaining_in_words(self, kinds: Iterable[str]) -> str:
         """The faults of these kinds that are there still, each with its number; empty: none."""
-        left = {kind: self.remaining(kind) for kind in kinds}
-        return ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in left.items() if count)
+        return counted({kind.replace("_", " "): self.remaining(kind) for kind in kinds})
 
     def as_dict(self) -> dict[str, Any]:
         return {

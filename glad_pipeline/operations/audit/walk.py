@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,14 +18,17 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 
-from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.database import Connection, Database, named_queries, value
 from glad_pipeline.errors import GladError
-from glad_pipeline.limits import MAX_SEED, MIN_SEED
+from glad_pipeline.limits import SEED
 from glad_pipeline.operations.audit import mend
+from glad_pipeline.operations.audit.mend import PictureUser
 from glad_pipeline.operations.audit.merge import in_order, merge
 from glad_pipeline.operations.audit.reading import Unreadable, guarded
 from glad_pipeline.operations.audit.report import MOVED, Report
 from glad_pipeline.pipeline.stored_picture import recipe_in, with_texts
+from glad_pipeline.publishing.images import CataloguedImage, known_keys
+from glad_pipeline.records import records_of
 from glad_pipeline.storage.keys import PREFIX, key_in
 from glad_pipeline.storage.protocol import Listed, ObjectStore
 
@@ -34,7 +37,6 @@ GRACE = timedelta(hours=1)
 PATIENCE = 30.0  # seconds for which a request is made again: one object that cannot be read is not the store's absence
 BATCH = 200  # findings that are looked at again, and mended, together
 ROWS_AT_ONCE = 5_000
-Row = Mapping[str, Any]
 Answer = TypeVar("Answer")
 
 
@@ -83,7 +85,7 @@ def audit(
         most = _most(audit(database, store, grace=grace, tell=tell), at_most)
     report = Report(place=f"bucket {store.bucket}", fix=fix, deep=deep, shown=shown)
     with _snapshot(database) as connection:
-        clock = _one(connection, "clock")["now"]
+        clock = value(connection, SQL["clock"])
         walk = _Walk(database, store, report, grace=grace, clock=clock, most=most)
         objects = in_order(walk.ours(store.listing(PREFIX)), f"the store's listing of {PREFIX}")
         for stored, expected in merge(objects, _expected(connection)):
@@ -100,7 +102,7 @@ def _most(planned: Report, at_most: int | None) -> int:
     wanted, looked_at = planned.to_move(), planned.looked_at()
     most = max(at_most or 0, looked_at // 10)
     if wanted > most:
-        kinds = ", ".join(f"{n:,} {kind.replace('_', ' ')}" for kind in MOVED if (n := planned.findings[kind].found))
+        kinds = planned.remaining_in_words(MOVED)
         raise TooMuchError(
             f"{planned.place}: to mend it, {wanted:,} of {looked_at:,} pictures and objects would be moved, deleted or "
             f"drawn again ({kinds}), which is more than {most:,}. Nothing was changed. Is it the right bucket, and the "
@@ -233,7 +235,7 @@ class _Walk:
         recipe cannot be read); a thumbnail with its original, or, where there is none, with whoever draws now.
         """
         originals = {each.key: key_in(each.key) or each.key for each in found}
-        known = {row["key"] for row in self._look("known_keys", keys=list(set(originals.values())))}
+        known = self._fresh(partial(known_keys, keys=set(originals.values())))
         left = [each for each in found if originals[each.key] not in known]
         accounts = self._each(partial(_account, self.store), {originals[each.key] for each in left})
         left = [each for each in left if originals[each.key] not in self._unreadable]
@@ -253,49 +255,47 @@ class _Walk:
 
     def _read(self, ids: list[int]) -> None:
         """Pictures of the right size: read, and compared with the catalogue as it is now."""
-        images = {row["key"]: row for row in self._look("images", ids=ids)}
+        images = {image.key: image for image in self._images(ids)}
         digests = self._each(partial(_sha256, self.store), images)
-        for key, row in images.items():
-            if key not in self._unreadable and digests.get(key) != row["sha256"]:
-                self._put("differing", row["id"])
+        for key, image in images.items():
+            if key not in self._unreadable and digests.get(key) != image.sha256:
+                self._put("differing", image.id)
 
     def _differing(self, ids: list[int]) -> None:
         """Objects that are not as the catalogue says, now and not just when they were listed."""
-        images = self._look("images", ids=ids)
-        sizes = {key: head.bytes for key, head in self._each(self.store.head, [row["key"] for row in images]).items()}
-        same = [row for row in images if sizes.get(row["key"]) == row["bytes"]]
-        digests = self._each(partial(_sha256, self.store), [row["key"] for row in same]) if self.report.deep else {}
-        whole = [row for row in same if not self.report.deep or digests.get(row["key"]) == row["sha256"]]
-        wrong = [row for row in images if row not in whole and row["key"] not in self._unreadable]
+        images = self._images(ids)
+        sizes = {key: head.bytes for key, head in self._each(self.store.head, [each.key for each in images]).items()}
+        same = [each for each in images if sizes.get(each.key) == each.bytes]
+        digests = self._each(partial(_sha256, self.store), [each.key for each in same]) if self.report.deep else {}
+        whole = {each.id for each in same if not self.report.deep or digests.get(each.key) == each.sha256}
+        wrong = [each for each in images if each.id not in whole and each.key not in self._unreadable]
         self._tell_of(
-            missing=[row for row in wrong if row["key"] not in sizes],
-            damaged=[row for row in wrong if row["key"] in sizes],
+            missing=[each for each in wrong if each.key not in sizes],
+            damaged=[each for each in wrong if each.key in sizes],
         )
 
     def _ghosts(self, ids: list[int]) -> None:
         """Rows whose object was not listed, and was not catalogued anew since."""
-        images = self._look("images", ids=ids)
-        self._tell_of(missing=[row for row in images if row["verified_at"] < self.clock], damaged=[])
+        self._tell_of(missing=[each for each in self._images(ids) if each.verified_at < self.clock], damaged=[])
 
-    def _tell_of(self, *, missing: list[dict[str, Any]], damaged: list[dict[str, Any]]) -> None:
-        gone = [row["id"] for row in missing + damaged]
-        users: dict[int, list[Row]] = {each: [] for each in gone}
-        for user in self._look("users", ids=gone):
-            users[user["image_id"]].append(user)
-        links = self._look("dead_links", ids=[row["id"] for row in missing])
-        healing = {row["id"] for row in missing if any(u["status"] in ("pending", "claimed") for u in users[row["id"]])}
-        unshown = {row["id"] for row in missing if users[row["id"]] and all(u["unshown"] for u in users[row["id"]])}
+    def _tell_of(self, *, missing: list[CataloguedImage], damaged: list[CataloguedImage]) -> None:
+        users: dict[int, list[PictureUser]] = {each.id: [] for each in missing + damaged}
+        for user in records_of(PictureUser, self._look("users", ids=list(users))):
+            users[user.image_id].append(user)
+        links = self._look("dead_links", ids=[each.id for each in missing])
+        healing = {each.id for each in missing if any(u.status in ("pending", "claimed") for u in users[each.id])}
+        unshown = {each.id for each in missing if users[each.id] and all(u.unshown for u in users[each.id])}
         mended: set[int] = set()
         if self._may_move(len(missing) + len(damaged)):
             mended = mend.draw_again(self.database, self.store, missing, damaged, users)
-        for kind, rows in (
-            ("redrawing", [row for row in missing if row["id"] in healing]),
-            ("unshown", [row for row in missing if row["id"] in unshown]),
-            ("ghosts", [row for row in missing if row["id"] not in healing | unshown]),
+        for kind, images in (
+            ("redrawing", [each for each in missing if each.id in healing]),
+            ("unshown", [each for each in missing if each.id in unshown]),
+            ("ghosts", [each for each in missing if each.id not in healing | unshown]),
             ("damaged", damaged),
         ):
-            examples = [_picture(row, users[row["id"]]) for row in rows]
-            self.report.add(kind, examples, mended=sum(row["id"] in mended for row in rows))
+            examples = [_picture(each, users[each.id]) for each in images]
+            self.report.add(kind, examples, mended=sum(each.id in mended for each in images))
         told = [f"post {link['slug']!r} (prompt {link['prompt_id']}) shows {link['url']}" for link in links]
         self.report.add("dead_links", told, mended=sum(link["image_id"] in mended for link in links))
 
@@ -311,17 +311,23 @@ class _Walk:
 
     def _thumbnails(self, ids: list[int]) -> None:
         """Those of pictures whose original is there: a ghost's comes back with it."""
-        rows = [row for row in self._look("images", ids=ids) if row["thumbnail_key"]]
-        mended = mend.make_thumbnails(self.database, self.store, [row["id"] for row in rows]) if self.report.fix else 0
-        told = [f"image {row['id']} {row['thumbnail_key']}" for row in rows]
+        images = [each for each in self._images(ids) if each.thumbnail_key]
+        mended = mend.make_thumbnails(self.database, self.store, [each.id for each in images]) if self.report.fix else 0
+        told = [f"image {each.id} {each.thumbnail_key}" for each in images]
         self.report.add("missing_thumbnails", told, mended=mended)
 
+    def _images(self, ids: list[int]) -> list[CataloguedImage]:
+        return records_of(CataloguedImage, self._look("images", ids=ids))
+
     def _look(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        return self._fresh(lambda connection: connection.execute(SQL[query], parameters).fetchall())
+
+    def _fresh(self, look: Callable[[Connection], Answer]) -> Answer:
         """A fresh look, in a read-only transaction."""
 
-        def work(connection: Connection) -> list[dict[str, Any]]:
+        def work(connection: Connection) -> Answer:
             connection.execute("SET TRANSACTION READ ONLY")
-            return connection.execute(SQL[query], parameters).fetchall()
+            return look(connection)
 
         return self.database.read(work)
 
@@ -335,10 +341,10 @@ def _account(store: ObjectStore, key: str) -> tuple[int | None, str | None] | No
         return None
     stored, texts = seen
     recipe = recipe_in(texts)
-    if recipe is not None and isinstance(recipe.seed, int) and MIN_SEED <= recipe.seed <= MAX_SEED:
+    if recipe is not None and isinstance(recipe.seed, int) and recipe.seed in SEED:
         return recipe.seed, recipe.prompt
     seed = stored.metadata.get("seed", "")
-    return int(seed) if re.fullmatch("[0-9]{1,19}", seed) and int(seed) <= MAX_SEED else None, None
+    return int(seed) if re.fullmatch("[0-9]{1,19}", seed) and int(seed) in SEED else None, None
 
 
 def _sha256(store: ObjectStore, key: str) -> str | None:
@@ -354,47 +360,33 @@ def _object(stored: Listed) -> str:
     return f"{stored.key} ({stored.bytes:,} bytes, {stored.modified:%Y-%m-%d %H:%M:%S} UTC)"
 
 
-def _picture(row: Row, users: Sequence[Row]) -> str:
-    told = [
-        f"{user['id']} {user['status']}{', held by ' + str(user['claimed_by']) if user['held'] else ''}"
-        for user in users
-    ]
-    return f"image {row['id']} {row['key']} (" + (f"prompts: {'; '.join(told[:3])}" if told else "no prompt") + ")"
+def _picture(image: CataloguedImage, users: Sequence[PictureUser]) -> str:
+    told = [f"{user.id} {user.status}{f', held by {user.claimed_by}' if user.held else ''}" for user in users]
+    return f"image {image.id} {image.key} (" + (f"prompts: {'; '.join(told[:3])}" if told else "no prompt") + ")"
+
+
+# What the database alone can tell of prompts, posts and messages: the kind of finding, the query, and each in words.
+ASKED = (
+    ("lost", "lost", "prompt {id}: {why}"),
+    (
+        "dead_links",
+        "links_to_removed",
+        "post {slug!r} (prompt {prompt_id}) shows {url}, which was taken down: unpublish it",
+    ),
+    ("duplicates", "shared_posts", "post {post_id} is that of prompts {prompts}"),
+    ("duplicates", "doubled_posts", "post {slug!r} beside that of prompt {prompt_id}"),
+    ("stuck", "stuck", "prompt {id}, claimed by {claimed_by}"),
+    ("waiting", "waiting", "prompt {id}, drawn {generated_at:%Y-%m-%d %H:%M:%S} UTC"),
+    ("elsewhere", "elsewhere", "{key} in the bucket {bucket!r} at {place}"),
+    ("dead_messages", "dead_messages", "message {id} ({kind} {subject}): {last_error}"),
+    ("undelivered", "undelivered", "the oldest: message {id} ({kind} {subject}), {created_at:%Y-%m-%d %H:%M:%S} UTC"),
+)
 
 
 def _ask(connection: Connection, report: Report) -> None:
-    """What the database alone can tell of prompts, posts and messages."""
-
-    def ask(kind: str, query: str, tell: Callable[[Row], str]) -> None:
+    for kind, query, words in ASKED:
+        if query == "doubled_posts" and not value(connection, SQL["has_image_s3_key"]):
+            continue
         rows = connection.execute(SQL[query], {"limit": report.shown}).fetchall()
         if rows:
-            report.count(kind, rows[0]["found"], map(tell, rows))
-
-    ask("lost", "lost", lambda row: f"prompt {row['id']}: {row['why']}")
-    ask("dead_links", "links_to_removed", _shows_removed)
-    ask("duplicates", "shared_posts", lambda row: f"post {row['post_id']} is that of prompts {row['prompts']}")
-    if _one(connection, "has_image_s3_key")["found"]:
-        ask("duplicates", "doubled_posts", lambda row: f"post {row['slug']!r} beside that of prompt {row['prompt_id']}")
-    ask("stuck", "stuck", lambda row: f"prompt {row['id']}, claimed by {row['claimed_by']}")
-    ask("waiting", "waiting", lambda row: f"prompt {row['id']}, drawn {row['generated_at']:%Y-%m-%d %H:%M:%S} UTC")
-    ask("elsewhere", "elsewhere", lambda row: f"{row['key']} in the bucket {row['bucket']!r} at {row['place']}")
-    ask("dead_messages", "dead_messages", lambda row: f"{_message(row)}: {row['last_error']}")
-    ask(
-        "undelivered",
-        "undelivered",
-        lambda row: f"the oldest: {_message(row)}, {row['created_at']:%Y-%m-%d %H:%M:%S} UTC",
-    )
-
-
-def _shows_removed(row: Row) -> str:
-    return f"post {row['slug']!r} (prompt {row['prompt_id']}) shows {row['url']}, which was taken down: unpublish it"
-
-
-def _message(row: Row) -> str:
-    return f"message {row['id']} ({row['kind']} {row['subject']})"
-
-
-def _one(connection: Connection, query: str) -> dict[str, Any]:
-    row = connection.execute(SQL[query]).fetchone()
-    assert row is not None  # noqa: S101  these always answer
-    return row
+            report.count(kind, rows[0]["found"], (words.format(**row) for row in rows))

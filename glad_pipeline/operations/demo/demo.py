@@ -10,23 +10,24 @@ import re
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from glad_pipeline.database import Database, named_queries
 from glad_pipeline.database.migrations import migrate
+from glad_pipeline.display import one_line, tail
 from glad_pipeline.errors import GladError
+from glad_pipeline.http_client import NoAnswer, ask
 from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.processes import tail
 from glad_pipeline.local.progress import Step
 from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
 from glad_pipeline.prompts.intake import import_file
-from glad_pipeline.prompts.operations import counts_by_status
+from glad_pipeline.prompts.management import counts_by_status
+from glad_pipeline.records import records_of
 from glad_pipeline.settings import Settings
 
 QUERIES = named_queries(__package__, "demo.sql")
@@ -47,22 +48,22 @@ def demo(settings: Settings, print_table: PrintTable, require: Callable[[str], N
     with Database(environment["DATABASE_URL"], application_name="glad demo") as database:
         report = import_file(database, root / "examples" / "prompts.csv")
         print(f"examples/prompts.csv: {report.added} prompts added, {report.existing} known already")
-        before = _one(database, "totals")
-        since = _one(database, "now")["now"]
+        before = _all(database, "totals")[0]
+        since = _all(database, "now")[0]["now"]
         if _waiting(database):
             _run_job(database, environment, root, Home(settings.home))
             _wait_for_others(database, since)
-        after = _one(database, "totals")
+        after = _all(database, "totals")[0]
         unfinished = _all(database, "unfinished", since=since)
-        posts = _all(database, "posts", titles=_titles(root))
+        posts = records_of(Exhibit, _all(database, "posts", titles=_titles(root)))
     print()
     print_table(("title", "slug", "bytes", "seconds", "picture"), [_row(post) for post in posts])
-    gallery = _write_gallery([_exhibit(post) for post in posts], root, Home(settings.home))
+    gallery = _write_gallery([_with_picture(post) for post in posts], root, Home(settings.home))
     drawn, published = after["drawn"] - before["drawn"], after["published"] - before["published"]
     told = ": everything is already there" if drawn == published == 0 and not unfinished else ""
     print(f"\n{drawn} drawn, {published} published{told}.")
     if unfinished:
-        reasons = "\n".join(f"  {row['id']} {row['title']}: {row['status']}, {_reason(row)}" for row in unfinished)
+        reasons = "\n".join("  {id} {title}: {status}, {reason}".format(**row) for row in unfinished)
         raise GladError(f"not every prompt is published:\n{reasons}\nTry again with: glad demo")
     _print_next_steps(settings, gallery)
     return 0
@@ -71,19 +72,11 @@ def demo(settings: Settings, print_table: PrintTable, require: Callable[[str], N
 def _run_job(database: Database, environment: dict[str, str], root: Path, home: Home) -> None:
     """One `dagster job execute`, its output in a log, the queue's counts on the screen while it runs."""
     log = home.logs / "demo-run.log"
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "job",
-        "execute",
-        "-m",
-        "glad_pipeline.definitions",
-        "-j",
-        "publish_prompts",
-    ]
+    job = ("dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts")
     with log.open("wb") as output, Step("drawing and publishing (dagster job execute)", always=True) as step:
-        run = subprocess.Popen(command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        run = subprocess.Popen(
+            [sys.executable, "-m", *job], cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
         try:
             while run.poll() is None:
                 counts = counts_by_status(database)
@@ -126,36 +119,25 @@ def _waiting(database: Database) -> bool:
     return any(counts.get(status) for status in ("pending", "claimed", "generated"))
 
 
-def _row(post: dict[str, Any]) -> tuple[object, ...]:
+def _row(post: Exhibit) -> tuple[object, ...]:
     """A post as a row of the table; the URL comes last: a narrow terminal then breaks only its lines."""
-    seconds = "" if post["seconds"] is None else f"{post['seconds']:.2f}"
-    return _cut(post["title"]), post["slug"], post["bytes"], seconds, post["url"]
+    seconds = "" if post.seconds is None else f"{post.seconds:.2f}"
+    return one_line(post.title, 40), post.slug, post.size, seconds, post.url
 
 
-def _cut(title: str) -> str:
-    return title if len(title) <= 40 else title[:39] + "…"
-
-
-def _exhibit(post: dict[str, Any]) -> Exhibit:
+def _with_picture(post: Exhibit) -> Exhibit:
     """A post with its picture's bytes, read where a visitor's browser would read them."""
     try:
-        with urllib.request.urlopen(post["url"], timeout=30) as answer:  # noqa: S310 - the table's CHECK: http(s) only
-            picture = answer.read()
-    except (urllib.error.URLError, OSError) as error:
+        answer = ask("GET", post.url, seconds=30, redirects=True, most=post.size)
+        fault = None if answer.status == 200 else f"status {answer.status}"
+    except NoAnswer as error:
+        fault = str(error)
+    if fault:
         raise GladError(
-            f"the picture of {post['title']!r} does not answer at {post['url']}: {error}. "
+            f"the picture of {post.title!r} does not answer at {post.url}: {fault}. "
             "Pictures must be readable by anyone under generated/: see the bucket's policy"
-        ) from error
-    return Exhibit(
-        title=post["title"],
-        slug=post["slug"],
-        prompt=post["prompt"],
-        url=post["url"],
-        picture=picture,
-        facts=f"{post['width']} × {post['height']} · {post['bytes'] / 1024:.0f} KB"
-        + (f" · {post['seconds']:.1f} s" if post["seconds"] is not None else ""),
-        model=post["model"],
-    )
+        )
+    return replace(post, picture=answer.body)
 
 
 def _write_gallery(exhibits: list[Exhibit], root: Path, home: Home) -> Path:
@@ -176,14 +158,6 @@ def _write_gallery(exhibits: list[Exhibit], root: Path, home: Home) -> Path:
     return path
 
 
-def _reason(row: dict[str, Any]) -> str:
-    if row["last_error"]:
-        return str(row["last_error"])
-    if row["status"] == "claimed":
-        return "held by another run"
-    return "not taken by this run (GLAD_BATCH_SIZE bounds one run)"
-
-
 def _print_next_steps(settings: Settings, gallery: Path) -> None:
     print(f"\nGallery: {gallery.as_uri()}")
     if settings.database_url is None or settings.s3_bucket is None:
@@ -194,10 +168,6 @@ def _print_next_steps(settings: Settings, gallery: Path) -> None:
         "  ./glad run -- dagster job execute -m glad_pipeline.definitions -j publish_prompts\n"
         "  ./glad up        the web UI, with the sensor that publishes new rows by itself"
     )
-
-
-def _one(database: Database, name: str) -> dict[str, Any]:
-    return _all(database, name)[0]
 
 
 def _all(database: Database, name: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ SELECT (SELECT count(*) FROM images) AS drawn,
 -- name: posts
 -- The published posts of the sample prompts, with their pictures, in the order of the file.
 SELECT coalesce(o.title, p.title, left(p.prompt, 60)) AS title, coalesce(o.slug, '') AS slug, i.url, p.prompt,
-       i.bytes, i.seconds, i.width, i.height, i.model
+       i.bytes AS size, i.seconds, i.width, i.height, i.model
 FROM prompts p
 JOIN images i ON i.id = p.image_id
 JOIN posts o ON o.id = p.published_post_id
@@ -16,7 +16,9 @@ LIMIT 100
 
 -- name: unfinished
 -- What a run should have published and did not, and what it gave up since the given moment.
-SELECT id, coalesce(title, left(prompt, 60)) AS title, status, last_error
+SELECT id, coalesce(title, left(prompt, 60)) AS title, status,
+       coalesce(nullif(last_error, ''), CASE status WHEN 'claimed' THEN 'held by another run'
+                ELSE 'not taken by this run (GLAD_BATCH_SIZE bounds one run)' END) AS reason
 FROM prompts
 WHERE status IN ('pending', 'claimed')
    OR (status = 'generated' AND coalesce(publish_at, now()) <= now())

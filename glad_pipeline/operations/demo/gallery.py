@@ -29,9 +29,18 @@ class Exhibit:
     slug: str
     prompt: str
     url: str  # the picture's address
-    picture: bytes  # the picture itself, in any format Pillow reads
-    facts: str  # one short line: size, bytes, seconds
+    size: int  # bytes
+    seconds: float | None  # of drawing
+    width: int  # pixels
+    height: int
     model: str
+    picture: bytes = b""  # the picture itself, in any format Pillow reads
+
+    @property
+    def facts(self) -> str:
+        """One short line: size, bytes, seconds."""
+        told = f"{self.width} × {self.height} · {self.size / 1024:.0f} KB"
+        return told if self.seconds is None else f"{told} · {self.seconds:.1f} s"
 
 
 def write_gallery(exhibits: Sequence[Exhibit], path: Path) -> None:

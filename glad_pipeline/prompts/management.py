@@ -7,21 +7,77 @@ the transitions that the database allows. Knows no run, no store and no terminal
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, LiteralString
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import LiteralString
 
-from glad_pipeline.database import Database, named_queries
+from glad_pipeline.database import Database, has_table, named_queries
+from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
-from glad_pipeline.prompts.validation import review_reason, shortened
+from glad_pipeline.limits import LISTED
+from glad_pipeline.prompts.validation import review_reason
+from glad_pipeline.records import Prompt, records_of
 
-QUERIES = named_queries("glad_pipeline.prompts", "operations.sql")
+QUERIES = named_queries("glad_pipeline.prompts", "management.sql")
 
 STATUSES = ("pending", "claimed", "generated", "awaiting_approval", "published", "rejected", "failed", "cancelled")
 RETRIABLE = ("failed", "rejected", "cancelled")
 CANCELLABLE = ("pending", "claimed", "generated", "awaiting_approval")
 REVIEWABLE = ("awaiting_approval",)
 
-Row = dict[str, Any]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptStatus:
+    """How far a prompt is, in short."""
+
+    id: int
+    status: str  # one of STATUSES
+    priority: int  # higher first
+    attempts: int  # how often drawing it was begun and its run did not end well
+    title: str | None
+    prompt: str
+    slug: str | None
+    task_id: str | None
+    last_error: str | None  # why it is where it is, or waits again
+    created_at: datetime
+    publish_at: datetime | None
+    published_at: datetime | None
+    image_url: str | None  # None: not drawn yet, or taken down
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptDetails(Prompt):
+    """All about a prompt: as it was asked for, how far it is, its picture (a row of `images`) and its post."""
+
+    status: str
+    claimed_by: str | None  # the Dagster run
+    lease_expires_at: datetime | None
+    last_error: str | None
+    content_hash: str | None  # set by intake: the same fields twice are one prompt
+    created_at: datetime
+    updated_at: datetime
+    claimed_at: datetime | None
+    generated_at: datetime | None
+    published_at: datetime | None
+    image_id: int | None
+    image_url: (
+        str | None
+    )  # this and the next ones are None where nothing is drawn yet, the URLs where it was taken down
+    image_key: str | None
+    image_bytes: int | None
+    image_sha256: str | None  # of the stored file
+    image_width: int | None
+    image_height: int | None
+    image_model: str | None
+    image_model_revision: str | None
+    image_seconds: float | None  # of drawing
+    image_pixels_sha256: str | None
+    image_thumbnail_url: str | None
+    image_removed_at: datetime | None
+    image_removed_reason: str | None
+    post_path: str | None = None  # on the blog; this and the next ones are None where there is no post
+    post_title: str | None = None
+    post_status: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,32 +90,26 @@ class Changes:
 
 def list_prompts(
     database: Database, *, status: str | None = None, limit: int = 20, before: int | None = None
-) -> list[Row]:
+) -> list[PromptStatus]:
     """A page of up to `limit` prompts, the newest first; the next page is `before` the last id of this one."""
     if status is not None and status not in STATUSES:
-        raise UsageError(f"status {shortened(status)} must be one of {', '.join(STATUSES)}")
-    if not 1 <= limit <= 100_000:
-        raise UsageError(f"limit {limit} must be from 1 to 100,000")
+        raise UsageError(f"status {quoted(status)} must be one of {', '.join(STATUSES)}")
+    if limit not in LISTED:
+        raise UsageError(f"limit {limit} must be from {LISTED}")
     bound = {"status": status, "limit": limit, "before": before}
     with database.transaction() as connection:
-        return connection.execute(QUERIES["list_prompts"], bound).fetchall()
+        return records_of(PromptStatus, connection.execute(QUERIES["list_prompts"], bound))
 
 
-def show_prompt(database: Database, prompt_id: int) -> Row | None:
-    """One prompt with its picture (`image_…`) and post (`post_…`), or None if there is no such id."""
+def show_prompt(database: Database, prompt_id: int) -> PromptDetails | None:
+    """One prompt with its picture and post, or None if there is no such id."""
     with database.transaction() as connection:
-        row = connection.execute(QUERIES["show_prompt"], {"id": prompt_id}).fetchone()
-        if row is None:
-            return None
-        post: Row | None = None
-        found = connection.execute(QUERIES["blog_has_posts"]).fetchone()
-        if found and found["found"]:
-            post = connection.execute(
-                QUERIES["post_of"], {"post_id": row["published_post_id"] or row["post_id"]}
-            ).fetchone()
-    if post is None:
-        return row
-    return row | {"post_path": f"/posts/{post['slug']}", "post_title": post["title"], "post_status": post["status"]}
+        found = records_of(PromptDetails, connection.execute(QUERIES["show_prompt"], {"id": prompt_id}))
+        if not found or not has_table(connection, "posts"):
+            return found[0] if found else None
+        bound = {"post_id": found[0].published_post_id or found[0].post_id}
+        post = connection.execute(QUERIES["post_of"], bound).fetchone()
+    return replace(found[0], **(post or {}))
 
 
 def counts_by_status(database: Database) -> dict[str, int]:

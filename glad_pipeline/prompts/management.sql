@@ -1,4 +1,4 @@
--- Statements of `operations.py`: what people ask of single prompts by hand. Rows are locked in the order of
+-- Statements of `management.py`: what people ask of single prompts by hand. Rows are locked in the order of
 -- their ids, so that two people at once never wait for each other in a circle.
 
 -- name: list_prompts
@@ -22,11 +22,7 @@ WHERE p.id = %(id)s;
 
 -- name: post_of
 -- The post a prompt has become.
-SELECT slug, title, status FROM posts WHERE id::text = %(post_id)s::text;
-
--- name: blog_has_posts
--- Whether there is a posts table to look at.
-SELECT to_regclass('posts') IS NOT NULL AS found;
+SELECT '/posts/' || slug AS post_path, title AS post_title, status AS post_status FROM posts WHERE id::text = %(post_id)s::text;
 
 -- name: counts_by_status
 -- How many prompts are in each state.

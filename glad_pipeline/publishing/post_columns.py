@@ -1,0 +1,77 @@
+"""What of a prompt and its picture goes into which column of a post: the master list of the columns we write.
+
+Pure: which of them the blog at hand has is for `posts.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from glad_pipeline.publishing.blocklist import blocked_because
+from glad_pipeline.records import DuePrompt, Prompt
+
+MAX_URL = 500
+# The columns of `posts` that we write where they exist.
+FILLED = frozenset(
+    {
+        *("id", "title", "slug", "content", "excerpt", "status", "category_id", "author_id", "author"),
+        *("seo_title", "seo_description", "task_id", "published_at", "created_at", "updated_at", "metadata"),
+        *("featured_image_url", "image_file_size", "image_s3_key"),
+    }
+)
+
+
+def title_of(prompt: Prompt) -> str:
+    """The title it was given, or its prompt's first words."""
+    if prompt.title:
+        return prompt.title
+    words = " ".join(prompt.prompt.split())
+    short = words if len(words) <= 80 else words[:80].rsplit(" ", 1)[0] + "…"
+    return short[:1].upper() + short[1:]
+
+
+def new_post(prompt: DuePrompt) -> dict[str, Any]:
+    """The columns of a new post that its prompt alone decides."""
+    return {
+        **picture_of(prompt),
+        "title": title_of(prompt),
+        "content": prompt.content or prompt.excerpt or prompt.prompt,
+        "excerpt": prompt.excerpt,
+        "status": "published",
+        "author": prompt.author,
+        "seo_title": title_of(prompt),
+        "seo_description": prompt.excerpt,
+        "task_id": prompt.task_id,
+        "published_at": prompt.publish_at or datetime.now(UTC),
+        "created_at": datetime.now(UTC),
+        "updated_at": datetime.now(UTC),
+        "metadata": Jsonb(metadata_of(prompt)),
+    }
+
+
+def picture_of(prompt: DuePrompt) -> dict[str, Any]:
+    """The columns of a post that say what it shows."""
+    return {
+        "featured_image_url": prompt.image_url,
+        "image_file_size": prompt.image_bytes,
+        "image_s3_key": prompt.image_key,
+    }
+
+
+def metadata_of(prompt: DuePrompt) -> dict[str, Any]:
+    """What is added to a post's own metadata."""
+    known = {"featured_image_alt": prompt.alt_text or title_of(prompt), "pipeline_task_id": prompt.task_id}
+    return {name: value for name, value in known.items() if value}
+
+
+def fault_of(prompt: DuePrompt) -> str | None:
+    """Why its picture cannot be published, or None."""
+    url = prompt.image_url
+    if prompt.image_removed_at is not None:
+        return blocked_because(prompt.image_removed_reason or "", prompt.image_key)
+    if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
+        return f"the picture's URL must be http(s) and at most {MAX_URL} characters, not {url[:80]!r} ({len(url)})"
+    return None

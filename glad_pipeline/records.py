@@ -1,0 +1,91 @@
+"""Prompts as they travel between rooms: the master list of the columns of `prompts` that intake writes and runs read.
+
+Who adds a column to `prompts` adds it here, with what it means; intake, claim, drawing and publishing follow these
+fields. `records_of` makes any row one of the rooms' dataclasses. Knows no SQL and no rule: what a value may be is in
+`prompts/validation.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewPrompt:
+    """What somebody may ask for: the columns that intake writes."""
+
+    prompt: str  # what to draw
+    negative_prompt: str = ""  # what to keep out of the picture
+    title: str | None = None  # the post's title; with it the prompt becomes a new post
+    slug: str | None = None  # the post's address; absent: made from the title
+    excerpt: str | None = None
+    content: str | None = None  # markdown
+    category: str | None = None
+    author: str | None = None
+    alt_text: str | None = None
+    task_id: str | None = None  # the client's idempotency key: the same one again is the same prompt
+    post_id: UUID | None = None  # an existing post to illustrate
+    seed: int | None = None  # absent: made from the other fields, so the same line gives the same picture
+    width: int | None = None  # pixels; for this and the rest of the recipe, absent means the pipeline's default
+    height: int | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    scheduler: str | None = None
+    preset: str | None = None  # a named way to draw
+    model: str | None = None
+    model_revision: str | None = None
+    lora: str | None = None  # changes to the model's weights: a path or hub id, with its weight
+    priority: int = 0  # higher first
+    publish_at: datetime | None = None  # not before; without a zone it is taken as UTC
+    needs_approval: bool = False  # wait for `glad prompts approve` before publishing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompt(NewPrompt):
+    """A claimed row of `prompts`: what a run needs of it. Plain SQL may have written it: `validation` judges it."""
+
+    id: int
+    seed: int  # the table gives each row one
+    attempts: int = 0  # how often drawing it was begun and its run did not end well
+    claim_token: int | None = None  # whoever commits must still hold this
+    published_post_id: UUID | None = None  # the post it became before; worked again, it gets its new picture
+    post_version: str | None = (
+        None  # `updated_at` of the post to illustrate, as it was when this was claimed or approved
+    )
+    taken_down_at: datetime | None = None  # its post was hidden by us: published again, it is shown again
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DuePrompt(Prompt):
+    """A prompt whose time to be published has come, with its picture's row of `images`."""
+
+    image_url: str  # where visitors get it
+    image_key: str
+    image_bytes: int
+    image_removed_at: datetime | None = None  # taken down meanwhile
+    image_removed_reason: str | None = None
+
+
+def columns_of(kind: Any) -> tuple[str, ...]:
+    """The names of a dataclass's fields, in order."""
+    return tuple(kind.__dataclass_fields__)
+
+
+FIELDS = columns_of(NewPrompt)
+
+
+def values_of(record: object) -> dict[str, Any]:
+    """A dataclass's fields with their values, not copied."""
+    return {name: getattr(record, name) for name in columns_of(record)}
+
+
+def records_of(kind: type[Record], rows: Iterable[Mapping[str, Any]]) -> list[Record]:
+    """Rows as this dataclass. Columns that it does not name, a newer database's say, are passed over."""
+    names = columns_of(kind)
+    return [kind(**{name: row[name] for name in names if name in row}) for row in rows]
