@@ -1,9 +1,12 @@
-"""Dagster's storage on PostgreSQL with connections that are kept: dagster.yaml names this class.
+"""Dagster's storage on PostgreSQL with connections that are kept: dagster.yaml names a class of this module.
 
 By itself Dagster opens a connection for every statement, some twenty a second while nothing happens. Its webserver
 keeps them by a public call of its instance; here every process of ours does.
 """
 
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 from dagster_postgres import DagsterPostgresStorage
@@ -25,9 +28,43 @@ class KeptConnections(DagsterPostgresStorage):
         return storage
 
 
+class ByEnvironment(KeptConnections):
+    """The database that DAGSTER_PG_HOST, _PORT, _USER, _PASSWORD and _DB name, as `glad` sets them.
+
+    Without them, in a bare `dg list defs` or `dagster dev` in this repository, files in `.glad/dagster`.
+    """
+
+    @classmethod
+    def config_type(cls) -> Any:
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> Any:
+        environment = os.environ
+        if "DAGSTER_PG_HOST" not in environment:
+            folder = Path(environment.get("DAGSTER_HOME") or ".glad/dagster").resolve()
+            print(f"DAGSTER_PG_HOST is not set (`./glad` sets it): Dagster's records are in {folder}", file=sys.stderr)
+            folder.mkdir(parents=True, exist_ok=True)
+            from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+
+            return DagsterSqliteStorage(str(folder), inst_data)
+        database = {
+            # a bare postgresql:// is psycopg 3 for SQLAlchemy 2.1; the event log needs psycopg2
+            "scheme": "postgresql+psycopg2",
+            "hostname": environment["DAGSTER_PG_HOST"],
+            "port": environment.get("DAGSTER_PG_PORT", "5432"),
+            "username": environment.get("DAGSTER_PG_USER", ""),
+            "password": environment.get("DAGSTER_PG_PASSWORD", ""),
+            "db_name": environment.get("DAGSTER_PG_DB", ""),
+        }
+        return super().from_config_value(inst_data, {"postgres_db": database})
+
+
 @event.listens_for(Pool, "checkout")
 def _require_alive(connection: Any, record: Any, proxy: Any) -> None:
     """A connection whose server was restarted meanwhile is made anew instead of failing a run."""
+    if not type(connection).__module__.startswith("psycopg2"):  # another's
+        return
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

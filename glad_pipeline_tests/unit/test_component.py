@@ -148,8 +148,11 @@ def test_a_wrong_attribute_is_named_and_no_secret_is_told(attributes, told):
 
 
 @pytest.mark.parametrize(
-    ("attributes", "told"),
-    [({"database": None}, "no database is named"), ({"store": {"bucket": None}}, "no bucket is named")],
+    ("attributes", "look", "told"),
+    [
+        ({"database": None}, lambda made: made["blog_postgres"].connect(), "no database is named"),
+        ({"store": {"bucket": None}}, lambda made: made["blog_object_store"].unchecked, "no bucket is named"),
+    ],
 )
 def test_what_is_missing_is_told_by_the_run_and_not_taken_from_the_environment(attributes, look, told, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://another@127.0.0.1:9/d")
