@@ -13,7 +13,19 @@ from collections.abc import Sequence
 import click
 import typer
 
-from glad_pipeline.cli import audit, database, models, outbox, posts, prompts, reproduce, servers, settings, workers
+from glad_pipeline.cli import (
+    audit,
+    database,
+    models,
+    outbox,
+    posts,
+    prompts,
+    redraw,
+    reproduce,
+    servers,
+    settings,
+    workers,
+)
 from glad_pipeline.cli.group import CHECKS, MODELS, QUEUE, SERVERS, SETTINGS, group
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.errors import GladError, UsageError
@@ -33,6 +45,7 @@ def application() -> typer.Typer:
     app.add_typer(prompts.commands, name="prompts", rich_help_panel=QUEUE)
     app.add_typer(posts.post_commands, name="posts", rich_help_panel=QUEUE)
     app.add_typer(posts.image_commands, name="images", rich_help_panel=QUEUE)
+    app.command("redraw", rich_help_panel=QUEUE)(redraw.redraw)
     app.add_typer(outbox.commands, name="outbox", rich_help_panel=QUEUE)
     app.add_typer(models.commands, name="model", rich_help_panel=MODELS)
     app.add_typer(workers.commands, name="workers", rich_help_panel=MODELS)

@@ -8,6 +8,7 @@ import pytest
 from dagster._core.definitions.data_version import StaleStatus
 from dagster._utils.test.data_versions import get_stale_status_resolver
 
+from glad_pipeline import cli
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs import sources
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
@@ -173,3 +174,29 @@ def test_what_was_put_aside_is_seen_where_an_operator_looks(world, capsys):
     told = [line for line in capsys.readouterr().err.splitlines() if "in all: " in line]
     assert told[-1].endswith("in all: 3 claimed, 1 drawn, 1 stored, 1 published, 2 rejected or failed")
     assert world.prompts()[good]["status"] == "published"
+
+
+def test_redraw_puts_back_exactly_the_pictures_that_the_settings_would_draw_in_another_way(world, monkeypatch, capsys):
+    monkeypatch.setattr("glad_pipeline.operations.redraw.PAGE", 2)
+    open_ = [world.add(f"a hill {n}", title=f"Hill {n}") for n in range(3)]
+    own = world.add("a sea", title="Sea", num_inference_steps=5)
+    gone = world.add("a fen", title="Fen", status="pending")
+    world.run()
+    world.sql("UPDATE prompts SET preset = 'no such preset' WHERE id = %s", gone)
+    before = {post["title"]: post["featured_image_url"] for post in world.posts()}
+    assert cli.main(["redraw", "--stale"]) == 0
+    assert "0 of 5 published pictures would be drawn in another way" in capsys.readouterr().out
+    monkeypatch.setenv("GLAD_STEPS", "7")
+    assert cli.main(["redraw", "--stale"]) == 1  # nobody is there to say yes
+    told = capsys.readouterr()
+    assert "3 of 5 published pictures" in told.out
+    assert f"prompt {gone} could not be drawn today: preset" in told.err
+    assert set(world.statuses()) == {"published"}
+    assert cli.main(["redraw", "--stale", "--yes"]) == 0
+    assert "back in the queue: 3 prompts" in capsys.readouterr().out
+    assert [world.prompts()[i]["status"] for i in (*open_, own)] == ["pending"] * 3 + ["published"]
+    world.run(sdxl=InstantSdxl(steps=7))
+    after = {post["title"]: post["featured_image_url"] for post in world.posts()}
+    assert {title for title in before if before[title] != after[title]} == {"Hill 0", "Hill 1", "Hill 2"}
+    assert cli.main(["redraw", "--stale"]) == 0
+    assert cli.main(["redraw"]) == 2

@@ -1,0 +1,42 @@
+"""What of Dagster is used that it does not promise to keep: in few files, and tried with one version."""
+
+import re
+from pathlib import Path
+
+import dagster as dg
+
+ROOT = Path(__file__).parents[2]
+TRIED_WITH = "1.13.27"
+USED_IN = {
+    "defs/fixed.py",  # resources that run config cannot change
+    "defs/pool_limit.py",  # reading and setting a pool's limit
+    "defs/kept_connections.py",  # SQLite where no database is named
+    "local/foreground.py",  # the daemon as a module
+}
+PRIVATE = re.compile(r"dagster\._|event_log_storage|daemon_cursor_storage|run_op_concurrency")
+
+
+def test_private_parts_of_dagster_are_used_in_these_files_only():
+    found = {
+        str(path.relative_to(ROOT / "glad_pipeline"))
+        for path in (ROOT / "glad_pipeline").rglob("*.py")
+        if PRIVATE.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == USED_IN
+
+
+def test_they_were_tried_with_this_version_of_dagster():
+    """After an upgrade: run the tests of what USED_IN names, then change TRIED_WITH."""
+    assert dg.__version__ == TRIED_WITH, f"try {', '.join(sorted(USED_IN))} with Dagster {dg.__version__}"
+
+
+def test_what_is_used_is_there():
+    from glad_pipeline.defs import fixed, pool_limit
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert pool_limit.pool_limit(instance, "gpu") == 1
+        pool_limit.follow(instance, "gpu", 3)
+        assert pool_limit.pool_limit(instance, "gpu") == 3
+        pool_limit.follow(instance, "gpu", None)
+        assert pool_limit.pool_limit(instance, "gpu") == 1
+    assert fixed.FixedResource
