@@ -22,6 +22,7 @@ COMMIT_POINTS = {
     "fail": "a prompt waits for another try, or has spent them",
     "catalogue": "pictures seen in the store are catalogued, and their prompts are `generated`",
     "look_again": "pictures stored a while ago are seen to be there still, or their prompts wait again",
+    "hold_back": "pictures that a check finds fault with wait for a person",
     "publish": "posts, the status of their prompts and the outbox messages",
     "take_messages": "messages of the outbox are in one deliverer's hands",
     "deliver": "a site, CDN or bucket has been told (no transaction of ours)",

@@ -45,7 +45,9 @@ CHECKS = {  # by asset
             WARN,  # the rows say why
         ),
         Check(
-            lambda ours: checks.objects_match_catalogue(ours.postgres.database, ours.object_store.store),
+            lambda ours: checks.objects_match_catalogue(
+                ours.postgres.database, ours.object_store.store, ours.queue.claim
+            ),
             "objects_match_catalogue",
             "The newest 20 pictures are in the store with the size, type and SHA-256 that the catalogue says.",
             WARN,  # none of them becomes a post

@@ -1,6 +1,6 @@
 """What must be true after every run, looked at in cheap samples: the queue, the catalogue, the store, the posts.
 
-What is wrong with a picture that is not a post yet keeps it from becoming one, until a person approves or retries it.
+A picture at fault that is not a post yet does not become one: it is drawn again, or waits for a person.
 The docstring of a check is what the web UI says of it.
 """
 
@@ -16,7 +16,7 @@ from glad_pipeline.limits import URL_CHARS
 from glad_pipeline.media.gates import blank
 from glad_pipeline.outbox.messages import dead
 from glad_pipeline.pipeline.publish import hold_back
-from glad_pipeline.prompts.queue import overdue
+from glad_pipeline.prompts.queue import Claim, overdue
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.posts import bad_urls
 from glad_pipeline.storage.protocol import ObjectStore
@@ -49,7 +49,7 @@ def none_put_aside(reasons: Mapping[int, str]) -> Finding:
     return Finding(passed=not reasons, description=told, figures={"prompts": list(reasons)[:SAMPLE]} if reasons else {})
 
 
-def objects_match_catalogue(database: Database, store: ObjectStore) -> Finding:
+def objects_match_catalogue(database: Database, store: ObjectStore, claim: Claim | None = None) -> Finding:
     """The newest 20 catalogued pictures are in the store with the size, type and SHA-256 that the catalogue says."""
     newest = database.read(partial(images.newest, limit=SAMPLE))
     objects = store.heads(image.key for image in newest)
@@ -61,7 +61,11 @@ def objects_match_catalogue(database: Database, store: ObjectStore) -> Finding:
         != (image.bytes, image.content_type, image.sha256)
     ]
     told = f"{len(wrong)} of {len(newest)} looked at are missing or differ" if wrong else f"{len(newest)} looked at"
-    held = _held(database, wrong, "its picture is missing from the store, or is not what the catalogue says")
+    held: dict[str, Any] = {}
+    if claim is not None and wrong:
+        ids = [image.id for image in newest if image.key in wrong]
+        again = database.transact("look_again", partial(claim.looked_again, seen=[], gone=ids))
+        held = {"prompts_drawn_again": again} if again else {}
     return Finding(passed=not wrong, description=told, figures={"looked_at": len(newest), "wrong": wrong, **held})
 
 

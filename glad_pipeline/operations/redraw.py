@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from glad_pipeline.blame import one_row
-from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.database import Database, named_queries
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.settings import Settings
@@ -54,12 +54,11 @@ def stale(database: Database, settings: Settings) -> Stale:
 
 def requeue(database: Database, found: Stale) -> int:
     """Put these prompts back into the queue, and return how many were still published. Their posts stay meanwhile."""
-
-    def put_back(ids: list[int], connection: Connection) -> int:
-        return connection.execute(SQL["requeue"], {"ids": ids}).rowcount
-
-    pages = [found.prompts[start : start + PAGE] for start in range(0, len(found.prompts), PAGE)]
-    return sum(database.transact("redraw", partial(put_back, ids)) for ids in pages)
+    count = 0
+    for start in range(0, len(found.prompts), PAGE):
+        with database.transaction() as connection:
+            count += connection.execute(SQL["requeue"], {"ids": found.prompts[start : start + PAGE]}).rowcount
+    return count
 
 
 def _published(database: Database) -> Iterator[dict[str, Any]]:

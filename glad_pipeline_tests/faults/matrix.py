@@ -127,6 +127,19 @@ def pictures_of_yesterday(world: World) -> None:
     world.store.client.delete_object(Bucket=world.store.bucket, Key=image["key"])
 
 
+def a_blank_one_in_the_catalogue(world: World) -> None:
+    """Drawn and due, and the check before publishing finds it blank."""
+    a_post_to_hide(world)
+    world.sql("UPDATE prompts SET status = 'generated' WHERE title = 'Approve me'")
+    world.sql("UPDATE images SET contrast = 0 FROM prompts WHERE image_id = images.id AND title = 'Approve me'")
+
+
+def is_held(world: World) -> str | None:
+    [row] = world.sql("SELECT status, last_error FROM prompts WHERE title = 'Approve me'")
+    is_held = row["status"] == "awaiting_approval" and "blank" in (row["last_error"] or "")
+    return None if is_held else f"the blank one is {row}"
+
+
 def glad(*words: str) -> str | None:
     """A command by a person: None, or why it failed."""
     said = io.StringIO()
@@ -167,6 +180,7 @@ PLAIN_RUN = Scenario(prepare=a_dozen, act=World.run)
 SCENARIOS: dict[str, Scenario] = {  # by commit point
     "refund": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(breaks_after=6)), patient=False),
     "look_again": Scenario(prepare=pictures_of_yesterday, act=World.run, redraws=1),
+    "hold_back": Scenario(prepare=a_blank_one_in_the_catalogue, act=World.run, expect=is_held),
     "quarantine": MENDING,
     "audit_fix": MENDING,
     "takedown": TAKEDOWN,

@@ -51,6 +51,11 @@ TRANSACTIONS = {
         "connect": "makes connections",
         "connect_patiently": "for the claim's lock",
     },
+    "database/identity.py": {"database_mark": "reads"},
+    "operations/psql.py": {EVERY: "what a person types"},
+    "operations/redraw.py": {"requeue": "one UPDATE a page of one command"},
+    "testing/database.py": {EVERY: "servers of a test"},
+    "testing/pipeline.py": {EVERY: "what a test types"},
     "database/migrations/__init__.py": {
         EVERY: "under a lock, in Alembic's own transactions; a migration that broke is run again",
     },

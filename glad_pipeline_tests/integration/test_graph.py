@@ -717,9 +717,9 @@ def test_a_failing_check_keeps_the_picture_it_is_about_from_being_posted_and_onl
     result = world.run()
     assert [post["title"] for post in world.posts()] == ["Hill 2"]
     prompts = world.prompts()
-    assert [prompts[i]["status"] for i in ids] == ["awaiting_approval", "awaiting_approval", "published"]
+    assert [prompts[i]["status"] for i in ids] == ["awaiting_approval", "pending", "published"]
     assert "blank" in prompts[ids[0]]["last_error"]
-    assert "missing" in prompts[ids[1]]["last_error"]
+    assert "gone from the store" in prompts[ids[1]]["last_error"]
     failed = {e.check_name: e for e in result.get_asset_check_evaluations() if not e.passed}
     assert failed.keys() >= {"no_blank_picture", "objects_match_catalogue"}
 
