@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from glad_pipeline.database import Database
 from glad_pipeline.limits import URL_CHARS
