@@ -428,7 +428,7 @@ def test_the_command_line_says_what_is_amiss_with_its_exit_code(world, capsys, m
         assert "is no time: write a number and s, m, h or d" in capsys.readouterr().err
     world.sql("ALTER TABLE prompts RENAME TO gone")
     assert cli.main(["audit"]) == 1
-    assert "run `./glad migrate`" in capsys.readouterr().err
+    assert "run ./glad migrate first" in capsys.readouterr().err
 
 
 def test_the_asset_tells_the_counts_and_fails_its_checks(world):

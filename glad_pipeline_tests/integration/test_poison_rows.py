@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 
 import dagster as dg
 import psycopg
@@ -58,6 +59,11 @@ def test_what_cannot_be_resolved_is_rejected_alone(world, allowed):
     assert rows[good]["status"] == "published"
 
 
+def _without(path, text):
+    """A reason without the path that the row named: whole, or its beginning and its length."""
+    return re.sub(rf"'{re.escape(path[:40])}[^']*'(… \(\d+ characters\))?", "…", text.replace(path, path[:40]))
+
+
 @pytest.mark.parametrize("column", ["model", "lora"])
 def test_a_refusal_tells_nothing_of_the_files_that_are_here(world, tmp_path, column):
     secret, folder, file = tmp_path / "secret", tmp_path / "models", tmp_path / "models" / "one.safetensors"
@@ -71,7 +77,7 @@ def test_a_refusal_tells_nothing_of_the_files_that_are_here(world, tmp_path, col
         world.run(sdxl=InstantSdxl(allowed_models=allowed))
         rows = world.prompts()
         assert {rows[i]["status"] for i in ids} == {"rejected"}
-        return {rows[i]["last_error"].replace(str(path), "…") for i, path in zip(ids, paths, strict=True)}
+        return {_without(str(path), rows[i]["last_error"]) for i, path in zip(ids, paths, strict=True)}
 
     there = (secret, folder, file, "/etc/passwd", "/etc", f"{folder}/../secret", "/root")
     absent = (tmp_path / "none", tmp_path / "none.safetensors", "/nowhere/at/all")
