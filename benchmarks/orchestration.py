@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks import job, report
 from glad_pipeline.database import connect
-from glad_pipeline.prompts.queue import readiness
+from glad_pipeline.prompts.queue_state import readiness
 from glad_pipeline.testing import InstantSdxl
 
 GOAL_MS = 10.0

@@ -22,7 +22,7 @@ from glad_pipeline.outbox.messages import overdue
 from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery, PictureStream
 from glad_pipeline.pipeline.draw import Drawing
-from glad_pipeline.pipeline.publish import Publishing
+from glad_pipeline.pipeline.publish import Publishing, PublishReport
 from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.redaction import redact
 
@@ -204,23 +204,26 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
         if not done and not database.read(partial(overdue, grace=timedelta(0))):
             context.log.info("no picture is due: no post is published")
             return
+        told = ours.queue.report(context.log, published=len(done.published))
         yield versions.result(
-            context,
-            of=[context.run_id] if done else (),
-            metadata={
-                "published": len(done.published),
-                "rejected": len(done.rejected),
-                "conflicts": len(done.conflicts),
-                "gone_from_the_store": len(done.gone),
-                **({"edited_meanwhile": _markdown(redact(markdown_reasons(done.conflicts)))} if done.conflicts else {}),
-                "seconds": round(time.monotonic() - started, 3),
-                "posts": _markdown(markdown_links((each.title, each.image_url) for each in done.published)),
-                **_rows([each.prompt_id for each in done.published]),
-                **ours.queue.report(context.log, published=len(done.published)),
-            },
+            context, of=[context.run_id] if done else (), metadata={**_of_posts(done, started), **told}
         )
 
     return published_posts
+
+
+def _of_posts(done: PublishReport, started: float) -> dict[str, Any]:
+    edited = {"edited_meanwhile": _markdown(redact(markdown_reasons(done.conflicts)))} if done.conflicts else {}
+    return {
+        "published": len(done.published),
+        "rejected": len(done.rejected),
+        "conflicts": len(done.conflicts),
+        "gone_from_the_store": len(done.gone),
+        **edited,
+        "seconds": round(time.monotonic() - started, 3),
+        "posts": _markdown(markdown_links((each.title, each.image_url) for each in done.published)),
+        **_rows([each.prompt_id for each in done.published]),
+    }
 
 
 def _rows(ids: list[int]) -> dict[str, Any]:

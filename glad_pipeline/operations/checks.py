@@ -17,7 +17,8 @@ from glad_pipeline.limits import URL_CHARS
 from glad_pipeline.media.gates import blank
 from glad_pipeline.outbox.messages import dead
 from glad_pipeline.pipeline.publish import hold_back
-from glad_pipeline.prompts.queue import Claim, overdue
+from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.prompts.queue_state import overdue
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.posts import bad_urls
 from glad_pipeline.storage.protocol import ObjectStore

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glad_pipeline.prompts.queue import Readiness
+from glad_pipeline.prompts.queue_state import Readiness
 
 EVERY_SECONDS = 5  # as Dagster's daemon does
 LONGEST_PAUSE = 300.0  # seconds between runs when they keep failing

@@ -49,46 +49,6 @@ class ClaimLost(UnavailableError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Readiness:
-    """What a run could do right now."""
-
-    pending: bool  # prompts wait
-    due: bool  # drawn pictures whose time to be published has come
-    abandoned: bool  # prompts held by a run that is gone
-
-    def __bool__(self) -> bool:
-        return self.pending or self.due or self.abandoned
-
-
-def readiness(connection: Connection) -> Readiness:
-    """One indexed look at the queue, in a transaction; its cost does not grow with the table."""
-    with connection.transaction():
-        connection.execute("SET LOCAL enable_seqscan = off")  # without fresh statistics the planner would read it all
-        return records_of(Readiness, connection.execute(SQL["ready"]))[0]
-
-
-def live_workers(connection: Connection) -> set[str]:
-    """The workers (Dagster run ids) whose claim is alive."""
-    return {row["worker"] for row in connection.execute(SQL["live_workers"])}
-
-
-def orphaned_runs(connection: Connection) -> set[str]:
-    """Dagster runs that opened a claim and did not end it, and whose lock is gone now: dead, or connecting anew."""
-    bound = {"database": database_mark(connection)}
-    return {row["run_id"] for row in connection.execute(SQL["orphaned_runs"], bound)}
-
-
-def forget_runs(connection: Connection, run_ids: Collection[str]) -> None:
-    """These runs have ended: they are orphaned no longer."""
-    connection.execute(SQL["forget_runs"], {"run_ids": list(run_ids)})
-
-
-def overdue(connection: Connection) -> list[int]:
-    """The ids of up to 20 prompts that are still claimed although their lease is over, the oldest first."""
-    return [row["id"] for row in connection.execute(SQL["overdue"])]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class SeenPicture:
     """A picture that was seen in the store some time ago."""
 

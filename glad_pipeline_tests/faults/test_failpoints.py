@@ -60,7 +60,8 @@ TRANSACTIONS = {
         EVERY: "under a lock, in Alembic's own transactions; a migration that broke is run again",
     },
     "operations/audit/walk.py": {EVERY: "reads"},
-    "prompts/queue.py": {"_beat": "renews a lease, again and again", "readiness": "reads"},
+    "prompts/queue.py": {"_beat": "renews a lease, again and again"},
+    "prompts/queue_state.py": {"readiness": "reads"},
     "cli/workers.py": {EVERY: "connects to Ray"},
     "workers/pool.py": {EVERY: "connects to Ray"},
     "prompts/intake.py": {

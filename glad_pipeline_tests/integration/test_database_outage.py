@@ -15,7 +15,8 @@ from glad_pipeline.database import Database, DatabaseError, answering_within
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.operations.checks import no_blank_picture, no_dead_message, no_expired_lease, urls_are_public
 from glad_pipeline.prompts import queue
-from glad_pipeline.prompts.queue import Claim, live_workers
+from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.prompts.queue_state import live_workers
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from glad_pipeline import cli
 from glad_pipeline.limits import PRESETS, SCHEDULERS
-from glad_pipeline.prompts.queue import readiness
+from glad_pipeline.prompts.queue_state import readiness
 from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import World
 from glad_pipeline_tests.unit.test_fuzz_inputs import CASES, FACTOR, is_readable, text, tried

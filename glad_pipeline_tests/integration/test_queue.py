@@ -13,7 +13,8 @@ from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import queue
-from glad_pipeline.prompts.queue import Claim, ClaimLost, live_workers, overdue, readiness
+from glad_pipeline.prompts.queue import Claim, ClaimLost
+from glad_pipeline.prompts.queue_state import live_workers, overdue, readiness
 
 
 @pytest.fixture

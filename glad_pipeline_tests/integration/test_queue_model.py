@@ -32,7 +32,8 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.operations import takedown
 from glad_pipeline.pipeline import publish
 from glad_pipeline.prompts import management, queue
-from glad_pipeline.prompts.queue import Claim, ClaimLost, live_workers
+from glad_pipeline.prompts.queue import Claim, ClaimLost
+from glad_pipeline.prompts.queue_state import live_workers
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.images import CatalogueEntry
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from glad_pipeline.pipeline.run_requests import LONGEST_PAUSE, RecentRuns, skip_reason
-from glad_pipeline.prompts.queue import Readiness
+from glad_pipeline.prompts.queue_state import Readiness
 
 NOTHING = Readiness(pending=False, due=False, abandoned=False)
 WORK = Readiness(pending=True, due=False, abandoned=False)
