@@ -1,4 +1,8 @@
-"""Rows in `prompts` become pictures in an object store and posts on a blog, each exactly once."""
+"""Rows in `prompts` become pictures in an object store and posts on a blog, each exactly once.
+
+Doors, side by side, each a room of its own: `cli` (terminal), `definitions`, `component` and `defs` (Dagster); an HTTP
+door (posts as JSON, say) would be a room `gateway` beside them. All of them call `operations` and `pipeline`.
+"""
 
 from importlib import import_module
 from typing import Any

@@ -1,9 +1,9 @@
 """Whose fault an exception is: one row's own, or the deployment's, at which no other row would fare better.
 
 The one rule for all that is done with a single row, whether it is resolved, validated, drawn, stored, catalogued or
-published: what is raised is that row's own. The reason is kept with it, it is put aside, and its neighbours go on.
-Unless it is shown to be the deployment's: then it is raised, no try is spent, and its message says what to mend.
-Knows PostgreSQL's states and the system's error numbers; no room above.
+published: an exception is taken to be that row's own. The row is put aside with the reason, and its neighbours go on.
+An exception that is shown to be the deployment's ends the run instead; no try is spent, and its message says what to
+mend. Knows PostgreSQL's states and the system's error numbers, and no room that uses it.
 """
 
 from __future__ import annotations

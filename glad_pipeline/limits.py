@@ -1,4 +1,4 @@
-"""The one table of ranges: how large, how long and how many whatever may be that a row, a setting or an option names.
+"""The one table of ranges, and of the names of presets and schedulers, that a row, a setting or an option may have.
 
 Intake, recipes, settings and the terminal check against it and quote it. CHECKs of the database repeat some of it in
 SQL; `integration/test_limits.py` compares the two. Knows no other room.

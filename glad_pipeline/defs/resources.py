@@ -14,8 +14,8 @@ from pydantic import Field, PrivateAttr
 
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
-from glad_pipeline.defs import in_vain
-from glad_pipeline.defs.fixed import FixedResource
+from glad_pipeline.defs import repeated_failures
+from glad_pipeline.defs.fixed_resource import FixedResource
 from glad_pipeline.defs.runs import QUEUE_TAG
 from glad_pipeline.display import markdown_reasons
 from glad_pipeline.engine_options import EngineOptions
@@ -144,9 +144,9 @@ class QueueResource(FixedResource):
         except (psycopg.Error, DatabaseError):
             return None
         if settled:
-            in_vain.note(self._instance, self._run_id, ())
+            repeated_failures.note(self._instance, self._run_id, ())
             return None
-        return in_vain.told(self._instance, {QUEUE_TAG: self._queue}, with_this=self._run_id)
+        return repeated_failures.told(self._instance, {QUEUE_TAG: self._queue}, with_this=self._run_id)
 
     def refunding(self) -> AbstractContextManager[None]:
         """See `pipeline.claim.refunding`."""
@@ -157,7 +157,7 @@ class QueueResource(FixedResource):
         claimed = self.claim.take(batch or self.batch_size, ids=ids)
         self._claimed = True
         if claimed and self._instance is not None:
-            in_vain.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
+            repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
         return reject_invalid(claimed, self.claim)
 
     def in_hand(self) -> list[Prompt]:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 import dagster as dg
 
-from glad_pipeline.defs import in_vain
+from glad_pipeline.defs import repeated_failures
 from glad_pipeline.pipeline.run_requests import RecentRuns
 
 QUEUE_TAG = "glad/queue"  # on each run that takes prompts: which database's
@@ -50,5 +50,7 @@ def recent_runs(
         ),
         failures_in_a_row=failures,
         seconds_since_last=now - max((record.end_time or 0.0 for record in ended), default=0.0),
-        in_vain=in_vain.told(instance, ours) if failures >= in_vain.IN_A_ROW and tag == QUEUE_TAG else None,
+        in_vain=repeated_failures.told(instance, ours)
+        if failures >= repeated_failures.IN_A_ROW and tag == QUEUE_TAG
+        else None,
     )

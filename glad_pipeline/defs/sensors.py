@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from glad_pipeline.database import Connection
-from glad_pipeline.database.identity import database_mark
+from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.defs import sources
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.jobs import DELIVERY, JOB_NAME, Job

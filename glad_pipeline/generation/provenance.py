@@ -1,5 +1,7 @@
 """How a picture came about: the whole record, its short form, and what differs between two records.
 
+What is measured of a picture while it is drawn (seconds, device, later its cost) is recorded here.
+
 The engine begins the record (device, versions, weights, scheduler …); what only the finished picture tells is added
 here. Records are JSON-ready dictionaries. Knows no torch.
 """

@@ -1,4 +1,4 @@
-"""Slows down who guesses passwords, client by client, and locks nobody out: whoever knows the password gets in after a
+"""Throttles password guesses, client by client, and locks nobody out: whoever knows the password gets in after a
 wait of seconds, and whoever has the token or a session never comes by here."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whom the outbox tells: the site which pages changed, the store what to delete, the CDN what to forget.
 
-A target that is away, or takes the caller for somebody else, raises `DeliveryError`: the message is delivered again
+A target that does not answer, or that refuses our credentials, raises `DeliveryError`: the message is delivered again
 later. One that refuses a message for what it says raises `Refused`: that message is dead. Knows HTTP and CloudFront.
 """
 

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from glad_pipeline.database import Connection, Database, describe, named_queries
-from glad_pipeline.database.identity import database_mark
+from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.publishing.images import known_keys

@@ -32,7 +32,7 @@ from glad_pipeline.database import (
     named_queries,
     value,
 )
-from glad_pipeline.database.identity import database_mark
+from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.errors import UnavailableError, UsageError
 from glad_pipeline.records import DuePrompt, Prompt, records_of
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from glad_pipeline.database import Connection, named_queries
-from glad_pipeline.database.identity import database_mark
+from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.records import records_of
 
 SQL = named_queries(__package__)

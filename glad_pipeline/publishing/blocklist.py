@@ -1,7 +1,7 @@
 """Recipes whose picture was taken down: not drawn, catalogued or published again until a person allows it.
 
 A takedown commits alone: code that catalogues or publishes calls `hold_off_takedowns` first, so that what it reads here
-stays true until it commits. The table is named `barred_recipes`.
+stays true until it commits. The table keeps the older name `barred_recipes`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The table `images`, which is the catalogue: a row for each stored picture, written once it was seen whole there."""
+"""The table `images`, the catalogue: a row for each stored picture, written once it was seen whole in the store.
+
+A fact of pictures that is to be asked for in SQL (seconds, cost) is a column here."""
 
 from __future__ import annotations
 

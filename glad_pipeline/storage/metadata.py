@@ -1,4 +1,4 @@
-"""What the metadata of an original may say: whoever may write to the bucket can have written it."""
+"""Reads the metadata of an original as untrusted input: whoever may write to the bucket can have written it."""
 
 from __future__ import annotations
 

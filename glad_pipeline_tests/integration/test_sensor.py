@@ -10,8 +10,8 @@ import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType
 
 from glad_pipeline.database import Database, connect
-from glad_pipeline.database.identity import database_mark
 from glad_pipeline.database.migrations import migrate
+from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.resources import PostgresResource

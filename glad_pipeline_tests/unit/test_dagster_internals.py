@@ -8,7 +8,7 @@ import dagster as dg
 ROOT = Path(__file__).parents[2]
 TRIED_WITH = "1.13.27"
 USED_IN = {
-    "defs/fixed.py",  # resources that run config cannot change
+    "defs/fixed_resource.py",  # resources that run config cannot change
     "defs/pool_limit.py",  # reading and setting a pool's limit
     "defs/kept_connections.py",  # SQLite where no database is named
     "local/foreground.py",  # the daemon as a module
@@ -31,7 +31,7 @@ def test_they_were_tried_with_this_version_of_dagster():
 
 
 def test_what_is_used_is_there():
-    from glad_pipeline.defs import fixed, pool_limit
+    from glad_pipeline.defs import pool_limit
 
     with dg.DagsterInstance.ephemeral() as instance:
         assert pool_limit.pool_limit(instance, "gpu") == 1
@@ -39,4 +39,4 @@ def test_what_is_used_is_there():
         assert pool_limit.pool_limit(instance, "gpu") == 3
         pool_limit.follow(instance, "gpu", None)
         assert pool_limit.pool_limit(instance, "gpu") == 1
-    assert fixed.FixedResource
+    assert fixed_resource.FixedResource

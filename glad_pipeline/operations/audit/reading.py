@@ -1,4 +1,4 @@
-"""One object that cannot be read is a finding; a store that does not answer at all ends the audit."""
+"""Reads objects for the audit: one that cannot be read is a finding, a store that does not answer ends the audit."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Runs that fail one after the other and settle no prompt: which rows they were holding.
 
-Each run notes the rows that it claims as a tag of its own, so that a killed one has told it too. Only Dagster's runs
-are looked at here; what became of the rows is the queue's to know.
+Each run notes the rows that it claims in a tag of the run, so that they are known of a killed one too. Only Dagster's
+runs are looked at here; what became of the rows is the queue's to know.
 """
 
 from collections.abc import Collection, Mapping

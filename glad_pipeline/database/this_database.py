@@ -6,7 +6,7 @@ import psycopg
 
 from glad_pipeline.database import Connection, named_queries
 
-SQL = named_queries(__package__, "identity.sql")
+SQL = named_queries(__package__, "this_database.sql")
 
 
 def database_mark(connection: Connection) -> str:

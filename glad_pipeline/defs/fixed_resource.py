@@ -1,6 +1,6 @@
 """Resources that run config cannot change: whoever may launch a run may not say where secrets, pictures or rows go.
 
-What `{env: …}` in a launchpad would read, or another endpoint would be sent, is refused before a run is made. The
+Configuration of a resource in a launchpad (`{env: …}`, another endpoint) is refused before a run is made. The
 values that the deployment gives are shown in the web UI as ever. Knows nothing of what the resources do.
 """
 

@@ -1,4 +1,4 @@
--- Statements of `identity.py`: which database this is.
+-- Statements of `this_database.py`: which database this is.
 
 -- name: this_database
 -- The server's and the database's own numbers: a dump that is restored, or a database copied, has others.
