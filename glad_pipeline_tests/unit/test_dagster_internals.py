@@ -31,7 +31,7 @@ def test_they_were_tried_with_this_version_of_dagster():
 
 
 def test_what_is_used_is_there():
-    from glad_pipeline.defs import pool_limit
+    from glad_pipeline.defs import fixed_resource, pool_limit
 
     with dg.DagsterInstance.ephemeral() as instance:
         assert pool_limit.pool_limit(instance, "gpu") == 1
