@@ -65,7 +65,9 @@ class GladPipeline(dg.Component, dg.Model, dg.Resolvable):
     group: Annotated[str | None, Field(description="The assets' group. Absent: the name.")] = None
     owners: Annotated[Sequence[str], Field(description="E-mail addresses, or `team:…`.")] = ()
     tags: Annotated[Mapping[str, str], Field(description="Tags of all assets.", default_factory=dict)]
-    pool: Annotated[str | None, Field(description="Pool in which runs wait for the GPU. Absent: `NAME_gpu`.")] = None
+    pool: Annotated[str, Field(description="Dagster's pool in which runs wait for the GPU; its limit is yours.")] = (
+        "gpu"
+    )
     database: Annotated[str | None, Field(description="postgresql://user:password@host:5432/database")]
     store: Store
     sdxl_model: Annotated[str, Field(description="`demo`, a directory with an SDXL checkpoint, or a hub id.")] = "demo"
@@ -94,7 +96,7 @@ class GladPipeline(dg.Component, dg.Model, dg.Resolvable):
             group=self.group or self.name,
             owners=tuple(self.owners),
             tags=self.tags,
-            pool=self.pool or f"{self.name}_gpu",
+            pool=self.pool,
         )
         return definitions(self._settings(str(context.project_root / ".glad" / self.name), names.pool), names)
 

@@ -16,6 +16,7 @@ from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.io_managers import PROMPT_IDS, frame
 from glad_pipeline.defs.names import Names
+from glad_pipeline.defs.pool_limit import is_limited
 from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table, ranges
 from glad_pipeline.limits import BATCH_SIZE
 from glad_pipeline.outbox.messages import overdue
@@ -118,6 +119,8 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
         """
         ours = names.resources(context)
         queue, object_store = ours.queue, ours.object_store
+        if not is_limited(context.instance, names.pool):
+            context.log.warning("the pool %s has no limit: two runs may draw on one GPU (docs/dagster.md)", names.pool)
         with clearly(queue.explain):
             delivery = Delivery(object_store.unchecked, object_store.spool, run_id=context.run_id, log=context.log)
             drawing = Drawing(

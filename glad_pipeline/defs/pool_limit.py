@@ -14,6 +14,12 @@ def pool_limit(instance: dg.DagsterInstance, pool: str) -> int:
     return _own_limit(instance, pool) or instance.get_concurrency_config().pool_config.default_pool_limit or 1
 
 
+def is_limited(instance: dg.DagsterInstance, pool: str) -> bool:
+    """Whether anything keeps more than one from working at once."""
+    configured = instance.get_concurrency_config().pool_config.default_pool_limit
+    return _own_limit(instance, pool) is not None or configured is not None
+
+
 def follow(instance: dg.DagsterInstance, pool: str, workers: int | None) -> None:
     """Set the limit to the number of workers, None: to the instance's own. What a person has set is left alone."""
     limit = _own_limit(instance, pool)

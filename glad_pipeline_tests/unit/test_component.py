@@ -77,7 +77,7 @@ def test_everything_has_the_name_in_front():
         "blog_audit_store_daily",
     }
     [images] = [a for a in defs.assets if a.key.path[-1] == "generated_images"]
-    assert images.node_def.pool == "blog_gpu"
+    assert images.node_def.pool == "gpu"
 
 
 def host(defs):
