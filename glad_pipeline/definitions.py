@@ -16,7 +16,7 @@ from glad_pipeline.settings import Settings, load_settings
 def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The graph with these settings (the environment's if None) and, for tests, some resources replaced."""
     settings = settings or load_settings()
-    ours = definitions(settings, Names(pool=settings.pool), resource_overrides)
+    ours = definitions(settings, Names(pool=settings.pool, whole_runs=True), resource_overrides)
     whole = dg.Definitions(
         executor=dg.in_process_executor,  # for *Materialize*; the jobs have it anyway
         # Dagster's own default, without the folder that run config may name there

@@ -10,7 +10,7 @@ from glad_pipeline.settings import Settings
 
 
 def sensor(names=None, **settings):
-    names = names or Names()
+    names = names or Names(whole_runs=True)
     return new_prompts(names, Settings(_env_file=None, **settings), jobs(names, 60))
 
 

@@ -6,7 +6,6 @@ or after a crash, it picks up where the rows and the bucket say that work stoppe
 
 import time
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -15,13 +14,14 @@ from pydantic import Field
 from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.io_managers import PROMPT_IDS, frame
+from glad_pipeline.defs.io_managers import Drawing as HandedOver
 from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.pool_limit import is_limited
+from glad_pipeline.defs.site_revalidations import deliver_due
 from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table, ranges
 from glad_pipeline.limits import BATCH_SIZE
-from glad_pipeline.outbox.messages import overdue
 from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
-from glad_pipeline.pipeline.delivery import Delivery, PictureStream
+from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import Publishing, PublishReport
 from glad_pipeline.records import Prompt, records_of
@@ -36,7 +36,7 @@ PromptsFrame = dg.DagsterType(
 Pictures = dg.DagsterType(
     name="Pictures",
     description="Written as a stream of drawn pictures, read as the objects that the store holds for this run.",
-    type_check_fn=lambda _, value: isinstance(value, (PictureStream, list)) or type(value).__name__ == "DataFrame",
+    type_check_fn=lambda _, value: isinstance(value, (HandedOver, list)) or type(value).__name__ == "DataFrame",
 )
 
 
@@ -135,7 +135,10 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
             rows = records_of(Prompt, prompts.to_dict("records"))
             stream = drawing.begin(rows)
         return versions.output(
-            context, stream, of=drawing.hashes, metadata={PROMPT_IDS: ranges([prompt.id for prompt in rows])}
+            context,
+            HandedOver(stream, ours),
+            of=drawing.hashes,
+            metadata={PROMPT_IDS: ranges([prompt.id for prompt in rows])},
         )
 
     return generated_images
@@ -181,8 +184,10 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
 
     @names.asset(
         "published_posts",
+        "postgres",
         "queue",
         "object_store",
+        "outbox",
         kinds={"postgres"},
         deps=[names.key("s3_objects")],
         io_manager_key=names.of("queue_rows"),
@@ -193,8 +198,7 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
     def published_posts(context: dg.AssetExecutionContext) -> Any:
         """The blog's posts: post, picture, prompt status and the message to the site commit together, for every
         picture whose time has come. A post edited by a person since its prompt was claimed waits for approval
-        (`glad prompts approve`). With no new post and nothing to tell it is not materialized: nothing that waits
-        for new posts is woken.
+        (`glad prompts approve`). With no new post it is not materialized: nothing that waits for posts is woken.
         """
         started = time.monotonic()
         ours = names.resources(context)
@@ -204,13 +208,12 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
             done = Publishing(claim=ours.queue.claim, database=database, store=lambda: store.store).publish_due()
         for warning in done.warnings():
             context.log.warning("%s", warning)
-        if not done and not database.read(partial(overdue, grace=timedelta(0))):
-            context.log.info("no picture is due: no post is published")
-            return
         told = ours.queue.report(context.log, published=len(done.published))
-        yield versions.result(
-            context, of=[context.run_id] if done else (), metadata={**_of_posts(done, started), **told}
-        )
+        if not done.published:
+            context.log.info("no post is published")
+            deliver_due(ours, context.log)  # the step that tells others is skipped with this output
+            return
+        yield versions.result(context, of=[context.run_id], metadata={**_of_posts(done, started), **told})
 
     return published_posts
 

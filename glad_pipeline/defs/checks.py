@@ -54,7 +54,7 @@ CHECKS = {  # by asset
             blocking=True,
         ),
         Check(
-            lambda ours: checks.no_blank_picture(ours.postgres.database),
+            lambda ours: checks.no_blank_picture(ours.postgres.database, ours.queue.claim),
             "no_blank_picture",
             "None of the newest 20 pictures is blank: the gate before the store has held.",
             WARN,  # none of them becomes a post
@@ -84,6 +84,9 @@ CHECKS = {  # by asset
 }
 
 
+NEEDS = dict.fromkeys(CHECKS, ("postgres",)) | {"s3_objects": ("postgres", "object_store", "queue")}
+
+
 def all_checks(names: Names) -> list[dg.AssetChecksDefinition]:
     return [_step(names, asset, of_one) for asset, of_one in CHECKS.items()]
 
@@ -92,12 +95,12 @@ def _step(names: Names, asset: str, of_one: list[Check]) -> dg.AssetChecksDefini
     key = names.key(asset)
 
     @dg.multi_asset_check(
-        name="_".join([*key.path, "checks"]),
+        name="__".join([*key.path, "checks"]),
         specs=[
             dg.AssetCheckSpec(each.name, asset=key, description=each.description, blocking=each.blocking)
             for each in of_one
         ],
-        required_resource_keys=set(map(names.of, ("postgres", "object_store", "queue"))),
+        required_resource_keys=set(map(names.of, NEEDS[asset])),
     )
     def look(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         for each in of_one:

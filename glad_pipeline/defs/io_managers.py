@@ -7,7 +7,7 @@ uses, may claim prompts.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -37,11 +37,11 @@ def frame(prompts: list[Prompt]) -> "pd.DataFrame":
     return pd.DataFrame(list(map(values_of, prompts)), columns=columns_of(Prompt), dtype=object)
 
 
-def table(rows: list[dict[str, Any]]) -> "pd.DataFrame":
+def table(columns: list[str], rows: list[dict[str, Any]]) -> "pd.DataFrame":
     """Rows as they are in the database, the same way."""
     import pandas as pd
 
-    return pd.DataFrame(rows, columns=list(rows[0]) if rows else None, dtype=object)
+    return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
 # Plain classes made by functions: a resource nested in a ConfigurableIOManager is a copy with a claim of its own, and
@@ -60,7 +60,8 @@ class RowsIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
         with clearly():
             ids, name = _last_ids(context), TABLES[context.asset_key.path[-1]]
-            return table(self.names.resources(context).postgres.database.read(lambda c: rows_of(c, name, ids)))
+            columns, rows = self.names.resources(context).postgres.database.read(lambda c: rows_of(c, name, ids))
+            return table(columns, rows)
 
 
 def _last_ids(context: dg.InputContext) -> list[int]:
@@ -79,30 +80,37 @@ def _last_ids(context: dg.InputContext) -> list[int]:
         ) from None
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """What `generated_images` hands over: pictures as they are drawn, and who draws them."""
+
+    stream: PictureStream
+    ours: Resources
+
+
 class S3ImageIOManager(RowsIOManager):
     """Pictures travel through the bucket: uploaded while the next are drawn, found again by their recipe's key."""
 
-    def __init__(self, names: Names, ours: Resources) -> None:
+    def __init__(self, names: Names) -> None:
         super().__init__(names)
-        self.ours = ours
         self.totals = UploadTotals()
 
-    def handle_output(self, context: dg.OutputContext, obj: PictureStream) -> None:
-        ours = self.ours
+    def handle_output(self, context: dg.OutputContext, obj: Drawing) -> None:
+        ours, stream = obj.ours, obj.stream
         store = ours.object_store.store
         with clearly(ours.queue.explain), ours.queue.refunding():
-            self.totals = done = upload_all(obj)
+            self.totals = done = upload_all(stream)
         sheet = [f"![picture]({store.url(each.thumbnail_key or each.key)})" for each in done.first[:SHEET_PICTURES]]
         metadata: dict[str, Any] = {}
         if sheet:  # fetched by who looks at it: what is taken down later is not kept in Dagster's event log
             metadata["contact_sheet"] = dg.MetadataValue.md(" ".join(sheet))
         drawn = done.uploaded + done.found
         metadata |= {
-            **{name: value for name, value in asdict(obj.report).items() if name != "prompts"},  # the row count
+            **{name: value for name, value in asdict(stream.report).items() if name != "prompts"},  # the row count
             "drawn": drawn,
             "stored": done.uploaded,
-            "delivered_from_spool": obj.delivery.from_spool,
-            "spooled_waiting": obj.delivery.waiting(),
+            "delivered_from_spool": stream.delivery.from_spool,
+            "spooled_waiting": stream.delivery.waiting(),
             "bytes": done.bytes,
             "images_per_second": round(drawn / done.seconds, 3) if drawn else 0.0,
             "seconds": round(done.seconds, 3),
@@ -140,13 +148,7 @@ def io_managers(names: Names) -> dict[str, Any]:
 
     return {
         names.of("queue_rows"): resource(lambda _: RowsIOManager(names), "postgres"),
-        names.of("image_store"): resource(
-            lambda context: S3ImageIOManager(names, names.resources(context)),
-            "postgres",
-            "object_store",
-            "queue",
-            "sdxl",
-        ),
+        names.of("image_store"): resource(lambda _: S3ImageIOManager(names), "postgres"),
         names.of("claimed_rows"): claimed_rows,
         names.of("drawn_objects"): drawn_objects,
     }

@@ -28,6 +28,7 @@ class Names:
     group: str = "illustrated_posts"  # one group: the UI shows the whole graph at once
     owners: tuple[str, ...] = ("team:blog",)
     tags: Mapping[str, str] = field(default_factory=dict)
+    whole_runs: bool = False  # whether every run that can take prompts is one process, also those of other jobs
     pool: str = "gpu"  # what draws at the same time shares it
 
     def of(self, thing: str) -> str:

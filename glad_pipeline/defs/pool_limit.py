@@ -6,7 +6,7 @@ function (tried with 1.13.27; `unit/test_dagster_internals.py` says so when it c
 
 import dagster as dg
 
-FOLLOWED = "glad/limits that followed the workers"
+FOLLOWED = "glad/limits that followed the workers"  # of the pool `gpu`; with the name behind it, of another
 
 
 def pool_limit(instance: dg.DagsterInstance, pool: str) -> int:
@@ -25,7 +25,7 @@ def follow(instance: dg.DagsterInstance, pool: str, workers: int | None) -> None
     limit = _own_limit(instance, pool)
     if limit == workers:
         return
-    memory, key = instance.daemon_cursor_storage, f"{FOLLOWED}: {pool}"
+    memory, key = instance.daemon_cursor_storage, FOLLOWED if pool == "gpu" else f"{FOLLOWED}: {pool}"
     ours = memory.get_cursor_values({key}).get(key, "").split()
     if limit is not None and str(limit) not in ours:
         return

@@ -19,15 +19,19 @@ IN_FLIGHT = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.Dag
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def fail_orphaned_runs(instance: dg.DagsterInstance, orphans: Collection[str], suspected: Collection[str]) -> set[str]:
-    """Mark runs as failed that were orphaned at two ticks in a row: a living one may be connecting anew.
+def fail_orphaned_runs(
+    instance: dg.DagsterInstance, orphans: Collection[str], jobs: Collection[str] | None
+) -> set[str]:
+    """Mark runs as failed whose process is gone.
 
-    Returns the orphans that have ended, now or before. Runs that this instance does not know are another's.
+    `jobs`: only runs of these, each of which is one process; of others a step may have died while the run goes on.
+    None: all are. Returns the orphans that have ended, now or before. Runs that this instance does not know are
+    another's.
     """
     if not orphans:
         return set()
     runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(run_ids=list(orphans)))]
-    dead = [run for run in runs if run.status in WORKING and run.run_id in suspected]
+    dead = [run for run in runs if run.status in WORKING and (jobs is None or run.job_name in jobs)]
     for run in dead:
         instance.report_run_failed(run, "The process of this run is gone. The next run takes its prompts over.")
     return {run.run_id for run in runs if run in dead or run.is_finished}

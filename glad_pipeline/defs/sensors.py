@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
-from glad_pipeline.database import Connection
+from glad_pipeline.database import SILENCE, Connection
 from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.defs import sources
 from glad_pipeline.defs.failures import clearly
@@ -27,6 +28,7 @@ from glad_pipeline.workers.cluster import Cluster
 
 SHORTEST_INTERVAL = 1  # seconds: the daemon's own loop decides, every 5
 AGAIN = 0.25  # seconds between looks
+GONE = SILENCE + 10.0  # seconds without a lock after which a run's process is gone: a living one is back by then
 BEGINNING = 10.0  # seconds in which a run usually has claimed its prompts; a pod or machine may take longer
 Context = dg.SensorEvaluationContext | dg.ScheduleEvaluationContext
 
@@ -49,17 +51,15 @@ class Watch:
 
     def tick(self, context: dg.SensorEvaluationContext) -> dg.SensorResult:
         """One look of the sensor, which lasts until there is something to do, or GLAD_SENSOR_SECONDS."""
-        memory = {"suspected": [], **json.loads(context.cursor or "{}")}
+        memory = _remembered(context.cursor)
         with self._connection(context) as connection:
-            seen = _listen(connection, self._seconds(context.instance))
             queue = database_mark(connection)
-            ended = fail_orphaned_runs(context.instance, seen.orphans, memory["suspected"])
-            if ended:
-                forget_runs(connection, ended)
-            memory["suspected"] = sorted(seen.orphans - ended)
+            seen = _listen(connection, queue, self._seconds(context.instance), memory["orphans"])
+            self._end_orphans(context.instance, connection, seen.orphans, memory)
             asked = {name: self._reason(context, connection, name, seen, queue) for name in (JOB_NAME, DELIVERY)}
-            events = sources.changes(self.names, self.settings, connection, memory, claims=asked[JOB_NAME] is None)
-        fit_the_pool(context.instance, self.settings)
+            waits, claims = seen.ready.pending, asked[JOB_NAME] is None
+            events = sources.changes(self.names, self.settings, connection, memory, waits=waits, claims=claims)
+        fit_the_pool(context.instance, self.settings, self.names.pool)
         requests = [self._request(name, queue) for name, reason in asked.items() if reason is None]
         return dg.SensorResult(
             run_requests=requests,
@@ -71,8 +71,8 @@ class Watch:
     def ask_once(self, context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """The schedule's look."""
         with self._connection(context) as connection:
-            seen = _look(connection)
             queue = database_mark(connection)
+            seen = _look(connection, queue)
             reason = self._reason(context, connection, JOB_NAME, seen, queue)
         return dg.SkipReason(reason) if reason else self._request(JOB_NAME, queue)
 
@@ -84,7 +84,25 @@ class Watch:
 
     def _seconds(self, instance: dg.DagsterInstance) -> float:
         """How long to look. A daemon that evaluates one sensor after the other is not held up."""
-        return self.settings.sensor_seconds if instance.get_sensor_settings().get("use_threads") else 0.0
+        daemon = instance.get_sensor_settings()
+        has_room = daemon.get("use_threads") and (daemon.get("num_workers") or 2) > 1
+        return self.settings.sensor_seconds if has_room else 0.0
+
+    def _end_orphans(
+        self, instance: dg.DagsterInstance, connection: Connection, orphans: set[str], memory: dict[str, Any]
+    ) -> None:
+        """Have runs of ours end whose process is gone for good; `memory` knows since when each has had no lock."""
+        now = time.time()
+        since = {run_id: memory["orphans"].get(run_id, now) for run_id in sorted(orphans)}
+        gone = {run_id for run_id, first in since.items() if now - first >= GONE}
+        ended = fail_orphaned_runs(instance, gone, None if self.names.whole_runs else self._job_names)
+        if ended:
+            forget_runs(connection, ended)
+        memory["orphans"] = {run_id: first for run_id, first in since.items() if run_id not in ended}
+
+    @property
+    def _job_names(self) -> set[str]:
+        return {self.names.of(JOB_NAME)}
 
     def _reason(self, context: Context, connection: Connection, name: str, seen: Seen, queue: str) -> str | None:
         """Why no run of this job is asked for now, or None: one is. Dagster is asked only where there is work."""
@@ -105,24 +123,31 @@ class Watch:
         return dg.RunRequest(job_name=self.names.of(name), tags={tag: queue})
 
 
-def _look(connection: Connection) -> Seen:
-    return Seen(ready=readiness(connection), overdue=overdue(connection), orphans=orphaned_runs(connection))
+def _remembered(cursor: str | None) -> dict[str, Any]:
+    """The sensor's memory; earlier versions kept a list of runs there."""
+    told = json.loads(cursor or "{}")
+    return {"orphans": {}, **(told if isinstance(told, dict) else {})}
 
 
-def _listen(connection: Connection, seconds: float) -> Seen:
-    """What there is to do; if there is nothing, what comes within these seconds."""
+def _look(connection: Connection, queue: str) -> Seen:
+    return Seen(ready=readiness(connection), overdue=overdue(connection), orphans=orphaned_runs(connection, queue))
+
+
+def _listen(connection: Connection, queue: str, seconds: float, known: dict[str, float]) -> Seen:
+    """What there is to do; if there is nothing, what comes within these seconds. `known`: orphans seen before."""
     until = time.monotonic() + seconds
     while True:
-        seen = _look(connection)
-        if seen.ready or seen.overdue or seen.orphans or time.monotonic() >= until:
+        seen = _look(connection, queue)
+        ripe = any(GONE <= time.time() - known[each] < 2 * GONE for each in seen.orphans & known.keys())
+        if seen.ready or seen.overdue or seen.orphans - known.keys() or ripe or time.monotonic() >= until:
             return seen
         time.sleep(AGAIN)
 
 
-def fit_the_pool(instance: dg.DagsterInstance, settings: Settings) -> None:
+def fit_the_pool(instance: dg.DagsterInstance, settings: Settings, pool: str) -> None:
     """As many runs work at once as there are warm workers, where the settings allow that the limit is changed."""
     if settings.pool_follows_workers:
-        follow(instance, settings.pool, Cluster(settings.engine).workers if settings.backend != "process" else None)
+        follow(instance, pool, Cluster(settings.engine).workers if settings.backend != "process" else None)
 
 
 def new_prompts(names: Names, settings: Settings, jobs: dict[str, Job]) -> dg.SensorDefinition:

@@ -1,10 +1,12 @@
 """The end of the lineage graph: published_posts → site_revalidations. Whoever has to know is told, from the outbox."""
 
+import logging
+
 import dagster as dg
 
 from glad_pipeline.defs.failures import clearly
-from glad_pipeline.defs.names import Names
-from glad_pipeline.outbox.deliver import deliver
+from glad_pipeline.defs.names import Names, Resources
+from glad_pipeline.outbox.deliver import Report, deliver
 
 
 def site_revalidations(names: Names) -> dg.AssetsDefinition:
@@ -22,13 +24,7 @@ def site_revalidations(names: Names) -> dg.AssetsDefinition:
         """The site made to show what has changed, and removed pictures deleted and purged from the CDN: at least once,
         in order per post. Who does not answer is told later; the posts stand.
         """
-        ours = names.resources(context)
-        database = ours.postgres.database
-        with clearly():
-            targets = ours.outbox.targets(database, ours.object_store.unchecked)  # a deletion looks whose bucket it is
-            report = deliver(database, targets, max_attempts=ours.outbox.max_attempts)
-        for error in report.errors:
-            context.log.warning("not delivered: %s", error)
+        report = deliver_due(names.resources(context), context.log)
         return dg.MaterializeResult(
             metadata={
                 "delivered": report.delivered,
@@ -40,3 +36,14 @@ def site_revalidations(names: Names) -> dg.AssetsDefinition:
         )
 
     return site_revalidations
+
+
+def deliver_due(ours: Resources, log: logging.Logger) -> Report:
+    """Tell whoever has to be told now; what is not delivered is in the log."""
+    database = ours.postgres.database
+    with clearly():
+        targets = ours.outbox.targets(database, ours.object_store.unchecked)  # a deletion looks whose bucket it is
+        report = deliver(database, targets, max_attempts=ours.outbox.max_attempts)
+    for error in report.errors:
+        log.warning("not delivered: %s", error)
+    return report

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from typing import Any, TypeAlias
 
 import dagster as dg
@@ -14,7 +15,7 @@ from glad_pipeline.pipeline.results import (
     columns_of,
     newest_prompt,
     newest_takedown,
-    prompts_by_status,
+    prompts_now,
     takedowns_since,
 )
 from glad_pipeline.pipeline.sdxl import Sdxl
@@ -22,6 +23,7 @@ from glad_pipeline.settings import Settings
 
 Event: TypeAlias = dg.AssetMaterialization | dg.AssetObservation
 log = logging.getLogger(__name__)
+READ_AGAIN = 300.0  # seconds after which weights are looked at again: their hashes are kept by size and time
 TABLE = "prompts_table"
 MODEL = "sdxl_model"
 
@@ -48,12 +50,15 @@ def sources(names: Names, settings: Settings) -> list[dg.AssetSpec]:
 
 
 def changes(
-    names: Names, settings: Settings, connection: Connection, memory: dict[str, Any], *, claims: bool
+    names: Names, settings: Settings, connection: Connection, memory: dict[str, Any], *, waits: bool, claims: bool
 ) -> list[Event]:
-    """What has changed since the last tick; `memory` is kept in the sensor's cursor. `claims`: a run is asked for."""
+    """What has changed since the last tick; `memory` is kept in the sensor's cursor.
+
+    `waits`: prompts are pending; `claims`: a run is asked for that will take some.
+    """
     found: list[Event] = []
     last = newest_prompt(connection)
-    if claims or last != memory.get("newest"):
+    if claims or (waits and last != memory.get("newest")):
         memory["newest"], memory["asked"] = last, memory.get("asked", 0) + claims
         version = f"{last}.{memory['asked']}"
         found.append(_observed(names.key(TABLE), version, _table(connection)))
@@ -84,12 +89,11 @@ def _takedowns(names: Names, connection: Connection, memory: dict[str, Any]) -> 
 
 def _table(connection: Connection) -> dict[str, Any]:
     columns = [dg.TableColumn(name, kind) for name, kind in columns_of(connection, "prompts")]
-    counts = prompts_by_status(connection)
+    where = connection.info
     return {
-        "dagster/row_count": sum(counts.values()),
-        "dagster/uri": f"postgresql://{connection.info.host}:{connection.info.port}/{connection.info.dbname}/prompts",
+        **{"dagster/row_count" if name == "rows" else name: count for name, count in prompts_now(connection).items()},
+        "dagster/uri": f"postgresql://{where.host}:{where.port}/{where.dbname}/prompts",
         "dagster/column_schema": dg.TableSchema(columns=columns),
-        **counts,
     }
 
 
@@ -99,29 +103,31 @@ def _observed(key: dg.AssetKey, version: str, metadata: dict[str, Any]) -> dg.As
 
 
 class _Models:
-    """Digests, read once per process and settings, on a thread: 7 GB may have to be hashed."""
+    """Digests by settings, read on a thread: 7 GB may have to be hashed the first time."""
 
     def __init__(self) -> None:
-        self._known: dict[str, str | None] = {}
-        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, str]] = {}
+        self._reading: set[str] = set()
 
     def digest(self, settings: Settings) -> str | None:
         """None while it is not known yet, or where the model cannot be used: the run says why."""
         key = settings.engine.model_dump_json()
-        with self._lock:
-            first = key not in self._known
-            self._known.setdefault(key, None)
-        if first:
+        read_at, known = self._known.get(key, (0.0, None))
+        if time.monotonic() - read_at > READ_AGAIN and key not in self._reading:
+            self._reading.add(key)
             reader = threading.Thread(target=self._read, args=(key, settings), name="glad-model-digest", daemon=True)
             reader.start()
             reader.join(timeout=2)
-        return self._known[key]
+            known = self._known.get(key, (0.0, None))[1]
+        return known
 
     def _read(self, key: str, settings: Settings) -> None:
         try:
-            self._known[key] = digest(Sdxl(options=settings.engine, log=log).profile().weights)
+            self._known[key] = time.monotonic(), digest(Sdxl(options=settings.engine, log=log).profile().weights)
         except (GladError, OSError):
-            return
+            self._known.pop(key, None)
+        finally:
+            self._reading.discard(key)
 
 
 _models = _Models()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import fields
-from hashlib import sha256
 from typing import Any
 
 import dagster as dg
@@ -31,7 +30,6 @@ from glad_pipeline.defs.sources import sources
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.redaction import hide
 from glad_pipeline.settings import Settings
 
 
@@ -67,7 +65,7 @@ def build_resources(
     """
     names, given = names or Names(), dict(overrides or {})
     postgres = given.get("postgres") or PostgresResource(
-        url=_secret(settings.database_url, "DATABASE_URL") or "", patience=settings.database_patience_seconds
+        url=_secret(settings.database_url, "DATABASE_URL", names) or "", patience=settings.database_patience_seconds
     )
     made: dict[str, Any] = {
         "postgres": postgres,
@@ -78,11 +76,11 @@ def build_resources(
             lease_seconds=settings.lease_seconds,
             max_attempts=settings.max_attempts,
         ),
-        "object_store": given.get("object_store") or _object_store(settings, postgres),
+        "object_store": given.get("object_store") or _object_store(settings, postgres, names),
         "outbox": given.get("outbox")
         or OutboxResource(
             site_url=settings.site_url,
-            revalidate_secret=_secret(settings.revalidate_secret, "GLAD_REVALIDATE_SECRET"),
+            revalidate_secret=_secret(settings.revalidate_secret, "GLAD_REVALIDATE_SECRET", names),
             distribution_id=settings.cloudfront_distribution_id,
             max_attempts=settings.outbox_attempts,
         ),
@@ -93,15 +91,15 @@ def build_resources(
     return {names.of(key): resource for key, resource in made.items()} | io_managers(names)
 
 
-def _object_store(settings: Settings, postgres: PostgresResource) -> ObjectStoreResource:
+def _object_store(settings: Settings, postgres: PostgresResource, names: Names) -> ObjectStoreResource:
     return ObjectStoreResource(
         postgres=postgres,
-        bucket=_secret(settings.s3_bucket, "AWS_S3_BUCKET") or "",
+        bucket=_by_name(settings.s3_bucket, "AWS_S3_BUCKET") or "",
         region=settings.s3_region,
         endpoint_url=settings.s3_endpoint_url,
-        access_key_id=_secret(settings.s3_access_key_id, "AWS_ACCESS_KEY_ID"),
-        secret_access_key=_secret(settings.s3_secret_access_key, "AWS_SECRET_ACCESS_KEY"),
-        session_token=_secret(settings.s3_session_token, "AWS_SESSION_TOKEN"),
+        access_key_id=_by_name(settings.s3_access_key_id, "AWS_ACCESS_KEY_ID"),
+        secret_access_key=_secret(settings.s3_secret_access_key, "AWS_SECRET_ACCESS_KEY", names),
+        session_token=_secret(settings.s3_session_token, "AWS_SESSION_TOKEN", names),
         public_base_url=settings.picture_base_url,
         patience=settings.store_patience_seconds,
         spool_folder=str(settings.home / "spool"),
@@ -109,21 +107,24 @@ def _object_store(settings: Settings, postgres: PostgresResource) -> ObjectStore
     )
 
 
-def _secret(value: SecretStr | str | None, variable: str) -> dg.EnvVar | None:
+def _by_name(value: str | None, variable: str) -> Any:
+    """The variable if the environment has this value: the UI then shows its name. Else the value."""
+    return dg.EnvVar(variable) if value is not None and os.environ.get(variable) == value else value
+
+
+def _secret(secret: SecretStr | None, variable: str, names: Names) -> dg.EnvVar | None:
     """The name of a variable with this value: the UI shows the name alone.
 
-    A value that the environment does not have, since it was written down elsewhere, is put there.
+    A secret that the environment does not have, since it was written down elsewhere, is put there.
     """
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if not text:
+    if secret is None:
         return None
-    if os.environ.get(variable) == text:
-        return dg.EnvVar(variable)
-    found = next((name for name, there in os.environ.items() if there == text), None)
+    value = secret.get_secret_value()
+    found = variable if os.environ.get(variable) == value else None
+    found = found or next((name for name, there in os.environ.items() if there == value), None)
     if found is None:
-        hide(text)
-        found = f"{variable}_{sha256(text.encode()).hexdigest()[:8]}"
-        os.environ[found] = text
+        found = f"{variable}_OF_{names.name or 'settings'}".upper()
+        os.environ[found] = value
     return dg.EnvVar(found)
 
 

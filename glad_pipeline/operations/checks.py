@@ -1,6 +1,7 @@
 """What must be true after every run, looked at in cheap samples: the queue, the catalogue, the store, the posts.
 
-A picture at fault that is not a post yet does not become one: it is drawn again, or waits for a person.
+With a run's claim: a picture of that run that is at fault does not become a post. It is drawn again, or waits for a
+person.
 The docstring of a check is what the web UI says of it.
 """
 
@@ -64,28 +65,30 @@ def objects_match_catalogue(database: Database, store: ObjectStore, claim: Claim
     ]
     told = f"{len(wrong)} of {len(newest)} looked at are missing or differ" if wrong else f"{len(newest)} looked at"
     held: dict[str, Any] = {}
-    if claim is not None and wrong:
-        ids = [image.id for image in newest if image.key in wrong]
-        again = database.transact("look_again", partial(claim.looked_again, seen=[], gone=ids))
-        held = {"prompts_drawn_again": again} if again else {}
+    if claim is not None:
+        missing = [image.id for image in newest if image.key not in objects]
+        if missing and (again := database.transact("look_again", partial(claim.looked_again, seen=[], gone=missing))):
+            held["prompts_drawn_again"] = again
+        held |= _held(claim, database, [key for key in wrong if key in objects], "its picture is not what was stored")
     return Finding(passed=not wrong, description=told, figures={"looked_at": len(newest), "wrong": wrong, **held})
 
 
-def no_blank_picture(database: Database) -> Finding:
+def no_blank_picture(database: Database, claim: Claim | None = None) -> Finding:
     """None of the newest 20 pictures is blank: the gate before the store has held."""
     newest = database.read(partial(images.newest, limit=SAMPLE))
     contrasts = {image.key: image.contrast for image in newest if image.contrast is not None}
     found = [key for key, contrast in contrasts.items() if blank.fault_of(contrast)]
     told = f"{len(found)} of {len(newest)} looked at are blank" if found else f"{len(newest)} looked at"
     lowest = {"lowest_contrast": min(contrasts.values())} if contrasts else {}
-    held = _held(database, found, "its picture is blank")
+    held = _held(claim, database, found, "its picture is blank")
     return Finding(passed=not found, description=told, figures={"blank": found, **lowest, **held})
 
 
-def _held(database: Database, keys: list[str], reason: str) -> dict[str, list[int]]:
-    if not keys:
+def _held(claim: Claim | None, database: Database, keys: list[str], reason: str) -> dict[str, list[int]]:
+    if claim is None or not keys:
         return {}
-    return {"prompts_held_back": hold_back(database, dict.fromkeys(keys, reason))}
+    held = hold_back(claim, database, dict.fromkeys(keys, reason))
+    return {"prompts_held_back": held} if held else {}
 
 
 def urls_are_public(database: Database) -> Finding:

@@ -117,9 +117,9 @@ def prune(connection: Connection) -> None:
     connection.execute(SQL["prune"], {"keep": KEEP})
 
 
-def overdue(connection: Connection, *, grace: timedelta = GRACE) -> bool:
-    """Whether a message has been due for that long and nobody has it."""
-    return bool(value(connection, SQL["overdue"], {"grace": grace}))
+def overdue(connection: Connection) -> bool:
+    """Whether a message has been due for GRACE and nobody has it."""
+    return bool(value(connection, SQL["overdue"], {"grace": GRACE}))
 
 
 def dead(connection: Connection) -> tuple[int, list[MessageStatus]]:

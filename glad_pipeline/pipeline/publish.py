@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.database import Connection, Database
 from glad_pipeline.outbox import messages
 from glad_pipeline.prompts.queue import Claim, SeenPicture, require_approval
 from glad_pipeline.publishing import blocklist
@@ -14,7 +14,6 @@ from glad_pipeline.publishing.posts import Blog, Outcomes
 from glad_pipeline.storage.protocol import ObjectStore
 
 POSTS_PER_TRANSACTION = 100
-SQL = named_queries(__package__, "publish.sql")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,16 +77,16 @@ def publish_some(claim: Claim, connection: Connection) -> Outcomes | None:
     return outcomes
 
 
-def hold_back(database: Database, reasons: Mapping[str, str]) -> list[int]:
-    """Keep pictures (by their key, each with the reason) from being posted until a person approves or retries them.
+def hold_back(claim: Claim, database: Database, reasons: Mapping[str, str]) -> list[int]:
+    """Keep pictures of this run (by their key, each with the reason) from being posted until a person decides.
 
-    Returns the prompts that wait now. What is published already stays as it is.
+    Returns the prompts that wait now. What a person has approved, or what is published already, stays as it is.
     """
-    cure = "`glad prompts retry` draws it anew, `glad prompts approve` publishes it all the same"
+    cure = "`glad prompts approve` publishes it all the same, `glad prompts reject` refuses it"
 
     def hold(connection: Connection) -> list[int]:
-        rows = connection.execute(SQL["drawn"], {"keys": list(reasons)}).fetchall()
-        require_approval(connection, {row["id"]: f"{reasons[row['key']]}: {cure}" for row in rows})
-        return [row["id"] for row in rows]
+        keys = claim.drawn_with(connection, list(reasons))
+        require_approval(connection, {i: f"{reasons[key]}: {cure}" for i, key in keys.items()})
+        return list(keys)
 
     return database.transact("hold_back", hold)

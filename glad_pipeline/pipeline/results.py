@@ -10,9 +10,10 @@ from glad_pipeline.database import Connection, named_queries
 SQL = named_queries(__package__, "results.sql")
 
 
-def rows_of(connection: Connection, table: str, prompt_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """The rows of `prompts`, `images` or `posts` that belong to these prompts, in the order of the prompts' ids."""
-    return connection.execute(SQL[table], {"ids": list(prompt_ids)}).fetchall()
+def rows_of(connection: Connection, table: str, prompt_ids: Sequence[int]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Columns and rows of `prompts`, `images` or `posts` that belong to these prompts, in the order of their ids."""
+    found = connection.execute(SQL[table], {"ids": list(prompt_ids)})
+    return [column.name for column in found.description or ()], found.fetchall()
 
 
 def newest_prompt(connection: Connection) -> int:
@@ -21,9 +22,9 @@ def newest_prompt(connection: Connection) -> int:
     return int(row["id"]) if row else 0
 
 
-def prompts_by_status(connection: Connection) -> dict[str, int]:
-    """How many prompts are in each state; reads the whole index once."""
-    return {row["status"]: row["prompts"] for row in connection.execute(SQL["prompts_by_status"])}
+def prompts_now(connection: Connection) -> dict[str, int]:
+    """How many `rows` there are, by estimate, and how many are `pending` and `in_work`: 1,000 stands for more."""
+    return dict(connection.execute(SQL["prompts_now"]).fetchone() or {})
 
 
 def newest_takedown(connection: Connection) -> int:

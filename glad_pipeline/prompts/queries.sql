@@ -15,7 +15,9 @@ INSERT INTO run_claims (token, run_id, database) VALUES (%(token)s, %(run_id)s, 
 ON CONFLICT (token) DO UPDATE SET run_id = excluded.run_id, database = excluded.database, since = now()
 
 -- name: end_claim
+-- And what nobody has asked about for a month: runs of an instance that is no more.
 DELETE FROM run_claims WHERE token = %(token)s
+   OR (since < now() - interval '30 days' AND token NOT IN (SELECT token FROM prompts_live_holds()))
 
 -- name: orphaned_runs
 -- Runs of this very database none of whose claims has its lock: their processes are gone, or are just connecting anew.
@@ -23,10 +25,9 @@ SELECT run_id FROM run_claims WHERE database = %(database)s GROUP BY run_id
 HAVING NOT bool_or(token IN (SELECT token FROM prompts_live_holds()))
 
 -- name: forget_runs
--- Runs that have ended; and what nobody asks about any more.
+-- Runs that have ended.
 DELETE FROM run_claims
-WHERE (run_id = ANY(%(run_ids)s) OR since < now() - interval '30 days')
-  AND token NOT IN (SELECT token FROM prompts_live_holds())
+WHERE run_id = ANY(%(run_ids)s) AND token NOT IN (SELECT token FROM prompts_live_holds())
 
 -- name: has_lock
 -- Whether this very session still holds the lock: also the heartbeat's sign that its connection lives.
@@ -156,6 +157,11 @@ UPDATE prompts SET status = 'pending', attempts = 0, last_error = %(reason)s,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 FROM chosen WHERE prompts.id = chosen.id
 RETURNING prompts.id
+
+-- name: drawn_with
+-- This hold's prompts that are to become posts with these pictures, locked. Who was approved belongs to no hold.
+SELECT p.id, i.key FROM prompts p JOIN images i ON i.id = p.image_id
+WHERE i.key = ANY(%(keys)s) AND p.status = 'generated' AND p.claim_token = %(token)s ORDER BY p.id FOR UPDATE OF p
 
 -- name: publishable
 -- Pictures whose time has come: this hold's own, and those that no living run holds; each seen in the store just now.

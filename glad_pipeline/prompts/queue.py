@@ -288,6 +288,11 @@ class Claim:
         """In the caller's transaction: put aside prompts that `publishable` has locked."""
         self._settle(connection, "settle_rejected", reasons, {prompt.id: prompt.claim_token for prompt in due})
 
+    def drawn_with(self, connection: Connection, keys: Sequence[str]) -> dict[int, str]:
+        """In the caller's transaction: lock this claim's drawn prompts that have one of these pictures; id → key."""
+        rows = connection.execute(SQL["drawn_with"], {"keys": list(keys), "token": self._token})
+        return {row["id"]: row["key"] for row in rows}
+
     @property
     def taken(self) -> int:
         """How many prompts this claim has claimed in all."""

@@ -9,7 +9,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from glad_pipeline.database import Connection, named_queries
-from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.records import records_of
 
 SQL = named_queries(__package__)
@@ -39,10 +38,12 @@ def live_workers(connection: Connection) -> set[str]:
     return {row["worker"] for row in connection.execute(SQL["live_workers"])}
 
 
-def orphaned_runs(connection: Connection) -> set[str]:
-    """Dagster runs that opened a claim and did not end it, and whose lock is gone now: dead, or connecting anew."""
-    bound = {"database": database_mark(connection)}
-    return {row["run_id"] for row in connection.execute(SQL["orphaned_runs"], bound)}
+def orphaned_runs(connection: Connection, database: str) -> set[str]:
+    """Dagster runs that opened a claim and did not end it, and whose lock is gone now: dead, or connecting anew.
+
+    `database`: what `database_mark` says of this one.
+    """
+    return {row["run_id"] for row in connection.execute(SQL["orphaned_runs"], {"database": database})}
 
 
 def forget_runs(connection: Connection, run_ids: Collection[str]) -> None:

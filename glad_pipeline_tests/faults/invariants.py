@@ -25,7 +25,7 @@ from glad_pipeline_tests.faults.generators import draws
 from glad_pipeline_tests.faults.site import told
 
 # what the prompts of the rig may end as, by a word in their text; every other one has to be published
-ENDS = {"BLANK": ("rejected",), "UNDRAWABLE": ("failed", "pending")}
+ENDS = {"BLANK": ("rejected", "awaiting_approval"), "UNDRAWABLE": ("failed", "pending")}
 
 
 @dataclass(frozen=True, kw_only=True)

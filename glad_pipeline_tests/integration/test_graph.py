@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 from psycopg.rows import dict_row
 
+from glad_pipeline import cli
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
@@ -722,6 +723,10 @@ def test_a_failing_check_keeps_the_picture_it_is_about_from_being_posted_and_onl
     assert "gone from the store" in prompts[ids[1]]["last_error"]
     failed = {e.check_name: e for e in result.get_asset_check_evaluations() if not e.passed}
     assert failed.keys() >= {"no_blank_picture", "objects_match_catalogue"}
+    monkeypatch.undo()
+    assert cli.main(["prompts", "approve", str(ids[0])]) == 0
+    world.run()
+    assert set(world.statuses()) == {"published"}  # what a person approves is not held again
 
 
 def test_memory_stays_flat_however_many_pictures_a_run_draws(world):

@@ -132,6 +132,7 @@ def test_who_loads_an_asset_gets_its_last_rows_and_claims_nothing(look, asset, c
     assert made.metadata["first"].value
     assert look.world.prompts()[waiting]["status"] == "pending"
     assert look.world.prompts()[waiting]["attempts"] == 0
+    assert "glad/queue" not in look.world.instance.get_run_by_id(result.run_id).tags  # it is no run of ours
 
 
 def test_who_loads_what_was_never_made_is_told_so(world):
@@ -148,6 +149,7 @@ def test_who_loads_what_was_never_made_is_told_so(world):
 def test_a_run_s_events_stay_few_and_small(world):
     for n in range(200):
         world.add(f"a hill {n} " + "and trees " * 20, title=f"Hill {n}")
+    world.instance.event_log_storage.set_concurrency_slots("gpu", 1)
     result = world.run()
     records = world.instance.all_logs(result.run_id)
     size = sum(len(dg.serialize_value(record)) for record in records)
@@ -200,3 +202,46 @@ def test_redraw_puts_back_exactly_the_pictures_that_the_settings_would_draw_in_a
     assert {title for title in before if before[title] != after[title]} == {"Hill 0", "Hill 1", "Hill 2"}
     assert cli.main(["redraw", "--stale"]) == 0
     assert cli.main(["redraw"]) == 2
+
+
+def test_redraw_leaves_alone_what_a_person_has_deleted_or_given_another_picture(world, monkeypatch, capsys):
+    for name in ("kept", "deleted", "changed"):
+        world.add(f"a {name} hill", title=name)
+    world.run()
+    world.sql("DELETE FROM posts WHERE title = 'deleted'")
+    world.sql("UPDATE posts SET featured_image_url = 'https://example.com/mine.png' WHERE title = 'changed'")
+    monkeypatch.setenv("GLAD_STEPS", "7")
+    assert cli.main(["redraw", "--stale", "--yes"]) == 0
+    assert "back in the queue: 1 prompts" in capsys.readouterr().out
+    world.run(sdxl=InstantSdxl(steps=7))
+    assert sorted(post["title"] for post in world.posts()) == ["changed", "kept"]
+
+
+def test_the_delivery_s_run_is_not_one_that_draws(world):
+    world.add("a hill", title="Hill")
+    world.run()
+    job = build_defs().resolve_job_def("deliver_messages")
+    result = job.execute_in_process(instance=world.instance)
+    assert "glad/queue" not in world.instance.get_run_by_id(result.run_id).tags
+
+
+def test_rows_that_a_run_has_taken_since_the_last_look_do_not_make_the_prompts_stale(look):
+    look.world.add("a sea", title="Sea")
+    look.world.run()
+    look.observe()
+    assert look.stale() == set()
+
+
+def test_an_empty_materialization_has_the_table_s_columns(look):
+    look.world.run()
+
+    @dg.asset(ins={"loaded": dg.AssetIn("prompts")})
+    def stats(context: dg.AssetExecutionContext, loaded: pd.DataFrame):
+        context.add_output_metadata({"rows": len(loaded), "columns": " ".join(loaded.columns)})
+
+    theirs = dg.Definitions(assets=[stats], jobs=[dg.define_asset_job("theirs", selection=[stats])])
+    defs = dg.Definitions.merge(build_defs(resource_overrides={"sdxl": InstantSdxl()}), theirs)
+    result = defs.resolve_job_def("theirs").execute_in_process(instance=look.world.instance)
+    [made] = result.asset_materializations_for_node("stats")
+    assert made.metadata["rows"].value == 0
+    assert {"id", "prompt", "title"} <= set(made.metadata["columns"].value.split())

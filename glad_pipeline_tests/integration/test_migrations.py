@@ -45,6 +45,7 @@ OURS = {
     "takedowns",
     "post_writes",
     "deployments",
+    "run_claims",
     "glad_alembic_version",
 }
 INDEXES = {"idx_posts_status_created", "idx_posts_category", "idx_posts_author"}

@@ -128,6 +128,11 @@ def test_a_variant_of_dagster_yaml_differs_in_launcher_logs_and_patience_alone(p
     assert variant.pop("compute_logs")["class"] == "S3ComputeLogManager"
     patience = variant["run_monitoring"].pop("start_timeout_seconds")
     assert patience >= RAY_WAITS > ours["run_monitoring"].pop("start_timeout_seconds")
+    storage = variant.pop("storage")[
+        "custom"
+    ]  # a pod without the database's name is refused, not given files of its own
+    assert storage["module"] == ours.pop("storage")["custom"]["module"]
+    assert storage["config"]["postgres_db"]["hostname"] == {"env": "DAGSTER_PG_HOST"}
     assert variant == ours
 
 
