@@ -224,7 +224,7 @@ def _of_posts(done: PublishReport, started: float) -> dict[str, Any]:
         "published": len(done.published),
         "rejected": len(done.rejected),
         "conflicts": len(done.conflicts),
-        "gone_from_the_store": len(done.gone),
+        **({"gone_from_the_store": len(done.gone)} if done.gone else {}),
         **edited,
         "seconds": round(time.monotonic() - started, 3),
         "posts": _markdown(markdown_links((each.title, each.image_url) for each in done.published)),
