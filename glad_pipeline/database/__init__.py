@@ -310,8 +310,9 @@ def has_table(connection: Connection, table: str) -> bool:
 
 
 def jsonable(record: object) -> dict[str, Any]:
-    """A record with its dates as ISO text, its UUIDs as strings and NaN and infinity too, for JSON output."""
-    return {k: v if _is_jsonable(v) else str(v) for k, v in values_of(record).items()}
+    """A record or row with its dates as ISO text, its UUIDs as strings and NaN and infinity too, for JSON output."""
+    values = record if isinstance(record, Mapping) else values_of(record)
+    return {k: v if _is_jsonable(v) else str(v) for k, v in values.items()}
 
 
 def _is_jsonable(value: Any) -> bool:
