@@ -15,7 +15,7 @@ from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.io_managers import PROMPT_IDS, frame
 from glad_pipeline.defs.io_managers import Drawing as HandedOver
-from glad_pipeline.defs.names import Names
+from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.defs.pool_limit import is_limited
 from glad_pipeline.defs.site_revalidations import deliver_due
 from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table, ranges
@@ -118,30 +118,30 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
         costs its prompt an attempt, and the others go on.
         """
         ours = names.resources(context)
-        queue, object_store = ours.queue, ours.object_store
         if not is_limited(context.instance, names.pool):
             context.log.warning("the pool %s has no limit: two runs may draw on one GPU (docs/dagster.md)", names.pool)
-        with clearly(queue.explain):
-            delivery = Delivery(object_store.unchecked, object_store.spool, run_id=context.run_id, log=context.log)
-            drawing = Drawing(
-                sdxl=ours.sdxl,
-                claim=queue.claim,
-                database=queue.postgres.database,
-                store=object_store.for_writing(delivery.explained),
-                spool=object_store.spool,
-                delivery=delivery,
-                log=context.log,
-            )
+        with clearly(ours.queue.explain):
+            drawing = _drawing(context, ours)
             rows = records_of(Prompt, prompts.to_dict("records"))
             stream = drawing.begin(rows)
-        return versions.output(
-            context,
-            HandedOver(stream, ours),
-            of=drawing.hashes,
-            metadata={PROMPT_IDS: ranges([prompt.id for prompt in rows])},
-        )
+        ids = ranges([prompt.id for prompt in rows])
+        return versions.output(context, HandedOver(stream, ours), of=drawing.hashes, metadata={PROMPT_IDS: ids})
 
     return generated_images
+
+
+def _drawing(context: dg.AssetExecutionContext, ours: Resources) -> Drawing:
+    queue, object_store = ours.queue, ours.object_store
+    delivery = Delivery(object_store.unchecked, object_store.spool, run_id=context.run_id, log=context.log)
+    return Drawing(
+        sdxl=ours.sdxl,
+        claim=queue.claim,
+        database=queue.postgres.database,
+        store=object_store.for_writing(delivery.explained),
+        spool=object_store.spool,
+        delivery=delivery,
+        log=context.log,
+    )
 
 
 def s3_objects(names: Names) -> dg.AssetsDefinition:
@@ -211,6 +211,8 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
         told = ours.queue.report(context.log, published=len(done.published))
         if not done.published:
             context.log.info("no post is published")
+            if done:  # seen on the asset, and no new version of it
+                context.log_event(dg.AssetObservation(context.asset_key, metadata={**_of_posts(done, started), **told}))
             deliver_due(ours, context.log)  # the step that tells others is skipped with this output
             return
         yield versions.result(context, of=[context.run_id], metadata={**_of_posts(done, started), **told})

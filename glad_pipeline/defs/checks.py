@@ -54,7 +54,7 @@ CHECKS = {  # by asset
             blocking=True,
         ),
         Check(
-            lambda ours: checks.no_blank_picture(ours.postgres.database, ours.queue.claim),
+            lambda ours: checks.no_blank_picture(ours.postgres.database),
             "no_blank_picture",
             "None of the newest 20 pictures is blank: the gate before the store has held.",
             WARN,  # none of them becomes a post

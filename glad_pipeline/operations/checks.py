@@ -17,8 +17,7 @@ from glad_pipeline.database import Database
 from glad_pipeline.limits import URL_CHARS
 from glad_pipeline.media.gates import blank
 from glad_pipeline.outbox.messages import dead
-from glad_pipeline.pipeline.publish import hold_back
-from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.prompts.queue import Claim, hold_back
 from glad_pipeline.prompts.queue_state import overdue
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.posts import bad_urls
@@ -69,25 +68,26 @@ def objects_match_catalogue(database: Database, store: ObjectStore, claim: Claim
         missing = [image.id for image in newest if image.key not in objects]
         if missing and (again := database.transact("look_again", partial(claim.looked_again, seen=[], gone=missing))):
             held["prompts_drawn_again"] = again
-        held |= _held(claim, database, [key for key in wrong if key in objects], "its picture is not what was stored")
+        held |= _held(database, [key for key in wrong if key in objects], "its picture is not what was stored")
     return Finding(passed=not wrong, description=told, figures={"looked_at": len(newest), "wrong": wrong, **held})
 
 
-def no_blank_picture(database: Database, claim: Claim | None = None) -> Finding:
+def no_blank_picture(database: Database) -> Finding:
     """None of the newest 20 pictures is blank: the gate before the store has held."""
     newest = database.read(partial(images.newest, limit=SAMPLE))
     contrasts = {image.key: image.contrast for image in newest if image.contrast is not None}
     found = [key for key, contrast in contrasts.items() if blank.fault_of(contrast)]
     told = f"{len(found)} of {len(newest)} looked at are blank" if found else f"{len(newest)} looked at"
     lowest = {"lowest_contrast": min(contrasts.values())} if contrasts else {}
-    held = _held(claim, database, found, "its picture is blank")
+    held = _held(database, found, "its picture is blank")
     return Finding(passed=not found, description=told, figures={"blank": found, **lowest, **held})
 
 
-def _held(claim: Claim | None, database: Database, keys: list[str], reason: str) -> dict[str, list[int]]:
-    if claim is None or not keys:
-        return {}
-    held = hold_back(claim, database, dict.fromkeys(keys, reason))
+def _held(database: Database, keys: list[str], reason: str) -> dict[str, list[int]]:
+    """Pictures at fault do not become posts until a person decides; what they have approved stays approved."""
+    cure = "`glad prompts approve` publishes it all the same, `glad prompts reject` refuses it"
+    reasons = dict.fromkeys(keys, f"{reason}: {cure}")
+    held = database.transact("hold_back", partial(hold_back, reasons=reasons)) if keys else []
     return {"prompts_held_back": held} if held else {}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -75,18 +75,3 @@ def publish_some(claim: Claim, connection: Connection) -> Outcomes | None:
     claim.reject_locked(connection, due, outcomes.rejected)
     require_approval(connection, outcomes.conflicts)
     return outcomes
-
-
-def hold_back(claim: Claim, database: Database, reasons: Mapping[str, str]) -> list[int]:
-    """Keep pictures of this run (by their key, each with the reason) from being posted until a person decides.
-
-    Returns the prompts that wait now. What a person has approved, or what is published already, stays as it is.
-    """
-    cure = "`glad prompts approve` publishes it all the same, `glad prompts reject` refuses it"
-
-    def hold(connection: Connection) -> list[int]:
-        keys = claim.drawn_with(connection, list(reasons))
-        require_approval(connection, {i: f"{reasons[key]}: {cure}" for i, key in keys.items()})
-        return list(keys)
-
-    return database.transact("hold_back", hold)

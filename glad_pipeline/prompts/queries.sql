@@ -158,10 +158,16 @@ UPDATE prompts SET status = 'pending', attempts = 0, last_error = %(reason)s,
 FROM chosen WHERE prompts.id = chosen.id
 RETURNING prompts.id
 
--- name: drawn_with
--- This hold's prompts that are to become posts with these pictures, locked. Who was approved belongs to no hold.
-SELECT p.id, i.key FROM prompts p JOIN images i ON i.id = p.image_id
-WHERE i.key = ANY(%(keys)s) AND p.status = 'generated' AND p.claim_token = %(token)s ORDER BY p.id FOR UPDATE OF p
+-- name: hold_back
+-- Prompts that are to become posts with this picture wait for a person. Who needs approval and is `generated` has it.
+WITH chosen AS (
+    SELECT p.id FROM prompts p JOIN images i ON i.id = p.image_id
+    WHERE i.key = %(key)s AND p.status = 'generated' AND NOT p.needs_approval ORDER BY p.id FOR UPDATE OF p
+)
+UPDATE prompts SET status = 'awaiting_approval', needs_approval = true, last_error = %(reason)s,
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+FROM chosen WHERE prompts.id = chosen.id
+RETURNING prompts.id
 
 -- name: publishable
 -- Pictures whose time has come: this hold's own, and those that no living run holds; each seen in the store just now.

@@ -65,6 +65,17 @@ def require_approval(connection: Connection, reasons: Mapping[int, str]) -> None
         )
 
 
+def hold_back(connection: Connection, reasons: Mapping[str, str]) -> list[int]:
+    """In the caller's transaction: prompts that are to become posts with these pictures (by key) wait for a person.
+
+    Returns the prompts. Those that a person has approved, and what is published already, stay as they are.
+    """
+    held: list[int] = []
+    for key, reason in sorted(reasons.items()):
+        held += [row["id"] for row in connection.execute(SQL["hold_back"], {"key": key, "reason": readable(reason)})]
+    return held
+
+
 class Claim:
     """One run's claim on its prompts; a context manager that ends it. `open` first.
 
@@ -287,11 +298,6 @@ class Claim:
     def reject_locked(self, connection: Connection, due: Sequence[DuePrompt], reasons: Mapping[int, str]) -> None:
         """In the caller's transaction: put aside prompts that `publishable` has locked."""
         self._settle(connection, "settle_rejected", reasons, {prompt.id: prompt.claim_token for prompt in due})
-
-    def drawn_with(self, connection: Connection, keys: Sequence[str]) -> dict[int, str]:
-        """In the caller's transaction: lock this claim's drawn prompts that have one of these pictures; id → key."""
-        rows = connection.execute(SQL["drawn_with"], {"keys": list(keys), "token": self._token})
-        return {row["id"]: row["key"] for row in rows}
 
     @property
     def taken(self) -> int:

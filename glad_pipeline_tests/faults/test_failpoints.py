@@ -51,7 +51,7 @@ TRANSACTIONS = {
         "connect": "makes connections",
         "connect_patiently": "for the claim's lock",
     },
-    "database/identity.py": {"database_mark": "reads"},
+    "database/this_database.py": {"database_mark": "reads"},
     "operations/psql.py": {EVERY: "what a person types"},
     "operations/redraw.py": {"requeue": "one UPDATE a page of one command"},
     "testing/database.py": {EVERY: "servers of a test"},

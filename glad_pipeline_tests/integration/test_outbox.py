@@ -608,8 +608,10 @@ def test_a_post_edited_meanwhile_is_left_alone_until_a_person_approves(blog):
     told = blog.prompts()[prompt]["last_error"]
     assert "was edited at" in told
     assert f"glad prompts approve {prompt}" in told
-    assert metadata(result, "published_posts")["conflicts"] == 1
-    assert told in metadata(result, "published_posts")["edited_meanwhile"]
+    [event] = [e for e in result.all_events if e.event_type_value == "ASSET_OBSERVATION"]
+    seen = event.asset_observation_data.asset_observation.metadata
+    assert seen["conflicts"].value == 1
+    assert told in seen["edited_meanwhile"].value
     assert cli.main(["prompts", "approve", str(prompt)]) == 0
     blog.run("published_posts")
     assert blog.statuses() == ["published"]
