@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -36,18 +37,20 @@ from glad_pipeline.settings import Settings
 def definitions(settings: Settings, names: Names, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Everything. `overrides`: resources by key without prefix, in place of those that the settings make."""
     named_jobs = jobs(names, settings.max_runtime_seconds)
+    ours: Sequence[Any] = [
+        *sources(names, settings),
+        assets.prompts(names),
+        assets.generated_images(names, _code_version(settings)),
+        assets.s3_objects(names),
+        assets.published_posts(names, settings.posts_expected_hours),
+        site_revalidations(names),
+        audit(names),
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # links to the code are beta; nothing else is built on them
+        ours = dg.with_source_code_references(ours)
     return dg.Definitions(
-        assets=dg.with_source_code_references(
-            [
-                *sources(names, settings),
-                assets.prompts(names),
-                assets.generated_images(names, _code_version(settings)),
-                assets.s3_objects(names),
-                assets.published_posts(names, settings.posts_expected_hours),
-                site_revalidations(names),
-                audit(names),
-            ]
-        ),
+        assets=ours,
         asset_checks=all_checks(names),
         jobs=list(named_jobs.values()),
         sensors=[new_prompts(names, settings, named_jobs)],

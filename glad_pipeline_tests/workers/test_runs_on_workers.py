@@ -71,7 +71,7 @@ def test_a_run_on_workers_has_no_torch_in_it(environment, ray_home):
     program = (
         "import sys\n"
         "from glad_pipeline_tests.faults.world import World\n"
-        "from glad_pipeline.definitions import build_resources\n"
+        "from glad_pipeline.defs.wiring import build_resources\n"
         "from glad_pipeline.settings import load_settings\n"
         "world = World()\n"
         "world.sql(\"INSERT INTO prompts (prompt, title) VALUES ('a hill', 'Hill')\")\n"

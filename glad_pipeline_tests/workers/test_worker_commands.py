@@ -152,15 +152,15 @@ def limits(instance):
 def test_the_pool_lets_in_as_many_runs_as_there_are_workers_and_then_as_many_as_before(home, up):
     settings = Settings(GLAD_HOME=home, GLAD_POOL_FOLLOWS_WORKERS=True, _env_file=None)
     with dg.DagsterInstance.ephemeral() as instance:
-        fit_the_pool(instance, settings)
+        fit_the_pool(instance, settings, "gpu")
         assert limits(instance) == {"gpu": 2}
-        fit_the_pool(instance, settings)
+        fit_the_pool(instance, settings, "gpu")
         Cluster(settings.engine).note(workers=3)
-        fit_the_pool(instance, settings)
+        fit_the_pool(instance, settings, "gpu")
         assert limits(instance) == {"gpu": 3}
         Cluster(settings.engine).note(workers=2)
         with as_after_down(home):
-            fit_the_pool(instance, settings)
+            fit_the_pool(instance, settings, "gpu")
             assert limits(instance) == {}
             assert pool_limit(instance, "gpu") == 1
 
@@ -170,11 +170,11 @@ def test_a_limit_that_a_person_has_set_is_theirs(home, up, when):
     settings = Settings(GLAD_HOME=home, GLAD_POOL_FOLLOWS_WORKERS=True, _env_file=None)
     with dg.DagsterInstance.ephemeral() as instance:
         if when == "since":
-            fit_the_pool(instance, settings)
+            fit_the_pool(instance, settings, "gpu")
         instance.event_log_storage.set_concurrency_slots("gpu", 7)
-        fit_the_pool(instance, settings)
+        fit_the_pool(instance, settings, "gpu")
         with as_after_down(home):
-            fit_the_pool(instance, settings)
+            fit_the_pool(instance, settings, "gpu")
         assert limits(instance) == {"gpu": 7}
 
 
@@ -183,17 +183,16 @@ def test_a_limit_that_workers_had_before_is_a_person_s_too(home, up):
     with dg.DagsterInstance.ephemeral() as instance:
         for workers in (3, 2):
             Cluster(settings.engine).note(workers=workers)
-            fit_the_pool(instance, settings)
+            fit_the_pool(instance, settings, "gpu")
         instance.event_log_storage.set_concurrency_slots("gpu", 3)
-        fit_the_pool(instance, settings)
+        fit_the_pool(instance, settings, "gpu")
         assert limits(instance) == {"gpu": 3}
 
 
 def test_a_pool_of_runs_that_draw_by_themselves_has_nothing_to_do_with_workers(home, up):
     with dg.DagsterInstance.ephemeral() as instance:
-        fit_the_pool(
-            instance, Settings(GLAD_HOME=home, GLAD_BACKEND="process", GLAD_POOL_FOLLOWS_WORKERS=True, _env_file=None)
-        )
+        alone = Settings(GLAD_HOME=home, GLAD_BACKEND="process", GLAD_POOL_FOLLOWS_WORKERS=True, _env_file=None)
+        fit_the_pool(instance, alone, "gpu")
         assert limits(instance) == {}
 
 
@@ -276,7 +275,7 @@ def test_a_machine_that_is_no_node_draws_and_looks_through_ray_s_client(home, up
     assert f"Ray at {address}" in told
     assert "worker-1" in told
     program = (
-        "from glad_pipeline.definitions import build_resources\n"
+        "from glad_pipeline.defs.wiring import build_resources\n"
         "from glad_pipeline.settings import load_settings\n"
         "from glad_pipeline_tests.workers.conftest import recipes\n"
         "sdxl = build_resources(load_settings())['sdxl']\n"
