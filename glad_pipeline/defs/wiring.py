@@ -31,6 +31,7 @@ from glad_pipeline.defs.sources import sources
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.redaction import hide, hide_url
 from glad_pipeline.settings import Settings
 
 
@@ -123,6 +124,7 @@ def _secret(secret: SecretStr | None, variable: str, names: Names) -> dg.EnvVar 
     if secret is None:
         return None
     value = secret.get_secret_value()
+    (hide_url if "://" in value else hide)(value)
     found = variable if os.environ.get(variable) == value else None
     found = found or next((name for name, there in os.environ.items() if there == value), None)
     if found is None:

@@ -106,7 +106,7 @@ def test_a_row_of_plain_sql_becomes_a_post_and_then_a_newsletter_once_each(magaz
             magazine.sql(f"INSERT INTO prompts (prompt, title) VALUES ('a hill', 'Hill {number}')")
             until(lambda n=number: len(magazine.made("newsletter")) == n)
         magazine.dg("launch", "--job", "blog_publish_prompts")  # nothing to do: nobody is woken
-        time.sleep(45)  # one look of the automation sensor, every 30 s
+        time.sleep(15)  # looks of the automation sensor, every 5 s
         assert [made.metadata["posts"].value for made in magazine.made("newsletter")] == [1, 1]
         assert len(magazine.made("blog", "published_posts")) == len(magazine.sql("SELECT id FROM posts")) == 2
     except BaseException:

@@ -238,7 +238,7 @@ def test_any_value_in_every_column_stops_nobody(world, monkeypatch, capsys):
         for number, row in enumerate(cases[start : start + AT_ONCE], start):
             neighbours.append(fuzzed.healthy(f"Good {number}"))
             poison.append(fuzzed.insert(row))
-        world.run(sdxl=InstantSdxl(allowed_models=["*", "/*"]), config={"batch_size": 100_000})
+        world.run(sdxl=InstantSdxl(allowed_models="*,/*"), config={"batch_size": 100_000})
         rows, posts = world.prompts(), {post["id"] for post in world.posts()}
         assert {rows[i]["status"] for i in neighbours} == {"published"}
         ended.update(judged(rows[i], posts) for i in poison if i is not None)

@@ -37,5 +37,8 @@ def newsletter(context: dg.AssetExecutionContext, posts: pd.DataFrame) -> dg.Mat
 
 # Dagster starts the sensor of automation conditions switched off; this one is on
 magazine_automation = dg.AutomationConditionSensorDefinition(
-    "magazine_automation", target=[newsletter], default_status=dg.DefaultSensorStatus.RUNNING
+    "magazine_automation",
+    target=[newsletter],
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=5,
 )
