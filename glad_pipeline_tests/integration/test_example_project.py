@@ -72,7 +72,6 @@ def magazine(tmp_path, database_url, s3):
 def test_the_readme_s_commands_lead_from_the_plan_to_the_newsletter(magazine):
     assert "glad_pipeline.GladPipeline" in magazine.dg("list", "components", "--json")
     magazine.dg("scaffold", "defs", "glad_pipeline.GladPipeline", "another")
-    magazine.dg("check", "yaml")
     magazine.dg("check", "defs")
     magazine.dg("launch", "--assets", "editorial_plan")
     magazine.dg("launch", "--job", "blog_publish_prompts")
