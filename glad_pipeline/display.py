@@ -15,7 +15,7 @@ from typing import Any
 from glad_pipeline.redaction import redact
 
 SHOWN = 20  # reasons in a preview
-FEW = 3  # rows or links in one: Dagster keeps it twice, for good
+FEW = 2  # rows or links in one: Dagster keeps it twice, for good
 LONGEST = 60  # characters of one text in it
 LONGEST_RANGES = 4_000
 

@@ -221,11 +221,14 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
 
 
 def _of_posts(done: PublishReport, started: float) -> dict[str, Any]:
-    edited = {"edited_meanwhile": _markdown(redact(markdown_reasons(done.conflicts)))} if done.conflicts else {}
+    edited = (
+        {"conflicts": len(done.conflicts), "edited_meanwhile": _markdown(redact(markdown_reasons(done.conflicts)))}
+        if done.conflicts
+        else {}
+    )
     return {
         "published": len(done.published),
         "rejected": len(done.rejected),
-        "conflicts": len(done.conflicts),
         **({"gone_from_the_store": len(done.gone)} if done.gone else {}),
         **edited,
         "seconds": round(time.monotonic() - started, 3),

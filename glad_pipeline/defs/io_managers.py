@@ -25,7 +25,7 @@ from glad_pipeline.records import Prompt, columns_of, values_of
 if TYPE_CHECKING:
     import pandas as pd
 
-SHEET_PICTURES = 3  # Dagster keeps the metadata of a run twice, for good
+SHEET_PICTURES = 2  # Dagster keeps the metadata of a run twice, for good
 TABLES = {"prompts": "prompts", "generated_images": "images", "s3_objects": "images", "published_posts": "posts"}
 PROMPT_IDS = "prompt_ids"  # metadata: of which prompts a materialization is, as ranges
 
@@ -118,7 +118,6 @@ class S3ImageIOManager(RowsIOManager):
             "seconds_drawing": round(done.drawing_seconds, 3),
             "seconds_encoding_all_threads": round(done.encode_seconds, 3),
             "seconds_uploading_all_threads": round(done.upload_seconds, 3),
-            "dagster/uri": f"s3://{store.bucket}",
             **ours.queue.report(context.log, drawn=drawn),
         }
         context.add_output_metadata(metadata)
