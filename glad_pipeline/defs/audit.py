@@ -1,6 +1,7 @@
 """The asset `audit`: bucket and database held against each other, on its own schedule and in its own job."""
 
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -59,13 +60,7 @@ def audit(names: Names) -> dg.AssetsDefinition:
                 at_most=config.at_most,
             )
         return dg.MaterializeResult(
-            metadata={
-                "objects": report.objects,
-                "pictures": report.pictures,
-                "remaining": report.remaining(),
-                **{kind: report.findings[kind].found for kind in (*FAULTS, *NOTES)},
-                "report": dg.MetadataValue.md("```text\n" + str(report).replace("```", "") + "\n```"),
-            },
+            metadata=_figures(report),
             check_results=[
                 _check(PROMISES, BROKEN_PROMISES, dg.AssetCheckSeverity.ERROR, report),
                 _check(LEFT_OVERS, LEFT_OVER, dg.AssetCheckSeverity.WARN, report),
@@ -73,6 +68,16 @@ def audit(names: Names) -> dg.AssetsDefinition:
         )
 
     return audit
+
+
+def _figures(report: Report) -> dict[str, Any]:
+    return {
+        "objects": report.objects,
+        "pictures": report.pictures,
+        "remaining": report.remaining(),
+        **{kind: report.findings[kind].found for kind in (*FAULTS, *NOTES)},
+        "report": dg.MetadataValue.md("```text\n" + str(report).replace("```", "") + "\n```"),
+    }
 
 
 def _check(name: str, kinds: tuple[str, ...], severity: dg.AssetCheckSeverity, report: Report) -> dg.AssetCheckResult:
