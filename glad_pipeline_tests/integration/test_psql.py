@@ -12,6 +12,7 @@ import pytest
 from glad_pipeline import cli
 from glad_pipeline.database import connect
 from glad_pipeline.errors import GladError
+from glad_pipeline.local.postgres import locate
 from glad_pipeline.operations.psql import session
 
 
@@ -83,14 +84,23 @@ def test_the_password_is_not_on_psqls_command_line(database_url):
     assert "-csearch_path=public -c default_transaction_read_only=on" in words[-1]
 
 
-@pytest.mark.parametrize("path", [os.defpath, "/nowhere"], ids=["on PATH", "the embedded server's own"])
-def test_a_session_is_psqls_and_reads_only(database_url, path, tmp_path):
-    if path == os.defpath and shutil.which("psql", path=path) is None:
-        pytest.skip("no psql on PATH")
+@pytest.mark.parametrize("on_path", [True, False], ids=["on PATH", "the embedded server's own"])
+def test_a_session_is_psqls_and_reads_only(database_url, on_path, tmp_path):
+    path = tmp_path / "bin"
+    path.mkdir()
+    if on_path:  # a machine's own psql, which may be missing: the embedded server's stands there
+        program = path / "psql"
+        program.write_text(f'#!/bin/sh\ntouch "{tmp_path}/asked"\nexec "{locate().folder / "psql"}" "$@"\n')
+        program.chmod(0o755)
     done = subprocess.run(
         [sys.executable, "-m", "glad_pipeline.cli", "psql"],
         input="SHOW default_transaction_read_only;\nSELECT current_database();\nCREATE TABLE x ();\n",
-        env={**os.environ, "DATABASE_URL": database_url, "PATH": path, "GLAD_HOME": str(tmp_path)},
+        env={
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "PATH": f"{path}:/bin" if on_path else str(path),
+            "GLAD_HOME": str(tmp_path),
+        },
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -99,6 +109,7 @@ def test_a_session_is_psqls_and_reads_only(database_url, path, tmp_path):
     assert " on\n" in done.stdout, done.stderr
     assert f" {database_url.rpartition('/')[2]}\n" in done.stdout
     assert "cannot execute CREATE TABLE in a read-only transaction" in done.stderr
+    assert (tmp_path / "asked").exists() is on_path
 
 
 def test_without_any_psql_it_says_what_to_do(database_url, monkeypatch):
