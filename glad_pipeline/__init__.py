@@ -1,7 +1,8 @@
 """Rows in `prompts` become pictures in an object store and posts on a blog, each exactly once.
 
-Doors, side by side, each a room of its own: `cli` (terminal), `definitions`, `component` and `defs` (Dagster); an HTTP
-door (posts as JSON, say) would be a room `gateway` beside them. All of them call `operations` and `pipeline`.
+A room is a folder of this package. Doors are the rooms by which people come in, side by side: `cli` (terminal); `defs`
+with `definitions` and `component` (Dagster); an HTTP door (posts as JSON, say) would be a room `gateway` beside them.
+All of them call `operations` and `pipeline`, which bring the stages together.
 """
 
 from importlib import import_module

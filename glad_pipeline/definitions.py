@@ -1,4 +1,7 @@
-"""The front door: this repository's own pipeline, by the environment's settings. Loads without torch and a network."""
+"""What Dagster loads: this repository's own pipeline, by the environment's settings.
+
+Loads without torch and a network.
+"""
 
 from __future__ import annotations
 

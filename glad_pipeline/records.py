@@ -1,8 +1,9 @@
 """Prompts as they travel between rooms: the master list of the columns of `prompts` that intake writes and runs read.
 
-Who adds a column to `prompts` adds it here, with what it means; intake, claim, drawing and publishing follow these
-fields. `records_of` makes any row one of the rooms' dataclasses. Knows no SQL and no rule: what a value may be is in
-`prompts/validation.py`.
+Who adds a column to `prompts` adds it here, with what it means: intake's SQL takes its column list from these fields.
+A migration adds the column, `prompts/validation.py` its rule, and what uses it reads the field (CONTRIBUTING, "A
+column of `prompts`"). `records_of` makes any row one of the rooms' dataclasses. Knows no SQL and no rule: what a value
+may be is in `prompts/validation.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What is loaded beside the model's own weights: another VAE, a refiner, LoRA; from texts to identified parts.
 
-The texts are those of the settings GLAD_VAE, GLAD_REFINER, GLAD_LORA and GLAD_FEW_STEP_LORA. Nothing here touches
+The texts are those of the settings GLAD_VAE, GLAD_REFINER, GLAD_LORA and GLAD_FEW_STEP_LORA, and of a row's columns
+(`lora`). Nothing here touches
 the network; torch-free.
 """
 

@@ -1,4 +1,7 @@
-"""Recipes into batches: which can be drawn with a profile, and which are drawn together. Torch-free."""
+"""Recipes into batches: which can be drawn with a profile, and which are drawn together.
+
+A profile is a model with its VAE, refiner and LoRA, found and identified (`models.py`). Torch-free.
+"""
 
 from __future__ import annotations
 

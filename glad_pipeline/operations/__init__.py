@@ -1,1 +1,1 @@
-"""What an operator asks for beside the runs: audit, takedown, reproduction, the demo. Knows no Dagster."""
+"""What an operator asks for beside the runs: audit, takedown, reproduction, redrawing, the demo. Knows no Dagster."""

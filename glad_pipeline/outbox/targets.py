@@ -1,5 +1,8 @@
 """Whom the outbox tells: the site which pages changed, the store what to delete, the CDN what to forget.
 
+A target is a class here and a field of `Targets`, made by `targets`. It takes the messages of one kind, which the
+transaction that makes something true writes (`messages.py`).
+
 A target that does not answer, or that refuses our credentials, raises `DeliveryError`: the message is delivered again
 later. One that refuses a message for what it says raises `Refused`: that message is dead. Knows HTTP and CloudFront.
 """

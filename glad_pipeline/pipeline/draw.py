@@ -1,6 +1,7 @@
 """Prompts to drawn pictures: what is stored already is not drawn again, the rest is drawn ahead of its uploads.
 
-A blank picture rejects its prompt, a failed one costs its prompt an attempt, and the others go on.
+A picture that a gate (`media/gates`) refuses rejects its prompt, a failed one costs its prompt an attempt, and the
+others go on.
 """
 
 from __future__ import annotations

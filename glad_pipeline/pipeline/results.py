@@ -1,4 +1,6 @@
-"""What is in the tables: the rows that named prompts have led to, and how the table `prompts` stands. Reads only."""
+"""Reads what is in the tables, for every door: images and posts of named prompts, and how the table `prompts` stands.
+
+A list of posts, or any other read that two doors need, belongs here."""
 
 from __future__ import annotations
 

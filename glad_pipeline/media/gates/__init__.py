@@ -1,6 +1,8 @@
 """Gates: what a picture must pass before it is stored. Pixels in; out comes why it must not be published, or None.
 
-A gate is a module here and a place in GATES. One that needs torch has its model in `generation/` and is called here.
+A gate is a module here and a place in GATES: `pipeline/draw.py` asks them all, in the run's process, and a reason
+rejects the prompt. One that needs torch lies in `generation/`, as `media` may not import it; draw.py asks it after
+these.
 """
 
 from __future__ import annotations
