@@ -71,6 +71,13 @@ def describe(url: str) -> str:
     return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 
+def is_of_this_machine(url: str) -> bool:
+    """Whether every server that a connection URL names is reached by loopback or by a socket's folder."""
+    parts = conninfo_to_dict(url)
+    hosts = str(parts.get("hostaddr") or parts.get("host") or "").split(",")
+    return all(re.fullmatch(r"|/.*|@.*|localhost|127\.[0-9.]+|::1", host) for host in hosts)
+
+
 def connect(url: str, *, autocommit: bool = False, application_name: str = "glad") -> Connection:
     """Open one connection whose rows are dicts and whose clock is UTC.
 
