@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -260,4 +259,4 @@ def _lay_dagster_home(home: Home) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     ours = project_root() / "dagster.yaml"
     if ours.exists():
-        shutil.copyfile(ours, folder / "dagster.yaml")
+        write_atomically(folder / "dagster.yaml", ours.read_text(encoding="utf-8"))
