@@ -5,6 +5,8 @@ Loads without torch and a network.
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +15,7 @@ import dagster as dg
 from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.wiring import definitions
 from glad_pipeline.redaction import at_every_door
-from glad_pipeline.settings import Settings, load_settings
+from glad_pipeline.settings import Settings, load_settings, warnings_of
 
 
 def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -29,4 +31,6 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
 
 
 at_every_door()
+for warning in warnings_of(os.environ):
+    logging.getLogger(__name__).warning(warning)
 defs = build_defs()

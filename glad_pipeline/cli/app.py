@@ -8,11 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 
 import click
 import typer
 
+from glad_pipeline import disk
 from glad_pipeline.cli import (
     audit,
     database,
@@ -29,6 +31,7 @@ from glad_pipeline.cli import (
 from glad_pipeline.cli.group import CHECKS, MODELS, QUEUE, SERVERS, SETTINGS, group
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.local.interruption import exit_code_of, interruptible
 from glad_pipeline.redaction import at_every_door, redact
 
 LAUNCHERS = {
@@ -82,15 +85,16 @@ def main(argv: list[str] | None = None) -> int:
     if COMPLETE in os.environ:
         typer.main.get_command(application()).main(prog_name="glad")
     try:
-        return invoke(sys.argv[1:] if argv is None else argv, Runtime())
+        with interruptible():
+            return invoke(sys.argv[1:] if argv is None else argv, Runtime())
     except click.ClickException as error:
         return _cannot_be_right(error)
     except GladError as error:
         print(f"glad: {error}", file=sys.stderr)
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         print("\nglad: interrupted", file=sys.stderr)
-        return 130
+        return exit_code_of(error if isinstance(error, KeyboardInterrupt) else KeyboardInterrupt())
     except BrokenPipeError:  # `glad prompts list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -115,9 +119,9 @@ def _refusal(error: OSError) -> str:
     """What a file or a disk refused, where, and the cure."""
     home = os.environ.get("GLAD_HOME", ".glad")
     where = f"{error.filename}: " if error.filename else ""
+    if disk.is_full(error):
+        return f"{where}{error.strerror or error}: {disk.full(disk.place_of(error, home, tempfile.gettempdir(), '.'))}"
     cures = {
-        errno.ENOSPC: f"Free some space on that disk (the data of the embedded servers is in {home})",
-        errno.EDQUOT: f"Free some space, your quota is used up (the data of the embedded servers is in {home})",
         errno.EACCES: "Make it accessible to you, or set GLAD_HOME to a directory of your own",
         errno.EPERM: "Make it accessible to you, or set GLAD_HOME to a directory of your own",
         errno.EROFS: "Set GLAD_HOME to a directory on a disk that can be written",

@@ -7,6 +7,7 @@ GLAD_HOME, `with_database` starts the embedded servers and migrates where the se
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -42,9 +43,11 @@ class Runtime:
         """The settings, as environment and files have them."""
         if self._given is not None:
             return self._given
-        from glad_pipeline.settings import load_settings
+        from glad_pipeline.settings import load_settings, warnings_of
 
         take_environment()
+        for warning in warnings_of(os.environ):
+            print(f"glad: warning: {warning}", file=sys.stderr)
         return load_settings()
 
     def with_home(self) -> Settings:
@@ -149,8 +152,14 @@ def require_migrated(settings: Settings) -> None:
 
 
 def require_store(settings: Settings) -> None:
-    """A person's own bucket has to answer before anything is promised. Raises `StoreError`, with the cure."""
+    """A person's own bucket has to answer before anything is promised. Raises `StoreError`, with the cure.
+
+    The embedded one has to be wanted for a database of their own.
+    """
     if settings.s3_bucket is None:
+        from glad_pipeline.local.stack import check_embedded_store
+
+        check_embedded_store(settings)
         return
     store_of(settings).check()
 

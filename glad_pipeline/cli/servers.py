@@ -140,10 +140,13 @@ def run(
     command: Annotated[list[str] | None, typer.Argument(metavar="-- CMD …", show_default=False)] = None,
 ) -> int:
     """Run any command with the environment: glad run -- CMD …"""
+    from glad_pipeline.local.stack import check_embedded_store
+
     if not command:
         raise UsageError(
             "run what? For example: glad run -- dagster job execute -m glad_pipeline.definitions -j publish_prompts"
         )
+    check_embedded_store(Runtime.of(context).settings)
     environment = Runtime.of(context).environment()
     program = shutil.which(command[0], path=environment["PATH"])
     if program is None:

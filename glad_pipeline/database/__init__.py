@@ -27,6 +27,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.sql import Composed
 
 from glad_pipeline.database.reading import read_everything
+from glad_pipeline.embedded import trouble_at
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.records import values_of
@@ -71,6 +72,13 @@ def describe(url: str) -> str:
     return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 
+def is_of_this_machine(url: str) -> bool:
+    """Whether every server that a connection URL names is reached by loopback or by a socket's folder."""
+    parts = conninfo_to_dict(url)
+    hosts = str(parts.get("hostaddr") or parts.get("host") or "").split(",")
+    return all(re.fullmatch(r"|/.*|@.*|localhost|127\.[0-9.]+|::1", host) for host in hosts)
+
+
 def connect(url: str, *, autocommit: bool = False, application_name: str = "glad") -> Connection:
     """Open one connection whose rows are dicts and whose clock is UTC.
 
@@ -89,10 +97,10 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
         read_everything(connection)
         return connection
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
-        raise DatabaseError(
-            f"cannot connect to PostgreSQL at {describe(url)}: {first_words(error)}. "
+        cure = trouble_at(describe(url)) or (
             "Check DATABASE_URL (host, port, user, password, database) and that the server runs"
-        ) from error
+        )
+        raise DatabaseError(f"cannot connect to PostgreSQL at {describe(url)}: {first_words(error)}. {cure}") from error
 
 
 def _parameters(url: str) -> dict[str, Any]:
@@ -253,7 +261,7 @@ class Database:
                 cause = error.__cause__ if isinstance(error, DatabaseError) else error
                 left = until - time.monotonic()
                 self._gave_up = self._gave_up or (patience > 0 and left <= 0)
-                if left <= 0 or not isinstance(cause, _PASSING) or _FOR_GOOD.search(str(error)):
+                if left <= 0 or not isinstance(cause, _PASSING) or _FOR_GOOD.search(str(cause)):
                     if isinstance(error, DatabaseError):
                         raise
                     raise DatabaseError(self._refusal(error)) from error
@@ -262,7 +270,9 @@ class Database:
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     def _refusal(self, error: psycopg.Error) -> str:
-        what = _CURES.get(error.sqlstate or "", "it went away: see that the server runs, and its log")
+        what = trouble_at(describe(self.url)) or _CURES.get(
+            error.sqlstate or "", "it went away: see that the server runs, and its log"
+        )
         return f"the database {describe(self.url)} did not do what it was asked ({first_words(error)}): {what}"
 
     def connect(self, *, autocommit: bool = False, application_name: str | None = None) -> Connection:

@@ -7,13 +7,17 @@ for a failure and starts the step again.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
 import psycopg
 
+from glad_pipeline import disk
 from glad_pipeline.blame import reason_of
+from glad_pipeline.embedded import trouble_at
 from glad_pipeline.errors import GladError
 from glad_pipeline.redaction import has_secret, redact, told
 
@@ -30,8 +34,13 @@ def clearly(tell: Callable[[str], str | None] = lambda text: None) -> Iterator[N
         yield
     except (GladError, psycopg.OperationalError) as error:
         text = str(error) if isinstance(error, GladError) else redact(f"the database did not answer: {error}")
+        if not isinstance(error, GladError) and (trouble := trouble_at(os.environ.get("DATABASE_URL", ""))):
+            text = redact(f"{text.rstrip()}. {trouble}")
         raise dg.Failure(description=_with(tell(text), text), allow_retries=False) from None  # our message says it all
     except Exception as error:
+        if disk.is_full(error):
+            text = disk.full(disk.place_of(error, os.environ.get("GLAD_HOME", "."), tempfile.gettempdir()))
+            raise dg.Failure(description=_with(tell(text), text), allow_retries=False) from error
         more = tell(reason_of(error))
         if has_secret(error):  # Dagster would keep it with all its causes, and show it in the web UI
             raise dg.Failure(description=_with(more, told(error)), allow_retries=False) from None

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+from glad_pipeline import disk
+
+log = logging.getLogger(__name__)
 
 
 class FileHashes:
@@ -44,13 +49,19 @@ class FileHashes:
         """Writes the memory if there is news: to a file beside it, then renamed, so no reader sees half of it."""
         if self._memory is None or not self._changed:
             return
-        with suppress(OSError):
+        name = None
+        try:
             self._memory.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._memory.parent, prefix=self._memory.name)
             with os.fdopen(handle, "w") as stream:
                 json.dump(self._known, stream, indent=1)
             Path(name).replace(self._memory)
             self._changed = False
+        except OSError as error:
+            if name is not None:
+                Path(name).unlink(missing_ok=True)
+            why = disk.full(self._memory.parent) if disk.is_full(error) else error.strerror
+            log.warning("hashes of the model's files are not remembered, and are read again next time: %s", why)
 
 
 def read_sha256(file: Path) -> str:

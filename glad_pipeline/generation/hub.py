@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glad_pipeline import disk
 from glad_pipeline.display import first_line, in_bytes
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.file_hashes import FileHashes
@@ -159,11 +160,6 @@ def _refused(source: str, status: int, error: Exception) -> GladError:
 
 
 def _of_the_system(source: str, error: OSError) -> GladError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return GladError(
-            f"the disk is full: {source} could not be kept. Free some space, or set HF_HOME to a directory on a "
-            f"larger disk; {_AGAIN}"
-        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return GladError(
             f"{error.filename or 'the hub cache'} cannot be written ({os.strerror(error.errno)}): set HF_HOME to "
@@ -173,6 +169,11 @@ def _of_the_system(source: str, error: OSError) -> GladError:
 
 
 def _unreachable(source: str, error: BaseException) -> GladError:
+    if disk.is_full(error):
+        from huggingface_hub import constants
+
+        full = disk.full(constants.HF_HUB_CACHE, "or set HF_HOME to a directory on a larger disk")
+        return GladError(f"{source} could not be kept: {full}; {_AGAIN}")
     return GladError(
         f"{source} could not be fetched: {type(error).__name__}: {_first_line(error)}. Check the network (a proxy? "
         f"HF_ENDPOINT?); {_AGAIN}"

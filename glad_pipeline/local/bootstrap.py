@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,9 +20,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from glad_pipeline import disk
 from glad_pipeline.display import in_bytes, one_line, tail
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.home import Home
+from glad_pipeline.local.interruption import Interrupted, exit_code_of, interruptible
 from glad_pipeline.local.progress import Step
 from glad_pipeline.redaction import hide_environment, redact
 
@@ -46,6 +49,11 @@ class SetUpFailed(Exception):
 
 def main(arguments: list[str]) -> int:
     """Install what is missing, then become the command."""
+    with interruptible():
+        return _main(arguments)
+
+
+def _main(arguments: list[str]) -> int:
     if arguments[:1] == ["check"]:
         arguments = ["test", "-q", "-n", "0", *CHECKS, *arguments[1:]]
     testing = arguments[:1] == ["test"]
@@ -62,9 +70,9 @@ def main(arguments: list[str]) -> int:
     except SetUpFailed as error:
         sys.stderr.write(f"glad: {error}\n")
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         sys.stderr.write("\nglad: interrupted; start it again, it goes on where it was\n")
-        return 130
+        return exit_code_of(interruption)
     os.execv(PYTHON, [str(PYTHON), "-m", "glad_pipeline.cli", *arguments])  # noqa: S606
 
 
@@ -202,10 +210,14 @@ def step(label: str, command: Sequence[str | Path], log: Path, *, environment: d
             finally:
                 log.write_text(redact(log.read_text(encoding="utf-8", errors="replace")), encoding="utf-8")
     if code != 0:
+        said = tail(log)
+        places = (VENV, tempfile.gettempdir())
+        cure = "Check the network (or pip's configured index) and the free disk space"
+        if disk.says_full(said):
+            cure = disk.full(disk.place_of(OSError(), *places), "or set TMPDIR to a directory on a larger disk")
         raise SetUpFailed(
-            f"{label.lower()} failed (exit {code}). Log: {log}\n{tail(log)}\n"
-            "Check the network (or pip's configured index) and the free disk space, then run the same command again: "
-            "what was installed is kept"
+            f"{label.lower()} failed (exit {code}). Log: {log}\n{said}\n"
+            f"{cure}, then run the same command again: what was installed is kept"
         )
 
 
@@ -225,5 +237,7 @@ def run_tests(arguments: list[str]) -> int:
         while True:
             try:
                 return tests.wait()
+            except Interrupted:
+                tests.send_signal(signal.SIGINT)
             except KeyboardInterrupt:  # the terminal has told pytest too: it stops its servers, we wait for it
                 continue

@@ -20,7 +20,9 @@ from typing import Any
 
 import psutil
 
+from glad_pipeline import disk
 from glad_pipeline.display import tail
+from glad_pipeline.embedded import report
 from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import local_status
 from glad_pipeline.limits import PORT
@@ -215,7 +217,7 @@ def _wait_for(children: list[Child], doing: str, ready: Callable[[], bool], seco
             _check(children)
             if time.monotonic() > deadline:
                 child = children[-1]
-                raise GladError(f"the {child.name} did not answer in {seconds:.0f} s: {child.log}\n{tail(child.log)}")
+                raise GladError(f"the {child.name} did not answer in {seconds:.0f} s: {_end_of(child.log)}")
             time.sleep(0.3)
 
 
@@ -242,7 +244,7 @@ def _watch(settings: Settings, home: Home, children: list[Child]) -> None:
         _check(children)
         for name, server in servers:
             if server.running() is None:
-                raise GladError(f"{name} died. Its log: {server.log}\n{tail(server.log)}\nStart again with: glad up")
+                raise GladError(f"{name} died. Its log: {report(server.log)}\nStart again with: glad up")
         time.sleep(1)
 
 
@@ -250,4 +252,10 @@ def _check(children: list[Child]) -> None:
     for child in children:
         code = child.process.poll()
         if code is not None:
-            raise GladError(f"the {child.name} ended (exit {code}). Its log: {child.log}\n{tail(child.log)}")
+            raise GladError(f"the {child.name} ended (exit {code}). Its log: {_end_of(child.log)}")
+
+
+def _end_of(log: Path) -> str:
+    """A log of Dagster's with its last lines, and that the disk is full where they say so."""
+    text = tail(log)
+    return f"{log}\n{text}{disk.full_by(text, log.parent.parent)}"

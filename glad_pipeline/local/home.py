@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from glad_pipeline import disk
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local.progress import Step
 from glad_pipeline.redaction import hide
@@ -93,6 +94,8 @@ class Home:
         return self
 
     def _unusable(self, error: OSError) -> UsageError:
+        if disk.is_full(error):
+            return UsageError(f"GLAD_HOME {self.path} cannot be used: {disk.full(self.path)}")
         return UsageError(
             f"GLAD_HOME {self.path} cannot be used: {error.strerror}. Set GLAD_HOME to a directory you may write"
         )
@@ -234,7 +237,7 @@ def listens(port: int, host: str = "127.0.0.1", *, seconds: float = 1) -> bool:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace a file in one move, readable by its owner only from the first byte."""
+    """Replace a file in one move, readable by its owner only from the first byte. An `OSError` names the file."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -242,6 +245,8 @@ def write_atomically(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None
         Path(name).unlink(missing_ok=True)
         raise

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from glad_pipeline.display import tail
+from glad_pipeline.embedded import report
 from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import local_status
 from glad_pipeline.local import certificates, seaweedfs
@@ -90,11 +90,18 @@ class S3Server:
                         f"{found.pid} if that does not help) and try again. Its log: {self.log}"
                     )
                 self._end()  # what is left of it, or of an earlier version
-                self._start(die_with_us=die_with_us)
-                if not self._answers(seconds=60):
-                    raise GladError(f"the S3 server did not come up: {self.log}\n{tail(self.log)}")
-                self._wait_until_it_stores(seconds=60)
-                self._check_closed()
+                children: list[subprocess.Popen[bytes]] = []
+                try:
+                    self._start(children, die_with_us=die_with_us)
+                    if not self._answers(seconds=60):
+                        raise GladError(f"the S3 server did not come up: {report(self.log)}")
+                    self._wait_until_it_stores(seconds=60)
+                    self._check_closed()
+                except BaseException:  # also Ctrl-C: half a server would be taken for a whole one
+                    for child in children:
+                        child.kill()
+                    self._end()
+                    raise
 
     def stop(self) -> bool:
         """Orderly, then kill. False if there was nothing to stop."""
@@ -124,7 +131,7 @@ class S3Server:
             ),
         )
 
-    def _start(self, *, die_with_us: bool) -> None:
+    def _start(self, children: list[subprocess.Popen[bytes]], *, die_with_us: bool) -> None:
         program = seaweedfs.locate()
         self.data.mkdir(mode=0o700, exist_ok=True)
         ports = self._ports()
@@ -132,7 +139,6 @@ class S3Server:
         certificates.lay(self._home.path / seaweedfs.TLS)
         write_atomically(self.data / "security.toml", seaweedfs.security())
         (self._home.logs / "s3").mkdir(mode=0o700, exist_ok=True)
-        children: list[subprocess.Popen[bytes]] = []
         for part, command in seaweedfs.commands(program, ports).items():
             child = spawn(
                 command,
@@ -155,8 +161,7 @@ class S3Server:
             ended = next((child for child in children if child.poll() is not None), None)
             if ended is not None or time.monotonic() > deadline:
                 why = f"ended while starting (exit {ended.returncode})" if ended else "did not come up"
-                self._end()
-                raise GladError(f"the S3 server {why}: {self.log}\n{tail(self.log)}")
+                raise GladError(f"the S3 server {why}: {report(self.log)}")
             time.sleep(0.02)
 
     def _check_closed(self) -> None:
@@ -223,7 +228,7 @@ class S3Server:
             except (BotoCoreError, ClientError) as error:
                 if self.running() is None or time.monotonic() > deadline:
                     raise GladError(
-                        f"the S3 server does not take objects: {error}. Its log: {self.log}\n{tail(self.log)}"
+                        f"the S3 server does not take objects: {error}. Its log: {report(self.log)}"
                     ) from error
             time.sleep(0.2)
 

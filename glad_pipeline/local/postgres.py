@@ -21,10 +21,10 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from glad_pipeline.display import tail
+from glad_pipeline.embedded import report
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.processes import Confinement, end, gone, running_in, spawn, wait_until
+from glad_pipeline.local.processes import Confinement, end, ended_if_raised, gone, running_in, spawn, wait_until
 from glad_pipeline.local.progress import Step
 
 USER = "glad"
@@ -119,7 +119,7 @@ class Postgres:
             if found is None or not self._wait_until_ready(seconds=60):  # the one found may be dying
                 self._start(die_with_us=die_with_us)
                 if not self._wait_until_ready(seconds=60):
-                    raise GladError(f"PostgreSQL did not come up: {self.log}\n{tail(self.log)}")
+                    raise GladError(f"PostgreSQL did not come up: {report(self.log)}")
 
     def stop(self) -> bool:
         """Fast shutdown, then immediate, then kill. False if there was nothing to stop."""
@@ -164,9 +164,7 @@ class Postgres:
                 return
             said = self.log.read_bytes()[started:].decode(errors="replace")
             if not any(phrase in said for phrase in RETRY) or time.monotonic() > deadline:
-                raise GladError(
-                    f"PostgreSQL ended while starting (exit {child.returncode}): {self.log}\n{tail(self.log)}"
-                )
+                raise GladError(f"PostgreSQL ended while starting (exit {child.returncode}): {report(self.log)}")
             time.sleep(0.3)
 
     def _wait_until_ready(self, seconds: float) -> bool:
@@ -203,7 +201,7 @@ class Postgres:
             password.write_text(self._home.secret("postgres password"), encoding="utf-8")
             if self._confined() == "setuid":
                 os.chown(password, NOBODY, NOBODY)
-            made = spawn(
+            initdb = spawn(
                 [
                     binaries.folder / "initdb",
                     *("-D", fresh, "-U", USER, "-N", "--auth=scram-sha-256", f"--pwfile={password}"),
@@ -212,12 +210,15 @@ class Postgres:
                 log=self.log,
                 cwd=self._home.path,
                 env=_environment(),
+                die_with_us=signal.SIGTERM,
                 as_nobody=self._confined(),
-            ).wait()
+            )
+            with ended_if_raised(initdb, seconds=5):
+                made = initdb.wait()
         finally:
             password.unlink(missing_ok=True)
         if made != 0:
-            raise GladError(f"PostgreSQL's initdb failed (exit {made}): {self.log}\n{tail(self.log)}")
+            raise GladError(f"PostgreSQL's initdb failed (exit {made}): {report(self.log)}")
         if self.data.exists():
             self.data.rmdir()
         fresh.rename(self.data)

@@ -8,10 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import psutil
+
+from glad_pipeline.local.progress import Step
 
 LAUNCH = Path(__file__).with_name("launch.py")
 Confinement = Literal["namespace", "setuid"]
@@ -103,6 +106,23 @@ def end_session(leader: subprocess.Popen[bytes], first: signal.Signals, seconds:
             leader.wait()
     known = {member.pid: member for member in [*members, *session_members(leader.pid)]}
     end_members([member for member in known.values() if member.pid != leader.pid and member.is_running()])
+
+
+@contextmanager
+def ended_if_raised(leader: subprocess.Popen[bytes], seconds: float) -> Iterator[subprocess.Popen[bytes]]:
+    """What is raised inside, such as Ctrl-C, ends a program started by `spawn` and everything it has started.
+
+    It gets so many seconds; a second Ctrl-C or signal kills it at once.
+    """
+    try:
+        yield leader
+    except BaseException:
+        try:
+            with Step("ending what was started (Ctrl-C once more kills it)"):
+                end_session(leader, signal.SIGINT, seconds)
+        except KeyboardInterrupt:
+            end_session(leader, signal.SIGKILL, 1)
+        raise
 
 
 def end_members(members: Sequence[psutil.Process], seconds: float = 5) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -20,12 +19,12 @@ from dotenv import dotenv_values
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from glad_pipeline.database import connect, describe, first_words
+from glad_pipeline.database import connect, describe, first_words, is_of_this_machine
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local.home import Home, write_atomically
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
-from glad_pipeline.settings import Settings
+from glad_pipeline.settings import Settings, unknown_variables
 
 DATABASE = "glad"
 EMBEDDED = "GLAD_EMBEDDED"  # which exported values are ours, each with its fingerprint
@@ -149,6 +148,28 @@ def check(settings: Settings) -> None:
         raise UsageError(f"{given} is set but {missing} is not. Set both, or neither to use boto3's default chain")
 
 
+def check_embedded_store(settings: Settings) -> None:
+    """For what publishes. Raises `UsageError` where a person's own database would get URLs of the embedded store.
+
+    Those open on this machine alone, so a database on this machine may have them, unless a variable of the store is
+    misspelt.
+    """
+    if settings.database_url is None or settings.s3_bucket is not None or settings.embedded_store:
+        return
+    url = settings.database_url.get_secret_value()
+    misspelt = "; ".join(
+        f"{name} is no setting{f', {nearest} is' if nearest else ''}"
+        for name, nearest in unknown_variables(os.environ).items()
+        if name.upper().startswith("AWS_")
+    )
+    if misspelt or not is_of_this_machine(url):
+        raise UsageError(
+            f"DATABASE_URL is set and AWS_S3_BUCKET is not{f' ({misspelt})' if misspelt else ''}: posts in "
+            f"{describe(url)} would get the pictures' URLs of an embedded S3 server, http://127.0.0.1:…, which nobody "
+            "else can open. Set AWS_S3_BUCKET to your bucket, or GLAD_EMBEDDED_STORE=true if that is what you want"
+        )
+
+
 def environment(settings: Settings, exports: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with the exports in it, and this Python's programs first on PATH."""
     inherited = dict(os.environ)
@@ -238,4 +259,4 @@ def _lay_dagster_home(home: Home) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     ours = project_root() / "dagster.yaml"
     if ours.exists():
-        shutil.copyfile(ours, folder / "dagster.yaml")
+        write_atomically(folder / "dagster.yaml", ours.read_text(encoding="utf-8"))

@@ -17,6 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from glad_pipeline import disk
 from glad_pipeline.blame import is_the_deployments, one_row
 from glad_pipeline.display import in_bytes
 from glad_pipeline.errors import GladError, UnavailableError
@@ -245,6 +246,8 @@ class Delivery:
                 tell, self._told_full = not self._told_full, True
             if tell:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
+                if disk.is_full(error):
+                    reason = f"{reason}: {disk.full(self._spool.folder)}"
                 self._log.warning(
                     "the spool %s takes no more (%s): drawing waits for the store", self._spool.folder, reason
                 )

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from glad_pipeline.embedded import trouble_at
 from glad_pipeline.storage.protocol import StoreError
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ def explained(doing: str, place: str, expected: Container[str | int] = ()) -> It
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in expected or _status(error) in expected:
             return
-        cure = CURES.get(code, str(error))
+        trouble = trouble_at(place) if _status(error) >= 500 else None
+        cure = ". ".join(filter(None, [CURES.get(code, str(error)), trouble]))
         raise StoreError(f"could not {doing} in {place}: {cure}", transient=may_pass(error)) from error
     except BotoCoreError as error:
+        cure = trouble_at(place) or "Check AWS_ENDPOINT_URL_S3 and the network"
         raise StoreError(
-            f"could not {doing} in {place}: {error} Check AWS_ENDPOINT_URL_S3 and the network",
+            f"could not {doing} in {place}: {error} {cure}",
             transient=_connection_may_return(error),
         ) from error
 

@@ -2,10 +2,13 @@
 
 import csv
 import signal
+import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
+from glad_pipeline.local.processes import gone
 from glad_pipeline_tests.acceptance.conftest import ROOT, fetched, left_running, soon
 
 JOB = ["run", "--", "dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts"]
@@ -101,6 +104,22 @@ def test_a_run_that_is_told_to_end_does_so_and_gives_its_prompts_back(machine, h
     states = machine.sql("SELECT status, count(*) AS n FROM prompts WHERE title LIKE %s GROUP BY 1", f"{name} %")
     assert [row["status"] for row in states] == ["pending"]
     machine.sql("UPDATE prompts SET status = 'cancelled' WHERE status = 'pending' AND title LIKE %s", f"{name} %")
+
+
+def test_a_demo_that_is_told_to_end_ends_its_run_and_the_next_one_works_on(machine, demo):
+    machine.sql("INSERT INTO prompts (prompt, title) SELECT 'a moor ' || g, 'Moor' FROM generate_series(1, 6) g")
+    first = machine.start("demo", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    soon(lambda: machine.sql("SELECT 1 FROM prompts WHERE title = 'Moor' AND status = 'claimed'"), seconds=90)
+    started = psutil.Process(first.pid).children(recursive=True)
+    second = machine.start("demo", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert any("job execute" in " ".join(process.cmdline()) for process in started)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(timeout=90) == 128 + signal.SIGTERM
+    assert [process for process in started if not gone(process)] == []
+    said, _ = second.communicate(timeout=180)
+    assert second.returncode == 0, said
+    states = machine.sql("SELECT status, count(*) AS n FROM prompts WHERE title = 'Moor' GROUP BY 1")
+    assert states == [{"status": "published", "n": 6}]
 
 
 @pytest.mark.parametrize(

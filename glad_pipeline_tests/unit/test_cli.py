@@ -137,7 +137,10 @@ def test_somebody_s_own_directory_is_refused_as_glad_home_before_anything_is_wri
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), ["No space left on device", "Free some space", "/state"]),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            ["No space left on device", "is full (", "make room there", "/state"],
+        ),
         (PermissionError(errno.EACCES, "Permission denied", "/state/lock"), ["/state/lock", "accessible to you"]),
     ],
 )

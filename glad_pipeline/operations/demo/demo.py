@@ -7,31 +7,36 @@ from __future__ import annotations
 
 import csv
 import re
-import subprocess
+import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from glad_pipeline.database import Database, named_queries
+from glad_pipeline import disk
+from glad_pipeline.database import Database, DatabaseError, connect, named_queries
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.display import one_line, tail
 from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import NoAnswer, ask
 from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
+from glad_pipeline.local.processes import ended_if_raised, spawn
 from glad_pipeline.local.progress import Step
 from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
 from glad_pipeline.prompts.intake import import_file
 from glad_pipeline.prompts.management import counts_by_status
+from glad_pipeline.prompts.queue_state import readiness
 from glad_pipeline.records import records_of
 from glad_pipeline.settings import Settings
 
 QUERIES = named_queries(__package__, "demo.sql")
 PrintTable = Callable[[Sequence[str], Sequence[Sequence[object]]], None]
+ENDING_SECONDS = 60  # for the batch that is being drawn; its prompts are given back then
+RUNS = 3  # at most: the first may find everything held by a run that ends before it is done
 OTHERS_SECONDS = 180  # how long another run may take to publish what it has taken
 
 
@@ -51,8 +56,10 @@ def demo(settings: Settings, print_table: PrintTable, require: Callable[[str], N
         before = _all(database, "totals")[0]
         since = _all(database, "now")[0]["now"]
         if _waiting(database):
-            _run_job(database, environment, root, Home(settings.home))
-            _wait_for_others(database, since)
+            for _ in range(RUNS):
+                _run_job(database, environment, root, Home(settings.home))
+                if not _is_work_left(database, since):
+                    break
         after = _all(database, "totals")[0]
         unfinished = _all(database, "unfinished", since=since)
         posts = records_of(Exhibit, _all(database, "posts", titles=_titles(root)))
@@ -73,26 +80,38 @@ def _run_job(database: Database, environment: dict[str, str], root: Path, home: 
     """One `dagster job execute`, its output in a log, the queue's counts on the screen while it runs."""
     log = home.logs / "demo-run.log"
     job = ("dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts")
-    with log.open("wb") as output, Step("drawing and publishing (dagster job execute)", always=True) as step:
-        run = subprocess.Popen(
-            [sys.executable, "-m", *job], cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
-        try:
-            while run.poll() is None:
-                counts = counts_by_status(database)
-                step.detail = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
-                time.sleep(0.5)
-        except BaseException:
-            run.terminate()
-            run.wait()
-            raise
+    log.unlink(missing_ok=True)
+    run = spawn([sys.executable, "-m", *job], log=log, cwd=root, env=environment, die_with_us=signal.SIGTERM)
+    with (
+        ended_if_raised(run, seconds=ENDING_SECONDS),
+        Step("drawing and publishing (dagster job execute)", always=True) as step,
+    ):
+        while run.poll() is None:
+            counts = counts_by_status(database)
+            step.detail = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+            time.sleep(0.5)
     if run.returncode != 0:
         said = re.findall(r"events\.Failure: (.+)", log.read_text(encoding="utf-8", errors="replace"))
         raise GladError(
             f"the Dagster run failed: {said[-1]}. Its log: {log}"
             if said
-            else f"the Dagster run failed (exit {run.returncode}). Its log: {log}\n{tail(log, 30)}"
+            else f"the Dagster run failed (exit {run.returncode}). Its log: {log}\n{_end_of(log)}{_trouble(environment)}"
         )
+
+
+def _trouble(environment: Mapping[str, str]) -> str:
+    """That the database has gone while a run worked: an embedded one by its log."""
+    try:
+        connect(environment["DATABASE_URL"]).close()
+    except DatabaseError as error:
+        return f"\n{error}"
+    return ""
+
+
+def _end_of(log: Path) -> str:
+    """A run's last lines, and that the disk is full where they say so."""
+    text = tail(log, 30)
+    return f"{text}{disk.full_by(text, log.parent.parent)}"
 
 
 def _titles(root: Path) -> list[str]:
@@ -100,18 +119,24 @@ def _titles(root: Path) -> list[str]:
         return [row["title"] for row in csv.DictReader(file)]
 
 
-def _wait_for_others(database: Database, since: datetime) -> None:
-    """Another run (a second demo, a `glad up`) may have taken the prompts first: see it through."""
+def _is_work_left(database: Database, since: datetime) -> bool:
+    """Whether a further run has something to do. Prompts that another one (a `glad up`, say) holds are waited for.
+
+    True as soon as that one has died or was ended: its prompts are taken over.
+    """
     deadline = time.monotonic() + OTHERS_SECONDS
     with Step("waiting for another run that holds prompts") as step:
         while time.monotonic() < deadline:
             held = [
                 row for row in _all(database, "unfinished", since=since) if row["status"] in ("claimed", "generated")
             ]
-            if not held:
-                return
+            with database.transaction() as connection:
+                ready = bool(readiness(connection))
+            if ready or not held:
+                return ready
             step.detail = f"{len(held)} to go"
             time.sleep(0.5)
+    return False
 
 
 def _waiting(database: Database) -> bool:
