@@ -16,35 +16,26 @@ and ended and removed again.
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import re
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from dotenv import dotenv_values
-
 from benchmarks import report
-from glad_pipeline.database import Connection, connect
+from benchmarks.site import PATIENCE, Site, own_site
+from glad_pipeline.database import Connection
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.local.stack import project_root
 from glad_pipeline.workers.cluster import Cluster
 from glad_pipeline.workers.pool import Pool
 from glad_pipeline.workers.remote import RemoteEngine
 from glad_pipeline_tests.engines import TIMED
-from glad_pipeline_tests.own import forget_the_persons, require_no_env_file
 
 SIZES = (1, 2, 8)
 GOALS = {2: 1.9, 8: 7.0}  # × one worker
@@ -53,7 +44,6 @@ DEMO = resolve_model(EngineOptions())
 
 GOAL_SECONDS = 10.0
 LOOK_EVERY = 0.02  # seconds: how exactly a post's moment is known
-PATIENCE = 120.0
 MARKS = {  # events of a run that end a stage: its name, the event, the step
     "sensor": ("PIPELINE_ENQUEUED", None),
     "queue": ("PIPELINE_STARTING", None),
@@ -138,60 +128,6 @@ def watch_scaling(turns: int, batches: int) -> dict[str, Any]:
 
 
 # a row to its post
-
-
-@dataclass
-class Site:
-    """A running `glad up` with everything it needs, in a directory of its own."""
-
-    home: Path
-    environment: dict[str, str]
-
-    def glad(self, *words: str) -> str:
-        """Run `glad …` to its end and return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "glad_pipeline.cli", *words],
-            cwd=project_root(),
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            check=True,
-            text=True,
-            timeout=300,
-        )
-        return done.stdout
-
-    def connect(self, name: str) -> Connection:
-        url = dotenv_values(self.home / ".env")[name]
-        assert url is not None
-        return connect(url, autocommit=True)
-
-
-@contextmanager
-def own_site() -> Iterator[Site]:
-    """`glad up` as somebody has it who has set nothing."""
-    forget_the_persons()
-    require_no_env_file()
-    with tempfile.TemporaryDirectory(prefix="glad-workers-") as folder:
-        home, log = Path(folder) / "home", Path(folder) / "up.log"
-        site = Site(home, {**os.environ, "GLAD_HOME": str(home)})
-        with log.open("w") as out:
-            up = subprocess.Popen(
-                [sys.executable, "-m", "glad_pipeline.cli", "up"],
-                cwd=project_root(),
-                env=site.environment,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            until = time.monotonic() + PATIENCE
-            while not re.search(r"Dagster +http://", log.read_text()):
-                assert up.poll() is None, log.read_text()
-                assert time.monotonic() < until, log.read_text()
-                time.sleep(0.2)
-            yield site
-        finally:
-            site.glad("down")
-            up.wait(30)
 
 
 def post(rows: Connection, runs: Connection, number: int) -> dict[str, float]:

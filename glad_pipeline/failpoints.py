@@ -24,6 +24,7 @@ COMMIT_POINTS = {
     "look_again": "pictures stored a while ago are seen to be there still, or their prompts wait again",
     "hold_back": "pictures that a check finds fault with wait for a person",
     "publish": "posts, the status of their prompts and the outbox messages",
+    "report": "Dagster tells of posts or prompts put aside, or another run has it tell of what one left that died",
     "take_messages": "messages of the outbox are in one deliverer's hands",
     "deliver": "a site, CDN or bucket has been told (no transaction of ours)",
     "settle_messages": "messages are delivered, wait for another try, or are dead",

@@ -17,7 +17,9 @@ from glad_pipeline.defs.io_managers import PROMPT_IDS, frame
 from glad_pipeline.defs.io_managers import Drawing as HandedOver
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.defs.pool_limit import is_limited
+from glad_pipeline.defs.reports import posts_are_listed, posts_to_list
 from glad_pipeline.defs.site_revalidations import deliver_due
+from glad_pipeline.defs.tables import table
 from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table, ranges
 from glad_pipeline.limits import BATCH_SIZE
 from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
@@ -63,6 +65,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         deps=[names.key("prompts_table")],
         io_manager_key=names.of("queue_rows"),
         dagster_type=PromptsFrame,
+        metadata=table("prompts"),
         code_version="1",
     )
     def prompts(context: dg.AssetExecutionContext, config: PromptsConfig) -> dg.Output[Any]:
@@ -76,7 +79,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
             ours.queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
             ours.object_store.refuse_anothers()
             claimed = ours.queue.take(batch=config.batch_size, ids=config.prompt_ids)
-        table = markdown_table(claimed, ("id", "prompt", "title", "attempts"))
+        waiting = markdown_table(claimed, ("id", "prompt", "title", "attempts"))
         ids = [prompt.id for prompt in claimed]
         return versions.output(
             context,
@@ -84,7 +87,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
             of=ids,
             metadata={
                 "claimed": len(claimed),
-                "waiting": _markdown(table),
+                "waiting": _markdown(waiting),
                 **_rows(ids),
                 **ours.queue.report(context.log),
             },
@@ -151,6 +154,7 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
         ins={"generated_images": dg.AssetIn(
             names.key("generated_images"), dagster_type=Pictures, input_manager_key=names.of("drawn_objects"))},
         io_manager_key=names.of("queue_rows"),
+        metadata=table("images"),
         code_version="1",
     )  # fmt: skip
     def s3_objects(context: dg.AssetExecutionContext, generated_images: Any) -> dg.MaterializeResult[Any]:
@@ -191,6 +195,7 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
         kinds={"postgres"},
         deps=[names.key("s3_objects")],
         io_manager_key=names.of("queue_rows"),
+        metadata=table("posts"),
         code_version="1",
         output_required=False,
         freshness_policy=window,
@@ -206,21 +211,26 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
             ours.object_store.refuse_anothers()
             database, store = ours.queue.postgres.database, ours.object_store
             done = Publishing(claim=ours.queue.claim, database=database, store=lambda: store.store).publish_due()
+            listed = posts_to_list(context, ours)
         for warning in done.warnings():
             context.log.warning("%s", warning)
         told = ours.queue.report(context.log, published=len(done.published))
-        if not done.published:
+        metadata = {**_of_posts(done, listed, started), **told}
+        if not listed:
             context.log.info("no post is published")
             if done:  # seen on the asset, and no new version of it
-                context.log_event(dg.AssetObservation(context.asset_key, metadata={**_of_posts(done, started), **told}))
+                context.log_event(dg.AssetObservation(context.asset_key, metadata=metadata))
             deliver_due(ours, context.log)  # the step that tells others is skipped with this output
             return
-        yield versions.result(context, of=[context.run_id], metadata={**_of_posts(done, started), **told})
+        yield versions.result(context, of=[context.run_id], metadata=metadata)
+        posts_are_listed(ours, listed)
 
     return published_posts
 
 
-def _of_posts(done: PublishReport, started: float) -> dict[str, Any]:
+def _of_posts(done: PublishReport, listed: list[int], started: float) -> dict[str, Any]:
+    """`listed`: the prompts of this materialization: with those of runs that died before they could list them."""
+    found = len(listed) - len(done.published)
     edited = (
         {"conflicts": len(done.conflicts), "edited_meanwhile": _markdown(redact(markdown_reasons(done.conflicts)))}
         if done.conflicts
@@ -228,12 +238,13 @@ def _of_posts(done: PublishReport, started: float) -> dict[str, Any]:
     )
     return {
         "published": len(done.published),
+        **({"published_by_runs_that_died": found} if found > 0 else {}),
         "rejected": len(done.rejected),
         **({"gone_from_the_store": len(done.gone)} if done.gone else {}),
         **edited,
         "seconds": round(time.monotonic() - started, 3),
         "posts": _markdown(markdown_links((each.title, each.image_url) for each in done.published)),
-        **_rows([each.prompt_id for each in done.published]),
+        **_rows(listed),
     }
 
 

@@ -11,6 +11,7 @@ import dagster as dg
 
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.names import Names, Resources
+from glad_pipeline.defs.reports import put_aside, put_aside_is_named
 from glad_pipeline.operations import checks
 from glad_pipeline.operations.checks import Finding
 
@@ -26,6 +27,7 @@ class Check:
     description: str
     severity: dg.AssetCheckSeverity = ERROR
     blocking: bool = False
+    then: Callable[[Resources], None] = lambda ours: None  # when Dagster has its result
 
 
 CHECKS = {  # by asset
@@ -39,10 +41,11 @@ CHECKS = {  # by asset
     ],
     "s3_objects": [
         Check(
-            lambda ours: checks.none_put_aside(ours.queue.claim.reasons),
+            lambda ours: checks.none_put_aside(put_aside(ours)),
             "no_prompt_put_aside",
-            "No prompt of this run was rejected or failed before it had its picture.",
+            "No prompt was rejected or failed, by this run or by one that ended since this was looked at last.",
             WARN,  # the rows say why
+            then=put_aside_is_named,
         ),
         Check(
             lambda ours: checks.objects_match_catalogue(
@@ -113,5 +116,6 @@ def _step(names: Names, asset: str, of_one: list[Check]) -> dg.AssetChecksDefini
                 description=found.description,
                 metadata={name: value for name, value in found.figures.items() if value not in ([], None)},
             )
+            each.then(names.resources(context))
 
     return look

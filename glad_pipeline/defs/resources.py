@@ -27,6 +27,7 @@ from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.claim import refunding, reject_invalid
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.prompts.reports import Reports
 from glad_pipeline.records import Prompt
 from glad_pipeline.redaction import redact
 from glad_pipeline.storage.opening import open_store
@@ -147,6 +148,15 @@ class QueueResource(FixedResource):
             repeated_failures.note(self._instance, self._run_id, ())
             return None
         return repeated_failures.told(self._instance, {QUEUE_TAG: self._queue}, with_this=self._run_id)
+
+    def reports(self, *, published: bool) -> Reports:
+        """What this run has to report to Dagster."""
+        return Reports(database=self.postgres.database, run_id=self._run_id, published=published)
+
+    def is_over(self, run_id: str) -> bool:
+        """Whether Dagster knows that a run has ended, or knows nothing of it: then it is another instance's."""
+        run = self._instance.get_run_by_id(run_id) if self._instance is not None else None
+        return run is None or run.is_finished
 
     def refunding(self) -> AbstractContextManager[None]:
         """See `pipeline.claim.refunding`."""

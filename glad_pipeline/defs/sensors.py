@@ -50,16 +50,21 @@ class Watch:
     settings: Settings
 
     def tick(self, context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        """One look of the sensor, which lasts until there is something to do, or GLAD_SENSOR_SECONDS."""
-        memory = _remembered(context.cursor)
+        """One look of the sensor, which lasts until there is something to do, or GLAD_SENSOR_SECONDS.
+
+        By the UI's *Test* it only says what it would ask for.
+        """
+        memory, is_test = _remembered(context.cursor), _is_test(context)
         with self._connection(context) as connection:
             queue = database_mark(connection)
-            seen = _listen(connection, queue, self._seconds(context.instance), memory["orphans"])
-            self._end_orphans(context.instance, connection, seen.orphans, memory)
+            seen = _listen(connection, queue, 0.0 if is_test else self._seconds(context.instance), memory["orphans"])
+            if not is_test:
+                self._end_orphans(context.instance, connection, seen.orphans, memory)
             asked = {name: self._reason(context, connection, name, seen, queue) for name in (JOB_NAME, DELIVERY)}
             waits, claims = seen.ready.pending, asked[JOB_NAME] is None
             events = sources.changes(self.names, self.settings, connection, memory, waits=waits, claims=claims)
-        fit_the_pool(context.instance, self.settings, self.names.pool)
+        if not is_test:
+            fit_the_pool(context.instance, self.settings, self.names.pool)
         requests = [self._request(name, queue) for name, reason in asked.items() if reason is None]
         return dg.SensorResult(
             run_requests=requests,
@@ -121,6 +126,11 @@ class Watch:
         # no run_key: Dagster would remember it forever, and a prompt that is put back would never run again
         tag = QUEUE_TAG if name == JOB_NAME else OUTBOX_TAG
         return dg.RunRequest(job_name=self.names.of(name), tags={tag: queue})
+
+
+def _is_test(context: dg.SensorEvaluationContext) -> bool:
+    """Whether this is the UI's *Test*, which keeps nothing of a tick: the daemon says when the sensor was started."""
+    return context.last_sensor_start_time is None and context.last_tick_completion_time is None
 
 
 def _remembered(cursor: str | None) -> dict[str, Any]:

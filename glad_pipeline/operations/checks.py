@@ -45,7 +45,7 @@ def no_expired_lease(database: Database) -> Finding:
 
 
 def none_put_aside(reasons: Mapping[int, str]) -> Finding:
-    """No prompt of a run was rejected or failed."""
+    """No prompt was rejected or failed: none has a reason."""
     first = "; ".join(f"prompt {i}: {why}" for i, why in islice(reasons.items(), 3))
     told = f"{len(reasons)} were put aside. {first}" if reasons else None
     return Finding(passed=not reasons, description=told, figures={"prompts": list(reasons)[:SAMPLE]} if reasons else {})

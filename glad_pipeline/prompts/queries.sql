@@ -108,16 +108,26 @@ WHERE p.id = counted.id AND p.claim_token = %(token)s AND p.status = 'claimed'
 
 -- name: settle_failed
 -- A prompt whose own work went wrong: it waits for another attempt, or fails when they are spent.
-UPDATE prompts SET attempts = attempts + %(uncounted)s,
-    status = CASE WHEN attempts + %(uncounted)s >= %(max_attempts)s THEN 'failed' ELSE 'pending' END,
-    last_error = %(reason)s, claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
-WHERE id = %(id)s AND claim_token = %(token)s AND status = 'claimed'
+WITH done AS (
+    UPDATE prompts SET attempts = attempts + %(uncounted)s,
+        status = CASE WHEN attempts + %(uncounted)s >= %(max_attempts)s THEN 'failed' ELSE 'pending' END,
+        last_error = %(reason)s, claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+    WHERE id = %(id)s AND claim_token = %(token)s AND status = 'claimed'
+    RETURNING id, last_error
+)
+INSERT INTO run_reports (prompt_id, published, run_id, reason) SELECT id, false, %(worker)s, last_error FROM done
+ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason
 
 -- name: settle_rejected
 -- A prompt that can never be published as it is: put aside with the reason.
-UPDATE prompts SET status = 'rejected', last_error = %(reason)s,
-    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
-WHERE id = %(id)s AND claim_token IS NOT DISTINCT FROM %(token)s AND status IN ('claimed', 'generated')
+WITH done AS (
+    UPDATE prompts SET status = 'rejected', last_error = %(reason)s,
+        claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+    WHERE id = %(id)s AND claim_token IS NOT DISTINCT FROM %(token)s AND status IN ('claimed', 'generated')
+    RETURNING id, last_error
+)
+INSERT INTO run_reports (prompt_id, published, run_id, reason) SELECT id, false, %(worker)s, last_error FROM done
+ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason
 
 -- name: settle_generated
 -- Its picture is in the store and in the catalogue. Asked twice, since an answer was lost, it says the same.
@@ -183,12 +193,17 @@ LIMIT %(batch)s
 FOR UPDATE OF p SKIP LOCKED
 
 -- name: settle_published
--- Committed together with the post itself.
-UPDATE prompts p SET status = 'published', published_post_id = done.post_id, published_at = now(), last_error = NULL,
-    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL, taken_down_at = NULL,
-    post_version = NULL
-FROM unnest(%(ids)s::bigint[], %(post_ids)s::uuid[]) AS done (id, post_id)
-WHERE p.id = done.id AND p.status = 'generated'
+-- Committed together with the post itself, and with the note that Dagster does not tell of it yet.
+WITH done AS (
+    UPDATE prompts p SET status = 'published', published_post_id = done.post_id, published_at = now(), last_error = NULL,
+        claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL, taken_down_at = NULL,
+        post_version = NULL
+    FROM unnest(%(ids)s::bigint[], %(post_ids)s::uuid[]) AS done (id, post_id)
+    WHERE p.id = done.id AND p.status = 'generated'
+    RETURNING p.id
+)
+INSERT INTO run_reports (prompt_id, published, run_id, reason) SELECT id, true, %(worker)s, NULL FROM done
+ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason
 
 -- name: settle_conflict
 -- The post was edited meanwhile: a person decides.
@@ -219,7 +234,9 @@ SELECT EXISTS (SELECT FROM prompts WHERE status = 'pending') AS pending,
                AND (claim_token IS NULL OR lease_expires_at < now()
                     OR claim_token NOT IN (SELECT token FROM prompts_live_holds()))) AS due,
        EXISTS (SELECT FROM prompts WHERE status = 'claimed'
-               AND (lease_expires_at < now() OR claim_token NOT IN (SELECT token FROM prompts_live_holds()))) AS abandoned
+               AND (lease_expires_at < now() OR claim_token NOT IN (SELECT token FROM prompts_live_holds())))
+       OR EXISTS (SELECT FROM run_reports WHERE published
+                  AND run_id NOT IN (SELECT worker FROM prompts_live_holds())) AS abandoned
 
 -- name: live_workers
 -- The runs whose hold is alive, whatever their prompts' state.

@@ -248,6 +248,7 @@ class Claim:
                 "token": self._token if tokens is None else tokens[i],
                 "max_attempts": self._max_attempts,
                 "uncounted": int(i not in self._begun),
+                "worker": self._worker,
             }
             for i, reason in reasons.items()
         ]
@@ -288,10 +289,9 @@ class Claim:
         bound = {"ids": list(gone), "token": self._token, "reason": "its picture was gone from the store: drawn again"}
         return sorted(row["id"] for row in connection.execute(SQL["draw_again"], bound))
 
-    @staticmethod
-    def published(connection: Connection, post_ids: Mapping[int, UUID | None]) -> None:
+    def published(self, connection: Connection, post_ids: Mapping[int, UUID | None]) -> None:
         """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published."""
-        bound = {"ids": list(post_ids), "post_ids": list(post_ids.values())}
+        bound = {"ids": list(post_ids), "post_ids": list(post_ids.values()), "worker": self._worker}
         if connection.execute(SQL["settle_published"], bound).rowcount != len(post_ids):
             raise DatabaseError("prompts to be published were not locked by this transaction: no post is written")
 

@@ -20,7 +20,7 @@ class Readiness:
 
     pending: bool  # prompts wait
     due: bool  # drawn pictures whose time to be published has come
-    abandoned: bool  # prompts held by a run that is gone
+    abandoned: bool  # prompts held by a run that is gone, or posts that it published and did not report
 
     def __bool__(self) -> bool:
         return self.pending or self.due or self.abandoned

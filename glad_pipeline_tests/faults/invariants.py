@@ -148,6 +148,8 @@ def _untold(
     """Messages that did not arrive, and pages that the site was never told of."""
     waiting = connection.execute("SELECT * FROM outbox WHERE status NOT IN ('delivered', 'skipped')").fetchall()
     left = [f"message {row['id']} about {row['subject']} is {row['status']}: {row['last_error']}" for row in waiting]
+    unlisted = connection.execute("SELECT prompt_id FROM run_reports WHERE published").fetchall()
+    left += [f"Dagster lists no post of prompt {row['prompt_id']}" for row in unlisted]
     if site_log is None:
         return left
     known = told(site_log)

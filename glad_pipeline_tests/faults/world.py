@@ -141,7 +141,8 @@ def work_to_be_done(url: str) -> bool:
             "SELECT EXISTS (SELECT FROM prompts WHERE status = 'claimed' OR (status = 'pending' AND NOT"
             " (prompt LIKE '%UNDRAWABLE%' AND last_error IS NOT NULL)) OR (status = 'generated' AND"
             " coalesce(publish_at, '-infinity') <= now()))"
-            " OR EXISTS (SELECT FROM outbox WHERE status = 'waiting') AS work"
+            " OR EXISTS (SELECT FROM outbox WHERE status = 'waiting')"
+            " OR EXISTS (SELECT FROM run_reports WHERE published) AS work"
         ).fetchone()
     assert row is not None
     return bool(row["work"])

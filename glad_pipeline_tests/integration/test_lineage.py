@@ -1,17 +1,22 @@
 """What the lineage graph says: stale is what is stale, and who loads an asset gets what is there and changes nothing."""
 
 import shutil
+from datetime import timedelta
 
 import dagster as dg
 import pandas as pd
 import pytest
 from dagster._core.definitions.data_version import StaleStatus
 from dagster._utils.test.data_versions import get_stale_status_resolver
+from test_graph import metadata
 
-from glad_pipeline import cli
+from glad_pipeline import cli, failpoints
+from glad_pipeline.database import Database
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs import sources
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
+from glad_pipeline.pipeline.results import columns_of
+from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.settings import load_settings
 from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.ticks import tick
@@ -245,3 +250,90 @@ def test_an_empty_materialization_has_the_table_s_columns(look):
     [made] = result.asset_materializations_for_node("stats")
     assert made.metadata["rows"].value == 0
     assert {"id", "prompt", "title"} <= set(made.metadata["columns"].value.split())
+
+
+def listed(world):
+    """The prompts of each materialization of the posts, the oldest first."""
+    records = world.instance.fetch_materializations(dg.AssetKey("published_posts"), limit=10, ascending=True).records
+    return [record.asset_materialization.metadata["prompt_ids"].value for record in records]
+
+
+@pytest.fixture
+def database(world, database_url):
+    with Database(database_url) as database:
+        yield database
+
+
+class Broken(RuntimeError):
+    """What the failpoint raises."""
+
+
+def broken_at(point):
+    """Has the first process to come here break off."""
+
+    def reached(name):
+        if name == point:
+            failpoints.arm(None)
+            raise Broken
+
+    failpoints.arm(reached)
+
+
+@pytest.mark.parametrize("point", ["publish.after", "report.before", "report.after"])
+def test_posts_of_a_run_that_died_before_or_after_it_had_listed_them_are_listed_once(world, point):
+    first = world.add("a hill", title="Hill")
+    broken_at(point)
+    world.run(expect_success=False)
+    assert world.statuses() == ["published"]
+    second = world.add("a sea", title="Sea")
+    result = world.run()
+    assert len(listed(world)) == (1 if point == "publish.after" else 2)
+    assert ",".join(listed(world)) in (f"{first}-{second}", f"{first},{second}")
+    if point == "publish.after":
+        assert metadata(result, "published_posts")["published_by_runs_that_died"] == 1
+    world.run()
+    assert len(listed(world)) <= 2  # an empty run lists nothing anew
+    assert world.sql("SELECT * FROM run_reports") == []
+
+
+def test_posts_that_nobody_has_listed_are_a_reason_for_a_run(world, database_url):
+    world.add("a hill", title="Hill")
+    broken_at("publish.after")
+    world.run(expect_success=False)
+    assert "runs failed" in tick(world.instance, database_url).skip_message  # and after the pause, another run
+    world.run()
+    assert "no prompt is pending" in tick(world.instance, database_url).skip_message
+
+
+def test_a_run_whose_process_lives_lists_its_posts_itself(world, database):
+    world.add("a hill", title="Hill")
+    broken_at("publish.after")
+    died = world.run(expect_success=False).run_id
+    with Claim(database, worker=died, lease=timedelta(60), max_attempts=3).open():  # as if it were alive still
+        world.run()
+        assert listed(world) == []
+    world.run()
+    assert len(listed(world)) == 1
+
+
+def test_the_check_names_what_another_process_of_the_run_or_a_run_that_ended_has_put_aside(world):
+    odd = world.add("impossible", width=100_000)
+    result = world.run("prompts")  # with no step of the check
+    assert world.prompts()[odd]["status"] == "rejected"
+    undrawable = world.add("UNDRAWABLE")
+    result = world.run()
+    [check] = [e for e in result.get_asset_check_evaluations() if e.check_name == "no_prompt_put_aside"]
+    assert check.metadata["prompts"].value == [odd, undrawable]
+    [check] = [e for e in world.run().get_asset_check_evaluations() if e.check_name == "no_prompt_put_aside"]
+    assert not check.passed  # it was drawn again in vain
+    world.sql("UPDATE prompts SET status = 'cancelled' WHERE id = %s", undrawable)
+    [check] = [e for e in world.run().get_asset_check_evaluations() if e.check_name == "no_prompt_put_aside"]
+    assert check.passed
+
+
+def test_the_tables_that_the_ui_shows_are_those_of_the_database(world):
+    for asset, table in (("s3_objects", "images"), ("published_posts", "posts")):
+        told = build_defs().resolve_asset_graph().get(dg.AssetKey(asset)).metadata
+        assert told["dagster/table_name"] == table
+        columns = [(column.name, column.type) for column in told["dagster/column_schema"].columns]
+        assert columns == columns_of(world.connection, table)

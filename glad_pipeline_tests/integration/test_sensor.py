@@ -23,7 +23,7 @@ from glad_pipeline.defs.schedules import publish_prompts_hourly
 from glad_pipeline.pipeline import run_requests
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.settings import Settings
-from glad_pipeline_tests.ticks import asked, sensor
+from glad_pipeline_tests.ticks import asked, by_the_daemon, sensor
 from glad_pipeline_tests.ticks import tick as look
 
 DRAW = ["publish_prompts"]
@@ -162,9 +162,23 @@ def test_of_a_run_that_may_go_on_without_a_step_of_ours_only_the_claim_is_forgot
     assert database.read(lambda c: c.execute("SELECT * FROM run_claims").fetchall()) == []
 
 
+def test_the_ui_s_test_of_the_sensor_only_says_what_it_would_ask_for(add, instance, database):
+    add()
+    run_id = started(instance)
+    killed(database, run_id)
+    cursor = later(tick(instance).cursor)
+    resources = {"postgres": PostgresResource(url=os.environ["DATABASE_URL"])}
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+        data = sensor(GLAD_POOL_FOLLOWS_WORKERS=True).evaluate_tick(context)
+    assert "under way" in data.skip_message
+    assert status(instance, run_id) == dg.DagsterRunStatus.STARTED
+    tick(instance, cursor)
+    assert status(instance, run_id) == dg.DagsterRunStatus.FAILURE
+
+
 def whole_tick(instance, names, cursor):
     resources = {names.of("postgres"): PostgresResource(url=os.environ["DATABASE_URL"])}
-    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+    with by_the_daemon(instance, cursor, resources) as context:
         return sensor(names).evaluate_tick(context)
 
 

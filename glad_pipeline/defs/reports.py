@@ -1,0 +1,38 @@
+"""What Dagster is yet to tell: this run's posts and prompts put aside, and those of runs that died before they were.
+
+Whether a run is over, and whether it has reported, is asked of Dagster; what there is to report is the queue's to know.
+"""
+
+import dagster as dg
+
+from glad_pipeline.defs.names import Resources
+
+
+def posts_to_list(context: dg.AssetExecutionContext, ours: Resources) -> list[int]:
+    """The prompts whose posts no materialization of this asset lists."""
+
+    def is_listed(run_id: str) -> bool:
+        made = context.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+        return any(each.dagster_event and each.dagster_event.asset_key == context.asset_key for each in made)
+
+    reports = ours.queue.reports(published=True)
+    reports.of_the_gone(is_over=ours.queue.is_over, is_told=is_listed)
+    return list(reports.waiting())
+
+
+def posts_are_listed(ours: Resources, prompts: list[int]) -> None:
+    """By a materialization that Dagster has."""
+    ours.queue.reports(published=True).done(prompts)
+
+
+def put_aside(ours: Resources) -> dict[int, str]:
+    """The prompts that were rejected or failed, and that no check has named, with the reasons."""
+    reports = ours.queue.reports(published=False)
+    reports.of_the_gone(is_over=ours.queue.is_over, is_told=lambda run_id: False)
+    return {prompt_id: reason or "" for prompt_id, reason in reports.waiting().items()}
+
+
+def put_aside_is_named(ours: Resources) -> None:
+    """By a check that Dagster has."""
+    reports = ours.queue.reports(published=False)
+    reports.done(reports.waiting())
