@@ -34,6 +34,8 @@ ALL = [
     "0006_who_may_write_prompts",
     "0007_deployments",
     "0008_run_claims",
+    "0009_prompt_syntax",
+    "0010_edits",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
@@ -46,6 +48,7 @@ OURS = {
     "post_writes",
     "deployments",
     "run_claims",
+    "prompt_former_hashes",
     "glad_alembic_version",
 }
 INDEXES = {"idx_posts_status_created", "idx_posts_category", "idx_posts_author"}

@@ -14,10 +14,10 @@ BEGIN
         NEW.post_version := NULL;                      -- that of another post
     END IF;
     IF (NEW.prompt, NEW.negative_prompt, NEW.seed, NEW.width, NEW.height, NEW.num_inference_steps, NEW.guidance_scale,
-        NEW.scheduler, NEW.preset, NEW.model, NEW.model_revision, NEW.lora)
+        NEW.scheduler, NEW.preset, NEW.model, NEW.model_revision, NEW.lora, NEW.prompt_syntax)
        IS DISTINCT FROM
        (OLD.prompt, OLD.negative_prompt, OLD.seed, OLD.width, OLD.height, OLD.num_inference_steps, OLD.guidance_scale,
-        OLD.scheduler, OLD.preset, OLD.model, OLD.model_revision, OLD.lora)
+        OLD.scheduler, OLD.preset, OLD.model, OLD.model_revision, OLD.lora, OLD.prompt_syntax)
     THEN
         IF NEW.status = 'published' THEN
             RAISE EXCEPTION 'prompt % is published: what its picture was drawn from stays as it is', OLD.id
@@ -45,7 +45,7 @@ END $$;
 -- Not on the columns that a run moves: looking at a text costs reading it.
 CREATE TRIGGER prompts_redraw_what_is_edited
     BEFORE UPDATE OF prompt, negative_prompt, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model,
-        model_revision, lora, post_id, needs_approval ON prompts
+        model_revision, lora, prompt_syntax, post_id, needs_approval ON prompts
     FOR EACH ROW EXECUTE FUNCTION prompts_redraw_what_is_edited();
 
 -- Where pictures are drawn when their time has come: one look for the sensor, whatever else waits.
