@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,11 @@ def in_bytes(size: int) -> str:
 def in_time(seconds: float) -> str:
     """`90 s`, `5 min`."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def in_zone(moment: datetime, zone: tzinfo) -> str:
+    """`2027-03-01 08:00 CET`: a time of this zone, to the minute, with what the zone is called then."""
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -13,7 +13,8 @@ from difflib import get_close_matches
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -60,6 +61,14 @@ def _fault_of_networks(addresses: str) -> str | None:
         [ip_network(address.strip()) for address in addresses.split(",")]
     except ValueError:
         return "it has to be IP addresses or networks (10.0.0.0/8), separated by commas"
+    return None
+
+
+def _fault_of_zone(name: str) -> str | None:
+    try:
+        ZoneInfo(name)
+    except (LookupError, OSError, ValueError):  # no such zone, or no name of one
+        return "it has to be the name of a time zone, such as Europe/Berlin, America/New_York or UTC"
     return None
 
 
@@ -172,6 +181,16 @@ class Settings(EngineSettings, BaseSettings):
         120, description="How long a silent run keeps its prompts."
     )
     max_attempts: Annotated[int, limits.ATTEMPTS] = Field(5, description="Claims after which a prompt is `failed`.")
+    draw_scheduled: Literal["ahead", "when-due"] = Field(
+        "ahead",
+        description="When prompts with a `publish_at` are drawn: `ahead` (at once, so that their posts appear on "
+        "time), or `when-due` (not before that time: the post appears once its picture is drawn).",
+    )
+    timezone: Annotated[str, _checked(_fault_of_zone)] = Field(
+        "UTC",
+        description="Time zone of times that are given without one, and in which `glad prompts` shows times, such as "
+        "`Europe/Berlin`.",
+    )
 
     # Dagster
     sensor: bool = Field(True, description="Whether the sensor starts switched on.")
@@ -236,6 +255,16 @@ class Settings(EngineSettings, BaseSettings):
             compile_cache=str(self.compile_cache or self.home / "compiled"),
             hash_cache=str(self.home / "model-hashes.json"),
         )
+
+    @property
+    def draws_ahead(self) -> bool:
+        """Whether pictures are drawn before their `publish_at`."""
+        return self.draw_scheduled == "ahead"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """That of times without one."""
+        return ZoneInfo(self.timezone)
 
     @property
     def picture_base_url(self) -> str | None:

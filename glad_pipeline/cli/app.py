@@ -22,6 +22,7 @@ from glad_pipeline.cli import (
     outbox,
     posts,
     prompts,
+    prompts_edit,  # noqa: F401  its command is one of the group `prompts`
     redraw,
     reproduce,
     servers,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,15 +20,16 @@ from glad_pipeline.cli.options import Ids, IdsOrNone, Json, Limit
 from glad_pipeline.cli.output import print_fields, print_json, print_table
 from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime
-from glad_pipeline.display import counted, one_line
-from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, SCHEDULERS, SEED, SIDE, STEPS
+from glad_pipeline.display import counted, in_zone, one_line
+from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, PROMPT_SYNTAXES, SCHEDULERS, SEED, SIDE, STEPS
 
 if TYPE_CHECKING:
     from glad_pipeline.prompts import management
 
 STATUSES = "pending, claimed, generated, awaiting_approval, published, rejected, failed, cancelled"
-FIELDS = {  # as options of `add`; their rules are in prompts/validation.py
+FIELDS = {  # as options of `add` and `edit`; their rules are in prompts/validation.py
     "negative_prompt": "what to keep out of the picture",
+    "prompt_syntax": f"how brackets in both are read: {', '.join(PROMPT_SYNTAXES)}; absent: GLAD_PROMPT_SYNTAX",
     "title": f"the post's title (≤ {CHARS['title']} characters)",
     "slug": "the post's address: a-z, 0-9, single hyphens; absent: made from the title",
     "excerpt": f"≤ {CHARS['excerpt']} characters",
@@ -36,7 +38,7 @@ FIELDS = {  # as options of `add`; their rules are in prompts/validation.py
     "author": "created if there is none of that name",
     "alt_text": f"the picture in words (≤ {CHARS['alt_text']} characters)",
     "task_id": "your own key: the same one again is the same prompt",
-    "post_id": "UUID of an existing post to illustrate",
+    "post_id": "an existing post to illustrate: its slug or id",
     "seed": f"{SEED}; absent: made from the other fields",
     "width": f"pixels, {SIDE}",
     "height": f"pixels, {SIDE}",
@@ -48,13 +50,14 @@ FIELDS = {  # as options of `add`; their rules are in prompts/validation.py
     "model_revision": "commit of a hub model, 40 hex digits",
     "lora": f"a path or hub id with its weight (≤ {CHARS['lora']} characters)",
     "priority": "higher goes first; 0 if absent",
-    "publish_at": "not before this time, ISO 8601; without a zone it is UTC",
+    "publish_at": "not before this time, ISO 8601; without a zone it is of GLAD_TIMEZONE",
 }
+NAMES = {"post_id": ("--post", "--post-id")}  # of options that are not called as their column
 
-commands = group("The queue: add, import, list, show, retry, cancel, approve, reject.")
+commands = group("The queue: add, import, list, show, edit, retry, cancel, approve, reject.")
 
 
-def _with_fields(command: Callable[..., int]) -> Callable[..., int]:
+def with_fields(command: Callable[..., int]) -> Callable[..., int]:
     """Give the command an option for each field, in place of `**fields`."""
     own = [
         each
@@ -66,7 +69,7 @@ def _with_fields(command: Callable[..., int]) -> Callable[..., int]:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[str | None, typer.Option(f"--{name.replace('_', '-')}", metavar="…", help=about)],
+            annotation=Annotated[str | None, typer.Option(*_names(name), metavar="…", help=about)],
         )
         for name, about in FIELDS.items()
     ]
@@ -75,8 +78,12 @@ def _with_fields(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
+def _names(field: str) -> tuple[str, ...]:
+    return NAMES.get(field, (f"--{field.replace('_', '-')}",))
+
+
 @commands.command("add")
-@_with_fields
+@with_fields
 def add(
     context: typer.Context,
     prompt: Annotated[str, typer.Argument(metavar="TEXT", help=f"what to draw (≤ {CHARS['prompt']:,} characters)")],
@@ -87,16 +94,23 @@ def add(
 ) -> int:
     """Put one prompt into the queue."""
     from glad_pipeline.prompts import management
+    from glad_pipeline.prompts.editing import find_post
     from glad_pipeline.prompts.intake import add_prompt
 
+    runtime = Runtime.of(context)
     given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, **fields}
-    with Runtime.of(context).database() as database:
-        prompt_id, created = add_prompt(database, {name: value for name, value in given.items() if value is not None})
+    given = {name: value for name, value in given.items() if value is not None}
+    with runtime.database() as database:
+        if "post_id" in given:
+            given["post_id"] = find_post(database, given["post_id"])
+        prompt_id, created = add_prompt(database, given, zone=runtime.settings.zone)
         known = management.show_prompt(database, prompt_id)
-    if created:
-        print(f"prompt {prompt_id} is in the queue")
-    else:
+    if not created:
         print(f"that prompt is in the queue already: prompt {prompt_id}, {known.status if known else 'gone'}")
+        return 0
+    print(f"prompt {prompt_id} is in the queue")
+    if known and known.publish_at:
+        print(f"it is published at {in_zone(known.publish_at, runtime.settings.zone)} or soon after")
     return 0
 
 
@@ -108,9 +122,13 @@ def import_(
     """Put every row of a file into the queue, or none if one of them is wrong."""
     from glad_pipeline.prompts.intake import import_file
 
-    with Runtime.of(context).database() as database, Progress(every=5.0) as progress:
-        report = import_file(database, file, progress=ImportProgress(progress))
+    runtime = Runtime.of(context)
+    with runtime.database() as database, Progress(every=5.0) as progress:
+        zone = runtime.settings.zone
+        report = import_file(database, file, zone=zone, progress=ImportProgress(progress))
     print(f"{file}: {report.added:,} added, {report.existing:,} there already")
+    if report.first_time and report.last_time:
+        print(f"to be published from {in_zone(report.first_time, zone)} to {in_zone(report.last_time, zone)}")
     if report.differing:
         print(f"{report.differing:,} of these have a task_id that is in the queue with other fields, which were kept")
     return 0
@@ -141,26 +159,39 @@ def list_(
     from glad_pipeline.database import jsonable
     from glad_pipeline.prompts import management
 
-    with Runtime.of(context).database() as database:
+    runtime = Runtime.of(context)
+    with runtime.database() as database:
         rows = management.list_prompts(database, status=status, limit=limit, before=before)
         counts = {} if json else management.counts_by_status(database)
+        zone = runtime.settings.zone
     if json:
         print_json([jsonable(row) for row in rows])
         return 0
     if rows:
-        print_table(("id", "status", "attempts", "title or prompt", "picture or error"), map(_summary, rows))
+        short = sys.stdout.isatty()
+        print_table(HEADERS[:-1] if short else HEADERS, [_summary(row, zone, short=short) for row in rows])
     print(counted(counts, none="the queue is empty"))
     if len(rows) == limit:
         print(f"older ones: --before {rows[-1].id}")
     return 0
 
 
-def _summary(row: management.PromptStatus) -> tuple[str, ...]:
-    """A prompt as one row: with the picture's URL, whole, or where it came to nothing the reason."""
+HEADERS = ("id", "status", "priority", "publish at", "post", "title or prompt", "picture or error")
+
+
+def _summary(row: management.PromptStatus, zone: tzinfo, *, short: bool) -> tuple[str, ...]:
+    """A prompt as one row: with the picture's URL, whole, or where it came to nothing the reason.
+
+    `short`, for a terminal of 100 columns: without the URL, which `show` has, and with the reason below the title.
+    """
     error = one_line(row.last_error or "", 80)
-    ended_badly = row.status in ("failed", "rejected") or error.startswith("taken down")
-    outcome = error if error and ended_badly else row.image_url or error
-    return str(row.id), row.status, str(row.attempts), one_line(row.title or row.prompt, 48), outcome
+    ended_badly = row.status in ("failed", "rejected", "pending") or error.startswith("taken down")
+    time = in_zone(row.publish_at, zone) if row.publish_at and row.status != "published" else ""
+    cells = (str(row.id), row.status, str(row.priority), time, row.post_status or "")
+    title = one_line(row.title or row.prompt, 34 if short else 48)
+    if short:
+        return (*cells, f"{title}\n{error}" if error else title)
+    return (*cells, title, error if error and ended_badly else row.image_url or error)
 
 
 @commands.command("show")
@@ -172,18 +203,25 @@ def show(
     """Show one prompt, its picture and its post."""
     from glad_pipeline.database import jsonable
     from glad_pipeline.prompts import management
+    from glad_pipeline.records import values_of
 
-    with Runtime.of(context).database() as database:
+    runtime = Runtime.of(context)
+    with runtime.database() as database:
         row = management.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1
-    fields = {"id": row.id, "status": row.status, **jsonable(row)}
     if json:
-        print_json(fields)
+        print_json({"id": row.id, "status": row.status, **jsonable(row)})
     else:
-        print_fields([(name, one_line(str(value), 500)) for name, value in fields.items() if value not in (None, "")])
+        zone = runtime.settings.zone
+        fields = {"id": row.id, "status": row.status, **values_of(row)}
+        print_fields([(name, _shown(value, zone)) for name, value in fields.items() if value not in (None, "")])
     return 0
+
+
+def _shown(value: object, zone: tzinfo) -> str:
+    return in_zone(value, zone) if isinstance(value, datetime) else one_line(str(value), 500)
 
 
 @commands.command("retry")

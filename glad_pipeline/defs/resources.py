@@ -78,6 +78,7 @@ class QueueResource(FixedResource):
     batch_size: int = Field(description="Most prompts one run claims.")
     lease_seconds: int = Field(description="How long a silent run keeps its prompts.")
     max_attempts: int = Field(description="Claims after which a prompt is failed.")
+    draw_ahead: bool = Field(default=True, description="Whether pictures are drawn before their `publish_at`.")
     _claim: Claim | None = PrivateAttr(default=None)
     _run_id: str = PrivateAttr(default="")
     _claimed: bool = PrivateAttr(default=False)
@@ -125,6 +126,7 @@ class QueueResource(FixedResource):
             worker=self._run_id,
             lease=timedelta(seconds=self.lease_seconds),
             max_attempts=self.max_attempts,
+            ahead=self.draw_ahead,
         ).open(patience=patience)
         self._claim = claim
         self._queue = claim.queue

@@ -57,7 +57,9 @@ class Watch:
         memory, is_test = _remembered(context.cursor), _is_test(context)
         with self._connection(context) as connection:
             queue = database_mark(connection)
-            seen = _listen(connection, queue, 0.0 if is_test else self._seconds(context.instance), memory["orphans"])
+            seen = self._listen(
+                connection, queue, 0.0 if is_test else self._seconds(context.instance), memory["orphans"]
+            )
             if not is_test:
                 self._end_orphans(context.instance, connection, seen.orphans, memory)
             asked = {name: self._reason(context, connection, name, seen, queue) for name in (JOB_NAME, DELIVERY)}
@@ -77,9 +79,23 @@ class Watch:
         """The schedule's look."""
         with self._connection(context) as connection:
             queue = database_mark(connection)
-            seen = _look(connection, queue)
+            seen = self._look(connection, queue)
             reason = self._reason(context, connection, JOB_NAME, seen, queue)
         return dg.SkipReason(reason) if reason else self._request(JOB_NAME, queue)
+
+    def _look(self, connection: Connection, queue: str) -> Seen:
+        ready = readiness(connection, ahead=self.settings.draws_ahead)
+        return Seen(ready=ready, overdue=overdue(connection), orphans=orphaned_runs(connection, queue))
+
+    def _listen(self, connection: Connection, queue: str, seconds: float, known: dict[str, float]) -> Seen:
+        """What there is to do; if there is nothing, what comes within these seconds. `known`: orphans seen before."""
+        until = time.monotonic() + seconds
+        while True:
+            seen = self._look(connection, queue)
+            ripe = any(GONE <= time.time() - known[each] < 2 * GONE for each in seen.orphans & known.keys())
+            if seen.ready or seen.overdue or seen.orphans - known.keys() or ripe or time.monotonic() >= until:
+                return seen
+            time.sleep(AGAIN)
 
     @contextmanager
     def _connection(self, context: Context) -> Iterator[Connection]:
@@ -137,21 +153,6 @@ def _remembered(cursor: str | None) -> dict[str, Any]:
     """The sensor's memory; earlier versions kept a list of runs there."""
     told = json.loads(cursor or "{}")
     return {"orphans": {}, **(told if isinstance(told, dict) else {})}
-
-
-def _look(connection: Connection, queue: str) -> Seen:
-    return Seen(ready=readiness(connection), overdue=overdue(connection), orphans=orphaned_runs(connection, queue))
-
-
-def _listen(connection: Connection, queue: str, seconds: float, known: dict[str, float]) -> Seen:
-    """What there is to do; if there is nothing, what comes within these seconds. `known`: orphans seen before."""
-    until = time.monotonic() + seconds
-    while True:
-        seen = _look(connection, queue)
-        ripe = any(GONE <= time.time() - known[each] < 2 * GONE for each in seen.orphans & known.keys())
-        if seen.ready or seen.overdue or seen.orphans - known.keys() or ripe or time.monotonic() >= until:
-            return seen
-        time.sleep(AGAIN)
 
 
 def fit_the_pool(instance: dg.DagsterInstance, settings: Settings, pool: str) -> None:

@@ -79,6 +79,7 @@ def build_resources(
             batch_size=settings.batch_size,
             lease_seconds=settings.lease_seconds,
             max_attempts=settings.max_attempts,
+            draw_ahead=settings.draws_ahead,
         ),
         "object_store": given.get("object_store") or _object_store(settings, postgres, names),
         "outbox": given.get("outbox")

@@ -43,7 +43,12 @@ ORDER BY id FOR UPDATE
 INSERT INTO takedowns (subject, reason) VALUES (%(subject)s, %(reason)s)
 
 -- name: cancel_prompts
--- A hidden post gets nothing more: not from the prompt it was made by, not from others that aim at it.
+-- A hidden post gets nothing more: not from the prompt it was made by, not from others that aim at it. What had ended before
+-- stays as it is; should a person have it tried again, its post is shown again.
+WITH ended AS (
+    UPDATE prompts SET taken_down_at = now()
+    WHERE published_post_id = ANY(%(posts)s) AND status IN ('rejected', 'failed', 'cancelled')
+)
 UPDATE prompts SET status = 'cancelled', last_error = %(reason)s, claim_token = NULL, claimed_by = NULL,
     lease_expires_at = NULL, taken_down_at = CASE WHEN published_post_id = ANY(%(posts)s) THEN now() END
 WHERE (published_post_id = ANY(%(posts)s) OR post_id = ANY(%(posts)s))

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -33,6 +33,8 @@ class ImportReport:
     added: int  # rows that are new in the queue
     existing: int  # lines that were there already, by task_id or content, or that the file repeats
     differing: int  # of `existing`: the task_id was there with other fields, which were kept
+    first_time: datetime | None = None  # the earliest `publish_at` of the lines
+    last_time: datetime | None = None
 
 
 Progress = Callable[[str, int], None]
@@ -75,27 +77,29 @@ def _canonical(found: object) -> str:
     return found.isoformat() if isinstance(found, datetime) else str(found)
 
 
-def add_prompt(database: Database, given: Mapping[str, Any]) -> tuple[int, bool]:
+def add_prompt(database: Database, given: Mapping[str, Any], *, zone: tzinfo = UTC) -> tuple[int, bool]:
     """Put one prompt into the queue; return its id and whether it is new.
 
-    The same `task_id`, or without one the same fields, is the same prompt: its id, and False.
+    The same `task_id`, or without one the same fields, is the same prompt: its id, and False. `zone`: that of a time
+    without one.
     Raises `UsageError` with every reason if the fields break a rule or the slug is taken.
     """
-    prompt = new_prompt(given)
+    prompt = new_prompt(given, zone=zone)
     row = dict(zip(WRITTEN, _as_row(prompt), strict=True))
     with database.transaction() as connection:
         connection.execute(QUERIES["one_at_a_time"])
         if same := value(connection, QUERIES["same_prompt"], row):
             return int(same), False
         if prompt.slug is not None:
-            _refuse_taken_slug(connection, prompt)
+            refuse_taken_slug(connection, prompt)
         added = value(connection, QUERIES["insert_one"], row)
         if added is None:  # inserted by plain SQL since we looked
             return int(value(connection, QUERIES["same_prompt"], row)), False
         return int(added), True
 
 
-def _refuse_taken_slug(connection: Connection, prompt: NewPrompt) -> None:
+def refuse_taken_slug(connection: Connection, prompt: NewPrompt) -> None:
+    """Raises `UsageError` where another prompt or post has the slug that this new one asks for."""
     sought = {"slug": prompt.slug, "post_id": prompt.post_id}
     if found := value(connection, QUERIES["slug_of_prompt"], sought):
         raise UsageError(f"slug {prompt.slug!r} belongs to prompt {found} already: choose another, or none")
@@ -106,10 +110,13 @@ def _refuse_taken_slug(connection: Connection, prompt: NewPrompt) -> None:
         )
 
 
-def import_file(database: Database, path: Path, *, progress: Progress | None = None) -> ImportReport:
+def import_file(
+    database: Database, path: Path, *, zone: tzinfo = UTC, progress: Progress | None = None
+) -> ImportReport:
     """Put every row of a `.csv` or `.jsonl` file into the queue, or, if one of them is wrong, none.
 
-    Idempotent: a row is the same prompt as an earlier one by its `task_id`, or without one by all its fields.
+    Idempotent: a row is the same prompt as an earlier one by its `task_id`, or without one by all its fields, as they
+    are or as they were before an edit. `zone`: that of times without one.
     Raises `UsageError` that names each bad row (the first 50) by line and reason.
 
     >>> import_file(database, Path("examples/prompts.csv"))
@@ -120,7 +127,7 @@ def import_file(database: Database, path: Path, *, progress: Progress | None = N
     with database.connect() as connection:
         connection.execute(QUERIES["begin_staging"])
         connection.execute(QUERIES["create_staging"])
-        staged = _stage(connection, path, faults, tell)
+        staged = _stage(connection, path, zone, faults, tell)
         tell("looking for duplicates among", staged)
         connection.execute(QUERIES["analyze_staging"])
         connection.execute(QUERIES["one_at_a_time"])
@@ -129,11 +136,12 @@ def import_file(database: Database, path: Path, *, progress: Progress | None = N
             raise UsageError(faults.message(path))
         tell("writing", staged)
         differing = value(connection, QUERIES["count_differing"])
+        times = connection.execute(QUERIES["times"]).fetchone() or {}
         added = connection.execute(QUERIES["insert_staged"]).rowcount
-    return ImportReport(added=added, existing=staged - added, differing=differing)
+    return ImportReport(added=added, existing=staged - added, differing=differing, **times)
 
 
-def _stage(connection: Connection, path: Path, faults: _Faults, tell: Progress) -> int:
+def _stage(connection: Connection, path: Path, zone: tzinfo, faults: _Faults, tell: Progress) -> int:
     """Copy the good rows to `incoming`, note the bad ones, and return how many were good."""
     staged = 0
     with connection.cursor() as cursor, cursor.copy(QUERIES["copy_staging"]) as copy:
@@ -144,7 +152,7 @@ def _stage(connection: Connection, path: Path, faults: _Faults, tell: Progress) 
                 faults.add([(record.line, record.fault)])
                 continue
             try:
-                prompt = new_prompt(record.fields)
+                prompt = new_prompt(record.fields, zone=zone)
             except UsageError as error:
                 faults.add([(record.line, str(error))])
                 continue
@@ -157,8 +165,13 @@ def _as_row(prompt: NewPrompt) -> tuple[Any, ...]:
     """The values of WRITTEN. Without a seed, the content decides it: the same everywhere."""
     identity = content_hash(prompt)
     if prompt.seed is None:
-        prompt = replace(prompt, seed=int(identity[:8], 16))
+        prompt = replace(prompt, seed=seed_of(identity))
     return (*values_of(prompt).values(), identity)
+
+
+def seed_of(identity: str) -> int:
+    """The seed of a prompt that names none, by its content hash."""
+    return int(identity[:8], 16)
 
 
 def _find_duplicates(connection: Connection, faults: _Faults) -> None:

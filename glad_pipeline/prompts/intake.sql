@@ -50,6 +50,7 @@ SELECT i.line, i.slug AS value, min(p.id) AS prompt_id, count(*) OVER () AS faul
 FROM incoming AS i
 JOIN prompts AS p ON p.slug = i.slug AND p.status <> 'cancelled'
 WHERE NOT EXISTS (SELECT FROM prompts AS same WHERE same.content_hash = i.content_hash)
+  AND NOT EXISTS (SELECT FROM prompt_former_hashes AS former WHERE former.content_hash = i.content_hash)
   AND NOT EXISTS (SELECT FROM prompts AS same WHERE same.task_id = i.task_id)
 GROUP BY i.line, i.slug
 ORDER BY i.line LIMIT %(limit)s;
@@ -60,6 +61,7 @@ SELECT i.line, i.slug AS value, posts.id::text AS post_id, count(*) OVER () AS f
 FROM incoming AS i
 JOIN posts ON posts.slug = i.slug AND i.post_id::text IS DISTINCT FROM posts.id::text
 WHERE NOT EXISTS (SELECT FROM prompts AS same WHERE same.content_hash = i.content_hash)
+  AND NOT EXISTS (SELECT FROM prompt_former_hashes AS former WHERE former.content_hash = i.content_hash)
   AND NOT EXISTS (SELECT FROM prompts AS same WHERE same.task_id = i.task_id)
 ORDER BY i.line LIMIT %(limit)s;
 
@@ -68,10 +70,15 @@ ORDER BY i.line LIMIT %(limit)s;
 SELECT count(*) AS differing FROM incoming AS i
 JOIN prompts AS p ON p.task_id = i.task_id AND p.content_hash <> i.content_hash;
 
+-- name: times
+-- From when to when its lines are to be published: a person sees in which zone their times were read.
+SELECT min(publish_at) AS first_time, max(publish_at) AS last_time FROM incoming;
+
 -- name: insert_staged
--- Adds what is new; a line that is there already, by task_id or content, is passed over.
+-- Adds what is new; a line that is there already, by task_id or content, now or before an edit, is passed over.
 INSERT INTO prompts ({columns}) SELECT {columns} FROM incoming
 WHERE NOT EXISTS (SELECT FROM prompts WHERE prompts.content_hash = incoming.content_hash)
+  AND NOT EXISTS (SELECT FROM prompt_former_hashes AS former WHERE former.content_hash = incoming.content_hash)
   AND NOT EXISTS (SELECT FROM prompts WHERE prompts.task_id = incoming.task_id)
 ORDER BY line
 ON CONFLICT DO NOTHING;

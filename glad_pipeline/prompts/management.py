@@ -43,6 +43,7 @@ class PromptStatus:
     publish_at: datetime | None
     published_at: datetime | None
     image_url: str | None  # None: not drawn yet, or taken down
+    post_status: str | None = None  # of the post it has become or illustrates: published, draft, …; None: there is none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +99,12 @@ def list_prompts(
         raise UsageError(f"limit {limit} must be from {LISTED}")
     bound = {"status": status, "limit": limit, "before": before}
     with database.transaction() as connection:
-        return records_of(PromptStatus, connection.execute(QUERIES["list_prompts"], bound))
+        found = records_of(PromptStatus, connection.execute(QUERIES["list_prompts"], bound))
+        if not has_table(connection, "posts"):
+            return found
+        rows = connection.execute(QUERIES["post_states"], {"ids": [each.id for each in found]})
+        states = {row["id"]: row["post_status"] for row in rows}
+    return [replace(each, post_status=states.get(each.id)) for each in found]
 
 
 def show_prompt(database: Database, prompt_id: int) -> PromptDetails | None:

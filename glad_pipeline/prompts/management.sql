@@ -10,6 +10,12 @@ WHERE (%(status)s::text IS NULL OR p.status = %(status)s)
   AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
 ORDER BY p.id DESC LIMIT %(limit)s;
 
+-- name: post_states
+-- How the posts are that these prompts have become or illustrate: a blog may have no such column.
+SELECT p.id, to_jsonb(posts) ->> 'status' AS post_status
+FROM prompts AS p JOIN posts ON posts.id::text = coalesce(p.published_post_id, p.post_id)::text
+WHERE p.id = ANY(%(ids)s);
+
 -- name: show_prompt
 -- Everything about one prompt and its picture; a picture that was taken down has no address any more.
 SELECT p.*, CASE WHEN i.removed_at IS NULL THEN i.url END AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.sha256 AS image_sha256,

@@ -74,9 +74,11 @@ SELECT id, status, claimed_by FROM prompts WHERE id = ANY(%(ids)s)
 
 -- name: claim
 -- Take up to `batch` waiting prompts, the most urgent and then the oldest first; two runs never take the same row.
+-- Named on purpose, or where the settings have pictures drawn ahead, a prompt does not wait for its `publish_at`.
 WITH next AS MATERIALIZED (
     SELECT id FROM prompts
     WHERE status = 'pending' AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
+      AND (%(ahead)s OR %(ids)s::bigint[] IS NOT NULL OR coalesce(publish_at, '-infinity'::timestamptz) <= now())
     ORDER BY priority DESC, id
     LIMIT %(batch)s
     FOR UPDATE SKIP LOCKED
@@ -228,7 +230,8 @@ WHERE claim_token = %(token)s AND status = 'generated'
 
 -- name: ready
 -- One look for the sensor, the same price whatever the table's size: is there anything a run could do now?
-SELECT EXISTS (SELECT FROM prompts WHERE status = 'pending') AS pending,
+SELECT EXISTS (SELECT FROM prompts WHERE status = 'pending'
+               AND (%(ahead)s OR coalesce(publish_at, '-infinity'::timestamptz) <= now())) AS pending,
        EXISTS (SELECT FROM prompts WHERE status = 'generated'
                AND coalesce(publish_at, '-infinity'::timestamptz) <= now()
                AND (claim_token IS NULL OR lease_expires_at < now()

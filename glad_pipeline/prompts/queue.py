@@ -84,13 +84,17 @@ class Claim:
         worker: who holds, for people to read: the Dagster run id.
         lease: how long a silent holder keeps its rows.
         max_attempts: claims after which a prompt is failed instead of waiting again.
+        ahead: whether prompts are claimed before their `publish_at`.
     """
 
-    def __init__(self, database: Database, *, worker: str, lease: timedelta, max_attempts: int) -> None:
+    def __init__(
+        self, database: Database, *, worker: str, lease: timedelta, max_attempts: int, ahead: bool = True
+    ) -> None:
         self._database = database
         self._worker = worker
         self._lease = lease
         self._max_attempts = max_attempts
+        self._ahead = ahead
         self._token: int | None = None
         self.queue = ""  # which database's, once it is open
         self.reasons: dict[int, str] = {}  # why this claim has rejected or failed a prompt
@@ -134,6 +138,7 @@ class Claim:
             "ids": list(ids) or None,
             "max_attempts": self._max_attempts,
             "gone": self._gone(),
+            "ahead": self._ahead,
         }
 
         def work(connection: Connection) -> list[Prompt]:
@@ -199,9 +204,9 @@ class Claim:
         self._begun.update(tries)  # one step: another thread looks into it; and first: the answer may be lost for good
         if ids and not self._database.transact("begin_drawing", partial(self._count, tries)) and not self.held():
             raise ClaimLost(
-                "none of this run's prompts is its own any more: they were cancelled, or given to others since it was "
-                f"silent for longer than its lease of {self._lease.total_seconds():.0f} s. If the machine was only "
-                "busy, set GLAD_LEASE_SECONDS higher"
+                "none of this run's prompts is its own any more: they were cancelled or edited, or given to others "
+                f"since it was silent for longer than its lease of {self._lease.total_seconds():.0f} s. If the machine "
+                "was only busy, set GLAD_LEASE_SECONDS higher"
             )
 
     def refund(self) -> None:

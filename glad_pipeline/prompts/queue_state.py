@@ -18,7 +18,7 @@ SQL = named_queries(__package__)
 class Readiness:
     """What a run could do right now."""
 
-    pending: bool  # prompts wait
+    pending: bool  # prompts wait to be drawn
     due: bool  # drawn pictures whose time to be published has come
     abandoned: bool  # prompts held by a run that is gone, or posts that it published and did not report
 
@@ -26,11 +26,14 @@ class Readiness:
         return self.pending or self.due or self.abandoned
 
 
-def readiness(connection: Connection) -> Readiness:
-    """One indexed look at the queue, in a transaction; its cost does not grow with the table."""
+def readiness(connection: Connection, *, ahead: bool = True) -> Readiness:
+    """One indexed look at the queue, in a transaction; its cost does not grow with the table.
+
+    `ahead`: whether pictures are drawn before their `publish_at`.
+    """
     with connection.transaction():
         connection.execute("SET LOCAL enable_seqscan = off")  # without fresh statistics the planner would read it all
-        return records_of(Readiness, connection.execute(SQL["ready"]))[0]
+        return records_of(Readiness, connection.execute(SQL["ready"], {"ahead": ahead}))[0]
 
 
 def live_workers(connection: Connection) -> set[str]:

@@ -10,15 +10,17 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
 from glad_pipeline import limits
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
-from glad_pipeline.limits import CHARS, PRESETS, SCHEDULERS, SEED, SIDE, STEPS, Range
+from glad_pipeline.limits import CHARS, PRESETS, PROMPT_SYNTAXES, SCHEDULERS, SEED, SIDE, STEPS, Range
 from glad_pipeline.records import NewPrompt
+from glad_pipeline.weighted_text import reasons_against_weights
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_BREAK = re.compile(r"[\n\t\u2028\u2029]")
@@ -46,20 +48,23 @@ def reasons_against(fields: Mapping[str, Any]) -> list[str]:
     return _read(fields)[1]
 
 
-def new_prompt(fields: Mapping[str, Any]) -> NewPrompt:
-    """The prompt these fields describe. Raises `UsageError` with every reason if they break a rule."""
-    values, reasons = _read(fields)
+def new_prompt(fields: Mapping[str, Any], *, zone: tzinfo = UTC) -> NewPrompt:
+    """The prompt these fields describe. Raises `UsageError` with every reason if they break a rule.
+
+    `zone`: that of a time without one.
+    """
+    values, reasons = _read(fields, zone)
     if reasons:
         raise UsageError("; ".join(reasons))
     return NewPrompt(**values)
 
 
-def _read(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _read(fields: Mapping[str, Any], zone: tzinfo = UTC) -> tuple[dict[str, Any], list[str]]:
     values: dict[str, Any] = {}
     reasons: list[str] = []
     if fields.get("prompt") is None:
         reasons.append(f"prompt is missing: say what to draw, in 1 to {CHARS['prompt']:,} characters")
-    for name, rule in _RULES.items():
+    for name, rule in _rules(zone).items():
         value = fields.get(name)
         if value is None:
             continue
@@ -67,6 +72,9 @@ def _read(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             values[name] = rule(value)
         except _Fault as fault:
             reasons.append(f"{name} {fault}")
+    if values.get("prompt_syntax") == "a1111":
+        texts = [(name, values.get(name, "")) for name in ("prompt", "negative_prompt")]
+        reasons += [f"{name} {reason}" for name, text in texts for reason in reasons_against_weights(text)]
     pixels = values.get("width", 0) * values.get("height", 0)
     if pixels > limits.MAX_PIXELS:
         reasons.append(f"width × height is {pixels:,} pixels: at most {limits.MAX_PIXELS:,}")
@@ -177,16 +185,29 @@ def _one_of(allowed: Sequence[str]) -> Callable[[Any], str]:
     return rule
 
 
-def _publish_at(value: Any) -> datetime:
-    """A time in UTC; one without a zone is taken as UTC already."""
+def _publish_at(value: Any, zone: tzinfo) -> datetime:
+    """A time in UTC; one without a zone is taken as one of `zone`."""
     try:
         time = value if isinstance(value, datetime) else datetime.fromisoformat(value.strip())
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        time = _of_zone(value, time, zone).astimezone(UTC)
         if time.year not in limits.PUBLISH_YEARS:
             raise ValueError
         return time
     except (ValueError, OverflowError, AttributeError, TypeError):
         raise _Fault(f"{quoted(value)} must be a time such as 2026-03-01T09:00:00+01:00 (ISO 8601)") from None
+
+
+def _of_zone(value: Any, time: datetime, zone: tzinfo) -> datetime:
+    """Refused where clocks are set forward or back: that hour is none, or two."""
+    if time.tzinfo is not None:
+        return time
+    either = [time.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
+    if either[0].utcoffset() != either[1].utcoffset():
+        raise _Fault(
+            f"{quoted(value)} is no time of {zone}, or two: clocks are set forward or back then. Say which is meant: "
+            f"{either[0].isoformat()} or {either[1].isoformat()}"
+        )
+    return either[0]
 
 
 def _needs_approval(value: Any) -> bool:
@@ -211,6 +232,7 @@ def _name(column: str) -> Callable[[Any], str]:
 _RULES: Mapping[str, Callable[[Any], Any]] = {
     "prompt": _prompt,
     "negative_prompt": _text(CHARS["negative_prompt"]),
+    "prompt_syntax": _one_of(PROMPT_SYNTAXES),
     "title": _name("title"),
     "slug": _matching(_SLUG, "lower-case letters a-z, digits and single hyphens, such as sunset-over-the-lake"),
     "excerpt": _text(CHARS["excerpt"]),
@@ -231,6 +253,12 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "model_revision": _matching(_REVISION, "a commit: 40 hex digits, lower case"),
     "lora": _name("lora"),
     "priority": _whole(limits.PRIORITY),
-    "publish_at": _publish_at,
+    "publish_at": partial(_publish_at, zone=UTC),
     "needs_approval": _needs_approval,
 }
+
+
+@cache
+def _rules(zone: tzinfo) -> Mapping[str, Callable[[Any], Any]]:
+    """Those for the times of this zone."""
+    return {**_RULES, "publish_at": partial(_publish_at, zone=zone)}

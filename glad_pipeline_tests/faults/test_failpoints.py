@@ -68,6 +68,10 @@ TRANSACTIONS = {
         "add_prompt": "one INSERT",
         "import_file": "one transaction for the whole file: all or nothing",
     },
+    "prompts/editing.py": {
+        "edit_prompt": "one transaction of one command, which a person sees fail and gives again",
+        "find_post": "reads",
+    },
     "prompts/management.py": {
         "list_prompts": "reads",
         "show_prompt": "reads",

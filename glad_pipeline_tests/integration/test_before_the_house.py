@@ -26,6 +26,14 @@ ROWS = json.loads((BEFORE / "database.json").read_text())
 OBJECTS = json.loads((BEFORE / "bucket.json").read_text())
 
 
+LATER = (  # made by later migrations than the one that the rows name
+    "DROP TABLE run_claims, prompt_former_hashes, run_reports",
+    "DROP FUNCTION prompts_redraw_what_is_edited CASCADE",
+    "DROP INDEX prompts_pending_due",
+    "ALTER TABLE prompts DROP COLUMN prompt_syntax",
+)
+
+
 @pytest.fixture
 def left(world, monkeypatch):
     """The world, with what was left in it."""
@@ -38,8 +46,14 @@ def left(world, monkeypatch):
     world.sql("SELECT setval(pg_get_serial_sequence('images', 'id'), 100)")
     world.sql("SELECT setval(pg_get_serial_sequence('outbox', 'id'), 100)")
     world.sql("SET session_replication_role = DEFAULT")
-    world.sql("DROP TABLE run_claims, run_reports")  # made by later migrations than the one that the rows name
-    assert migrate(load_settings().database_url.get_secret_value()) == ["0008_run_claims", "0011_run_reports"]
+    for later in LATER:
+        world.sql(later)
+    assert migrate(load_settings().database_url.get_secret_value()) == [
+        "0008_run_claims",
+        "0009_prompt_syntax",
+        "0010_edits",
+        "0011_run_reports",
+    ]
     for each in OBJECTS:
         world.store.client.put_object(
             Bucket=world.store.bucket,

@@ -34,6 +34,8 @@ ALL = [
     "0006_who_may_write_prompts",
     "0007_deployments",
     "0008_run_claims",
+    "0009_prompt_syntax",
+    "0010_edits",
     "0011_run_reports",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
@@ -47,6 +49,7 @@ OURS = {
     "post_writes",
     "deployments",
     "run_claims",
+    "prompt_former_hashes",
     "run_reports",
     "glad_alembic_version",
 }

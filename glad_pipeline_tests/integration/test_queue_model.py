@@ -1,7 +1,7 @@
 """The queue and publishing against a small model of themselves, in random interleavings, on a real PostgreSQL.
 
 Several workers claim, draw, fail, publish, lose their lock, their lease, or the answer to a commit, and die, while people
-cancel, retry, approve and reject. After every step each row is what the model says. CI runs the same interleavings
+cancel, retry, approve, reject and edit. After every step each row is what the model says. CI runs the same interleavings
 each time; `GLAD_MODEL_EXAMPLES=5000` looks at so many new ones.
 """
 
@@ -29,9 +29,10 @@ from hypothesis.stateful import (
 from glad_pipeline import failpoints
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
+from glad_pipeline.errors import GladError
 from glad_pipeline.operations import takedown
 from glad_pipeline.pipeline import publish
-from glad_pipeline.prompts import management, queue
+from glad_pipeline.prompts import editing, management, queue
 from glad_pipeline.prompts.queue import Claim, ClaimLost
 from glad_pipeline.prompts.queue_state import live_workers
 from glad_pipeline.publishing import images
@@ -59,6 +60,7 @@ class Prompt:
     expired: bool = False  # the lease, if it is held
     post: bool = False  # it has one
     hidden: bool = False  # which was taken down
+    text: int = 0  # how often what decides its picture was edited
 
     def move(self, status, token=None):
         self.status, self.token, self.expired = status, token, False
@@ -74,6 +76,7 @@ class Worker:
     attempts: dict[int, int] = field(default_factory=dict)  # of prompts when they were claimed
     begun: set[int] = field(default_factory=set)
     known: set[int] = field(default_factory=set)  # every prompt it ever had in hand: it does not know which it lost
+    texts: dict[int, int] = field(default_factory=dict)  # of prompts when they were claimed: it draws those
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -184,6 +187,7 @@ class QueueMachine(RuleBasedStateMachine):
         worker.attempts[prompt.id] = prompt.attempts
         worker.begun.discard(prompt.id)
         worker.known.add(prompt.id)
+        worker.texts[prompt.id] = prompt.text
 
     def return_abandoned(self):
         for prompt in self.prompts.values():
@@ -260,8 +264,9 @@ class QueueMachine(RuleBasedStateMachine):
             return
 
         def work(connection):
-            ids = images.record(connection, list({(e := entry(p)).recipe_hash: e for p in chosen}.values()))
-            return worker.claim.generated(connection, {p.id: ids[recipe_hash(p)] for p in chosen})
+            hashes = {p.id: recipe_hash(p.id, worker.texts[p.id]) for p in chosen}
+            ids = images.record(connection, [entry(each) for each in sorted(set(hashes.values()))])
+            return worker.claim.generated(connection, {i: ids[each] for i, each in hashes.items()})
 
         moved, _ = self.database.transact("catalogue", work)
         lost = self.answered("catalogue")
@@ -458,6 +463,23 @@ class QueueMachine(RuleBasedStateMachine):
             if what == "retry":
                 prompt.attempts = 0
 
+    @rule(places=SOME)
+    def edit(self, places):
+        """What decides their pictures: none is published, by whichever run, that was drawn from what was before."""
+        for prompt in self.of(places):
+            text = {"prompt": f"hill {prompt.text + 1}"}
+            if prompt.status == "published":
+                with pytest.raises(GladError, match="is published"):
+                    editing.edit_prompt(self.database, prompt.id, text)
+                continue
+            done = editing.edit_prompt(self.database, prompt.id, text)
+            assert done.redrawn is (prompt.status in ("claimed", "generated", "awaiting_approval"))
+            prompt.text += 1
+            if done.redrawn:
+                prompt.move("pending")
+            if prompt.status == "pending":
+                prompt.attempts = 0
+
     @rule(place=st.integers(0, 5))
     def unpublish(self, place):
         chosen = [prompt for prompt in self.prompts.values() if prompt.post]
@@ -480,7 +502,8 @@ class QueueMachine(RuleBasedStateMachine):
         with self.database.transaction() as connection:
             rows = connection.execute(
                 "SELECT id, status, claim_token, attempts, image_id, published_post_id, last_error,"
-                " lease_expires_at < now() AS expired FROM prompts ORDER BY id"
+                " lease_expires_at < now() AS expired,"
+                " (SELECT recipe_hash FROM images WHERE images.id = image_id) AS drawn FROM prompts ORDER BY id"
             ).fetchall()
             posts = {row["id"]: row["status"] for row in connection.execute("SELECT id, status FROM posts")}
             told = {row["subject"] for row in connection.execute("SELECT subject FROM outbox")}
@@ -495,18 +518,20 @@ class QueueMachine(RuleBasedStateMachine):
         hidden = {r["published_post_id"] for r in rows if self.prompts[r["id"]].hidden}
         assert {post for post, status in posts.items() if status == "draft"} == hidden
         assert told == {f"post:{post}" for post in posts}
+        for row in rows:
+            if row["status"] in ("generated", "awaiting_approval", "published"):
+                assert row["drawn"] == recipe_hash(row["id"], self.prompts[row["id"]].text)
         assert all(r["attempts"] <= MAX_ATTEMPTS for r in rows)
         assert all(r["last_error"] for r in rows if r["status"] in ("failed", "rejected"))
         assert len(alive) == len(self.locked)
 
 
-def recipe_hash(prompt):
+def recipe_hash(prompt_id, text):
     """Two prompts share a picture."""
-    return hashlib.sha256(str(prompt.id // 2).encode()).hexdigest()
+    return hashlib.sha256(f"{prompt_id // 2}.{text}".encode()).hexdigest()
 
 
-def entry(prompt):
-    found = recipe_hash(prompt)
+def entry(found):
     return CatalogueEntry(
         key=f"generated/{found}.png",
         recipe_hash=found,

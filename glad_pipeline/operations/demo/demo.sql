@@ -20,8 +20,8 @@ SELECT id, coalesce(title, left(prompt, 60)) AS title, status,
        coalesce(nullif(last_error, ''), CASE status WHEN 'claimed' THEN 'held by another run'
                 ELSE 'not taken by this run (GLAD_BATCH_SIZE bounds one run)' END) AS reason
 FROM prompts
-WHERE status IN ('pending', 'claimed')
-   OR (status = 'generated' AND coalesce(publish_at, now()) <= now())
+WHERE status = 'claimed'
+   OR (status IN ('pending', 'generated') AND coalesce(publish_at, now()) <= now())
    OR (status IN ('failed', 'rejected') AND updated_at >= %(since)s)
 ORDER BY id
 LIMIT 20

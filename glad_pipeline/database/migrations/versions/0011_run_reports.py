@@ -3,7 +3,7 @@
 from glad_pipeline.database.migrations import run_sql
 
 revision = "0011"
-down_revision = "0008"
+down_revision = "0010"
 
 
 def upgrade() -> None:

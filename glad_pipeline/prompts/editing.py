@@ -1,0 +1,96 @@
+"""Changing a prompt that is not published yet: its text, its recipe, its post, when and how soon.
+
+Knows the `prompts` table and the rules in `validation`, and reads the blog's `posts`. What an edit means for a prompt
+whose picture is drawn, or is being drawn, is decided by the database (`prompts_redraw_what_is_edited`), so that plain
+SQL is treated alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
+from typing import Any
+
+from glad_pipeline.database import Connection, Database, has_table, named_queries, value
+from glad_pipeline.display import quoted
+from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.prompts import intake
+from glad_pipeline.prompts.validation import new_prompt
+from glad_pipeline.records import FIELDS, NewPrompt, values_of
+
+QUERIES = named_queries("glad_pipeline.prompts", "editing.sql", intake.WRITTEN)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edit:
+    """What an edit did."""
+
+    changed: tuple[str, ...]  # columns; none: it was like that already
+    status: str  # after it
+    redrawn: bool  # its picture was drawn, or a run was about to draw it: it is drawn again
+
+
+def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *, zone: tzinfo = UTC) -> Edit:
+    """Set these fields of a prompt, by the rules for a new one; None sets a field to its default.
+
+    The seed stays unless it is given. `zone`: that of a time without one.
+    Raises `GladError` if there is no such prompt or it is published, and `UsageError` with every reason if what it
+    would become breaks a rule or is another prompt already.
+    """
+    with database.transaction() as connection:
+        connection.execute(intake.QUERIES["one_at_a_time"])
+        row = connection.execute(QUERIES["locked"], {"id": prompt_id}).fetchone() if 0 < prompt_id < 2**63 else None
+        if row is None:
+            raise GladError(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are")
+        if row["status"] == "published":
+            raise GladError(_why_not_published(row))
+        before = NewPrompt(**{name: row[name] for name in FIELDS})
+        checked = new_prompt({**values_of(before), **given}, zone=zone)
+        after = replace(before, **{name: getattr(checked, name) for name in given})
+        known_as = _content_hash(row["content_hash"], before, after, asks_seed="seed" in given)
+        if after.seed is None:
+            after = replace(after, seed=intake.seed_of(intake.content_hash(after)))
+        changed = tuple(name for name in given if getattr(after, name) != getattr(before, name))
+        status = _write(connection, row, after, known_as) if changed else row["status"]
+    redrawn = status == "pending" and row["status"] in ("claimed", "generated", "awaiting_approval")
+    return Edit(changed=changed, status=status, redrawn=redrawn)
+
+
+def find_post(database: Database, post: str) -> str:
+    """The id of the blog's post with this slug or id. Raises `UsageError` if there is none."""
+    with database.transaction() as connection:
+        found = value(connection, QUERIES["find_post"], {"post": post}) if has_table(connection, "posts") else None
+    if found is None:
+        raise UsageError(f"the blog has no post with the slug or id {quoted(post)}")
+    return str(found)
+
+
+def _why_not_published(row: Mapping[str, Any]) -> str:
+    post = row["published_post_id"]
+    other = f". For another picture on it: `glad prompts add TEXT --post {post}`" if post else ""
+    return f"prompt {row['id']} is published and stays as it is: edit the post itself, on the blog{other}"
+
+
+def _content_hash(known_as: str | None, before: NewPrompt, after: NewPrompt, *, asks_seed: bool) -> str | None:
+    """As what line an edited prompt is known. One that plain SQL has made or changed is known as it was."""
+    if known_as == intake.content_hash(replace(before, seed=None)) and not asks_seed:
+        return intake.content_hash(replace(after, seed=None))
+    if known_as in (intake.content_hash(replace(before, seed=None)), intake.content_hash(before)):
+        return intake.content_hash(after)
+    return known_as
+
+
+def _write(connection: Connection, row: Mapping[str, Any], after: NewPrompt, known_as: str | None) -> str:
+    """The prompt's status after it."""
+    bound = {**values_of(after), "content_hash": known_as, "id": row["id"]}
+    if other := connection.execute(QUERIES["owner_of"], bound).fetchone():
+        if other["has_task_id"]:
+            raise UsageError(f"task_id {after.task_id!r} belongs to prompt {other['id']} already: choose another")
+        raise UsageError(f"prompt {other['id']} is just that already: nothing was changed")
+    if after.slug not in (None, row["slug"]):
+        intake.refuse_taken_slug(connection, after)
+    if known_as != row["content_hash"]:
+        former = {"content_hash": row["content_hash"], "id": row["id"]}
+        connection.execute(QUERIES["remember_former"], former)
+    return str(value(connection, QUERIES["write"], bound))

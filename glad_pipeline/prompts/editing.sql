@@ -1,0 +1,23 @@
+-- Statements of `editing.py`. What becomes of an edited prompt is decided by the trigger `prompts_redraw_what_is_edited`.
+-- {columns}: the fields of `NewPrompt` (records.py) and content_hash; {values}: their parameters.
+
+-- name: locked
+-- The prompt, which nobody claims, settles or publishes until this transaction is over.
+SELECT * FROM prompts WHERE id = %(id)s FOR UPDATE;
+
+-- name: owner_of
+-- Another prompt that has this task_id, or these very fields.
+SELECT id, coalesce(task_id = %(task_id)s, false) AS has_task_id FROM prompts
+WHERE (task_id = %(task_id)s OR content_hash = %(content_hash)s) AND id <> %(id)s ORDER BY id LIMIT 1;
+
+-- name: write
+UPDATE prompts SET ({columns}) = ROW ({values}) WHERE id = %(id)s RETURNING status;
+
+-- name: remember_former
+-- As which line it was known until now. A line that two prompts were once is known all the same.
+INSERT INTO prompt_former_hashes (content_hash, prompt_id) VALUES (%(content_hash)s, %(id)s) ON CONFLICT DO NOTHING;
+
+-- name: find_post
+-- A post by its slug or its id.
+SELECT id::text AS id FROM posts
+WHERE slug = %(post)s OR id::text = lower(%(post)s) ORDER BY slug = %(post)s DESC LIMIT 1;
