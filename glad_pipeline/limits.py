@@ -42,6 +42,7 @@ STEPS = Range(1, 200)
 GUIDANCE = Range(0, 30)
 SEED = Range(0, 2**63 - 1)  # a PostgreSQL bigint and a torch generator both hold it
 SCHEDULERS = ("euler", "euler_a", "dpmpp_2m", "ddim", "unipc", "lcm")
+PREDICTIONS = ("epsilon", "v_prediction", "v_prediction_zsnr")  # of a single-file model; zsnr: zero terminal SNR
 PRESETS = ("base", "fast", "refined", "cfg-cutoff", "lightning-4", "lcm-4", "fp8")  # generation/presets.py
 
 # A row of `prompts`
