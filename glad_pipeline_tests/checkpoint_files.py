@@ -129,7 +129,9 @@ def kohya(component: str, name: str, directory: Path = DEMO_CHECKPOINT, layers_p
     return prefix + "text_model_" + name.removeprefix("text_model.").replace(".", "_")
 
 
-def lora(shapes: Mapping[str, tuple[int, ...]], rank: int = 2, seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def lora(
+    shapes: Mapping[str, tuple[int, ...]], rank: int = 2, seed: int = 0
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Down and up of a LoRA for layers of these shapes, with random numbers large enough to be seen."""
     numbers = np.random.default_rng(seed)
     found = {}
@@ -138,6 +140,13 @@ def lora(shapes: Mapping[str, tuple[int, ...]], rank: int = 2, seed: int = 0) ->
         up = numbers.normal(0, 0.3, (out, rank, *[1] * (len(read) - 1))).astype(np.float32)
         found[name] = (down, up)
     return found
+
+
+def any_lora(file: Path) -> Path:
+    """A LoRA with a layer that the demo model has."""
+    name = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
+    ((down, up),) = lora({name: layers_of(DEMO_CHECKPOINT, "unet")[name]}).values()
+    return save(file, {f"unet.{name}.lora_A.weight": down, f"unet.{name}.lora_B.weight": up})
 
 
 def save(file: Path, weights: Weights, metadata: dict[str, str] | None = None) -> Path:

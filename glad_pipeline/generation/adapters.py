@@ -87,8 +87,9 @@ class Adapter:
 
     @property
     def kind(self) -> str:
-        """Such as "LoRA" or "LoHa, LoRA", the most frequent first."""
-        return ", ".join(kind for kind, _ in Counter(layer.kind for layer in self.layers).most_common())
+        """Such as "LoRA" or "LoHa, LoRA", what can be used and what is most frequent first."""
+        counted = Counter(layer.kind for layer in self.layers)
+        return ", ".join(sorted(counted, key=lambda kind: (kind not in USABLE, -counted[kind])))
 
     @property
     def family(self) -> str | None:
@@ -144,7 +145,7 @@ def require_for_sdxl(adapter: Adapter, file: Path, name: str) -> None:
         )
     if not any(layer.kind in USABLE for layer in adapter.layers):
         raise GladError(
-            f"the LoRA {name} ({file}) is a {adapter.kind}, which cannot be used here: get a version of it as one of "
+            f"the LoRA {name} ({file}) is of the kind {adapter.kind}, which cannot be used here: get a version of it as one of "
             f"{', '.join(USABLE)}"
         )
 
@@ -204,7 +205,7 @@ def _kind(parts: set[str]) -> str:
         return "LoKr" if whole and "lokr_t1" not in has else "incomplete LoKr"
     if "magnitude" in has:
         return "LoHa or LoKr with DoRA" if len(has) > 1 else "incomplete DoRA"
-    return "no adapter that is known here" if "?" in has or not has else "incomplete LoRA"
+    return "keys that nothing here knows" if "?" in has or not has else "incomplete LoRA"
 
 
 def _kronecker(shapes: Mapping[str, Shape]) -> tuple[Shape, Shape]:

@@ -59,7 +59,7 @@ def _require(fit: Fit, lora: Artifact, file: Path, *, allow_partial: bool) -> No
     if not fit.left or (fit.used and allow_partial):
         return
     told = "; ".join(fit.left[:_TOLD]) + (f"; and {len(fit.left) - _TOLD:,} more" if len(fit.left) > _TOLD else "")
-    found = f"of the LoRA {lora.name} ({file}), a {fit.kind}, {fit.share} fit the model: {told}"
+    found = f"of the LoRA {lora.name} ({file}), of the kind {fit.kind}, {fit.share} fit the model: {told}"
     if not fit.used:
         raise GladError(f"{found}. It was made for another kind of model: take another one")
     raise GladError(f"{found}. Take one made for this kind of model, or set GLAD_ALLOW_PARTIAL_LORA=1 to use what fits")

@@ -41,7 +41,7 @@ _PREDICTED = {"v": "v_prediction", "v_prediction": "v_prediction", "epsilon": "e
 def kind_of(header: Header) -> str:
     """What a file is, as far as its keys and shapes tell: "an SDXL checkpoint", "a LoRA" …"""
     if adapter := adapter_of(header):
-        return f"a {adapter.kind}"
+        return f"an adapter ({adapter.kind})"
     if _has(header, *TEXT_ENCODERS[:1]) and _has(header, TEXT_ENCODERS[1]) and _has(header, UNET):
         channels = header.shapes.get(_INPUT, (0, 0))[1:2]
         return "an SDXL inpainting checkpoint" if channels == (9,) else _SDXL
