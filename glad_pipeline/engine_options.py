@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from glad_pipeline import limits
-from glad_pipeline.limits import PRESETS, PROMPT_SYNTAXES, SCHEDULERS
+from glad_pipeline.limits import PREDICTIONS, PRESETS, PROMPT_SYNTAXES, SCHEDULERS
 
 DeviceChoice = Literal["auto", "cuda", "mps", "cpu"]
 CompileChoice = Literal["auto", "none", "regional", "full"]
@@ -44,13 +44,24 @@ class EngineSettings(BaseModel):
 
     model: str = Field(
         "demo",
-        description="`demo`, a directory with an SDXL checkpoint in diffusers layout, or a hub id such as "
-        "`stabilityai/stable-diffusion-xl-base-1.0`.",
+        description="`demo`; a directory with an SDXL checkpoint in diffusers layout; one `.safetensors` file of SDXL; "
+        "a hub id such as `stabilityai/stable-diffusion-xl-base-1.0`; or `owner/name/file.safetensors@commit`.",
     )
     model_revision: str | None = Field(
         None,
         pattern=r"^[0-9a-f]{40}$",
         description="Commit (40 hex digits) of a hub model. SDXL base 1.0 has a pinned default.",
+    )
+    checkpoint_config: str | None = Field(
+        None,
+        description="Configuration and tokenizers of a single-file model: a directory in diffusers layout or "
+        "`owner/name@commit`. Absent: SDXL base's, pinned.",
+    )
+    prediction: Annotated[str, _one_of(PREDICTIONS)] | None = Field(
+        None,
+        description="What a single-file model predicts that does not say so itself: `epsilon`, `v_prediction`, or "
+        "`v_prediction_zsnr` (trained with zero terminal SNR). Absent: by the file's keys `v_pred` and `ztsnr`, its "
+        "metadata, or else as its configuration says.",
     )
     vae: str | None = Field(
         None,
@@ -71,6 +82,10 @@ class EngineSettings(BaseModel):
         None,
         description="LoRA of the few-step presets, or `none` if the model is a few-step one already. Absent: for a hub "
         "model the preset's own, pinned.",
+    )
+    allow_partial_lora: bool = Field(
+        False,
+        description="Use what fits the model of a LoRA of which not all layers do. Absent: such a LoRA is refused.",
     )
     allowed_models: Annotated[str, AfterValidator(_patterns)] | None = Field(
         None,
@@ -188,7 +203,14 @@ class EngineOptions(EngineSettings):
     @property
     def drawing(self) -> tuple[object, ...]:
         """What decides pixels or time; not where files are kept, nor what a row's recipe says."""
-        return self.device, self.gpu_batch, self.gpu_small_batch, self.compiling, self.engine
+        return (
+            self.device,
+            self.gpu_batch,
+            self.gpu_small_batch,
+            self.compiling,
+            self.engine,
+            self.allow_partial_lora,
+        )
 
     @property
     def keeping(self) -> tuple[object, ...]:

@@ -45,6 +45,7 @@ SCHEDULERS = ("euler", "euler_a", "dpmpp_2m", "ddim", "unipc", "lcm")
 PROMPT_SYNTAXES = ("plain", "a1111")  # how brackets in a prompt are read: as text, or as weights (weighted_text.py)
 TEXT_PIECES = Range(1, 32)  # of 75 tokens each, that a prompt is read in; 2,400 tokens are about 10,000 letters
 TEXT_WEIGHT = Range(-10, 10)  # of a part of a prompt, brackets multiplied
+PREDICTIONS = ("epsilon", "v_prediction", "v_prediction_zsnr")  # of a single-file model; zsnr: zero terminal SNR
 PRESETS = ("base", "fast", "refined", "cfg-cutoff", "lightning-4", "lcm-4", "fp8")  # generation/presets.py
 
 # A row of `prompts`

@@ -184,9 +184,7 @@ def random_weights(config: Config, device: str, *, fill: bool = True) -> Iterato
     """Within it `Engine` opens SDXL with random weights, made on `device`, instead of reading files."""
     import torch
 
-    def made(
-        profile: ModelProfile, files: object, number_format: torch.dtype, hashes: object
-    ) -> tuple[Any, Any | None]:
+    def made(profile: ModelProfile, files: object, number_format: torch.dtype) -> tuple[Any, Any | None]:
         with torch.device(device):
             return random_pipelines(config, number_format, refined=profile.refiner is not None, fill=fill)
 

@@ -1,28 +1,28 @@
-"""What is loaded beside the model's own weights: another VAE, a refiner, LoRA; from texts to identified parts.
+"""What is loaded beside the model's own weights: another VAE, a refiner, LoRA, configuration; from texts to parts.
 
-The texts are those of the settings GLAD_VAE, GLAD_REFINER, GLAD_LORA and GLAD_FEW_STEP_LORA, and of a row's columns
-(`lora`). Nothing here touches
-the network; torch-free.
+The texts are those of the settings GLAD_VAE, GLAD_REFINER, GLAD_LORA, GLAD_FEW_STEP_LORA and GLAD_CHECKPOINT_CONFIG,
+and of a row's column `lora`. Nothing here touches the network; torch-free.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import hub
-from glad_pipeline.generation.artifacts import READERS, Artifact
+from glad_pipeline.generation.artifacts import READERS, Artifact, Kind
 from glad_pipeline.generation.checkpoints import Reader
 from glad_pipeline.generation.file_hashes import FileHashes
-from glad_pipeline.generation.presets import Preset
-from glad_pipeline.generation.safetensors_files import VARIANTS, require_whole
+from glad_pipeline.generation.presets import PRESETS, Preset
+from glad_pipeline.generation.safetensors_files import VARIANTS
 
 MAX_LORA_WEIGHT = 10.0
 _HUB_COMPONENT = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<commit>[^@]*))?")
-_HUB_LORA = re.compile(
+HUB_FILE = re.compile(
     r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)/(?P<file>(\w[\w. ()+-]*/)*\w[\w. ()+-]*\.safetensors)"
     r"(@(?P<commit>[^@]*))?"
 )
@@ -45,7 +45,18 @@ SDXL_REFINER = Artifact(
     variant="fp16",
     is_local=False,
 )
-_PINNED = {component.name: component for component in (SDXL_VAE, SDXL_REFINER)}
+# Configuration and tokenizers of a single-file checkpoint. Recipes do not name it: another commit here would need them
+# to, as they name any other.
+SDXL_CONFIGURATION = Artifact(
+    kind="configuration",
+    name="stabilityai/stable-diffusion-xl-base-1.0",
+    source="stabilityai/stable-diffusion-xl-base-1.0",
+    revision="462165984030d82259a11f4367a4eed129e94a7b",
+    is_local=False,
+)
+_PINNED = {component.name: component for component in (SDXL_VAE, SDXL_REFINER, SDXL_CONFIGURATION)}
+_FEW_STEP = {preset.few_step_lora for preset in PRESETS.values() if preset.few_step_lora}
+_VARIABLES = {"VAE": "GLAD_VAE", "refiner": "GLAD_REFINER", "configuration": "GLAD_CHECKPOINT_CONFIG"}
 
 
 def resolve_vae(given: str | None, default: Artifact | None, hashes: FileHashes) -> Artifact | None:
@@ -70,6 +81,13 @@ def resolve_refiner(given: str | None, default: Artifact | None, model: str, has
             "`owner/name@commit`, or use another preset than `refined`"
         )
     return default
+
+
+def resolve_configuration(given: str | None, hashes: FileHashes) -> Artifact:
+    """The configuration that GLAD_CHECKPOINT_CONFIG names, or SDXL base's. Raises as `resolve_vae`."""
+    if not given or not given.strip():
+        return SDXL_CONFIGURATION
+    return _component(given.strip(), "configuration", hashes)
 
 
 def resolve_loras(text: str, hashes: FileHashes) -> tuple[Artifact, ...]:
@@ -101,13 +119,25 @@ def resolve_few_step_lora(
 
 
 def require_different(loras: tuple[Artifact, ...]) -> None:
-    """Raises `UsageError` where two have one name: neither diffusers nor a recipe could tell them apart."""
+    """Raises `UsageError` where two have one name, are one file, or both make a few-step model, each another one."""
     names = [lora.name for lora in loras]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(
             f"more than one LoRA is called {', '.join(twice)}: name each once in GLAD_LORA (the preset may bring one "
             "too), and rename one of two files of the same name"
+        )
+    for one, other in combinations(loras, 2):
+        if one.is_local and one.revision == other.revision:
+            raise UsageError(
+                f"the LoRA {one.name} (weight {one.weight:g}) and {other.name} (weight {other.weight:g}) are the same "
+                "file under two names: name it once, with the weight that it shall have"
+            )
+    few_step = [lora.name for lora in loras if f"{lora.name}@{lora.revision}" in _FEW_STEP]
+    if len(few_step) > 1:
+        raise UsageError(
+            f"the LoRA {' and '.join(few_step)} contradict each other: each makes a few-step model of its own kind. "
+            "Name one (the preset may bring one too; GLAD_FEW_STEP_LORA replaces it)"
         )
 
 
@@ -119,15 +149,15 @@ def cached_variant(read: Reader, source: str, commit: str) -> str | None:
         return None  # nothing whole there; what is fetched then is the set without a variant, if there is one
 
 
-def _component(text: str, what: Literal["VAE", "refiner"], hashes: FileHashes) -> Artifact:
-    setting, read = f"GLAD_{what.upper()}", READERS[what]
+def _component(text: str, what: Literal["VAE", "refiner", "configuration"], hashes: FileHashes) -> Artifact:
+    setting, read = _VARIABLES[what], READERS[what]
     path = Path(text).expanduser()
     if path.is_dir():
         directory = path.resolve()
         checkpoint = read(directory, VARIANTS)
         return Artifact(
             kind=what,
-            name=_name(directory.name, directory),
+            name=recipe_name(directory.name, directory),
             source=str(directory),
             revision=checkpoint.identity(hashes),
             variant=checkpoint.variant,
@@ -144,7 +174,7 @@ def _component(text: str, what: Literal["VAE", "refiner"], hashes: FileHashes) -
     pinned = _PINNED.get(source)
     if commit is None and pinned is not None:
         return replace(pinned, kind=what)
-    _require_commit(text, setting, commit)
+    require_commit(text, setting, commit)
     variant = pinned.variant if pinned else cached_variant(read, source, commit)
     return Artifact(kind=what, name=source, source=source, revision=commit, variant=variant, is_local=False)
 
@@ -159,26 +189,16 @@ def _lora(item: str, setting: str, hashes: FileHashes) -> Artifact:
                 f"{setting}: {where!r} is no .safetensors file; other formats run code when opened. "
                 "Get the LoRA's safetensors version"
             )
-        file = path.resolve()
-        require_whole(file)
-        return Artifact(
-            kind="LoRA",
-            name=_name(path.stem, path),
-            source=str(file.parent),
-            file=file.name,
-            revision=f"sha256:{hashes.sha256(file)}",
-            weight=weight,
-            is_local=True,
-        )
+        return file_here("LoRA", path, hashes, weight=weight)
     if path.is_dir():
         raise UsageError(f"{setting}: {where!r} is a directory: name the .safetensors file in it")
-    match = _HUB_LORA.fullmatch(where)
+    match = HUB_FILE.fullmatch(where)
     if match is None:
         raise UsageError(
             f"{setting}: {where!r} is neither a .safetensors file here (in a list its path must have no comma) nor "
             "`owner/name/file.safetensors@commit` on the hub"
         )
-    _require_commit(where, setting, match["commit"])
+    require_commit(where, setting, match["commit"])
     return Artifact(
         kind="LoRA",
         name=f"{match['id']}/{match['file']}",
@@ -188,6 +208,22 @@ def _lora(item: str, setting: str, hashes: FileHashes) -> Artifact:
         weight=weight,
         is_local=False,
     )
+
+
+def file_here(kind: Kind, path: Path, hashes: FileHashes, *, weight: float = 1.0) -> Artifact:
+    """A part that is one file here, and by its header what it should be. Raises `GladError` where it is not."""
+    file = path.resolve()
+    part = Artifact(
+        kind=kind,
+        name=recipe_name(path.stem, path),
+        source=str(file.parent),
+        file=file.name,
+        revision="",
+        weight=weight,
+        is_local=True,
+    )
+    part.read()
+    return replace(part, revision=f"sha256:{hashes.sha256(file)}")
 
 
 def _weight(number: str, item: str, setting: str) -> float:
@@ -203,7 +239,7 @@ def _weight(number: str, item: str, setting: str) -> float:
     return float(f"{weight:g}") + 0.0  # as the identity tells it, so that it tells all; + 0.0: no minus zero
 
 
-def _require_commit(text: str, setting: str, commit: str | None) -> None:
+def require_commit(text: str, setting: str, commit: str | None) -> None:
     if commit is None or not COMMIT.fullmatch(commit):
         raise UsageError(
             f"{setting}: {text!r} is not here, and on the hub it needs a commit, `@` and 40 hex digits (the "
@@ -211,7 +247,7 @@ def _require_commit(text: str, setting: str, commit: str | None) -> None:
         )
 
 
-def _name(name: str, path: Path) -> str:
+def recipe_name(name: str, path: Path) -> str:
     """A file's or folder's name as recipes tell it. Raises `UsageError` where it would blur what they tell."""
     if not name or any(char in "@*," or not char.isprintable() for char in name):
         raise UsageError(f"{path} cannot be named in a recipe: rename it, without @, *, comma or control characters")

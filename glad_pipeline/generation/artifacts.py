@@ -1,6 +1,7 @@
 """The parts of a model as files: which a part consists of, where they are, their hashes, fetching and verifying them.
 
-A part is the model itself, another VAE, the refiner or a LoRA; local, or in the hub's cache. Torch-free.
+A part is the model itself, the configuration of a single-file one, another VAE, the refiner or a LoRA; local, or in the
+hub's cache. Torch-free.
 """
 
 from __future__ import annotations
@@ -19,27 +20,29 @@ from glad_pipeline.generation.checkpoints import (
     REFINER_COMPONENTS,
     Checkpoint,
     Variants,
+    read_configuration,
     read_model,
     read_refiner,
     read_vae,
 )
 from glad_pipeline.generation.file_hashes import FileHashes, read_sha256
-from glad_pipeline.generation.safetensors_files import VARIANTS, name_weights, require_whole
+from glad_pipeline.generation.safetensors_files import VARIANTS, DamagedError, name_weights, read_header
+from glad_pipeline.generation.single_files import require_adapter, require_sdxl
 
-Kind = Literal["model", "VAE", "refiner", "LoRA"]
-READERS = {"model": read_model, "VAE": read_vae, "refiner": read_refiner}
+Kind = Literal["model", "configuration", "VAE", "refiner", "LoRA"]
+READERS = {"model": read_model, "configuration": read_configuration, "VAE": read_vae, "refiner": read_refiner}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Artifact:
-    """One directory, or for a LoRA one file, that is loaded; identified."""
+    """One directory, or for a LoRA and a single-file model one file, that is loaded; identified."""
 
     kind: Kind
-    name: str  # a directory's name or a hub id; a LoRA's file stem, or the hub id with the file
+    name: str  # a directory's name or a hub id; of one file its stem, or the hub id with the file
     source: str  # an absolute directory or a hub id
     revision: str  # a hub commit (40 hex digits), or `sha256:` and 64 hex digits over weights and configs
     variant: str | None = None  # the weight files', such as "fp16"
-    file: str | None = None  # a LoRA's, within the source
+    file: str | None = None  # a LoRA's or a single-file model's, within the source
     weight: float = 1.0  # a LoRA's
     is_local: bool
 
@@ -54,20 +57,24 @@ class Artifact:
         return Path(self.source) if self.is_local else hub.snapshot(self.source, self.revision)
 
     def read(self) -> Checkpoint:
-        """Its files, all there and, by their headers, whole. Raises `GladError` with the cure if not."""
+        """Its files, all there, whole and of this kind by their headers. Raises `GladError` with the cure if not."""
         cure = "`./glad model pull" + (f" {self.name}@{self.revision}`" if self.kind == "model" else "`")
         if not self.is_local and not (self.directory / (self.file or "")).exists():
             raise GladError(f"the {self.kind} {self.name} is not on this machine: {cure} fetches it")
         try:
-            if self.file is not None:
-                require_whole(self.directory / self.file)
-                weights = {self.name: [self.directory / self.file]}
-                return Checkpoint(directory=self.directory, variant=None, weights=weights, configs=[])
-            return READERS[self.kind](self.directory, self._variants)
-        except GladError as error:
+            if self.file is None:
+                return READERS[self.kind](self.directory, self._variants)
+            path = self.directory / self.file
+            if self.kind == "model":
+                require_sdxl(read_header(path), path)
+            else:
+                require_adapter(read_header(path), path, self.name)
+            weights = {"checkpoint" if self.kind == "model" else self.name: [path]}
+            return Checkpoint(directory=self.directory, variant=None, weights=weights, configs=[])
+        except DamagedError as error:
             if self.is_local:
                 raise
-            raise GladError(f"{error}. It is from the hub: {cure} mends it") from error
+            raise DamagedError(f"{error}. It is from the hub: {cure} mends it") from error
 
     @property
     def _variants(self) -> Variants:
@@ -87,7 +94,7 @@ class Artifact:
         if self.kind == "VAE":
             folders, configs = [""], ["config.json"]
         else:
-            possible = MODEL_COMPONENTS if self.kind == "model" else REFINER_COMPONENTS
+            possible = REFINER_COMPONENTS if self.kind == "refiner" else MODEL_COMPONENTS
             present = {name.split("/")[0] for name in names if "/" in name}
             folders = [f"{name}/" for name in MODEL_COMPONENTS if name in possible or name in present]
             configs = ["model_index.json"] + [
@@ -99,9 +106,14 @@ class Artifact:
             ]
         if configs[0] not in names:
             raise GladError(f"{what} has no {configs[0]}: it is no {self.kind} in diffusers layout")
+        if self.kind == "configuration":
+            return configs
         weighted = [folder for folder in folders if not folder.startswith(("tokenizer", "scheduler"))]
-        for variant in self._variants:
-            weights = [name_weights(names, folder, variant) for folder in weighted]
+        plain = [name_weights(names, folder, None) for folder in weighted]
+        sets = [[name_weights(names, folder, variant) for folder in weighted] for variant in self._variants]
+        # and mixtures, as `find_weights` takes them
+        sets += [[found or without for found, without in zip(each, plain, strict=True)] for each in sets]
+        for weights in sets:
             if all(weights):
                 return [*configs, *(name for found in weights for name in found)]
         raise GladError(
@@ -137,16 +149,17 @@ def require_same_files(artifacts: Iterable[Artifact], cache: Path | str | None) 
 def weight_hashes(artifacts: Iterable[Artifact], cache: Path | str | None) -> dict[str, str]:
     """64 hex digits for each loaded component: `unet`, `vae`, `text_encoder`, `refiner/unet`, `lora/NAME` …
 
-    One file's own SHA-256; of several shards the SHA-256 over theirs, in the order of their names. `vae` is the
-    one that decodes, the model's own or another; the refiner's is left out. `cache` remembers hashes, as
-    `EngineOptions.hash_cache`. No network: what is from the hub is looked for in its cache.
+    A single-file model is one component, `checkpoint`. One file's own SHA-256; of several shards the SHA-256 over
+    theirs, in the order of their names. `vae` is the one that decodes, the model's own or another; the refiner's is
+    left out. `cache` remembers hashes, as `EngineOptions.hash_cache`. No network: what is from the hub is looked for in
+    its cache.
 
     Raises `GladError` where a part is not there or not whole.
     """
     hashes = FileHashes(cache)
     told = {}
     for part in artifacts:
-        prefix = {"model": "", "VAE": "", "refiner": "refiner/", "LoRA": "lora/"}[part.kind]
+        prefix = {"model": "", "configuration": "", "VAE": "", "refiner": "refiner/", "LoRA": "lora/"}[part.kind]
         for component, files in part.read().weights.items():
             if part.kind == "refiner" and component == "vae":
                 continue

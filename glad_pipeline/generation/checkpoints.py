@@ -15,7 +15,7 @@ from typing import Any
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.file_hashes import FileHashes
-from glad_pipeline.generation.safetensors_files import VARIANTS, find_weights, require_whole
+from glad_pipeline.generation.safetensors_files import VARIANTS, DamagedError, find_weights, require_whole
 
 MODEL_COMPONENTS = ("text_encoder", "text_encoder_2", "unet", "vae", "tokenizer", "tokenizer_2", "scheduler")
 REFINER_COMPONENTS = ("text_encoder_2", "unet", "vae", "tokenizer_2", "scheduler")  # the others are null, or there too
@@ -92,6 +92,28 @@ def native_side(directory: Path) -> int:
 def _read_pipeline(
     directory: Path, variants: Variants, classes: tuple[str, ...], required: tuple[str, ...]
 ) -> Checkpoint:
+    configs, listed = _read_configs(directory, classes, required)
+    weighted = [component for component in listed if not component.startswith(("tokenizer", "scheduler"))]
+    variant, found = find_weights([directory / component for component in weighted], variants)
+    for files in found:
+        for file in files:
+            require_whole(file)
+    weights = dict(zip(weighted, found, strict=True))
+    return Checkpoint(directory=directory, variant=variant, weights=weights, configs=configs)
+
+
+def read_configuration(directory: Path, variants: Variants = VARIANTS) -> Checkpoint:
+    """Configuration and tokenizers of an SDXL pipeline; weights may be there too, and are not looked at.
+
+    Raises as `read_model`.
+    """
+    found, _ = _read_configs(directory, _MODEL_CLASSES, MODEL_COMPONENTS)
+    configs = [file for file in found if ".index." not in file.name]
+    return Checkpoint(directory=directory, variant=None, weights={}, configs=configs)
+
+
+def _read_configs(directory: Path, classes: tuple[str, ...], required: tuple[str, ...]) -> tuple[list[Path], list[str]]:
+    """The configuration files of a pipeline, all there, and the components that its index lists."""
     index_file = directory / "model_index.json"
     if not index_file.is_file():
         raise GladError(f"{directory} has no model_index.json: it is not a checkpoint in diffusers layout")
@@ -109,16 +131,10 @@ def _read_pipeline(
     for component in listed:
         folder = directory / component
         if not folder.is_dir():
-            raise GladError(f"{directory} has no folder {component}/: the checkpoint is incomplete, copy it again")
+            raise DamagedError(f"{directory} has no folder {component}/: the checkpoint is incomplete, copy it again")
         _require_configs(folder)
         configs += [file for file in folder.iterdir() if file.suffix in (".json", ".txt")]
-    weighted = [component for component in listed if not component.startswith(("tokenizer", "scheduler"))]
-    variant, found = find_weights([directory / component for component in weighted], variants)
-    weights = dict(zip(weighted, found, strict=True))
-    for files in found:
-        for file in files:
-            require_whole(file)
-    return Checkpoint(directory=directory, variant=variant, weights=weights, configs=configs)
+    return configs, listed
 
 
 def _require_configs(folder: Path) -> None:
@@ -130,7 +146,7 @@ def _require_configs(folder: Path) -> None:
         needed += ["vocab.json", "merges.txt"]
     for name in needed:
         if not (folder / name).is_file():
-            raise GladError(f"{folder / name} is missing: the checkpoint is incomplete, copy it again")
+            raise DamagedError(f"{folder / name} is missing: the checkpoint is incomplete, copy it again")
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -138,9 +154,9 @@ def read_json(file: Path) -> dict[str, Any]:
     try:
         value = json.loads(file.read_bytes())
     except FileNotFoundError as error:
-        raise GladError(f"{file} is missing: the checkpoint is incomplete, copy it again") from error
+        raise DamagedError(f"{file} is missing: the checkpoint is incomplete, copy it again") from error
     except ValueError as error:
-        raise GladError(f"{file} is not valid JSON ({error}): copy the checkpoint again") from error
+        raise DamagedError(f"{file} is not valid JSON ({error}): copy the checkpoint again") from error
     if not isinstance(value, dict):
-        raise GladError(f"{file} is not a JSON object: copy the checkpoint again")
+        raise DamagedError(f"{file} is not a JSON object: copy the checkpoint again")
     return value

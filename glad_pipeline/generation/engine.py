@@ -113,6 +113,7 @@ class Engine:
             "quantization": self.profile.quantization,
             "compile": pipelines.compile,
             "weights": weight_hashes(self.profile.artifacts, self._options.hash_cache),
+            **({"loras": pipelines.loras} if pipelines.loras else {}),
         }
         self._device = device
         self._noise = pipelines.base.scheduler.config  # schedules as the checkpoints were trained

@@ -19,7 +19,9 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.generation import devices
 from glad_pipeline.generation.artifacts import Artifact, Kind, pull
 from glad_pipeline.generation.file_hashes import FileHashes
+from glad_pipeline.generation.merging import merge
 from glad_pipeline.generation.models import ModelProfile
+from glad_pipeline.generation.single_file_weights import read_single_file
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +39,7 @@ class Pipelines:
     refiner: Any | None  # diffusers.StableDiffusionXLImg2ImgPipeline
     dtype: str  # of all of them
     compile: str  # "none", "regional" or "full"
+    loras: dict[str, Any]  # what was used of each, by its name
 
     def twin(self) -> Pipelines:
         """Pipelines over the same weights, for another thread: a pipeline keeps what it is doing in itself."""
@@ -104,7 +107,12 @@ def open_pipelines(profile: ModelProfile, device: str, options: EngineOptions) -
         compiling = "regional" if device == "cuda" else "none"
     hashes = FileHashes(options.hash_cache)
     files: dict[Kind, Artifact] = {part.kind: _here(part, hashes) for part in profile.artifacts if part.kind != "LoRA"}
-    base, refiner = read_pipelines(profile, files, number_format, hashes)
+    base, refiner = read_pipelines(profile, files, number_format)
+    loras = {}
+    for lora in profile.loras:
+        with _clearly(lora):
+            loras[lora.name] = merge(base, _here(lora, hashes), allow_partial=options.allow_partial_lora)
+            logging.getLogger(__name__).info("LoRA %s: %s", lora.name, loras[lora.name]["used"])
     if compiling != "none":
         set_compiler()
     for pipeline, part in ((base, files["model"]), (refiner, files.get("refiner"))):
@@ -120,24 +128,26 @@ def open_pipelines(profile: ModelProfile, device: str, options: EngineOptions) -
     with _clearly(files.get("VAE", files["model"])):
         lay_out(base.vae, device)
         _compile(base.vae.decoder, compiling)
-    return Pipelines(base=base, refiner=refiner, dtype=str(number_format).removeprefix("torch."), compile=compiling)
+    dtype = str(number_format).removeprefix("torch.")
+    return Pipelines(base=base, refiner=refiner, dtype=dtype, compile=compiling, loras=loras)
 
 
 def read_pipelines(
-    profile: ModelProfile, files: Mapping[Kind, Artifact], number_format: torch.dtype, hashes: FileHashes
+    profile: ModelProfile, files: Mapping[Kind, Artifact], number_format: torch.dtype
 ) -> tuple[Any, Any | None]:
-    """The base pipeline and the refiner's, on the CPU, LoRA fused; `files` are on this machine, by kind."""
+    """The base pipeline and the refiner's, on the CPU, without LoRA; `files` are on this machine, by kind."""
     diffusers: Any = importlib.import_module("diffusers")  # its classes carry no types
     own = {}
     if "VAE" in files:
         with _clearly(files["VAE"]):
             own["vae"] = diffusers.AutoencoderKL.from_pretrained(**_files(files["VAE"]), dtype=number_format)
     with _clearly(files["model"]):
-        base = diffusers.StableDiffusionXLPipeline.from_pretrained(
-            **_files(files["model"]), dtype=number_format, add_watermarker=False, **own
-        )
-    for lora in profile.loras:
-        _fuse(base, _here(lora, hashes))
+        if "configuration" in files:
+            base = read_single_file(files["model"], files["configuration"], profile.prediction, number_format, own)
+        else:
+            base = diffusers.StableDiffusionXLPipeline.from_pretrained(
+                **_files(files["model"]), dtype=number_format, add_watermarker=False, **own
+            )
     if "refiner" not in files:
         return base, None
     with _clearly(files["refiner"]):
@@ -200,7 +210,8 @@ def _clearly(part: Artifact) -> Iterator[None]:
     except GladError:
         raise
     except Exception as error:
-        cure = "Copy its files again, or point the setting at another"
+        part.read()  # raises, with the cure, where the files are not whole
+        cure = "By their headers its files are whole, so it is another kind of model: point the setting at another"
         if not part.is_local:
             cure = "`./glad model verify` tells whether its files are whole"
         if isinstance(error, torch.OutOfMemoryError):
@@ -208,20 +219,6 @@ def _clearly(part: Artifact) -> Iterator[None]:
         raise GladError(
             f"cannot load the {part.kind} {part.name} from {part.directory}: {first_line(error)}. {cure}"
         ) from error
-
-
-def _fuse(pipeline: Any, lora: Artifact) -> None:
-    """Add a LoRA to the weights themselves: nothing of it costs time while drawing."""
-    with _clearly(lora):
-        pipeline.load_lora_weights(
-            lora.directory, weight_name=lora.file, adapter_name="one", use_safetensors=True, local_files_only=True
-        )
-        if not pipeline.get_active_adapters():
-            raise GladError(
-                f"the LoRA {lora.name} has nothing that fits the model: it was made for another kind of model"
-            )
-        pipeline.fuse_lora(lora_scale=lora.weight, adapter_names=["one"])
-        pipeline.unload_lora_weights()
 
 
 def _quantize(unet: Any, device: str) -> None:

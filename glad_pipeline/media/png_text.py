@@ -52,14 +52,15 @@ def parameters(recipe: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     if recipe["negative_prompt"]:
         lines.append("Negative prompt: " + _NEGATIVE.sub("\\1\u200b", recipe["negative_prompt"]))
     weights = provenance.get("weights")
-    unet = weights.get("unet") if isinstance(weights, Mapping) else None
+    # of a single file the hash by which Civitai and others know it
+    hashed = (weights.get("unet") or weights.get("checkpoint")) if isinstance(weights, Mapping) else None
     settings = {
         "Steps": recipe["num_inference_steps"],
         "Sampler": SAMPLERS.get(recipe["scheduler"], recipe["scheduler"]),
         "CFG scale": f"{recipe['guidance_scale']:g}",
         "Seed": recipe["seed"],
         "Size": f"{recipe['width']}x{recipe['height']}",
-        "Model hash": str(unet)[:10] if unet else None,
+        "Model hash": str(hashed)[:10] if hashed else None,
         "Model": recipe["model"],
         "Preset": recipe["preset"] if recipe["preset"] != "base" else None,
         "VAE": recipe["vae"],

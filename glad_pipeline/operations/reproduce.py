@@ -20,7 +20,7 @@ from glad_pipeline.database import Connection, Database, has_table, named_querie
 from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.artifact_sources import COMMIT
-from glad_pipeline.generation.models import ModelProfile, resolve_model
+from glad_pipeline.generation.models import ModelProfile, resolve_model, said_beside
 from glad_pipeline.generation.provenance import Comparison, compared, completed
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media.encoding import Pixels, decode_png, encode_png, pixels_sha256
@@ -254,12 +254,15 @@ def _image(target: str, connection: Connection) -> CataloguedImage:
 def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProfile:
     """The model to draw with and all its parts, as recorded; what is local is found through the settings."""
     name = model or _model(recipe, settings)
-    is_recorded_commit = name == recipe.model and COMMIT.fullmatch(recipe.model_revision)
+    revision, configuration, prediction = said_beside(recipe.model_revision)
+    is_recorded_commit = name == recipe.model and COMMIT.fullmatch(revision)
     ours = [text.strip() for text in (*(settings.lora or "").split(","), settings.few_step_lora or "")]
     lora_files = {Path(text.rpartition("*")[0] or text).expanduser().stem: text for text in ours}
     named = {
         "model": name,
-        "model_revision": recipe.model_revision if is_recorded_commit else None,
+        "model_revision": revision if is_recorded_commit else None,
+        "checkpoint_config": _configuration(configuration, settings),
+        "prediction": prediction,
         "vae": _part(recipe.vae, settings.vae, "GLAD_VAE") or "none",
         "refiner": _part(recipe.refiner, settings.refiner, "GLAD_REFINER") or None,
         "lora": ", ".join(_lora(each, lora_files) for each in recipe.lora.split(", ") if each),
@@ -271,15 +274,27 @@ def _profile(recipe: Recipe, settings: Settings, model: str | None) -> ModelProf
 
 def _model(recipe: Recipe, settings: Settings) -> str:
     """The model that a recipe names, as `resolve_model` takes it."""
-    if COMMIT.fullmatch(recipe.model_revision):
+    if COMMIT.fullmatch(said_beside(recipe.model_revision)[0]):
         return recipe.model
-    if Path(settings.model).expanduser().resolve().name == recipe.model:
+    ours = Path(settings.model).expanduser().resolve()
+    if recipe.model == (ours.stem if ours.is_file() else ours.name):
         return settings.model
     if recipe.model == "demo":
         return "demo"
     raise UsageError(
         f"the picture was drawn with the local model {recipe.model!r} ({recipe.model_revision}), which is not the one "
-        f"in the settings (GLAD_MODEL is {settings.model!r}): name its directory with --model"
+        f"in the settings (GLAD_MODEL is {settings.model!r}): name its directory or file with --model"
+    )
+
+
+def _configuration(recorded: str | None, settings: Settings) -> str | None:
+    """The configuration of a single-file model that a recipe names, as `resolve_model` takes it; None for SDXL's."""
+    if recorded is None or COMMIT.fullmatch(recorded.rpartition("@")[2]):
+        return recorded
+    if settings.checkpoint_config:
+        return settings.checkpoint_config
+    raise UsageError(
+        f"the picture was drawn with a local configuration ({recorded}): name its directory in GLAD_CHECKPOINT_CONFIG"
     )
 
 

@@ -63,14 +63,14 @@ class Sdxl:
     ) -> ModelProfile:
         """The model and all that is loaded with it, the settings' where None. Raises `GladError` if there is none.
 
-        VAE, refiner and LoRA of the settings go with the settings' model; another model comes without.
+        VAE, refiner, LoRA … of the settings go with the settings' model; another model comes without.
         """
         options = self.options
         if model in (None, options.model):
             named = {"model_revision": revision or options.model_revision, "lora": lora or options.lora}
         else:
             named = {"model": model, "model_revision": revision, "lora": lora}
-            named |= dict.fromkeys(("vae", "refiner", "few_step_lora"))
+            named |= dict.fromkeys(("vae", "refiner", "few_step_lora", "checkpoint_config", "prediction"))
         wanted = options.model_copy(update={**named, "preset": preset or options.preset})
         if wanted not in self._profiles:
             self._profiles[wanted] = resolve_model(wanted)

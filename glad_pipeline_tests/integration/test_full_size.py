@@ -31,7 +31,7 @@ def gpu(monkeypatch):
     with fake_cuda() as gpu:
         gpu.compiled = []
 
-        def read(profile, files, number_format, hashes):
+        def read(profile, files, number_format):
             with gpu.mode:
                 return random_pipelines(CONFIG, number_format, refined=profile.refiner is not None, fill=False)
 

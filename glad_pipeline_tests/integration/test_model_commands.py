@@ -13,6 +13,7 @@ from huggingface_hub import constants
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import hub as hub_module
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
+from glad_pipeline_tests.checkpoint_files import any_lora, single_file
 from glad_pipeline_tests.hub_server import Hub, serving
 
 MODEL, COMMIT = "someone/sdxl-finetune", "0123456789" * 4
@@ -113,7 +114,7 @@ def test_the_vae_the_refiner_and_the_loras_of_the_settings_are_pulled_too(glad, 
     (vae / "diffusion_pytorch_model.bin").write_bytes(b"never fetch this")
     lora = tmp_path / "lora repository"
     (lora / "deep").mkdir(parents=True)
-    shutil.copy(repository / "text_encoder" / "model.safetensors", lora / "deep" / "style.safetensors")
+    any_lora(lora / "deep" / "style.safetensors")
     (lora / "other.safetensors").write_bytes(b"never fetch this")
     (refiner / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"never fetch this")
     parts = {"some/vae": vae, "some/lora": lora, "some/refiner": refiner}
@@ -293,6 +294,60 @@ def test_damage_to_a_local_model_is_found_as_long_as_it_is_there(glad, tmp_path)
     shutil.copy(DEMO_CHECKPOINT / UNET, local / UNET)
     assert glad("verify", **environment).returncode == 0
 
+
+def test_a_single_file_from_the_hub_is_pulled_with_configuration_and_tokenizers_and_then_drawn_with_offline(
+    glad, hub, repository, tmp_path
+):
+    files = tmp_path / "files"
+    files.mkdir()
+    single_file(DEMO_CHECKPOINT, files / "it.safetensors")
+    (files / "other.safetensors").write_bytes(b"never fetch this")
+    hub.repositories[("civil/checkpoints", COMMIT)] = files
+    name = f"civil/checkpoints/it.safetensors@{COMMIT}"
+    environment = {"GLAD_MODEL": name, "GLAD_MODEL_REVISION": "", "GLAD_CHECKPOINT_CONFIG": f"{MODEL}@{COMMIT}"}
+    assert glad("verify", **environment).returncode == 1
+    pulled = glad("pull", **environment)
+    assert pulled.returncode == 0, pulled.stderr
+    assert hub.fetched() == {"it.safetensors", *(each for each in NEEDED_ONCE if not each.endswith(".safetensors"))}
+    listed = glad("list", **environment)
+    assert state(listed, "civil/checkpoints/it.safetensors")[-1] == "here"
+    assert [line.split()[0] for line in listed.stdout.splitlines() if MODEL in line] == ["configuration"]
+    hub.asked.clear()
+    drawn = subprocess.run(
+        [sys.executable, "-c", DRAW_FILE, name, f"{MODEL}@{COMMIT}"],
+        env=os.environ | {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert drawn.returncode == 0, drawn.stderr
+    assert drawn.stdout == "bit-equal\n"
+    assert hub.asked == []
+    # without its configuration: what to do is said, and where
+    shutil.rmtree(tmp_path / "hf" / "hub" / f"models--{MODEL.replace('/', '--')}")
+    lacking = glad("verify", **environment)
+    assert f"the configuration {MODEL} is not on this machine: `./glad model pull` fetches it" in lacking.stdout
+
+
+DRAW_FILE = """
+import sys
+from glad_pipeline.engine_options import EngineOptions
+from glad_pipeline.generation.engine import Engine
+from glad_pipeline.generation.models import resolve_model
+from glad_pipeline.generation.recipe import Recipe
+pictures = []
+for given in ({"model": "demo"}, {"model": sys.argv[1], "checkpoint_config": sys.argv[2]}):
+    options = EngineOptions(device="cpu", gpu_batch=1, **given)
+    profile = resolve_model(options)
+    model, revision = profile.weights[:2]
+    assert (profile.width, profile.height) == (256, 256)
+    recipe = Recipe(prompt="a red sunset", seed=7, width=128, height=128, num_inference_steps=2, guidance_scale=3.0,
+                    scheduler="euler", model=model, model_revision=revision)
+    (drawn,) = Engine(profile, options).generate([recipe])
+    assert drawn.error is None, drawn.error
+    pictures.append(drawn.pixels.tobytes())
+print("bit-equal" if pictures[0] == pictures[1] else "differs")
+"""
 
 DRAW = """
 import sys

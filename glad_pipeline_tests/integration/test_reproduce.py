@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
-from safetensors.numpy import save_file
 
 from glad_pipeline import cli
 from glad_pipeline.cli.runtime import store_of
@@ -27,6 +26,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media.encoding import decode_png, encode_png, pixels_sha256
 from glad_pipeline.operations import reproduce
 from glad_pipeline.settings import Settings, load_settings
+from glad_pipeline_tests.checkpoint_files import any_lora, single_file
 
 BUCKET = 2
 
@@ -209,7 +209,7 @@ def test_parts_are_found_by_the_record_s_names_on_the_hub_and_in_the_settings(tm
     """Nothing is loaded here: what would be is named exactly as the record names it."""
     vae = shutil.copytree(DEMO_CHECKPOINT / "vae", tmp_path / "my vae")
     lora = tmp_path / "a style.safetensors"
-    save_file({"x": np.zeros(1, np.float32)}, lora)
+    any_lora(lora)
     commit = "c" * 40
     loras = f"{lora}*0.5, owner/name/file.safetensors@{commit}"
     drawn_with = resolve_model(EngineOptions(model="owner/model", model_revision=commit, vae=str(vae), lora=loras))
@@ -225,6 +225,34 @@ def test_parts_are_found_by_the_record_s_names_on_the_hub_and_in_the_settings(tm
     assert reproduce._profile(recipe, load_settings(), None).weights == recipe.weights
     few_steps = replace(recipe, preset="lcm-4", vae="", lora="")
     assert reproduce._profile(few_steps, load_settings(), None).weights == few_steps.weights
+
+
+def test_a_single_file_its_configuration_and_its_prediction_are_found_again(tmp_path, monkeypatch):
+    """Nothing is loaded here: what would be is named exactly as the record names it."""
+    file = single_file(DEMO_CHECKPOINT, tmp_path / "my model.safetensors")
+    config, commit = shutil.copytree(DEMO_CHECKPOINT, tmp_path / "configuration"), "c" * 40
+    values = {"prompt": "p", "seed": 1, "width": 64, "height": 64, "num_inference_steps": 4, "guidance_scale": 1.0}
+    monkeypatch.setenv("GLAD_HOME", str(tmp_path))
+    monkeypatch.setenv("GLAD_MODEL", str(file))
+
+    def recorded(**options):
+        drawn_with = resolve_model(EngineOptions(**options))
+        return Recipe(**values, scheduler="euler", **reproduce._named(drawn_with.weights))
+
+    for options in (
+        {"model": str(file)},
+        {"model": str(file), "prediction": "v_prediction", "checkpoint_config": f"owner/configuration@{commit}"},
+        {"model": f"owner/name/deep/file.safetensors@{commit}", "prediction": "v_prediction_zsnr"},
+    ):
+        recipe = recorded(**options)
+        assert reproduce._profile(recipe, load_settings(), None).weights == recipe.weights
+    local = recorded(model=str(file), checkpoint_config=str(config))
+    with pytest.raises(
+        UsageError, match=r"local configuration \(sha256:.*\): name its directory in GLAD_CHECKPOINT_CONFIG"
+    ):
+        reproduce._profile(local, load_settings(), None)
+    monkeypatch.setenv("GLAD_CHECKPOINT_CONFIG", str(config))
+    assert reproduce._profile(local, load_settings(), None).weights == local.weights
 
 
 def test_a_record_of_the_first_version_is_drawn_and_what_it_lacks_is_said_once(world, monkeypatch):

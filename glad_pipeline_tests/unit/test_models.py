@@ -13,6 +13,7 @@ from glad_pipeline.generation import file_hashes
 from glad_pipeline.generation.artifacts import weight_hashes
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, SDXL_BASE, resolve_model
 from glad_pipeline.generation.presets import PRESETS
+from glad_pipeline_tests.checkpoint_files import any_lora
 
 COMMIT = "0123456789" * 4
 UNET = Path("unet/diffusion_pytorch_model.safetensors")
@@ -107,11 +108,13 @@ def test_sdxl_base_has_a_pinned_commit_and_another_may_be_given():
     [
         ("someone/sdxl-finetune", None, "GLAD_MODEL_REVISION"),
         ("someone/sdxl-finetune", "main", "40 hex digits, not a branch"),
-        ("sdxl", None, "not a directory here and not a hub id"),
-        ("", None, "not a directory here and not a hub id"),
+        ("sdxl", None, "not a directory or file here and not a hub id"),
+        ("", None, "not a directory or file here and not a hub id"),
         ("/nowhere/sdxl", None, "'/nowhere/sdxl' is not a directory"),
-        ("a/b/c", COMMIT, "not a directory here and not a hub id"),
-        (__file__, None, "single file"),
+        ("a/b/c", COMMIT, "not a directory or file here and not a hub id"),
+        (__file__, None, "is a single file, and no .safetensors: other formats run code"),
+        ("a/b/c.safetensors", None, "GLAD_MODEL: 'a/b/c.safetensors' is not here, and on the hub it needs a commit"),
+        (f"a/b/c.safetensors@{COMMIT}", "f" * 40, "name different commits: unset one"),
         ("demo", COMMIT, "unset GLAD_MODEL_REVISION"),
     ],
 )
@@ -178,11 +181,18 @@ def test_a_pipeline_of_another_class_or_without_a_component_is_refused(checkpoin
         resolved(str(checkpoint))
 
 
-def test_a_checkpoint_that_has_only_the_fp16_files_is_found_and_a_mixture_is_refused(checkpoint):
+def test_a_checkpoint_of_fp16_files_alone_or_beside_full_ones_is_found_and_two_variants_are_refused(checkpoint):
     files = sorted(checkpoint.rglob("*.safetensors"))
     files[0].rename(files[0].with_suffix(".fp16.safetensors"))
-    with pytest.raises(GladError, match="different variants"):
+    mixed = resolved(str(checkpoint))
+    assert mixed.variant == "fp16"
+    assert mixed.revision != resolved("demo").revision
+    read = mixed.artifacts[0].read()
+    assert [file.name for (file,) in read.weights.values()].count("model.fp16.safetensors") == 1
+    files[1].rename(files[1].with_suffix(".bf16.safetensors"))
+    with pytest.raises(GladError, match="different variants: keep one of fp16, bf16"):
         resolved(str(checkpoint))
+    files[1].with_suffix(".bf16.safetensors").rename(files[1])
     for file in files[1:]:
         file.rename(file.with_suffix(".fp16.safetensors"))
     assert resolved(str(checkpoint)).variant == "fp16"
@@ -201,9 +211,8 @@ def test_a_missing_shard_is_named(checkpoint):
 
 @pytest.fixture
 def lora(tmp_path):
-    """A safetensors file by itself; nothing is loaded here, so any will do."""
-    (tmp_path / "styles").mkdir()
-    return shutil.copy(DEMO_CHECKPOINT / "text_encoder" / "model.safetensors", tmp_path / "styles" / "ink.safetensors")
+    """The file of a LoRA; nothing is loaded here, so one layer will do."""
+    return any_lora(tmp_path / "styles" / "ink.safetensors")
 
 
 @pytest.fixture
@@ -347,7 +356,7 @@ def test_a_name_that_would_blur_the_recipe_is_refused(name, checkpoint, lora, tm
 
 
 def test_a_damaged_lora_is_named(lora):
-    os.truncate(lora, 1_000)
+    os.truncate(lora, os.path.getsize(lora) - 1)
     with pytest.raises(GladError, match=r"ink\.safetensors is not whole|ink\.safetensors is truncated"):
         resolved("demo", lora=str(lora))
 
