@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -122,17 +122,22 @@ def _is_there(folder: Path) -> bool:
 
 
 def pieces_to_draw(
-    texts: Sequence[tuple[str, str]], *, syntax: str, profile: ModelProfile, hash_cache: str | None = None
+    texts: Mapping[str, str],
+    *,
+    syntax: str,
+    profile: ModelProfile,
+    cut: bool = False,
+    hash_cache: str | None = None,
 ) -> int:
-    """In how many pieces these texts, each with its column's name, are drawn together: those of the longest.
+    """In how many pieces these texts, by column, are drawn together: those of the longest, or one if that is `cut`.
 
     Raises `UsageError` for a text that is too long or has impossible weights, `GladError` as `counter_of`.
     """
     most = 1
-    for column, text in texts:
+    for column, text in texts.items():
         if syntax == "a1111" and (reasons := reasons_against_weights(text)):
             raise UsageError("; ".join(f"{column} {reason}" for reason in reasons))
-        if is_surely_short(text, syntax):
+        if cut or is_surely_short(text, syntax):
             continue
         counter = counter_of(profile, hash_cache)
         pieces = counter.pieces(text, syntax=syntax)
