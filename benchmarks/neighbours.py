@@ -191,8 +191,8 @@ def play(project: Project, instance: dg.DagsterInstance, quiet: float, patience:
     until("the rows that came during the training are posts", published, patience)
     until("every run has ended", idle, patience)
     add("Row 4")
-    until("the row that came afterwards is a post", published, 180)
-    until("every run has ended, the newsletter's too", lambda: idle() and newsletters() == posts(), 120)
+    until("the row that came afterwards is a post", published, patience)
+    until("every run has ended, the newsletter's too", lambda: idle() and newsletters() == posts(), patience)
     runs = len(instance.get_runs())
     time.sleep(quiet)
     return runs

@@ -24,7 +24,7 @@ def tick(instance, url, cursor=None, **settings):
 
 
 def by_the_daemon(instance, cursor, resources):
-    """The context of a tick of the daemon's. Without the time at which the sensor was started, it is the UI's *Test*."""
+    """The context of a tick of the daemon's. Without the time at which the sensor began, it is the UI's preview."""
     return dg.build_sensor_context(
         instance=instance, cursor=cursor, resources=resources, last_sensor_start_time=time.time()
     )

@@ -19,6 +19,7 @@ from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.defs.pool_limit import is_limited
 from glad_pipeline.defs.reports import posts_are_listed, posts_to_list
 from glad_pipeline.defs.site_revalidations import deliver_due
+from glad_pipeline.defs.sources import note_model
 from glad_pipeline.defs.tables import table
 from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table, ranges
 from glad_pipeline.limits import BATCH_SIZE
@@ -61,6 +62,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         "prompts",
         "queue",
         "object_store",
+        "sdxl",
         kinds={"postgres", "pandas"},
         deps=[names.key("prompts_table")],
         io_manager_key=names.of("queue_rows"),
@@ -78,8 +80,9 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         with clearly(ours.queue.explain):
             ours.queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
             ours.object_store.refuse_anothers()
+            note_model(context, names, ours.sdxl.sdxl)
             claimed = ours.queue.take(batch=config.batch_size, ids=config.prompt_ids)
-        waiting = markdown_table(claimed, ("id", "prompt", "title", "attempts"))
+        first = markdown_table(claimed, ("id", "prompt", "title"))
         ids = [prompt.id for prompt in claimed]
         return versions.output(
             context,
@@ -87,7 +90,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
             of=ids,
             metadata={
                 "claimed": len(claimed),
-                "waiting": _markdown(waiting),
+                "first": _markdown(first),
                 **_rows(ids),
                 **ours.queue.report(context.log),
             },

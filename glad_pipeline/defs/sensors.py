@@ -52,20 +52,20 @@ class Watch:
     def tick(self, context: dg.SensorEvaluationContext) -> dg.SensorResult:
         """One look of the sensor, which lasts until there is something to do, or GLAD_SENSOR_SECONDS.
 
-        By the UI's *Test* it only says what it would ask for.
+        By the UI's *Preview tick result* it only says what it would ask for.
         """
-        memory, is_test = _remembered(context.cursor), _is_test(context)
+        memory, is_preview = _remembered(context.cursor), _is_preview(context)
         with self._connection(context) as connection:
             queue = database_mark(connection)
             seen = self._listen(
-                connection, queue, 0.0 if is_test else self._seconds(context.instance), memory["orphans"]
+                connection, queue, 0.0 if is_preview else self._seconds(context.instance), memory["orphans"]
             )
-            if not is_test:
+            if not is_preview:
                 self._end_orphans(context.instance, connection, seen.orphans, memory)
             asked = {name: self._reason(context, connection, name, seen, queue) for name in (JOB_NAME, DELIVERY)}
             waits, claims = seen.ready.pending, asked[JOB_NAME] is None
             events = sources.changes(self.names, self.settings, connection, memory, waits=waits, claims=claims)
-        if not is_test:
+        if not is_preview:
             fit_the_pool(context.instance, self.settings, self.names.pool)
         requests = [self._request(name, queue) for name, reason in asked.items() if reason is None]
         return dg.SensorResult(
@@ -144,8 +144,8 @@ class Watch:
         return dg.RunRequest(job_name=self.names.of(name), tags={tag: queue})
 
 
-def _is_test(context: dg.SensorEvaluationContext) -> bool:
-    """Whether this is the UI's *Test*, which keeps nothing of a tick: the daemon says when the sensor was started."""
+def _is_preview(context: dg.SensorEvaluationContext) -> bool:
+    """Whether this is the UI's *Preview tick result*, which keeps nothing of it: the daemon says when the sensor began."""
     return context.last_sensor_start_time is None and context.last_tick_completion_time is None
 
 

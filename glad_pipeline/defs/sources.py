@@ -3,12 +3,14 @@
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import dagster as dg
 
 from glad_pipeline.database import Connection
 from glad_pipeline.defs.names import Names
+from glad_pipeline.defs.tables import table
 from glad_pipeline.defs.versions import DATA_VERSION, digest
 from glad_pipeline.errors import GladError
 from glad_pipeline.pipeline.results import (
@@ -36,6 +38,7 @@ def sources(names: Names, settings: Settings) -> list[dg.AssetSpec]:
             names.key(TABLE),
             description="The table `prompts`, as everybody may write it. A new version: rows that no run has taken.",
             kinds={"postgres"},
+            metadata=table("prompts"),
             **common,
         ),
         dg.AssetSpec(
@@ -47,6 +50,21 @@ def sources(names: Names, settings: Settings) -> list[dg.AssetSpec]:
             **common,
         ),
     ]
+
+
+def note_model(context: dg.AssetExecutionContext, names: Names, sdxl: Sdxl) -> None:
+    """A run notes with what model it draws before it draws: a later look of the sensor then finds nothing stale.
+
+    (Dagster reads the versions of a step's inputs when the step begins. A model that cannot be used is told of by the
+    step that draws.)
+    """
+    with suppress(GladError, OSError):
+        version = digest(sdxl.profile().weights)
+        known = context.instance.get_latest_materialization_event(names.key(MODEL))
+        tags = known.asset_materialization.tags if known and known.asset_materialization else None
+        if (tags or {}).get(DATA_VERSION) != version:
+            named = {"model": sdxl.options.model, "preset": sdxl.options.preset}
+            context.log_event(_observed(names.key(MODEL), version, named))
 
 
 def changes(
@@ -62,6 +80,9 @@ def changes(
         memory["newest"], memory["asked"] = last, memory.get("asked", 0) + claims
         version = f"{last}.{memory['asked']}"
         found.append(_observed(names.key(TABLE), version, _table(connection)))
+    elif "seen" not in memory:  # for who looks at it, and no new version
+        found.append(dg.AssetObservation(names.key(TABLE), metadata=_table(connection)))
+    memory["seen"] = True
     found += _takedowns(names, connection, memory)
     model = _models.digest(settings)
     if model is not None and model != memory.get("model"):

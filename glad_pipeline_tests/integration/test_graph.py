@@ -666,7 +666,7 @@ def test_a_wrong_bucket_is_told_before_anything_is_drawn(world, monkeypatch):
 def test_titles_cannot_write_markdown_into_the_web_ui(world):
     world.add("a hill", title="![x](https://evil.example/p.png) [click](https://evil.example) <b>|")
     result = world.run()
-    shown = metadata(result, "published_posts")["posts"] + metadata(result, "prompts")["waiting"]
+    shown = metadata(result, "published_posts")["posts"] + metadata(result, "prompts")["first"]
     assert "](https://evil" not in shown.replace("\\]", "")
     assert "<b>" not in shown.replace("\\<", "")
 

@@ -60,6 +60,16 @@ def test_after_a_run_nothing_is_stale_and_an_empty_run_changes_no_colour(look):
     assert versions(look.world.instance) == before
 
 
+def test_a_run_by_hand_before_the_sensor_has_ever_looked_is_not_stale_when_it_looks(world, database_url):
+    world.add("a hill", title="Hill")
+    world.run()
+    look = Look(world, database_url)
+    look.observe()
+    assert look.stale() == set()
+    [seen] = world.instance.fetch_observations(dg.AssetKey("prompts_table"), limit=2).records
+    assert seen.asset_observation.metadata["pending"].value == 0
+
+
 def versions(instance):
     found = {}
     for name in CHAIN:

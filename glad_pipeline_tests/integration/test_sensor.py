@@ -162,7 +162,7 @@ def test_of_a_run_that_may_go_on_without_a_step_of_ours_only_the_claim_is_forgot
     assert database.read(lambda c: c.execute("SELECT * FROM run_claims").fetchall()) == []
 
 
-def test_the_ui_s_test_of_the_sensor_only_says_what_it_would_ask_for(add, instance, database):
+def test_the_ui_s_preview_of_a_tick_only_says_what_it_would_ask_for(add, instance, database):
     add()
     run_id = started(instance)
     killed(database, run_id)
