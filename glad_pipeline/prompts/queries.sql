@@ -231,10 +231,11 @@ SELECT id FROM prompts WHERE status = 'claimed' AND lease_expires_at < now() ORD
 
 -- name: newest_texts
 -- For the check: what the newest prompts say. A picture's own recipe knows by which syntax it was read.
-SELECT p.id, p.prompt, p.negative_prompt, coalesce(i.recipe ->> 'prompt_syntax', p.prompt_syntax) AS prompt_syntax,
-       coalesce((SELECT least(sum(count::numeric), 1000000)
-                 FROM (VALUES (i.provenance -> 'prompt_tokens_dropped'), (i.provenance -> 'negative_prompt_tokens_dropped'))
-                     AS dropped (count)
-                 WHERE jsonb_typeof(count) = 'number'), 0)::int AS tokens_dropped
+SELECT p.id, p.prompt, p.negative_prompt,
+       CASE WHEN i.id IS NULL THEN p.prompt_syntax ELSE coalesce(i.recipe ->> 'prompt_syntax', 'plain') END AS prompt_syntax,
+       (SELECT least(coalesce(sum(count::numeric), 0), 1000000)::int
+        FROM (VALUES (i.provenance -> 'prompt_tokens_dropped'), (i.provenance -> 'negative_prompt_tokens_dropped'))
+            AS dropped (count)
+        WHERE jsonb_typeof(count) = 'number') AS tokens_dropped
 FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id
 ORDER BY p.id DESC LIMIT %(limit)s

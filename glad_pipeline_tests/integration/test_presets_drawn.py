@@ -161,7 +161,7 @@ def test_guidance_cut_off_is_the_same_in_any_company_and_begins_like_full_guidan
     engine._open.base.unet.forward = watched
     cut, full = drawn_by(engine, [recipe(demo, preset="cfg-cutoff")]), drawn_by(engine, [recipe(demo)])
     assert sizes == [2 * BATCH] * 6 + [BATCH] * 4 + [2 * BATCH] * STEPS
-    prompt, _ = engine._texts.of([recipe(demo).prompt] * BATCH)
+    prompt = engine._texts.arguments([recipe(demo)] * BATCH)["prompt_embeds"]
     assert torch.equal(texts[9], prompt)  # what is left is the prompt, not what guidance led away from
     assert not np.array_equal(cut[0], full[0])
     unguided = drawn_by(engine, [recipe(demo, guidance_scale=1.0)])

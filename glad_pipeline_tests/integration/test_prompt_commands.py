@@ -210,15 +210,23 @@ def test_add_and_show_say_what_is_drawn_in_another_way_than_it_seems_to_be_meant
     assert len(json.loads(capsys.readouterr().out)["notices"]) == 3
     assert glad("add", "a (red:1.4) hat", "--prompt-syntax=a1111") == 0
     assert capsys.readouterr().err == ""
-    assert glad("add", "a (red:99) hat", "--prompt-syntax=a1111") == 2
-    assert "prompt gives 'red' the weight 99: weights are from -10 to 10" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="prompt gives 'red' the weight 99: weights are from -10 to 10"):
+        glad("add", "a (red:99) hat", "--prompt-syntax=a1111")
     assert glad("add", "the sea in winter " * 1_000) == 0
     assert "prompt has 7,000 tokens: it will be rejected, at most 32 pieces of 75 are drawn" in capsys.readouterr().err
 
 
+def test_show_tells_how_many_tokens_a_picture_was_drawn_without(database: Database) -> None:
+    drawn = prompt_in(database, "published")
+    for recorded, told in ({"prompt_tokens_dropped": 3, "negative_prompt_tokens_dropped": 1}, 4), ({}, None):
+        with database.transaction() as connection:
+            connection.execute("UPDATE images SET provenance = %s", [json.dumps(recorded)])
+        assert row_of(database, drawn)["image_tokens_dropped"] == told
+
+
 @pytest.mark.parametrize(
     "words",
-    [("",), ("  ",), ("a\udcff",), ("x" * 20_000,), ("ok", "--width", "100"), ("ok", "--num-inference-steps=-3")],
+    [("",), ("  ",), ("a\udcff",), ("x" * 20_001,), ("ok", "--width", "100"), ("ok", "--num-inference-steps=-3")],
 )
 def test_add_refuses_bad_values_and_leaves_the_table_as_it_was(
     database: Database, glad: Glad, words: tuple[str, ...]
