@@ -93,6 +93,7 @@ def add(
     **fields: str | None,
 ) -> int:
     """Put one prompt into the queue."""
+    from glad_pipeline.operations.prompt_texts import notices_of
     from glad_pipeline.prompts import management
     from glad_pipeline.prompts.editing import find_post
     from glad_pipeline.prompts.intake import add_prompt
@@ -105,6 +106,8 @@ def add(
             given["post_id"] = find_post(database, given["post_id"])
         prompt_id, created = add_prompt(database, given, zone=runtime.settings.zone)
         known = management.show_prompt(database, prompt_id)
+    if known:
+        _say(notices_of(known, runtime.settings.engine))
     if not created:
         print(f"that prompt is in the queue already: prompt {prompt_id}, {known.status if known else 'gone'}")
         return 0
@@ -202,6 +205,7 @@ def show(
 ) -> int:
     """Show one prompt, its picture and its post."""
     from glad_pipeline.database import jsonable
+    from glad_pipeline.operations.prompt_texts import notices_of
     from glad_pipeline.prompts import management
     from glad_pipeline.records import values_of
 
@@ -211,13 +215,21 @@ def show(
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1
+    found = notices_of(row, runtime.settings.engine)
     if json:
-        print_json({"id": row.id, "status": row.status, **jsonable(row)})
+        print_json({"id": row.id, "status": row.status, **jsonable(row), "notices": list(found)})
     else:
         zone = runtime.settings.zone
         fields = {"id": row.id, "status": row.status, **values_of(row)}
         print_fields([(name, _shown(value, zone)) for name, value in fields.items() if value not in (None, "")])
+        _say(found)
     return 0
+
+
+def _say(found: tuple[str, ...]) -> None:
+    """What a prompt's texts are drawn as, where that is not what they look like."""
+    for notice in found:
+        print(f"note: {one_line(notice, 300)}", file=sys.stderr)
 
 
 def _shown(value: object, zone: tzinfo) -> str:
