@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import click
@@ -17,7 +16,6 @@ import typer
 from glad_pipeline.cli.group import group
 from glad_pipeline.cli.options import Ids, IdsOrNone, Json, Limit
 from glad_pipeline.cli.output import print_fields, print_json, print_table
-from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.display import counted, one_line
 from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, SCHEDULERS, SEED, SIDE, STEPS
@@ -37,7 +35,8 @@ FIELDS = {  # as options of `add`; their rules are in prompts/validation.py
     "alt_text": f"the picture in words (≤ {CHARS['alt_text']} characters)",
     "task_id": "your own key: the same one again is the same prompt",
     "post_id": "UUID of an existing post to illustrate",
-    "seed": f"{SEED}; absent: made from the other fields",
+    "seed": f"{SEED}; absent or -1: made from the other fields",
+    "size": "width and height in one: 1024x768, portrait, landscape, square, 16:9 …",
     "width": f"pixels, {SIDE}",
     "height": f"pixels, {SIDE}",
     "num_inference_steps": str(STEPS),
@@ -47,11 +46,11 @@ FIELDS = {  # as options of `add`; their rules are in prompts/validation.py
     "model": "a directory or hub id, instead of GLAD_MODEL",
     "model_revision": "commit of a hub model, 40 hex digits",
     "lora": f"a path or hub id with its weight (≤ {CHARS['lora']} characters)",
-    "priority": "higher goes first; 0 if absent",
+    "priority": "higher goes first; high is 10, normal 0, low -10; 0 if absent",
     "publish_at": "not before this time, ISO 8601; without a zone it is UTC",
 }
 
-commands = group("The queue: add, import, list, show, retry, cancel, approve, reject.")
+commands = group("The queue: add, import, export, list, show, retry, cancel, approve, reject.")
 
 
 def _with_fields(command: Callable[..., int]) -> Callable[..., int]:
@@ -98,35 +97,6 @@ def add(
     else:
         print(f"that prompt is in the queue already: prompt {prompt_id}, {known.status if known else 'gone'}")
     return 0
-
-
-@commands.command("import")
-def import_(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", parser=Path, help=".csv with a header, or .jsonl; UTF-8")],
-) -> int:
-    """Put every row of a file into the queue, or none if one of them is wrong."""
-    from glad_pipeline.prompts.intake import import_file
-
-    with Runtime.of(context).database() as database, Progress(every=5.0) as progress:
-        report = import_file(database, file, progress=ImportProgress(progress))
-    print(f"{file}: {report.added:,} added, {report.existing:,} there already")
-    if report.differing:
-        print(f"{report.differing:,} of these have a task_id that is in the queue with other fields, which were kept")
-    return 0
-
-
-class ImportProgress:
-    """How far an import is; the step from checking to writing is told at once if there are many rows."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._doing = "checked"
-
-    def __call__(self, doing: str, rows: int) -> None:
-        at_once = doing != self._doing and rows >= 10_000
-        self._doing = doing
-        self._progress.tell(lambda: f"{doing} {rows:,} rows", at_once=at_once)
 
 
 @commands.command("list")

@@ -25,7 +25,7 @@ from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.progress import Step
 from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
-from glad_pipeline.prompts.intake import import_file
+from glad_pipeline.prompts.importing import import_file
 from glad_pipeline.prompts.management import counts_by_status
 from glad_pipeline.records import records_of
 from glad_pipeline.settings import Settings
