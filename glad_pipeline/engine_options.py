@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from glad_pipeline import limits
-from glad_pipeline.limits import PRESETS, SCHEDULERS
+from glad_pipeline.limits import PRESETS, PROMPT_SYNTAXES, SCHEDULERS
 
 DeviceChoice = Literal["auto", "cuda", "mps", "cpu"]
 CompileChoice = Literal["auto", "none", "regional", "full"]
@@ -95,6 +95,16 @@ class EngineSettings(BaseModel):
     )
     preset: Annotated[str, _one_of(PRESETS)] = Field(
         "base", description=f"How prompts are drawn that name no preset: {_listed(PRESETS)}."
+    )
+    prompt_syntax: Annotated[str, _one_of(PROMPT_SYNTAXES)] = Field(
+        "plain",
+        description="How prompts without a `prompt_syntax` are read: `plain`, or `a1111`, with AUTOMATIC1111's "
+        "weights, such as `(red:1.4)`, and `BREAK`.",
+    )
+    long_prompts: Literal["whole", "cut"] = Field(
+        "whole",
+        description="Prompts of more than 75 tokens: read `whole`, in pieces of 75, or `cut` after the first 75, as in "
+        "pictures of earlier versions.",
     )
     gpu_batch: Annotated[int, limits.GPU_BATCH] | None = Field(
         None,

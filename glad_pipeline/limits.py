@@ -42,12 +42,15 @@ STEPS = Range(1, 200)
 GUIDANCE = Range(0, 30)
 SEED = Range(0, 2**63 - 1)  # a PostgreSQL bigint and a torch generator both hold it
 SCHEDULERS = ("euler", "euler_a", "dpmpp_2m", "ddim", "unipc", "lcm")
+PROMPT_SYNTAXES = ("plain", "a1111")  # how brackets in a prompt are read: as text, or as weights (weighted_text.py)
+TEXT_PIECES = Range(1, 32)  # of 75 tokens each, that a prompt is read in; 2,400 tokens are about 10,000 letters
+TEXT_WEIGHT = Range(-10, 10)  # of a part of a prompt, brackets multiplied
 PRESETS = ("base", "fast", "refined", "cfg-cutoff", "lightning-4", "lcm-4", "fp8")  # generation/presets.py
 
 # A row of `prompts`
 CHARS = {  # by column, at most
-    "prompt": 2_000,
-    "negative_prompt": 2_000,
+    "prompt": 20_000,
+    "negative_prompt": 20_000,
     "title": 255,
     "slug": 255,
     "excerpt": 500,

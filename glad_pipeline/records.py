@@ -22,6 +22,7 @@ class NewPrompt:
 
     prompt: str  # what to draw
     negative_prompt: str = ""  # what to keep out of the picture
+    prompt_syntax: str | None = None  # how both are read: one of PROMPT_SYNTAXES; absent: as the settings say
     title: str | None = None  # the post's title; with it the prompt becomes a new post
     slug: str | None = None  # the post's address; absent: made from the title
     excerpt: str | None = None

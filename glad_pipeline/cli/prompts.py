@@ -18,7 +18,7 @@ from glad_pipeline.cli.options import Ids, IdsOrNone, Json, Limit
 from glad_pipeline.cli.output import print_fields, print_json, print_table
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.display import counted, one_line
-from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, SCHEDULERS, SEED, SIDE, STEPS
+from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, PROMPT_SYNTAXES, SCHEDULERS, SEED, SIDE, STEPS
 
 if TYPE_CHECKING:
     from glad_pipeline.prompts import management
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STATUSES = "pending, claimed, generated, awaiting_approval, published, rejected, failed, cancelled"
 FIELDS = {  # as options of `add`; their rules are in prompts/validation.py
     "negative_prompt": "what to keep out of the picture",
+    "prompt_syntax": f"how brackets in both are read: {', '.join(PROMPT_SYNTAXES)}; absent: GLAD_PROMPT_SYNTAX",
     "title": f"the post's title (≤ {CHARS['title']} characters)",
     "slug": "the post's address: a-z, 0-9, single hyphens; absent: made from the title",
     "excerpt": f"≤ {CHARS['excerpt']} characters",

@@ -22,7 +22,7 @@ BEGIN
         SELECT v.role, v.rights, c.oid::regclass AS name
         FROM (VALUES
             -- asks for pictures, and sees what became of each; every other column is the pipeline's
-            (writer, 'prompts', 'INSERT (prompt, negative_prompt, title, slug, excerpt, content, category, author, alt_text, '
+            (writer, 'prompts', 'INSERT (prompt, negative_prompt, prompt_syntax, title, slug, excerpt, content, category, author, alt_text, '
                 'task_id, post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model, '
                 'model_revision, lora, priority, publish_at, needs_approval, content_hash)'),
             (writer, 'prompts', 'SELECT (id, task_id, status, attempts, last_error, created_at, publish_at, published_at, '

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.presets import PRESETS, Preset
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.generation.tokens import pieces_to_draw
 from glad_pipeline.records import Prompt
 
 SCHEDULER = "euler"
@@ -18,6 +20,8 @@ def recipe_of(prompt: Prompt, profile: ModelProfile, options: EngineOptions) -> 
 
     A value of the row's own comes first, then what the row's own preset says, then the setting, then what the
     setting's preset says, then the model.
+
+    Raises as `pieces_to_draw`, where a text is not surely short.
     """
     own = prompt.preset
     name = own or options.preset
@@ -29,7 +33,7 @@ def recipe_of(prompt: Prompt, profile: ModelProfile, options: EngineOptions) -> 
         values = (getattr(prompt, field), first.get(field), setting, last.get(field), models)
         return next(value for value in values if value is not None)
 
-    return Recipe(
+    recipe = Recipe(
         prompt=prompt.prompt,
         negative_prompt=prompt.negative_prompt,
         seed=prompt.seed,
@@ -44,7 +48,29 @@ def recipe_of(prompt: Prompt, profile: ModelProfile, options: EngineOptions) -> 
         vae=vae,
         refiner=refiner,
         lora=lora,
+        prompt_syntax=prompt.prompt_syntax or options.prompt_syntax,
     )
+    return _read_in_pieces(recipe, profile, options)
+
+
+def _read_in_pieces(recipe: Recipe, profile: ModelProfile, options: EngineOptions) -> Recipe:
+    """With the number of pieces that its texts are read in; a negative prompt without effect does not count.
+
+    Texts that both syntaxes read alike are plain: their pictures stay what they were whatever the setting is.
+    """
+    texts = {"prompt": recipe.prompt, "negative_prompt": recipe.negative_prompt}
+    if not any(mark in text for text in texts.values() for mark in ("(", ")", "[", "]", "\\", "BREAK")):
+        recipe = replace(recipe, prompt_syntax="plain")
+    if not recipe.is_guided:
+        del texts["negative_prompt"]
+    pieces = pieces_to_draw(
+        texts,
+        syntax=recipe.prompt_syntax,
+        profile=profile,
+        cut=options.long_prompts == "cut",
+        hash_cache=options.hash_cache,
+    )
+    return replace(recipe, text_pieces=pieces)
 
 
 def _said_by(preset: Preset, profile: ModelProfile) -> dict[str, Any]:

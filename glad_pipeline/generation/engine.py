@@ -280,15 +280,23 @@ class Engine:
                 error=outcome if isinstance(outcome, str) else None,
                 fault="recipe",
                 seconds=sum(clock.seconds.values()) / len(recipes),
-                provenance={**common, "slot": slot, "prompt_tokens_dropped": self._texts.dropped(recipe.prompt)},
+                provenance={**common, "slot": slot, **self._cut_off(recipe)},
             )
             for slot, (recipe, outcome) in enumerate(zip(recipes, outcomes, strict=True))
         ]
 
+    def _cut_off(self, recipe: Recipe) -> dict[str, int]:
+        """How many tokens of each text were not read."""
+        negative = recipe.negative_prompt if recipe.is_guided else ""
+        return {
+            "prompt_tokens_dropped": self._texts.dropped(recipe.prompt, recipe),
+            "negative_prompt_tokens_dropped": self._texts.dropped(negative, recipe),
+        }
+
     def _warm_up(self, padded: Sequence[Recipe]) -> None:
         """Compilation and the choice of kernels happen on a throw-away batch of few steps, on its own account."""
         first = padded[0]
-        key = (first.width, first.height, first.preset, first.is_guided, len(padded))
+        key = (first.width, first.height, first.preset, first.is_guided, first.text_pieces, len(padded))
         if key in self._warm or (self._device != "cuda" and self._open.compile == "none"):
             return
         import torch

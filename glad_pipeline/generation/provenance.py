@@ -20,7 +20,7 @@ from glad_pipeline.media.encoding import Pixels, pixels_sha256
 SHORT = (
     *("device", "dtype", "vae_dtype", "bucket", "slot", "compile", "torch", "diffusers", "glad_pipeline"),
     *("quantization", "attention", "tf32", "deterministic", "cuda", "cudnn", "driver", "threads", "transformers"),
-    *("prompt_tokens_dropped", "python", "cpu"),
+    *("prompt_tokens_dropped", "negative_prompt_tokens_dropped", "python", "cpu"),
 )
 LONGEST_VALUE = 80  # characters of one value in the short form
 # What one drawing and the next may differ in without a cause: where in its batch it lay, how long it took; and the

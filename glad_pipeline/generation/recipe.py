@@ -14,11 +14,23 @@ from typing import Any
 
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
-from glad_pipeline.limits import CHARS, GUIDANCE, MAX_PIXELS, PRESETS, SCHEDULERS, SEED, SIDE, STEPS, Range
+from glad_pipeline.limits import (
+    CHARS,
+    GUIDANCE,
+    MAX_PIXELS,
+    PRESETS,
+    PROMPT_SYNTAXES,
+    SCHEDULERS,
+    SEED,
+    SIDE,
+    STEPS,
+    TEXT_PIECES,
+    Range,
+)
 
 HASH_FORMAT = "glad-recipe/1"  # part of every hash: a new meaning of any field needs a new number
 
-Shape = tuple[str, str, str, str, str, str, int, int, int, float, str]
+Shape = tuple[str, str, str, str, str, str, int, int, int, float, str, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +57,8 @@ class Recipe:
     vae: str = ""  # another decoder than the model's own: `name@revision`
     refiner: str = ""  # what draws the last steps: `name@revision`
     lora: str = ""  # changes to the weights, in order: `name@revision*weight`, joined by ", "
+    text_pieces: int = 1  # of 75 tokens each, that either text is read in; what is longer is cut, as it was at first
+    prompt_syntax: str = "plain"  # one of PROMPT_SYNTAXES
     _hash: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +97,7 @@ class Recipe:
             self.num_inference_steps,
             self.guidance_scale,
             self.scheduler,
+            self.text_pieces,
         )
 
     @property
@@ -105,7 +120,7 @@ class Recipe:
 
 
 FIELD_NAMES = tuple(item.name for item in fields(Recipe) if item.init)
-LATER_FIELDS = {"preset": "base", "vae": "", "refiner": "", "lora": ""}
+LATER_FIELDS = {"preset": "base", "vae": "", "refiner": "", "lora": "", "text_pieces": 1, "prompt_syntax": "plain"}
 
 
 def validate_recipe_fields(
@@ -119,6 +134,8 @@ def validate_recipe_fields(
     guidance_scale: object = None,
     scheduler: object = None,
     preset: object = None,
+    text_pieces: object = None,
+    prompt_syntax: object = None,
 ) -> list[str]:
     """Why these values cannot be drawn, one readable reason each; empty when they can.
 
@@ -141,6 +158,9 @@ def validate_recipe_fields(
         reasons.append(f"scheduler is {quoted(scheduler)}: it has to be one of {', '.join(SCHEDULERS)}")
     if preset is not None and preset not in PRESETS:
         reasons.append(f"preset is {quoted(preset)}: it has to be one of {', '.join(PRESETS)}")
+    reasons += _number_faults("text_pieces", text_pieces, TEXT_PIECES, whole=True)
+    if prompt_syntax is not None and prompt_syntax not in PROMPT_SYNTAXES:
+        reasons.append(f"prompt_syntax is {quoted(prompt_syntax)}: it has to be one of {', '.join(PROMPT_SYNTAXES)}")
     return reasons
 
 

@@ -5,84 +5,144 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.generation.tokens import Piece, framed, pieces_of
 
 if TYPE_CHECKING:
     import torch
 
-KEPT = 512  # texts; SDXL's embeddings of one take 0.3 MB in bfloat16
-Embedding = tuple["torch.Tensor", "torch.Tensor"]  # (77, width) and the pooled (width,)
+KEPT = 512  # pieces; SDXL's embeddings of one take 0.3 MB in bfloat16
+Ids = tuple[tuple[int, ...], ...]  # the tokens of one piece, by text encoder
+Embedding = tuple["torch.Tensor", "torch.Tensor"]  # (77 × pieces, width) and the pooled (width,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """One piece, without its weights."""
+
+    hidden: tuple[torch.Tensor, ...]  # by text encoder: (77, its width)
+    pooled: torch.Tensor
 
 
 class TextEmbeddings:
     """The embeddings of one pipeline's text encoders.
 
-    Texts are encoded `batch` at a time, a short batch filled up: always the same size, so that a text has the same
+    A text is encoded in pieces of 75 tokens, as many as its recipe says: a shorter one is filled up with empty pieces,
+    a longer one cut. Its pooled embedding is the first piece's. A weight multiplies the embedding of its tokens, and
+    the mean is left as it comes out.
+
+    Pieces are encoded `batch` at a time, a short batch filled up: always the same size, so that a piece has the same
     bits whatever it is encoded with, and a kept embedding is as good as a new one.
     """
 
     def __init__(self, pipeline: Any, *, batch: int) -> None:
         self._pipeline = pipeline
         self._batch = batch
-        self._kept: OrderedDict[str, Embedding] = OrderedDict()
+        both = [("tokenizer", "text_encoder"), ("tokenizer_2", "text_encoder_2")]  # a refiner has the second only
+        self._readers = [
+            (getattr(pipeline, tokenizer), getattr(pipeline, encoder))
+            for tokenizer, encoder in both
+            if getattr(pipeline, tokenizer) is not None
+        ]
+        self._kept: OrderedDict[Ids, _Encoded] = OrderedDict()
         self._lock = threading.RLock()  # a tokenizer is one thread's at a time
 
-    def of(self, texts: Sequence[str]) -> Embedding:
-        """Embeddings (texts, 77, width) and pooled (texts, width), on the pipeline's device."""
+    def arguments(self, recipes: Sequence[Recipe]) -> dict[str, torch.Tensor]:
+        """The pipeline's arguments that carry prompts: each (batch, 77 × pieces, width), pooled ones (batch, width)."""
         import torch
 
+        is_guided = recipes[0].is_guided
+        negatives = [recipe.negative_prompt for recipe in recipes] if is_guided else []
         with self._lock:
-            missing = [text for text in dict.fromkeys(texts) if text not in self._kept]
-            for start in range(0, len(missing), self._batch):
-                self._encode(missing[start : start + self._batch])
-            found = []
-            for text in texts:
-                self._kept.move_to_end(text)
-                found.append(self._kept[text])
+            pieces = [self._pieces(recipe.prompt, recipe) for recipe in recipes]
+            against = [self._pieces(text, recipe) for text, recipe in zip(negatives, recipes, strict=False)]
+            self._encode_new([*pieces, *against])
+            found = [self._joined(each) for each in pieces]
+            opposed = [
+                self._joined(each) if text.strip() else self._nothing(each)
+                for text, each in zip(negatives, against, strict=True)
+            ]
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return torch.stack([each for each, _ in found]), torch.stack([pooled for _, pooled in found])
-
-    def nothing(self, count: int) -> Embedding:
-        """What guidance leads away from where a recipe names nothing: zeros for SDXL base, else the empty text's."""
-        import torch
-
-        if not self._pipeline.config.get("force_zeros_for_empty_prompt", True):
-            return self.of([""] * count)
-        one, pooled = self.of([""])
-        return (
-            torch.zeros_like(one).expand(count, *one.shape[1:]),
-            torch.zeros_like(pooled).expand(count, *pooled.shape[1:]),
-        )
-
-    def arguments(self, recipes: Sequence[Recipe]) -> dict[str, torch.Tensor]:
-        """The pipeline's arguments that carry prompts: each (batch, 77, width), pooled ones (batch, width)."""
-        import torch
-
-        hidden, pooled = self.of([recipe.prompt for recipe in recipes])
-        embeddings = {"prompt_embeds": hidden, "pooled_prompt_embeds": pooled}
-        if recipes[0].is_guided:
-            negatives = [recipe.negative_prompt for recipe in recipes]
-            if named := [text for text in negatives if text.strip()]:
-                self.of(named)  # all that are new at once, and kept
-            away = [self.of([text]) if text.strip() else self.nothing(1) for text in negatives]
-            embeddings["negative_prompt_embeds"] = torch.cat([each for each, _ in away])
-            embeddings["negative_pooled_prompt_embeds"] = torch.cat([pooled for _, pooled in away])
+        embeddings = {
+            "prompt_embeds": torch.stack([each for each, _ in found]),
+            "pooled_prompt_embeds": torch.stack([pooled for _, pooled in found]),
+        }
+        if is_guided:
+            embeddings["negative_prompt_embeds"] = torch.stack([each for each, _ in opposed])
+            embeddings["negative_pooled_prompt_embeds"] = torch.stack([pooled for _, pooled in opposed])
         return embeddings
 
-    def dropped(self, text: str) -> int:
-        """How many of a prompt's tokens CLIP never saw: it reads 77, start and end included."""
-        tokenizer = self._pipeline.tokenizer
+    def dropped(self, text: str, recipe: Recipe) -> int:
+        """How many tokens of a text of this recipe CLIP never sees: those behind the recipe's pieces."""
         with self._lock:
-            return max(0, len(tokenizer(text, truncation=False).input_ids) - int(tokenizer.model_max_length))
+            each = [pieces_of(tokenizer, text, recipe.prompt_syntax) for tokenizer, _ in self._readers]
+        return max(sum(len(piece.ids) for piece in pieces[recipe.text_pieces :]) for pieces in each)
 
-    def _encode(self, texts: Sequence[str]) -> None:
+    def _pieces(self, text: str, recipe: Recipe) -> list[tuple[Piece, ...]]:
+        """A text's pieces, as many as the recipe has, each as every text encoder reads it."""
+        count = recipe.text_pieces
+        by_reader = [pieces_of(tokenizer, text, recipe.prompt_syntax)[:count] for tokenizer, _ in self._readers]
+        filled = [[*pieces, *[Piece()] * (count - len(pieces))] for pieces in by_reader]
+        return list(zip(*filled, strict=True))
+
+    def _nothing(self, pieces: list[tuple[Piece, ...]]) -> Embedding:
+        """What guidance leads from where a recipe names nothing: zeros for SDXL base, else the empty text's."""
         import torch
 
-        padded = [*texts, *[texts[-1]] * (self._batch - len(texts))]
+        hidden, pooled = self._joined(pieces)
+        if self._pipeline.config.get("force_zeros_for_empty_prompt", True):
+            return torch.zeros_like(hidden), torch.zeros_like(pooled)
+        return hidden, pooled
+
+    def _joined(self, pieces: list[tuple[Piece, ...]]) -> Embedding:
+        """The embedding of a whole text, its pieces one behind the other."""
+        import torch
+
+        whole = []
+        for piece in pieces:
+            kept = self._kept[_ids_of(piece)]
+            self._kept.move_to_end(_ids_of(piece))
+            weighted = map(_weighted, kept.hidden, piece)
+            whole.append(torch.concat([*weighted], dim=-1))
+        return torch.concat(whole), self._kept[_ids_of(pieces[0])].pooled
+
+    def _encode_new(self, texts: Sequence[list[tuple[Piece, ...]]]) -> None:
+        wanted = dict.fromkeys(_ids_of(piece) for text in texts for piece in text)
+        new = [ids for ids in wanted if ids not in self._kept]
+        for start in range(0, len(new), self._batch):
+            self._encode(new[start : start + self._batch])
+
+    def _encode(self, pieces: Sequence[Ids]) -> None:
+        """As `StableDiffusionXLPipeline.encode_prompt` has it, which takes no tokens."""
+        import torch
+
+        padded = [*pieces, *[pieces[-1]] * (self._batch - len(pieces))]
+        hidden = []
         with torch.inference_mode(False), torch.no_grad():
-            each, _, pooled, _ = self._pipeline.encode_prompt(prompt=padded, do_classifier_free_guidance=False)
-        for place, text in enumerate(texts):
-            self._kept[text] = (each[place].clone(), pooled[place].clone())
+            for number, (tokenizer, encoder) in enumerate(self._readers):
+                ids = torch.tensor([framed(tokenizer, piece[number]) for piece in padded], device=encoder.device)
+                answer = encoder(ids, output_hidden_states=True)
+                hidden.append(answer.hidden_states[-2])
+            pooled = answer[0]  # the last encoder has a projection
+        for place, piece in enumerate(pieces):
+            own = tuple(each[place].clone() for each in hidden)
+            self._kept[piece] = _Encoded(own, pooled[place].clone())
+
+
+def _ids_of(piece: tuple[Piece, ...]) -> Ids:
+    return tuple(each.ids for each in piece)
+
+
+def _weighted(hidden: torch.Tensor, piece: Piece) -> torch.Tensor:
+    """The embedding of each token times its weight; start, end and filling as they are."""
+    if not piece.weights:
+        return hidden
+    import torch
+
+    behind = hidden.shape[0] - 1 - len(piece.weights)
+    weights = torch.tensor([1.0, *piece.weights, *[1.0] * behind], dtype=hidden.dtype, device=hidden.device)
+    return hidden * weights[:, None]

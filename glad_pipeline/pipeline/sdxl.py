@@ -81,7 +81,17 @@ class Sdxl:
 
         Raises `UnavailableError` where the settings' model cannot be used; all else that it raises is the row's own.
         """
-        recipe = recipe_of(prompt, self._profile_of(prompt), self.options)
+        profile = self._profile_of(prompt)
+        try:
+            recipe = recipe_of(prompt, profile, self.options)
+        except UsageError:
+            raise
+        except Exception as error:
+            _raise_the_deployments(error)
+            if profile == self.profile():
+                raise _ours(error) from error
+            what = f"the tokenizer of {profile.name} cannot be used here, which says how long the prompt is"
+            raise GladError(self._without_paths(error, what)) from error
         if faults := self._too_much(prompt, recipe):
             raise UsageError("; ".join(faults))
         return recipe

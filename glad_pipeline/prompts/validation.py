@@ -18,9 +18,10 @@ from uuid import UUID
 from glad_pipeline import limits
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
-from glad_pipeline.limits import CHARS, PRESETS, SCHEDULERS, SEED, SIDE, STEPS, Range
+from glad_pipeline.limits import CHARS, PRESETS, PROMPT_SYNTAXES, SCHEDULERS, SEED, SIDE, STEPS, Range
 from glad_pipeline.prompts.spellings import PRIORITIES, fault_of_size, understood
 from glad_pipeline.records import NewPrompt
+from glad_pipeline.weighted_text import reasons_against_weights
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_BREAK = re.compile(r"[\n\t\u2028\u2029]")
@@ -71,6 +72,9 @@ def _read(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             reasons.append(f"{name} {fault}")
     if wrong := fault_of_size(fields):
         reasons.append(wrong)
+    if values.get("prompt_syntax") == "a1111":
+        texts = [(name, values.get(name, "")) for name in ("prompt", "negative_prompt")]
+        reasons += [f"{name} {reason}" for name, text in texts for reason in reasons_against_weights(text)]
     pixels = values.get("width", 0) * values.get("height", 0)
     if pixels > limits.MAX_PIXELS:
         reasons.append(f"width × height is {pixels:,} pixels: at most {limits.MAX_PIXELS:,}")
@@ -215,6 +219,7 @@ def _name(column: str) -> Callable[[Any], str]:
 _RULES: Mapping[str, Callable[[Any], Any]] = {
     "prompt": _prompt,
     "negative_prompt": _text(CHARS["negative_prompt"]),
+    "prompt_syntax": _one_of(PROMPT_SYNTAXES),
     "title": _name("title"),
     "slug": _matching(_SLUG, "lower-case letters a-z, digits and single hyphens, such as sunset-over-the-lake"),
     "excerpt": _text(CHARS["excerpt"]),

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glad_pipeline import cli
-from glad_pipeline.limits import PRESETS, SCHEDULERS
+from glad_pipeline.limits import PRESETS, PROMPT_SYNTAXES, SCHEDULERS
 from glad_pipeline.prompts.queue_state import readiness
 from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import World
@@ -101,6 +101,7 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "id": INT8,
     "prompt": TEXTS,
     "negative_prompt": TEXTS,
+    "prompt_syntax": mostly(st.sampled_from(PROMPT_SYNTAXES), TEXTS),
     "title": TEXTS,
     "slug": TEXTS,
     "excerpt": TEXTS,

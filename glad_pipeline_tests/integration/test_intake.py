@@ -97,7 +97,7 @@ def test_a_byte_order_mark_and_either_line_end_make_no_difference(
 
 def test_every_column_of_a_csv_and_every_key_of_a_jsonl_arrives(database: Database, tmp_path: Path) -> None:
     fields = {
-        "prompt": "a lake", "negative_prompt": "people", "title": "Lake", "slug": "lake", "excerpt": "x",
+        "prompt": "a lake", "negative_prompt": "people", "prompt_syntax": "a1111", "title": "Lake", "slug": "lake", "excerpt": "x",
         "content": "# y", "category": "Lakes", "author": "Mara", "alt_text": "a lake", "task_id": "t1",
         "post_id": "0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d", "seed": 5, "width": 512, "height": 768,
         "num_inference_steps": 12, "guidance_scale": 6.5, "scheduler": "ddim", "preset": "fast", "model": "some/model",
@@ -203,7 +203,7 @@ def test_a_path_that_cannot_be_read_is_refused_whatever_the_reason(database: Dat
         (",512", "prompt is missing"),
         ('"  ",', "is blank"),
         ("a\0b,", "NUL"),
-        ("x" * 20_000 + ",", "20,000 characters"),
+        ("x" * 200_000 + ",", "200,000 characters"),
         ("a lake,100", "multiple of 8"),
         ("a lake,80000", "from 64 to 4,096"),
         ("a lake", "1 cells where the header has 2: the row is cut short"),

@@ -34,6 +34,7 @@ ALL = [
     "0006_who_may_write_prompts",
     "0007_deployments",
     "0008_run_claims",
+    "0009_prompt_syntax",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}

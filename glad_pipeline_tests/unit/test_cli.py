@@ -235,7 +235,7 @@ def test_the_help_loads_no_room():
 
 
 def test_the_help_of_a_command_explains_its_arguments():
-    assert "what to draw (≤ 2,000 characters)" in glad("prompts", "add", "-h").stdout
+    assert "what to draw (≤ 20,000 characters)" in glad("prompts", "add", "-h").stdout
 
 
 def test_the_help_names_every_status_of_a_message():
