@@ -21,6 +21,7 @@ from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.display import one_line
 
 if TYPE_CHECKING:
+    from glad_pipeline.engine_options import EngineOptions
     from glad_pipeline.prompts.importing import ImportOptions, ImportReport
 
 FORMATS = "csv, tsv, jsonl, json, parquet, txt"
@@ -73,9 +74,13 @@ def import_(
         mapped=_mapped(context, maps or ()),
         ignored=_names(ignore or ()),
     )
-    options = ImportOptions(read=read, dry_run=dry_run, skip_bad=skip_bad, errors=errors)
-    with Runtime.of(context).database() as database, Progress(every=5.0) as progress:
+    runtime = Runtime.of(context)
+    engine = runtime.settings.engine
+    options = ImportOptions(read=read, dry_run=dry_run, skip_bad=skip_bad, errors=errors, syntax=engine.prompt_syntax)
+    with runtime.database() as database, Progress(every=5.0) as progress:
         report = import_files(database, files, options, progress=ImportProgress(progress))
+    if dry_run:
+        _preview(report, engine)
     return _tell(files, options, report)
 
 
@@ -97,8 +102,11 @@ def _names(texts: Sequence[str]) -> list[str]:
 def _tell(files: Sequence[Path], options: ImportOptions, report: ImportReport) -> int:
     for line in report.read:
         print(line, file=sys.stderr)
-    if options.dry_run:
-        _preview(report)
+    for noticed in report.noticed:
+        rows = "1 row" if noticed.rows == 1 else f"{noticed.rows:,} rows"
+        more = " …" if noticed.rows > len(noticed.where) else ""
+        places = ", ".join(noticed.where) + more
+        print(f"{noticed.kind} in {rows} ({places}): {noticed.example}", file=sys.stderr)
     if report.faults:
         print(report.faults, file=sys.stderr)
     if report.faults and not options.skip_bad:
@@ -115,15 +123,19 @@ def _tell(files: Sequence[Path], options: ImportOptions, report: ImportReport) -
     return 0
 
 
-def _preview(report: ImportReport) -> None:
+def _preview(report: ImportReport, engine: EngineOptions) -> None:
     """The first rows, each field that is set on a line of its own."""
     from glad_pipeline.cli.output import print_fields
+    from glad_pipeline.operations.preview import tokens_of
     from glad_pipeline.records import values_of
 
-    for row in report.first:
+    tokens = tokens_of([row.prompt for row in report.first], engine)
+    for row, counted in zip(report.first, tokens, strict=True):
         print(f"{row.where}:")
         given = {name: value for name, value in values_of(row.prompt).items() if value not in (None, "", 0, False)}
-        print_fields([(f"  {name}", one_line(str(value), 500)) for name, value in given.items()])
+        fields = [(name, one_line(str(value), 500)) for name, value in given.items()]
+        notes = [("notice", text) for text in row.notices]
+        print_fields([(f"  {name}", text) for name, text in (*fields, ("tokens", counted), *notes)])
 
 
 class ImportProgress:

@@ -19,6 +19,7 @@ from glad_pipeline.prompts.files.reading import STANDARD_INPUT, new_reading, rea
 from glad_pipeline.prompts.files.record import Reading, ReadOptions
 from glad_pipeline.prompts.intake import QUERIES, as_given, as_row
 from glad_pipeline.prompts.refusals import SHOWN, Refusals
+from glad_pipeline.prompts.syntax import notices
 from glad_pipeline.prompts.validation import new_prompt
 from glad_pipeline.records import FIELDS, NewPrompt
 
@@ -42,6 +43,7 @@ class ImportOptions:
     dry_run: bool = False  # nothing is written; the report says what would be, and shows the first rows
     skip_bad: bool = False  # rows that are refused are left out, the others are imported
     errors: Path | None = None  # where refused rows are written, with line and reason
+    syntax: str = "plain"  # how a prompt that names no `prompt_syntax` will be read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +52,17 @@ class Preview:
 
     where: str  # file and line
     prompt: NewPrompt  # with its seed
+    notices: tuple[str, ...]  # what is drawn in another way than it seems to be meant
+
+
+@dataclass(kw_only=True, slots=True)
+class Noticed:
+    """What in many rows is drawn in another way than it seems to be meant, see `syntax`."""
+
+    kind: str
+    rows: int = 0
+    where: list[str] = field(default_factory=list)  # the first few
+    example: str = ""  # of the first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +74,7 @@ class ImportReport:
     differing: int  # of `existing`: the task_id was there with other fields, which were kept
     refused: int = 0  # rows that are wrong: with `skip_bad` they were left out, else nothing would be imported
     read: tuple[str, ...] = ()  # how each file was read, where that is not as plain as can be
+    noticed: tuple[Noticed, ...] = ()
     first: tuple[Preview, ...] = ()  # with `dry_run`
     faults: str = ""  # what is wrong with the refused rows, in words
 
@@ -73,7 +87,7 @@ def import_file(database: Database, path: Path, *, progress: Progress | None = N
     """Put every row of a file into the queue, or, if one of them is wrong, none; see `import_files`.
 
     >>> import_file(database, Path("examples/prompts.csv"))
-    ImportReport(added=14, existing=0, differing=0, refused=0, read=(), first=(), faults='')
+    ImportReport(added=14, existing=0, differing=0, refused=0, read=(), noticed=(), first=(), faults='')
     """
     return import_files(database, [path], progress=progress)
 
@@ -131,6 +145,7 @@ class _Import:
         self._options = options
         self._tell = progress
         self._first: list[Preview] = []
+        self._noticed: dict[str, Noticed] = {}
 
     def where(self, place: int) -> str:
         """A place in words: `line 7`, or with its file where there are several."""
@@ -154,6 +169,7 @@ class _Import:
             differing=0,
             refused=refusals.count,
             read=tuple(filter(None, (reading.described() for reading in self._readings))),
+            noticed=tuple(self._noticed.values()),
             first=tuple(self._first),
             faults=self._faults(refusals) if refusals.count else "",
         )
@@ -188,9 +204,21 @@ class _Import:
                     row = as_row(prompt)
                     copy.write_row((*row, place))
                     staged += 1
-                    if self._options.dry_run and staged <= PREVIEWED:
-                        self._first.append(Preview(where=self.where(place), prompt=_prompt_of(row)))
+                    self._look_at(place, prompt, row, first=staged <= PREVIEWED)
         return staged
+
+    def _look_at(self, place: int, prompt: NewPrompt, row: Sequence[Any], *, first: bool) -> None:
+        """Note what is to be said of a row; with `first` also the row, for a dry run."""
+        syntax = prompt.prompt_syntax or self._options.syntax
+        found = notices(prompt.prompt, prompt.negative_prompt, syntax=syntax)
+        for kind, text in {notice.kind: notice.text for notice in found}.items():
+            noticed = self._noticed.setdefault(kind, Noticed(kind=kind, example=text))
+            noticed.rows += 1
+            if len(noticed.where) < PREVIEWED:
+                noticed.where.append(self.where(place))
+        if first and self._options.dry_run:
+            texts = tuple(notice.text for notice in found)
+            self._first.append(Preview(where=self.where(place), prompt=_prompt_of(row), notices=texts))
 
     def _refuse_unused_maps(self, rows: int) -> None:
         """A column of `--map` that no file has is a mistake: its values would be missed."""
