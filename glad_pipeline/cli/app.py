@@ -21,7 +21,7 @@ from glad_pipeline.cli import (
     models,
     outbox,
     posts,
-    prompts,
+    prompt_files,
     prompts_edit,  # noqa: F401  its command is one of the group `prompts`
     redraw,
     reproduce,
@@ -46,7 +46,7 @@ def application() -> typer.Typer:
     """All commands of `glad`."""
     app = group("Rows in a prompts table become pictures in an object store and posts on a blog.", add_completion=True)
     servers.add_to(app, SERVERS)
-    app.add_typer(prompts.commands, name="prompts", rich_help_panel=QUEUE)
+    app.add_typer(prompt_files.commands, name="prompts", rich_help_panel=QUEUE)
     app.add_typer(posts.post_commands, name="posts", rich_help_panel=QUEUE)
     app.add_typer(posts.image_commands, name="images", rich_help_panel=QUEUE)
     app.command("redraw", rich_help_panel=QUEUE)(redraw.redraw)

@@ -9,7 +9,6 @@ import inspect
 import sys
 from collections.abc import Callable
 from datetime import datetime, tzinfo
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import click
@@ -18,7 +17,6 @@ import typer
 from glad_pipeline.cli.group import group
 from glad_pipeline.cli.options import Ids, IdsOrNone, Json, Limit
 from glad_pipeline.cli.output import print_fields, print_json, print_table
-from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.display import counted, in_zone, one_line
 from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, PROMPT_SYNTAXES, SCHEDULERS, SEED, SIDE, STEPS
@@ -39,7 +37,8 @@ FIELDS = {  # as options of `add` and `edit`; their rules are in prompts/validat
     "alt_text": f"the picture in words (≤ {CHARS['alt_text']} characters)",
     "task_id": "your own key: the same one again is the same prompt",
     "post_id": "an existing post to illustrate: its slug or id",
-    "seed": f"{SEED}; absent: made from the other fields",
+    "seed": f"{SEED}; absent or -1: made from the other fields",
+    "size": "width and height in one: 1024x768, portrait, landscape, square, 16:9 …",
     "width": f"pixels, {SIDE}",
     "height": f"pixels, {SIDE}",
     "num_inference_steps": str(STEPS),
@@ -49,12 +48,12 @@ FIELDS = {  # as options of `add` and `edit`; their rules are in prompts/validat
     "model": "a directory or hub id, instead of GLAD_MODEL",
     "model_revision": "commit of a hub model, 40 hex digits",
     "lora": f"a path or hub id with its weight (≤ {CHARS['lora']} characters)",
-    "priority": "higher goes first; 0 if absent",
+    "priority": "higher goes first; high is 10, normal 0, low -10; 0 if absent",
     "publish_at": "not before this time, ISO 8601; without a zone it is of GLAD_TIMEZONE",
 }
 NAMES = {"post_id": ("--post", "--post-id")}  # of options that are not called as their column
 
-commands = group("The queue: add, import, list, show, edit, retry, cancel, approve, reject.")
+commands = group("The queue: add, import, export, list, show, edit, retry, cancel, approve, reject.")
 
 
 def with_fields(command: Callable[..., int]) -> Callable[..., int]:
@@ -115,39 +114,6 @@ def add(
     if known and known.publish_at:
         print(f"it is published at {in_zone(known.publish_at, runtime.settings.zone)} or soon after")
     return 0
-
-
-@commands.command("import")
-def import_(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", parser=Path, help=".csv with a header, or .jsonl; UTF-8")],
-) -> int:
-    """Put every row of a file into the queue, or none if one of them is wrong."""
-    from glad_pipeline.prompts.intake import import_file
-
-    runtime = Runtime.of(context)
-    with runtime.database() as database, Progress(every=5.0) as progress:
-        zone = runtime.settings.zone
-        report = import_file(database, file, zone=zone, progress=ImportProgress(progress))
-    print(f"{file}: {report.added:,} added, {report.existing:,} there already")
-    if report.first_time and report.last_time:
-        print(f"to be published from {in_zone(report.first_time, zone)} to {in_zone(report.last_time, zone)}")
-    if report.differing:
-        print(f"{report.differing:,} of these have a task_id that is in the queue with other fields, which were kept")
-    return 0
-
-
-class ImportProgress:
-    """How far an import is; the step from checking to writing is told at once if there are many rows."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._doing = "checked"
-
-    def __call__(self, doing: str, rows: int) -> None:
-        at_once = doing != self._doing and rows >= 10_000
-        self._doing = doing
-        self._progress.tell(lambda: f"{doing} {rows:,} rows", at_once=at_once)
 
 
 @commands.command("list")

@@ -16,6 +16,7 @@ from glad_pipeline.database import Connection, Database, has_table, named_querie
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import intake
+from glad_pipeline.prompts.spellings import understood
 from glad_pipeline.prompts.validation import new_prompt
 from glad_pipeline.records import FIELDS, NewPrompt, values_of
 
@@ -38,6 +39,7 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
     Raises `GladError` if there is no such prompt or it is published, and `UsageError` with every reason if what it
     would become breaks a rule or is another prompt already.
     """
+    given = _meant(given)
     with database.transaction() as connection:
         connection.execute(intake.QUERIES["one_at_a_time"])
         row = connection.execute(QUERIES["locked"], {"id": prompt_id}).fetchone() if 0 < prompt_id < 2**63 else None
@@ -55,6 +57,14 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
         status = _write(connection, row, after, known_as) if changed else row["status"]
     redrawn = status == "pending" and row["status"] in ("claimed", "generated", "awaiting_approval")
     return Edit(changed=changed, status=status, redrawn=redrawn)
+
+
+def _meant(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that are set, by what people write; None: to the default."""
+    found = understood({name: value for name, value in given.items() if value is not None})
+    cleared = dict.fromkeys(name for name in given if name not in found and name != "size")
+    sides = ("width", "height") if "size" in given and given["size"] is None else ()
+    return {**cleared, **dict.fromkeys(sides), **found}
 
 
 def find_post(database: Database, post: str) -> str:

@@ -1,4 +1,4 @@
--- Statements of `intake.py`. A file is first copied to `incoming`, a table only this transaction sees;
+-- Statements of `intake.py` and `importing.py`. A file is first copied to `incoming`, a table only this transaction sees;
 -- every check between its rows, and against what is there already, is made here rather than in Python's memory.
 -- {columns}: the fields of `NewPrompt` (records.py) and content_hash; {values}: their parameters.
 
@@ -22,6 +22,16 @@ ANALYZE incoming;
 -- name: one_at_a_time
 -- Two imports decide one after the other what is new, so that the second sees the first one's rows. Runs are not held up.
 SELECT pg_advisory_xact_lock(7020191120016);
+
+-- name: take_out_known
+-- Takes out what is there already by plain SQL, which gives a row no hash: an export of it may come back.
+DELETE FROM incoming USING prompts
+WHERE prompts.content_hash IS NULL AND prompts.prompt = incoming.prompt AND prompts.seed = incoming.seed
+  AND to_jsonb(prompts) @> (to_jsonb(incoming) - 'line' - 'content_hash');
+
+-- name: take_out
+-- Takes these lines out.
+DELETE FROM incoming WHERE line = ANY(%(lines)s) RETURNING line, {columns};
 
 -- name: task_ids_twice
 -- Lines that repeat an earlier line's task_id with other fields.
@@ -73,6 +83,12 @@ JOIN prompts AS p ON p.task_id = i.task_id AND p.content_hash <> i.content_hash;
 -- name: times
 -- From when to when its lines are to be published: a person sees in which zone their times were read.
 SELECT min(publish_at) AS first_time, max(publish_at) AS last_time FROM incoming;
+-- name: count_new
+-- How many prompts `insert_staged` would add.
+SELECT count(DISTINCT content_hash) AS added FROM incoming
+WHERE NOT EXISTS (SELECT FROM prompts WHERE prompts.content_hash = incoming.content_hash)
+  AND NOT EXISTS (SELECT FROM prompt_former_hashes AS former WHERE former.content_hash = incoming.content_hash)
+  AND NOT EXISTS (SELECT FROM prompts WHERE prompts.task_id = incoming.task_id);
 
 -- name: insert_staged
 -- Adds what is new; a line that is there already, by task_id or content, now or before an edit, is passed over.

@@ -1,7 +1,8 @@
 """What a prompt may be: the rules for its columns.
 
 Pure: knows no SQL and no file. The same rules judge a line of a file, the arguments of `glad prompts add`,
-and a row that somebody inserted by plain SQL.
+and a row that somebody inserted by plain SQL. Of the first two, `spellings` first makes what people write (`1024x768`,
+`-1`, `high`) what the columns hold; a row holds it already.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from glad_pipeline import limits
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import CHARS, PRESETS, PROMPT_SYNTAXES, SCHEDULERS, SEED, SIDE, STEPS, Range
+from glad_pipeline.prompts.spellings import PRIORITIES, fault_of_size, understood
 from glad_pipeline.records import NewPrompt
 from glad_pipeline.weighted_text import reasons_against_weights
 
@@ -42,18 +44,18 @@ class _Fault(Exception):
 def reasons_against(fields: Mapping[str, Any]) -> list[str]:
     """Why these fields cannot be a prompt: each reason names the field, its value and what is allowed.
 
-    `fields` is a row of the `prompts` table or the cells of a file; other keys are ignored, `None` means absent.
-    Empty when nothing is wrong.
+    `fields` is a row of the `prompts` table, or what `spellings.understood` made of the cells of a file; other keys
+    are ignored, `None` means absent. Empty when nothing is wrong.
     """
     return _read(fields)[1]
 
 
 def new_prompt(fields: Mapping[str, Any], *, zone: tzinfo = UTC) -> NewPrompt:
-    """The prompt these fields describe. Raises `UsageError` with every reason if they break a rule.
+    """The prompt that these fields, as people write them, ask for. Raises `UsageError` with every reason against it.
 
     `zone`: that of a time without one.
     """
-    values, reasons = _read(fields, zone)
+    values, reasons = _read(understood(fields), zone)
     if reasons:
         raise UsageError("; ".join(reasons))
     return NewPrompt(**values)
@@ -72,6 +74,8 @@ def _read(fields: Mapping[str, Any], zone: tzinfo = UTC) -> tuple[dict[str, Any]
             values[name] = rule(value)
         except _Fault as fault:
             reasons.append(f"{name} {fault}")
+    if wrong := fault_of_size(fields):
+        reasons.append(wrong)
     if values.get("prompt_syntax") == "a1111":
         texts = [(name, values.get(name, "")) for name in ("prompt", "negative_prompt")]
         reasons += [f"{name} {reason}" for name, text in texts for reason in reasons_against_weights(text)]
@@ -151,7 +155,7 @@ def _post_id(value: Any) -> UUID:
     return UUID(value.strip())
 
 
-def _whole(allowed: Range) -> Callable[[Any], int]:
+def _whole(allowed: Range, also: str = "") -> Callable[[Any], int]:
     def rule(value: Any) -> int:
         number: int | None = None
         if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
@@ -161,7 +165,7 @@ def _whole(allowed: Range) -> Callable[[Any], int]:
         elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53:  # pandas writes 512 as 512.0
             number = int(value)
         if number is None or number not in allowed:
-            raise _Fault(f"{quoted(value)} must be a whole number from {allowed}")
+            raise _Fault(f"{quoted(value)} must be a whole number from {allowed}{also}")
         return number
 
     return rule
@@ -242,7 +246,7 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "alt_text": _text(CHARS["alt_text"]),
     "task_id": _task_id,
     "post_id": _post_id,
-    "seed": _whole(SEED),
+    "seed": _whole(SEED, "; empty or -1 to have one chosen"),
     "width": _whole(SIDE),
     "height": _whole(SIDE),
     "num_inference_steps": _whole(STEPS),
@@ -252,7 +256,7 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "model": _name("model"),
     "model_revision": _matching(_REVISION, "a commit: 40 hex digits, lower case"),
     "lora": _name("lora"),
-    "priority": _whole(limits.PRIORITY),
+    "priority": _whole(limits.PRIORITY, f", or {', '.join(PRIORITIES)}"),
     "publish_at": partial(_publish_at, zone=UTC),
     "needs_approval": _needs_approval,
 }

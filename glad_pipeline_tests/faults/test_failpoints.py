@@ -64,14 +64,13 @@ TRANSACTIONS = {
     "prompts/queue_state.py": {"readiness": "reads"},
     "cli/workers.py": {EVERY: "connects to Ray"},
     "workers/pool.py": {EVERY: "connects to Ray"},
-    "prompts/intake.py": {
-        "add_prompt": "one INSERT",
-        "import_file": "one transaction for the whole file: all or nothing",
-    },
     "prompts/editing.py": {
         "edit_prompt": "one transaction of one command, which a person sees fail and gives again",
         "find_post": "reads",
     },
+    "prompts/intake.py": {"add_prompt": "one INSERT"},
+    "prompts/importing.py": {"import_files": "one transaction for all files: all or nothing"},
+    "prompts/export.py": {"export_rows": "reads"},
     "prompts/management.py": {
         "list_prompts": "reads",
         "show_prompt": "reads",

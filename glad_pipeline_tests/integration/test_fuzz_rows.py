@@ -14,7 +14,7 @@ from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.defaults import recipe_of
 from glad_pipeline.generation.models import resolve_model
-from glad_pipeline.prompts.intake import import_file
+from glad_pipeline.prompts.importing import import_file
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline_tests.integration.test_graph import World, world  # noqa: F401  a fixture
 from glad_pipeline_tests.rows import prompt_of

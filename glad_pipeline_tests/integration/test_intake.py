@@ -8,6 +8,7 @@ import io
 import json
 import threading
 import tracemalloc
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +21,8 @@ from hypothesis import strategies as st
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
-from glad_pipeline.prompts.intake import ImportReport, add_prompt, content_hash, import_file
+from glad_pipeline.prompts.importing import ImportReport, import_file
+from glad_pipeline.prompts.intake import add_prompt, content_hash
 from glad_pipeline.prompts.validation import new_prompt
 from glad_pipeline.records import FIELDS
 
@@ -47,6 +49,14 @@ def rows(database: Database) -> list[dict[str, Any]]:
 def load(database: Database, path: Path, data: str | bytes) -> ImportReport:
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     return import_file(database, path)
+
+
+def zipped(*names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, "")
+    return out.getvalue()
 
 
 def refusal(database: Database, path: Path, data: str | bytes) -> str:
@@ -142,14 +152,20 @@ def test_an_import_without_rows_adds_none(database: Database, file: Path) -> Non
         (b"title,slug\nA,a\n", "column prompt is missing"),
         (b"prompt,titel\na,b\n", "'titel' (did you mean title?)"),
         (b"prompt,prompt\na,b\n", "appears twice"),
-        (b"prompt;title\na;b\n", "separated by commas"),
-        (b"prompt,\na,b\n", "unknown ''"),
-        ("prompt\ngood\nStraße\n".encode("latin-1"), "line 3 has byte 0xdf at offset 16"),
-        ("prompt\na lake\n".encode("utf-16"), "UTF-16"),
+        (b"prompt,\na,b\n", "has 'b' in a column without a name"),
+        ("Straße\n".encode() + "prompt\nStraße\n".encode("latin-1"), "line 1 is UTF-8, line 3 is not ('Straße')"),
+        (b"prompt\nx\x81\n", "neither UTF-8 nor Windows-1252: line 2 has byte 0x81 at 2"),
+        ("prompt\na lake\n".encode("utf-32"), "UTF-32"),
+        (b",".join(b"c%d" % i for i in range(100_000)), "100,000 columns, where at most 1,000"),
+        (b"prompt\n" + b"x" * 20_000_000, "line 2 is longer than 16,777,216 characters"),
         (gzip.compress(b"prompt\na lake\n", mtime=0), "gzip"),
-        (b"PK\x03\x04 a spreadsheet", "spreadsheet"),
+        (b"PK\x03\x04 an archive cut short", "ZIP archive"),
+        (zipped("xl/workbook.xml"), "an Excel workbook (.xlsx): save the sheet as CSV"),
+        (zipped("mimetype", "content.xml"), "OpenDocument"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 9, "old Excel workbook"),
+        (b"PAR1 and no more", "is not Parquet that can be read"),
         (b'"prompt\n', "never closed"),
-        (b"\xff" * 100, "not UTF-8"),
+        (b"\xff" * 100, "unknown 'ÿÿÿ"),
         (b"\0" * 100, "unknown"),
     ],
 )
@@ -166,11 +182,11 @@ def test_unknown_columns_are_answered_with_all_the_known_ones(database: Database
 
 def test_a_path_that_cannot_be_read_is_refused_whatever_the_reason(database: Database, tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
-    (tmp_path / "prompts.xlsx").write_text("prompt\n")
+    (tmp_path / "prompts.list").write_text("a lake\n")
     for path, said in {
         tmp_path / "absent.csv": "does not exist",
         tmp_path / "folder.csv": "is a directory",
-        tmp_path / "prompts.xlsx": "must end in .csv",
+        tmp_path / "prompts.list": "what kind of file .* cannot be said",
         tmp_path / ("x" * 300 + ".csv"): "cannot be read",
         Path("nul\0.csv"): "cannot be read",
     }.items():
@@ -184,7 +200,7 @@ def test_a_path_that_cannot_be_read_is_refused_whatever_the_reason(database: Dat
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        ('"",', "prompt is missing"),
+        (",512", "prompt is missing"),
         ('"  ",', "is blank"),
         ("a\0b,", "NUL"),
         ("x" * 200_000 + ",", "200,000 characters"),

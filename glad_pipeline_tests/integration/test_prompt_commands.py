@@ -13,7 +13,8 @@ import pytest
 
 from glad_pipeline.cli.app import invoke
 from glad_pipeline.cli.progress import Progress
-from glad_pipeline.cli.prompts import STATUSES, ImportProgress
+from glad_pipeline.cli.prompt_files import ImportProgress
+from glad_pipeline.cli.prompts import STATUSES
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
@@ -177,9 +178,9 @@ def test_add_takes_every_field_and_says_which_prompt_it_became(
         "author": "a", "alt-text": "t", "task-id": "t1", "post-id": "0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d", "seed": "5",
         "width": "512", "height": "512", "num-inference-steps": "9", "guidance-scale": "5", "scheduler": "euler",
         "preset": "base", "lora": "a*1", "model": "m", "model-revision": "a" * 40, "priority": "-1",
-        "publish-at": "2030-01-01", "prompt-syntax": "plain",
+        "publish-at": "2030-01-01", "size": "512x512", "prompt-syntax": "plain",
     }  # fmt: skip
-    assert {name.replace("-", "_") for name in options} | {"prompt", "needs_approval"} == set(FIELDS)
+    assert {name.replace("-", "_") for name in options} | {"prompt", "needs_approval"} == {*FIELDS, "size"}
     words = [f"--{name}={value}" for name, value in options.items()]
     assert glad("add", "a lake 🌊", *words, "--needs-approval") == 0
     [row] = management.list_prompts(database)

@@ -29,8 +29,10 @@ from glad_pipeline.media.encoding import encode_png
 from glad_pipeline.media.png_text import read_texts
 from glad_pipeline.pipeline.catalogue import PromptWithObject, catalogue_entry, fault_of
 from glad_pipeline.pipeline.upload import described_in_short
+from glad_pipeline.prompts.files.columns import KNOWN
+from glad_pipeline.prompts.files.reading import read_records
 from glad_pipeline.prompts.intake import content_hash
-from glad_pipeline.prompts.readers import read_records
+from glad_pipeline.prompts.spellings import understood
 from glad_pipeline.prompts.validation import new_prompt, reasons_against
 from glad_pipeline.publishing.slugs import slugify
 from glad_pipeline.records import FIELDS, Prompt, values_of
@@ -85,7 +87,7 @@ RIGHT = {
     "scheduler": st.sampled_from(SCHEDULERS),
     "preset": st.sampled_from(PRESETS),
 }
-FIELDS_OF_ANY_TYPE = st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=6)
+FIELDS_OF_ANY_TYPE = st.dictionaries(st.sampled_from([*FIELDS, "size"]), ANYTHING, max_size=6)
 PROFILE = SimpleNamespace(
     width=256, height=256, num_inference_steps=20, guidance_scale=3.0, weights=("demo", "sha256:0", "", "", "")
 )
@@ -99,7 +101,7 @@ def is_readable(reason):
 @given(wrong=FIELDS_OF_ANY_TYPE, right=st.fixed_dictionaries(RIGHT))
 def test_fields_of_any_type_are_a_prompt_with_a_recipe_or_are_refused_in_words(wrong, right):
     fields = {**right, **wrong}
-    reasons = reasons_against(fields)
+    reasons = reasons_against(understood(fields))
     try:
         prompt = new_prompt(fields)
     except UsageError as error:
@@ -133,15 +135,22 @@ CSV = b'prompt,title,seed,publish_at,content\r\n"a hill, far",Hill,7,2026-01-01,
 JSONL = (
     b'{"prompt": "a hill", "seed": 7, "needs_approval": true}\n\n{"prompt": "b", "width": 512, "title": "\\u00e9"}\n'
 )
+BODIES = {
+    ".jsonl": JSONL,
+    ".tsv": CSV.replace(b",", b"\t"),
+    ".json": b"[" + JSONL.replace(b"\n\n", b",\n") + b"]",
+    ".txt": b'a hill\n\n--prompt "a hill" --steps 20 --cfg_scale=7\n',
+    ".parquet": b"PAR1" + CSV + b"PAR1",
+}
 
 
 @st.composite
 def files(draw):
     """A valid file with some bytes taken out, put in and changed; or any bytes."""
-    suffix = draw(st.sampled_from([".csv", ".jsonl"]))
+    suffix = draw(st.sampled_from([".csv", ".jsonl", ".tsv", ".json", ".txt", ".parquet", ""]))
     if draw(st.integers(0, 4)) == 0:
         return suffix, draw(st.binary(max_size=200))
-    body = bytearray(CSV if suffix == ".csv" else JSONL)
+    body = bytearray(BODIES.get(suffix, CSV))
     for _ in range(draw(st.integers(0, 4))):
         start = draw(st.integers(0, len(body)))
         end = start + draw(st.integers(0, 6))
@@ -167,7 +176,7 @@ def test_a_file_of_any_bytes_is_read_or_refused_by_line_in_words(tmp_path_factor
             if record.fault:
                 assert is_readable(record.fault), record.fault
                 continue
-            assert all(name in FIELDS for name in record.fields)
+            assert all(name in KNOWN for name in record.fields)
             assert all(map(is_readable, reasons_against(record.fields)))
     except UsageError as error:
         told = str(error)

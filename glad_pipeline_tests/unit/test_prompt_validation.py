@@ -167,10 +167,10 @@ def test_a_bad_value_is_one_short_reason_that_begins_with_its_field(field: str, 
 
 
 def test_every_fault_of_a_row_is_reported_at_once() -> None:
-    found = reasons(prompt="", width=100, seed=-1)
+    found = reasons(prompt="", width=100, seed=-2)
     assert [reason.split()[0] for reason in found] == ["prompt", "seed", "width"]
     with pytest.raises(UsageError, match=r"prompt .*; seed .*; width "):
-        new_prompt({"prompt": "", "width": 100, "seed": -1})
+        new_prompt({"prompt": "", "width": 100, "seed": -2})
 
 
 def test_cells_of_a_file_become_typed_values() -> None:

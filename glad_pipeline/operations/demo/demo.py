@@ -27,7 +27,7 @@ from glad_pipeline.local.home import Home
 from glad_pipeline.local.processes import ended_if_raised, spawn
 from glad_pipeline.local.progress import Step
 from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
-from glad_pipeline.prompts.intake import import_file
+from glad_pipeline.prompts.importing import import_file
 from glad_pipeline.prompts.management import counts_by_status
 from glad_pipeline.prompts.queue_state import readiness
 from glad_pipeline.records import records_of
