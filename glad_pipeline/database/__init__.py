@@ -1,6 +1,6 @@
 """PostgreSQL: connections, transactions that outlast an outage, named SQL, and (in `migrations/`) the schema.
 
-Knows how to connect and to say clearly why it could not. Knows nothing of prompts, pictures or posts:
+Knows how to connect and to say why it could not. Knows nothing of prompts, pictures or posts:
 their SQL lives in a `.sql` file in their own room and is read by `named_queries`.
 """
 

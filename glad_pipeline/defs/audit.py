@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.jobs import AUDIT
 from glad_pipeline.defs.names import Names
 from glad_pipeline.operations.audit.report import BROKEN_PROMISES, FAULTS, LEFT_OVER, NOTES, Report
@@ -50,7 +50,7 @@ def audit(names: Names) -> dg.AssetsDefinition:
         Changes nothing unless told to; the same as `glad audit`.
         """
         ours = names.resources(context)
-        with clearly():
+        with as_failure():
             report = look_through(
                 ours.postgres.database,
                 ours.object_store.store,

@@ -23,7 +23,7 @@ from glad_pipeline.redaction import has_secret, redact, told
 
 
 @contextmanager
-def clearly(tell: Callable[[str], str | None] = lambda text: None) -> Iterator[None]:
+def as_failure(tell: Callable[[str], str | None] = lambda text: None) -> Iterator[None]:
     """Fail the step with the text of a `GladError`, or of a database that does not answer, raised inside the block.
 
     `tell` gets the text too: the queue keeps it with the prompts that wait because of it. What it answers is told as

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.display import numbers
 from glad_pipeline.errors import UsageError
@@ -58,7 +58,7 @@ class RowsIOManager(dg.IOManager):
         """Nothing to keep."""
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
-        with clearly():
+        with as_failure():
             ids, name = _last_ids(context), TABLES[context.asset_key.path[-1]]
             columns, rows = self.names.resources(context).postgres.database.read(lambda c: rows_of(c, name, ids))
             return table(columns, rows)
@@ -98,7 +98,7 @@ class S3ImageIOManager(RowsIOManager):
     def handle_output(self, context: dg.OutputContext, obj: Drawing) -> None:
         ours, stream = obj.ours, obj.stream
         store = ours.object_store.store
-        with clearly(ours.queue.explain), ours.queue.refunding():
+        with as_failure(ours.queue.explain), ours.queue.refunding():
             self.totals = done = upload_all(stream)
         sheet = [f"![picture]({store.url(each.thumbnail_key or each.key)})" for each in done.first[:SHEET_PICTURES]]
         metadata: dict[str, Any] = {}
@@ -132,7 +132,7 @@ def io_managers(names: Names) -> dict[str, Any]:
 
     @dg.input_manager(required_resource_keys={names.of("queue")}, config_schema={})
     def claimed_rows(context: dg.InputContext) -> "pd.DataFrame":
-        with clearly():
+        with as_failure():
             return frame(names.resources(context).queue.in_hand())
 
     drawn_needs = {names.of(each) for each in ("queue", "object_store", "sdxl", "image_store")}
@@ -141,7 +141,7 @@ def io_managers(names: Names) -> dict[str, Any]:
     def drawn_objects(context: dg.InputContext) -> list[PromptWithObject]:
         ours = names.resources(context)
         uploaded = ours.image_store.totals.stored
-        with clearly(ours.queue.explain), ours.queue.refunding():
+        with as_failure(ours.queue.explain), ours.queue.refunding():
             recipes = recipes_of(ours.queue.in_hand(), ours.sdxl, ours.queue.claim)
             return look_up(recipes, ours.object_store.store, put_by_us=uploaded)
 

@@ -15,7 +15,7 @@ import dagster as dg
 from glad_pipeline.database import SILENCE, Connection
 from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.defs import sources
-from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.jobs import DELIVERY, JOB_NAME, Job
 from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.pool_limit import follow, pool_limit
@@ -78,7 +78,7 @@ class Watch:
 
     @contextmanager
     def _connection(self, context: Context) -> Iterator[Connection]:
-        with clearly(), self.names.resources(context).postgres.connect() as connection:
+        with as_failure(), self.names.resources(context).postgres.connect() as connection:
             connection.autocommit = True
             yield connection
 

@@ -4,7 +4,7 @@ import logging
 
 import dagster as dg
 
-from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.outbox.deliver import Report, deliver
 
@@ -41,7 +41,7 @@ def site_revalidations(names: Names) -> dg.AssetsDefinition:
 def deliver_due(ours: Resources, log: logging.Logger) -> Report:
     """Tell whoever has to be told now; what is not delivered is in the log."""
     database = ours.postgres.database
-    with clearly():
+    with as_failure():
         targets = ours.outbox.targets(database, ours.object_store.unchecked)  # a deletion looks whose bucket it is
         report = deliver(database, targets, max_attempts=ours.outbox.max_attempts)
     for error in report.errors:
