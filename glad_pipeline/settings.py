@@ -98,7 +98,7 @@ class Settings(EngineSettings, BaseSettings):
 
     database_patience_seconds: Annotated[float, limits.DATABASE_PATIENCE_SECONDS] = Field(
         60.0,
-        description="How long a run waits for a database that is away before it fails; what was drawn is kept.",
+        description="How long a run waits for a database that is unreachable before it fails; what was drawn is kept.",
     )
 
     # object store
@@ -139,7 +139,7 @@ class Settings(EngineSettings, BaseSettings):
 
     store_patience_seconds: Annotated[float, limits.STORE_PATIENCE_SECONDS] = Field(
         600.0,
-        description="How long a run waits for a store that is away before it fails. It draws on meanwhile.",
+        description="How long a run waits for a store that is unreachable before it fails. It draws on meanwhile.",
     )
     spool_mb: Annotated[int, limits.SPOOL_MB] = Field(
         2_048,

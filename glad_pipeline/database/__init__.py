@@ -36,11 +36,11 @@ from glad_pipeline.urls import ENCODED, fault_of_database_url
 
 Connection = psycopg.Connection[DictRow]
 Result = TypeVar("Result")
-LONGEST_PAUSE = 5.0  # seconds between tries of a database that is away
+LONGEST_PAUSE = 5.0  # seconds between tries of a database that is unreachable
 SILENCE = 10.0  # seconds without a word after which a connection that was asked for a sign of life is given up
 ANSWER = 30.0  # seconds that a transaction of `transact` and `read` may take, at least
 BUSY = 30.0  # seconds to wait for one of our own connections
-# What waiting may mend: the server is away, restarts, is full, or is a standby until the failover is over
+# What waiting may mend: the server is unreachable, restarts, is full, or is a standby until the failover is over
 _PASSING = (
     psycopg.OperationalError,
     errors.ReadOnlySqlTransaction,
@@ -147,12 +147,12 @@ def first_words(error: BaseException) -> str:
 class Database:
     """Some connections, opened when needed and used again; `close` it, or use it as a context manager.
 
-    Not psycopg's pool: that one tries a server that is away at ever longer intervals of its own, so that a server
+    Not psycopg's pool: that one tries a server that is unreachable at ever longer intervals of its own, so that a server
     that is back is not noticed for minutes, and it says "timeout" where the server has said why.
 
     Args:
         max_connections: at once; the next transaction waits for one of them.
-        patience: seconds for which `transact`, `read` and `connect_patiently` go on asking a server that is away;
+        patience: seconds for which `transact`, `read` and `connect_patiently` go on asking a server that is unreachable;
             once they are spent it is asked once each time, until it answers.
     """
 
@@ -209,7 +209,7 @@ class Database:
     def transact(self, point: str, work: Callable[[Connection], Result], *, patience: float | None = None) -> Result:
         """`work(connection)` in one transaction, which is the commit point `point` (see `failpoints`).
 
-        Where the server goes away it is asked again, with growing pauses, for `patience` seconds (None: the
+        Where the server becomes unreachable it is asked again, with growing pauses, for `patience` seconds (None: the
         database's own), and `work` is called anew: it may find that a commit whose answer was lost had been made,
         so it has to ask for a state and not for a change of one. Raises `DatabaseError` when the time is over, and
         at once where waiting mends nothing; what `work` raises of its own comes through.

@@ -42,7 +42,7 @@ class PostgresResource(FixedResource):
     """The blog's PostgreSQL: a small pool for a run, single connections for sensors."""
 
     url: str = Field(default="", description="postgresql://user:password@host:5432/database")
-    patience: float = Field(default=60.0, description="Seconds for which a run waits for a server that is away.")
+    patience: float = Field(default=60.0, description="Seconds for which a run waits for a server that is unreachable.")
     _database: Database | None = PrivateAttr(default=None)
 
     @property
@@ -194,7 +194,7 @@ class ObjectStoreResource(FixedResource):
     secret_access_key: str | None = None
     session_token: str | None = None
     public_base_url: str | None = Field(default=None, description="What precedes the key in a public URL.")
-    patience: float = Field(default=0.0, description="Seconds for which a run waits for a store that is away.")
+    patience: float = Field(default=0.0, description="Seconds for which a run waits for a store that is unreachable.")
     spool_folder: str = Field(default=".glad/spool", description="Where drawn pictures wait for the store.")
     spool_mb: int = Field(default=2_048, description="Most megabytes that may wait there.")
     _store: ObjectStore | None = PrivateAttr(default=None)
@@ -220,14 +220,14 @@ class ObjectStoreResource(FixedResource):
         return self._store
 
     def for_writing(self, explained: Callable[[StoreError], StoreError]) -> ObjectStore:
-        """`store`; of a store that is away `explained` says more."""
+        """`store`; of a store that is unreachable `explained` says more."""
         try:
             return self.store
         except StoreError as error:
             raise explained(error) from error
 
     def refuse_anothers(self) -> None:
-        """Raises `GladError` where the bucket is another database's; a store that is away is told of later."""
+        """Raises `GladError` where the bucket is another database's; one that is unreachable is reported later."""
         if self._settled:
             return
         with suppress(StoreError), self._identified() as database:

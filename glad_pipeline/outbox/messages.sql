@@ -62,7 +62,7 @@ SELECT 'purge', subject, jsonb_build_object(
 FROM settled WHERE kind = 'delete' AND status = 'delivered' ORDER BY id
 
 -- name: postpone
--- Who was to be told is away: the other due messages to them need not find that out one by one.
+-- Who was to be told is unreachable: the other due messages to them need not find that out one by one.
 WITH due AS (
     SELECT id FROM outbox
     WHERE status = 'waiting' AND kind = %(kind)s AND next_attempt_at <= now() AND coalesce(taken_until, '-infinity') <= now()

@@ -2,7 +2,7 @@
 
 Each picture is written ahead to the spool, as it was drawn, before the next batch is begun: that takes a few
 milliseconds, while encoding it takes thirty. Other threads encode and upload it, and then its file is removed. While
-the store is away, drawing goes on until the spool is full; a killed run's files are delivered by the next one.
+the store is unreachable, drawing goes on until the spool is full; a killed run's files are delivered by the next one.
 """
 
 from __future__ import annotations
@@ -292,7 +292,7 @@ class Delivery:
         refused: list[str] = []
         try:
             if held is None and self._failure is not None:
-                return None  # it waits in the spool: a store that is away is not tried once for each of hundreds
+                return None  # it waits in the spool: a store that is unreachable is not tried once for each of hundreds
             with one_row(refused.append):
                 picture = held or self._load(name)
                 done = self._deliver(name, picture) if picture else None

@@ -11,16 +11,16 @@ HERE, DRAWING = "here", "drawing"  # kinds of notes
 PATIENCE = 2.0  # seconds that the head may take; it does not answer any more once the cluster is gone
 
 
-def away() -> tuple[type[BaseException], ...]:
-    """What Ray raises where a worker, the head, or the whole cluster is away."""
+def unreachable() -> tuple[type[BaseException], ...]:
+    """What Ray raises where a worker, the head, or the whole cluster is unreachable."""
     from ray.exceptions import RayError
 
     return RayError, OSError, RuntimeError  # TimeoutError and ConnectionError are of OSError
 
 
-def unless_away() -> suppress:
-    """For what can be done without if the head is away."""
-    return suppress(*away())
+def unless_unreachable() -> suppress:
+    """For what can be done without if the head is unreachable."""
+    return suppress(*unreachable())
 
 
 # Ray's own libraries keep their state in the head's key-value store. Through ray:// there is no client of ours that

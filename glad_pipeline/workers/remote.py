@@ -98,7 +98,7 @@ class RemoteEngine:
 
     def close(self) -> None:
         """Let go of the workers; the model stays loaded in them."""
-        with liveness.unless_away():
+        with liveness.unless_unreachable():
             for member in self._members:
                 if member.jobs:
                     member.handle.forget.remote([job.name for job in member.jobs])
@@ -228,7 +228,7 @@ class RemoteEngine:
             told: Loaded = self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
             self._refuse(member, reason_of(error))
-        except liveness.away() as error:
+        except liveness.unreachable() as error:
             self._lost(member, error)
         else:
             other = told.options.drawing != self._pool.options.drawing
@@ -259,7 +259,7 @@ class RemoteEngine:
             if nobody:
                 self._start_over()
             return
-        with liveness.unless_away():  # seen above, the next time
+        with liveness.unless_unreachable():  # seen above, the next time
             for member in lost:
                 self._ask(member)
             for member in working:
@@ -271,13 +271,13 @@ class RemoteEngine:
     def _lost(self, member: Member, error: BaseException) -> None:
         """The worker is gone, or is being started anew: what it had is for others."""
         told = reason_of(error)
-        with liveness.unless_away():
+        with liveness.unless_unreachable():
             for reference in [reference for reference, (whose, _) in self._drawing.items() if whose is member]:
                 self._ray.cancel(reference)  # it may live, and only be out of reach
         self._forget(member)
         guilty: set[str] = set()
         if self._pool.cluster.answers():
-            with liveness.unless_away():
+            with liveness.unless_unreachable():
                 guilty = {job.name for job in member.jobs if liveness.noted(liveness.DRAWING, job.name)}
                 liveness.erase(
                     liveness.HERE, member.name
@@ -337,7 +337,7 @@ class RemoteEngine:
         ready = next((member for member in self._members if member.ready), None)
         if ready is not None and recipe.shape not in self._batches and time.monotonic() > self._ask_batch_at:
             self._ask_batch_at = time.monotonic() + members.SILENCE / 2  # unless it answers
-            with liveness.unless_away():  # of a lost one its jobs tell
+            with liveness.unless_unreachable():  # of a lost one its jobs tell
                 found = self._ray.get(ready.handle.batch_of.remote(self.profile, recipe), timeout=ANSWER)
                 self._ask_batch_at = 0.0
                 if found is not None:
@@ -362,7 +362,7 @@ class RemoteEngine:
             pictures, warm = self._ray.get(reference, timeout=members.SILENCE)
         except self._ray.exceptions.RayTaskError as error:
             raise GladError(f"{member.name} cannot draw: {reason_of(error)}") from error
-        except liveness.away() as error:
+        except liveness.unreachable() as error:
             self._lost(member, error)
             return
         del self._drawing[reference]
@@ -391,5 +391,5 @@ class RemoteEngine:
             self._refuse(member, f"its device failed {member.broken} times in a row: {error}")
         else:
             self._pool.log.warning("%s is replaced: %s", member.name, error)
-        with liveness.unless_away():
+        with liveness.unless_unreachable():
             self._pool.replace(member)

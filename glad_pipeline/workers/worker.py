@@ -80,7 +80,7 @@ class Worker:
 
         Raises `GladError` if it cannot be had, read or drawn with here.
         """
-        with liveness.unless_away():
+        with liveness.unless_unreachable():
             liveness.note(liveness.HERE, self._name)  # again: a run may have taken us for lost since
         with self._working():
             engine, seconds = self._engine(profile)
@@ -119,14 +119,14 @@ class Worker:
         with self._working():
             engine, _ = self._engine(profile)
             warm = engine.warm_seconds
-            with liveness.unless_away():
+            with liveness.unless_unreachable():
                 liveness.note(liveness.DRAWING, job)
             self._drawing_since = time.monotonic()
             try:
                 drawn = self._draw(engine, recipes)
             finally:
                 self._drawing_since = None
-                with liveness.unless_away():
+                with liveness.unless_unreachable():
                     liveness.erase(liveness.DRAWING, job)
             self._drawn += sum(picture.pixels is not None for picture in drawn)
             self._broken = any(picture.fault == "device" and picture.pixels is None for picture in drawn)
