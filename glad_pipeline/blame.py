@@ -1,4 +1,4 @@
-"""Whose fault an exception is: one row's own, or the deployment's, at which no other row would fare better.
+"""What an exception is due to: one row, or the deployment, at which no other row would fare better.
 
 The one rule for all that is done with a single row, whether it is resolved, validated, drawn, stored, catalogued or
 published: an exception is taken to be that row's own. The row is put aside with the reason, and its neighbours go on.

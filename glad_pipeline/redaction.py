@@ -1,8 +1,8 @@
 """No secret in any text that leaves the process: what is secret is noted, and every door asks `redact` for the text.
 
 The doors: the message of every `GladError`; log records, tracebacks and crashes (`at_every_door`); a failed step of
-Dagster (`defs/failures.py`); what a prompt or a message keeps of a fault. Masked is what was noted, in every form that
-libraries quote it in, each longer piece of it too (messages get cut), and the password in anything like a URL.
+Dagster (`defs/failures.py`); what a prompt or a message keeps of a failure. Masked is what was noted, in every form
+that libraries quote it in, each longer piece of it too (messages get cut), and the password in anything like a URL.
 Standard library only: the launcher needs it before any install.
 """
 

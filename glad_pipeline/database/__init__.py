@@ -32,7 +32,7 @@ from glad_pipeline.errors import UnavailableError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.records import values_of
 from glad_pipeline.redaction import hide_url
-from glad_pipeline.urls import ENCODED, fault_of_database_url
+from glad_pipeline.urls import ENCODED, problem_of_database_url
 
 Connection = psycopg.Connection[DictRow]
 Result = TypeVar("Result")
@@ -66,7 +66,7 @@ class DatabaseError(UnavailableError):
 
 def describe(url: str) -> str:
     """`host:port/dbname` of a connection URL, for messages: never the password."""
-    if fault_of_database_url(url):
+    if problem_of_database_url(url):
         return "(not a PostgreSQL URL)"
     parts = conninfo_to_dict(url)
     return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
@@ -84,9 +84,9 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
 
     Raises `DatabaseError`, which names the server and what to check, if that fails.
     """
-    if fault := fault_of_database_url(url):  # libpq's own message would quote the URL, password and all
+    if problem := problem_of_database_url(url):  # libpq's own message would quote the URL, password and all
         raise DatabaseError(
-            f"DATABASE_URL is not a PostgreSQL URL: {fault}. It looks like "
+            f"DATABASE_URL is not a PostgreSQL URL: {problem}. It looks like "
             f"postgresql://user:password@host:5432/database; {ENCODED}"
         )
     hide_url(url)

@@ -9,7 +9,7 @@ from pydantic import Field
 from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.jobs import AUDIT
 from glad_pipeline.defs.names import Names
-from glad_pipeline.operations.audit.report import BROKEN_PROMISES, FAULTS, LEFT_OVER, NOTES, Report
+from glad_pipeline.operations.audit.report import BROKEN_PROMISES, LEFT_OVER, NOTES, PROBLEMS, Report
 from glad_pipeline.operations.audit.walk import audit as look_through
 
 PROMISES = "nothing_lost_doubled_or_dead"
@@ -75,7 +75,7 @@ def _figures(report: Report) -> dict[str, Any]:
         "objects": report.objects,
         "pictures": report.pictures,
         "remaining": report.remaining(),
-        **{kind: report.findings[kind].found for kind in (*FAULTS, *NOTES)},
+        **{kind: report.findings[kind].found for kind in (*PROBLEMS, *NOTES)},
         "report": dg.MetadataValue.md("```text\n" + str(report).replace("```", "") + "\n```"),
     }
 

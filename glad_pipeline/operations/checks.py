@@ -1,6 +1,6 @@
 """What must be true after every run, looked at in cheap samples: the queue, the catalogue, the store, the posts.
 
-With a run's claim: a picture of that run that is at fault does not become a post. It is drawn again, or waits for a
+With a run's claim: a picture of that run that has a problem does not become a post. It is drawn again, or waits for a
 person.
 The docstring of a check is what the web UI says of it.
 """
@@ -22,7 +22,7 @@ from glad_pipeline.prompts.queue_state import overdue
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.posts import bad_urls
 from glad_pipeline.storage.protocol import ObjectStore
-from glad_pipeline.storage.public import fault_of_visit
+from glad_pipeline.storage.public import problem_of_visit
 
 SAMPLE = 20
 VISITS = 3
@@ -76,7 +76,7 @@ def no_blank_picture(database: Database) -> Finding:
     """None of the newest 20 pictures is blank: the gate before the store has held."""
     newest = database.read(partial(images.newest, limit=SAMPLE))
     contrasts = {image.key: image.contrast for image in newest if image.contrast is not None}
-    found = [key for key, contrast in contrasts.items() if blank.fault_of(contrast)]
+    found = [key for key, contrast in contrasts.items() if blank.problem_of(contrast)]
     told = f"{len(found)} of {len(newest)} looked at are blank" if found else f"{len(newest)} looked at"
     lowest = {"lowest_contrast": min(contrasts.values())} if contrasts else {}
     held = _held(database, found, "its picture is blank")
@@ -84,7 +84,7 @@ def no_blank_picture(database: Database) -> Finding:
 
 
 def _held(database: Database, keys: list[str], reason: str) -> dict[str, list[int]]:
-    """Pictures at fault do not become posts until a person decides; what they have approved stays approved."""
+    """Pictures with a problem do not become posts until a person decides; what they have approved stays approved."""
     cure = "`glad prompts approve` publishes it all the same, `glad prompts reject` refuses it"
     reasons = dict.fromkeys(keys, f"{reason}: {cure}")
     held = database.transact("hold_back", partial(hold_back, reasons=reasons)) if keys else []
@@ -101,8 +101,8 @@ def urls_are_public(database: Database) -> Finding:
 def pictures_answer(database: Database) -> Finding:
     """The newest 3 pictures answer to anybody, as they will to the blog's visitors."""
     newest = database.read(partial(images.newest, limit=VISITS))
-    silent = {image.url: fault for image in newest if (fault := fault_of_visit(image.url))}
-    told = "; ".join(f"{url}: {fault}" for url, fault in silent.items()) or f"{len(newest)} looked at"
+    silent = {image.url: problem for image in newest if (problem := problem_of_visit(image.url))}
+    told = "; ".join(f"{url}: {problem}" for url, problem in silent.items()) or f"{len(newest)} looked at"
     return Finding(passed=not silent, description=told, figures={"looked_at": len(newest), "silent": list(silent)})
 
 

@@ -25,7 +25,7 @@ SHOWN = 5  # errors kept in a report
 
 @dataclass(kw_only=True)
 class Report:
-    """How many messages ended how in one delivery, and the first faults."""
+    """How many messages ended how in one delivery, and the first failures."""
 
     delivered: int = 0
     skipped: int = 0

@@ -48,10 +48,10 @@ class Site:
         except NoAnswer as error:
             raise DeliveryError(self._told(f"{address} does not answer: {error}")) from None
         status, location = answer.status, answer.headers.get("Location") or "nowhere"
-        fault = _fault(status, self._clean(location), self._clean(answer.body.decode("utf-8", "replace")))
-        if fault is not None:
+        problem = _problem(status, self._clean(location), self._clean(answer.body.decode("utf-8", "replace")))
+        if problem is not None:
             kind = Refused if _is_about_the_message(status) else DeliveryError
-            raise kind(self._told(f"{address} answers {status}{fault}"))
+            raise kind(self._told(f"{address} answers {status}{problem}"))
 
     def _clean(self, text: str) -> str:
         return text.replace(self.secret, "(secret)")
@@ -64,7 +64,7 @@ def _is_about_the_message(status: int) -> bool:
     return 200 <= status < 300 or (400 <= status < 500 and status not in NOT_THE_MESSAGE)
 
 
-def _fault(status: int, location: str, body: str) -> str | None:
+def _problem(status: int, location: str, body: str) -> str | None:
     """What an answer has to complain about, or None where the site has done it."""
     words = f": {text}" if (text := one_line(redact(body), 120)) else ""
     if 200 <= status < 300:

@@ -157,9 +157,9 @@ class Delivery:
     # before anything is drawn
 
     def leftovers(self, gate: Callable[[Pixels], str | None]) -> dict[str, str]:
-        """Deliver what earlier runs have left in the spool. Returns the faults that `gate` found, by name (`name_of`).
+        """Deliver what earlier runs have left in the spool. Returns the problems that `gate` found, by name (`name_of`).
 
-        A faulty picture stays until it is discarded; a damaged file is put aside with a warning, so its picture is
+        A picture with a problem stays until it is discarded; a damaged file is put aside with a warning, so its picture is
         drawn again. Raises `StoreError` once the store's patience is spent: then nothing has been lost.
         """
         for folder, count in self._spool.elsewhere().items():
@@ -175,15 +175,15 @@ class Delivery:
         self._log.info(
             "%s pictures of earlier runs wait in %s: they are delivered first", len(names), self._spool.folder
         )
-        faults: dict[str, str] = {}
+        problems: dict[str, str] = {}
 
         def one(name: str) -> Uploaded | None:
             picture = self._load(name)
             if picture is None:
                 return None
             assert picture.drawn.pixels is not None  # noqa: S101  `_load` gives them
-            if fault := gate(picture.drawn.pixels):
-                faults[name] = fault
+            if problem := gate(picture.drawn.pixels):
+                problems[name] = problem
                 return None
             with one_row(lambda reason: self._put_aside(name, f"cannot be delivered ({reason})")):
                 return self._deliver(name, picture)
@@ -193,7 +193,7 @@ class Delivery:
             self.from_spool = len(self._store.each(one, names))
         except StoreError as error:
             raise self.explained(error) from error
-        return faults
+        return problems
 
     def discard(self, name: str) -> None:
         """A picture was settled without being stored: its prompt has the reason."""
@@ -322,12 +322,12 @@ class Delivery:
             self._put_aside(name, f"is damaged ({error})")
             return None
 
-    def _put_aside(self, name: str, fault: str) -> None:
+    def _put_aside(self, name: str, problem: str) -> None:
         try:
             done = f"it lies in {self._spool.quarantine(name).parent} now"
         except OSError as why:
             done = f"it cannot be put aside ({why.strerror}): remove it"
-        self._log.warning("the spool's file %s %s: %s", name, fault, done)
+        self._log.warning("the spool's file %s %s: %s", name, problem, done)
 
     def _deliver(self, name: str, picture: SpooledPicture) -> Uploaded | None:
         try:

@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from glad_pipeline.blame import together_or_alone
 from glad_pipeline.database import Connection, named_queries, value
 from glad_pipeline.errors import GladError
-from glad_pipeline.publishing.post_columns import FILLED, fault_of, metadata_of, new_post, picture_of, title_of
+from glad_pipeline.publishing.post_columns import FILLED, metadata_of, new_post, picture_of, problem_of, title_of
 from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
 from glad_pipeline.records import DuePrompt, records_of
 
@@ -105,7 +105,7 @@ class Blog:
         return outcomes
 
     def _publish(self, connection: Connection, due: Sequence[DuePrompt]) -> Outcomes:
-        rejected = {each.id: fault for each in due if (fault := fault_of(each))}
+        rejected = {each.id: problem for each in due if (problem := problem_of(each))}
         due = [each for each in due if each.id not in rejected]
         tasks = self._existing_tasks(connection, due)
         posts = self.lock(connection, [i for each in due for i in (each.post_id, each.published_post_id) if i])

@@ -12,7 +12,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SIDE = re.compile(r"[1-9][0-9]{0,4}")  # pixels
 
 
-def metadata_fault(stored: StoredObject) -> str | None:
+def metadata_problem(stored: StoredObject) -> str | None:
     """Why an original with a recipe's hash cannot be catalogued, or None."""
     told = stored.metadata
     right = {

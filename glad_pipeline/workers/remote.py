@@ -132,8 +132,8 @@ class RemoteEngine:
                     if batch > 0:
                         waiting.append(Job(group))
                     elif batch == 0:
-                        faults = "; ".join(faults_of(group[0], self.profile))
-                        yield Drawn(recipe=group[0], error=faults, fault="recipe", provenance={})
+                        problems = "; ".join(faults_of(group[0], self.profile))
+                        yield Drawn(recipe=group[0], error=problems, cause="recipe", provenance={})
                     else:
                         exhausted = True
                 for job in [job for job in self._again if job.is_given_up]:
@@ -317,7 +317,7 @@ class RemoteEngine:
         member.jobs.clear()
 
     def _start_over(self) -> None:
-        """The whole cluster is gone, by no picture's fault. Wait for it, and draw there what is not drawn."""
+        """The whole cluster is gone, not because of a picture. Wait for it, and draw there what is not drawn."""
         self._pool.log.warning("the Ray cluster does not answer; it is waited for")
         for member in self._members:
             self._again.extend(member.jobs)
@@ -370,8 +370,8 @@ class RemoteEngine:
         member.heard = time.monotonic()
         self._warm[member.name] = self._warm.get(member.name, 0.0) + warm
         self.warm_seconds = max(self._warm.values())
-        broken = next((picture.error for picture in pictures if picture.fault == "device" and picture.error), None)
-        answered = [picture for picture in pictures if picture.pixels is not None or picture.fault != "device"]
+        broken = next((picture.error for picture in pictures if picture.cause == "device" and picture.error), None)
+        answered = [picture for picture in pictures if picture.pixels is not None or picture.cause != "device"]
         if broken is None:
             member.broken = member.lost = 0
         else:

@@ -129,7 +129,7 @@ class Worker:
                 with liveness.unless_unreachable():
                     liveness.erase(liveness.DRAWING, job)
             self._drawn += sum(picture.pixels is not None for picture in drawn)
-            self._broken = any(picture.fault == "device" and picture.pixels is None for picture in drawn)
+            self._broken = any(picture.cause == "device" and picture.pixels is None for picture in drawn)
             return drawn, engine.warm_seconds - warm
 
     @contextmanager

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 
 from glad_pipeline.database import Connection, Database, named_queries
-from glad_pipeline.pipeline.stored_picture import entry_of, object_fault, recipe_in, with_texts
+from glad_pipeline.pipeline.stored_picture import entry_of, object_problem, recipe_in, with_texts
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.blocklist import hold_off_takedowns
 from glad_pipeline.publishing.images import CatalogueEntry
@@ -106,6 +106,6 @@ def _read(store: ObjectStore, quick: bool, key: str) -> CatalogueEntry | str | N
         return "it carries no recipe that can be read"
     if key != original_key(recipe.hash):
         return f"it carries the recipe of {original_key(recipe.hash)}"
-    if fault := object_fault(stored, recipe.hash):
-        return fault
+    if problem := object_problem(stored, recipe.hash):
+        return problem
     return entry_of(stored, recipe, texts.get(PROVENANCE), store.url)

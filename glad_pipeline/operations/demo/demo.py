@@ -154,12 +154,12 @@ def _with_picture(post: Exhibit) -> Exhibit:
     """A post with its picture's bytes, read where a visitor's browser would read them."""
     try:
         answer = ask("GET", post.url, seconds=30, redirects=True, most=post.size)
-        fault = None if answer.status == 200 else f"status {answer.status}"
+        problem = None if answer.status == 200 else f"status {answer.status}"
     except NoAnswer as error:
-        fault = str(error)
-    if fault:
+        problem = str(error)
+    if problem:
         raise GladError(
-            f"the picture of {post.title!r} does not answer at {post.url}: {fault}. "
+            f"the picture of {post.title!r} does not answer at {post.url}: {problem}. "
             "Pictures must be readable by anyone under generated/: see the bucket's policy"
         )
     return replace(post, picture=answer.body)
