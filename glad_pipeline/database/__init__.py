@@ -147,12 +147,12 @@ def first_words(error: BaseException) -> str:
 class Database:
     """Some connections, opened when needed and used again; `close` it, or use it as a context manager.
 
-    Not psycopg's pool: that one tries a server that is unreachable at ever longer intervals of its own, so that a server
+    Not psycopg's pool: that one tries an unreachable server at ever longer intervals of its own, so that a server
     that is back is not noticed for minutes, and it says "timeout" where the server has said why.
 
     Args:
         max_connections: at once; the next transaction waits for one of them.
-        patience: seconds for which `transact`, `read` and `connect_patiently` go on asking a server that is unreachable;
+        patience: seconds for which `transact`, `read` and `connect_patiently` go on asking an unreachable server;
             once they are spent it is asked once each time, until it answers.
     """
 

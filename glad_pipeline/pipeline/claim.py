@@ -1,4 +1,4 @@
-"""A run's claim: what never could be drawn is rejected; tries that failed for another cause than the prompt are given back."""
+"""A run's claim: what never could be drawn is rejected; tries that failed for another cause are given back."""
 
 from __future__ import annotations
 
