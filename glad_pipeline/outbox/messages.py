@@ -103,7 +103,7 @@ def settle(connection: Connection, settled: Sequence[Settled]) -> None:
 
 
 def postpone(connection: Connection, kind: Kind, *, delay: timedelta, error: str) -> None:
-    """In the caller's transaction: whoever these go to is unreachable, the due ones are tried when the failed one is."""
+    """In the caller's transaction: they go to somebody unreachable, the due ones are tried when the failed one is."""
     connection.execute(SQL["postpone"], {"kind": kind, "delay": delay, "error": error})
 
 

@@ -157,9 +157,9 @@ class Delivery:
     # before anything is drawn
 
     def leftovers(self, gate: Callable[[Pixels], str | None]) -> dict[str, str]:
-        """Deliver what earlier runs have left in the spool. Returns the problems that `gate` found, by name (`name_of`).
+        """Deliver what earlier runs have left in the spool. Returns what `gate` found, by name (`name_of`).
 
-        A picture with a problem stays until it is discarded; a damaged file is put aside with a warning, so its picture is
+        A picture that does not pass stays until it is discarded; a damaged file is put aside with a warning, so its picture is
         drawn again. Raises `StoreError` once the store's patience is spent: then nothing has been lost.
         """
         for folder, count in self._spool.elsewhere().items():

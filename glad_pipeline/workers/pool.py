@@ -105,7 +105,7 @@ class Pool:
         return min((int(free.get(kind, 0.0) / share + 1e-6) for share, kind in shares if share), default=0)
 
     def reopen(self, profile: ModelProfile, wanted: Sequence[Recipe] | None) -> list[Member]:
-        """After the cluster was unreachable: wait for it, connect anew. Raises `UnavailableError` after its patience."""
+        """After the cluster was unreachable: wait for it, connect anew. Raises `UnavailableError` in the end."""
         self._members, self._me = {}, ""
         self.cluster.disconnect()
         until = time.monotonic() + CLUSTER_PATIENCE

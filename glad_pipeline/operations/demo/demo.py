@@ -95,7 +95,7 @@ def _run_job(database: Database, environment: dict[str, str], root: Path, home: 
         raise GladError(
             f"the Dagster run failed: {said[-1]}. Its log: {log}"
             if said
-            else f"the Dagster run failed (exit {run.returncode}). Its log: {log}\n{_end_of(log)}{_trouble(environment)}"
+            else f"the Dagster run failed (exit {run.returncode}). Its log: {_end_of(log)}{_trouble(environment)}"
         )
 
 
@@ -109,9 +109,9 @@ def _trouble(environment: Mapping[str, str]) -> str:
 
 
 def _end_of(log: Path) -> str:
-    """A run's last lines, and that the disk is full where they say so."""
+    """A run's log with its last lines, and that the disk is full where they say so."""
     text = tail(log, 30)
-    return f"{text}{disk.full_by(text, log.parent.parent)}"
+    return f"{log}\n{text}{disk.full_by(text, log.parent.parent)}"
 
 
 def _titles(root: Path) -> list[str]:
