@@ -90,8 +90,8 @@ def together_or_alone(
 ) -> list[Answer]:
     """`work(rows)` in a savepoint of the caller's transaction; where a row spoils that, halves, down to that row alone.
 
-    The row is told of, and nothing of it is left. Constraints that the blog defers to the end of the transaction, where
-    one row would take all others with it, are judged here.
+    The row is reported, and nothing of it is left. Constraints that the blog defers to the end of the transaction,
+    where one row would take all others with it, are judged here.
     """
     spoilt: list[str] = []
     answers: list[Answer] = []

@@ -147,7 +147,7 @@ class Settings(EngineSettings, BaseSettings):
         "1024 × 1024). When it is full, drawing waits.",
     )
 
-    # who is told when posts change
+    # who is notified when posts change
     site_url: WebAddress | None = Field(
         None,
         description="The blog's site: `POST <site>/api/revalidate` says which pages changed. Absent: nobody is told.",
@@ -279,7 +279,7 @@ def _whole(make: Callable[[], Settings]) -> Settings:
     try:
         settings = make()
     except ValidationError as error:
-        problems = "; ".join(map(_told, error.errors(include_url=False)))
+        problems = "; ".join(map(_described, error.errors(include_url=False)))
         raise UsageError(f"{problems}. See the table in docs/settings.md") from None  # it has the values in it
     if settings.site_url and not settings.revalidate_secret:
         raise UsageError(
@@ -305,7 +305,7 @@ def secret_variables() -> list[str]:
     return [name for field in Settings.model_fields.values() if is_secret(field) for name in variables_of(field)]
 
 
-def _told(problem: ErrorDetails) -> str:
+def _described(problem: ErrorDetails) -> str:
     """A setting that is wrong: its variable, what is wrong, and its value where that is surely no secret."""
     reason = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:  # of several settings together, which the reason names

@@ -140,8 +140,8 @@ def answering_within(connection: Connection, seconds: float) -> Iterator[None]:
 
 def first_words(error: BaseException) -> str:
     """What the server says in its first line, or libpq in its last."""
-    told = (isinstance(error, psycopg.Error) and error.diag.message_primary) or str(error).strip()
-    return told.splitlines()[-1].strip(" .?") if told else type(error).__name__
+    words = (isinstance(error, psycopg.Error) and error.diag.message_primary) or str(error).strip()
+    return words.splitlines()[-1].strip(" .?") if words else type(error).__name__
 
 
 class Database:

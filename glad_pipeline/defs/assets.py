@@ -208,14 +208,16 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
             done = Publishing(claim=ours.queue.claim, database=database, store=lambda: store.store).publish_due()
         for warning in done.warnings():
             context.log.warning("%s", warning)
-        told = ours.queue.report(context.log, published=len(done.published))
+        reported = ours.queue.report(context.log, published=len(done.published))
         if not done.published:
             context.log.info("no post is published")
             if done:  # seen on the asset, and no new version of it
-                context.log_event(dg.AssetObservation(context.asset_key, metadata={**_of_posts(done, started), **told}))
+                context.log_event(
+                    dg.AssetObservation(context.asset_key, metadata={**_of_posts(done, started), **reported})
+                )
             deliver_due(ours, context.log)  # the step that tells others is skipped with this output
             return
-        yield versions.result(context, of=[context.run_id], metadata={**_of_posts(done, started), **told})
+        yield versions.result(context, of=[context.run_id], metadata={**_of_posts(done, started), **reported})
 
     return published_posts
 

@@ -47,7 +47,7 @@ def audit(names: Names) -> dg.AssetsDefinition:
     def audit(context: dg.AssetExecutionContext, config: AuditConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """Every object has its row and every row its object, every post its picture, every prompt its end.
 
-        Changes nothing unless told to; the same as `glad audit`.
+        Changes nothing unless asked to; the same as `glad audit`.
         """
         ours = names.resources(context)
         with as_failure():
@@ -81,11 +81,11 @@ def _figures(report: Report) -> dict[str, Any]:
 
 
 def _check(name: str, kinds: tuple[str, ...], severity: dg.AssetCheckSeverity, report: Report) -> dg.AssetCheckResult:
-    told = report.remaining_in_words(kinds)
+    remaining = report.remaining_in_words(kinds)
     return dg.AssetCheckResult(
         check_name=name,
-        passed=not told,
+        passed=not remaining,
         severity=severity,
-        description=f"{told}: `glad audit` tells which, and the cure of each" if told else "nothing is amiss",
+        description=f"{remaining}: `glad audit` tells which, and the cure of each" if remaining else "nothing is amiss",
         metadata={kind: report.remaining(kind) for kind in kinds},
     )

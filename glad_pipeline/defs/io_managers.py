@@ -69,11 +69,11 @@ def _last_ids(context: dg.InputContext) -> list[int]:
     name = context.asset_key.to_user_string()
     event = context.instance.get_latest_materialization_event(context.asset_key)
     made = event.asset_materialization.metadata if event and event.asset_materialization else {}
-    told = made.get(PROMPT_IDS)
-    if told is None:
+    recorded = made.get(PROMPT_IDS)
+    if recorded is None:
         raise UsageError(f"the asset {name} has not been materialized yet: run the job publish_prompts first")
     try:
-        return numbers(str(told.value))
+        return numbers(str(recorded.value))
     except ValueError:
         raise UsageError(
             f"the last materialization of {name} was of more prompts than are listed: read the table instead"

@@ -82,7 +82,7 @@ class QueueResource(FixedResource):
     _claimed: bool = PrivateAttr(default=False)
     _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
     _queue: str = PrivateAttr(default="")
-    _told: set[int] = PrivateAttr(default_factory=set)
+    _reported: set[int] = PrivateAttr(default_factory=set)
     _done: dict[str, int] = PrivateAttr(default_factory=dict)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -107,8 +107,8 @@ class QueueResource(FixedResource):
         """
         for what, count in done.items():
             self._done[what] = self._done.get(what, 0) + count
-        new = {i: why for i, why in self.claim.reasons.items() if i not in self._told}
-        self._told.update(new)
+        new = {i: why for i, why in self.claim.reasons.items() if i not in self._reported}
+        self._reported.update(new)
         for i, why in new.items():
             log.warning("prompt %s is put aside: %s", i, redact(why))
         return {"put_aside": dg.MetadataValue.md(redact(markdown_reasons(new)))} if new else {}
@@ -132,7 +132,7 @@ class QueueResource(FixedResource):
         return claim
 
     def explain(self, reason: str) -> str | None:
-        """Why this run fails: told with every prompt that it gives back.
+        """Why this run fails: kept with every prompt that it gives back.
 
         Returns which rows it was holding if the runs before it have failed as well, and none has settled anything.
         """
@@ -146,7 +146,7 @@ class QueueResource(FixedResource):
         if settled:
             repeated_failures.note(self._instance, self._run_id, ())
             return None
-        return repeated_failures.told(self._instance, {QUEUE_TAG: self._queue}, with_this=self._run_id)
+        return repeated_failures.described(self._instance, {QUEUE_TAG: self._queue}, with_this=self._run_id)
 
     def refunding(self) -> AbstractContextManager[None]:
         """See `pipeline.claim.refunding`."""
@@ -166,7 +166,7 @@ class QueueResource(FixedResource):
 
 
 class OutboxResource(FixedResource):
-    """Who is told when posts change and pictures go: the site, the CDN, the bucket. What is absent is not told."""
+    """Who is notified when posts change and pictures go: the site, the CDN, the bucket. What is absent is not."""
 
     site_url: str | None = Field(default=None, description="The blog's site; it is told at /api/revalidate.")
     revalidate_secret: str | None = None

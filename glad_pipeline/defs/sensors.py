@@ -125,8 +125,8 @@ class Watch:
 
 def _remembered(cursor: str | None) -> dict[str, Any]:
     """The sensor's memory; earlier versions kept a list of runs there."""
-    told = json.loads(cursor or "{}")
-    return {"orphans": {}, **(told if isinstance(told, dict) else {})}
+    state = json.loads(cursor or "{}")
+    return {"orphans": {}, **(state if isinstance(state, dict) else {})}
 
 
 def _look(connection: Connection, queue: str) -> Seen:

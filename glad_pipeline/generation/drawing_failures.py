@@ -21,6 +21,6 @@ def cause_of(error: Exception) -> tuple[Cause, str]:
     if isinstance(error, torch._dynamo.exc.TorchDynamoException):
         lines = [line.strip() for line in str(error).splitlines() if "error:" in line or "cannot find" in line]
         spaced = " (torch's compiler cannot work in a path with a space)" if " " in sys.prefix else ""
-        told = "; ".join([first_line(error), *lines[:2]])
-        return "setup", f"cannot compile the model{spaced}: {told}. GLAD_COMPILE=none does without"
+        reason = "; ".join([first_line(error), *lines[:2]])
+        return "setup", f"cannot compile the model{spaced}: {reason}. GLAD_COMPILE=none does without"
     return "unknown", f"drawing failed: {type(error).__name__}: {first_line(error)}"

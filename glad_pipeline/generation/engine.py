@@ -137,7 +137,7 @@ class Engine:
         self._warm.clear()
         gc.collect()
         if self._device == "cuda":
-            with suppress(RuntimeError):  # of a device that has failed: that was told
+            with suppress(RuntimeError):  # of a device that has failed: that was reported
                 torch.cuda.empty_cache()
 
     def generate(self, recipes: Iterable[Recipe], *, on_batch_start: Begun = lambda recipes: None) -> Iterator[Drawn]:
@@ -260,16 +260,16 @@ class Engine:
             clock.lap("text")
             latents = self._denoise(padded, embeddings)
             clock.lap("denoise")
-            told = {"scheduler": schedulers.described(self._open.base.scheduler)}
+            schedulers_used = {"scheduler": schedulers.described(self._open.base.scheduler)}
             if self.profile.refiner is not None:
                 latents, scheduler = self._refine(padded, latents)
                 clock.lap("refine")
-                told["refiner_scheduler"] = schedulers.described(scheduler)
+                schedulers_used["refiner_scheduler"] = schedulers.described(scheduler)
             outcomes = decode(self._open.base.vae, latents, recipes, batch=batch)
             clock.lap("decode")
         common = {
             **self._provenance,
-            **told,
+            **schedulers_used,
             "bucket": batch,
             "seconds": {stage: round(spent / len(recipes), 4) for stage, spent in clock.seconds.items()},
         }

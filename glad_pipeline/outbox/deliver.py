@@ -1,6 +1,6 @@
 """Delivers outbox messages. Unreachable targets are retried; a message rejected for its content is marked dead.
 
-No transaction is open while a target is told.
+No transaction is open while a target is notified.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def deliver(
             if tell is None:
                 settled, unreachable = [Settled(message=m, status="skipped", error=nobody) for m in messages], None
             else:
-                settled, unreachable = _told(messages, tell, max_attempts)
+                settled, unreachable = _notified(messages, tell, max_attempts)
             database.transact("settle_messages", partial(_settle, settled, unreachable))
             report.add(settled)
             if unreachable:
@@ -82,7 +82,7 @@ def _settle(settled: Sequence[Settled], unreachable: Settled | None, connection:
         outbox.postpone(connection, unreachable.message.kind, delay=unreachable.delay, error=unreachable.error)
 
 
-def _told(
+def _notified(
     messages: Sequence[Message], tell: Callable[[Sequence[Message]], None], max_attempts: int
 ) -> tuple[list[Settled], Settled | None]:
     """Tell all at once; one by one where one of them is refused, or has failed half its tries in whatever company.
@@ -94,7 +94,7 @@ def _told(
         tell(messages)
     except GladError as error:
         if len(messages) > 1 and (isinstance(error, Refused) or _tried_enough(messages, max_attempts)):
-            return _told_alone(messages, tell, max_attempts)
+            return _notified_alone(messages, tell, max_attempts)
         if isinstance(error, Refused):
             return [Settled(message=messages[0], status="dead", error=str(error))], None
         settled = [_later(message, str(error), max_attempts) for message in messages]
@@ -103,10 +103,10 @@ def _told(
     return [Settled(message=message, status="delivered") for message in messages], None
 
 
-def _told_alone(
+def _notified_alone(
     messages: Sequence[Message], tell: Callable[[Sequence[Message]], None], max_attempts: int
 ) -> tuple[list[Settled], Settled | None]:
-    """Each for itself: one that can never be told does not take the others with it."""
+    """Each for itself: one that can never be delivered does not take the others with it."""
     settled: list[Settled] = []
     unreachable: list[Settled] = []
     until = time.monotonic() + ALONE_SECONDS
@@ -115,7 +115,7 @@ def _told_alone(
             late = "the others took too long"
             settled += [Settled(message=each, status="waiting", error=late) for each in messages[place:]]
             break
-        alone, unanswered = _told([message], tell, max_attempts)
+        alone, unanswered = _notified([message], tell, max_attempts)
         settled += alone
         unreachable += [unanswered] if unanswered else []
     nobody_answered = len(unreachable) == len(settled)

@@ -31,7 +31,7 @@ class PromptWithObject:
     object: StoredObject | None
     provenance: str | None = None  # JSON, from the picture's own texts; pictures of the first version have none
     sha256: str | None = None  # of the bytes in the store; None where the store has checked them as this run put them
-    problem: str | None = None  # why nothing can be told of what is stored
+    problem: str | None = None  # why nothing can be said of what is stored
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 UPLOADERS = 8
 WRITERS = 4
 HELD = 2 * UPLOADERS  # pictures that wait for an uploader in memory; the others are read back from the spool
-FIRST = 24  # uploads that are told of one by one
+FIRST = 24  # uploads that are reported one by one
 
 
 class DrawingIsOver(UnavailableError):
@@ -142,10 +142,10 @@ class Delivery:
         self._unsafe: set[str] = set()  # drawn, and neither on disk nor in the store nor settled
         self._failure: BaseException | None = None
         self._over = False
-        self._told_full = False
-        store.outage.tell = lambda text: log.warning("%s. %s", text, self.told())
+        self._reported_full = False
+        store.outage.tell = lambda text: log.warning("%s. %s", text, self.in_words())
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """What waits, for people."""
         count, size = self._spool.total()
         return f"{count} pictures ({in_bytes(size)}) wait in {self._spool.folder}"
@@ -159,8 +159,8 @@ class Delivery:
     def leftovers(self, gate: Callable[[Pixels], str | None]) -> dict[str, str]:
         """Deliver what earlier runs have left in the spool. Returns what `gate` found, by name (`name_of`).
 
-        A picture that does not pass stays until it is discarded; a damaged file is put aside with a warning, so its picture is
-        drawn again. Raises `StoreError` once the store's patience is spent: then nothing has been lost.
+        A picture that does not pass stays until it is discarded; a damaged file is put aside with a warning, so its
+        picture is drawn again. Raises `StoreError` once the store's patience is spent: then nothing has been lost.
         """
         for folder, count in self._spool.elsewhere().items():
             self._log.warning("%s pictures wait in %s for another store: set it again, or remove them", count, folder)
@@ -243,7 +243,7 @@ class Delivery:
             picture.put_into(self._spool)
         except (SpoolFull, OSError) as error:
             with self._change:
-                tell, self._told_full = not self._told_full, True
+                tell, self._reported_full = not self._reported_full, True
             if tell:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 if disk.is_full(error):
@@ -299,9 +299,9 @@ class Delivery:
             if refused:
                 done = Unstored(recipe=recipe, reason=f"its picture cannot be stored: {refused[0]}")
         except StoreError as error:
-            told = self.explained(error)
-            self._fail(told)
-            raise told from error
+            explained = self.explained(error)
+            self._fail(explained)
+            raise explained from error
         except BaseException as error:
             self._fail(error)
             raise
@@ -359,7 +359,9 @@ class Delivery:
     def explained(self, error: StoreError) -> StoreError:
         """The same error, with what has become of the pictures."""
         count, _ = self._spool.total()
-        kept = f"{self.told()} and are delivered by the next run: none of them is lost or drawn again" if count else ""
+        kept = (
+            f"{self.in_words()} and are delivered by the next run: none of them is lost or drawn again" if count else ""
+        )
         return StoreError(". ".join(filter(None, [str(error).rstrip("."), kept])), transient=error.transient)
 
     def __enter__(self) -> Delivery:

@@ -135,12 +135,12 @@ class Drawing:
 
     def _fit_to_store(self, drawn: Generator[Drawn, None, None]) -> Generator[Drawn, None, None]:
         """Only the pictures that may be stored; the prompts of the others are settled with the reason."""
-        last_told = time.monotonic()
+        last_report = time.monotonic()
         broken: str | None = None
         with closing(drawn):  # drawing ends when this does, however it does
             for done, picture in enumerate(drawn, start=1):
-                if time.monotonic() - last_told >= TELL_EVERY:
-                    last_told = time.monotonic()
+                if time.monotonic() - last_report >= TELL_EVERY:
+                    last_report = time.monotonic()
                     self.log.info("%s of %s drawn", done, self._report.to_draw)
                 if picture.pixels is None:
                     self._settle_undrawn(picture)

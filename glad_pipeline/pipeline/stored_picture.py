@@ -61,8 +61,8 @@ def object_problem(stored: StoredObject, recipe_hash: str) -> str | None:
     if stored.metadata.get("recipe-hash") != recipe_hash or "sha256" not in stored.metadata:
         return f"the object {stored.key} was not written by this pipeline: remove it from the bucket"
     if number(stored.metadata, "bytes") != stored.bytes:
-        told = ascii(stored.metadata.get("bytes", "")[:80])
-        return f"the object {stored.key} has {stored.bytes} bytes instead of {told}: remove it"
+        expected = ascii(stored.metadata.get("bytes", "")[:80])
+        return f"the object {stored.key} has {stored.bytes} bytes instead of {expected}: remove it"
     return metadata_problem(stored)
 
 
@@ -103,7 +103,7 @@ def _record(text: str | None) -> dict[str, Any]:
     """A JSON object, read; empty where there is none, it cannot be read, or PostgreSQL could not keep it."""
     try:
         found = json.loads(text or "{}")
-        told = json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+        encoded = json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) and rb"\u0000" not in told else {}
+    return found if isinstance(found, dict) and rb"\u0000" not in encoded else {}

@@ -291,13 +291,13 @@ class Blog:
     def _update_tasks(self, connection: Connection, prompts: Sequence[DuePrompt]) -> None:
         """Tell the tasks where their picture is. Their state belongs to the blog and is not touched."""
         for each in prompts:
-            told = {
+            given = {
                 "s3_image_url": each.image_url,
                 "featured_image_url": each.image_url,
                 "featured_image_prompt": each.prompt,
                 "updated_at": datetime.now(UTC),
             }
-            values = {name: value for name, value in told.items() if name in self.tasks}
+            values = {name: value for name, value in given.items() if name in self.tasks}
             statement = sql.SQL("UPDATE content_tasks SET {} WHERE task_id = {}").format(
                 sql.SQL(", ").join(_set(values)), sql.Placeholder("task")
             )

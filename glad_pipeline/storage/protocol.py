@@ -56,7 +56,7 @@ class Listed:
     key: str
     bytes: int
     modified: datetime
-    now: datetime | None  # the store's own clock when it told so; None: it did not say
+    now: datetime | None  # the store's own clock when it has given it; None: it did not say
 
 
 class Outage:
@@ -66,7 +66,7 @@ class Outage:
         self.patience = patience
         self.tell: Callable[[str], None] = log.warning
         self._since: float | None = None  # since when it has answered nobody
-        self._told = 0.0
+        self._reported_at = 0.0
         self._lock = threading.Lock()
         self._given_up = threading.Event()
 
@@ -79,9 +79,9 @@ class Outage:
         with self._lock:
             self._since = self._since or now
             silent_for = now - min(self._since, failing)
-            tell = now - self._told >= TELL_EVERY
+            tell = now - self._reported_at >= TELL_EVERY
             if tell:
-                self._told = now
+                self._reported_at = now
         if self._given_up.is_set() or not self.patience:
             raise error
         if silent_for >= self.patience:
@@ -152,7 +152,7 @@ class ObjectStore(Protocol):
         """Store `body` under `key` unless something is there already. The store holds it whole or not at all.
 
         Returns whether it was written (False: the key was taken, which a retry expects): of any number of writers at
-        once, exactly one is told True. `metadata` is ASCII; over the store's limit, or not ASCII, it is refused.
+        once, exactly one gets True. `metadata` is ASCII; over the store's limit, or not ASCII, it is refused.
         """
 
     def head(self, key: str) -> StoredObject | None:

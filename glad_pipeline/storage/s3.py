@@ -177,8 +177,8 @@ class S3Store(StoreOptions):
         """
         with self._explained(f"verify {key}", expected=ABSENT):
             head = self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
-            if told := _hex(head.get("ChecksumSHA256")):
-                return told
+            if checksum := _hex(head.get("ChecksumSHA256")):
+                return checksum
             found = self.digest(key)
             return found[1] if found else None
         return None
@@ -216,8 +216,8 @@ class S3Store(StoreOptions):
         more = {"ContinuationToken": after} if after else {}
         with self._explained(f"list {prefix}"):
             page = self.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **more)  # type: ignore[arg-type]
-        told = page["ResponseMetadata"]["HTTPHeaders"].get("date")
-        now = parsedate_to_datetime(told) if told else None
+        date = page["ResponseMetadata"]["HTTPHeaders"].get("date")
+        now = parsedate_to_datetime(date) if date else None
         found = [
             Listed(key=item["Key"], bytes=item["Size"], modified=item["LastModified"], now=now)
             for item in page.get("Contents", [])

@@ -24,7 +24,7 @@ def unless_unreachable() -> suppress:
 
 
 # Ray's own libraries keep their state in the head's key-value store. Through ray:// there is no client of ours that
-# could be told to be patient; there a connection that is lost is noticed at once.
+# could be set to be patient; there a connection that is lost is noticed at once.
 
 
 def note(kind: str, name: str) -> None:
@@ -37,7 +37,7 @@ def note(kind: str, name: str) -> None:
 
 
 def erase(kind: str, name: str) -> None:
-    """That it has been told to end, or is done with the job."""
+    """That it has been asked to end, or is done with the job."""
     kv, head = _store()
     if head is None:
         kv._internal_kv_del(f"{kind}/{name}", namespace=NAMESPACE)

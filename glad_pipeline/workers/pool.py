@@ -183,12 +183,12 @@ def reason_of(error: Any) -> str:
     if isinstance(cause, GladError):
         return str(cause)
     lines = [" ".join(line.split()) for line in str(cause).splitlines() if line.strip()]
-    told = lines[-1].partition(" Some common causes include")[0] if lines else ""  # Ray's come with whole traces
-    if "No module named 'glad_pipeline" in told:
-        return f"{told}: install this very version of glad_pipeline on every machine of the cluster"
+    text = lines[-1].partition(" Some common causes include")[0] if lines else ""  # Ray's come with whole traces
+    if "No module named 'glad_pipeline" in text:
+        return f"{text}: install this very version of glad_pipeline on every machine of the cluster"
     if type(cause).__name__ in ("ObjectStoreFullError", "OutOfDiskError"):
         return (
             "Ray's object store and the disk behind it are full: give its machines more room in /dev/shm and TMPDIR, "
-            f"or set GLAD_GPU_BATCH lower ({told[:120]})"
+            f"or set GLAD_GPU_BATCH lower ({text[:120]})"
         )
-    return f"{type(cause).__name__}: {told[:300]}"
+    return f"{type(cause).__name__}: {text[:300]}"

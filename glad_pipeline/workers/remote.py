@@ -89,8 +89,8 @@ class RemoteEngine:
         self._begin()
         until = time.monotonic() + self._pool.options.worker_start_seconds
         while late := [member for member in self._members if not member.ready]:
-            if told := next((member.refused for member in late if member.refused), None):
-                raise GladError(told)
+            if refusal := next((member.refused for member in late if member.refused), None):
+                raise GladError(refusal)
             if time.monotonic() > until:
                 raise UnavailableError(f"{late[0].name}: {self._pool.why_none()}")
             self._look()
@@ -225,23 +225,23 @@ class RemoteEngine:
     def _loaded(self, reference: Any) -> None:
         member = self._loading.pop(reference)
         try:
-            told: Loaded = self._ray.get(reference)
+            loaded: Loaded = self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
             self._refuse(member, reason_of(error))
         except liveness.unreachable() as error:
             self._lost(member, error)
         else:
-            other = told.options.drawing != self._pool.options.drawing
-            if other or (self._sample is not None and told.options.keeping != self._pool.options.keeping):
+            other = loaded.options.drawing != self._pool.options.drawing
+            if other or (self._sample is not None and loaded.options.keeping != self._pool.options.keeping):
                 self._refuse(
                     member, "it was started with other settings than now: ./glad workers down, then ./glad workers up"
                 )
                 return
             member.ready = True
             member.failures = 0
-            member.shapes, member.node = set(told.shapes), told.node
+            member.shapes, member.node = set(loaded.shapes), loaded.node
             member.heard = time.monotonic()
-            self.load_seconds = max(self.load_seconds or 0.0, told.load_seconds)
+            self.load_seconds = max(self.load_seconds or 0.0, loaded.load_seconds)
 
     def _refuse(self, member: Member, reason: str) -> None:
         """It is not asked any more."""
@@ -270,7 +270,7 @@ class RemoteEngine:
 
     def _lost(self, member: Member, error: BaseException) -> None:
         """The worker is gone, or is being started anew: what it had is for others."""
-        told = reason_of(error)
+        reason = reason_of(error)
         with liveness.unless_unreachable():
             for reference in [reference for reference, (whose, _) in self._drawing.items() if whose is member]:
                 self._ray.cancel(reference)  # it may live, and only be out of reach
@@ -286,7 +286,7 @@ class RemoteEngine:
                     guilty = set()  # pictures end processes, not machines
         if member.jobs:
             self._pool.log.warning(
-                "%s was lost with %s batches, others draw them: %s", member.name, len(member.jobs), told
+                "%s was lost with %s batches, others draw them: %s", member.name, len(member.jobs), reason
             )
             member.lost += bool(guilty)
             self._give_back(member, guilty)
@@ -295,9 +295,9 @@ class RemoteEngine:
         self._ask_later(member)
         member.died = isinstance(error, self._ray.exceptions.ActorDiedError)
         if member.failures >= FAILURES:
-            self._refuse(member, f"it ended {member.failures} times before it could draw: {told}")
+            self._refuse(member, f"it ended {member.failures} times before it could draw: {reason}")
         if member.lost >= LOST_IN_A_ROW:
-            self._refuse(member, f"it ended {member.lost} times in a row while it drew: {told}")
+            self._refuse(member, f"it ended {member.lost} times in a row while it drew: {reason}")
 
     def _ask_later(self, member: Member) -> None:
         member.ready = False
@@ -375,8 +375,8 @@ class RemoteEngine:
         if broken is None:
             member.broken = member.lost = 0
         else:
-            told = {picture.recipe for picture in answered}
-            job.recipes = [recipe for recipe in job.recipes if recipe not in told]
+            settled = {picture.recipe for picture in answered}
+            job.recipes = [recipe for recipe in job.recipes if recipe not in settled]
             self._device_failed(member, job, broken)
         yield from answered
 

@@ -27,7 +27,7 @@ from glad_pipeline.redaction import at_every_door
 from glad_pipeline.workers import liveness
 
 LOOK = 0.2  # of the idle time: how often it is looked whether it is over
-FORGET = 5.0  # idle seconds after which what was told of and never came is forgotten
+FORGET = 5.0  # idle seconds after which what was announced and never came is forgotten
 LAST_WORDS = 30.0  # seconds until a worker whose device has failed ends by itself, if nobody else has ended it
 
 

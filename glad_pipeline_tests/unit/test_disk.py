@@ -160,7 +160,7 @@ def test_hashes_that_cannot_be_remembered_cost_a_warning_and_leave_nothing(tmp_p
     "error", [OSError(errno.ENOSPC, "x"), RuntimeError("Data processing error: No space left on device (os error 28)")]
 )
 def test_a_pull_that_fills_the_disk_names_the_cache_and_no_network(error):
-    with pytest.raises(GladError) as told, hub._told("someone/model", "0" * 40):
+    with pytest.raises(GladError) as told, hub._explained("someone/model", "0" * 40):
         raise error
     assert "make room there, or set HF_HOME" in str(told.value)
     assert "is full (" in str(told.value)

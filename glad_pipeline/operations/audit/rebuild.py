@@ -95,8 +95,8 @@ def _read(store: ObjectStore, quick: bool, key: str) -> CatalogueEntry | str | N
         if whole is None:
             return None
         stored, sha256 = whole
-        if (told := stored.metadata.get("sha256", sha256)) != sha256:
-            return f"damaged: its bytes have the SHA-256 {sha256}, it was stored with {told}"
+        if (recorded := stored.metadata.get("sha256", sha256)) != sha256:
+            return f"damaged: its bytes have the SHA-256 {sha256}, it was stored with {recorded}"
     seen = with_texts(store, key, PROVENANCE, RECIPE)
     if seen is None:
         return None

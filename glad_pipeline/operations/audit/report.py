@@ -40,7 +40,7 @@ PROBLEMS = {
 BROKEN_PROMISES = ("lost", "duplicates", "dead_links", "ghosts", "damaged", "unreadable", "not_removed")
 LEFT_OVER = tuple(kind for kind in PROBLEMS if kind not in BROKEN_PROMISES)
 MOVED = ("orphans", "ghosts", "damaged", "not_removed")  # findings for which --fix moves, deletes or redraws pictures
-# What is only told: it is on its way, or none of ours.
+# What is only reported: it is on its way, or none of ours.
 NOTES = {
     "within_grace": "objects without a row, younger than the grace period",
     "in_use": "objects without a row that a prompt in the queue may be about to use",
@@ -132,8 +132,8 @@ class Report:
             state = f"{finding.mended:,} mended, {left:,} left; " * self.fix + f"to mend: {cure}"
             state = state if left else f"{finding.mended:,} mended"
             lines += ["", f"{kind.replace('_', ' ')}: {finding.found:,} {meaning}; {state}", *_listed(finding)]
-        told = [(kind, self.findings[kind]) for kind in NOTES if self.findings[kind].found]
-        for kind, finding in told:
+        notes = [(kind, self.findings[kind]) for kind in NOTES if self.findings[kind].found]
+        for kind, finding in notes:
             lines += ["", f"{kind.replace('_', ' ')}: {finding.found:,} {NOTES[kind]}", *_listed(finding)]
         if self.stopped:
             lines += ["", "not all was mended: it would have been more than was allowed; see --at-most"]

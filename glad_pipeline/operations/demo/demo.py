@@ -67,8 +67,8 @@ def demo(settings: Settings, print_table: PrintTable, require: Callable[[str], N
     print_table(("title", "slug", "bytes", "seconds", "picture"), [_row(post) for post in posts])
     gallery = _write_gallery([_with_picture(post) for post in posts], root, Home(settings.home))
     drawn, published = after["drawn"] - before["drawn"], after["published"] - before["published"]
-    told = ": everything is already there" if drawn == published == 0 and not unfinished else ""
-    print(f"\n{drawn} drawn, {published} published{told}.")
+    note = ": everything is already there" if drawn == published == 0 and not unfinished else ""
+    print(f"\n{drawn} drawn, {published} published{note}.")
     if unfinished:
         reasons = "\n".join("  {id} {title}: {status}, {reason}".format(**row) for row in unfinished)
         raise GladError(f"not every prompt is published:\n{reasons}\nTry again with: glad demo")
