@@ -1,4 +1,4 @@
-"""Whose fault an exception is: one row's own, or the deployment's, at which no other row would fare better.
+"""What an exception is due to: one row, or the deployment, at which no other row would fare better.
 
 The one rule for all that is done with a single row, whether it is resolved, validated, drawn, stored, catalogued or
 published: an exception is taken to be that row's own. The row is put aside with the reason, and its neighbours go on.
@@ -90,8 +90,8 @@ def together_or_alone(
 ) -> list[Answer]:
     """`work(rows)` in a savepoint of the caller's transaction; where a row spoils that, halves, down to that row alone.
 
-    The row is told of, and nothing of it is left. Constraints that the blog defers to the end of the transaction, where
-    one row would take all others with it, are judged here.
+    The row is reported, and nothing of it is left. Constraints that the blog defers to the end of the transaction,
+    where one row would take all others with it, are judged here.
     """
     spoilt: list[str] = []
     answers: list[Answer] = []

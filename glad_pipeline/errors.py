@@ -19,7 +19,7 @@ class GladError(Exception):
 
 
 class UnavailableError(GladError):
-    """Something that is needed does not answer: no request of anybody's is at fault."""
+    """Something that is needed does not answer: no request of anybody's is the cause."""
 
 
 class UsageError(GladError):

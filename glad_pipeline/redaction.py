@@ -1,8 +1,8 @@
 """No secret in any text that leaves the process: what is secret is noted, and every door asks `redact` for the text.
 
 The doors: the message of every `GladError`; log records, tracebacks and crashes (`at_every_door`); a failed step of
-Dagster (`defs/failures.py`); what a prompt or a message keeps of a fault. Masked is what was noted, in every form that
-libraries quote it in, each longer piece of it too (messages get cut), and the password in anything like a URL.
+Dagster (`defs/failures.py`); what a prompt or a message keeps of a failure. Masked is what was noted, in every form
+that libraries quote it in, each longer piece of it too (messages get cut), and the password in anything like a URL.
 Standard library only: the launcher needs it before any install.
 """
 
@@ -138,14 +138,14 @@ def shown(value: object) -> str | None:
     return repr(value) if harmless and redact(text) == text else None
 
 
-def told(error: BaseException) -> str:
+def redacted_traceback(error: BaseException) -> str:
     """An error with its traceback and what led to it, redacted."""
     return redact(_in_full(error))
 
 
 def has_secret(error: BaseException) -> bool:
     """Whether an error would tell one, itself or by what led to it."""
-    return told(error) != _in_full(error)
+    return redacted_traceback(error) != _in_full(error)
 
 
 def _in_full(error: BaseException) -> str:
@@ -180,7 +180,7 @@ class _Doors:
             record.msg, record.args = clean, ()
         error = record.exc_info[1] if record.exc_info else None
         if error is not None and has_secret(error):
-            record.exc_info, record.exc_text = None, told(error)  # formatters take the text that is there
+            record.exc_info, record.exc_text = None, redacted_traceback(error)  # formatters take the text that is there
         return record
 
     def crash(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -200,8 +200,8 @@ _doors: list[_Doors] = []
 
 
 def _printed(error: BaseException | None) -> bool:
-    """Whether there was something to mask, and the error was told without it."""
+    """Whether there was something to mask, and the error was printed without it."""
     if error is None or not has_secret(error):
         return False
-    print(told(error), file=sys.stderr)
+    print(redacted_traceback(error), file=sys.stderr)
     return True

@@ -25,38 +25,38 @@ from glad_pipeline import limits
 from glad_pipeline.engine_options import EngineOptions, EngineSettings
 from glad_pipeline.errors import UsageError
 from glad_pipeline.redaction import hide, hide_environment, hide_url, shown
-from glad_pipeline.urls import ENCODED, fault_of_database_url, fault_of_web_address
+from glad_pipeline.urls import ENCODED, problem_of_database_url, problem_of_web_address
 
 Text = TypeVar("Text", str, SecretStr)
 
 
-def _checked(fault_of: Callable[[str], str | None]) -> AfterValidator:
-    """Refuses a text with which `fault_of` finds a fault."""
+def _checked(problem_of: Callable[[str], str | None]) -> AfterValidator:
+    """Refuses a text with which `problem_of` finds a problem."""
 
     def check(value: Text) -> Text:
-        if fault := fault_of(value.get_secret_value() if isinstance(value, SecretStr) else value):
-            raise ValueError(fault)
+        if problem := problem_of(value.get_secret_value() if isinstance(value, SecretStr) else value):
+            raise ValueError(problem)
         return value
 
     return AfterValidator(check)
 
 
-def _like(pattern: str, fault: str) -> AfterValidator:
-    return _checked(lambda text: None if re.fullmatch(pattern, text) else fault)
+def _like(pattern: str, problem: str) -> AfterValidator:
+    return _checked(lambda text: None if re.fullmatch(pattern, text) else problem)
 
 
-def _fault_of_postgresql(url: str) -> str | None:
-    fault = fault_of_database_url(url)
-    return fault and f"{fault}. It looks like postgresql://user:password@host:5432/database; {ENCODED}"
+def _problem_of_postgresql(url: str) -> str | None:
+    problem = problem_of_database_url(url)
+    return problem and f"{problem}. It looks like postgresql://user:password@host:5432/database; {ENCODED}"
 
 
-def _fault_of_hosts(names: str) -> str | None:
+def _problem_of_hosts(names: str) -> str | None:
     if all(re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", name.strip()) for name in names.split(",")):
         return None
     return "it has to be host names without scheme and port, separated by commas"
 
 
-def _fault_of_networks(addresses: str) -> str | None:
+def _problem_of_networks(addresses: str) -> str | None:
     try:
         [ip_network(address.strip()) for address in addresses.split(",")]
     except ValueError:
@@ -64,7 +64,7 @@ def _fault_of_networks(addresses: str) -> str | None:
     return None
 
 
-def _fault_of_zone(name: str) -> str | None:
+def _problem_of_zone(name: str) -> str | None:
     try:
         ZoneInfo(name)
     except (LookupError, OSError, ValueError):  # no such zone, or no name of one
@@ -72,8 +72,8 @@ def _fault_of_zone(name: str) -> str | None:
     return None
 
 
-DatabaseUrl = Annotated[SecretStr, _checked(_fault_of_postgresql)]
-WebAddress = Annotated[str, _checked(fault_of_web_address)]
+DatabaseUrl = Annotated[SecretStr, _checked(_problem_of_postgresql)]
+WebAddress = Annotated[str, _checked(problem_of_web_address)]
 VISIBLE = _like(r"[\x21-\x7e]*", "it has to be visible ASCII characters without spaces")
 ONE_LINE = _like(
     r"(\S([^\x00-\x1f\x7f]*\S)?)?", "it begins or ends with a space, or has a line break or control character in it"
@@ -107,7 +107,7 @@ class Settings(EngineSettings, BaseSettings):
 
     database_patience_seconds: Annotated[float, limits.DATABASE_PATIENCE_SECONDS] = Field(
         60.0,
-        description="How long a run waits for a database that is away before it fails; what was drawn is kept.",
+        description="How long a run waits for a database that is unreachable before it fails; what was drawn is kept.",
     )
 
     # object store
@@ -116,8 +116,8 @@ class Settings(EngineSettings, BaseSettings):
     )
     embedded_store: bool = Field(
         False,
-        description="Whether posts of your own DATABASE_URL may show pictures of the embedded S3 server: `http://127.0.0.1…`, "
-        "which opens on this machine only.",
+        description="Whether posts of your own DATABASE_URL may show pictures of the embedded S3 server. Their URLs, "
+        "`http://127.0.0.1…`, open on this machine only.",
     )
     s3_region: str = Field(
         "us-east-1",
@@ -148,7 +148,7 @@ class Settings(EngineSettings, BaseSettings):
 
     store_patience_seconds: Annotated[float, limits.STORE_PATIENCE_SECONDS] = Field(
         600.0,
-        description="How long a run waits for a store that is away before it fails. It draws on meanwhile.",
+        description="How long a run waits for a store that is unreachable before it fails. It draws on meanwhile.",
     )
     spool_mb: Annotated[int, limits.SPOOL_MB] = Field(
         2_048,
@@ -156,7 +156,7 @@ class Settings(EngineSettings, BaseSettings):
         "1024 × 1024). When it is full, drawing waits.",
     )
 
-    # who is told when posts change
+    # who is notified when posts change
     site_url: WebAddress | None = Field(
         None,
         description="The blog's site: `POST <site>/api/revalidate` says which pages changed. Absent: nobody is told.",
@@ -186,7 +186,7 @@ class Settings(EngineSettings, BaseSettings):
         description="When prompts with a `publish_at` are drawn: `ahead` (at once, so that their posts appear on "
         "time), or `when-due` (not before that time: the post appears once its picture is drawn).",
     )
-    timezone: Annotated[str, _checked(_fault_of_zone)] = Field(
+    timezone: Annotated[str, _checked(_problem_of_zone)] = Field(
         "UTC",
         description="Time zone of times that are given without one, and in which `glad prompts` shows times, such as "
         "`Europe/Berlin`.",
@@ -228,11 +228,11 @@ class Settings(EngineSettings, BaseSettings):
         None, description="Folder that keeps compiled kernels for the next run. Absent: `compiled` in GLAD_HOME."
     )
     web_port: Annotated[int, limits.PORT] = Field(3000, description="Dagster's web UI; if taken, the next free one.")
-    web_hosts: Annotated[str, _checked(_fault_of_hosts)] | None = Field(
+    web_hosts: Annotated[str, _checked(_problem_of_hosts)] | None = Field(
         None,
         description="Names, separated by commas, by which people reach the web UI through a proxy, beside `localhost`.",
     )
-    web_proxies: Annotated[str, _checked(_fault_of_networks)] | None = Field(
+    web_proxies: Annotated[str, _checked(_problem_of_networks)] | None = Field(
         None,
         description="Addresses or networks, separated by commas, of the proxies whose X-Forwarded-Proto and "
         "X-Forwarded-For are believed. Absent: nobody's.",
@@ -275,7 +275,7 @@ class Settings(EngineSettings, BaseSettings):
 def load_settings() -> Settings:
     """The settings of this process.
 
-    Raises `UsageError` that names each variable at fault, its value's problem and what is allowed.
+    Raises `UsageError` that names each variable that is wrong, its value's problem and what is allowed.
     """
     hide_environment(secret_variables())
     return _whole(Settings)
@@ -308,8 +308,8 @@ def _whole(make: Callable[[], Settings]) -> Settings:
     try:
         settings = make()
     except ValidationError as error:
-        faults = "; ".join(map(_told, error.errors(include_url=False)))
-        raise UsageError(f"{faults}. See the table in docs/settings.md") from None  # it has the values in it
+        problems = "; ".join(map(_described, error.errors(include_url=False)))
+        raise UsageError(f"{problems}. See the table in docs/settings.md") from None  # it has the values in it
     if settings.site_url and not settings.revalidate_secret:
         raise UsageError(
             "GLAD_SITE_URL is set and GLAD_REVALIDATE_SECRET is not: set it to the secret that the site's "
@@ -334,13 +334,13 @@ def secret_variables() -> list[str]:
     return [name for field in Settings.model_fields.values() if is_secret(field) for name in variables_of(field)]
 
 
-def _told(fault: ErrorDetails) -> str:
-    """A setting at fault: its variable, what is wrong, and its value where that is surely no secret."""
-    reason = fault["msg"].removeprefix("Value error, ")
-    if not fault["loc"]:  # of several settings together, which the reason names
+def _described(problem: ErrorDetails) -> str:
+    """A setting that is wrong: its variable, what is wrong, and its value where that is surely no secret."""
+    reason = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:  # of several settings together, which the reason names
         return reason
-    name = str(fault["loc"][0])
-    value = None if "URL" in name or name in secret_variables() else shown(fault["input"])
+    name = str(problem["loc"][0])
+    value = None if "URL" in name or name in secret_variables() else shown(problem["input"])
     return f"{name}{f' is {value}' if value else ''}: {reason}"
 
 

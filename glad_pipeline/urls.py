@@ -23,17 +23,17 @@ _NUMBERS = (
 ENCODED = "in user, password and name each sign but letters, digits and -._~ is written as % and two hex digits"
 
 
-def fault_of_database_url(url: str) -> str | None:
+def problem_of_database_url(url: str) -> str | None:
     """What is wrong with a PostgreSQL URL, or `name=value` pairs as libpq takes them; None: nothing."""
     scheme = _POSTGRES.match(url)
     if scheme is None:
         if "://" in url or "=" not in url:
             return "it has to begin with postgresql://"
-        return _fault_of_pairs(url)
-    return _fault_of_signs(url[scheme.end() :]) or _fault_of_parts(url)
+        return _problem_of_pairs(url)
+    return _problem_of_signs(url[scheme.end() :]) or _problem_of_parts(url)
 
 
-def _fault_of_signs(rest: str) -> str | None:
+def _problem_of_signs(rest: str) -> str | None:
     """What makes it unclear where a part ends. `rest`: what stands behind the scheme."""
     if re.search(r"[\x00-\x20\x7f]", rest):
         return "it has a space or a control character in it (a space is written %20)"
@@ -49,23 +49,23 @@ def _fault_of_signs(rest: str) -> str | None:
     return None
 
 
-def _fault_of_pairs(text: str) -> str | None:
+def _problem_of_pairs(text: str) -> str | None:
     try:
-        return _fault_of_values(conninfo_to_dict(text))
+        return _problem_of_values(conninfo_to_dict(text))
     except psycopg.ProgrammingError:
         return "it has to begin with postgresql://, or be name=value pairs that libpq knows"
 
 
-def _fault_of_parts(url: str) -> str | None:
+def _problem_of_parts(url: str) -> str | None:
     try:
         parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         has_query = "?" in url.rpartition("@")[2]
         return f"its {'parameters behind the ? are' if has_query else 'host or port is'} not what libpq takes"
-    return _fault_of_values(parts)
+    return _problem_of_values(parts)
 
 
-def _fault_of_values(parts: Mapping[str, object]) -> str | None:
+def _problem_of_values(parts: Mapping[str, object]) -> str | None:
     for port in str(parts.get("port") or "").split(","):
         if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65_536):
             return "its port is not a number from 1 to 65535"
@@ -78,7 +78,7 @@ def _fault_of_values(parts: Mapping[str, object]) -> str | None:
     return None
 
 
-def fault_of_web_address(url: str) -> str | None:
+def problem_of_web_address(url: str) -> str | None:
     """What is wrong with an address that paths and keys are put behind; None: nothing."""
     if not re.match(r"https?://", url):
         return "it has to begin with http:// or https://"

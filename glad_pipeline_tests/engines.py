@@ -49,7 +49,7 @@ class TimedEngine:
             if "POISON" in recipe.prompt:
                 os.kill(os.getpid(), signal.SIGKILL)
             if "DEVICE FAILS" in recipe.prompt or f"DEVICE OF {_own_name()} FAILS" in recipe.prompt:
-                yield Drawn(recipe=recipe, error="the GPU failed", fault="device", provenance={})
+                yield Drawn(recipe=recipe, error="the GPU failed", cause="device", provenance={})
                 return
             if "CRASH" in recipe.prompt:
                 raise ZeroDivisionError("what no engine should raise")

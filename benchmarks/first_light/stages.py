@@ -19,7 +19,7 @@ from benchmarks.first_light.runner import Case, Figures
 from benchmarks.first_light.speed import opened
 from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.media.encoding import contrast
-from glad_pipeline.media.gates.blank import fault_of
+from glad_pipeline.media.gates.blank import problem_of
 from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.storage.spool import Spool
@@ -73,7 +73,7 @@ def delivered(place: Place, engine: Any, wanted: list[Any], folder: Path) -> Fig
     with delivery, closing(pictures):
         for picture in pictures:
             assert picture.error is None, picture.error
-            blank += bool(fault_of(contrast(picture.pixels)))  # random weights may well draw fog
+            blank += bool(problem_of(contrast(picture.pixels)))  # random weights may well draw fog
             delivery.send(picture)
             stored += delivery.finished()
         stored += delivery.rest()

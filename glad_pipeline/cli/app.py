@@ -76,8 +76,8 @@ def invoke(words: Sequence[str], runtime: Runtime) -> int:
     try:
         with command.make_context("glad", list(words), obj=runtime) as context:
             return int(command.invoke(context) or 0)
-    except click.exceptions.Exit as told:  # by --help
-        return told.exit_code
+    except click.exceptions.Exit as left:  # by --help
+        return left.exit_code
 
 
 def main(argv: list[str] | None = None) -> int:

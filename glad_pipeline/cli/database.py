@@ -95,6 +95,6 @@ def roles(
     """Print the SQL that makes two roles with just the rights they need: one writes prompts, one works them off."""
     from glad_pipeline.database.roles import roles_sql
 
-    _ = Runtime.of(context).settings  # a value that cannot be is told here too
+    _ = Runtime.of(context).settings  # a value that cannot be is reported here too
     print(roles_sql(writer=writer, pipeline=pipeline), end="")
     return 0

@@ -37,7 +37,7 @@ class Group(TyperGroup):
 
 
 class Command(TyperCommand):
-    """A command whose help explains its arguments: click 8.5 forgets what typer 0.25 has told it of them."""
+    """A command whose help explains its arguments: click 8.5 forgets what typer 0.25 has given it of them."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         declared = get_params_from_function(inspect.unwrap(self.callback)) if self.callback else {}

@@ -93,11 +93,11 @@ def verify(context: typer.Context, model: Model = None, preset: Preset = None) -
     damaged = unknown = 0
     for part in parts:
         print(f"{part.kind} {part.name}")
-        for name, fault, compared in verify(part, hashes):
-            damaged += fault is not None
+        for name, problem, compared in verify(part, hashes):
+            damaged += problem is not None
             unknown += not compared
             whole = "ok" if compared else "whole by its header; no hash is known to compare with"
-            print(f"  {name}: {'damaged: ' + fault if fault else whole}", flush=True)
+            print(f"  {name}: {'damaged: ' + problem if problem else whole}", flush=True)
     hashes.save()
     if unknown:
         print(f"{unknown} local files were never read as they are: a change in them makes another model, not damage")

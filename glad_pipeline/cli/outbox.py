@@ -1,4 +1,4 @@
-"""`glad outbox …`: what site, CDN and bucket have to be told.
+"""`glad outbox …`: what site, CDN and bucket have to be notified of.
 
 Exit codes: 0 done, 1 some message could not be delivered or changed, 2 the request cannot be right.
 """

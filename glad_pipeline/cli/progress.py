@@ -22,7 +22,7 @@ class Progress:
         self._every = REDRAWN_EVERY if self._terminal else every
         self._quiet = quiet
         self._bar: Bar | None = None
-        self._started = self._told = time.monotonic()
+        self._started = self._reported = time.monotonic()
 
     def __enter__(self) -> Progress:
         return self
@@ -36,11 +36,11 @@ class Progress:
     def tell(self, text: Callable[[], str], *, at_once: bool = False) -> None:
         """Show this text if it is time to, or in any case with `at_once`."""
         now = time.monotonic()
-        first = self._told == self._started
-        due = now - self._started >= self._quiet and (first or now - self._told >= self._every)
+        first = self._reported == self._started
+        due = now - self._started >= self._quiet and (first or now - self._reported >= self._every)
         if not (due or at_once):
             return
-        self._told = now
+        self._reported = now
         if self._terminal:
             self._redraw(text())
         else:

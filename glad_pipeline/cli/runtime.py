@@ -85,7 +85,7 @@ class Runtime:
     def database(self, *, name: str = "glad", patient: bool = False) -> Iterator[Database]:
         """The database, under this name in its list of sessions; what goes wrong with it is said in a sentence.
 
-        `patient`: as a run, it waits for a database that is away.
+        `patient`: as a run, it waits for a database that is unreachable.
         """
         import psycopg
 

@@ -39,8 +39,8 @@ def demo(
         from glad_pipeline.database import describe
 
         where = describe(settings.database_url.get_secret_value())
-        told = f"migrate your own database {where} and publish sample posts on its blog"
-        if not _confirmed(f"The demo will {told}.", f"the demo would {told}"):
+        intent = f"migrate your own database {where} and publish sample posts on its blog"
+        if not _confirmed(f"The demo will {intent}.", f"the demo would {intent}"):
             print("nothing was changed")
             return 1
     require_store(settings)
@@ -176,5 +176,5 @@ def _state_of_workers(settings: Settings) -> tuple[str, str, str, str]:
 
     if settings.ray_address:
         return "workers", "yours (GLAD_RAY_ADDRESS)", settings.ray_address, ""
-    told = Cluster(settings.engine).describe()
-    return ("workers", "running", told["address"], str(told["pid"])) if told else ("workers", "stopped", "", "")
+    known = Cluster(settings.engine).describe()
+    return ("workers", "running", known["address"], str(known["pid"])) if known else ("workers", "stopped", "", "")

@@ -18,7 +18,7 @@ def settings(
     markdown: Annotated[bool, typer.Option("--markdown", help="as the table in docs/settings.md")] = False,
 ) -> int:
     """Every setting: variable, default, meaning."""
-    _ = Runtime.of(context).settings  # a value that cannot be is told here too
+    _ = Runtime.of(context).settings  # a value that cannot be is reported here too
     rows = list(settings_rows())
     if markdown:
         quoted = [(f"`{name}`", f"`{default}`" if default else "", meaning) for name, default, meaning in rows]

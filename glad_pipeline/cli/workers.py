@@ -87,10 +87,10 @@ def down(context: typer.Context) -> int:
 
     cluster = Cluster(Runtime.of(context).settings.engine)
     if cluster.is_ours:
-        told = (
+        consequence = (
             "the workers of this machine are down. A run that draws on them now waits a minute for others, then fails; "
         )
-        print(told + "the next one takes its prompts over" if cluster.stop() else "no workers ran")
+        print(consequence + "the next one takes its prompts over" if cluster.stop() else "no workers ran")
         return 0
     cluster.connect()
     ended = end_workers()

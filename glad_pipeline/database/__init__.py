@@ -1,6 +1,6 @@
 """PostgreSQL: connections, transactions that outlast an outage, named SQL, and (in `migrations/`) the schema.
 
-Knows how to connect and to say clearly why it could not. Knows nothing of prompts, pictures or posts:
+Knows how to connect and to say why it could not. Knows nothing of prompts, pictures or posts:
 their SQL lives in a `.sql` file in their own room and is read by `named_queries`.
 """
 
@@ -32,15 +32,15 @@ from glad_pipeline.errors import UnavailableError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.records import values_of
 from glad_pipeline.redaction import hide_url
-from glad_pipeline.urls import ENCODED, fault_of_database_url
+from glad_pipeline.urls import ENCODED, problem_of_database_url
 
 Connection = psycopg.Connection[DictRow]
 Result = TypeVar("Result")
-LONGEST_PAUSE = 5.0  # seconds between tries of a database that is away
+LONGEST_PAUSE = 5.0  # seconds between tries of a database that is unreachable
 SILENCE = 10.0  # seconds without a word after which a connection that was asked for a sign of life is given up
 ANSWER = 30.0  # seconds that a transaction of `transact` and `read` may take, at least
 BUSY = 30.0  # seconds to wait for one of our own connections
-# What waiting may mend: the server is away, restarts, is full, or is a standby until the failover is over
+# What waiting may mend: the server is unreachable, restarts, is full, or is a standby until the failover is over
 _PASSING = (
     psycopg.OperationalError,
     errors.ReadOnlySqlTransaction,
@@ -66,7 +66,7 @@ class DatabaseError(UnavailableError):
 
 def describe(url: str) -> str:
     """`host:port/dbname` of a connection URL, for messages: never the password."""
-    if fault_of_database_url(url):
+    if problem_of_database_url(url):
         return "(not a PostgreSQL URL)"
     parts = conninfo_to_dict(url)
     return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
@@ -84,9 +84,9 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
 
     Raises `DatabaseError`, which names the server and what to check, if that fails.
     """
-    if fault := fault_of_database_url(url):  # libpq's own message would quote the URL, password and all
+    if problem := problem_of_database_url(url):  # libpq's own message would quote the URL, password and all
         raise DatabaseError(
-            f"DATABASE_URL is not a PostgreSQL URL: {fault}. It looks like "
+            f"DATABASE_URL is not a PostgreSQL URL: {problem}. It looks like "
             f"postgresql://user:password@host:5432/database; {ENCODED}"
         )
     hide_url(url)
@@ -140,19 +140,19 @@ def answering_within(connection: Connection, seconds: float) -> Iterator[None]:
 
 def first_words(error: BaseException) -> str:
     """What the server says in its first line, or libpq in its last."""
-    told = (isinstance(error, psycopg.Error) and error.diag.message_primary) or str(error).strip()
-    return told.splitlines()[-1].strip(" .?") if told else type(error).__name__
+    words = (isinstance(error, psycopg.Error) and error.diag.message_primary) or str(error).strip()
+    return words.splitlines()[-1].strip(" .?") if words else type(error).__name__
 
 
 class Database:
     """Some connections, opened when needed and used again; `close` it, or use it as a context manager.
 
-    Not psycopg's pool: that one tries a server that is away at ever longer intervals of its own, so that a server
+    Not psycopg's pool: that one tries an unreachable server at ever longer intervals of its own, so that a server
     that is back is not noticed for minutes, and it says "timeout" where the server has said why.
 
     Args:
         max_connections: at once; the next transaction waits for one of them.
-        patience: seconds for which `transact`, `read` and `connect_patiently` go on asking a server that is away;
+        patience: seconds for which `transact`, `read` and `connect_patiently` go on asking an unreachable server;
             once they are spent it is asked once each time, until it answers.
     """
 
@@ -209,7 +209,7 @@ class Database:
     def transact(self, point: str, work: Callable[[Connection], Result], *, patience: float | None = None) -> Result:
         """`work(connection)` in one transaction, which is the commit point `point` (see `failpoints`).
 
-        Where the server goes away it is asked again, with growing pauses, for `patience` seconds (None: the
+        Where the server becomes unreachable it is asked again, with growing pauses, for `patience` seconds (None: the
         database's own), and `work` is called anew: it may find that a commit whose answer was lost had been made,
         so it has to ask for a state and not for a change of one. Raises `DatabaseError` when the time is over, and
         at once where waiting mends nothing; what `work` raises of its own comes through.

@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from glad_pipeline.defs import versions
-from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.io_managers import PROMPT_IDS, frame
 from glad_pipeline.defs.io_managers import Drawing as HandedOver
 from glad_pipeline.defs.names import Names, Resources
@@ -77,7 +77,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         Materialized alone it only looks: the claim ends with the run.
         """
         ours = names.resources(context)
-        with clearly(ours.queue.explain):
+        with as_failure(ours.queue.explain):
             ours.queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
             ours.object_store.refuse_anothers()
             note_model(context, names, ours.sdxl.sdxl)
@@ -126,7 +126,7 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
         ours = names.resources(context)
         if not is_limited(context.instance, names.pool):
             context.log.warning("the pool %s has no limit: two runs may draw on one GPU (docs/dagster.md)", names.pool)
-        with clearly(ours.queue.explain):
+        with as_failure(ours.queue.explain):
             drawing = _drawing(context, ours)
             rows = records_of(Prompt, prompts.to_dict("records"))
             stream = drawing.begin(rows)
@@ -164,7 +164,7 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
         """The catalogue `images`: one row per picture that the store really holds, whole and of the right type."""
         ours = names.resources(context)
         found: list[PromptWithObject] = generated_images
-        with clearly(ours.queue.explain), ours.queue.refunding():
+        with as_failure(ours.queue.explain), ours.queue.refunding():
             url = ours.object_store.store.url
             done = Cataloguing(claim=ours.queue.claim, database=ours.queue.postgres.database, url=url).record(found)
         if done.lost:
@@ -210,15 +210,15 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
         """
         started = time.monotonic()
         ours = names.resources(context)
-        with clearly(ours.queue.explain):
+        with as_failure(ours.queue.explain):
             ours.object_store.refuse_anothers()
             database, store = ours.queue.postgres.database, ours.object_store
             done = Publishing(claim=ours.queue.claim, database=database, store=lambda: store.store).publish_due()
             listed = posts_to_list(context, ours)
         for warning in done.warnings():
             context.log.warning("%s", warning)
-        told = ours.queue.report(context.log, published=len(done.published))
-        metadata = {**_of_posts(done, listed, started), **told}
+        reported = ours.queue.report(context.log, published=len(done.published))
+        metadata = {**_of_posts(done, listed, started), **reported}
         if not listed:
             context.log.info("no post is published")
             if done:  # seen on the asset, and no new version of it

@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.jobs import AUDIT
 from glad_pipeline.defs.names import Names
-from glad_pipeline.operations.audit.report import BROKEN_PROMISES, FAULTS, LEFT_OVER, NOTES, Report
+from glad_pipeline.operations.audit.report import BROKEN_PROMISES, LEFT_OVER, NOTES, PROBLEMS, Report
 from glad_pipeline.operations.audit.walk import audit as look_through
 
 PROMISES = "nothing_lost_doubled_or_dead"
@@ -47,10 +47,10 @@ def audit(names: Names) -> dg.AssetsDefinition:
     def audit(context: dg.AssetExecutionContext, config: AuditConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """Every object has its row and every row its object, every post its picture, every prompt its end.
 
-        Changes nothing unless told to; the same as `glad audit`.
+        Changes nothing unless asked to; the same as `glad audit`.
         """
         ours = names.resources(context)
-        with clearly():
+        with as_failure():
             report = look_through(
                 ours.postgres.database,
                 ours.object_store.store,
@@ -75,17 +75,17 @@ def _figures(report: Report) -> dict[str, Any]:
         "objects": report.objects,
         "pictures": report.pictures,
         "remaining": report.remaining(),
-        **{kind: report.findings[kind].found for kind in (*FAULTS, *NOTES)},
+        **{kind: report.findings[kind].found for kind in (*PROBLEMS, *NOTES)},
         "report": dg.MetadataValue.md("```text\n" + str(report).replace("```", "") + "\n```"),
     }
 
 
 def _check(name: str, kinds: tuple[str, ...], severity: dg.AssetCheckSeverity, report: Report) -> dg.AssetCheckResult:
-    told = report.remaining_in_words(kinds)
+    remaining = report.remaining_in_words(kinds)
     return dg.AssetCheckResult(
         check_name=name,
-        passed=not told,
+        passed=not remaining,
         severity=severity,
-        description=f"{told}: `glad audit` tells which, and the cure of each" if told else "nothing is amiss",
+        description=f"{remaining}: `glad audit` tells which, and the cure of each" if remaining else "nothing is amiss",
         metadata={kind: report.remaining(kind) for kind in kinds},
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.defs.reports import put_aside, put_aside_is_named
 from glad_pipeline.operations import checks
@@ -116,7 +116,7 @@ def _step(names: Names, asset: str, of_one: list[Check]) -> dg.AssetChecksDefini
     )
     def look(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         for each in of_one:
-            with clearly():
+            with as_failure():
                 found = each.look(names.resources(context))
             yield dg.AssetCheckResult(
                 check_name=each.name,

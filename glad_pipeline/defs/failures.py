@@ -19,14 +19,14 @@ from glad_pipeline import disk
 from glad_pipeline.blame import reason_of
 from glad_pipeline.embedded import trouble_at
 from glad_pipeline.errors import GladError
-from glad_pipeline.redaction import has_secret, redact, told
+from glad_pipeline.redaction import has_secret, redact, redacted_traceback
 
 
 @contextmanager
-def clearly(tell: Callable[[str], str | None] = lambda text: None) -> Iterator[None]:
+def as_failure(tell: Callable[[str], str | None] = lambda text: None) -> Iterator[None]:
     """Fail the step with the text of a `GladError`, or of a database that does not answer, raised inside the block.
 
-    `tell` gets the text too: the queue keeps it with the prompts that wait because of it. What it answers is told as
+    `tell` gets the text too: the queue keeps it with the prompts that wait because of it. What it answers is added as
     well, also of an error that nobody knows; such a one comes through as it is where there is no answer, unless there
     is a secret in it: then as a failure with its redacted traceback.
     """
@@ -43,7 +43,7 @@ def clearly(tell: Callable[[str], str | None] = lambda text: None) -> Iterator[N
             raise dg.Failure(description=_with(tell(text), text), allow_retries=False) from error
         more = tell(reason_of(error))
         if has_secret(error):  # Dagster would keep it with all its causes, and show it in the web UI
-            raise dg.Failure(description=_with(more, told(error)), allow_retries=False) from None
+            raise dg.Failure(description=_with(more, redacted_traceback(error)), allow_retries=False) from None
         if more:
             raise dg.Failure(description=_with(more, reason_of(error)), allow_retries=False) from error
         raise

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from glad_pipeline.defs import versions
-from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.display import numbers
 from glad_pipeline.errors import UsageError
@@ -59,7 +59,7 @@ class RowsIOManager(dg.IOManager):
         """Nothing to keep."""
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
-        with clearly():
+        with as_failure():
             ids, name = _last_ids(context), TABLES[context.asset_key.path[-1]]
             columns, rows = self.names.resources(context).postgres.database.read(lambda c: rows_of(c, name, ids))
             return table(columns, rows)
@@ -70,11 +70,11 @@ def _last_ids(context: dg.InputContext) -> list[int]:
     name = context.asset_key.to_user_string()
     event = context.instance.get_latest_materialization_event(context.asset_key)
     made = event.asset_materialization.metadata if event and event.asset_materialization else {}
-    told = made.get(PROMPT_IDS)
-    if told is None:
+    recorded = made.get(PROMPT_IDS)
+    if recorded is None:
         raise UsageError(f"the asset {name} has not been materialized yet: run the job publish_prompts first")
     try:
-        return numbers(str(told.value))
+        return numbers(str(recorded.value))
     except ValueError:
         raise UsageError(
             f"the last materialization of {name} was of more prompts than are listed: read the table instead"
@@ -99,7 +99,7 @@ class S3ImageIOManager(RowsIOManager):
     def handle_output(self, context: dg.OutputContext, obj: Drawing) -> None:
         ours, stream = obj.ours, obj.stream
         store = ours.object_store.store
-        with clearly(ours.queue.explain), ours.queue.refunding():
+        with as_failure(ours.queue.explain), ours.queue.refunding():
             self.totals = done = upload_all(stream)
         sheet = [f"![picture]({store.url(each.thumbnail_key or each.key)})" for each in done.first[:SHEET_PICTURES]]
         metadata: dict[str, Any] = {}
@@ -133,7 +133,7 @@ def io_managers(names: Names) -> dict[str, Any]:
 
     @dg.input_manager(required_resource_keys={names.of("queue")}, config_schema={})
     def claimed_rows(context: dg.InputContext) -> "pd.DataFrame":
-        with clearly():
+        with as_failure():
             return frame(names.resources(context).queue.in_hand())
 
     drawn_needs = {names.of(each) for each in ("queue", "object_store", "sdxl", "image_store")}
@@ -142,7 +142,7 @@ def io_managers(names: Names) -> dict[str, Any]:
     def drawn_objects(context: dg.InputContext) -> list[PromptWithObject]:
         ours = names.resources(context)
         uploaded = ours.image_store.totals.stored
-        with clearly(ours.queue.explain), ours.queue.refunding():
+        with as_failure(ours.queue.explain), ours.queue.refunding():
             recipes = recipes_of(ours.queue.in_hand(), ours.sdxl, ours.queue.claim)
             return look_up(recipes, ours.object_store.store, put_by_us=uploaded)
 

@@ -21,7 +21,7 @@ def note(instance: dg.DagsterInstance, run_id: str, ids: Collection[int]) -> Non
         instance.add_run_tags(run_id, {TAG: first + (f" … {len(ids)} in all" if len(ids) > MOST else "")})
 
 
-def told(instance: dg.DagsterInstance, ours: Mapping[str, str], *, with_this: str | None = None) -> str | None:
+def described(instance: dg.DagsterInstance, ours: Mapping[str, str], *, with_this: str | None = None) -> str | None:
     """Which rows the newest runs were holding in vain, in words, if that has happened IN_A_ROW times; else None.
 
     `ours`: the tags by which our runs are known. `with_this`: a run that is about to fail counts too.

@@ -43,7 +43,7 @@ class PostgresResource(FixedResource):
     """The blog's PostgreSQL: a small pool for a run, single connections for sensors."""
 
     url: str = Field(default="", description="postgresql://user:password@host:5432/database")
-    patience: float = Field(default=60.0, description="Seconds for which a run waits for a server that is away.")
+    patience: float = Field(default=60.0, description="Seconds for which a run waits for a server that is unreachable.")
     _database: Database | None = PrivateAttr(default=None)
 
     @property
@@ -84,7 +84,7 @@ class QueueResource(FixedResource):
     _claimed: bool = PrivateAttr(default=False)
     _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
     _queue: str = PrivateAttr(default="")
-    _told: set[int] = PrivateAttr(default_factory=set)
+    _reported: set[int] = PrivateAttr(default_factory=set)
     _done: dict[str, int] = PrivateAttr(default_factory=dict)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -109,8 +109,8 @@ class QueueResource(FixedResource):
         """
         for what, count in done.items():
             self._done[what] = self._done.get(what, 0) + count
-        new = {i: why for i, why in self.claim.reasons.items() if i not in self._told}
-        self._told.update(new)
+        new = {i: why for i, why in self.claim.reasons.items() if i not in self._reported}
+        self._reported.update(new)
         for i, why in new.items():
             log.warning("prompt %s is put aside: %s", i, redact(why))
         return {"put_aside": dg.MetadataValue.md(redact(markdown_reasons(new)))} if new else {}
@@ -135,7 +135,7 @@ class QueueResource(FixedResource):
         return claim
 
     def explain(self, reason: str) -> str | None:
-        """Why this run fails: told with every prompt that it gives back.
+        """Why this run fails: kept with every prompt that it gives back.
 
         Returns which rows it was holding if the runs before it have failed as well, and none has settled anything.
         """
@@ -149,7 +149,7 @@ class QueueResource(FixedResource):
         if settled:
             repeated_failures.note(self._instance, self._run_id, ())
             return None
-        return repeated_failures.told(self._instance, {QUEUE_TAG: self._queue}, with_this=self._run_id)
+        return repeated_failures.described(self._instance, {QUEUE_TAG: self._queue}, with_this=self._run_id)
 
     def reports(self, *, published: bool) -> Reports:
         """What this run has to report to Dagster."""
@@ -178,7 +178,7 @@ class QueueResource(FixedResource):
 
 
 class OutboxResource(FixedResource):
-    """Who is told when posts change and pictures go: the site, the CDN, the bucket. What is absent is not told."""
+    """Who is notified when posts change and pictures go: the site, the CDN, the bucket. What is absent is not."""
 
     site_url: str | None = Field(default=None, description="The blog's site; it is told at /api/revalidate.")
     revalidate_secret: str | None = None
@@ -206,7 +206,7 @@ class ObjectStoreResource(FixedResource):
     secret_access_key: str | None = None
     session_token: str | None = None
     public_base_url: str | None = Field(default=None, description="What precedes the key in a public URL.")
-    patience: float = Field(default=0.0, description="Seconds for which a run waits for a store that is away.")
+    patience: float = Field(default=0.0, description="Seconds for which a run waits for a store that is unreachable.")
     spool_folder: str = Field(default=".glad/spool", description="Where drawn pictures wait for the store.")
     spool_mb: int = Field(default=2_048, description="Most megabytes that may wait there.")
     _store: ObjectStore | None = PrivateAttr(default=None)
@@ -232,14 +232,14 @@ class ObjectStoreResource(FixedResource):
         return self._store
 
     def for_writing(self, explained: Callable[[StoreError], StoreError]) -> ObjectStore:
-        """`store`; of a store that is away `explained` says more."""
+        """`store`; of a store that is unreachable `explained` says more."""
         try:
             return self.store
         except StoreError as error:
             raise explained(error) from error
 
     def refuse_anothers(self) -> None:
-        """Raises `GladError` where the bucket is another database's; a store that is away is told of later."""
+        """Raises `GladError` where the bucket is another database's; one that is unreachable is reported later."""
         if self._settled:
             return
         with suppress(StoreError), self._identified() as database:

@@ -54,7 +54,7 @@ def recent_runs(
         ),
         failures_in_a_row=failures,
         seconds_since_last=now - max((record.end_time or 0.0 for record in ended), default=0.0),
-        in_vain=repeated_failures.told(instance, ours)
+        in_vain=repeated_failures.described(instance, ours)
         if failures >= repeated_failures.IN_A_ROW and tag == QUEUE_TAG
         else None,
     )

@@ -15,7 +15,7 @@ import dagster as dg
 from glad_pipeline.database import SILENCE, Connection
 from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.defs import sources
-from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.jobs import DELIVERY, JOB_NAME, Job
 from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.pool_limit import follow, pool_limit
@@ -99,7 +99,7 @@ class Watch:
 
     @contextmanager
     def _connection(self, context: Context) -> Iterator[Connection]:
-        with clearly(), self.names.resources(context).postgres.connect() as connection:
+        with as_failure(), self.names.resources(context).postgres.connect() as connection:
             connection.autocommit = True
             yield connection
 
@@ -151,8 +151,8 @@ def _is_preview(context: dg.SensorEvaluationContext) -> bool:
 
 def _remembered(cursor: str | None) -> dict[str, Any]:
     """The sensor's memory; earlier versions kept a list of runs there."""
-    told = json.loads(cursor or "{}")
-    return {"orphans": {}, **(told if isinstance(told, dict) else {})}
+    state = json.loads(cursor or "{}")
+    return {"orphans": {}, **(state if isinstance(state, dict) else {})}
 
 
 def fit_the_pool(instance: dg.DagsterInstance, settings: Settings, pool: str) -> None:

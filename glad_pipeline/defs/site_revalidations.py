@@ -1,10 +1,10 @@
-"""The end of the lineage graph: published_posts → site_revalidations. Whoever has to know is told, from the outbox."""
+"""The end of the lineage graph: published_posts → site_revalidations. Who has to know is notified, from the outbox."""
 
 import logging
 
 import dagster as dg
 
-from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.outbox.deliver import Report, deliver
 
@@ -22,7 +22,7 @@ def site_revalidations(names: Names) -> dg.AssetsDefinition:
     )
     def site_revalidations(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         """The site made to show what has changed, and removed pictures deleted and purged from the CDN: at least once,
-        in order per post. Who does not answer is told later; the posts stand.
+        in order per post. Who does not answer is notified later; the posts stand.
         """
         report = deliver_due(names.resources(context), context.log)
         return dg.MaterializeResult(
@@ -39,9 +39,9 @@ def site_revalidations(names: Names) -> dg.AssetsDefinition:
 
 
 def deliver_due(ours: Resources, log: logging.Logger) -> Report:
-    """Tell whoever has to be told now; what is not delivered is in the log."""
+    """Notify whoever has to know now; what is not delivered is in the log."""
     database = ours.postgres.database
-    with clearly():
+    with as_failure():
         targets = ours.outbox.targets(database, ours.object_store.unchecked)  # a deletion looks whose bucket it is
         report = deliver(database, targets, max_attempts=ours.outbox.max_attempts)
     for error in report.errors:

@@ -31,8 +31,8 @@ def main() -> None:
 def serve_guarded(app: Any, *, host: str, **options: Any) -> None:
     """What `uvicorn.run` does, for the guarded application. Raises `UsageError` for an open door to the network."""
     settings = load_settings()
-    told = click.get_current_context(silent=True)
-    guarded = guard(app, settings, host, told.params.get("path_prefix", "") if told else "")
+    current = click.get_current_context(silent=True)
+    guarded = guard(app, settings, host, current.params.get("path_prefix", "") if current else "")
     proxies = [address.strip() for address in (settings.web_proxies or "").split(",") if address.strip()]
     ours = {"proxy_headers": bool(proxies), "forwarded_allow_ips": proxies}
     _serve(guarded, host=host, **{**options, **ours, "access_log": False, "server_header": False})

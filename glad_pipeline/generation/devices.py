@@ -1,6 +1,6 @@
 """The device that draws: which one, in which numbers, how many pictures fit, and what to record of it.
 
-Torch's switches that change a picture's last bits are set here on purpose, once, and told in provenance.
+Torch's switches that change a picture's last bits are set here on purpose, once, and recorded in provenance.
 """
 
 from __future__ import annotations

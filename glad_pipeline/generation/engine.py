@@ -27,7 +27,7 @@ from glad_pipeline.generation import devices, schedulers
 from glad_pipeline.generation.artifacts import weight_hashes
 from glad_pipeline.generation.batches import MIN_REFINED_STEPS, faults_of, grouped
 from glad_pipeline.generation.decoding import Clock, decode
-from glad_pipeline.generation.drawing_faults import Fault, fault_of
+from glad_pipeline.generation.drawing_failures import Cause, cause_of
 from glad_pipeline.generation.loading import (
     Pipelines,
     open_pipelines,
@@ -49,7 +49,7 @@ Begun = Callable[[Sequence[Recipe]], None]
 TEXTS_AT_ONCE = {"cuda": 16}  # elsewhere 1
 MOST_LANES = 4
 MOST_WARM = 32  # shapes; dynamo keeps graphs for so many at least (loading.py), then all start anew
-OTHERS_SHARE = 0.2  # of the GPU's memory: if others hold more, out of memory is not the picture's fault
+OTHERS_SHARE = 0.2  # of the GPU's memory: if others hold more, out of memory is not due to the picture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +59,7 @@ class Drawn:
     recipe: Recipe
     pixels: Pixels | None = None  # uint8, (height, width, 3), RGB
     error: str | None = None
-    fault: Fault = "unknown"  # whose `error` is
+    cause: Cause = "unknown"  # what `error` is due to
     seconds: float = 0.0  # this picture's share of its batch's wall time, warm-up not counted
     provenance: dict[str, Any]  # all that decides last bits, and seconds by stage: JSON-ready
 
@@ -138,7 +138,7 @@ class Engine:
         self._warm.clear()
         gc.collect()
         if self._device == "cuda":
-            with suppress(RuntimeError):  # of a device that has failed: that was told
+            with suppress(RuntimeError):  # of a device that has failed: that was reported
                 torch.cuda.empty_cache()
 
     def generate(self, recipes: Iterable[Recipe], *, on_batch_start: Begun = lambda recipes: None) -> Iterator[Drawn]:
@@ -169,8 +169,8 @@ class Engine:
         try:
             for group, batch in grouped(recipes, self.profile, self.batch_of, self._options.gpu_small_batch):
                 if batch == 0:
-                    faults = faults_of(group[0], self.profile)
-                    yield self._undrawn(group[0], "; ".join(faults), "recipe")
+                    problems = faults_of(group[0], self.profile)
+                    yield self._undrawn(group[0], "; ".join(problems), "recipe")
                     continue
                 on_batch_start(group)
                 if pool is None:
@@ -200,10 +200,10 @@ class Engine:
         pixels = recipe.width * recipe.height
         return self._options.gpu_batch or devices.automatic_batch(self._device, pixels, self._weight_bytes)
 
-    def _undrawn(self, recipe: Recipe, error: str, fault: Fault) -> Drawn:
-        if fault in ("device", "setup"):
+    def _undrawn(self, recipe: Recipe, error: str, cause: Cause) -> Drawn:
+        if cause in ("device", "setup"):
             self._broken.set()
-        return Drawn(recipe=recipe, error=error, fault=fault, provenance=dict(self._provenance))
+        return Drawn(recipe=recipe, error=error, cause=cause, provenance=dict(self._provenance))
 
     def _draw_in_batches(self, recipes: Sequence[Recipe], batch: int) -> list[Drawn]:
         """Recipes of one shape in batches of this size, or of what it has been halved to meanwhile."""
@@ -215,20 +215,20 @@ class Engine:
         return drawn
 
     def _draw(self, recipes: Sequence[Recipe], batch: int) -> list[Drawn]:
-        """1..batch recipes of one shape. If the batch fails, its halves are tried, to find the one at fault."""
+        """1..batch recipes of one shape. If the batch fails, its halves are tried, to find the one that fails."""
         import torch
 
         try:
             return self._draw_together(recipes, batch)
         except torch.OutOfMemoryError:
-            fault: Fault = "device" if batch == 1 and self._others_hold_the_memory() else "unknown"
+            cause: Cause = "device" if batch == 1 and self._others_hold_the_memory() else "unknown"
             message = f"the GPU's memory is too small for {recipes[0].width} × {recipes[0].height} pixels"
             too_large = batch > 1
             apart = False
         except Exception as error:  # noqa: BLE001 one bad request must not take its neighbours down
-            fault, message = fault_of(error)
+            cause, message = cause_of(error)
             too_large = False
-            apart = fault == "unknown" and len(recipes) > 1
+            apart = cause == "unknown" and len(recipes) > 1
         # only here is the exception gone, and with it what its frames held of the device's memory
         if too_large:
             if self._device == "cuda":
@@ -241,7 +241,7 @@ class Engine:
                 *self._draw_in_batches(recipes[:middle], batch),
                 *self._draw_in_batches(recipes[middle:], batch),
             ]
-        return [self._undrawn(recipe, message, fault) for recipe in recipes]
+        return [self._undrawn(recipe, message, cause) for recipe in recipes]
 
     def _others_hold_the_memory(self) -> bool:
         if self._device != "cuda":
@@ -261,16 +261,16 @@ class Engine:
             clock.lap("text")
             latents = self._denoise(padded, embeddings)
             clock.lap("denoise")
-            told = {"scheduler": schedulers.described(self._open.base.scheduler)}
+            schedulers_used = {"scheduler": schedulers.described(self._open.base.scheduler)}
             if self.profile.refiner is not None:
                 latents, scheduler = self._refine(padded, latents)
                 clock.lap("refine")
-                told["refiner_scheduler"] = schedulers.described(scheduler)
+                schedulers_used["refiner_scheduler"] = schedulers.described(scheduler)
             outcomes = decode(self._open.base.vae, latents, recipes, batch=batch)
             clock.lap("decode")
         common = {
             **self._provenance,
-            **told,
+            **schedulers_used,
             "bucket": batch,
             "seconds": {stage: round(spent / len(recipes), 4) for stage, spent in clock.seconds.items()},
         }
@@ -279,7 +279,7 @@ class Engine:
                 recipe=recipe,
                 pixels=None if isinstance(outcome, str) else outcome,
                 error=outcome if isinstance(outcome, str) else None,
-                fault="recipe",
+                cause="recipe",
                 seconds=sum(clock.seconds.values()) / len(recipes),
                 provenance={**common, "slot": slot, **self._cut_off(recipe)},
             )

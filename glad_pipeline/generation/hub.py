@@ -78,7 +78,7 @@ def fetch(
         raise GladError(
             "HF_TOKEN, or the token that `hf auth login` has kept, has signs in it that no token has: set it anew"
         )
-    with _told(source, commit):
+    with _explained(source, commit):
         tree = HfApi().list_repo_tree(source, recursive=True, revision=commit)
         listing = {file.path: file for file in tree if isinstance(file, RepoFile)}
     directory = snapshot(source, commit)
@@ -90,7 +90,7 @@ def fetch(
     for number, file in enumerate(missing, 1):
         say(f"  {number}/{len(missing)}  {file.path}  {in_bytes(file.size)}")
         local = directory / file.path
-        with _told(source, commit):
+        with _explained(source, commit):
             hf_hub_download(source, file.path, revision=commit, force_download=local.exists())
         if not _is_intact(local, file, hashes):
             raise GladError(f"{local} is not what the hub has: it came damaged. {_AGAIN}")
@@ -114,7 +114,7 @@ def _require_space(source: str, size: int, cache: Path) -> None:
 
 
 @contextmanager
-def _told(source: str, commit: str) -> Iterator[None]:
+def _explained(source: str, commit: str) -> Iterator[None]:
     """What the hub, the network or the disk refused, as a `GladError` with the cure."""
     from huggingface_hub.errors import (
         EntryNotFoundError,

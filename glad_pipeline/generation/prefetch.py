@@ -38,7 +38,7 @@ class _Waiting(Generic[Made]):
             finally:
                 if isinstance(source, Generator):
                     source.close()
-        except BaseException as error:  # noqa: BLE001 the consumer is told
+        except BaseException as error:  # noqa: BLE001 the consumer gets it
             self.failure = error
         finally:
             self.end()

@@ -35,15 +35,15 @@ def completed(provenance: Mapping[str, Any], pixels: Pixels) -> dict[str, Any]:
 
 def shortened(provenance: Mapping[str, Any], room: int) -> str:
     """The record as ASCII JSON of at most `room` bytes (at least 2): entries of SHORT, as many as fit, each cut."""
-    told: dict[str, Any] = {}
+    short: dict[str, Any] = {}
     for name in SHORT:
         value = provenance.get(name)
         if value is None or isinstance(value, (dict, list)):
             continue
         value = value[:LONGEST_VALUE] if isinstance(value, str) else value
-        if len(_compact({**told, name: value})) <= room:
-            told[name] = value
-    return _compact(told)
+        if len(_compact({**short, name: value})) <= room:
+            short[name] = value
+    return _compact(short)
 
 
 def _compact(values: Mapping[str, Any]) -> str:
@@ -64,13 +64,13 @@ class Comparison:
     """Two records, side by side."""
 
     differing: tuple[Difference, ...]
-    not_recorded: tuple[str, ...]  # told now and not then; whole branches by their own name
+    not_recorded: tuple[str, ...]  # given now and not then; whole branches by their own name
 
 
 def compared(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> Comparison:
     """Every entry that differs, by its dotted name in alphabetical order; INCIDENTAL ones are passed over.
 
-    An entry that was recorded and is not told now differs (`now` is None); one that is told now and was not recorded
+    An entry that was recorded and is not given now differs (`now` is None); one that is given now and was not recorded
     is `not_recorded`.
     """
     differing: list[Difference] = []

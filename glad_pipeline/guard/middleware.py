@@ -185,8 +185,8 @@ class Guard:
             return self._opened(request, RedirectResponse(_local(after), 303))
         logger.warning("web.login.refused client=%r", client)
         if right is None:
-            told = "Too many guesses from your address are being looked at. Try again in a minute, or use the token."
-            return self._login_page(429, after, told)
+            notice = "Too many guesses from your address are being looked at. Try again in a minute, or use the token."
+            return self._login_page(429, after, notice)
         asked = "token" if self._access.password is None else "password"
         return self._login_page(401, after, f"That is not the {asked}.")
 
@@ -203,9 +203,9 @@ class Guard:
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
-    def _login_page(self, status: int, after: str, told: str = "") -> Response:
+    def _login_page(self, status: int, after: str, notice: str = "") -> Response:
         has_password = self._access.password is not None
-        body = pages.login_page(action=self._login_path, after=_local(after), has_password=has_password, told=told)
+        body = pages.login_page(action=self._login_path, after=_local(after), has_password=has_password, notice=notice)
         return _page(body, status=status)
 
 

@@ -24,7 +24,7 @@ POLICY = (
 )
 
 
-def login_page(*, action: str, after: str, has_password: bool, told: str = "") -> str:
+def login_page(*, action: str, after: str, has_password: bool, notice: str = "") -> str:
     """Asks for the password or the token; `after` is where the person wanted to go."""
     wanted = "Password" if has_password else "Token"
     hint = (
@@ -33,7 +33,7 @@ def login_page(*, action: str, after: str, has_password: bool, told: str = "") -
         else "<p>The address that <code>./glad up</code> prints logs you in. "
         "The token is also in <code>.glad/web-token</code> (<code>web-token</code> in GLAD_HOME).</p>"
     )
-    alert = f'<p role="alert">{escape(told)}</p>' if told else ""
+    alert = f'<p role="alert">{escape(notice)}</p>' if notice else ""
     return _page(
         f'<form method="post" action="{escape(action)}">'
         f'<input type="hidden" name="after" value="{escape(after)}">'

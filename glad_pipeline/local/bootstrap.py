@@ -239,5 +239,5 @@ def run_tests(arguments: list[str]) -> int:
                 return tests.wait()
             except Interrupted:
                 tests.send_signal(signal.SIGINT)
-            except KeyboardInterrupt:  # the terminal has told pytest too: it stops its servers, we wait for it
+            except KeyboardInterrupt:  # the terminal has signalled pytest too: it stops its servers, we wait for it
                 continue

@@ -68,8 +68,8 @@ def up(settings: Settings, migrate: Callable[[str], Any]) -> int:
 
 def describe(home: Home) -> dict[str, Any] | None:
     """The `glad up` that runs in this state directory: its pid, when it started, the URL of the web UI."""
-    told = _read_state(home)
-    return told if told and is_still(told["pid"], told["created"]) else None
+    state = _read_state(home)
+    return state if state and is_still(state["pid"], state["created"]) else None
 
 
 def down(settings: Settings) -> list[str]:

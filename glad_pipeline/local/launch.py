@@ -53,7 +53,7 @@ def die_with(parent: int, signal_number: int) -> None:
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal_number)
-    if os.getppid() != parent:  # it ended before we asked to be told
+    if os.getppid() != parent:  # it ended before we asked for its signal
         raise SystemExit(f"process {parent} is gone")
 
 

@@ -48,14 +48,14 @@ class Binaries:
     def version(self) -> int:
         """The major version. Raises `GladError` if the program does not run on this machine."""
         try:
-            told = subprocess.run(
+            answer = subprocess.run(
                 [self.folder / "postgres", "--version"], capture_output=True, text=True, check=True
             ).stdout
         except (OSError, subprocess.CalledProcessError) as error:
             raise GladError(
                 f"the PostgreSQL of {self.source} does not run here: {error}. Set DATABASE_URL to a server of your own"
             ) from error
-        found = re.search(r"(\d+)", told)
+        found = re.search(r"(\d+)", answer)
         return int(found[1]) if found else 0
 
 
@@ -291,5 +291,5 @@ class Postgres:
 
 
 def _environment() -> dict[str, str]:
-    """A server is told what it needs on its command line: no PG* variable of a person's shell may reach it."""
+    """A server is given what it needs on its command line: no PG* variable of a person's shell may reach it."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}

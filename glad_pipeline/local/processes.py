@@ -126,7 +126,7 @@ def ended_if_raised(leader: subprocess.Popen[bytes], seconds: float) -> Iterator
 
 
 def end_members(members: Sequence[psutil.Process], seconds: float = 5) -> None:
-    """End all of them: told at once, and killed if they have not gone after so many seconds."""
+    """End all of them: signalled at once, and killed if they have not gone after so many seconds."""
     for member in members:
         signal_quietly(member, signal.SIGTERM)
     wait_until(lambda: all(gone(member) for member in members), seconds)

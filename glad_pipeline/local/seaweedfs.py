@@ -1,4 +1,4 @@
-"""How SeaweedFS is told to be our S3 server: its four programs, their command lines, and who may talk to them.
+"""How SeaweedFS is made our S3 server: its four programs, their command lines, and who may talk to them.
 
 Master, volume server, filer and S3 gateway are processes of their own, not `weed mini`: that one also opens sockets
 of fixed names in /tmp, which another user can take, and an administration server that nobody needs here.
@@ -94,7 +94,7 @@ def environment(home: Home, data: Path) -> dict[str, str]:
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(data),
         "GOMEMLIMIT": "512MiB",
-        "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1",  # volumes that a new bucket takes; 7 unless told otherwise
+        "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1",  # volumes that a new bucket takes; 7 unless set otherwise
         **tokens,
     }
 

@@ -25,13 +25,13 @@ def report(settings: Settings) -> tuple[list[Row], str | None]:
         server = Postgres(home)
         process = server.running()
         url = server.url(DATABASE) if process else None
-        rows.append(("PostgreSQL", *_told(process, f"127.0.0.1:{server.port}/{DATABASE}")))
+        rows.append(("PostgreSQL", *_described(process, f"127.0.0.1:{server.port}/{DATABASE}")))
     if settings.s3_bucket is not None:
         where = settings.s3_endpoint_url or "AWS"
         rows.append(("object store", "yours (AWS_S3_BUCKET)", f"{where} {settings.s3_bucket}", ""))
     else:
         store = S3Server(home)
-        rows.append(("object store", *_told(store.running(), store.endpoint)))
+        rows.append(("object store", *_described(store.running(), store.endpoint)))
     up = describe(home)
     rows.append(
         ("Dagster (glad up)", "running", up["url"], str(up["pid"])) if up else ("Dagster (glad up)", "stopped", "", "")
@@ -39,6 +39,6 @@ def report(settings: Settings) -> tuple[list[Row], str | None]:
     return rows, url
 
 
-def _told(process: object, address: str) -> tuple[str, str, str]:
+def _described(process: object, address: str) -> tuple[str, str, str]:
     pid = getattr(process, "pid", None)
     return ("running", address, str(pid)) if pid else ("stopped", "", "")

@@ -1,6 +1,6 @@
 """What must be true after every run, looked at in cheap samples: the queue, the catalogue, the store, the posts.
 
-With a run's claim: a picture of that run that is at fault does not become a post. It is drawn again, or waits for a
+With a run's claim: a picture of that run that has a problem does not become a post. It is drawn again, or waits for a
 person.
 The docstring of a check is what the web UI says of it.
 """
@@ -25,7 +25,7 @@ from glad_pipeline.publishing import images
 from glad_pipeline.publishing.posts import bad_urls
 from glad_pipeline.redaction import redact
 from glad_pipeline.storage.protocol import ObjectStore
-from glad_pipeline.storage.public import fault_of_visit
+from glad_pipeline.storage.public import problem_of_visit
 
 SAMPLE = 20
 VISITS = 3
@@ -44,8 +44,8 @@ class Finding:
 def no_expired_lease(database: Database) -> Finding:
     """No prompt is still claimed although its lease is over: every run returns or finishes what it takes."""
     prompts = database.read(overdue)
-    told = f"{len(prompts)} prompts are held by runs that went silent" if prompts else "every lease is alive"
-    return Finding(passed=not prompts, description=told, figures={"prompts": prompts})
+    description = f"{len(prompts)} prompts are held by runs that went silent" if prompts else "every lease is alive"
+    return Finding(passed=not prompts, description=description, figures={"prompts": prompts})
 
 
 def texts_are_drawn_as_meant(database: Database, syntax: str) -> Finding:
@@ -70,8 +70,10 @@ def texts_are_drawn_as_meant(database: Database, syntax: str) -> Finding:
 def none_put_aside(reasons: Mapping[int, str]) -> Finding:
     """No prompt was rejected or failed: none has a reason."""
     first = "; ".join(f"prompt {i}: {why}" for i, why in islice(reasons.items(), 3))
-    told = f"{len(reasons)} were put aside. {first}" if reasons else None
-    return Finding(passed=not reasons, description=told, figures={"prompts": list(reasons)[:SAMPLE]} if reasons else {})
+    description = f"{len(reasons)} were put aside. {first}" if reasons else None
+    return Finding(
+        passed=not reasons, description=description, figures={"prompts": list(reasons)[:SAMPLE]} if reasons else {}
+    )
 
 
 def objects_match_catalogue(database: Database, store: ObjectStore, claim: Claim | None = None) -> Finding:
@@ -85,29 +87,33 @@ def objects_match_catalogue(database: Database, store: ObjectStore, claim: Claim
         or (stored.bytes, stored.content_type, stored.metadata.get("sha256"))
         != (image.bytes, image.content_type, image.sha256)
     ]
-    told = f"{len(wrong)} of {len(newest)} looked at are missing or differ" if wrong else f"{len(newest)} looked at"
+    description = (
+        f"{len(wrong)} of {len(newest)} looked at are missing or differ" if wrong else f"{len(newest)} looked at"
+    )
     held: dict[str, Any] = {}
     if claim is not None:
         missing = [image.id for image in newest if image.key not in objects]
         if missing and (again := database.transact("look_again", partial(claim.looked_again, seen=[], gone=missing))):
             held["prompts_drawn_again"] = again
         held |= _held(database, [key for key in wrong if key in objects], "its picture is not what was stored")
-    return Finding(passed=not wrong, description=told, figures={"looked_at": len(newest), "wrong": wrong, **held})
+    return Finding(
+        passed=not wrong, description=description, figures={"looked_at": len(newest), "wrong": wrong, **held}
+    )
 
 
 def no_blank_picture(database: Database) -> Finding:
     """None of the newest 20 pictures is blank: the gate before the store has held."""
     newest = database.read(partial(images.newest, limit=SAMPLE))
     contrasts = {image.key: image.contrast for image in newest if image.contrast is not None}
-    found = [key for key, contrast in contrasts.items() if blank.fault_of(contrast)]
-    told = f"{len(found)} of {len(newest)} looked at are blank" if found else f"{len(newest)} looked at"
+    found = [key for key, contrast in contrasts.items() if blank.problem_of(contrast)]
+    description = f"{len(found)} of {len(newest)} looked at are blank" if found else f"{len(newest)} looked at"
     lowest = {"lowest_contrast": min(contrasts.values())} if contrasts else {}
     held = _held(database, found, "its picture is blank")
-    return Finding(passed=not found, description=told, figures={"blank": found, **lowest, **held})
+    return Finding(passed=not found, description=description, figures={"blank": found, **lowest, **held})
 
 
 def _held(database: Database, keys: list[str], reason: str) -> dict[str, list[int]]:
-    """Pictures at fault do not become posts until a person decides; what they have approved stays approved."""
+    """Pictures with a problem do not become posts until a person decides; what they have approved stays approved."""
     cure = "`glad prompts approve` publishes it all the same, `glad prompts reject` refuses it"
     reasons = dict.fromkeys(keys, f"{reason}: {cure}")
     held = database.transact("hold_back", partial(hold_back, reasons=reasons)) if keys else []
@@ -117,21 +123,23 @@ def _held(database: Database, keys: list[str], reason: str) -> dict[str, list[in
 def urls_are_public(database: Database) -> Finding:
     """The picture URLs of the newest 1,000 posts are http(s), short enough, neither base64 nor relative."""
     slugs = database.read(partial(bad_urls, limit=1_000))
-    told = f"{len(slugs)} posts have a URL that is not http(s) or over {URL_CHARS} characters" if slugs else None
-    return Finding(passed=not slugs, description=told, figures={"posts": slugs[:SAMPLE]})
+    description = f"{len(slugs)} posts have a URL that is not http(s) or over {URL_CHARS} characters" if slugs else None
+    return Finding(passed=not slugs, description=description, figures={"posts": slugs[:SAMPLE]})
 
 
 def pictures_answer(database: Database) -> Finding:
     """The newest 3 pictures answer to anybody, as they will to the blog's visitors."""
     newest = database.read(partial(images.newest, limit=VISITS))
-    silent = {image.url: fault for image in newest if (fault := fault_of_visit(image.url))}
-    told = "; ".join(f"{url}: {fault}" for url, fault in silent.items()) or f"{len(newest)} looked at"
-    return Finding(passed=not silent, description=told, figures={"looked_at": len(newest), "silent": list(silent)})
+    silent = {image.url: problem for image in newest if (problem := problem_of_visit(image.url))}
+    description = "; ".join(f"{url}: {problem}" for url, problem in silent.items()) or f"{len(newest)} looked at"
+    return Finding(
+        passed=not silent, description=description, figures={"looked_at": len(newest), "silent": list(silent)}
+    )
 
 
 def no_dead_message(database: Database) -> Finding:
     """No message to the site, the CDN or the bucket was given up."""
     total, newest = database.read(dead)
-    told = f"{total} messages were given up; mend the cause, then `glad outbox retry --dead`" if total else None
+    description = f"{total} messages were given up; mend the cause, then `glad outbox retry --dead`" if total else None
     messages = [f"{each.id} {each.kind} {each.subject}: {each.last_error}" for each in newest]
-    return Finding(passed=not total, description=told, figures={"messages": messages})
+    return Finding(passed=not total, description=description, figures={"messages": messages})

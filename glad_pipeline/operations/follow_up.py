@@ -1,4 +1,4 @@
-"""What follows a takedown at once: its messages are delivered, our own traces removed, and what is left is told.
+"""What follows a takedown at once: its messages are delivered, our own traces removed, and what is left is reported.
 
 Knows the outbox's targets from the settings; what a takedown changes in rows is takedown.py's, what is removed beside
 them removal.py's.
@@ -19,7 +19,7 @@ from glad_pipeline.outbox.deliver import Report, deliver
 from glad_pipeline.outbox.targets import Targets, targets
 from glad_pipeline.settings import Settings
 
-HOW_IT_IS_TOLD = ("subjects", "pictures", "messages_after")
+ONLY_FOR_WORDING = ("subjects", "pictures", "messages_after")
 AT_ONCE = 45.0  # seconds for which a takedown itself tries to tell others
 
 
@@ -42,9 +42,9 @@ class FollowUp:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        told = {name: value for name, value in asdict(self.taken).items() if name not in HOW_IT_IS_TOLD}
-        told |= {"changed": self.taken.changed, "messages": [jsonable(each) for each in self.messages]}
-        return told | {"done": not self.undone, "forgotten": self.forgotten, "others_may_hold": self.remaining}
+        answer = {name: value for name, value in asdict(self.taken).items() if name not in ONLY_FOR_WORDING}
+        answer |= {"changed": self.taken.changed, "messages": [jsonable(each) for each in self.messages]}
+        return answer | {"done": not self.undone, "forgotten": self.forgotten, "others_may_hold": self.remaining}
 
 
 def follow_up(database: Database, settings: Settings, removal: Removal, taken: TakenDown) -> FollowUp:

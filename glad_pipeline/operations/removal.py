@@ -22,7 +22,7 @@ from glad_pipeline.outbox.targets import Refused, joined
 from glad_pipeline.pipeline import identity
 from glad_pipeline.storage.keys import QUARANTINE
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
-from glad_pipeline.storage.public import fault_of_visit
+from glad_pipeline.storage.public import problem_of_visit
 
 SQL = named_queries(__package__, "removal.sql")
 # How a visit begins to a picture that is not there. Not with 403: programs are answered so where browsers are not.
@@ -65,10 +65,10 @@ class Removal:
 
     def forget(self, keys: Sequence[str]) -> list[str]:
         """Remove what else we made of these pictures; what that was, for people. Raises `GladError`."""
-        told = [f"removed {file}, which showed it" for file in forget_galleries(self.galleries, keys)]
+        done = [f"removed {file}, which showed it" for file in forget_galleries(self.galleries, keys)]
         if self.dagster_url and (blanked := forget_previews(self.dagster_url)):
-            told.append(f"blanked {blanked} contact sheets that an earlier version left in Dagster's event log")
-        return told
+            done.append(f"blanked {blanked} contact sheets that an earlier version left in Dagster's event log")
+        return done
 
     def may_remain(self, *, purged: bool) -> list[str]:
         """What of a removed picture others may still hold, for people."""
@@ -108,29 +108,29 @@ class Removal:
 
     def _other_store(self, deployment: UUID) -> ObjectStore:
         bucket, place = identity.place_of(self.database, deployment)
-        told = f"the picture lies in the bucket {bucket!r} at {place}"
+        where = f"the picture lies in the bucket {bucket!r} at {place}"
         there = self.store.neighbour(bucket, place)
         if there is None:
-            raise Refused(f"{told}. {_cure(bucket, place)}")
+            raise Refused(f"{where}. {_cure(bucket, place)}")
         try:
             if identity.holds(self.database, there, deployment):
                 return there
         except StoreError as error:
             if error.transient:
                 raise
-            raise Refused(f"{told}: {error}. {_cure(bucket, place)}") from error
-        raise Refused(f"{told}, which has another identity by now. {_cure(bucket, place)}")
+            raise Refused(f"{where}: {error}. {_cure(bucket, place)}") from error
+        raise Refused(f"{where}, which has another identity by now. {_cure(bucket, place)}")
 
     def _require_here(self, message: Message) -> None:
         """A picture of an earlier version, whose bucket is not recorded: it is here, or nowhere any more."""
         keys, urls = joined([message], "keys"), joined([message], "urls")
         if not urls or urls[0] == self.store.url(keys[0]) or self.store.head(keys[0]) is not None:
             return
-        fault = fault_of_visit(urls[0])
-        if fault is None or not fault.startswith(GONE):
+        problem = problem_of_visit(urls[0])
+        if problem is None or not problem.startswith(GONE):
             raise Refused(
                 f"the picture is not in the bucket {self.store.bucket!r} and visitors know it as {urls[0]} "
-                f"({fault or 'which shows it'}): it lies in a bucket that the settings named before. "
+                f"({problem or 'which shows it'}): it lies in a bucket that the settings named before. "
                 + _cure("its bucket", "its endpoint")
             )
 

@@ -129,7 +129,7 @@ def reproduce(record: Record, settings: Settings, *, model: str | None = None) -
     """Draw the picture again here, in a bucket of the recorded size.
 
     `model`: a directory or hub id to draw with; None: the one that the record names, found through the settings.
-    Where its revision or its parts are not the recorded ones, what is here draws, and the difference is told.
+    Where its revision or its parts are not the recorded ones, what is here draws, and the difference is reported.
     Raises `UsageError` where the model is not to be found, `GladError` where it cannot draw.
     """
     from glad_pipeline.generation.engine import Engine

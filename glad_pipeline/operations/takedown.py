@@ -1,6 +1,6 @@
 """Takedown: posts hidden, pictures removed from store and CDN, their recipes blocked, each for a reason that is kept.
 
-All that rows can say is one transaction, which no publishing runs beside (`blocklist`); what others have to be told
+All that rows can say is one transaction, which no publishing runs beside (`blocklist`); what others have to know
 goes through the outbox.
 """
 

@@ -1,6 +1,6 @@
 """Delivers outbox messages. Unreachable targets are retried; a message rejected for its content is marked dead.
 
-No transaction is open while a target is told.
+No transaction is open while a target is notified.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHOWN = 5  # errors kept in a report
 
 @dataclass(kw_only=True)
 class Report:
-    """How many messages ended how in one delivery, and the first faults."""
+    """How many messages ended how in one delivery, and the first failures."""
 
     delivered: int = 0
     skipped: int = 0
@@ -63,12 +63,12 @@ def deliver(
             if not messages:
                 break
             if tell is None:
-                settled, away = [Settled(message=m, status="skipped", error=nobody) for m in messages], None
+                settled, unreachable = [Settled(message=m, status="skipped", error=nobody) for m in messages], None
             else:
-                settled, away = _told(messages, tell, max_attempts)
-            database.transact("settle_messages", partial(_settle, settled, away))
+                settled, unreachable = _notified(messages, tell, max_attempts)
+            database.transact("settle_messages", partial(_settle, settled, unreachable))
             report.add(settled)
-            if away:
+            if unreachable:
                 break
     if subjects is None:
         with database.transaction() as connection:
@@ -76,25 +76,25 @@ def deliver(
     return report
 
 
-def _settle(settled: Sequence[Settled], away: Settled | None, connection: Connection) -> None:
+def _settle(settled: Sequence[Settled], unreachable: Settled | None, connection: Connection) -> None:
     outbox.settle(connection, settled)
-    if away and away.error:
-        outbox.postpone(connection, away.message.kind, delay=away.delay, error=away.error)
+    if unreachable and unreachable.error:
+        outbox.postpone(connection, unreachable.message.kind, delay=unreachable.delay, error=unreachable.error)
 
 
-def _told(
+def _notified(
     messages: Sequence[Message], tell: Callable[[Sequence[Message]], None], max_attempts: int
 ) -> tuple[list[Settled], Settled | None]:
     """Tell all at once; one by one where one of them is refused, or has failed half its tries in whatever company.
 
-    Also returns one that waits since they are away.
+    Also returns one that waits since they are unreachable.
     """
     reached("deliver.before")
     try:
         tell(messages)
     except GladError as error:
         if len(messages) > 1 and (isinstance(error, Refused) or _tried_enough(messages, max_attempts)):
-            return _told_alone(messages, tell, max_attempts)
+            return _notified_alone(messages, tell, max_attempts)
         if isinstance(error, Refused):
             return [Settled(message=messages[0], status="dead", error=str(error))], None
         settled = [_later(message, str(error), max_attempts) for message in messages]
@@ -103,23 +103,23 @@ def _told(
     return [Settled(message=message, status="delivered") for message in messages], None
 
 
-def _told_alone(
+def _notified_alone(
     messages: Sequence[Message], tell: Callable[[Sequence[Message]], None], max_attempts: int
 ) -> tuple[list[Settled], Settled | None]:
-    """Each for itself: one that can never be told does not take the others with it."""
+    """Each for itself: one that can never be delivered does not take the others with it."""
     settled: list[Settled] = []
-    aways: list[Settled] = []
+    unreachable: list[Settled] = []
     until = time.monotonic() + ALONE_SECONDS
     for place, message in enumerate(messages):
         if time.monotonic() > until:
             late = "the others took too long"
             settled += [Settled(message=each, status="waiting", error=late) for each in messages[place:]]
             break
-        alone, away = _told([message], tell, max_attempts)
+        alone, unanswered = _notified([message], tell, max_attempts)
         settled += alone
-        aways += [away] if away else []
-    nobody_answered = len(aways) == len(settled)
-    return settled, aways[0] if nobody_answered else None
+        unreachable += [unanswered] if unanswered else []
+    nobody_answered = len(unreachable) == len(settled)
+    return settled, unreachable[0] if nobody_answered else None
 
 
 def _tried_enough(messages: Sequence[Message], max_attempts: int) -> bool:

@@ -1,4 +1,4 @@
-"""The outbox: what has to be told to whom, written with what makes it true, and what became of it.
+"""The outbox: who has to be notified of what, written with what makes it true, and what became of it.
 
 Knows rows, not networks: `deliver` does the telling. A message is in one deliverer's hands for VISIBILITY_TIMEOUT; one
 that does not come back loses it to the next, so that each is delivered at least once. Those of one subject and kind go
@@ -33,7 +33,7 @@ LONGEST_PAUSE = 3_600.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """What has to be told to whom."""
+    """Who has to be notified of what."""
 
     id: int
     kind: Kind
@@ -103,7 +103,7 @@ def settle(connection: Connection, settled: Sequence[Settled]) -> None:
 
 
 def postpone(connection: Connection, kind: Kind, *, delay: timedelta, error: str) -> None:
-    """In the caller's transaction: whoever these go to is away, the due ones are tried when the failed one is."""
+    """In the caller's transaction: they go to somebody unreachable, the due ones are tried when the failed one is."""
     connection.execute(SQL["postpone"], {"kind": kind, "delay": delay, "error": error})
 
 

@@ -1,4 +1,4 @@
--- Statements of `messages.py`: the rows that say what has to be told to whom.
+-- Statements of `messages.py`: the rows that say who has to be notified of what.
 
 -- name: tell_of_posts
 -- Each of these posts has changed: its page, the front page and the sitemap. A draft has no page, unless it had one.
@@ -62,7 +62,7 @@ SELECT 'purge', subject, jsonb_build_object(
 FROM settled WHERE kind = 'delete' AND status = 'delivered' ORDER BY id
 
 -- name: postpone
--- Who was to be told is away: the other due messages to them need not find that out one by one.
+-- Who was to be notified is unreachable: the other due messages to them need not find that out one by one.
 WITH due AS (
     SELECT id FROM outbox
     WHERE status = 'waiting' AND kind = %(kind)s AND next_attempt_at <= now() AND coalesce(taken_until, '-infinity') <= now()
@@ -107,7 +107,7 @@ ORDER BY id DESC LIMIT %(limit)s
 SELECT status, count(*) AS messages FROM outbox GROUP BY status
 
 -- name: retry
--- Dead messages, all or these, are told again with all attempts before them.
+-- Dead messages, all or these, are delivered again with all attempts before them.
 UPDATE outbox SET status = 'waiting', attempts = 0, next_attempt_at = now(), taken_until = NULL, ended_at = NULL
 WHERE id IN (SELECT id FROM outbox WHERE status = 'dead' AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
              ORDER BY id FOR UPDATE)

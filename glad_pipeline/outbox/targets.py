@@ -26,7 +26,7 @@ NOT_THE_MESSAGE = (401, 403, 404, 405, 407, 408, 421, 425, 426, 429)  # 4xx that
 
 
 class DeliveryError(GladError):
-    """Somebody could not be told, whatever the message was."""
+    """Somebody could not be notified, whatever the message was."""
 
 
 class Refused(GladError):
@@ -35,7 +35,7 @@ class Refused(GladError):
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """The blog's site, told over `POST <url>/api/revalidate`."""
+    """The blog's site, notified over `POST <url>/api/revalidate`."""
 
     url: str
     secret: str = field(repr=False)
@@ -44,22 +44,22 @@ class Site:
     def revalidate(self, paths: Sequence[str], tags: Sequence[str]) -> None:
         """Have these pages and tags made anew. Raises `DeliveryError`, `Refused`; the secret is in no message."""
         address = f"{self.url.rstrip('/')}/api/revalidate"
-        told = {"paths": list(paths), "tags": list(tags)}
+        pages = {"paths": list(paths), "tags": list(tags)}
         headers = {"x-revalidate-secret": self.secret}
         try:
-            answer = ask("POST", address, seconds=self.seconds, headers=headers, json=told)
+            answer = ask("POST", address, seconds=self.seconds, headers=headers, json=pages)
         except NoAnswer as error:
-            raise DeliveryError(self._told(f"{address} does not answer: {error}")) from None
+            raise DeliveryError(self._in_words(f"{address} does not answer: {error}")) from None
         status, location = answer.status, answer.headers.get("Location") or "nowhere"
-        fault = _fault(status, self._clean(location), self._clean(answer.body.decode("utf-8", "replace")))
-        if fault is not None:
+        problem = _problem(status, self._clean(location), self._clean(answer.body.decode("utf-8", "replace")))
+        if problem is not None:
             kind = Refused if _is_about_the_message(status) else DeliveryError
-            raise kind(self._told(f"{address} answers {status}{fault}"))
+            raise kind(self._in_words(f"{address} answers {status}{problem}"))
 
     def _clean(self, text: str) -> str:
         return text.replace(self.secret, "(secret)")
 
-    def _told(self, text: str) -> str:
+    def _in_words(self, text: str) -> str:
         return one_line(redact(self._clean(text)), 400)
 
 
@@ -67,15 +67,17 @@ def _is_about_the_message(status: int) -> bool:
     return 200 <= status < 300 or (400 <= status < 500 and status not in NOT_THE_MESSAGE)
 
 
-def _fault(status: int, location: str, body: str) -> str | None:
+def _problem(status: int, location: str, body: str) -> str | None:
     """What an answer has to complain about, or None where the site has done it."""
     words = f": {text}" if (text := one_line(redact(body), 120)) else ""
     if 200 <= status < 300:
         try:
-            told = json.loads(body)
+            answer = json.loads(body)
         except ValueError:
             return None
-        done = not isinstance(told, dict) or (told.get("revalidated") is not False and told.get("success") is not False)
+        done = not isinstance(answer, dict) or (
+            answer.get("revalidated") is not False and answer.get("success") is not False
+        )
         return None if done else words
     if 300 <= status < 400:
         return f", a redirection to {one_line(redact(location), 120)}: set GLAD_SITE_URL to where it leads"
@@ -132,7 +134,7 @@ CURES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Targets:
-    """Who is told. None: nobody, and the messages are skipped."""
+    """Who is notified. None: nobody, and the messages are skipped."""
 
     site: Site | None
     cdn: Cdn | None
@@ -140,7 +142,7 @@ class Targets:
     url: Callable[[str], str] | None = None  # the public URL of a key, as the CDN is set up now
 
     def of(self, kind: Kind) -> tuple[Callable[[Sequence[Message]], None], None] | tuple[None, str]:
-        """How messages of this kind are told together, or why nobody is."""
+        """How messages of this kind are delivered together, or why nobody is."""
         if kind == "delete":
             return self.delete, None
         if kind == "revalidate":
@@ -161,8 +163,8 @@ class Targets:
                 "there, with AWS_CLOUDFRONT_DOMAIN and AWS_CLOUDFRONT_DISTRIBUTION_ID of that CDN for one command: "
                 "`glad outbox retry --dead`, then `glad outbox deliver`"
             )
-        told = json.dumps([[message.id for message in messages], paths])
-        self.cdn.purge(paths, f"glad-{hashlib.sha256(told.encode()).hexdigest()[:40]}")
+        contents = json.dumps([[message.id for message in messages], paths])
+        self.cdn.purge(paths, f"glad-{hashlib.sha256(contents.encode()).hexdigest()[:40]}")
 
 
 def targets(

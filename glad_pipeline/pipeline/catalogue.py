@@ -11,7 +11,7 @@ from glad_pipeline.blame import one_row, together_or_alone
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
-from glad_pipeline.pipeline.stored_picture import described, entry_of, object_fault
+from glad_pipeline.pipeline.stored_picture import described, entry_of, object_problem
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.images import CatalogueEntry
@@ -31,7 +31,7 @@ class PromptWithObject:
     object: StoredObject | None
     provenance: str | None = None  # JSON, from the picture's own texts; pictures of the first version have none
     sha256: str | None = None  # of the bytes in the store; None where the store has checked them as this run put them
-    fault: str | None = None  # why nothing can be told of what is stored
+    problem: str | None = None  # why nothing can be said of what is stored
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,10 +51,10 @@ def look_up(
     recipes: Sequence[tuple[Prompt, Recipe]], store: ObjectStore, *, put_by_us: Collection[str]
 ) -> list[PromptWithObject]:
     """What the store holds for these prompts. `put_by_us`: keys whose bytes the store has just checked."""
-    faults: dict[str, str] = {}  # by key
+    problems: dict[str, str] = {}  # by key
 
     def seen(key: str) -> tuple[StoredObject, str | None] | None:
-        with one_row(partial(faults.__setitem__, key)):
+        with one_row(partial(problems.__setitem__, key)):
             return described(store, key)
         return None
 
@@ -67,7 +67,7 @@ def look_up(
             object=stored,
             provenance=provenance,
             sha256=sums.get(key),
-            fault=faults.get(key),
+            problem=problems.get(key),
         )
         for prompt, recipe in recipes
         for key in [original_key(recipe.hash)]
@@ -85,9 +85,9 @@ class Cataloguing:
 
     def record(self, found: Sequence[PromptWithObject]) -> CatalogueReport:
         """Record the pictures that are whole and move their prompts; the others' prompts have used up a try."""
-        faults = self._faults(found)
-        whole = [each for each in found if each.object is not None and each.prompt.id not in faults]
-        self.claim.fail(faults)
+        problems = self._problems(found)
+        whole = [each for each in found if each.object is not None and each.prompt.id not in problems]
+        self.claim.fail(problems)
         counts: Counter[str] = Counter()
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):
             some = whole[start : start + ROWS_PER_TRANSACTION]
@@ -97,8 +97,8 @@ class Cataloguing:
             moved=counts["moved"],
             awaiting_approval=counts["awaiting_approval"],
             taken_down=counts["taken_down"],
-            damaged=counts["damaged"] + len(faults),
-            not_drawn_yet=len(found) - len(whole) - len(faults),
+            damaged=counts["damaged"] + len(problems),
+            not_drawn_yet=len(found) - len(whole) - len(problems),
             lost=len(whole) - counts["moved"] - counts["taken_down"] - counts["damaged"],
         )
 
@@ -127,27 +127,27 @@ class Cataloguing:
         moved, awaiting = self.claim.generated(connection, drawn)
         return Counter(moved=moved, awaiting_approval=awaiting, taken_down=len(blocked))
 
-    def _faults(self, found: Iterable[PromptWithObject]) -> dict[int, str]:
+    def _problems(self, found: Iterable[PromptWithObject]) -> dict[int, str]:
         """Why prompts cannot be catalogued with what the store holds for them, by id."""
-        faults: dict[int, str] = {}
+        problems: dict[int, str] = {}
         for each in found:
-            with one_row(partial(faults.__setitem__, each.prompt.id)):
-                if fault := fault_of(each, drawn=self.claim.drew(each.prompt.id)):
-                    faults[each.prompt.id] = fault
-        return faults
+            with one_row(partial(problems.__setitem__, each.prompt.id)):
+                if problem := problem_of(each, drawn=self.claim.drew(each.prompt.id)):
+                    problems[each.prompt.id] = problem
+        return problems
 
 
-def fault_of(found: PromptWithObject, *, drawn: bool) -> str | None:
+def problem_of(found: PromptWithObject, *, drawn: bool) -> str | None:
     """What is wrong with a stored object, or None."""
     stored = found.object
-    if found.fault:
-        return found.fault
+    if found.problem:
+        return found.problem
     if stored is None:
         return (
             "the store took the picture and does not have it: check its consistency and the bucket" if drawn else None
         )
-    if fault := object_fault(stored, found.recipe.hash):
-        return fault
+    if problem := object_problem(stored, found.recipe.hash):
+        return problem
     if found.sha256 not in (None, stored.metadata["sha256"]):
         return f"the object {stored.key} is damaged (its SHA-256 is {found.sha256}): remove it, it is drawn again"
     return None

@@ -1,4 +1,4 @@
-"""A run's claim: what never could be drawn is rejected, and tries that were nobody's fault are given back."""
+"""A run's claim: what never could be drawn is rejected; tries that failed for another cause are given back."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def reject_invalid(prompts: Sequence[Prompt], claim: Claim) -> list[Prompt]:
     bad: dict[int, str] = {}
     for prompt in prompts:
         with one_row(partial(bad.__setitem__, prompt.id)):
-            if faults := reasons_against(values_of(prompt)):
-                bad[prompt.id] = "; ".join(faults)
+            if problems := reasons_against(values_of(prompt)):
+                bad[prompt.id] = "; ".join(problems)
     claim.reject(bad)
     return [prompt for prompt in prompts if prompt.id not in bad]
 

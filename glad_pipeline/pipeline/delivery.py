@@ -2,7 +2,7 @@
 
 Each picture is written ahead to the spool, as it was drawn, before the next batch is begun: that takes a few
 milliseconds, while encoding it takes thirty. Other threads encode and upload it, and then its file is removed. While
-the store is away, drawing goes on until the spool is full; a killed run's files are delivered by the next one.
+the store is unreachable, drawing goes on until the spool is full; a killed run's files are delivered by the next one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 UPLOADERS = 8
 WRITERS = 4
 HELD = 2 * UPLOADERS  # pictures that wait for an uploader in memory; the others are read back from the spool
-FIRST = 24  # uploads that are told of one by one
+FIRST = 24  # uploads that are reported one by one
 
 
 class DrawingIsOver(UnavailableError):
@@ -143,10 +143,10 @@ class Delivery:
         self._unsafe: set[str] = set()  # drawn, and neither on disk nor in the store nor settled
         self._failure: BaseException | None = None
         self._over = False
-        self._told_full = False
-        store.outage.tell = lambda text: log.warning("%s. %s", text, self.told())
+        self._reported_full = False
+        store.outage.tell = lambda text: log.warning("%s. %s", text, self.in_words())
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """What waits, for people."""
         count, size = self._spool.total()
         return f"{count} pictures ({in_bytes(size)}) wait in {self._spool.folder}"
@@ -158,10 +158,10 @@ class Delivery:
     # before anything is drawn
 
     def leftovers(self, gate: Callable[[Pixels], str | None]) -> dict[str, str]:
-        """Deliver what earlier runs have left in the spool. Returns the faults that `gate` found, by name (`name_of`).
+        """Deliver what earlier runs have left in the spool. Returns what `gate` found, by name (`name_of`).
 
-        A faulty picture stays until it is discarded; a damaged file is put aside with a warning, so its picture is
-        drawn again. Raises `StoreError` once the store's patience is spent: then nothing has been lost.
+        A picture that does not pass stays until it is discarded; a damaged file is put aside with a warning, so its
+        picture is drawn again. Raises `StoreError` once the store's patience is spent: then nothing has been lost.
         """
         for folder, count in self._spool.elsewhere().items():
             self._log.warning("%s pictures wait in %s for another store: set it again, or remove them", count, folder)
@@ -176,15 +176,15 @@ class Delivery:
         self._log.info(
             "%s pictures of earlier runs wait in %s: they are delivered first", len(names), self._spool.folder
         )
-        faults: dict[str, str] = {}
+        problems: dict[str, str] = {}
 
         def one(name: str) -> Uploaded | None:
             picture = self._load(name)
             if picture is None:
                 return None
             assert picture.drawn.pixels is not None  # noqa: S101  `_load` gives them
-            if fault := gate(picture.drawn.pixels):
-                faults[name] = fault
+            if problem := gate(picture.drawn.pixels):
+                problems[name] = problem
                 return None
             with one_row(lambda reason: self._put_aside(name, f"cannot be delivered ({reason})")):
                 return self._deliver(name, picture)
@@ -194,7 +194,7 @@ class Delivery:
             self.from_spool = len(self._store.each(one, names))
         except StoreError as error:
             raise self.explained(error) from error
-        return faults
+        return problems
 
     def discard(self, name: str) -> None:
         """A picture was settled without being stored: its prompt has the reason."""
@@ -244,7 +244,7 @@ class Delivery:
             picture.put_into(self._spool)
         except (SpoolFull, OSError) as error:
             with self._change:
-                tell, self._told_full = not self._told_full, True
+                tell, self._reported_full = not self._reported_full, True
             if tell:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 if disk.is_full(error):
@@ -293,16 +293,16 @@ class Delivery:
         refused: list[str] = []
         try:
             if held is None and self._failure is not None:
-                return None  # it waits in the spool: a store that is away is not tried once for each of hundreds
+                return None  # it waits in the spool: a store that is unreachable is not tried once for each of hundreds
             with one_row(refused.append):
                 picture = held or self._load(name)
                 done = self._deliver(name, picture) if picture else None
             if refused:
                 done = Unstored(recipe=recipe, reason=f"its picture cannot be stored: {refused[0]}")
         except StoreError as error:
-            told = self.explained(error)
-            self._fail(told)
-            raise told from error
+            explained = self.explained(error)
+            self._fail(explained)
+            raise explained from error
         except BaseException as error:
             self._fail(error)
             raise
@@ -323,12 +323,12 @@ class Delivery:
             self._put_aside(name, f"is damaged ({error})")
             return None
 
-    def _put_aside(self, name: str, fault: str) -> None:
+    def _put_aside(self, name: str, problem: str) -> None:
         try:
             done = f"it lies in {self._spool.quarantine(name).parent} now"
         except OSError as why:
             done = f"it cannot be put aside ({why.strerror}): remove it"
-        self._log.warning("the spool's file %s %s: %s", name, fault, done)
+        self._log.warning("the spool's file %s %s: %s", name, problem, done)
 
     def _deliver(self, name: str, picture: SpooledPicture) -> Uploaded | None:
         try:
@@ -360,7 +360,9 @@ class Delivery:
     def explained(self, error: StoreError) -> StoreError:
         """The same error, with what has become of the pictures."""
         count, _ = self._spool.total()
-        kept = f"{self.told()} and are delivered by the next run: none of them is lost or drawn again" if count else ""
+        kept = (
+            f"{self.in_words()} and are delivered by the next run: none of them is lost or drawn again" if count else ""
+        )
         return StoreError(". ".join(filter(None, [str(error).rstrip("."), kept])), transient=error.transient)
 
     def __enter__(self) -> Delivery:

@@ -114,10 +114,10 @@ class Drawing:
 
     def _leftovers(self) -> set[str]:
         """Upload what earlier runs left in the spool; the hashes of recipes whose picture did not pass the gate."""
-        faults = self.delivery.leftovers(gates.fault_of)
-        rejected = {recipe: faults[name_of(recipe)] for recipe in self._by_recipe if name_of(recipe) in faults}
-        self.claim.reject({i: fault for recipe, fault in rejected.items() for i in self._by_recipe[recipe]})
-        for name in faults:
+        problems = self.delivery.leftovers(gates.problem_of)
+        rejected = {recipe: problems[name_of(recipe)] for recipe in self._by_recipe if name_of(recipe) in problems}
+        self.claim.reject({i: problem for recipe, problem in rejected.items() for i in self._by_recipe[recipe]})
+        for name in problems:
             self.delivery.discard(name)
         return {recipe.hash for recipe in rejected}
 
@@ -137,19 +137,19 @@ class Drawing:
 
     def _fit_to_store(self, drawn: Generator[Drawn, None, None]) -> Generator[Drawn, None, None]:
         """Only the pictures that may be stored; the prompts of the others are settled with the reason."""
-        last_told = time.monotonic()
+        last_report = time.monotonic()
         broken: str | None = None
         with closing(drawn):  # drawing ends when this does, however it does
             for done, picture in enumerate(drawn, start=1):
-                if time.monotonic() - last_told >= TELL_EVERY:
-                    last_told = time.monotonic()
+                if time.monotonic() - last_report >= TELL_EVERY:
+                    last_report = time.monotonic()
                     self.log.info("%s of %s drawn", done, self._report.to_draw)
                 if picture.pixels is None:
                     self._settle_undrawn(picture)
-                    if picture.fault == "device":  # its try counts: it may be one of the batch that has done it
+                    if picture.cause == "device":  # its try counts: it may be one of the batch that has done it
                         broken = picture.error or "the device failed"
-                elif fault := _judged(picture.pixels):
-                    self._reject(picture.recipe, fault)
+                elif problem := _judged(picture.pixels):
+                    self._reject(picture.recipe, problem)
                     self.delivery.discard(name_of(picture.recipe))
                 else:
                     self._report.cut += any(picture.provenance.get(name) for name in DROPPED)
@@ -170,11 +170,11 @@ class Drawing:
             raise GladError(f"the rest could not be drawn: {broken}")
 
     def _settle_undrawn(self, picture: Drawn) -> None:
-        """Raises `GladError` where no picture is at fault: then no try counts."""
+        """Raises `GladError` where no picture is the cause: then no try counts."""
         reason = picture.error or "the model drew nothing"
-        if picture.fault == "setup":
+        if picture.cause == "setup":
             raise GladError(f"nothing could be drawn: {reason}")
-        if picture.fault == "recipe":  # drawn again it would be the same
+        if picture.cause == "recipe":  # drawn again it would be the same
             self._reject(picture.recipe, reason)
         else:
             self._refuse(picture.recipe, reason)
@@ -192,11 +192,11 @@ class Drawing:
 
 
 def _judged(pixels: Pixels) -> str | None:
-    """What the gates say; a gate that fails is the picture's own fault."""
-    faults: list[str] = []
-    with one_row(faults.append):
-        faults += filter(None, [gates.fault_of(pixels)])
-    return faults[0] if faults else None
+    """What the gates say; a gate that fails is due to the picture itself."""
+    problems: list[str] = []
+    with one_row(problems.append):
+        problems += filter(None, [gates.problem_of(pixels)])
+    return problems[0] if problems else None
 
 
 def recipes_of(prompts: Sequence[Prompt], sdxl: Draws, claim: Claim) -> list[tuple[Prompt, Recipe]]:

@@ -176,9 +176,9 @@ def _object(store: ObjectStore) -> Identity | None:
     if body is None:
         return None
     try:
-        told = json.loads(body)
-        columns: dict[str, Any] = {name: str(told[name]) for name in columns_of(Identity)}
-        return Identity(**columns | {"id": UUID(told["id"])})
+        content = json.loads(body)
+        columns: dict[str, Any] = {name: str(content[name]) for name in columns_of(Identity)}
+        return Identity(**columns | {"id": UUID(content["id"])})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotTogetherError(
             f"the object {KEY} in {_bucket(store)} says nothing that can be read ({error!r}), so it is not known whose "

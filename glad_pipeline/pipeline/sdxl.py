@@ -1,6 +1,6 @@
 """SDXL as the settings name it: prompts to recipes, recipes to pictures, in this process or on warm workers.
 
-Decides what a row is drawn with, which engine draws it, and whose fault it is where that cannot be: the row's, or the
+Decides what a row is drawn with, which engine draws it, and what it is due to where that cannot be: the row, or the
 deployment's. Knows neither Dagster nor where pictures go.
 """
 
@@ -24,7 +24,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.records import Prompt
 
 if TYPE_CHECKING:
-    from glad_pipeline.generation.drawing_faults import Fault
+    from glad_pipeline.generation.drawing_failures import Cause
     from glad_pipeline.generation.engine import Drawn, Engine
     from glad_pipeline.workers.pool import Pool
     from glad_pipeline.workers.remote import RemoteEngine
@@ -92,8 +92,8 @@ class Sdxl:
                 raise _ours(error) from error
             what = f"the tokenizer of {profile.name} cannot be used here, which says how long the prompt is"
             raise GladError(self._without_paths(error, what)) from error
-        if faults := self._too_much(prompt, recipe):
-            raise UsageError("; ".join(faults))
+        if problems := self._too_much(prompt, recipe):
+            raise UsageError("; ".join(problems))
         return recipe
 
     def _profile_of(self, prompt: Prompt) -> ModelProfile:
@@ -113,7 +113,7 @@ class Sdxl:
             raise GladError(self._without_paths(error, f"what it names cannot be used here: {named}")) from error
 
     def _require_ours(self) -> None:
-        """Raises `UnavailableError` unless the settings name a model that is here: then no row is at fault."""
+        """Raises `UnavailableError` unless the settings name a model that is here: then no row is the cause."""
         try:
             self.profile()
         except Exception as error:
@@ -121,19 +121,19 @@ class Sdxl:
 
     def _too_much(self, prompt: Prompt, recipe: Recipe) -> list[str]:
         """What the row asks for beyond what one may cost. The settings' own values are not limited."""
-        faults = []
+        problems = []
         pixels, most_steps = recipe.width * recipe.height, self.options.most_steps
         if (prompt.width or prompt.height) and pixels > self.options.most_pixels:
-            faults.append(
+            problems.append(
                 f"width × height is {recipe.width} × {recipe.height} = {pixels:,} pixels: a row may ask for at most "
                 f"{self.options.most_pixels:,} (GLAD_MOST_PIXELS)"
             )
         if (prompt.num_inference_steps or 0) > most_steps:
-            faults.append(
+            problems.append(
                 f"num_inference_steps is {prompt.num_inference_steps}: a row may ask for at most {most_steps} "
                 "(GLAD_MOST_STEPS)"
             )
-        return faults
+        return problems
 
     # recipes to pictures
 
@@ -142,7 +142,7 @@ class Sdxl:
     ) -> Iterator[Drawn]:
         """Draw each recipe, one model after the other. See `generation.engine.Engine.generate`.
 
-        A model that cannot be loaded is the deployment's fault if the settings name it, and raised; if a prompt named
+        A model that cannot be loaded is due to the deployment if the settings name it, and raised; if a prompt named
         it, it is that prompt's.
         """
         by_weights = sorted(recipes, key=_loaded)
@@ -164,18 +164,18 @@ class Sdxl:
                 engine.close()
 
     def _undrawable(self, profile: ModelProfile, wanted: Sequence[Recipe], error: Exception) -> Iterator[Drawn]:
-        """The recipes of a model that cannot be loaded, each with the reason. Raises what is the deployment's fault."""
+        """The recipes of a model that cannot be loaded, each with the reason. Raises what is due to the deployment."""
         from glad_pipeline.generation.engine import Drawn
 
         _raise_the_deployments(error)
         if profile == self.profile():
             raise _ours(error) from error
-        fault = self._fault_of(profile)
+        cause = self._cause_of(profile)
         if type(error.__cause__).__name__ == "OutOfMemoryError":  # another program may hold the GPU
-            fault = "unknown"
+            cause = "unknown"
         reason = self._without_paths(error, f"what it names cannot be loaded here, with the model {profile.name}")
         for recipe in wanted:
-            yield Drawn(recipe=recipe, error=reason, fault=fault, provenance={})
+            yield Drawn(recipe=recipe, error=reason, cause=cause, provenance={})
 
     def _engine(
         self, profile: ModelProfile, wanted: Sequence[Recipe], pulse: Callable[[], None]
@@ -191,10 +191,10 @@ class Sdxl:
 
         return engine_of(profile, self.options)
 
-    def _fault_of(self, profile: ModelProfile) -> Fault:
-        """Whose fault it is that this model cannot be loaded, which a prompt has named.
+    def _cause_of(self, profile: ModelProfile) -> Cause:
+        """What it is due to that this model cannot be loaded, which a prompt has named.
 
-        Raises `GladError` if not even the settings' own could be drawn with: then no prompt is at fault.
+        Raises `GladError` if not even the settings' own could be drawn with: then no prompt is the cause.
         """
         if self._drawn_by_workers():
             return "unknown"  # their machines may lack what this one has
@@ -229,13 +229,13 @@ _PATH = re.compile(r"(?<![\w:/.])[/~][\w.]")
 
 
 def _raise_the_deployments(error: Exception) -> None:
-    """Raises `UnavailableError` where files or memory of this machine are the cause: no row is at fault."""
+    """Raises `UnavailableError` where files or memory of this machine are the cause, and no row is."""
     if any(each is not None and is_the_deployments(each) for each in (error, error.__cause__)):
         raise UnavailableError(reason_of(error)) from error
 
 
 def _ours(error: Exception) -> UnavailableError:
-    """What is wrong with the model of the settings: nobody's row is at fault."""
+    """What is wrong with the model of the settings: no row is the cause."""
     if isinstance(error, UnavailableError):
         return error
     if isinstance(error, GladError):

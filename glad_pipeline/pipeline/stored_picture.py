@@ -14,7 +14,7 @@ from typing import Any
 from glad_pipeline.errors import UsageError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.publishing.images import CatalogueEntry
-from glad_pipeline.storage.metadata import metadata_fault
+from glad_pipeline.storage.metadata import metadata_problem
 from glad_pipeline.storage.protocol import ObjectStore, StoredObject
 
 START_BYTES = 16_384  # of an object, read in place of a HEAD: it costs the same and holds most pictures' texts
@@ -56,18 +56,18 @@ def recipe_in(texts: Mapping[str, str]) -> Recipe | None:
         return None
 
 
-def object_fault(stored: StoredObject, recipe_hash: str) -> str | None:
+def object_problem(stored: StoredObject, recipe_hash: str) -> str | None:
     """Why this object is not the whole picture with that recipe, or None. Its bytes are not read."""
     if stored.metadata.get("recipe-hash") != recipe_hash or "sha256" not in stored.metadata:
         return f"the object {stored.key} was not written by this pipeline: remove it from the bucket"
     if number(stored.metadata, "bytes") != stored.bytes:
-        told = ascii(stored.metadata.get("bytes", "")[:80])
-        return f"the object {stored.key} has {stored.bytes} bytes instead of {told}: remove it"
-    return metadata_fault(stored)
+        expected = ascii(stored.metadata.get("bytes", "")[:80])
+        return f"the object {stored.key} has {stored.bytes} bytes instead of {expected}: remove it"
+    return metadata_problem(stored)
 
 
 def entry_of(stored: StoredObject, recipe: Recipe, provenance: str | None, url: Callable[[str], str]) -> CatalogueEntry:
-    """The catalogue's row of an object without fault. `provenance`: JSON, from its texts; `url`: of a key."""
+    """The catalogue's row of an object without a problem. `provenance`: JSON, from its texts; `url`: of a key."""
     thumbnail = stored.metadata.get("thumbnail")
     return CatalogueEntry(
         key=stored.key,
@@ -103,7 +103,7 @@ def _record(text: str | None) -> dict[str, Any]:
     """A JSON object, read; empty where there is none, it cannot be read, or PostgreSQL could not keep it."""
     try:
         found = json.loads(text or "{}")
-        told = json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+        encoded = json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) and rb"\u0000" not in told else {}
+    return found if isinstance(found, dict) and rb"\u0000" not in encoded else {}

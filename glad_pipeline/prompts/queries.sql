@@ -103,7 +103,7 @@ SELECT * FROM prompts WHERE claim_token = %(token)s AND status = 'claimed' ORDER
 
 -- name: count_tries
 -- So many tries each of these prompts has now: one more when drawing begins, for a process that dies may die of it;
--- as many as when it was claimed, when the store, the database or the GPU was at fault. The same when asked twice.
+-- as many as when it was claimed, when the store, the database or the GPU was the cause. The same when asked twice.
 UPDATE prompts p SET attempts = counted.attempts
 FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS counted (id, attempts)
 WHERE p.id = counted.id AND p.claim_token = %(token)s AND p.status = 'claimed'

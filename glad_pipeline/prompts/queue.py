@@ -210,7 +210,7 @@ class Claim:
             )
 
     def refund(self) -> None:
-        """Something else than the prompts was at fault: the tries begun and not settled do not count."""
+        """Something else than the prompts was the cause: the tries begun and not settled do not count."""
         if self._begun:
             self._database.transact("refund", partial(self._count, dict.fromkeys(self._begun, 0)))
             self._begun.clear()

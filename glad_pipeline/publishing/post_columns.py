@@ -67,7 +67,7 @@ def metadata_of(prompt: DuePrompt) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value}
 
 
-def fault_of(prompt: DuePrompt) -> str | None:
+def problem_of(prompt: DuePrompt) -> str | None:
     """Why its picture cannot be published, or None."""
     url = prompt.image_url
     if prompt.image_removed_at is not None:

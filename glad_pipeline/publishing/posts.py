@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from glad_pipeline.blame import together_or_alone
 from glad_pipeline.database import Connection, named_queries, value
 from glad_pipeline.errors import GladError
-from glad_pipeline.publishing.post_columns import FILLED, fault_of, metadata_of, new_post, picture_of, title_of
+from glad_pipeline.publishing.post_columns import FILLED, metadata_of, new_post, picture_of, problem_of, title_of
 from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
 from glad_pipeline.records import DuePrompt, records_of
 
@@ -105,7 +105,7 @@ class Blog:
         return outcomes
 
     def _publish(self, connection: Connection, due: Sequence[DuePrompt]) -> Outcomes:
-        rejected = {each.id: fault for each in due if (fault := fault_of(each))}
+        rejected = {each.id: problem for each in due if (problem := problem_of(each))}
         due = [each for each in due if each.id not in rejected]
         tasks = self._existing_tasks(connection, due)
         posts = self.lock(connection, [i for each in due for i in (each.post_id, each.published_post_id) if i])
@@ -291,13 +291,13 @@ class Blog:
     def _update_tasks(self, connection: Connection, prompts: Sequence[DuePrompt]) -> None:
         """Tell the tasks where their picture is. Their state belongs to the blog and is not touched."""
         for each in prompts:
-            told = {
+            given = {
                 "s3_image_url": each.image_url,
                 "featured_image_url": each.image_url,
                 "featured_image_prompt": each.prompt,
                 "updated_at": datetime.now(UTC),
             }
-            values = {name: value for name, value in told.items() if name in self.tasks}
+            values = {name: value for name, value in given.items() if name in self.tasks}
             statement = sql.SQL("UPDATE content_tasks SET {} WHERE task_id = {}").format(
                 sql.SQL(", ").join(_set(values)), sql.Placeholder("task")
             )

@@ -43,13 +43,13 @@ class _Kept:
 class Memory:
     """Buckets by name, and the web server that shows them to visitors. A context manager: closed, all of it is gone.
 
-    While `away` is true it answers nobody, neither stores nor visitors, as a server that does not run.
+    While `unreachable` is true it answers nobody, neither stores nor visitors, as a server that does not run.
     """
 
     def __init__(self, *buckets: str) -> None:
         self.buckets: dict[str, dict[str, _Kept]] = {bucket: {} for bucket in buckets}
         self.lock = threading.Lock()  # around every use of them
-        self.away = False
+        self.unreachable = False
         self.address = f"{SCHEME}{secrets.token_hex(6)}"
         self.secret_access_key = secrets.token_hex(16)
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
@@ -96,7 +96,7 @@ class MemoryStore:
         place: the memory's address.
         secret_access_key: the memory's.
         public_base_url: what precedes the key in a public URL; None: where the memory serves it.
-        patience: seconds for which every request is made again while the memory is away.
+        patience: seconds for which every request is made again while the memory is unreachable.
     """
 
     bucket: str
@@ -124,7 +124,7 @@ class MemoryStore:
             pass
 
     def keeps_versions(self) -> bool | None:
-        """False: what is deleted is gone. None: it is away."""
+        """False: what is deleted is gone. None: it is unreachable."""
         try:
             with self._asked_to("ask for versioning"):
                 return False
@@ -234,7 +234,7 @@ class MemoryStore:
     def _asked_to(self, doing: str) -> Iterator[dict[str, _Kept]]:
         """The bucket's objects by key, and nobody else's to use meanwhile. Raises `StoreError` that says the cure."""
         memory = self._memory(doing)
-        if memory.away:
+        if memory.unreachable:
             raise self._refusal(doing, "it was told to be away, as if the network were down", transient=True)
         if self.secret_access_key != memory.secret_access_key:
             raise self._refusal(doing, "the secret_access_key is not this memory's: open it by `Memory.store`")
@@ -268,7 +268,7 @@ def _handler_of(memory: Memory) -> type[http.server.BaseHTTPRequestHandler]:
 
         def _answer(self, *, with_body: bool) -> None:
             bucket, _, key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
-            if memory.away:
+            if memory.unreachable:
                 return self._send(503)
             if not key.startswith(PUBLIC_PREFIX):
                 return self._send(403)

@@ -20,7 +20,7 @@ from glad_pipeline.errors import UnavailableError
 
 CACHE_CONTROL = "public, max-age=31536000, immutable"  # of every object, word for word: what has a key never changes
 CONCURRENCY = 16  # requests in flight at once when many objects are looked at
-LONGEST_PAUSE = 5.0  # seconds between tries of a store that is away
+LONGEST_PAUSE = 5.0  # seconds between tries of a store that is unreachable
 TELL_EVERY = 5.0  # seconds between lines about it
 
 Seen = TypeVar("Seen")
@@ -56,39 +56,43 @@ class Listed:
     key: str
     bytes: int
     modified: datetime
-    now: datetime | None  # the store's own clock when it told so; None: it did not say
+    now: datetime | None  # the store's own clock when it has given it; None: it did not say
 
 
 class Outage:
-    """How long the store has been away, for all threads that ask it. `patience` 0: nobody waits for it."""
+    """How long the store has been unreachable, for all threads that ask it. `patience` 0: nobody waits for it."""
 
     def __init__(self, patience: float) -> None:
         self.patience = patience
         self.tell: Callable[[str], None] = log.warning
         self._since: float | None = None  # since when it has answered nobody
-        self._told = 0.0
+        self._reported_at = 0.0
         self._lock = threading.Lock()
         self._given_up = threading.Event()
 
     def wait(self, error: StoreError, failing: float) -> None:
-        """Wait a little before the next try; raises instead when the store has been away for too long.
+        """Wait a little before the next try; raises instead when the store has been unreachable for too long.
 
         `failing`: since when (monotonic) this very request has failed. A store may answer all others.
         """
         now = time.monotonic()
         with self._lock:
             self._since = self._since or now
-            away = now - min(self._since, failing)
-            tell = now - self._told >= TELL_EVERY
+            silent_for = now - min(self._since, failing)
+            tell = now - self._reported_at >= TELL_EVERY
             if tell:
-                self._told = now
+                self._reported_at = now
         if self._given_up.is_set() or not self.patience:
             raise error
-        if away >= self.patience:
-            raise StoreError(f"the store has not answered for {in_time(away)}: {error}", transient=True) from error
+        if silent_for >= self.patience:
+            raise StoreError(
+                f"the store has not answered for {in_time(silent_for)}: {error}", transient=True
+            ) from error
         if tell:
-            self.tell(f"the store does not answer, it is asked again for {in_time(self.patience - away)}: {error}")
-        pause = min(LONGEST_PAUSE, max(0.1, away / 2), self.patience - away)
+            self.tell(
+                f"the store does not answer, it is asked again for {in_time(self.patience - silent_for)}: {error}"
+            )
+        pause = min(LONGEST_PAUSE, max(0.1, silent_for / 2), self.patience - silent_for)
         self._given_up.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311  not all at the same moment
 
     def over(self) -> None:
@@ -124,7 +128,7 @@ class ObjectStore(Protocol):
 
     @property
     def outage(self) -> Outage:
-        """How long this store has been away; one for all threads that use it."""
+        """How long this store has been unreachable; one for all threads that use it."""
 
     def with_patience(self, seconds: float) -> ObjectStore:
         """The same bucket, asked with another patience and an `outage` of its own."""
@@ -148,7 +152,7 @@ class ObjectStore(Protocol):
         """Store `body` under `key` unless something is there already. The store holds it whole or not at all.
 
         Returns whether it was written (False: the key was taken, which a retry expects): of any number of writers at
-        once, exactly one is told True. `metadata` is ASCII; over the store's limit, or not ASCII, it is refused.
+        once, exactly one gets True. `metadata` is ASCII; over the store's limit, or not ASCII, it is refused.
         """
 
     def head(self, key: str) -> StoredObject | None:

@@ -7,7 +7,7 @@ from glad_pipeline.http_client import NoAnswer, ask
 SECONDS = 10
 
 
-def fault_of_visit(url: str) -> str | None:
+def problem_of_visit(url: str) -> str | None:
     """Why a browser would not show the picture at this http(s) URL, or None."""
     try:
         answer = ask("HEAD", url, seconds=SECONDS, redirects=True)

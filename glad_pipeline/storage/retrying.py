@@ -1,4 +1,4 @@
-"""How requests to a store are made: again while it is away, and many at a time. For stores; knows none of them."""
+"""How requests to a store are made: again while it is unreachable, many at a time. For stores; knows none of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 
 
 def patiently(ask: Callable[Concatenate[Store, Given], Answer]) -> Callable[Concatenate[Store, Given], Answer]:
-    """A request that is made again while the store is away."""
+    """A request that is made again while the store is unreachable."""
 
     @wraps(ask)
     def asked(store: Store, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
@@ -48,6 +48,6 @@ def each_of(keys: Iterable[str], look: Callable[[str], Seen | None], outage: Out
     with ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="glad-look") as pool:
         try:
             return {key: seen for key, seen in zip(keys, pool.map(look, keys), strict=True) if seen is not None}
-        except BaseException:  # Ctrl-C, say: the others need not wait for a store that is away
+        except BaseException:  # Ctrl-C, say: the others need not wait for a store that is unreachable
             outage.give_up()
             raise

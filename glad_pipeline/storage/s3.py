@@ -91,7 +91,7 @@ class S3Store(StoreOptions):
     def keeps_versions(self) -> bool | None:
         """Whether what is deleted stays as an older version; None: the store does not say."""
         try:
-            with self._clearly("ask for versioning"):
+            with self._explained("ask for versioning"):
                 return "Status" in self.client.get_bucket_versioning(Bucket=self.bucket)
         except StoreError:
             return None
@@ -120,7 +120,7 @@ class S3Store(StoreOptions):
                 f"could not store {key} in {self._where}: its metadata is {-room} bytes over the {METADATA_BYTES:,} "
                 "that S3 allows. Shorten it"
             )
-        with self._clearly(f"store {key}", expected=TAKEN):
+        with self._explained(f"store {key}", expected=TAKEN):
             self.client.put_object(
                 Bucket=self.bucket,
                 Key=key,
@@ -137,7 +137,7 @@ class S3Store(StoreOptions):
     @patiently
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`, or None. Raises `StoreError`."""
-        with self._clearly(f"look at {key}", expected=ABSENT):
+        with self._explained(f"look at {key}", expected=ABSENT):
             answer = self.client.head_object(Bucket=self.bucket, Key=key)
             return _stored(key, answer, answer["ContentLength"])
         return None
@@ -149,7 +149,7 @@ class S3Store(StoreOptions):
     @patiently
     def start(self, key: str, length: int) -> tuple[StoredObject, bytes] | None:
         """`head` together with the first `length` bytes (all, where there are fewer), in one request."""
-        with self._clearly(f"read {key}", expected=(*ABSENT, EMPTY)):
+        with self._explained(f"read {key}", expected=(*ABSENT, EMPTY)):
             answer = self.client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{length - 1}")
             start = answer["Body"].read(length)
             answer["Body"].close()  # a store that ignores Range would send it all
@@ -165,7 +165,7 @@ class S3Store(StoreOptions):
     @patiently
     def fetch(self, key: str) -> bytes | None:
         """The whole object, or None. Raises `StoreError`."""
-        with self._clearly(f"read {key}", expected=ABSENT):
+        with self._explained(f"read {key}", expected=ABSENT):
             return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         return None
 
@@ -175,10 +175,10 @@ class S3Store(StoreOptions):
 
         As the store has computed it when it took them, where it keeps that, else read and computed here.
         """
-        with self._clearly(f"verify {key}", expected=ABSENT):
+        with self._explained(f"verify {key}", expected=ABSENT):
             head = self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
-            if told := _hex(head.get("ChecksumSHA256")):
-                return told
+            if checksum := _hex(head.get("ChecksumSHA256")):
+                return checksum
             found = self.digest(key)
             return found[1] if found else None
         return None
@@ -189,7 +189,7 @@ class S3Store(StoreOptions):
 
         None where nothing is stored. Raises `StoreError`.
         """
-        with self._clearly(f"read {key}", expected=ABSENT):
+        with self._explained(f"read {key}", expected=ABSENT):
             answer = self.client.get_object(Bucket=self.bucket, Key=key)
             digest, length = hashlib.sha256(), 0
             for chunk in answer["Body"].iter_chunks(PIECE):
@@ -214,10 +214,10 @@ class S3Store(StoreOptions):
     def _page(self, prefix: str, after: str | None) -> tuple[list[Listed], str | None]:
         """One page of a listing, and what names the next; None: it was the last."""
         more = {"ContinuationToken": after} if after else {}
-        with self._clearly(f"list {prefix}"):
+        with self._explained(f"list {prefix}"):
             page = self.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **more)  # type: ignore[arg-type]
-        told = page["ResponseMetadata"]["HTTPHeaders"].get("date")
-        now = parsedate_to_datetime(told) if told else None
+        date = page["ResponseMetadata"]["HTTPHeaders"].get("date")
+        now = parsedate_to_datetime(date) if date else None
         found = [
             Listed(key=item["Key"], bytes=item["Size"], modified=item["LastModified"], now=now)
             for item in page.get("Contents", [])
@@ -227,7 +227,7 @@ class S3Store(StoreOptions):
     @patiently
     def copy(self, key: str, target: str) -> bool:
         """Copy an object with its metadata inside the store; whether there was one. Raises `StoreError`."""
-        with self._clearly(f"copy {key}", expected=ABSENT):
+        with self._explained(f"copy {key}", expected=ABSENT):
             self.client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": key})
             return True
         return False
@@ -237,7 +237,7 @@ class S3Store(StoreOptions):
         keys = list(keys)
         for start in range(0, len(keys), DELETED_AT_ONCE):
             some = keys[start : start + DELETED_AT_ONCE]
-            with self._clearly(f"delete {some[0]} and {len(some) - 1} more"):
+            with self._explained(f"delete {some[0]} and {len(some) - 1} more"):
                 answer = self.client.delete_objects(
                     Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
                 )
@@ -251,14 +251,14 @@ class S3Store(StoreOptions):
     @patiently
     def check(self) -> None:
         """Raise `StoreError` with the cure unless the bucket exists and takes our credentials."""
-        with self._clearly("list objects"):
+        with self._explained("list objects"):
             self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
 
     @property
     def _where(self) -> str:
         return f"bucket {self.bucket!r} at {self.place}"
 
-    def _clearly(self, doing: str, expected: Container[str | int] = ()) -> AbstractContextManager[None]:
+    def _explained(self, doing: str, expected: Container[str | int] = ()) -> AbstractContextManager[None]:
         return explained(doing, self._where, expected)
 
 

@@ -78,7 +78,7 @@ def _status(error: ClientError) -> int:
 
 
 def _connection_may_return(error: BotoCoreError) -> bool:
-    """No for a host that does not exist, a certificate that is wrong, and faults of ours."""
+    """No for a host that does not exist, a certificate that is wrong, and errors of ours."""
     from botocore.exceptions import ConnectionError as NoConnection
     from botocore.exceptions import HTTPClientError, IncompleteReadError, SSLError
 

@@ -67,16 +67,16 @@ class Spool:
 
         Raises `SpoolFull`, or `OSError` where the disk is full or does not let us.
         """
-        told = json.dumps(facts).encode()
-        crc = isal_zlib.crc32(body, isal_zlib.crc32(told))
-        head = b"GLAD-SPOOL 1 %08x %d %d\n" % (crc, len(told), memoryview(body).nbytes)
-        self._reserve(name, len(head) + len(told) + memoryview(body).nbytes)
+        text = json.dumps(facts).encode()
+        crc = isal_zlib.crc32(body, isal_zlib.crc32(text))
+        head = b"GLAD-SPOOL 1 %08x %d %d\n" % (crc, len(text), memoryview(body).nbytes)
+        self._reserve(name, len(head) + len(text) + memoryview(body).nbytes)
         new = self.folder / f"{name}.{os.getpid()}.new"
         try:
             for folder in (self.folder.parent, self.folder):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(new, "wb", opener=_private) as file:  # Path.open takes no opener
-                file.write(head + told)
+                file.write(head + text)
                 file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
@@ -110,12 +110,12 @@ class Spool:
         if head is None:
             raise SpoolDamaged("it does not begin as a file of this version's spool does")
         rest = memoryview(data)[head.end() :]
-        crc, told, size = int(head[1], 16), int(head[2]), int(head[3])
-        if len(rest) != told + size:
-            raise SpoolDamaged(f"it has {len(rest)} bytes after its first line instead of {told + size}")
+        crc, length, size = int(head[1], 16), int(head[2]), int(head[3])
+        if len(rest) != length + size:
+            raise SpoolDamaged(f"it has {len(rest)} bytes after its first line instead of {length + size}")
         if isal_zlib.crc32(rest) != crc:
             raise SpoolDamaged("its checksum is wrong")
-        return Spooled(facts=json.loads(bytes(rest[:told])), body=bytes(rest[told:]))
+        return Spooled(facts=json.loads(bytes(rest[:length])), body=bytes(rest[length:]))
 
     def remove(self, name: str) -> None:
         """The store has it; another process may have removed it already. Raises `OSError`."""

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from glad_pipeline.defs.resources import SdxlResource
-from glad_pipeline.generation.drawing_faults import Fault
+from glad_pipeline.generation.drawing_failures import Cause
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.recipe import Recipe
 
 BATCH = 4  # pictures drawn at once
-ERRORS: dict[str, tuple[Fault, str]] = {  # by the word in the prompt: whose fault it is told to be, and the reason
+ERRORS: dict[str, tuple[Cause, str]] = {  # by the word in the prompt: what it is said to be due to, and the reason
     "UNDRAWABLE": ("unknown", "NaN in the picture"),
     "TOO LARGE": ("unknown", "the GPU's memory is too small"),
     "GPU DIES": ("device", "the GPU failed"),
@@ -22,7 +22,7 @@ ERRORS: dict[str, tuple[Fault, str]] = {  # by the word in the prompt: whose fau
 class InstantSdxl(SdxlResource):
     """Draws noise in no time (about 1 KB as PNG), the same for the same recipe. Needs neither torch nor a GPU.
 
-    A word in the prompt, in capitals, asks for a fault:
+    A word in the prompt, in capitals, asks for a failure:
 
     - ``BLANK``: one colour everywhere, so that the gate rejects the prompt.
     - ``UNDRAWABLE`` and ``TOO LARGE``: no picture. The prompt has lost an attempt; the others go on.
@@ -49,9 +49,9 @@ class InstantSdxl(SdxlResource):
             if self.seconds_each:
                 time.sleep(self.seconds_each)
             if word := next((word for word in ERRORS if word in recipe.prompt), None):
-                fault, error = ERRORS[word]
-                yield Drawn(recipe=recipe, error=error, fault=fault, provenance={})
-                if fault != "unknown":
+                cause, error = ERRORS[word]
+                yield Drawn(recipe=recipe, error=error, cause=cause, provenance={})
+                if cause != "unknown":
                     return
                 continue
             pixels = np.random.default_rng(recipe.seed).integers(0, 256, (self.side, self.side, 3), dtype=np.uint8)

@@ -30,7 +30,7 @@ class TemporaryPipeline:
     """What `temporary_pipeline` gives."""
 
     database_url: str = field(repr=False)  # of the blog's database, with all tables
-    memory: Memory  # holds the bucket; `memory.away = True`: it answers nobody
+    memory: Memory  # holds the bucket; `memory.unreachable = True`: it answers nobody
     settings: Settings = field(repr=False)  # the test's own
     overrides: Mapping[str, Any] = field(
         repr=False
@@ -112,7 +112,7 @@ def memory_object_store(
 
     Args:
         postgres: the resource of the database that the bucket belongs to.
-        spool: a folder in which drawn pictures wait while the memory is `away`.
+        spool: a folder in which drawn pictures wait while the memory is `unreachable`.
     """
     return ObjectStoreResource(
         postgres=postgres,

@@ -68,34 +68,34 @@ class Cluster:
     def describe(self) -> dict[str, Any] | None:
         """Ours, if it runs: `pid`, `address`, `workers`."""
         try:
-            told: dict[str, Any] = json.loads((self._home.path / FILE).read_text(encoding="utf-8"))
+            known: dict[str, Any] = json.loads((self._home.path / FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return told if is_still(told["pid"], told["created"]) else None
+        return known if is_still(known["pid"], known["created"]) else None
 
     @property
     def workers(self) -> int | None:
         """How many workers there are to be, as `glad workers up` has found, or the settings say; None: nobody knows."""
         if self._given is not None:
             return self._wanted
-        told = self.describe()
-        return told.get("workers") if told else None
+        known = self.describe()
+        return known.get("workers") if known else None
 
     def note(self, **facts: Any) -> None:
         """Add to what `describe` tells."""
-        told = self.describe()
-        if told is not None:
-            write_atomically(self._home.path / FILE, json.dumps({**told, **facts}))
+        known = self.describe()
+        if known is not None:
+            write_atomically(self._home.path / FILE, json.dumps({**known, **facts}))
 
     @property
     def address(self) -> str:
         """Where to connect. Raises `UnavailableError` if the settings name none and none of ours runs."""
         if self._given is not None:
             return self._given
-        told = self.describe()
-        if told is None:
+        known = self.describe()
+        if known is None:
             raise UnavailableError(f"no workers run on this machine: start them with {UP}, or set GLAD_BACKEND=process")
-        return str(told["address"])
+        return str(known["address"])
 
     def start(self, *, cpus: float) -> bool:
         """See to it that ours runs; False if it did. `cpus`: what the workers' shares add up to.
@@ -119,7 +119,7 @@ class Cluster:
             command += [f"--node-ip-address={self._host}", f"--port={port}", f"--temp-dir={folder / 'ray'}"]
             command += [f"--num-cpus={max(os.cpu_count() or 1, int(cpus + 0.999))}", "--disable-usage-stats"]
             command += ["--include-dashboard=false", "--include-log-monitor=false"]
-            # some ports of Ray's are fixed unless told otherwise, and a second cluster could not have them too
+            # some ports of Ray's are fixed unless set otherwise, and a second cluster could not have them too
             command += ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
             command += [f"--ray-client-server-port={self._home.port('ray client', usable)}"]
             (folder / "ray").mkdir(mode=0o700, exist_ok=True)
@@ -133,8 +133,8 @@ class Cluster:
                         end_members(session_members(child.pid))
                         raise GladError(f"Ray did not come up: {log}\n{tail(log)}")
                     time.sleep(0.1)
-            told = {"pid": child.pid, "created": psutil.Process(child.pid).create_time(), "address": address}
-            write_atomically(self._home.path / FILE, json.dumps(told))
+            known = {"pid": child.pid, "created": psutil.Process(child.pid).create_time(), "address": address}
+            write_atomically(self._home.path / FILE, json.dumps(known))
         return True
 
     def python(self) -> str:
@@ -148,10 +148,10 @@ class Cluster:
 
     def stop(self) -> bool:
         """End ours with everything in it. False if it did not run."""
-        told = self.describe()
-        if told is not None:
+        known = self.describe()
+        if known is not None:
             with Step("stopping Ray"):
-                end_members(session_members(told["pid"]), seconds=1)
+                end_members(session_members(known["pid"]), seconds=1)
         (self._home.path / FILE).unlink(missing_ok=True)
         if self._home.path.exists():
             with suppress(GladError), self._home.prepare().lock():
@@ -159,7 +159,7 @@ class Cluster:
                 shutil.rmtree(folder / "ray", ignore_errors=True)
                 (folder / "python").unlink(missing_ok=True)
                 self._home.leave_sockets()
-        return told is not None
+        return known is not None
 
     def _refuse_to_be_reached(self) -> None:
         if self._host != LOOPBACK and not self._exposed:
@@ -226,15 +226,15 @@ class Cluster:
                 ),
             )
         except Exception as error:
-            told = one_line(redact(str(error)), 400)
-            if "ersion mismatch" in told:
+            reason = one_line(redact(str(error)), 400)
+            if "ersion mismatch" in reason:
                 raise UnavailableError(
-                    f"the cluster at {address} runs other versions than this machine: {told}. Install the same Ray and "
-                    "Python on both"
+                    f"the cluster at {address} runs other versions than this machine: {reason}. Install the same Ray "
+                    "and Python on both"
                 ) from error
             raise UnavailableError(
-                f"what listens at {address} does not let us in as a Ray cluster ({told}). Either it is none, or it has "
-                "another token (RAY_AUTH_TOKEN), or this machine is no node of it: then use ray://HOST:10001. "
+                f"what listens at {address} does not let us in as a Ray cluster ({reason}). Either it is none, or it "
+                "has another token (RAY_AUTH_TOKEN), or this machine is no node of it: then use ray://HOST:10001. "
                 f"{self._cure()}"
             ) from error
 
@@ -288,8 +288,8 @@ def _free(host: str, port: int) -> bool:
 def has_node(node: str) -> bool:
     """Whether a machine of the cluster is there. Asks itself: the head takes many seconds to believe in an end."""
     time.sleep(NODE_SECONDS)  # whatever ends a machine does not end all its processes at the same moment
-    told = next((each for each in import_ray().nodes() if each["NodeID"] == node), None)
-    return bool(told and told["Alive"] and _listens(f"{told['NodeManagerAddress']}:{told['NodeManagerPort']}"))
+    known = next((each for each in import_ray().nodes() if each["NodeID"] == node), None)
+    return bool(known and known["Alive"] and _listens(f"{known['NodeManagerAddress']}:{known['NodeManagerPort']}"))
 
 
 def resources() -> Mapping[str, float]:

@@ -30,13 +30,13 @@ class Job:
 
     def undrawn(self) -> Iterator[Drawn]:
         """Its pictures as failed, once it is given up."""
-        told = f"{self.bad_luck} workers were lost that had it, or their machines: look into Ray's logs"
+        reason = f"{self.bad_luck} workers were lost that had it, or their machines: look into Ray's logs"
         if self.losses >= LOSSES:
-            told = (
+            reason = (
                 f"{self.losses} workers were lost while they drew it. If other pictures are drawn, this one needs more "
                 "memory than there is, or does harm: change it, or look into the workers' logs"
             )
-        return (Drawn(recipe=recipe, error=told, provenance={}) for recipe in self.recipes)
+        return (Drawn(recipe=recipe, error=reason, provenance={}) for recipe in self.recipes)
 
     def after_a_loss(self, *, over_it: bool) -> list[Job]:
         """What others draw of it; where its worker was lost over it, each picture on its own."""

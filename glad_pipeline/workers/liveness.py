@@ -11,20 +11,20 @@ HERE, DRAWING = "here", "drawing"  # kinds of notes
 PATIENCE = 2.0  # seconds that the head may take; it does not answer any more once the cluster is gone
 
 
-def away() -> tuple[type[BaseException], ...]:
-    """What Ray raises where a worker, the head, or the whole cluster is away."""
+def unreachable() -> tuple[type[BaseException], ...]:
+    """What Ray raises where a worker, the head, or the whole cluster is unreachable."""
     from ray.exceptions import RayError
 
     return RayError, OSError, RuntimeError  # TimeoutError and ConnectionError are of OSError
 
 
-def unless_away() -> suppress:
-    """For what can be done without if the head is away."""
-    return suppress(*away())
+def unless_unreachable() -> suppress:
+    """For what can be done without if the head is unreachable."""
+    return suppress(*unreachable())
 
 
 # Ray's own libraries keep their state in the head's key-value store. Through ray:// there is no client of ours that
-# could be told to be patient; there a connection that is lost is noticed at once.
+# could be set to be patient; there a connection that is lost is noticed at once.
 
 
 def note(kind: str, name: str) -> None:
@@ -37,7 +37,7 @@ def note(kind: str, name: str) -> None:
 
 
 def erase(kind: str, name: str) -> None:
-    """That it has been told to end, or is done with the job."""
+    """That it has been asked to end, or is done with the job."""
     kv, head = _store()
     if head is None:
         kv._internal_kv_del(f"{kind}/{name}", namespace=NAMESPACE)

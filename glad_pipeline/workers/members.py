@@ -89,10 +89,10 @@ def states_of(some: list[Member], patience: float = ANSWER) -> list[Mapping[str,
         try:
             states.append({"worker": member.name, **ray.get(reference, timeout=0)})
         except ray.exceptions.RayError as error:
-            told = "is gone, or is being started anew"
+            reason = "is gone, or is being started anew"
             if isinstance(error, ray.exceptions.GetTimeoutError):
-                told = f"has not answered for {patience:.0f} s: the next run replaces it if it stays silent"
+                reason = f"has not answered for {patience:.0f} s: the next run replaces it if it stays silent"
                 if not liveness.noted(liveness.HERE, member.name):
-                    told = "has not come up: it waits for a free GPU or CPU, or is being started"
-            states.append({"worker": member.name, "error": told})
+                    reason = "has not come up: it waits for a free GPU or CPU, or is being started"
+            states.append({"worker": member.name, "error": reason})
     return states

@@ -21,7 +21,7 @@ from glad_pipeline.workers.members import Member, members, states_of
 from glad_pipeline.workers.worker import Worker, shape_name
 
 LOOK = 1.0  # seconds between looks at what has not answered
-CLUSTER_PATIENCE = 60.0  # seconds for which a cluster that went away is waited for
+CLUSTER_PATIENCE = 60.0  # seconds for which a cluster that became unreachable is waited for
 LEAST_BATCH = 4  # pictures that a worker is asked for, where nobody says how many are drawn at once
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Pool:
         self.cluster.connect()
         try:
             return self._open(profile, wanted)
-        except liveness.away() as error:
+        except liveness.unreachable() as error:
             raise UnavailableError(f"the Ray cluster does not do what it is asked: {reason_of(error)}") from error
 
     def _open(self, profile: ModelProfile, wanted: Sequence[Recipe] | None) -> list[Member]:
@@ -105,7 +105,7 @@ class Pool:
         return min((int(free.get(kind, 0.0) / share + 1e-6) for share, kind in shares if share), default=0)
 
     def reopen(self, profile: ModelProfile, wanted: Sequence[Recipe] | None) -> list[Member]:
-        """After the cluster went away: wait for it, connect anew. Raises `UnavailableError` when patience is spent."""
+        """After the cluster was unreachable: wait for it, connect anew. Raises `UnavailableError` in the end."""
         self._members, self._me = {}, ""
         self.cluster.disconnect()
         until = time.monotonic() + CLUSTER_PATIENCE
@@ -152,14 +152,14 @@ class Pool:
     def close(self) -> None:
         """Leave the cluster; its workers stay warm."""
         if self._me:
-            with liveness.unless_away():
+            with liveness.unless_unreachable():
                 liveness.erase(liveness.HERE, self._me)
         self._members, self._me = {}, ""
         self.cluster.disconnect()
 
     def knows_us(self) -> bool:
         """Whether the cluster is there, and is the one that we have connected to, not started anew meanwhile."""
-        with liveness.unless_away():
+        with liveness.unless_unreachable():
             return self.cluster.answers() and liveness.noted(liveness.HERE, self._me)
         return False
 
@@ -183,12 +183,12 @@ def reason_of(error: Any) -> str:
     if isinstance(cause, GladError):
         return str(cause)
     lines = [" ".join(line.split()) for line in str(cause).splitlines() if line.strip()]
-    told = lines[-1].partition(" Some common causes include")[0] if lines else ""  # Ray's come with whole traces
-    if "No module named 'glad_pipeline" in told:
-        return f"{told}: install this very version of glad_pipeline on every machine of the cluster"
+    text = lines[-1].partition(" Some common causes include")[0] if lines else ""  # Ray's come with whole traces
+    if "No module named 'glad_pipeline" in text:
+        return f"{text}: install this very version of glad_pipeline on every machine of the cluster"
     if type(cause).__name__ in ("ObjectStoreFullError", "OutOfDiskError"):
         return (
             "Ray's object store and the disk behind it are full: give its machines more room in /dev/shm and TMPDIR, "
-            f"or set GLAD_GPU_BATCH lower ({told[:120]})"
+            f"or set GLAD_GPU_BATCH lower ({text[:120]})"
         )
-    return f"{type(cause).__name__}: {told[:300]}"
+    return f"{type(cause).__name__}: {text[:300]}"

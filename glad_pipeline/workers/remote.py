@@ -89,8 +89,8 @@ class RemoteEngine:
         self._begin()
         until = time.monotonic() + self._pool.options.worker_start_seconds
         while late := [member for member in self._members if not member.ready]:
-            if told := next((member.refused for member in late if member.refused), None):
-                raise GladError(told)
+            if refusal := next((member.refused for member in late if member.refused), None):
+                raise GladError(refusal)
             if time.monotonic() > until:
                 raise UnavailableError(f"{late[0].name}: {self._pool.why_none()}")
             self._look()
@@ -98,7 +98,7 @@ class RemoteEngine:
 
     def close(self) -> None:
         """Let go of the workers; the model stays loaded in them."""
-        with liveness.unless_away():
+        with liveness.unless_unreachable():
             for member in self._members:
                 if member.jobs:
                     member.handle.forget.remote([job.name for job in member.jobs])
@@ -132,8 +132,8 @@ class RemoteEngine:
                     if batch > 0:
                         waiting.append(Job(group))
                     elif batch == 0:
-                        faults = "; ".join(faults_of(group[0], self.profile))
-                        yield Drawn(recipe=group[0], error=faults, fault="recipe", provenance={})
+                        problems = "; ".join(faults_of(group[0], self.profile))
+                        yield Drawn(recipe=group[0], error=problems, cause="recipe", provenance={})
                     else:
                         exhausted = True
                 for job in [job for job in self._again if job.is_given_up]:
@@ -225,23 +225,23 @@ class RemoteEngine:
     def _loaded(self, reference: Any) -> None:
         member = self._loading.pop(reference)
         try:
-            told: Loaded = self._ray.get(reference)
+            loaded: Loaded = self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
             self._refuse(member, reason_of(error))
-        except liveness.away() as error:
+        except liveness.unreachable() as error:
             self._lost(member, error)
         else:
-            other = told.options.drawing != self._pool.options.drawing
-            if other or (self._sample is not None and told.options.keeping != self._pool.options.keeping):
+            other = loaded.options.drawing != self._pool.options.drawing
+            if other or (self._sample is not None and loaded.options.keeping != self._pool.options.keeping):
                 self._refuse(
                     member, "it was started with other settings than now: ./glad workers down, then ./glad workers up"
                 )
                 return
             member.ready = True
             member.failures = 0
-            member.shapes, member.node = set(told.shapes), told.node
+            member.shapes, member.node = set(loaded.shapes), loaded.node
             member.heard = time.monotonic()
-            self.load_seconds = max(self.load_seconds or 0.0, told.load_seconds)
+            self.load_seconds = max(self.load_seconds or 0.0, loaded.load_seconds)
 
     def _refuse(self, member: Member, reason: str) -> None:
         """It is not asked any more."""
@@ -259,7 +259,7 @@ class RemoteEngine:
             if nobody:
                 self._start_over()
             return
-        with liveness.unless_away():  # seen above, the next time
+        with liveness.unless_unreachable():  # seen above, the next time
             for member in lost:
                 self._ask(member)
             for member in working:
@@ -270,14 +270,14 @@ class RemoteEngine:
 
     def _lost(self, member: Member, error: BaseException) -> None:
         """The worker is gone, or is being started anew: what it had is for others."""
-        told = reason_of(error)
-        with liveness.unless_away():
+        reason = reason_of(error)
+        with liveness.unless_unreachable():
             for reference in [reference for reference, (whose, _) in self._drawing.items() if whose is member]:
                 self._ray.cancel(reference)  # it may live, and only be out of reach
         self._forget(member)
         guilty: set[str] = set()
         if self._pool.cluster.answers():
-            with liveness.unless_away():
+            with liveness.unless_unreachable():
                 guilty = {job.name for job in member.jobs if liveness.noted(liveness.DRAWING, job.name)}
                 liveness.erase(
                     liveness.HERE, member.name
@@ -286,7 +286,7 @@ class RemoteEngine:
                     guilty = set()  # pictures end processes, not machines
         if member.jobs:
             self._pool.log.warning(
-                "%s was lost with %s batches, others draw them: %s", member.name, len(member.jobs), told
+                "%s was lost with %s batches, others draw them: %s", member.name, len(member.jobs), reason
             )
             member.lost += bool(guilty)
             self._give_back(member, guilty)
@@ -295,9 +295,9 @@ class RemoteEngine:
         self._ask_later(member)
         member.died = isinstance(error, self._ray.exceptions.ActorDiedError)
         if member.failures >= FAILURES:
-            self._refuse(member, f"it ended {member.failures} times before it could draw: {told}")
+            self._refuse(member, f"it ended {member.failures} times before it could draw: {reason}")
         if member.lost >= LOST_IN_A_ROW:
-            self._refuse(member, f"it ended {member.lost} times in a row while it drew: {told}")
+            self._refuse(member, f"it ended {member.lost} times in a row while it drew: {reason}")
 
     def _ask_later(self, member: Member) -> None:
         member.ready = False
@@ -317,7 +317,7 @@ class RemoteEngine:
         member.jobs.clear()
 
     def _start_over(self) -> None:
-        """The whole cluster is gone, by no picture's fault. Wait for it, and draw there what is not drawn."""
+        """The whole cluster is gone, not because of a picture. Wait for it, and draw there what is not drawn."""
         self._pool.log.warning("the Ray cluster does not answer; it is waited for")
         for member in self._members:
             self._again.extend(member.jobs)
@@ -337,7 +337,7 @@ class RemoteEngine:
         ready = next((member for member in self._members if member.ready), None)
         if ready is not None and recipe.shape not in self._batches and time.monotonic() > self._ask_batch_at:
             self._ask_batch_at = time.monotonic() + members.SILENCE / 2  # unless it answers
-            with liveness.unless_away():  # of a lost one its jobs tell
+            with liveness.unless_unreachable():  # of a lost one its jobs tell
                 found = self._ray.get(ready.handle.batch_of.remote(self.profile, recipe), timeout=ANSWER)
                 self._ask_batch_at = 0.0
                 if found is not None:
@@ -362,7 +362,7 @@ class RemoteEngine:
             pictures, warm = self._ray.get(reference, timeout=members.SILENCE)
         except self._ray.exceptions.RayTaskError as error:
             raise GladError(f"{member.name} cannot draw: {reason_of(error)}") from error
-        except liveness.away() as error:
+        except liveness.unreachable() as error:
             self._lost(member, error)
             return
         del self._drawing[reference]
@@ -370,13 +370,13 @@ class RemoteEngine:
         member.heard = time.monotonic()
         self._warm[member.name] = self._warm.get(member.name, 0.0) + warm
         self.warm_seconds = max(self._warm.values())
-        broken = next((picture.error for picture in pictures if picture.fault == "device" and picture.error), None)
-        answered = [picture for picture in pictures if picture.pixels is not None or picture.fault != "device"]
+        broken = next((picture.error for picture in pictures if picture.cause == "device" and picture.error), None)
+        answered = [picture for picture in pictures if picture.pixels is not None or picture.cause != "device"]
         if broken is None:
             member.broken = member.lost = 0
         else:
-            told = {picture.recipe for picture in answered}
-            job.recipes = [recipe for recipe in job.recipes if recipe not in told]
+            settled = {picture.recipe for picture in answered}
+            job.recipes = [recipe for recipe in job.recipes if recipe not in settled]
             self._device_failed(member, job, broken)
         yield from answered
 
@@ -391,5 +391,5 @@ class RemoteEngine:
             self._refuse(member, f"its device failed {member.broken} times in a row: {error}")
         else:
             self._pool.log.warning("%s is replaced: %s", member.name, error)
-        with liveness.unless_away():
+        with liveness.unless_unreachable():
             self._pool.replace(member)

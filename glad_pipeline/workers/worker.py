@@ -27,7 +27,7 @@ from glad_pipeline.redaction import at_every_door
 from glad_pipeline.workers import liveness
 
 LOOK = 0.2  # of the idle time: how often it is looked whether it is over
-FORGET = 5.0  # idle seconds after which what was told of and never came is forgotten
+FORGET = 5.0  # idle seconds after which what was announced and never came is forgotten
 LAST_WORDS = 30.0  # seconds until a worker whose device has failed ends by itself, if nobody else has ended it
 
 
@@ -80,7 +80,7 @@ class Worker:
 
         Raises `GladError` if it cannot be had, read or drawn with here.
         """
-        with liveness.unless_away():
+        with liveness.unless_unreachable():
             liveness.note(liveness.HERE, self._name)  # again: a run may have taken us for lost since
         with self._working():
             engine, seconds = self._engine(profile)
@@ -119,17 +119,17 @@ class Worker:
         with self._working():
             engine, _ = self._engine(profile)
             warm = engine.warm_seconds
-            with liveness.unless_away():
+            with liveness.unless_unreachable():
                 liveness.note(liveness.DRAWING, job)
             self._drawing_since = time.monotonic()
             try:
                 drawn = self._draw(engine, recipes)
             finally:
                 self._drawing_since = None
-                with liveness.unless_away():
+                with liveness.unless_unreachable():
                     liveness.erase(liveness.DRAWING, job)
             self._drawn += sum(picture.pixels is not None for picture in drawn)
-            self._broken = any(picture.fault == "device" and picture.pixels is None for picture in drawn)
+            self._broken = any(picture.cause == "device" and picture.pixels is None for picture in drawn)
             return drawn, engine.warm_seconds - warm
 
     @contextmanager

@@ -15,7 +15,7 @@ from test_identity import glad  # noqa: F401  a fixture
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media.png_text import PROVENANCE, RECIPE
-from glad_pipeline.pipeline.stored_picture import described, object_fault, recipe_in, with_texts
+from glad_pipeline.pipeline.stored_picture import described, object_problem, recipe_in, with_texts
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.testing import InstantSdxl
@@ -74,7 +74,7 @@ def test_every_object_is_read_and_every_hash_is_what_it_was(left):
         assert recipe.hash == row["recipe_hash"]
         assert original_key(recipe.hash) == row["key"]
         stored, texts = with_texts(left.store, row["key"], PROVENANCE, RECIPE)
-        assert object_fault(stored, recipe.hash) is None
+        assert object_problem(stored, recipe.hash) is None
         assert recipe_in(texts) == recipe
         assert json.loads(described(left.store, row["key"])[1]) == row["provenance"]
         assert left.store.sha256(row["key"]) == row["sha256"]

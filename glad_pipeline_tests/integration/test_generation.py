@@ -294,7 +294,7 @@ def test_a_picture_too_large_for_the_memory_leaves_others_whole(engine, monkeypa
 
     monkeypatch.setattr(tight, "_denoise", no_room_for_wide_ones)
     *wide, small = tight.generate([recipe(width=96), recipe(width=96, seed=2), recipe()])
-    assert [(result.fault, "too small for 96 × 64" in result.error) for result in wide] == [("unknown", True)] * 2
+    assert [(result.cause, "too small for 96 × 64" in result.error) for result in wide] == [("unknown", True)] * 2
     assert small.error is None
 
 
@@ -312,7 +312,7 @@ def test_a_device_that_fails_draws_nothing_more_and_no_other_recipe_is_begun(eng
     monkeypatch.setattr(failing, "_denoise", dies_of_seed_3)
     drawn = list(failing.generate([recipe(seed=seed) for seed in range(9)], on_batch_start=begun.extend))
     assert [(each.recipe.seed, each.error is None) for each in drawn] == [(0, True), (1, True), (2, False), (3, False)]
-    assert {each.fault for each in drawn[2:]} == {"device"}
+    assert {each.cause for each in drawn[2:]} == {"device"}
     assert [each.seed for each in begun] == [0, 1, 2, 3]
 
 
@@ -329,7 +329,7 @@ def test_a_black_picture_is_an_error_of_that_picture_alone(engine, monkeypatch):
     monkeypatch.setattr(engine._open.base.vae, "decode", black_second)
     drawn = list(engine.generate([recipe(seed=seed) for seed in range(3)]))
     assert [result.error is None for result in drawn] == [True, False, True]
-    assert ("black picture" in drawn[1].error, drawn[1].fault) == (True, "recipe")
+    assert ("black picture" in drawn[1].error, drawn[1].cause) == (True, "recipe")
 
 
 def test_a_small_batch_takes_what_is_left_over_and_says_so(engine):
@@ -434,7 +434,7 @@ def test_a_machine_that_cannot_compile_is_the_setups_fault(engine, monkeypatch, 
     torch.compiler.reset()
     blocks = Engine(engine.profile, EngineOptions(device="cpu", gpu_batch=BATCH, compiling="regional"))
     drawn = list(blocks.generate([recipe(seed=1), recipe(seed=2)]))
-    assert [(result.fault, "GLAD_COMPILE=none" in result.error) for result in drawn] == [("setup", True)] * 2
+    assert [(result.cause, "GLAD_COMPILE=none" in result.error) for result in drawn] == [("setup", True)] * 2
 
 
 def test_warming_up_sees_every_batch_that_drawing_will(engine):

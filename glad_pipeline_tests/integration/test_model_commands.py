@@ -245,7 +245,7 @@ def test_offline_mode_and_a_missing_network_are_told_with_the_cure(glad, hub):
 def test_a_full_disk_is_told_before_and_while_fetching(hub, tmp_path, monkeypatch):
     with pytest.raises(hub_module.GladError, match=r"needs 2,000,000\.0 GB more.*HF_HOME"):
         hub_module._require_space(MODEL, 2 * 10**15, tmp_path / "not" / "there")
-    with pytest.raises(hub_module.GladError, match=r"the disk of .* is full \("), hub_module._told(MODEL, COMMIT):
+    with pytest.raises(hub_module.GladError, match=r"the disk of .* is full \("), hub_module._explained(MODEL, COMMIT):
         Path("/dev/full").write_text("x")
 
 

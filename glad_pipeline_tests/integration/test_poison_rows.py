@@ -270,10 +270,10 @@ def broken_telling(tell, error):
 STEPS = {
     "resolve": (Sdxl, "profile", lambda f, e: broken(f, e, lambda sdxl, *named: "fast" in named)),
     "validate": (claim, "reasons_against", lambda f, e: broken(f, e, is_poison)),
-    "judge the pixels": (gates, "fault_of", lambda f, e: broken(f, e, is_its_picture)),
+    "judge the pixels": (gates, "problem_of", lambda f, e: broken(f, e, is_its_picture)),
     "store": (delivery, "upload", lambda f, e: broken(f, e, is_poison)),
     "look": (catalogue, "described", broken_look),
-    "judge the object": (catalogue, "fault_of", lambda f, e: broken(f, e, is_poison)),
+    "judge the object": (catalogue, "problem_of", lambda f, e: broken(f, e, is_poison)),
     "catalogue": (catalogue, "catalogue_entry", lambda f, e: broken(f, e, is_poison)),
     "publish": (Blog, "_create", lambda f, e: broken(f, e, is_poison)),
     "tell": (messages, "tell_of_posts", broken_telling),

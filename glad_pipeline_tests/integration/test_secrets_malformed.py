@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from glad_pipeline import cli, redaction
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
-from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.hub import fetch
 from glad_pipeline.testing import InstantSdxl
@@ -211,7 +211,7 @@ def test_an_unforeseen_error_in_a_run_leaves_no_secret_in_event_log_or_rows(data
 
 
 def test_an_unforeseen_error_without_a_secret_comes_through_as_it_is():
-    with pytest.raises(RuntimeError, match="unforeseen"), clearly():
+    with pytest.raises(RuntimeError, match="unforeseen"), as_failure():
         raise RuntimeError("unforeseen")
 
 

@@ -20,10 +20,10 @@ class Switch:
         self.memory = memory
 
     def open(self):
-        self.memory.away = False
+        self.memory.unreachable = False
 
     def shut(self):
-        self.memory.away = True
+        self.memory.unreachable = True
 
 
 class MemoryPlace(Place):

@@ -114,12 +114,12 @@ def test_a_generator_that_can_draw_nothing_more_fails_the_run_and_the_rows_wait(
 def test_a_store_that_is_away_fails_the_run_and_the_next_one_publishes(pipeline):
     pipeline.add("a hill")
     job = pipeline.definitions().resolve_job_def("publish_prompts")
-    pipeline.memory.away = True
+    pipeline.memory.unreachable = True
     assert not job.execute_in_process(raise_on_error=False).success
     assert states(pipeline) == ["pending"]
     with pytest.raises(StoreError, match="away"):
         objects(pipeline)
-    pipeline.memory.away = False
+    pipeline.memory.unreachable = False
     job.execute_in_process()
     assert states(pipeline) == ["published"]
 

@@ -1,4 +1,4 @@
-"""Whose fault an exception is, and what is told of it."""
+"""What an exception is due to, and what is reported of it."""
 
 import errno
 

@@ -11,7 +11,7 @@ import pytest
 
 from glad_pipeline import disk, embedded
 from glad_pipeline.database import DatabaseError, connect
-from glad_pipeline.defs.failures import clearly
+from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation import file_hashes, hub
 from glad_pipeline.local import bootstrap, home
@@ -119,7 +119,7 @@ def test_a_step_whose_connection_was_cut_says_the_same(embedded_servers, monkeyp
     import psycopg
 
     monkeypatch.setenv("DATABASE_URL", "postgresql://glad:hidden@127.0.0.1:15001/glad")
-    with pytest.raises(dg.Failure) as error, clearly():
+    with pytest.raises(dg.Failure) as error, as_failure():
         raise psycopg.OperationalError("server closed the connection unexpectedly")
     assert f"the disk of {embedded_servers} is full" in error.value.description
     assert "hidden" not in error.value.description
@@ -138,7 +138,7 @@ def test_an_embedded_store_that_fails_is_explained_by_its_log(embedded_servers):
 
 
 def test_a_step_that_finds_the_disk_full_says_where(tmp_path):
-    with pytest.raises(dg.Failure) as error, clearly():
+    with pytest.raises(dg.Failure) as error, as_failure():
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "compiled"))
     assert f"the disk of {tmp_path / 'compiled'} is full (" in error.value.description
 
@@ -160,7 +160,7 @@ def test_hashes_that_cannot_be_remembered_cost_a_warning_and_leave_nothing(tmp_p
     "error", [OSError(errno.ENOSPC, "x"), RuntimeError("Data processing error: No space left on device (os error 28)")]
 )
 def test_a_pull_that_fills_the_disk_names_the_cache_and_no_network(error):
-    with pytest.raises(GladError) as told, hub._told("someone/model", "0" * 40):
+    with pytest.raises(GladError) as told, hub._explained("someone/model", "0" * 40):
         raise error
     assert "make room there, or set HF_HOME" in str(told.value)
     assert "is full (" in str(told.value)

@@ -27,7 +27,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.limits import PRESETS, SCHEDULERS
 from glad_pipeline.media.encoding import encode_png
 from glad_pipeline.media.png_text import read_texts
-from glad_pipeline.pipeline.catalogue import PromptWithObject, catalogue_entry, fault_of
+from glad_pipeline.pipeline.catalogue import PromptWithObject, catalogue_entry, problem_of
 from glad_pipeline.pipeline.upload import described_in_short
 from glad_pipeline.prompts.files.columns import KNOWN
 from glad_pipeline.prompts.files.reading import read_records
@@ -239,8 +239,8 @@ def test_an_object_with_any_metadata_is_catalogued_or_refused_in_words(changed, 
     found = PromptWithObject(
         prompt=Prompt(id=1, prompt="a hill", seed=1), recipe=RECIPE, object=stored, provenance=carried
     )
-    if fault := fault_of(found, drawn=False):
-        assert is_readable(fault), fault
+    if problem := problem_of(found, drawn=False):
+        assert is_readable(problem), problem
         return
     entry = catalogue_entry(found, URL)
     assert re.fullmatch("[0-9a-f]{64}", entry.sha256)

@@ -20,7 +20,7 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local import bootstrap
 from glad_pipeline.redaction import hide, hide_environment, hide_url, redact, shown
 from glad_pipeline.settings import Settings, is_secret, load_settings, variables_of
-from glad_pipeline.urls import fault_of_database_url, fault_of_web_address
+from glad_pipeline.urls import problem_of_database_url, problem_of_web_address
 from glad_pipeline_tests.secret_texts import SECRETS, pieces, shows, tried
 
 AN_ID = "AWS_ACCESS_KEY_ID"  # shown by AWS itself; masked in texts all the same
@@ -174,7 +174,7 @@ def test_the_password_of_a_package_index_is_in_no_log_of_the_installation(tmp_pa
 @example(password="x:1@y")
 def test_libpq_reads_the_whole_password_or_the_url_is_refused(password):
     url = f"postgresql://user:{password}@host:5432/blog"
-    if fault := fault_of_database_url(url):
+    if fault := problem_of_database_url(url):
         assert not shows(fault, password)
         assert describe(url) == "(not a PostgreSQL URL)"
     else:
@@ -191,7 +191,7 @@ def test_libpq_reads_the_whole_password_or_the_url_is_refused(password):
 @given(password=SECRETS)
 def test_an_encoded_password_is_taken(password):
     url = f"postgresql://user:{quote(password, safe='')}@host:5432/blog"
-    assert fault_of_database_url(url) is None
+    assert problem_of_database_url(url) is None
     assert conninfo_to_dict(url)["password"] == password
 
 
@@ -211,7 +211,7 @@ def test_an_encoded_password_is_taken(password):
     ],
 )
 def test_every_kind_of_url_that_libpq_takes_is_taken(url):
-    assert fault_of_database_url(url) is None
+    assert problem_of_database_url(url) is None
 
 
 BROKEN = {
@@ -279,7 +279,7 @@ def test_a_web_address_is_refused_by_its_part_and_without_its_password(monkeypat
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8333", "https://h", "https://[::1]:9000/x", "https://h.example/a/b"])
 def test_a_plain_web_address_is_taken(url):
-    assert fault_of_web_address(url) is None
+    assert problem_of_web_address(url) is None
 
 
 AWKWARD = ["GLAD_STEPS", "GLAD_RAY_ADDRESS", "AWS_CLOUDFRONT_DOMAIN", "AWS_CLOUDFRONT_DISTRIBUTION_ID", "GLAD_SENSOR"]

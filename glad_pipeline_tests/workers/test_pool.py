@@ -101,7 +101,7 @@ def test_a_picture_that_kills_whoever_draws_it_is_answered_as_failed_and_its_com
     drawn = {d.recipe: d for d in RemoteEngine(DEMO, pool_of()).generate([*good[:2], *poison, *good[2:]])}
     assert all(drawn[recipe].pixels is not None for recipe in good)
     told = drawn[poison[0]]
-    assert (told.pixels, told.fault) == (None, "unknown")
+    assert (told.pixels, told.cause) == (None, "unknown")
     assert "2 workers were lost" in told.error
     assert sum("was lost with" in record.getMessage() for record in caplog.records) == 2
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from glad_pipeline.media.encoding import Pixels
 
 Gate = Callable[["Pixels"], "str | None"]
-GATES: tuple[Gate, ...] = (blank.fault_of_pixels,)
+GATES: tuple[Gate, ...] = (blank.problem_of_pixels,)
 
 
-def fault_of(pixels: Pixels) -> str | None:
+def problem_of(pixels: Pixels) -> str | None:
     """The first gate's verdict against this picture; None where all let it pass."""
-    return next((fault for gate in GATES if (fault := gate(pixels))), None)
+    return next((problem for gate in GATES if (problem := gate(pixels))), None)

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 BLANK_BELOW = 4.0  # standard deviation of grey levels (0..127.5); a plain colour has 0, a foggy night scene 12
 
 
-def fault_of_pixels(pixels: Pixels) -> str | None:
-    """As `fault_of`, for pixels."""
+def problem_of_pixels(pixels: Pixels) -> str | None:
+    """As `problem_of`, for pixels."""
     from glad_pipeline.media.encoding import contrast
 
-    return fault_of(contrast(pixels))
+    return problem_of(contrast(pixels))
 
 
-def fault_of(contrast: float) -> str | None:
+def problem_of(contrast: float) -> str | None:
     """Why a picture with this contrast (standard deviation of its grey levels, 0..127.5) must not be published."""
     if contrast < BLANK_BELOW:
         return (

@@ -25,7 +25,7 @@ def guarded(store: ObjectStore, look: Callable[[str], Seen | None]) -> Callable[
         try:
             return look(key)
         except StoreError as error:
-            store.check()  # raises where the store as a whole is away
+            store.check()  # raises where the store as a whole is unreachable
             return Unreadable(str(error))
 
     return looked

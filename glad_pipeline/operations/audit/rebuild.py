@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 
 from glad_pipeline.database import Connection, Database, named_queries
-from glad_pipeline.pipeline.stored_picture import entry_of, object_fault, recipe_in, with_texts
+from glad_pipeline.pipeline.stored_picture import entry_of, object_problem, recipe_in, with_texts
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.blocklist import hold_off_takedowns
 from glad_pipeline.publishing.images import CatalogueEntry
@@ -95,8 +95,8 @@ def _read(store: ObjectStore, quick: bool, key: str) -> CatalogueEntry | str | N
         if whole is None:
             return None
         stored, sha256 = whole
-        if (told := stored.metadata.get("sha256", sha256)) != sha256:
-            return f"damaged: its bytes have the SHA-256 {sha256}, it was stored with {told}"
+        if (recorded := stored.metadata.get("sha256", sha256)) != sha256:
+            return f"damaged: its bytes have the SHA-256 {sha256}, it was stored with {recorded}"
     seen = with_texts(store, key, PROVENANCE, RECIPE)
     if seen is None:
         return None
@@ -106,6 +106,6 @@ def _read(store: ObjectStore, quick: bool, key: str) -> CatalogueEntry | str | N
         return "it carries no recipe that can be read"
     if key != original_key(recipe.hash):
         return f"it carries the recipe of {original_key(recipe.hash)}"
-    if fault := object_fault(stored, recipe.hash):
-        return fault
+    if problem := object_problem(stored, recipe.hash):
+        return problem
     return entry_of(stored, recipe, texts.get(PROVENANCE), store.url)

@@ -9,7 +9,7 @@ from typing import Any
 from glad_pipeline.display import counted
 
 # What has to be mended: the meaning, and the cure.
-FAULTS = {
+PROBLEMS = {
     "lost": (
         "published prompts whose post or picture's row is gone",
         "work them again (`prompt_ids` in the launchpad); `glad prompts cancel` those whose post you have deleted",
@@ -38,9 +38,9 @@ FAULTS = {
 }
 # What a visitor, or the owner of a prompt, is harmed by; the rest costs space and time alone.
 BROKEN_PROMISES = ("lost", "duplicates", "dead_links", "ghosts", "damaged", "unreadable", "not_removed")
-LEFT_OVER = tuple(kind for kind in FAULTS if kind not in BROKEN_PROMISES)
-MOVED = ("orphans", "ghosts", "damaged", "not_removed")  # faults for which --fix moves, deletes or redraws pictures
-# What is only told: it is on its way, or none of ours.
+LEFT_OVER = tuple(kind for kind in PROBLEMS if kind not in BROKEN_PROMISES)
+MOVED = ("orphans", "ghosts", "damaged", "not_removed")  # findings for which --fix moves, deletes or redraws pictures
+# What is only reported: it is on its way, or none of ours.
 NOTES = {
     "within_grace": "objects without a row, younger than the grace period",
     "in_use": "objects without a row that a prompt in the queue may be about to use",
@@ -74,7 +74,7 @@ class Report:
     objects: int = 0  # under generated/
     pictures: int = 0  # in the catalogue and not taken down
     stopped: bool = False  # --fix has reached the most that may be moved
-    findings: dict[str, Finding] = field(default_factory=lambda: {kind: Finding() for kind in (*FAULTS, *NOTES)})
+    findings: dict[str, Finding] = field(default_factory=lambda: {kind: Finding() for kind in (*PROBLEMS, *NOTES)})
 
     def add(self, kind: str, examples: Iterable[str], *, mended: int = 0) -> None:
         """Count each example; the first ones are kept."""
@@ -100,11 +100,11 @@ class Report:
         return max(self.objects, self.pictures)
 
     def remaining(self, *kinds: str) -> int:
-        """How many faults (of these kinds, or of all) are there still."""
-        return sum(self.findings[kind].found - self.findings[kind].mended for kind in kinds or FAULTS)
+        """How many findings (of these kinds, or of all) are there still."""
+        return sum(self.findings[kind].found - self.findings[kind].mended for kind in kinds or PROBLEMS)
 
     def remaining_in_words(self, kinds: Iterable[str]) -> str:
-        """The faults of these kinds that are there still, each with its number; empty: none."""
+        """The findings of these kinds that are there still, each with its number; empty: none."""
         return counted({kind.replace("_", " "): self.remaining(kind) for kind in kinds})
 
     def as_dict(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class Report:
             "fix": self.fix,
             "deep": self.deep,
             "remaining": self.remaining(),
-            "faults": {kind: asdict(self.findings[kind]) for kind in FAULTS},
+            "faults": {kind: asdict(self.findings[kind]) for kind in PROBLEMS},
             "notes": {
                 kind: {"found": f.found, "examples": f.examples} for kind in NOTES for f in [self.findings[kind]]
             },
@@ -124,7 +124,7 @@ class Report:
     def __str__(self) -> str:
         how = "whole bodies read" if self.deep else "keys and sizes compared"
         lines = [f"{self.place}: {self.objects:,} objects, {self.pictures:,} pictures in the catalogue, {how}"]
-        for kind, (meaning, cure) in FAULTS.items():
+        for kind, (meaning, cure) in PROBLEMS.items():
             finding = self.findings[kind]
             if not finding.found:
                 continue
@@ -132,12 +132,12 @@ class Report:
             state = f"{finding.mended:,} mended, {left:,} left; " * self.fix + f"to mend: {cure}"
             state = state if left else f"{finding.mended:,} mended"
             lines += ["", f"{kind.replace('_', ' ')}: {finding.found:,} {meaning}; {state}", *_listed(finding)]
-        told = [(kind, self.findings[kind]) for kind in NOTES if self.findings[kind].found]
-        for kind, finding in told:
+        notes = [(kind, self.findings[kind]) for kind in NOTES if self.findings[kind].found]
+        for kind, finding in notes:
             lines += ["", f"{kind.replace('_', ' ')}: {finding.found:,} {NOTES[kind]}", *_listed(finding)]
         if self.stopped:
             lines += ["", "not all was mended: it would have been more than was allowed; see --at-most"]
-        found = sum(self.findings[kind].found for kind in FAULTS)
+        found = sum(self.findings[kind].found for kind in PROBLEMS)
         if not found:
             verdict = "nothing is amiss"
         elif not self.remaining():

@@ -1,7 +1,7 @@
 """The audit: the bucket's listing and the catalogue walked side by side, then the queue, the posts and the outbox.
 
 The catalogue is one snapshot taken before the listing begins, so an object is never missed because its row came
-meanwhile; what looks wrong is looked at once more, fresh, before it is told. Without `fix` every transaction is
+meanwhile; what looks wrong is looked at once more, fresh, before it is reported. Without `fix` every transaction is
 read-only.
 """
 
@@ -220,7 +220,7 @@ class _Walk:
         return self._left >= 0
 
     def _each(self, look: Callable[[str], Answer | None], keys: Iterable[str]) -> dict[str, Answer]:
-        """`look(key)` for many keys; those that cannot be read are told of and left out."""
+        """`look(key)` for many keys; those that cannot be read are reported and left out."""
         seen = self.store.each(guarded(self.store, look), keys)
         lost = {key: found for key, found in seen.items() if isinstance(found, Unreadable)}
         new = lost.keys() - self._unreadable
@@ -296,8 +296,8 @@ class _Walk:
         ):
             examples = [_picture(each, users[each.id]) for each in images]
             self.report.add(kind, examples, mended=sum(each.id in mended for each in images))
-        told = [f"post {link['slug']!r} (prompt {link['prompt_id']}) shows {link['url']}" for link in links]
-        self.report.add("dead_links", told, mended=sum(link["image_id"] in mended for link in links))
+        lines = [f"post {link['slug']!r} (prompt {link['prompt_id']}) shows {link['url']}" for link in links]
+        self.report.add("dead_links", lines, mended=sum(link["image_id"] in mended for link in links))
 
     def _not_removed(self, found: list[Expected]) -> None:
         """Objects that are there still, of pictures that are taken down still and that nobody is about to delete."""
@@ -306,15 +306,15 @@ class _Walk:
         barred = {key for row in rows for key in (row["key"], row["thumbnail_key"])}
         there = self.store.heads(each.key for each in found if each.key in barred)
         mended = mend.delete_removed(self.database, self.store, ids, there) if self._may_move(len(there)) else 0
-        told = [f"image {each.id} {each.key}" for each in found if each.key in there]
-        self.report.add("not_removed", told, mended=mended)
+        lines = [f"image {each.id} {each.key}" for each in found if each.key in there]
+        self.report.add("not_removed", lines, mended=mended)
 
     def _thumbnails(self, ids: list[int]) -> None:
         """Those of pictures whose original is there: a ghost's comes back with it."""
         images = [each for each in self._images(ids) if each.thumbnail_key]
         mended = mend.make_thumbnails(self.database, self.store, [each.id for each in images]) if self.report.fix else 0
-        told = [f"image {each.id} {each.thumbnail_key}" for each in images]
-        self.report.add("missing_thumbnails", told, mended=mended)
+        lines = [f"image {each.id} {each.thumbnail_key}" for each in images]
+        self.report.add("missing_thumbnails", lines, mended=mended)
 
     def _images(self, ids: list[int]) -> list[CataloguedImage]:
         return records_of(CataloguedImage, self._look("images", ids=ids))
@@ -361,8 +361,12 @@ def _object(stored: Listed) -> str:
 
 
 def _picture(image: CataloguedImage, users: Sequence[PictureUser]) -> str:
-    told = [f"{user.id} {user.status}{f', held by {user.claimed_by}' if user.held else ''}" for user in users]
-    return f"image {image.id} {image.key} (" + (f"prompts: {'; '.join(told[:3])}" if told else "no prompt") + ")"
+    users_shown = [f"{user.id} {user.status}{f', held by {user.claimed_by}' if user.held else ''}" for user in users]
+    return (
+        f"image {image.id} {image.key} ("
+        + (f"prompts: {'; '.join(users_shown[:3])}" if users_shown else "no prompt")
+        + ")"
+    )
 
 
 # What the database alone can tell of prompts, posts and messages: the kind of finding, the query, and each in words.

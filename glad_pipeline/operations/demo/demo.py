@@ -67,8 +67,8 @@ def demo(settings: Settings, print_table: PrintTable, require: Callable[[str], N
     print_table(("title", "slug", "bytes", "seconds", "picture"), [_row(post) for post in posts])
     gallery = _write_gallery([_with_picture(post) for post in posts], root, Home(settings.home))
     drawn, published = after["drawn"] - before["drawn"], after["published"] - before["published"]
-    told = ": everything is already there" if drawn == published == 0 and not unfinished else ""
-    print(f"\n{drawn} drawn, {published} published{told}.")
+    note = ": everything is already there" if drawn == published == 0 and not unfinished else ""
+    print(f"\n{drawn} drawn, {published} published{note}.")
     if unfinished:
         reasons = "\n".join("  {id} {title}: {status}, {reason}".format(**row) for row in unfinished)
         raise GladError(f"not every prompt is published:\n{reasons}\nTry again with: glad demo")
@@ -95,7 +95,7 @@ def _run_job(database: Database, environment: dict[str, str], root: Path, home: 
         raise GladError(
             f"the Dagster run failed: {said[-1]}. Its log: {log}"
             if said
-            else f"the Dagster run failed (exit {run.returncode}). Its log: {log}\n{_end_of(log)}{_trouble(environment)}"
+            else f"the Dagster run failed (exit {run.returncode}). Its log: {_end_of(log)}{_trouble(environment)}"
         )
 
 
@@ -109,9 +109,9 @@ def _trouble(environment: Mapping[str, str]) -> str:
 
 
 def _end_of(log: Path) -> str:
-    """A run's last lines, and that the disk is full where they say so."""
+    """A run's log with its last lines, and that the disk is full where they say so."""
     text = tail(log, 30)
-    return f"{text}{disk.full_by(text, log.parent.parent)}"
+    return f"{log}\n{text}{disk.full_by(text, log.parent.parent)}"
 
 
 def _titles(root: Path) -> list[str]:
@@ -154,12 +154,12 @@ def _with_picture(post: Exhibit) -> Exhibit:
     """A post with its picture's bytes, read where a visitor's browser would read them."""
     try:
         answer = ask("GET", post.url, seconds=30, redirects=True, most=post.size)
-        fault = None if answer.status == 200 else f"status {answer.status}"
+        problem = None if answer.status == 200 else f"status {answer.status}"
     except NoAnswer as error:
-        fault = str(error)
-    if fault:
+        problem = str(error)
+    if problem:
         raise GladError(
-            f"the picture of {post.title!r} does not answer at {post.url}: {fault}. "
+            f"the picture of {post.title!r} does not answer at {post.url}: {problem}. "
             "Pictures must be readable by anyone under generated/: see the bucket's policy"
         )
     return replace(post, picture=answer.body)

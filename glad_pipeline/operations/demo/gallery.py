@@ -39,20 +39,20 @@ class Exhibit:
     @property
     def facts(self) -> str:
         """One short line: size, bytes, seconds."""
-        told = f"{self.width} × {self.height} · {self.size / 1024:.0f} KB"
-        return told if self.seconds is None else f"{told} · {self.seconds:.1f} s"
+        facts = f"{self.width} × {self.height} · {self.size / 1024:.0f} KB"
+        return facts if self.seconds is None else f"{facts} · {self.seconds:.1f} s"
 
 
 def write_gallery(exhibits: Sequence[Exhibit], path: Path) -> None:
     """Write the page. Raises `OSError` if the file cannot be written, `GladError` for bytes that are no picture."""
     page = files(__package__).joinpath("gallery.html.txt").read_text(encoding="utf-8")
     models = " · ".join(sorted({exhibit.model for exhibit in exhibits}))
-    told = f"{len(exhibits)} post{'' if len(exhibits) == 1 else 's'}" + (
+    facts = f"{len(exhibits)} post{'' if len(exhibits) == 1 else 's'}" + (
         f", drawn by the model {models}" if models else ""
     )
     cards = "\n".join(_card(exhibit) for exhibit in exhibits)
     empty = '<p class="empty">Nothing is published yet. Add a prompt and run the job.</p>'
-    path.write_text(page.replace("{{told}}", escape(told)).replace("{{cards}}", cards or empty), encoding="utf-8")
+    path.write_text(page.replace("{{facts}}", escape(facts)).replace("{{cards}}", cards or empty), encoding="utf-8")
 
 
 def _card(exhibit: Exhibit) -> str:

@@ -1,4 +1,4 @@
-"""Our own tables: what others have to be told (outbox), pictures taken down, and recipes that must not come back."""
+"""Our own tables: what others have to know (outbox), pictures taken down, and recipes that must not come back."""
 
 from glad_pipeline.database.migrations import run_sql
 
