@@ -185,9 +185,9 @@ def play(project: Project, instance: dg.DagsterInstance, quiet: float, patience:
 
     project.launch("training", "training")
     until("the training holds the pool", training_works, 120)
-    project.launch("magazine", "everything")
     for number in (1, 2, 3):
         add(f"Row {number}")
+    project.launch("magazine", "everything")
     until("the rows that came during the training are posts", published, patience)
     until("every run has ended", idle, patience)
     add("Row 4")
@@ -259,7 +259,8 @@ def _made(instance: dg.DagsterInstance, key: Sequence[str]) -> int:
 
 def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[str]:
     events = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
-    return {each.asset_key.to_user_string() for each in events if each.asset_key}
+    keys = (each.dagster_event.asset_key for each in events if each.dagster_event)
+    return {key.to_user_string() for key in keys if key}
 
 
 def main() -> None:

@@ -145,7 +145,7 @@ class Watch:
 
 
 def _is_preview(context: dg.SensorEvaluationContext) -> bool:
-    """Whether this is the UI's *Preview tick result*, which keeps nothing of it: the daemon says when the sensor began."""
+    """Whether this is the UI's *Preview tick result*, which keeps nothing of it: the daemon says when it began."""
     return context.last_sensor_start_time is None and context.last_tick_completion_time is None
 
 

@@ -61,8 +61,8 @@ image_file_size: integer: bytes
 
 
 def _schema(lines: str) -> dg.TableSchema:
-    columns = (line.split(": ", 2) for line in lines.split("\n") if line)
-    return dg.TableSchema([dg.TableColumn(name, kind, *description) for name, kind, *description in columns])
+    parts = (line.split(": ", 2) for line in lines.split("\n") if line)
+    return dg.TableSchema([dg.TableColumn(name, kind, "".join(what) or None) for name, kind, *what in parts])
 
 
 def table(name: str) -> dict[str, Any]:
