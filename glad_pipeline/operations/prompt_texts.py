@@ -23,12 +23,13 @@ def notices_of(prompt: NewPrompt, options: EngineOptions) -> tuple[str, ...]:
     for column, text in texts.items():
         if syntax == "a1111":
             found += [f"{column} {reason}: it will be rejected" for reason in reasons_against_weights(text)]
-        if is_default_model(prompt, options):
+        if _is_of_the_settings_model(prompt, options):
             found += _too_long(column, text, syntax, options)
     return tuple(found)
 
 
-def is_default_model(prompt: NewPrompt, options: EngineOptions) -> bool:
+def _is_of_the_settings_model(prompt: NewPrompt, options: EngineOptions) -> bool:
+    """Whether its tokens can be counted here without a look at another model."""
     return prompt.model in (None, options.model)
 
 

@@ -1,5 +1,6 @@
 """The lineage graph on a real PostgreSQL and a real S3 server, run by Dagster in this process."""
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -713,6 +714,24 @@ def test_the_checks_find_what_they_look_for(world, database_url):
     world.sql("""UPDATE images SET provenance = '{"prompt_tokens_dropped": "many"}'""")
     assert checks.texts_are_drawn_as_meant(database, "a1111").passed
     database.close()
+
+
+class CuttingSdxl(InstantSdxl):
+    """Draws as with GLAD_LONG_PROMPTS=cut."""
+
+    def generate(self, recipes, **options):
+        for drawn in super().generate(recipes, **options):
+            yield dataclasses.replace(drawn, provenance={**drawn.provenance, "negative_prompt_tokens_dropped": 5})
+
+
+def test_pictures_drawn_without_the_end_of_a_text_are_counted_and_the_check_warns(world):
+    world.add("a hill", negative_prompt="ugly " * 80)
+    assert metadata(world.run(sdxl=CuttingSdxl()), "generated_images")["cut"] == 1
+    [check] = [
+        each for each in world.run().get_asset_check_evaluations() if each.check_name == "texts_are_drawn_as_meant"
+    ]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.description == "1 of 1 looked at. prompt 1: 5 tokens were cut off"
 
 
 def test_a_failing_check_keeps_the_picture_it_is_about_from_being_posted_and_only_that(world, monkeypatch):
