@@ -235,7 +235,10 @@ def test_values_are_understood_as_people_and_other_tools_write_them(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"size": "big"}, r"size 'big' must be such as 1024x768 \(width x height\), or square, portrait, landscape, 1:1"),
+        (
+            {"size": "big"},
+            r"size 'big' must be such as 1024x768 \(width x height\), or square, portrait, landscape, 1:1",
+        ),
         ({"size": "1024"}, "size '1024' must be such as"),
         ({"size": [1024, 768]}, "must be such as"),
         ({"size": "100x100"}, "width 100 must be a whole number from 64 to 4,096, a multiple of 8; height 100"),
