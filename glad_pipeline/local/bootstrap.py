@@ -35,7 +35,7 @@ STAMP = VENV / "glad-installed.json"
 CONSTRAINTS = ROOT / "constraints.txt"
 # Brought along, so that a Python without ensurepip (Debian's) needs no download we could not trust.
 PIP_WHEEL = ROOT / "vendor" / "pip-26.3-py3-none-any.whl"
-EXTRAS = {"test": "local,ray,fp8,test", "workers": "local,ray"}  # by command; else `local`
+EXTRAS = {"test": "local,ray,fp8,parquet,test", "workers": "local,ray"}  # by command; else `local`
 AT_ONCE = ("-n", "2", "--dist", "loadfile")  # tests, each half on servers of its own; `-n 0` behind it undoes it
 # No server, under a minute
 CHECKS = [f"glad_pipeline_tests/unit/test_{name}.py" for name in ("code", "docs", "readme")]

@@ -198,6 +198,66 @@ def test_cells_of_a_file_become_typed_values() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "understood"),
+    [
+        ({"seed": ""}, {}),
+        ({"seed": "-1"}, {}),
+        ({"seed": -1}, {}),
+        ({"seed": "random"}, {}),
+        ({"size": "1024x768"}, {"width": 1024, "height": 768}),
+        ({"size": " 1024 × 768 px"}, {"width": 1024, "height": 768}),
+        ({"size": "832*1216"}, {"width": 832, "height": 1216}),
+        ({"size": "Portrait"}, {"width": 832, "height": 1216}),
+        ({"size": "landscape"}, {"width": 1216, "height": 832}),
+        ({"size": "square"}, {"width": 1024, "height": 1024}),
+        ({"size": "16:9"}, {"width": 1344, "height": 768}),
+        ({"size": "512x768", "width": "512"}, {"width": 512, "height": 768}),
+        ({"size": ""}, {}),
+        ({"priority": "High"}, {"priority": 10}),
+        ({"priority": "normal"}, {}),
+        ({"priority": "low"}, {"priority": -10}),
+        ({"priority": ""}, {}),
+        ({"scheduler": "Euler a"}, {"scheduler": "euler_a"}),
+        ({"scheduler": "k_euler_ancestral"}, {"scheduler": "euler_a"}),
+        ({"scheduler": "DPM++ 2M"}, {"scheduler": "dpmpp_2m"}),
+        ({"guidance_scale": "7,5"}, {"guidance_scale": 7.5}),
+        ({"needs_approval": "WAHR"}, {"needs_approval": True}),
+        ({"publish_at": "1.3.2026 9:05"}, {"publish_at": datetime(2026, 3, 1, 9, 5, tzinfo=UTC)}),
+    ],
+)
+def test_values_are_understood_as_people_and_other_tools_write_them(
+    given: dict[str, Any], understood: dict[str, Any]
+) -> None:
+    assert new_prompt({"prompt": "x", **given}) == NewPrompt(prompt="x", **understood)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"size": "big"},
+            r"size 'big' must be such as 1024x768 \(width x height\), or square, portrait, landscape, 1:1",
+        ),
+        ({"size": "1024"}, "size '1024' must be such as"),
+        ({"size": [1024, 768]}, "must be such as"),
+        ({"size": "100x100"}, "width 100 must be a whole number from 64 to 4,096, a multiple of 8; height 100"),
+        ({"size": "512x768", "height": 512}, "size '512x768' and height 512 are both given: leave one out"),
+        ({"priority": "urgent"}, "priority 'urgent' must be a whole number .*, or high, normal, low"),
+        ({"seed": "-2"}, "seed '-2' must be .*; empty or -1 to have one chosen"),
+        ({"seed": "1,23457E+09"}, "seed '1,23457E"),
+        ({"scheduler": "DPM++ 2M Karras"}, "scheduler 'DPM.* must be one of euler"),
+        ({"guidance_scale": "7,500"}, "guidance_scale '7,500' must be a number"),
+        ({"width": "1.024"}, "width '1.024' must be"),
+        ({"publish_at": "31.02.2026"}, "publish_at '.*' must be a time"),
+        ({"publish_at": "3/1/2026"}, "must be a time"),
+    ],
+)
+def test_what_may_mean_two_things_is_refused_with_what_is_allowed(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        new_prompt({"prompt": "x", **given})
+
+
 def test_a_time_without_a_zone_is_utc_and_one_with_a_zone_is_brought_to_utc() -> None:
     nine = datetime(2026, 3, 1, 9, tzinfo=UTC)
     for text in ("2026-03-01T09:00:00", "2026-03-01 09:00", "2026-03-01T09:00:00Z", "2026-03-01T10:00:00+01:00"):

@@ -19,8 +19,12 @@ def text_lines(reading: Reading, stream: BinaryIO) -> Iterator[str]:
     """Each line with its end. Raises `UsageError` for one that no text has."""
     text = text_of(reading, stream)
     number = 0
-    while line := text.readline(LONGEST_LINE):
-        number += 1
-        if len(line) == LONGEST_LINE:
-            raise too_long(reading, number)
-        yield line.removeprefix("\ufeff") if number == 1 else line
+    try:
+        while line := text.readline(LONGEST_LINE):
+            number += 1
+            if len(line) == LONGEST_LINE:
+                raise too_long(reading, number)
+            yield line.removeprefix("\ufeff") if number == 1 else line
+    finally:
+        if not stream.closed:
+            text.detach()  # it may be read once more
