@@ -145,7 +145,7 @@ def require_for_sdxl(adapter: Adapter, file: Path, name: str) -> None:
         )
     if not any(layer.kind in USABLE for layer in adapter.layers):
         raise GladError(
-            f"the LoRA {name} ({file}) is of the kind {adapter.kind}, which cannot be used here: get a version of it as one of "
+            f"the LoRA {name} ({file}) is of the kind {adapter.kind}, which cannot be used here: get a version as one of "
             f"{', '.join(USABLE)}"
         )
 

@@ -10,6 +10,7 @@ import torch
 
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
+from glad_pipeline.generation import devices
 from glad_pipeline.generation.artifact_sources import resolve_loras
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.file_hashes import FileHashes
@@ -20,6 +21,15 @@ from glad_pipeline_tests.checkpoint_files import kohya, layers_of, lora, save
 
 WEIGHT, ALPHA, RANK = 0.8, 1.0, 2
 PARTS = re.compile(r"to_[qkv]$|to_out\.0|ff\.net|proj_in|conv1|conv_shortcut|time_emb_proj|linear_1|q_proj|v_proj|fc2")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Threads cost more than they bring for networks as small as these."""
+    before, devices._threads = devices._threads, 1
+    torch.set_num_threads(1)
+    yield
+    devices._threads = before
 
 
 @pytest.fixture(scope="module")
