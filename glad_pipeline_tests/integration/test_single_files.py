@@ -11,11 +11,15 @@ from safetensors.numpy import load_file, save_file
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import devices
+from glad_pipeline.generation.adapters import adapter_of, fitted
 from glad_pipeline.generation.engine import Engine
+from glad_pipeline.generation.merging import COMPONENTS
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline_tests.checkpoint_files import V_PRED, full_layout, single_file
+from glad_pipeline.generation.safetensors_files import Header
+from glad_pipeline_tests.checkpoint_files import V_PRED, full_layout, kohya, layers_of, lora, single_file
 
+TEXT = {"text_encoder": "te1", "text_encoder_2": "te2"}
 SDXL_KEYS = 2_515  # tensors of sd_xl_base_1.0.safetensors
 SOME_KEYS = {
     "model.diffusion_model.input_blocks.4.1.transformer_blocks.1.attn2.to_k.weight",
@@ -88,6 +92,25 @@ def test_the_layout_has_clips_own_tokenizers(folder):
         assert len(tokenizer) == 49_408
         ids = tokenizer("a photo of a cat", padding="max_length", max_length=77).input_ids
         assert ids[:8] == [49_406, 320, 1_125, 539, 320, 2_368, 49_407, padding]
+
+
+def test_every_layer_of_sdxl_is_found_by_each_name_that_trainers_give_it(folder):
+    shapes = {component: layers_of(folder, component) for component in COMPONENTS}
+    for spell in (
+        lambda component, name: kohya(component, name, folder, layers_per_block=2),
+        lambda component, name: f"lora_{'unet' if component == 'unet' else TEXT[component]}_{name.replace('.', '_')}",
+        lambda component, name: f"{component}.{name}",
+    ):
+        keys = {}
+        for component in COMPONENTS:
+            for name, (down, up) in lora(shapes[component], rank=1).items():
+                spelt = spell(component, name)
+                keys |= {f"{spelt}.lora_A.weight": down.shape, f"{spelt}.lora_B.weight": up.shape}
+        fit = fitted(adapter_of(Header(shapes=keys, metadata={})), shapes, layers_per_block=2)
+        assert fit.left == ()
+        found = {(layer.component, path) for path, layer in fit.used}
+        assert found == {(component, name) for component in COMPONENTS for name in shapes[component]}
+        assert len(found) == len(fit.used) > 1_000
 
 
 def test_a_file_that_predicts_v_says_so_itself_by_metadata_or_by_the_setting(tmp_path):

@@ -214,7 +214,7 @@ def test_a_lora_for_another_model_or_of_another_kind_is_named_as_such_before_any
     file = save(tmp_path / "style.safetensors", {key: value.astype(np.float16) for key, value in weights.items()})
     with pytest.raises(GladError) as raised:
         resolved(lora=str(file))
-    assert f"the LoRA style ({file}) " in str(raised.value)
+    assert "the LoRA style " in str(raised.value)
     assert told in str(raised.value)
     assert "opy" not in str(raised.value)
 
