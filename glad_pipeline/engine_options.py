@@ -44,8 +44,8 @@ class EngineSettings(BaseModel):
 
     model: str = Field(
         "demo",
-        description="`demo`; a directory with an SDXL checkpoint in diffusers layout; one `.safetensors` file of SDXL; "
-        "a hub id such as `stabilityai/stable-diffusion-xl-base-1.0`; or `owner/name/file.safetensors@commit`.",
+        description="`demo`, a directory in diffusers layout, an SDXL `.safetensors` file, a hub id such as "
+        "`stabilityai/stable-diffusion-xl-base-1.0`, or `owner/name/file.safetensors@commit`.",
     )
     model_revision: str | None = Field(
         None,
@@ -59,9 +59,8 @@ class EngineSettings(BaseModel):
     )
     prediction: Annotated[str, _one_of(PREDICTIONS)] | None = Field(
         None,
-        description="What a single-file model predicts that does not say so itself: `epsilon`, `v_prediction`, or "
-        "`v_prediction_zsnr` (trained with zero terminal SNR). Absent: by the file's keys `v_pred` and `ztsnr`, its "
-        "metadata, or else as its configuration says.",
+        description="What a single file predicts that does not say so: `epsilon`, `v_prediction` or "
+        "`v_prediction_zsnr` (zero terminal SNR). Absent: as its keys, metadata or configuration say.",
     )
     vae: str | None = Field(
         None,

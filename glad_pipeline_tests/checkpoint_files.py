@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import lzma
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,16 +72,18 @@ def single_file(
 
 
 def full_layout(directory: Path) -> Path:
-    """A folder with SDXL's own structure, all its 2,515 tensors, and next to no channels; untrained."""
+    """A folder with SDXL's own structure, tokenizers, all its 2,515 tensors, and next to no channels; untrained."""
     import torch
     from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
     torch.manual_seed(5)
-    tokenizer = CLIPTokenizer.from_pretrained(DEMO_CHECKPOINT, subfolder="tokenizer")
+    for name, padding in (("tokenizer", "<|endoftext|>"), ("tokenizer_2", "!")):
+        clip_tokenizer(directory.parent / name, padding)
+    tokenizers = {name: CLIPTokenizer.from_pretrained(directory.parent / name) for name in ("tokenizer", "tokenizer_2")}
 
     def text(kind: Any, width: int, layers: int) -> Any:
-        special = {"bos_token_id": 1558, "eos_token_id": 1559, "pad_token_id": 1559, "vocab_size": 1560}
+        special = {"bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1, "vocab_size": 49_408}  # as SDXL's say
         sizes = {"hidden_size": width, "intermediate_size": 16, "num_hidden_layers": layers, "projection_dim": width}
         return kind(CLIPTextConfig(num_attention_heads=1, max_position_embeddings=77, **sizes, **special))
 
@@ -99,14 +104,34 @@ def full_layout(directory: Path) -> Path:
         ),
         text_encoder=text(CLIPTextModel, 8, 12),
         text_encoder_2=text(CLIPTextModelWithProjection, 12, 32),
-        tokenizer=tokenizer,
-        tokenizer_2=tokenizer,
+        **tokenizers,
         scheduler=EulerDiscreteScheduler(
             beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, timestep_spacing="leading"
         ),
         add_watermarker=False,
     ).save_pretrained(directory)  # fmt: skip
+    for name in tokenizers:  # with the files that SDXL's repository has
+        shutil.rmtree(directory / name)
+        shutil.move(directory.parent / name, directory / name)
     return directory
+
+
+def clip_tokenizer(directory: Path, padding: str) -> None:
+    """CLIP's tokenizer of 49,408 words in the files that SDXL's repository has: no tokenizer.json."""
+    merges = lzma.decompress((Path(__file__).parent / "clip" / "merges.txt.xz").read_bytes()).decode().splitlines()
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    rest = [byte for byte in range(256) if byte not in printable]
+    letters = [chr(byte) for byte in printable] + [chr(256 + number) for number in range(len(rest))]
+    words = [*letters, *(f"{letter}</w>" for letter in letters), *(merge.replace(" ", "") for merge in merges)]
+    words += ["<|startoftext|>", "<|endoftext|>"]
+    directory.mkdir()
+    (directory / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
+    (directory / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n")
+    special = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}
+    special["pad_token"] = padding
+    (directory / "special_tokens_map.json").write_text(json.dumps(special))
+    config = {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, "do_lower_case": True, **special}
+    (directory / "tokenizer_config.json").write_text(json.dumps(config))
 
 
 def layers_of(directory: Path, component: str) -> dict[str, tuple[int, ...]]:

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.layer_names import by_any_name, plain
@@ -136,16 +135,19 @@ def adapter_of(header: Header) -> Adapter | None:
     return Adapter(layers=tuple(_layers(keys, header.shapes)), metadata=header.metadata)
 
 
-def require_for_sdxl(adapter: Adapter, file: Path, name: str) -> None:
-    """Raises `GladError` for an adapter of which nothing can be used with SDXL, whatever the model is."""
+def require_for_sdxl(adapter: Adapter, name: str) -> None:
+    """Raises `GladError` for an adapter of which nothing can be used with SDXL, whatever the model is.
+
+    Without a path: a row may have named the LoRA, and its writer gets the reason.
+    """
     if family := adapter.family:
         raise GladError(
-            f"the LoRA {name} ({file}) was made for {family}, by its keys and shapes: it does not go with SDXL. Take "
-            "one for SDXL"
+            f"the LoRA {name} was made for {family}, by its keys and shapes: it does not go with SDXL. Take one for "
+            "SDXL"
         )
     if not any(layer.kind in USABLE for layer in adapter.layers):
         raise GladError(
-            f"the LoRA {name} ({file}) is of the kind {adapter.kind}, which cannot be used here: get a version of it as one of "
+            f"the LoRA {name} is of the kind {adapter.kind}, which cannot be used here: get a version as one of "
             f"{', '.join(USABLE)}"
         )
 

@@ -68,7 +68,7 @@ class Artifact:
             if self.kind == "model":
                 require_sdxl(read_header(path), path)
             else:
-                require_adapter(read_header(path), path, self.name)
+                require_adapter(read_header(path), self.name)
             weights = {"checkpoint" if self.kind == "model" else self.name: [path]}
             return Checkpoint(directory=self.directory, variant=None, weights=weights, configs=[])
         except DamagedError as error:

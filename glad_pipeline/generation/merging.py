@@ -11,7 +11,6 @@ import importlib
 import json
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.errors import GladError
@@ -40,7 +39,7 @@ def merge(pipeline: Any, lora: Artifact, *, allow_partial: bool) -> dict[str, An
     if adapter is None:
         raise GladError(f"the LoRA {lora.name} has nothing in it that is a LoRA's")
     fit = fitted(adapter, _shapes(pipeline), int(pipeline.unet.config.layers_per_block))
-    _require(fit, lora, file, allow_partial=allow_partial)
+    _require(fit, lora, allow_partial=allow_partial)
     tensors = load_file(file, device="cpu")
     for component in COMPONENTS:
         used = [(path, layer) for path, layer in fit.used if layer.component == component]
@@ -55,11 +54,11 @@ def merge(pipeline: Any, lora: Artifact, *, allow_partial: bool) -> dict[str, An
     return {"kind": fit.kind, "used": fit.share, "allow_partial": allow_partial}
 
 
-def _require(fit: Fit, lora: Artifact, file: Path, *, allow_partial: bool) -> None:
+def _require(fit: Fit, lora: Artifact, *, allow_partial: bool) -> None:
     if not fit.left or (fit.used and allow_partial):
         return
     told = "; ".join(fit.left[:_TOLD]) + (f"; and {len(fit.left) - _TOLD:,} more" if len(fit.left) > _TOLD else "")
-    found = f"of the LoRA {lora.name} ({file}), of the kind {fit.kind}, {fit.share} fit the model: {told}"
+    found = f"of the LoRA {lora.name}, of the kind {fit.kind}, {fit.share} fit the model: {told}"
     if not fit.used:
         raise GladError(f"{found}. It was made for another kind of model: take another one")
     raise GladError(f"{found}. Take one made for this kind of model, or set GLAD_ALLOW_PARTIAL_LORA=1 to use what fits")

@@ -73,12 +73,10 @@ def _second_text_encoder(file: Path, configuration: Path, dtype: torch.dtype) ->
 def _require_layout(header: Header, file: Path, configuration: Artifact) -> None:
     """Raises `GladError` unless the file has the very weights of the UNet that the configuration describes."""
     import torch
-    from diffusers import UNet2DConditionModel
 
+    kind: Any = importlib.import_module("diffusers").UNet2DConditionModel
     with torch.device("meta"):
-        unet: Any = UNet2DConditionModel.from_config(
-            UNet2DConditionModel.load_config(configuration.directory, subfolder="unet")
-        )
+        unet = kind.from_config(kind.load_config(configuration.directory, subfolder="unet"))
     layers = {key.rpartition(".")[0] for key in unet.state_dict()}
     attention = {int(match[1]) for layer in layers if (match := re.match(r"up_blocks\.(\d+)\.attentions", layer))}
     wanted = {}

@@ -63,14 +63,14 @@ def require_sdxl(header: Header, file: Path) -> None:
     raise GladError(f"{file} is {kind}, by its keys and shapes, and no SDXL checkpoint: {cure}")
 
 
-def require_adapter(header: Header, file: Path, name: str) -> None:
+def require_adapter(header: Header, name: str) -> None:
     """Raises `GladError` for what is no LoRA or kin of it that could go with SDXL."""
     adapter = adapter_of(header)
     if adapter is None:
         kind = kind_of(header)
         cure = "it is named in GLAD_MODEL" if kind == _SDXL else "take another file"
-        raise GladError(f"the LoRA {name} ({file}) is {kind}, by its keys, and no LoRA: {cure}")
-    require_for_sdxl(adapter, file, name)
+        raise GladError(f"the LoRA {name} is {kind}, by its keys, and no LoRA: {cure}")
+    require_for_sdxl(adapter, name)
 
 
 def has_vae(header: Header) -> bool:

@@ -5,15 +5,21 @@ import shutil
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+import torch
+from safetensors.numpy import load_file, save_file
 
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.generation import devices
+from glad_pipeline.generation.adapters import adapter_of, fitted
 from glad_pipeline.generation.engine import Engine
+from glad_pipeline.generation.merging import COMPONENTS
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline_tests.checkpoint_files import V_PRED, full_layout, single_file
+from glad_pipeline.generation.safetensors_files import Header
+from glad_pipeline_tests.checkpoint_files import V_PRED, full_layout, kohya, layers_of, lora, single_file
 
+TEXT = {"text_encoder": "te1", "text_encoder_2": "te2"}
 SDXL_KEYS = 2_515  # tensors of sd_xl_base_1.0.safetensors
 SOME_KEYS = {
     "model.diffusion_model.input_blocks.4.1.transformer_blocks.1.attn2.to_k.weight",
@@ -27,6 +33,15 @@ SOME_KEYS = {
     "conditioner.embedders.1.model.transformer.resblocks.31.attn.in_proj_weight",
     "conditioner.embedders.1.model.text_projection",
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Threads cost more than they bring for networks as small as these."""
+    before, devices._threads = devices._threads, 1
+    torch.set_num_threads(1)
+    yield
+    devices._threads = before
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +84,35 @@ def test_a_file_with_all_of_sdxls_keys_draws_the_same_bits_as_its_folder(folder,
     assert np.array_equal(drawn(file, checkpoint_config=str(folder)).pixels, drawn(folder).pixels)
 
 
+def test_the_layout_has_clips_own_tokenizers(folder):
+    from transformers import CLIPTokenizer
+
+    for name, padding in (("tokenizer", 49_407), ("tokenizer_2", 0)):
+        tokenizer = CLIPTokenizer.from_pretrained(folder / name)
+        assert len(tokenizer) == 49_408
+        ids = tokenizer("a photo of a cat", padding="max_length", max_length=77).input_ids
+        assert ids[:8] == [49_406, 320, 1_125, 539, 320, 2_368, 49_407, padding]
+
+
+def test_every_layer_of_sdxl_is_found_by_each_name_that_trainers_give_it(folder):
+    shapes = {component: layers_of(folder, component) for component in COMPONENTS}
+    for spell in (
+        lambda component, name: kohya(component, name, folder, layers_per_block=2),
+        lambda component, name: f"lora_{'unet' if component == 'unet' else TEXT[component]}_{name.replace('.', '_')}",
+        lambda component, name: f"{component}.{name}",
+    ):
+        keys = {}
+        for component in COMPONENTS:
+            for name, (down, up) in lora(shapes[component], rank=1).items():
+                spelt = spell(component, name)
+                keys |= {f"{spelt}.lora_A.weight": down.shape, f"{spelt}.lora_B.weight": up.shape}
+        fit = fitted(adapter_of(Header(shapes=keys, metadata={})), shapes, layers_per_block=2)
+        assert fit.left == ()
+        found = {(layer.component, path) for path, layer in fit.used}
+        assert found == {(component, name) for component in COMPONENTS for name in shapes[component]}
+        assert len(found) == len(fit.used) > 1_000
+
+
 def test_a_file_that_predicts_v_says_so_itself_by_metadata_or_by_the_setting(tmp_path):
     config = shutil.copytree(DEMO_CHECKPOINT, tmp_path / "configuration")
     settings = config / "scheduler" / "scheduler_config.json"
@@ -94,8 +138,6 @@ def test_a_file_that_predicts_v_says_so_itself_by_metadata_or_by_the_setting(tmp
 def test_the_vae_in_the_file_is_used_unless_another_is_named(demo_file, tmp_path):
     shutil.copytree(DEMO_CHECKPOINT / "vae", tmp_path / "other")
     weights = next((tmp_path / "other").glob("*.safetensors"))
-    from safetensors.numpy import save_file
-
     save_file({key: value * np.float32(0.9) for key, value in load_file(weights).items()}, weights)
     options = {"checkpoint_config": str(DEMO_CHECKPOINT)}
     baked, other = drawn(demo_file, **options), drawn(demo_file, vae=str(tmp_path / "other"), **options)

@@ -85,7 +85,7 @@ def test_a_truncated_file_and_one_that_only_bears_the_name_are_told_as_what_they
     renamed = tmp_path / "renamed.safetensors"
     with zipfile.ZipFile(renamed, "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps({"a": 1}))
-    with pytest.raises(GladError, match="is a pickle .* under another name, which runs code when opened"):
+    with pytest.raises(GladError, match=r"is a pickle .* under another name, which runs code when opened"):
         resolved(renamed)
     for content, told in (
         (pickle.dumps({"state_dict": {"model": [0.0] * 30}}, protocol=2), "is a pickle"),
@@ -145,7 +145,7 @@ def test_a_setting_that_contradicts_the_file_or_goes_with_no_single_file_is_refu
     assert resolved(v, prediction="v_prediction_zsnr").prediction == "v_prediction_zsnr"
     for given in ({"prediction": "epsilon"}, {"checkpoint_config": str(DEMO_CHECKPOINT)}):
         for model in ("demo", str(DEMO_CHECKPOINT), "owner/name"):
-            with pytest.raises(UsageError, match="is for a single-file model, and .* is none: unset it"):
+            with pytest.raises(UsageError, match=r"is for a single-file model, and .* is none: unset it"):
                 resolved(model, **given)
     with pytest.raises(UsageError, match="GLAD_CHECKPOINT_CONFIG='/nowhere' is neither a directory here nor"):
         resolved(file, checkpoint_config="/nowhere")
@@ -153,7 +153,7 @@ def test_a_setting_that_contradicts_the_file_or_goes_with_no_single_file_is_refu
         resolved(file, checkpoint_config="owner/name")
     with pytest.raises(UsageError, match="unset GLAD_MODEL_REVISION"):
         resolved(file, model_revision=COMMIT)
-    with pytest.raises(UsageError, match="is a single file, and no .safetensors"):
+    with pytest.raises(UsageError, match=r"is a single file, and no \.safetensors"):
         resolved(DEMO_CHECKPOINT / "README.md")
 
 
@@ -196,7 +196,7 @@ def lora_of(prefix, name, width, out=8, kind="lora"):
         (keys("lora_unet_x.w_norm", "lora_unet_x.b_norm"), "is of the kind LyCORIS norm"),
         (
             keys("lora_unet_x.lora_down.weight", "lora_unet_x.lora_mid.weight", "lora_unet_x.lora_up.weight"),
-            "is of the kind LoCon with a Tucker core, which cannot be used here: get a version of it as one of LoRA, DoRA, LoHa",
+            "is of the kind LoCon with a Tucker core, which cannot be used here: get a version as one of LoRA, DoRA, LoHa",
         ),
         (keys("lora_unet_x.hada_w1_a", "lora_unet_x.dora_scale"), "is of the kind LoHa or LoKr with DoRA"),
         (keys("lora_unet_x.lora_down.weight"), "is of the kind incomplete LoRA"),
@@ -214,7 +214,7 @@ def test_a_lora_for_another_model_or_of_another_kind_is_named_as_such_before_any
     file = save(tmp_path / "style.safetensors", {key: value.astype(np.float16) for key, value in weights.items()})
     with pytest.raises(GladError) as raised:
         resolved(lora=str(file))
-    assert f"the LoRA style ({file}) " in str(raised.value)
+    assert "the LoRA style " in str(raised.value)
     assert told in str(raised.value)
     assert "opy" not in str(raised.value)
 

@@ -356,7 +356,7 @@ def test_a_name_that_would_blur_the_recipe_is_refused(name, checkpoint, lora, tm
 
 
 def test_a_damaged_lora_is_named(lora):
-    os.truncate(lora, os.path.getsize(lora) - 1)
+    os.truncate(lora, lora.stat().st_size - 1)
     with pytest.raises(GladError, match=r"ink\.safetensors is not whole|ink\.safetensors is truncated"):
         resolved("demo", lora=str(lora))
 
