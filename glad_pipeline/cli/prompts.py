@@ -107,6 +107,7 @@ def add(
         known = management.show_prompt(database, prompt_id)
     if not created:
         print(f"that prompt is in the queue already: prompt {prompt_id}, {known.status if known else 'gone'}")
+        print("another --seed or --task-id makes it another prompt")
         return 0
     print(f"prompt {prompt_id} is in the queue")
     if known and known.publish_at:

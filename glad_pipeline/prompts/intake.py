@@ -165,11 +165,11 @@ def _as_row(prompt: NewPrompt) -> tuple[Any, ...]:
     """The values of WRITTEN. Without a seed, the content decides it: the same everywhere."""
     identity = content_hash(prompt)
     if prompt.seed is None:
-        prompt = replace(prompt, seed=seed_of(identity))
+        prompt = replace(prompt, seed=chosen_seed(identity))
     return (*values_of(prompt).values(), identity)
 
 
-def seed_of(identity: str) -> int:
+def chosen_seed(identity: str) -> int:
     """The seed of a prompt that names none, by its content hash."""
     return int(identity[:8], 16)
 

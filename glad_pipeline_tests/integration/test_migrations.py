@@ -48,7 +48,7 @@ OURS = {
     "post_writes",
     "deployments",
     "run_claims",
-    "prompt_former_hashes",
+    "prompt_aliases",
     "glad_alembic_version",
 }
 INDEXES = {"idx_posts_status_created", "idx_posts_category", "idx_posts_author"}

@@ -288,7 +288,11 @@ def test_a_file_adds_nothing_whether_it_has_a_prompt_as_it_was_or_as_it_was_edit
         assert (report.added, report.existing) == (0, 2), file
     assert row_of(database, lake)["seed"] == seed  # as it was: what else it draws is to be seen
     assert add_prompt(database, {"prompt": "a lake", "title": "The lake", "slug": "lake"}) == (lake, False)
-    assert add_prompt(database, {"prompt": "a sea", "title": "Sea", "seed": 7})[1]  # asked for by name, and not there
+    kept = tmp_path / "kept.csv"  # as who exports it would write it
+    kept.write_text(f"prompt,title,slug,seed\na lake,The lake,lake,{seed}\n")
+    assert import_file(database, kept).added == 0
+    assert add_prompt(database, {"prompt": "a sea", "title": "Sea", "seed": 9})[1]
+    assert add_prompt(database, {"prompt": "a sea", "title": "Sea"})[1]  # that one named its seed: this is another
     edit_prompt(database, lake, {"prompt": "a lakke", "title": "Lake"})  # and back
     assert import_file(database, was).added == import_file(database, now).added == 0
 
