@@ -69,8 +69,8 @@ def in_time(seconds: float) -> str:
 
 
 def in_zone(moment: datetime, zone: tzinfo) -> str:
-    """`2027-03-01 08:00 CET`: a time of this zone, to the minute, with what the zone is called then."""
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+    """`2027-03-01 08:00 CET`: a time of this zone, to the second if it has any, with what the zone is called then."""
+    return moment.astimezone(zone).strftime(f"%Y-%m-%d %H:%M{':%S' if moment.second else ''} %Z")
 
 
 def tail(log: Path, lines: int = 15) -> str:

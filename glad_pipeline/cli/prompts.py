@@ -109,6 +109,7 @@ def add(
         _say(notices_of(known, runtime.settings.engine))
     if not created:
         print(f"that prompt is in the queue already: prompt {prompt_id}, {known.status if known else 'gone'}")
+        print("another --seed or --task-id makes it another prompt")
         return 0
     print(f"prompt {prompt_id} is in the queue")
     if known and known.publish_at:
@@ -157,7 +158,7 @@ def _summary(row: management.PromptStatus, zone: tzinfo, *, short: bool) -> tupl
     ended_badly = row.status in ("failed", "rejected", "pending") or error.startswith("taken down")
     time = in_zone(row.publish_at, zone) if row.publish_at and row.status != "published" else ""
     cells = (str(row.id), row.status, str(row.priority), time, row.post_status or "")
-    title = one_line(row.title or row.prompt, 34 if short else 48)
+    title = one_line(row.title or row.prompt, 28 if short else 48)
     if short:
         return (*cells, f"{title}\n{error}" if error else title)
     return (*cells, title, error if error and ended_badly else row.image_url or error)

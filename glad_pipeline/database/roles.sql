@@ -35,7 +35,7 @@ BEGIN
             (pipeline, 'post_writes', 'SELECT, INSERT, UPDATE'),
             (pipeline, 'deployments', 'SELECT, INSERT, UPDATE'),
             (pipeline, 'run_claims', 'SELECT, INSERT, UPDATE, DELETE'),
-            (pipeline, 'prompt_former_hashes', 'SELECT, INSERT, UPDATE, DELETE'),
+            (pipeline, 'prompt_aliases', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'run_reports', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'glad_alembic_version', 'SELECT'),
             -- the blog's

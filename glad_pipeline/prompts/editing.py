@@ -7,7 +7,7 @@ SQL is treated alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Any
@@ -50,11 +50,11 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
         before = NewPrompt(**{name: row[name] for name in FIELDS})
         checked = new_prompt({**values_of(before), **given}, zone=zone)
         after = replace(before, **{name: getattr(checked, name) for name in given})
-        known_as = _content_hash(row["content_hash"], before, after, asks_seed="seed" in given)
+        lines = _lines(connection, row, before, after, asks_seed="seed" in given)
         if after.seed is None:
-            after = replace(after, seed=intake.seed_of(intake.content_hash(after)))
+            after = replace(after, seed=intake.chosen_seed(intake.content_hash(after)))
         changed = tuple(name for name in given if getattr(after, name) != getattr(before, name))
-        status = _write(connection, row, after, known_as) if changed else row["status"]
+        status = _write(connection, row, after, lines) if changed else row["status"]
     redrawn = status == "pending" and row["status"] in ("claimed", "generated", "awaiting_approval")
     return Edit(changed=changed, status=status, redrawn=redrawn)
 
@@ -82,17 +82,27 @@ def _why_not_published(row: Mapping[str, Any]) -> str:
     return f"prompt {row['id']} is published and stays as it is: edit the post itself, on the blog{other}"
 
 
-def _content_hash(known_as: str | None, before: NewPrompt, after: NewPrompt, *, asks_seed: bool) -> str | None:
-    """As what line an edited prompt is known. One that plain SQL has made or changed is known as it was."""
-    if known_as == intake.content_hash(replace(before, seed=None)) and not asks_seed:
-        return intake.content_hash(replace(after, seed=None))
-    if known_as in (intake.content_hash(replace(before, seed=None)), intake.content_hash(before)):
-        return intake.content_hash(after)
-    return known_as
+def _lines(
+    connection: Connection, row: Mapping[str, Any], before: NewPrompt, after: NewPrompt, *, asks_seed: bool
+) -> list[str | None]:
+    """As which lines (content hashes) an edited prompt is known: its own, and the others.
+
+    A line that names no seed is to be known when its prompt has kept the seed of an earlier line. A prompt that plain
+    SQL has made or changed is known as it was.
+    """
+    known_as, without_seed = row["content_hash"], intake.content_hash(replace(before, seed=None))
+    if known_as not in (without_seed, intake.content_hash(before)):
+        return [known_as]
+    others = {each["content_hash"] for each in connection.execute(QUERIES["aliases"], {"id": row["id"]})}
+    lines = [intake.content_hash(after), known_as]
+    if without_seed in {known_as, *others} and not asks_seed:
+        lines.append(intake.content_hash(replace(after, seed=None)))
+    return lines
 
 
-def _write(connection: Connection, row: Mapping[str, Any], after: NewPrompt, known_as: str | None) -> str:
+def _write(connection: Connection, row: Mapping[str, Any], after: NewPrompt, lines: Sequence[str | None]) -> str:
     """The prompt's status after it."""
+    known_as, others = lines[0], lines[1:]
     bound = {**values_of(after), "content_hash": known_as, "id": row["id"]}
     if other := connection.execute(QUERIES["owner_of"], bound).fetchone():
         if other["has_task_id"]:
@@ -100,7 +110,6 @@ def _write(connection: Connection, row: Mapping[str, Any], after: NewPrompt, kno
         raise UsageError(f"prompt {other['id']} is just that already: nothing was changed")
     if after.slug not in (None, row["slug"]):
         intake.refuse_taken_slug(connection, after)
-    if known_as != row["content_hash"]:
-        former = {"content_hash": row["content_hash"], "id": row["id"]}
-        connection.execute(QUERIES["remember_former"], former)
+    for other_line in others:
+        connection.execute(QUERIES["add_alias"], {"content_hash": other_line, "id": row["id"]})
     return str(value(connection, QUERIES["write"], bound))

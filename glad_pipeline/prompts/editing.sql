@@ -13,9 +13,13 @@ WHERE (task_id = %(task_id)s OR content_hash = %(content_hash)s) AND id <> %(id)
 -- name: write
 UPDATE prompts SET ({columns}) = ROW ({values}) WHERE id = %(id)s RETURNING status;
 
--- name: remember_former
--- As which line it was known until now. A line that two prompts were once is known all the same.
-INSERT INTO prompt_former_hashes (content_hash, prompt_id) VALUES (%(content_hash)s, %(id)s) ON CONFLICT DO NOTHING;
+-- name: aliases
+-- As which other lines it is known.
+SELECT content_hash FROM prompt_aliases WHERE prompt_id = %(id)s;
+
+-- name: add_alias
+-- A line that two prompts were once is known all the same.
+INSERT INTO prompt_aliases (content_hash, prompt_id) VALUES (%(content_hash)s, %(id)s) ON CONFLICT DO NOTHING;
 
 -- name: find_post
 -- A post by its slug or its id.

@@ -81,11 +81,11 @@ def as_row(prompt: NewPrompt) -> tuple[Any, ...]:
     identity = content_hash(prompt)
     values = list(_values(prompt))
     if prompt.seed is None:
-        values[_SEED] = seed_of(identity)
+        values[_SEED] = chosen_seed(identity)
     return (*values, identity)
 
 
-def seed_of(identity: str) -> int:
+def chosen_seed(identity: str) -> int:
     """The seed of a prompt that was given none."""
     return int(identity[:8], 16)
 
@@ -93,7 +93,7 @@ def seed_of(identity: str) -> int:
 def as_given(row: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that somebody set, from a row that holds WRITTEN: no defaults, and no seed that was chosen here."""
     identity = row["content_hash"]
-    chosen = identity is not None and row["seed"] == seed_of(identity)
+    chosen = identity is not None and row["seed"] == chosen_seed(identity)
     return {
         name: row[name]
         for name, default in _DEFAULTS.items()

@@ -60,7 +60,7 @@ SELECT i.line, i.slug AS value, min(p.id) AS prompt_id, count(*) OVER () AS faul
 FROM incoming AS i
 JOIN prompts AS p ON p.slug = i.slug AND p.status <> 'cancelled'
 WHERE NOT EXISTS (SELECT FROM prompts AS same WHERE same.content_hash = i.content_hash)
-  AND NOT EXISTS (SELECT FROM prompt_former_hashes AS former WHERE former.content_hash = i.content_hash)
+  AND NOT EXISTS (SELECT FROM prompt_aliases AS other WHERE other.content_hash = i.content_hash)
   AND NOT EXISTS (SELECT FROM prompts AS same WHERE same.task_id = i.task_id)
 GROUP BY i.line, i.slug
 ORDER BY i.line LIMIT %(limit)s;
@@ -71,7 +71,7 @@ SELECT i.line, i.slug AS value, posts.id::text AS post_id, count(*) OVER () AS f
 FROM incoming AS i
 JOIN posts ON posts.slug = i.slug AND i.post_id::text IS DISTINCT FROM posts.id::text
 WHERE NOT EXISTS (SELECT FROM prompts AS same WHERE same.content_hash = i.content_hash)
-  AND NOT EXISTS (SELECT FROM prompt_former_hashes AS former WHERE former.content_hash = i.content_hash)
+  AND NOT EXISTS (SELECT FROM prompt_aliases AS other WHERE other.content_hash = i.content_hash)
   AND NOT EXISTS (SELECT FROM prompts AS same WHERE same.task_id = i.task_id)
 ORDER BY i.line LIMIT %(limit)s;
 
@@ -87,21 +87,25 @@ SELECT min(publish_at) AS first_time, max(publish_at) AS last_time FROM incoming
 -- How many prompts `insert_staged` would add.
 SELECT count(DISTINCT content_hash) AS added FROM incoming
 WHERE NOT EXISTS (SELECT FROM prompts WHERE prompts.content_hash = incoming.content_hash)
-  AND NOT EXISTS (SELECT FROM prompt_former_hashes AS former WHERE former.content_hash = incoming.content_hash)
+  AND NOT EXISTS (SELECT FROM prompt_aliases AS other WHERE other.content_hash = incoming.content_hash)
   AND NOT EXISTS (SELECT FROM prompts WHERE prompts.task_id = incoming.task_id);
 
 -- name: insert_staged
 -- Adds what is new; a line that is there already, by task_id or content, now or before an edit, is passed over.
 INSERT INTO prompts ({columns}) SELECT {columns} FROM incoming
 WHERE NOT EXISTS (SELECT FROM prompts WHERE prompts.content_hash = incoming.content_hash)
-  AND NOT EXISTS (SELECT FROM prompt_former_hashes AS former WHERE former.content_hash = incoming.content_hash)
+  AND NOT EXISTS (SELECT FROM prompt_aliases AS other WHERE other.content_hash = incoming.content_hash)
   AND NOT EXISTS (SELECT FROM prompts WHERE prompts.task_id = incoming.task_id)
 ORDER BY line
 ON CONFLICT DO NOTHING;
 
 -- name: same_prompt
--- The prompt that is there already, by task_id or content.
-SELECT id FROM prompts WHERE task_id = %(task_id)s OR content_hash = %(content_hash)s ORDER BY id LIMIT 1;
+-- The prompt that is there already, by task_id or content, now or before an edit.
+SELECT id FROM (
+    SELECT id, false AS alias FROM prompts WHERE task_id = %(task_id)s OR content_hash = %(content_hash)s
+    UNION ALL
+    SELECT prompt_id, true FROM prompt_aliases WHERE content_hash = %(content_hash)s
+) AS same ORDER BY alias, id LIMIT 1;
 
 -- name: slug_of_prompt
 -- The prompt that has this slug already.

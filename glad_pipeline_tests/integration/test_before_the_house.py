@@ -27,10 +27,10 @@ OBJECTS = json.loads((BEFORE / "bucket.json").read_text())
 
 
 LATER = (  # made by later migrations than the one that the rows name
-    "DROP TABLE run_claims, prompt_former_hashes, run_reports",
+    "DROP TABLE run_claims, prompt_aliases, run_reports",
     "DROP FUNCTION prompts_redraw_what_is_edited CASCADE",
     "DROP INDEX prompts_pending_due",
-    "ALTER TABLE prompts DROP COLUMN prompt_syntax",
+    "ALTER TABLE prompts DROP COLUMN prompt_syntax CASCADE",
 )
 
 

@@ -49,7 +49,7 @@ OURS = {
     "post_writes",
     "deployments",
     "run_claims",
-    "prompt_former_hashes",
+    "prompt_aliases",
     "run_reports",
     "glad_alembic_version",
 }

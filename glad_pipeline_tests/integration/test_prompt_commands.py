@@ -181,10 +181,16 @@ def test_add_takes_every_field_and_says_which_prompt_it_became(
         "publish-at": "2030-01-01", "size": "512x512", "prompt-syntax": "plain",
     }  # fmt: skip
     assert {name.replace("-", "_") for name in options} | {"prompt", "needs_approval"} == {*FIELDS, "size"}
+    with database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO posts (id, title, slug, content) VALUES (%s, 'A', 'a', '')", [options["post-id"]]
+        )
     words = [f"--{name}={value}" for name, value in options.items()]
     assert glad("add", "a lake 🌊", *words, "--needs-approval") == 0
     [row] = management.list_prompts(database)
-    assert capsys.readouterr().out == f"prompt {row.id} is in the queue\n"
+    assert capsys.readouterr().out == (
+        f"prompt {row.id} is in the queue\nit is published at 2030-01-01 00:00 UTC or soon after\n"
+    )
     full = row_of(database, row.id)
     assert (full["prompt"], full["guidance_scale"], full["priority"], full["needs_approval"]) == (
         "a lake 🌊",

@@ -76,6 +76,14 @@ def test_variables_that_are_not_ours_mean_nothing(monkeypatch, name):
         ({"GLAD_WEB_PROXIES": "*"}, "IP addresses"),
         ({"GLAD_WEB_PROXIES": "10.0.0.1,proxy"}, "IP addresses"),
         ({"AWS_CLOUDFRONT_DISTRIBUTION_ID": "../E1"}, "AWS_CLOUDFRONT_DISTRIBUTION_ID"),
+        (
+            {"GLAD_TIMEZONE": "Europe/Atlantis"},
+            "GLAD_TIMEZONE is 'Europe/Atlantis': it has to be the name of a time zone",
+        ),
+        ({"GLAD_TIMEZONE": "../../etc/passwd"}, "such as Europe/Berlin"),
+        ({"GLAD_TIMEZONE": "UTC+2"}, "such as Europe/Berlin"),
+        ({"GLAD_TIMEZONE": "Europe"}, "such as Europe/Berlin"),
+        ({"GLAD_DRAW_SCHEDULED": "never"}, "GLAD_DRAW_SCHEDULED is 'never': Input should be 'ahead' or 'when-due'"),
     ],
 )
 def test_what_is_reached_by_others_must_be_plain_and_no_secret_is_shown(monkeypatch, variables, words):

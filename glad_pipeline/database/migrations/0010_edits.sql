@@ -1,8 +1,9 @@
 -- What people change of a prompt after they have asked for it. A picture is never published under a text or a recipe that
 -- it was not drawn from: a prompt whose picture is being drawn, or waits to be published, waits to be drawn again.
 
--- As which lines (`content_hash`) a prompt was known before it was edited: a file that still has such a line adds nothing.
-CREATE TABLE prompt_former_hashes (
+-- As which other lines (`content_hash`) an edited prompt is known: as it was, and as it is without the seed that it has kept.
+-- A file with such a line adds nothing.
+CREATE TABLE prompt_aliases (
     content_hash text PRIMARY KEY,
     prompt_id    bigint NOT NULL REFERENCES prompts (id) ON DELETE CASCADE
 );

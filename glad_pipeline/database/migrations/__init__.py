@@ -41,7 +41,7 @@ MADE = {
     "0005_outbox_and_takedowns": ("outbox", "barred_recipes", "takedowns", "post_writes"),
     "0007_deployments": ("deployments",),
     "0008_run_claims": ("run_claims",),
-    "0010_edits": ("prompt_former_hashes",),
+    "0010_edits": ("prompt_aliases",),
     "0011_run_reports": ("run_reports",),
 }
 
