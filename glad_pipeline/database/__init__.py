@@ -264,12 +264,13 @@ class Database:
                 if left <= 0 or not isinstance(cause, _PASSING) or _FOR_GOOD.search(str(cause)):
                     if isinstance(error, DatabaseError):
                         raise
-                    raise DatabaseError(self._refusal(error)) from error
+                    raise DatabaseError(self.refusal(error)) from error
                 log.warning("the database does not answer, it is asked again: %s", first_words(error))
                 time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311  not all at the same moment
                 pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _refusal(self, error: psycopg.Error) -> str:
+    def refusal(self, error: psycopg.Error) -> str:
+        """What the server did not do, and the cure: of an embedded one what its log says."""
         what = trouble_at(describe(self.url)) or _CURES.get(
             error.sqlstate or "", "it went away: see that the server runs, and its log"
         )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from glad_pipeline.database import Database
+from glad_pipeline.database import Database, DatabaseError
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.operations.demo import demo
 from glad_pipeline.prompts.queue import Claim
@@ -59,3 +59,9 @@ def test_what_another_run_has_left_is_taken_over_without_waiting_for_its_lease(d
     finally:
         timer.join()
         holder.close()
+
+
+def test_a_database_that_is_lost_meanwhile_is_a_sentence_and_no_stack_trace(database):
+    lost = pytest.raises(DatabaseError, match="did not do what it was asked")
+    with lost, demo._explained(database), database.transaction() as connection:
+        connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")

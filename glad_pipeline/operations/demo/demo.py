@@ -10,11 +10,14 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from glad_pipeline import disk
 from glad_pipeline.database import Database, DatabaseError, connect, named_queries
@@ -87,7 +90,8 @@ def _run_job(database: Database, environment: dict[str, str], root: Path, home: 
         Step("drawing and publishing (dagster job execute)", always=True) as step,
     ):
         while run.poll() is None:
-            counts = counts_by_status(database)
+            with _explained(database):
+                counts = counts_by_status(database)
             step.detail = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
             time.sleep(0.5)
     if run.returncode != 0:
@@ -106,6 +110,15 @@ def _trouble(environment: Mapping[str, str]) -> str:
     except DatabaseError as error:
         return f"\n{error}"
     return ""
+
+
+@contextmanager
+def _explained(database: Database) -> Iterator[None]:
+    """A database that is lost inside is a `DatabaseError` with the cure."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise DatabaseError(database.refusal(error)) from error
 
 
 def _end_of(log: Path) -> str:
@@ -130,7 +143,7 @@ def _is_work_left(database: Database, since: datetime) -> bool:
             held = [
                 row for row in _all(database, "unfinished", since=since) if row["status"] in ("claimed", "generated")
             ]
-            with database.transaction() as connection:
+            with _explained(database), database.transaction() as connection:
                 ready = bool(readiness(connection))
             if ready or not held:
                 return ready
@@ -196,5 +209,5 @@ def _print_next_steps(settings: Settings, gallery: Path) -> None:
 
 
 def _all(database: Database, name: str, **parameters: Any) -> list[dict[str, Any]]:
-    with database.transaction() as connection:
+    with _explained(database), database.transaction() as connection:
         return connection.execute(QUERIES[name], parameters or None).fetchall()
