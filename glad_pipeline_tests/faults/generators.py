@@ -24,7 +24,7 @@ class LoggedSdxl(InstantSdxl):
         try:
             for done, drawn in enumerate(super().generate(recipes, on_batch_start=on_batch_start)):
                 if self.breaks_after is not None and done >= self.breaks_after:
-                    yield Drawn(recipe=drawn.recipe, error="no compiler", fault="setup", provenance={})
+                    yield Drawn(recipe=drawn.recipe, error="no compiler", cause="setup", provenance={})
                     return
                 if drawn.pixels is not None:
                     os.write(

@@ -20,7 +20,7 @@ import pandas as pd  # noqa: F401  every run imports it
 from glad_pipeline.database import Database, connect
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.jobs import JOB_NAME
-from glad_pipeline.operations.audit.report import FAULTS
+from glad_pipeline.operations.audit.report import PROBLEMS
 from glad_pipeline.operations.audit.walk import audit
 from glad_pipeline.prompts import queue
 from glad_pipeline.settings import load_settings
@@ -110,7 +110,7 @@ class World:
             )
         with Database(os.environ["DATABASE_URL"]) as database:  # the product's own look, from which ours is apart
             report = audit(database, self.store, grace=timedelta(0), deep=True)
-        said = [f"audit: {name}: {example}" for name in FAULTS for example in report.findings[name].examples]
+        said = [f"audit: {name}: {example}" for name in PROBLEMS for example in report.findings[name].examples]
         return replace(findings, audited=said)
 
     def empty_bucket(self) -> None:

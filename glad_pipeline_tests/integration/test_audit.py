@@ -18,7 +18,7 @@ from glad_pipeline.definitions import build_defs
 from glad_pipeline.errors import GladError
 from glad_pipeline.operations import takedown
 from glad_pipeline.operations.audit import walk
-from glad_pipeline.operations.audit.report import FAULTS, NOTES
+from glad_pipeline.operations.audit.report import NOTES, PROBLEMS
 from glad_pipeline.operations.audit.walk import audit
 from glad_pipeline.prompts import management
 from glad_pipeline.prompts.queue import Claim
@@ -171,7 +171,7 @@ def test_everything_amiss_is_found_told_by_name_and_mended_where_it_can_be(world
     before = everything(world)
     assert look() == FOUND
     assert everything(world) == before  # without --fix nothing changes
-    assert set(FOUND) | {"within_grace", "in_use", "redrawing", "unreadable", "elsewhere"} == {*FAULTS, *NOTES}
+    assert set(FOUND) | {"within_grace", "in_use", "redrawing", "unreadable", "elsewhere"} == {*PROBLEMS, *NOTES}
     text = str(look.report)
     for told in (
         f"orphans: 2 objects that no row of images knows; to mend: --fix moves them to quarantine/\n  {keys['orphan'][:-4]}",
@@ -194,7 +194,7 @@ def test_everything_amiss_is_found_told_by_name_and_mended_where_it_can_be(world
     assert look(fix=True) == FOUND
     assert "duplicates: 2 posts made twice for one prompt, or prompts that share a post made for one; 0 mended, 2 left; "\
         "to mend: remove one by hand" in str(look.report)  # fmt: skip
-    left = {kind: look.report.remaining(kind) for kind in FAULTS if look.report.remaining(kind)}
+    left = {kind: look.report.remaining(kind) for kind in PROBLEMS if look.report.remaining(kind)}
     assert left == {"lost": 1, "duplicates": 2, "dead_links": 2, "ghosts": 1, "dead_messages": 1}
     beside = [keys[name].replace(".png", "-256.webp") for name in ("orphan", "unwanted")]
     assert in_quarantine(world) == sorted([keys["orphan"], keys["damaged"], *beside])
