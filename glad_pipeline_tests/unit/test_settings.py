@@ -71,7 +71,10 @@ def test_variables_that_are_not_ours_mean_nothing(monkeypatch, name):
         ({"GLAD_WEB_PROXIES": "*"}, "IP addresses"),
         ({"GLAD_WEB_PROXIES": "10.0.0.1,proxy"}, "IP addresses"),
         ({"AWS_CLOUDFRONT_DISTRIBUTION_ID": "../E1"}, "AWS_CLOUDFRONT_DISTRIBUTION_ID"),
-        ({"GLAD_TIMEZONE": "Europe/Atlantis"}, "GLAD_TIMEZONE is 'Europe/Atlantis': it has to be the name of a time zone"),
+        (
+            {"GLAD_TIMEZONE": "Europe/Atlantis"},
+            "GLAD_TIMEZONE is 'Europe/Atlantis': it has to be the name of a time zone",
+        ),
         ({"GLAD_TIMEZONE": "../../etc/passwd"}, "such as Europe/Berlin"),
         ({"GLAD_TIMEZONE": "UTC+2"}, "such as Europe/Berlin"),
         ({"GLAD_TIMEZONE": "Europe"}, "such as Europe/Berlin"),
