@@ -230,8 +230,9 @@ WHERE claim_token = %(token)s AND status = 'generated'
 
 -- name: ready
 -- One look for the sensor, the same price whatever the table's size: is there anything a run could do now?
-SELECT EXISTS (SELECT FROM prompts WHERE status = 'pending'
-               AND (%(ahead)s OR coalesce(publish_at, '-infinity'::timestamptz) <= now())) AS pending,
+SELECT CASE WHEN %(ahead)s THEN EXISTS (SELECT FROM prompts WHERE status = 'pending')
+            ELSE EXISTS (SELECT FROM prompts WHERE status = 'pending'
+                         AND coalesce(publish_at, '-infinity'::timestamptz) <= now()) END AS pending,
        EXISTS (SELECT FROM prompts WHERE status = 'generated'
                AND coalesce(publish_at, '-infinity'::timestamptz) <= now()
                AND (claim_token IS NULL OR lease_expires_at < now()

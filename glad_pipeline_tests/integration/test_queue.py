@@ -331,8 +331,8 @@ def test_the_sensor_sees_pending_due_and_abandoned_and_nothing_else(database):
     assert readiness_of(database).due
 
 
-@pytest.mark.parametrize("state", ["cancelled", "waiting for its time"])
-def test_the_sensors_look_and_the_claim_read_only_what_is_ready(database, state):
+@pytest.mark.parametrize(("state", "ahead"), [("cancelled", True), ("waiting for its time", False)])
+def test_the_sensors_look_and_the_claim_read_only_what_is_ready(database, state, ahead):
     execute(database, "INSERT INTO prompts (prompt) SELECT 'p' FROM generate_series(1, 20000)")
     if state == "cancelled":
         execute(database, "UPDATE prompts SET status = 'cancelled' WHERE id > 10")
@@ -354,14 +354,16 @@ def test_the_sensors_look_and_the_claim_read_only_what_is_ready(database, state)
         "token": 1,
         "worker": "x",
         "lease": timedelta(seconds=5),
+        "ahead": ahead,
     }
     with database.transaction() as connection:
         connection.execute("SET LOCAL enable_seqscan = off")
-        look = str(connection.execute("EXPLAIN " + queue.SQL["ready"]).fetchall())
+        look = str(connection.execute("EXPLAIN " + queue.SQL["ready"], bound).fetchall())
     with database.transaction() as connection:
         claim = str(connection.execute("EXPLAIN " + queue.SQL["claim"], bound).fetchall())
     assert "Seq Scan on prompts" not in look
     assert "prompts_due" in look
+    assert "prompts_pending_due" in look
     assert "prompts_leases" in look
     assert "prompts_pending" in claim
     assert "Seq Scan on prompts" not in claim
