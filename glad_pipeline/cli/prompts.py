@@ -86,13 +86,17 @@ def add(
     **fields: str | None,
 ) -> int:
     """Put one prompt into the queue."""
+    from glad_pipeline.operations.prompt_texts import notices_of
     from glad_pipeline.prompts import management
     from glad_pipeline.prompts.intake import add_prompt
 
+    settings = Runtime.of(context).settings
     given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, **fields}
     with Runtime.of(context).database() as database:
         prompt_id, created = add_prompt(database, {name: value for name, value in given.items() if value is not None})
         known = management.show_prompt(database, prompt_id)
+    if known:
+        _say(notices_of(known, settings.engine))
     if created:
         print(f"prompt {prompt_id} is in the queue")
     else:
@@ -142,19 +146,29 @@ def show(
 ) -> int:
     """Show one prompt, its picture and its post."""
     from glad_pipeline.database import jsonable
+    from glad_pipeline.operations.prompt_texts import notices_of
     from glad_pipeline.prompts import management
 
+    settings = Runtime.of(context).settings
     with Runtime.of(context).database() as database:
         row = management.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1
     fields = {"id": row.id, "status": row.status, **jsonable(row)}
+    found = notices_of(row, settings.engine)
     if json:
-        print_json(fields)
+        print_json({**fields, "notices": list(found)})
     else:
         print_fields([(name, one_line(str(value), 500)) for name, value in fields.items() if value not in (None, "")])
+        _say(found)
     return 0
+
+
+def _say(found: tuple[str, ...]) -> None:
+    """What a prompt's texts are drawn as, where that is not what they look like."""
+    for notice in found:
+        print(f"note: {one_line(notice, 300)}", file=sys.stderr)
 
 
 @commands.command("retry")

@@ -36,6 +36,12 @@ CHECKS = {  # by asset
             "No prompt is still claimed although its lease is over: every run returns or finishes what it takes.",
             WARN,  # the next run returns them
         ),
+        Check(
+            lambda ours: checks.texts_are_drawn_as_meant(ours.postgres.database, ours.sdxl.prompt_syntax),
+            "texts_are_drawn_as_meant",
+            "Nothing in the newest 1,000 prompts was written for another tool and is drawn as letters, or was cut off.",
+            WARN,  # they are drawn
+        ),
     ],
     "s3_objects": [
         Check(
@@ -84,7 +90,10 @@ CHECKS = {  # by asset
 }
 
 
-NEEDS = dict.fromkeys(CHECKS, ("postgres",)) | {"s3_objects": ("postgres", "object_store", "queue")}
+NEEDS = dict.fromkeys(CHECKS, ("postgres",)) | {
+    "prompts": ("postgres", "sdxl"),
+    "s3_objects": ("postgres", "object_store", "queue"),
+}
 
 
 def all_checks(names: Names) -> list[dg.AssetChecksDefinition]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import clearly
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.display import numbers
@@ -120,7 +121,7 @@ class S3ImageIOManager(RowsIOManager):
             "seconds_uploading_all_threads": round(done.upload_seconds, 3),
             **ours.queue.report(context.log, drawn=drawn),
         }
-        context.add_output_metadata(metadata)
+        context.add_output_metadata(versions.worth_keeping(metadata))
 
 
 def io_managers(names: Names) -> dict[str, Any]:

@@ -8,6 +8,18 @@ from typing import Any
 import dagster as dg
 
 DATA_VERSION = "dagster/data_version"
+# Said only where there is any: Dagster keeps each entry of metadata twice, for good, at 130 bytes and more.
+SELDOM = frozenset(
+    {
+        *("awaiting_approval", "taken_down", "damaged", "not_drawn_yet", "rejected", "failed", "cut"),
+        *("delivered_from_spool", "seconds_loading", "seconds_warming_up"),
+    }
+)
+
+
+def worth_keeping(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is SELDOM and has not happened."""
+    return {name: value for name, value in metadata.items() if value or name not in SELDOM}
 
 
 def digest(parts: Collection[Any]) -> str:
@@ -28,11 +40,11 @@ def output(
     context: dg.AssetExecutionContext, value: Any, *, of: Collection[Any], metadata: Mapping[str, Any]
 ) -> dg.Output[Any]:
     """A value for the IO manager; its version is that of the things it consists of."""
-    return dg.Output(value, metadata=dict(metadata), data_version=_version(context, of))
+    return dg.Output(value, metadata=worth_keeping(metadata), data_version=_version(context, of))
 
 
 def result(
     context: dg.AssetExecutionContext, *, of: Collection[Any], metadata: Mapping[str, Any]
 ) -> dg.MaterializeResult[Any]:
     """The same for what is kept without an IO manager."""
-    return dg.MaterializeResult(metadata=dict(metadata), data_version=_version(context, of))
+    return dg.MaterializeResult(metadata=worth_keeping(metadata), data_version=_version(context, of))

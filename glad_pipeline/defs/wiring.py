@@ -136,4 +136,5 @@ def _secret(secret: SecretStr | None, variable: str, names: Names) -> dg.EnvVar 
 def _code_version(settings: Settings) -> str:
     """Of what turns a prompt into a recipe: the recipe's own fields, the preset, and the settings' defaults."""
     defaults = (settings.width, settings.height, settings.steps, settings.guidance_scale, settings.scheduler)
-    return versions.digest([*(each.name for each in fields(Recipe)), PRESETS[settings.preset], defaults])
+    texts = (settings.prompt_syntax, settings.long_prompts)
+    return versions.digest([*(each.name for each in fields(Recipe)), PRESETS[settings.preset], defaults, texts])

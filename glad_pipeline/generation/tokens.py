@@ -70,7 +70,7 @@ class TokenCounter:
 
     def pieces(self, text: str, *, syntax: str = "plain") -> int:
         """How many pieces of 75 tokens a text takes, at least one."""
-        if is_surely_short(text, syntax):
+        if fits_surely(text, syntax):
             return 1
         return max(map(len, self._read(text, syntax)))
 
@@ -85,26 +85,26 @@ class TokenCounter:
             return [pieces_of(tokenizer, text, syntax) for tokenizer in self._tokenizers]
 
 
-def is_surely_short(text: str, syntax: str) -> bool:
-    """Whether a text fits into one piece whatever the vocabulary: CLIP reads small letters, and no token is less than
-    a byte."""
+def fits_surely(text: str, syntax: str, *, pieces: int = 1) -> bool:
+    """Whether a text fits into so many pieces whatever the vocabulary: no token is less than a byte in lower case."""
     read = unicodedata.normalize("NFC", text).lower().encode("utf-8", "surrogatepass")
-    return len(read) <= PIECE and not (syntax == "a1111" and "BREAK" in text)
+    return len(read) <= PIECE * pieces and not (syntax == "a1111" and "BREAK" in text)
 
 
-def counter_of(profile: ModelProfile, hash_cache: str | None = None) -> TokenCounter:
-    """What counts the tokens of a model's prompts. What is the hub's and not on this machine, a few MB, is fetched.
+def counter_of(profile: ModelProfile, hash_cache: str | None = None, *, fetch: bool = True) -> TokenCounter:
+    """What counts the tokens of a model's prompts; a hub's tokenizers, a few MB, are fetched if they are not here.
 
     Raises `GladError` where the tokenizers cannot be had.
     """
     model = profile.artifacts[0]
     folders = [model.directory / name for name in _FOLDERS]
-    if not model.is_local and not all(map(_is_there, folders)):
+    if fetch and not model.is_local and not all(map(_is_there, folders)):
         hub.fetch(
             model.source, model.revision, _of_tokenizers, FileHashes(hash_cache), logging.getLogger(__name__).info
         )
     if missing := [folder for folder in folders if not _is_there(folder)]:
-        raise GladError(f"{missing[0]} has no tokenizer: the checkpoint is incomplete, copy it again")
+        cure = "the checkpoint is incomplete, copy it again" if model.is_local else "`./glad model pull` fetches it"
+        raise GladError(f"{missing[0]} has no tokenizer: {cure}")
     return _counter(*folders)
 
 
@@ -137,7 +137,7 @@ def pieces_to_draw(
     for column, text in texts.items():
         if syntax == "a1111" and (reasons := reasons_against_weights(text)):
             raise UsageError("; ".join(f"{column} {reason}" for reason in reasons))
-        if cut or is_surely_short(text, syntax):
+        if cut or fits_surely(text, syntax):
             continue
         counter = counter_of(profile, hash_cache)
         pieces = counter.pieces(text, syntax=syntax)

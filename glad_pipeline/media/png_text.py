@@ -26,6 +26,15 @@ SAMPLERS = {
     "lcm": "LCM",
 }
 _NEGATIVE = re.compile(r"^(\s*)(?=Negative prompt:)", re.MULTILINE)
+# What those tools would take for more than text, and how it is written so that they read the very tokens that were
+# drawn: CLIP reads no upper case, and a space beside a mark is nothing to it.
+_UNREAD = (
+    (re.compile(r"[\\()\[\]]"), r"\\\g<0>"),  # a weight
+    (re.compile(r"\b(?:BREAK|AND)\b"), lambda word: word.group().lower()),
+    (re.compile(r"<(?=\w+:)"), "< "),  # <lora:…>
+    (re.compile(r"(?<!\w)__(?=[^\W_])"), "__ "),  # a wildcard
+    (re.compile(r"\bembedding:", re.IGNORECASE), "embedding :"),
+)
 _CHUNK_FRAME = 12  # bytes: length, kind, checksum
 _LARGEST_TEXT = 1 << 20  # bytes; Pillow reads no larger one either
 
@@ -46,11 +55,10 @@ def parameters(recipe: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
 
     Prompt, `Negative prompt: …` unless there is none, and last a line of settings; only that line is read as settings,
     whatever the prompt looks like. A line of the prompt that begins with "Negative prompt:" is kept apart from the
-    real one by a zero-width space.
+    real one by a zero-width space. Brackets that were drawn as text are escaped: those tools would weight by them.
     """
-    lines = [_NEGATIVE.sub("\\1\u200b", recipe["prompt"])]
-    if recipe["negative_prompt"]:
-        lines.append("Negative prompt: " + _NEGATIVE.sub("\\1\u200b", recipe["negative_prompt"]))
+    prompt, negative = (_as_drawn(recipe[name], recipe) for name in ("prompt", "negative_prompt"))
+    lines = [prompt, f"Negative prompt: {negative}"] if negative else [prompt]
     weights = provenance.get("weights")
     unet = weights.get("unet") if isinstance(weights, Mapping) else None
     settings = {
@@ -69,6 +77,14 @@ def parameters(recipe: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     }
     lines.append(", ".join(f"{name}: {_quoted(str(value))}" for name, value in settings.items() if value or value == 0))
     return "\n".join(lines)
+
+
+def _as_drawn(text: str, recipe: Mapping[str, Any]) -> str:
+    """A prompt for tools that read weights in it."""
+    if recipe.get("prompt_syntax", "plain") == "plain":
+        for pattern, written in _UNREAD:
+            text = pattern.sub(written, text)
+    return _NEGATIVE.sub("\\1\u200b", text)
 
 
 def _quoted(value: str) -> str:

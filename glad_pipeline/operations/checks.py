@@ -14,18 +14,22 @@ from itertools import islice
 from typing import Any
 
 from glad_pipeline.database import Database
+from glad_pipeline.display import one_line
 from glad_pipeline.limits import URL_CHARS
 from glad_pipeline.media.gates import blank
 from glad_pipeline.outbox.messages import dead
 from glad_pipeline.prompts.queue import Claim, hold_back
-from glad_pipeline.prompts.queue_state import overdue
+from glad_pipeline.prompts.queue_state import newest_texts, overdue
+from glad_pipeline.prompts.syntax import text_notices
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.posts import bad_urls
+from glad_pipeline.redaction import redact
 from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline.storage.public import fault_of_visit
 
 SAMPLE = 20
 VISITS = 3
+TEXTS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +46,25 @@ def no_expired_lease(database: Database) -> Finding:
     prompts = database.read(overdue)
     told = f"{len(prompts)} prompts are held by runs that went silent" if prompts else "every lease is alive"
     return Finding(passed=not prompts, description=told, figures={"prompts": prompts})
+
+
+def texts_are_drawn_as_meant(database: Database, syntax: str) -> Finding:
+    """Nothing in the newest 1,000 prompts is drawn as bare letters that was written for another tool, or was cut off.
+
+    `syntax`: by which prompts are read that do not name theirs.
+    """
+    looked_at = database.read(partial(newest_texts, limit=TEXTS))
+    found = {
+        each.id: "; ".join(
+            [f"{each.tokens_dropped} tokens were cut off"] * bool(each.tokens_dropped)
+            + [*text_notices(each.prompt, each.negative_prompt, syntax=each.prompt_syntax or syntax)]
+        )
+        for each in looked_at
+    }
+    odd = {prompt_id: said for prompt_id, said in found.items() if said}
+    first = "; ".join(f"prompt {prompt_id}: {said}" for prompt_id, said in islice(odd.items(), 1))
+    told = f"{len(odd)} of {len(looked_at)} looked at. {one_line(redact(first), 300)}" if odd else None
+    return Finding(passed=not odd, description=told, figures={"prompts": list(odd)[:SAMPLE]} if odd else {})
 
 
 def none_put_aside(reasons: Mapping[int, str]) -> Finding:

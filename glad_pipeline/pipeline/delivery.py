@@ -59,6 +59,7 @@ class DrawReport:
     model_revision: str = ""
     rejected: int = 0
     failed: int = 0
+    cut: int = 0  # pictures drawn without the end of their texts
 
 
 @dataclass(kw_only=True)

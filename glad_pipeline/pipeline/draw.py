@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from glad_pipeline.media.encoding import Pixels
 
 PREFETCHED = 32  # pictures that wait for the gate at most: a whole batch, so that the GPU begins the next at once
+DROPPED = ("prompt_tokens_dropped", "negative_prompt_tokens_dropped")  # provenance
 TELL_EVERY = 5.0  # seconds between lines about drawing: each is a row of Dagster's event log
 
 
@@ -150,12 +151,19 @@ class Drawing:
                     self._reject(picture.recipe, fault)
                     self.delivery.discard(name_of(picture.recipe))
                 else:
+                    self._report.cut += any(picture.provenance.get(name) for name in DROPPED)
                     yield picture
         if self._report.rejected or self._report.failed:
             self.log.warning(
                 "%s prompts rejected, %s failed: `glad prompts list` has the reasons",
                 self._report.rejected,
                 self._report.failed,
+            )
+        if self._report.cut:
+            self.log.warning(
+                "%s pictures were drawn without the end of their prompt or negative prompt (GLAD_LONG_PROMPTS=cut): "
+                "`glad prompts show` says how much",
+                self._report.cut,
             )
         if broken:
             raise GladError(f"the rest could not be drawn: {broken}")

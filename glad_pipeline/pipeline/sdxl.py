@@ -88,7 +88,8 @@ class Sdxl:
             raise
         except Exception as error:
             _raise_the_deployments(error)
-            if profile == self.profile():
+            ours = self.profile()
+            if (profile.name, profile.revision) == (ours.name, ours.revision):
                 raise _ours(error) from error
             what = f"the tokenizer of {profile.name} cannot be used here, which says how long the prompt is"
             raise GladError(self._without_paths(error, what)) from error

@@ -15,6 +15,10 @@ ORDER BY p.id DESC LIMIT %(limit)s;
 SELECT p.*, CASE WHEN i.removed_at IS NULL THEN i.url END AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.sha256 AS image_sha256,
        i.width AS image_width, i.height AS image_height, i.model AS image_model,
        i.model_revision AS image_model_revision, i.seconds AS image_seconds, i.pixels_sha256 AS image_pixels_sha256,
+       (SELECT nullif(least(coalesce(sum(count::numeric), 0), 1000000), 0)::int
+        FROM (VALUES (i.provenance -> 'prompt_tokens_dropped'), (i.provenance -> 'negative_prompt_tokens_dropped'))
+            AS dropped (count)
+        WHERE jsonb_typeof(count) = 'number') AS image_tokens_dropped,
        CASE WHEN i.removed_at IS NULL THEN i.thumbnail_url END AS image_thumbnail_url,
        i.removed_at AS image_removed_at, i.removed_reason AS image_removed_reason
 FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id

@@ -228,3 +228,14 @@ SELECT DISTINCT worker FROM prompts_live_holds()
 -- name: overdue
 -- For the check: rows still claimed although their lease is over.
 SELECT id FROM prompts WHERE status = 'claimed' AND lease_expires_at < now() ORDER BY lease_expires_at LIMIT 20
+
+-- name: newest_texts
+-- For the check: what the newest prompts say. A picture's own recipe knows by which syntax it was read.
+SELECT p.id, p.prompt, p.negative_prompt,
+       CASE WHEN i.id IS NULL THEN p.prompt_syntax ELSE coalesce(i.recipe ->> 'prompt_syntax', 'plain') END AS prompt_syntax,
+       (SELECT least(coalesce(sum(count::numeric), 0), 1000000)::int
+        FROM (VALUES (i.provenance -> 'prompt_tokens_dropped'), (i.provenance -> 'negative_prompt_tokens_dropped'))
+            AS dropped (count)
+        WHERE jsonb_typeof(count) = 'number') AS tokens_dropped
+FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id
+ORDER BY p.id DESC LIMIT %(limit)s

@@ -26,6 +26,22 @@ class Readiness:
         return self.pending or self.due or self.abandoned
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Texts:
+    """What a prompt says, and how much of it its picture does not know."""
+
+    id: int
+    prompt: str
+    negative_prompt: str
+    prompt_syntax: str | None  # None: as the settings say
+    tokens_dropped: int  # of both texts, that its picture was drawn without; 0 where it has none
+
+
+def newest_texts(connection: Connection, limit: int) -> list[Texts]:
+    """The texts of the newest prompts, whatever their state."""
+    return records_of(Texts, connection.execute(SQL["newest_texts"], {"limit": limit}))
+
+
 def readiness(connection: Connection) -> Readiness:
     """One indexed look at the queue, in a transaction; its cost does not grow with the table."""
     with connection.transaction():

@@ -1,5 +1,6 @@
 """The lineage graph on a real PostgreSQL and a real S3 server, run by Dagster in this process."""
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -423,7 +424,7 @@ def test_after_a_killed_run_the_next_publishes_all_and_draws_only_what_is_missin
     told = metadata(result, "generated_images")
     assert told["drawn"] + told["already_stored"] == 100
     assert (
-        told["already_stored"] >= there + told["delivered_from_spool"] - 1
+        told["already_stored"] >= there + told.get("delivered_from_spool", 0) - 1
     )  # one may have been stored and still spooled
     assert set(world.statuses()) == {"published"}
     assert len(world.posts()) == len(world.objects()) == 100
@@ -687,12 +688,13 @@ def test_the_checks_find_what_they_look_for(world, database_url):
     database = Database(database_url)
     looks = {
         "lease": lambda: checks.no_expired_lease(database),
+        "texts": lambda: checks.texts_are_drawn_as_meant(database, "plain"),
         "match": lambda: checks.objects_match_catalogue(database, world.store),
         "blank": lambda: checks.no_blank_picture(database),
         "url": lambda: checks.urls_are_public(database),
     }
     assert {name: look().passed for name, look in looks.items()} == dict.fromkeys(looks, True)
-    world.add("another")
+    world.add("another", negative_prompt="(red:1.4)")
     world.sql(
         "UPDATE prompts SET status = 'claimed', claim_token = 1, claimed_by = 'x', lease_expires_at = now() - interval '1 s'"
         " WHERE status = 'pending'"
@@ -700,7 +702,36 @@ def test_the_checks_find_what_they_look_for(world, database_url):
     world.sql("UPDATE images SET bytes = bytes + 1, contrast = 0")
     world.sql("UPDATE posts SET featured_image_url = 'data:image/png;base64,AAAA'")
     assert {name: look().passed for name, look in looks.items()} == dict.fromkeys(looks, False)
+    found = looks["texts"]()
+    assert found.description.startswith(
+        "1 of 2 looked at. prompt 2: negative_prompt: '(red:1.4)' is a weight elsewhere"
+    )
+    assert checks.texts_are_drawn_as_meant(database, "a1111").passed
+    world.sql(
+        """UPDATE images SET provenance = '{"prompt_tokens_dropped": 3, "negative_prompt_tokens_dropped": 1e30}'"""
+    )
+    assert "prompt 1: " in checks.texts_are_drawn_as_meant(database, "a1111").description
+    world.sql("""UPDATE images SET provenance = '{"prompt_tokens_dropped": "many"}'""")
+    assert checks.texts_are_drawn_as_meant(database, "a1111").passed
     database.close()
+
+
+class CuttingSdxl(InstantSdxl):
+    """Draws as with GLAD_LONG_PROMPTS=cut."""
+
+    def generate(self, recipes, **options):
+        for drawn in super().generate(recipes, **options):
+            yield dataclasses.replace(drawn, provenance={**drawn.provenance, "negative_prompt_tokens_dropped": 5})
+
+
+def test_pictures_drawn_without_the_end_of_a_text_are_counted_and_the_check_warns(world):
+    world.add("a hill", negative_prompt="ugly " * 80)
+    assert metadata(world.run(sdxl=CuttingSdxl()), "generated_images")["cut"] == 1
+    [check] = [
+        each for each in world.run().get_asset_check_evaluations() if each.check_name == "texts_are_drawn_as_meant"
+    ]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.description == "1 of 1 looked at. prompt 1: 5 tokens were cut off"
 
 
 def test_a_failing_check_keeps_the_picture_it_is_about_from_being_posted_and_only_that(world, monkeypatch):

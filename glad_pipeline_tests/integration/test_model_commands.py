@@ -331,3 +331,33 @@ def test_the_engine_draws_from_what_was_pulled_offline_and_the_same_as_from_the_
     assert drawn.returncode == 0, drawn.stderr
     assert drawn.stdout == "4 components alike\n"
     assert hub.asked == []
+
+
+COUNT = """
+import sys
+from glad_pipeline.engine_options import EngineOptions
+from glad_pipeline.generation.models import resolve_model
+from glad_pipeline.generation.tokens import counter_of
+profile = resolve_model(EngineOptions(model=sys.argv[1], model_revision=sys.argv[2]))
+for model in (resolve_model(EngineOptions()), profile):
+    print(counter_of(model).pieces("the sea in winter " * 40))
+assert "torch" not in sys.modules
+"""
+
+
+def test_a_long_prompt_of_a_model_that_was_never_pulled_fetches_its_tokenizers_alone_and_needs_no_torch(
+    glad, hub, tmp_path
+):
+    counted = subprocess.run(
+        [sys.executable, "-c", COUNT, MODEL, COMMIT],
+        env=os.environ | {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": hub.url, "NO_PROXY": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert counted.returncode == 0, counted.stderr
+    demo, hubs = counted.stdout.split()
+    assert demo == hubs > "1"
+    assert hub.fetched() == {name for name in NEEDED_ONCE if name.startswith("tokenizer/")}
+    assert glad("pull").returncode == 0
+    assert hub.fetched() == NEEDED_ONCE

@@ -111,6 +111,11 @@ def test_the_refiner_draws_the_last_steps_as_diffusers_does(demo, base, refiner)
         assert np.abs(mine.astype(int) - (image * 255).round()).max() <= 1
     plain = drawn_by(engine_of(demo), [recipe(demo)])[0]
     assert not np.array_equal(ours[1], plain)
+    long = {"negative_prompt": "green " * 90, "text_pieces": 3}
+    ends = drawn_by(
+        engine, [recipe(profile, "the sea " * 80 + end, preset="refined", **long) for end in ("red", "dark")]
+    )
+    assert not np.array_equal(*ends)
     told = next(iter(engine.generate(recipes))).provenance["refiner_scheduler"]
     assert (told["class"], told["timestep_spacing"]) == ("EulerDiscreteScheduler", "trailing")
     assert_the_same_in_any_company(
@@ -156,7 +161,7 @@ def test_guidance_cut_off_is_the_same_in_any_company_and_begins_like_full_guidan
     engine._open.base.unet.forward = watched
     cut, full = drawn_by(engine, [recipe(demo, preset="cfg-cutoff")]), drawn_by(engine, [recipe(demo)])
     assert sizes == [2 * BATCH] * 6 + [BATCH] * 4 + [2 * BATCH] * STEPS
-    prompt, _ = engine._texts.of([recipe(demo).prompt] * BATCH)
+    prompt = engine._texts.arguments([recipe(demo)] * BATCH)["prompt_embeds"]
     assert torch.equal(texts[9], prompt)  # what is left is the prompt, not what guidance led away from
     assert not np.array_equal(cut[0], full[0])
     unguided = drawn_by(engine, [recipe(demo, guidance_scale=1.0)])
@@ -180,6 +185,8 @@ def test_few_step_presets_draw_with_their_scheduler_and_a_lora(demo, lora, name)
     alone = drawn_by(engine, [few(seed=7)])[0]
     together = list(engine.generate([few("a city", seed=1), few(seed=2), few(seed=7)]))
     assert np.array_equal(alone, together[2].pixels)
+    ends = drawn_by(engine, [few("the sea " * 80 + end, text_pieces=3) for end in ("red", "dark")])
+    assert not np.array_equal(*ends)
     scheduler = together[0].provenance["scheduler"]
     assert scheduler["class"] == {"lightning-4": "EulerDiscreteScheduler", "lcm-4": "LCMScheduler"}[name]
     assert scheduler["timestep_spacing"] == {"lightning-4": "trailing", "lcm-4": "leading"}[name]

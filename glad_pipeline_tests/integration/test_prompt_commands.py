@@ -197,9 +197,37 @@ def test_add_takes_every_field_and_says_which_prompt_it_became(
     assert "already" in capsys.readouterr().out
 
 
+def test_add_and_show_say_what_is_drawn_in_another_way_than_it_seems_to_be_meant(
+    database: Database, glad: Glad, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert glad("add", "a (red:1.4) hat <lora:x:1>", "--negative-prompt=easynegative") == 0
+    [row] = management.list_prompts(database)
+    for words in ([], ["show", str(row.id)]):
+        assert not words or glad(*words) == 0
+        said = capsys.readouterr().err.splitlines()
+        assert [line.split("'")[0] for line in said] == ["note: prompt: ", "note: prompt: ", "note: negative_prompt: "]
+        assert "set prompt_syntax to a1111" in said[0]
+    assert glad("show", str(row.id), "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["notices"]) == 3
+    assert glad("add", "a (red:1.4) hat", "--prompt-syntax=a1111") == 0
+    assert capsys.readouterr().err == ""
+    with pytest.raises(UsageError, match="prompt gives 'red' the weight 99: weights are from -10 to 10"):
+        glad("add", "a (red:99) hat", "--prompt-syntax=a1111")
+    assert glad("add", "the sea in winter " * 1_000) == 0
+    assert "prompt has 7,000 tokens: it will be rejected, at most 32 pieces of 75 are drawn" in capsys.readouterr().err
+
+
+def test_show_tells_how_many_tokens_a_picture_was_drawn_without(database: Database) -> None:
+    drawn = prompt_in(database, "published")
+    for recorded, told in ({"prompt_tokens_dropped": 3, "negative_prompt_tokens_dropped": 1}, 4), ({}, None):
+        with database.transaction() as connection:
+            connection.execute("UPDATE images SET provenance = %s", [json.dumps(recorded)])
+        assert row_of(database, drawn)["image_tokens_dropped"] == told
+
+
 @pytest.mark.parametrize(
     "words",
-    [("",), ("  ",), ("a\udcff",), ("x" * 20_000,), ("ok", "--width", "100"), ("ok", "--num-inference-steps=-3")],
+    [("",), ("  ",), ("a\udcff",), ("x" * 20_001,), ("ok", "--width", "100"), ("ok", "--num-inference-steps=-3")],
 )
 def test_add_refuses_bad_values_and_leaves_the_table_as_it_was(
     database: Database, glad: Glad, words: tuple[str, ...]

@@ -12,14 +12,20 @@ from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.limits import PROMPT_SYNTAXES
 
 DEMO = resolve_model(EngineOptions())
 BATCHES = (1, 2, 3)
+WEIGHTED = "a (red:1.4) sunset (over [the] sea:0.6) BREAK (boats:-1)"
+LONG = "a quiet harbour in winter, " * 20  # more than the most pieces that are tried here
 
 recipes = st.builds(
     Recipe,
-    prompt=st.sampled_from(["a red sunset", "a city at night", "mer 🌊 agitée"]) | st.text(min_size=1, max_size=40),
-    negative_prompt=st.sampled_from(["", " ", "green"]),
+    prompt=st.sampled_from(["a red sunset", "a city at night", "mer 🌊 agitée", WEIGHTED, LONG])
+    | st.text(min_size=1, max_size=40),
+    negative_prompt=st.sampled_from(["", " ", "green", "(green:1.4) BREAK [dark]", LONG]),
+    text_pieces=st.sampled_from([1, 1, 2, 4]),
+    prompt_syntax=st.sampled_from(PROMPT_SYNTAXES),
     seed=st.integers(0, 3) | st.integers(0, 2**63 - 1),
     width=st.sampled_from([64, 72]),
     height=st.just(64),

@@ -11,14 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from transformers import CLIPTokenizer
 
 from glad_pipeline import __version__, limits
+from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.generation.provenance import SHORT, Difference, compared, completed, shortened
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media.encoding import decode_png, encode_png, pixels_sha256, thumbnail
 from glad_pipeline.media.png_text import PROVENANCE, RECIPE, SAMPLERS, parameters, read_texts, texts_of
 from glad_pipeline.pipeline import upload as delivery
 from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.weighted_text import read_weights
 
 VALUES = {
     "prompt": "a red fox",
@@ -31,6 +34,7 @@ VALUES = {
     "model": "demo",
     "model_revision": "sha256:" + "0" * 64,
 }
+TOKENIZER = CLIPTokenizer.from_pretrained(DEMO_CHECKPOINT / "tokenizer", local_files_only=True)
 WEIGHTS = {"weights": {"unet": "0123456789abcdef" * 4, "vae": "f" * 64}}
 
 
@@ -172,11 +176,46 @@ def test_parameters_are_read_back_by_the_usual_tools_parser():
 def test_a_hostile_prompt_is_read_as_prompt_and_as_nothing_else(prompt):
     a_recipe = recipe(prompt=prompt, negative_prompt=prompt)
     read, negative, settings = parsed(stored_parameters(a_recipe))
-    assert read == negative == prompt
+    assert read == negative
+    assert as_those_tools_read(read).replace("< lora", "<lora") == prompt
     assert (settings["Steps"], settings["Seed"], settings["Sampler"]) == ("30", "7", "Euler")
     texts = opened(encode_png(noise(8, 8), text=texts_of(a_recipe.as_dict(), WEIGHTS))).text
     assert Recipe.from_dict(json.loads(texts[RECIPE])) == a_recipe
     assert json.loads(texts[PROVENANCE]) == WEIGHTS
+
+
+def as_those_tools_read(text):
+    """Brackets as weights: what is left is what they draw. Fails where anything is weighted or divided."""
+    (section,) = read_weights(text).sections
+    assert {part.weight for part in section} <= {1.0}
+    return "".join(part.text for part in section)
+
+
+@given(
+    prompt=st.lists(
+        st.sampled_from(
+            [*"()[]\\ ,:_", "red", "1.4", "BREAK", "AND", "<lora:x:1>", "__hue__", "embedding:bad", "É", "\n", "🦊"]
+        ),
+        max_size=12,
+    ).map("".join)
+)
+@settings(max_examples=200, deadline=None)
+def test_a_plain_prompt_is_written_so_that_other_tools_read_the_tokens_that_were_drawn(prompt):
+    """Not as weights, tags, wildcards or BREAK: and with none of them, exactly as it is."""
+    read, negative, _ = parsed(parameters(recipe(prompt="a" + prompt, negative_prompt="b" + prompt).as_dict(), {}))
+    for text, drawn in ((read, "a" + prompt), (negative, "b" + prompt)):
+        assert not re.search(r"\b(BREAK|AND)\b|<\w+:|(?<!\w)__[^\W_]\w*__|\bembedding:", text)
+        # `parsed` strips lines, which CLIP does too
+        assert TOKENIZER(as_those_tools_read(text)).input_ids == TOKENIZER(drawn).input_ids
+
+
+def test_weights_that_were_drawn_as_weights_stay_weights_and_prose_stays_as_it_is():
+    written = {"prompt": r"a (red:1.4) [hat] \(x\) BREAK __y__", "prompt_syntax": "a1111"}
+    assert parsed(parameters(recipe(**written).as_dict(), {}))[0] == written["prompt"]
+    old = {name: value for name, value in recipe(prompt="(a)").as_dict().items() if name != "prompt_syntax"}
+    assert parsed(parameters(old, {}))[0] == r"\(a\)"
+    prose = "a snake__case_name, 3 < 4, break and brand, 12:30"
+    assert parsed(parameters(recipe(prompt=prose).as_dict(), {}))[0] == prose
 
 
 def test_a_prompt_cannot_pass_for_the_negative_prompt():

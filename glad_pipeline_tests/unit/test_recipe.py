@@ -42,6 +42,8 @@ OTHER = {
     "vae": "owner/vae@01",
     "refiner": "owner/refiner@01",
     "lora": "owner/lora/file.safetensors@01*0.8",
+    "text_pieces": 2,
+    "prompt_syntax": "a1111",
 }
 POSSIBLE = {
     "prompt": "a fox",
@@ -89,7 +91,7 @@ def test_a_dictionary_that_is_no_recipe_is_refused_by_field_name():
 
 def test_recipes_share_a_shape_only_when_one_batch_can_draw_them():
     assert dataclasses.replace(RECIPE, prompt="another", seed=9, negative_prompt="ugly").shape == RECIPE.shape
-    for name in set(OTHER) - {"prompt", "negative_prompt", "seed"}:
+    for name in set(OTHER) - {"prompt", "negative_prompt", "prompt_syntax", "seed"}:
         assert dataclasses.replace(RECIPE, **{name: OTHER[name]}).shape != RECIPE.shape
 
 

@@ -1,0 +1,51 @@
+"""What is to be said of a prompt's texts: what is drawn in another way than it seems to be meant, or not at all.
+
+Puts intake's rules and the model's tokens together.
+"""
+
+from __future__ import annotations
+
+from glad_pipeline.engine_options import EngineOptions
+from glad_pipeline.errors import GladError
+from glad_pipeline.generation.models import resolve_model
+from glad_pipeline.generation.tokens import PIECE, counter_of, fits_surely
+from glad_pipeline.limits import TEXT_PIECES
+from glad_pipeline.prompts.syntax import text_notices
+from glad_pipeline.records import NewPrompt
+from glad_pipeline.weighted_text import reasons_against_weights
+
+
+def notices_of(prompt: NewPrompt, options: EngineOptions) -> tuple[str, ...]:
+    """One sentence for each thing, as these options have prompts read. Nothing is fetched for it."""
+    syntax = prompt.prompt_syntax or options.prompt_syntax
+    texts = {"prompt": prompt.prompt, "negative_prompt": prompt.negative_prompt}
+    found = [*text_notices(*texts.values(), syntax=syntax)]
+    for column, text in texts.items():
+        if syntax == "a1111":
+            found += [f"{column} {reason}: it will be rejected" for reason in reasons_against_weights(text)]
+        if _is_of_the_settings_model(prompt, options):
+            found += _too_long(column, text, syntax, options)
+    return tuple(found)
+
+
+def _is_of_the_settings_model(prompt: NewPrompt, options: EngineOptions) -> bool:
+    """Whether its tokens can be counted here without a look at another model."""
+    return prompt.model in (None, options.model)
+
+
+def _too_long(column: str, text: str, syntax: str, options: EngineOptions) -> list[str]:
+    """What of a text is not drawn, or that all of it is too long to be."""
+    is_cut = options.long_prompts == "cut"
+    most = 1 if is_cut else TEXT_PIECES.high
+    if fits_surely(text, syntax, pieces=most):
+        return []
+    try:
+        counter = counter_of(resolve_model(options), fetch=False)
+    except GladError:  # of the model: whoever draws with it says what is wrong
+        return []
+    if counter.pieces(text, syntax=syntax) <= most:
+        return []
+    tokens = f"{column} has {counter.tokens(text, syntax=syntax):,} tokens"
+    if is_cut:
+        return [f"{tokens}: what follows the first {PIECE} is not drawn (GLAD_LONG_PROMPTS=cut)"]
+    return [f"{tokens}: it will be rejected, at most {most} pieces of {PIECE} are drawn"]
