@@ -29,39 +29,40 @@ FORMATS = "csv, tsv, jsonl, json, parquet, txt"
 commands = of_prompts  # the same group
 
 
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", parser=Path, show_default=False, help=f"{FORMATS}; - is standard input"),
+]
+Format = Annotated[str | None, typer.Option("--format", metavar="F", help=f"{FORMATS}; absent: by name and content")]
+Encoding = Annotated[str | None, typer.Option(metavar="E", help="utf-8, utf-16, cp1252 …; absent: found out")]
+Separator = Annotated[str | None, typer.Option(metavar="C", help="between cells: ; or tab, say; absent: found out")]
+Maps = Annotated[
+    list[str] | None, typer.Option("--map", metavar="COLUMN=FIELD", help="read this column as that field; repeatable")
+]
+Ignored = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN,...", help="pass these columns over; * is all that are no field; repeatable"),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="change nothing; show the first rows as they would be")]
+Errors = Annotated[
+    Path | None, typer.Option(metavar="FILE.csv", parser=Path, help="write refused rows there, with line and reason")
+]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="leave refused rows out and import the others")]
+
+
 @commands.command("import")
 def import_(
     context: typer.Context,
-    files: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE...", parser=Path, show_default=False, help=f"{FORMATS}; - is standard input"),
-    ],
+    files: Files,
     *,
-    format_: Annotated[
-        str | None, typer.Option("--format", metavar="F", help=f"{FORMATS}; absent: by name and content")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(metavar="E", help="utf-8, utf-16, cp1252 …; absent: found out")
-    ] = None,
-    separator: Annotated[
-        str | None, typer.Option(metavar="C", help="between cells, such as ; or tab; absent: found out")
-    ] = None,
-    maps: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="COLUMN=FIELD", help="read this column as that field; repeatable"),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN,...", help="pass these columns over; * is all that are no field; repeatable"),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="change nothing; show the first rows as they would be")
-    ] = False,
-    errors: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.csv", parser=Path, help="write refused rows there, with line and reason"),
-    ] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="leave refused rows out and import the others")] = False,
+    format_: Format = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    maps: Maps = None,
+    ignore: Ignored = None,
+    dry_run: DryRun = False,
+    errors: Errors = None,
+    skip_bad: SkipBad = False,
 ) -> int:
     """Put every row of files into the queue, or none if one of them is wrong."""
     from glad_pipeline.prompts.files.record import ReadOptions

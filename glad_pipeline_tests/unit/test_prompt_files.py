@@ -225,6 +225,7 @@ def test_json_is_an_array_or_objects_one_after_the_other(tmp_path: Path, text: s
         ('[{"prompt": "a lake"}] 7', "there is more after the end"),
         ('[{"prompt": "a", "prompt": "b"}]', "a key appears twice"),
         ("[" * 100_000, "cannot be read"),
+        ("prompt,title\n", "line 1 is not JSON: a record cannot begin with 'p'"),
         ('[{"prompt": "' + "x" * 20_000_000, "one record is longer than"),
     ],
 )
@@ -274,7 +275,7 @@ def test_lines_are_prompts_or_options_as_prompts_from_file_has_them(tmp_path: Pa
     assert [record.fault for record in records[3:]] == [
         "opens a quote that is never closed: put the prompt in double quotes",
         "has unknown 'batch_size'",
-        "has --steps without a value",
+        "has '--steps' without a value",
         "has '30' where an option such as --steps must be",
     ]
     assert reading.empty == 1

@@ -90,7 +90,9 @@ class Columns:
         for column, target in mapped.items():
             if target not in KNOWN:
                 fields = ", ".join(KNOWN)
-                raise UsageError(f"--map {column}={target}: there is no field {quoted(target)}. Fields: {fields}")
+                raise UsageError(
+                    f"--map {quoted(column)}={quoted(target)}: there is no field {quoted(target)}. Fields: {fields}"
+                )
         self._mapped = {**{normal(column): target for column, target in mapped.items()}, **mapped}
         self._ignored = {*ignored, *map(normal, ignored)}
         self._known: dict[tuple[str, ...], tuple[str | None, ...]] = {}

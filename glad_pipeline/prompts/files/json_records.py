@@ -109,6 +109,8 @@ class _Values:
                 return False
 
     def _next(self) -> Any:
+        if self._buffer[self._at] not in '{["-0123456789tfnNI':  # else all the rest would be read for its end
+            raise self._broken(f"a record cannot begin with {quoted(self._buffer[self._at])}")
         while True:
             try:
                 found, end = self._decoder.raw_decode(self._buffer, self._at)

@@ -66,7 +66,7 @@ def _needed(reading: Reading, schema: Any, pa: Any) -> list[_Column]:
         if field and pa.types.is_nested(kind):
             raise UsageError(
                 f"{reading.name}: the column {quoted(name)} is nested ({one_line(str(kind), 60)}), and a "
-                f"prompt's field is one value: flatten it, or --ignore {name}"
+                "prompt's field is one value: flatten it, or pass it over with --ignore"
             )
         if field:
             needed.append(_Column(name, field, pa.types.is_float32(kind) or pa.types.is_float16(kind)))

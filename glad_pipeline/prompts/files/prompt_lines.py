@@ -45,8 +45,8 @@ def _with_options(reading: Reading, line: int, text: str) -> Record:
                 at += 1
             value = " ".join(words[begun:at])
             if at == begun:
-                return Record(line, {}, f"has --{name} without a value", given)
+                return Record(line, {}, f"has {quoted(f'--{name}')} without a value", given)
         if name in found:
-            return Record(line, {}, f"has --{name} twice", given)
+            return Record(line, {}, f"has {quoted(f'--{name}')} twice", given)
         found[name] = value
     return record_of(reading, line, found)
