@@ -20,7 +20,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline_tests.checkpoint_files import kohya, layers_of, lora, save
 
 WEIGHT, ALPHA, RANK = 0.8, 1.0, 2
-PARTS = re.compile(r"to_[qkv]$|to_out\.0|ff\.net|proj_in|conv1|conv_shortcut|time_emb_proj|linear_1|q_proj|v_proj|fc2")
+PARTS = re.compile(r"to_[qkv]$|to_out\.0|ff\.net|proj_in|conv1|conv_shortcut|time_emb_proj|linear_1|self_attn|fc2")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -105,7 +105,7 @@ def test_a_lora_by_diffusers_or_kohya_gives_the_bits_that_diffusers_own_loader_g
     from diffusers import StableDiffusionXLPipeline
 
     linear = {
-        component: {name: shape for name, shape in shapes[component].items() if re.search("to_|q_proj|fc2", name)}
+        component: {name: shape for name, shape in shapes[component].items() if re.search("to_|self_attn|fc2", name)}
         for component in COMPONENTS
     }
     made = {

@@ -1,6 +1,7 @@
 """What a `.safetensors` file is, by its header alone: single-file models and LoRA of every kind. No torch."""
 
 import json
+import logging
 import os
 import pickle
 import zipfile
@@ -14,6 +15,9 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation import file_hashes
 from glad_pipeline.generation.artifacts import weight_hashes
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
+from glad_pipeline.generation.presets import PRESETS
+from glad_pipeline.pipeline.sdxl import Sdxl
+from glad_pipeline.records import Prompt
 from glad_pipeline_tests.checkpoint_files import V_PRED, any_lora, save, single_file
 
 COMMIT = "0123456789" * 4
@@ -219,6 +223,14 @@ def test_a_lora_for_another_model_or_of_another_kind_is_named_as_such_before_any
     assert "opy" not in str(raised.value)
 
 
+def test_a_row_that_names_such_a_lora_is_refused_with_the_reason_and_no_path(tmp_path):
+    file = save(tmp_path / "style.safetensors", lora_of("lora_unet_down_blocks_", ATTENTION, 768))
+    sdxl = Sdxl(options=EngineOptions(allowed_models=f"{tmp_path}/*"), log=logging.getLogger("test"))
+    with pytest.raises(GladError, match=r"the LoRA style was made for SD 1\.5") as raised:
+        sdxl.recipe(Prompt(id=1, prompt="a fox", seed=1, lora=str(file)))
+    assert str(tmp_path) not in str(raised.value)
+
+
 @pytest.mark.parametrize("kind", ["lora", "loha", "lokr"])
 def test_an_adapter_for_sdxl_is_none_for_another_model(kind, tmp_path):
     file = save(tmp_path / "s.safetensors", lora_of("lora_unet_input_blocks_", ATTENTION, 2_048, kind=kind))
@@ -231,8 +243,6 @@ def test_two_lora_that_contradict_each_other_are_refused(tmp_path):
     other.write_bytes(one.read_bytes())
     with pytest.raises(UsageError, match=r"LoRA ink \(weight 0\.8\) and pencil \(weight -0\.5\) are the same file"):
         resolved(lora=f"{one}*0.8, {other}*-0.5")
-    from glad_pipeline.generation.presets import PRESETS
-
     lightning, lcm = (PRESETS[name].few_step_lora for name in ("lightning-4", "lcm-4"))
     for given in ({"lora": f"{lightning}, {lcm}"}, {"lora": lightning, "preset": "lcm-4", "few_step_lora": lcm}):
         with pytest.raises(UsageError, match="contradict each other: each makes a few-step model of its own kind"):
