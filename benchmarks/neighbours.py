@@ -116,6 +116,7 @@ def lay(folder: Path, training: float, upstream: float, granularity: str) -> Pro
         "SECOND_DATABASE_URL": urlsplit(os.environ["DATABASE_URL"])._replace(path="/second").geturl(),
         "TRAINING_SECONDS": str(training),
         "UPSTREAM_SECONDS": str(upstream),
+        "DAGSTER_GRPC_TIMEOUT_SECONDS": "600",  # busy cores: Dagster gives a run up that is not started in 60 s
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder / "src")]),
         "PATH": os.pathsep.join([str(PROGRAMS), os.environ["PATH"]]),
     }
