@@ -24,7 +24,8 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.defs.wiring import build_resources
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts.editing import edit_prompt
-from glad_pipeline.prompts.intake import add_prompt, import_file
+from glad_pipeline.prompts.importing import import_file
+from glad_pipeline.prompts.intake import add_prompt
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.queue_state import readiness
 from glad_pipeline.records import FIELDS
