@@ -39,7 +39,7 @@ def left(world, monkeypatch):
     world.sql("SELECT setval(pg_get_serial_sequence('outbox', 'id'), 100)")
     world.sql("SET session_replication_role = DEFAULT")
     world.sql("DROP TABLE run_claims")  # made by a later migration than the one that the rows name
-    world.sql("ALTER TABLE prompts DROP COLUMN prompt_syntax")
+    world.sql("ALTER TABLE prompts DROP COLUMN prompt_syntax CASCADE")  # and the trigger on it
     assert migrate(load_settings().database_url.get_secret_value()) == ["0008_run_claims", "0009_prompt_syntax"]
     for each in OBJECTS:
         world.store.client.put_object(
