@@ -87,13 +87,15 @@ Progress = Callable[[str, int], None]
 """Told what is being done and the rows it has done, or is doing, so far."""
 
 
-def import_file(database: Database, path: Path, *, progress: Progress | None = None) -> ImportReport:
+def import_file(
+    database: Database, path: Path, *, zone: tzinfo = UTC, progress: Progress | None = None
+) -> ImportReport:
     """Put every row of a file into the queue, or, if one of them is wrong, none; see `import_files`.
 
     >>> import_file(database, Path("examples/prompts.csv"))
     ImportReport(added=14, existing=0, differing=0, refused=0, read=(), noticed=(), first=(), faults='')
     """
-    return import_files(database, [path], progress=progress)
+    return import_files(database, [path], ImportOptions(zone=zone), progress=progress)
 
 
 def import_files(
