@@ -96,14 +96,14 @@ def counter_of(profile: ModelProfile, hash_cache: str | None = None, *, fetch: b
 
     Raises `GladError` where the tokenizers cannot be had.
     """
-    model = profile.artifacts[0]
+    model = profile.configuration or profile.artifacts[0]  # a single file has its tokenizers in its configuration
     folders = [model.directory / name for name in _FOLDERS]
     if fetch and not model.is_local and not all(map(_is_there, folders)):
         hub.fetch(
             model.source, model.revision, _of_tokenizers, FileHashes(hash_cache), logging.getLogger(__name__).info
         )
     if missing := [folder for folder in folders if not _is_there(folder)]:
-        cure = "the checkpoint is incomplete, copy it again" if model.is_local else "`./glad model pull` fetches it"
+        cure = "the checkpoint is incomplete, complete it" if model.is_local else "`./glad model pull` fetches it"
         raise GladError(f"{missing[0]} has no tokenizer: {cure}")
     return _counter(*folders)
 

@@ -17,6 +17,7 @@ from glad_pipeline.generation.merging import COMPONENTS
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.generation.safetensors_files import Header
+from glad_pipeline.generation.tokens import pieces_to_draw
 from glad_pipeline_tests.checkpoint_files import V_PRED, full_layout, kohya, layers_of, lora, single_file
 
 TEXT = {"text_encoder": "te1", "text_encoder_2": "te2"}
@@ -74,6 +75,12 @@ def test_a_single_file_draws_the_same_bits_as_the_demo_models_folder(demo_file):
     assert np.array_equal(ours.pixels, theirs.pixels)
     assert ours.provenance["scheduler"] == theirs.provenance["scheduler"]
     assert list(ours.provenance["weights"]) == ["checkpoint"]
+
+
+def test_the_tokens_of_a_single_files_prompts_are_counted_by_its_configuration(demo_file):
+    chosen = EngineOptions(device="cpu", model=str(demo_file), checkpoint_config=str(DEMO_CHECKPOINT))
+    texts = {"prompt": "a red hill, " * 40, "negative_prompt": ""}  # 160 tokens
+    assert pieces_to_draw(texts, syntax="plain", profile=resolve_model(chosen)) == 3
 
 
 def test_a_file_with_all_of_sdxls_keys_draws_the_same_bits_as_its_folder(folder, tmp_path):
