@@ -25,6 +25,19 @@ _nowhere = tempfile.TemporaryDirectory(prefix="glad-test-")  # where a test that
 os.environ["GLAD_HOME"] = _nowhere.name
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--deep", action="store_true", help="also run the tests that are marked deep")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --deep the deep tests are deselected, which pytest counts in its last line."""
+    if config.getoption("--deep"):
+        return
+    if deep := [item for item in items if item.get_closest_marker("deep")]:
+        config.hook.pytest_deselected(items=deep)
+        items[:] = [item for item in items if item not in deep]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Generator[None, object, object]:
     """What one test calls a secret is masked in the messages of no other."""

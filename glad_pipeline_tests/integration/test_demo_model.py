@@ -82,6 +82,7 @@ def test_training_writes_a_complete_checkpoint_that_draws(train):
     assert np.isfinite(images.images).all()
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("stop_after", [5, 14], ids=["in the autoencoder's stage", "in the denoiser's stage"])
 def test_a_training_interrupted_and_resumed_gives_the_weights_of_one_that_was_not(train, stop_after):
     _, whole = train("whole")
@@ -94,6 +95,7 @@ def test_a_training_interrupted_and_resumed_gives_the_weights_of_one_that_was_no
     assert not same(weights(whole), weights(other))
 
 
+@pytest.mark.deep
 def test_a_training_can_start_from_a_checkpoint_and_leaves_its_autoencoder_alone(train):
     _, first = train("first")
     _, further = train("further", start_from=first, seed=8)
@@ -102,6 +104,7 @@ def test_a_training_can_start_from_a_checkpoint_and_leaves_its_autoencoder_alone
     assert not same({"unet": before["unet"]}, {"unet": after["unet"]})
 
 
+@pytest.mark.deep
 def test_a_training_starts_only_from_a_checkpoint_of_the_same_words(train):
     _, first = train("first", denoiser_steps=1)
     words = first / "tokenizer" / "vocab.json"
@@ -157,6 +160,7 @@ def test_the_faster_group_normalisation_has_torchs_gradients():
         assert torch.allclose(mine, theirs, atol=1e-4)
 
 
+@pytest.mark.deep
 def test_night_is_darker_than_day_for_every_seed(drawn):
     nights, days = drawn("mountains at night with stars"), drawn("mountains on a bright day, blue sky")
     for night, day in zip(nights, days, strict=True):
@@ -171,6 +175,7 @@ def test_a_red_sunset_is_redder_than_a_teal_day_for_every_seed(drawn):
         assert redness(red) > redness(teal) + 0.15
 
 
+@pytest.mark.deep
 def test_fields_of_snow_are_brighter_below_than_a_forest(drawn):
     for snow, forest in zip(drawn("fresh snow at noon"), drawn("a pine forest at noon"), strict=True):
         assert snow[-32:].mean() > forest[-32:].mean() + 0.15
@@ -183,6 +188,7 @@ def test_seeds_give_other_pictures_of_the_same_prompt(drawn):
             assert np.abs(one - other).mean() > 0.02
 
 
+@pytest.mark.deep
 def test_a_moon_is_drawn_where_a_prompt_names_one(drawn):
     """The brightest part of the sky of a moonlit night outshines that of a night without."""
 

@@ -87,6 +87,7 @@ def test_a_batch_with_guidance_is_drawn_in_bfloat16_on_the_gpu_block_by_block(gp
     assert engine._weight_bytes == pytest.approx(6.46 * 2**30, rel=0.01)
 
 
+@pytest.mark.deep
 def test_guidance_cut_off_and_few_steps_are_drawn_on_the_gpu(gpu):
     profile = profile_of(shrunken=False)
     engine = Engine(profile, EngineOptions(device="cuda", gpu_batch=2, compiling="none"))
