@@ -88,6 +88,13 @@ def test_each_column_is_known_to_decide_the_picture_or_not_to(database: Database
     )
     assert {row["name"] for row in watched} == set(OTHER) | POSTS_OWN - {"priority", "publish_at"}
     assert set(OTHER) | POSTS_OWN == set(FIELDS)
+    aliases = (
+        "SELECT indexdef FROM pg_indexes WHERE tablename = 'prompt_aliases'"  # one of each edit, one of a deletion
+    )
+    assert {row["indexdef"].rsplit(" ", 1)[1] for row in execute(database, aliases)} == {
+        "(content_hash)",
+        "(prompt_id)",
+    }
 
 
 def test_a_text_or_recipe_is_never_another_than_the_pictures(database: Database) -> None:
@@ -141,8 +148,9 @@ def test_what_is_drawn_again_for_its_post_stays_as_it_is(
             update(database, prompt_id, **{name: value})
     (post,) = execute(database, "INSERT INTO posts (title, slug, content) VALUES ('A', 'the-a', '') RETURNING id")
     for words in (["--prompt=a hill", "--priority=5"], ["--title=T"], ["--post=the-a"], ["--seed="]):
-        with pytest.raises(GladError, match=f"prompt {prompt_id} is published and stays as it is"):
+        with pytest.raises(GladError, match=f"prompt {prompt_id} is published and stays as it is") as error:
             glad("edit", str(prompt_id), *words)
+        assert f"glad prompts add TEXT --post {before['published_post_id']}" in str(error.value)
     assert row_of(database, prompt_id) == before
     assert glad("edit", str(prompt_id), "--priority=5", "--prompt=a lake") == 0  # the same text: no change
     update(database, prompt_id, taken_down_at=datetime.now(UTC))  # we have hidden its post
