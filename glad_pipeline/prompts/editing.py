@@ -39,8 +39,8 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
     """Set these fields of a prompt, by the rules for a new one; None sets a field to its default.
 
     The seed stays unless it is given. `zone`: that of a time without one.
-    Raises `GladError` if there is no such prompt, or it is published or only drawn again for its post, and `UsageError` with every reason if what it
-    would become breaks a rule or is another prompt already.
+    Raises `GladError` if there is no such prompt, or it is published or only drawn again for its post, and `UsageError`
+    with every reason if what it would become breaks a rule or is another prompt already.
     """
     given = _meant(given)
     with database.transaction() as connection:
