@@ -630,8 +630,8 @@ def test_it_runs_from_a_path_with_spaces_and_percent_signs(database_url: str, tm
     home = tmp_path / "my programs 100%"
     package = Path(glad_pipeline.__file__).parent
     shutil.copytree(package / "database", home / "glad_pipeline" / "database")
-    for file in ("__init__.py", "errors.py"):
-        shutil.copy(package / file, home / "glad_pipeline" / file)
+    for file in package.glob("*.py"):
+        shutil.copy(file, home / "glad_pipeline" / file.name)
     with migrating(database_url, cwd=home) as process:  # `python -c` imports from its working directory first
         assert applied_by(process) == ALL
     where = [sys.executable, "-c", "import glad_pipeline; print(glad_pipeline.__file__)"]
