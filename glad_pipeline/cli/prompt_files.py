@@ -18,7 +18,7 @@ from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.prompts import STATUSES
 from glad_pipeline.cli.prompts import commands as of_prompts
 from glad_pipeline.cli.runtime import Runtime
-from glad_pipeline.display import in_zone, one_line
+from glad_pipeline.display import in_zone, one_line, visible
 
 if TYPE_CHECKING:
     from glad_pipeline.engine_options import EngineOptions
@@ -115,7 +115,7 @@ def _tell(files: Sequence[Path], options: ImportOptions, report: ImportReport) -
     if report.faults and not options.skip_bad:
         print("nothing would be imported")
         return 2
-    what = str(files[0]) if len(files) == 1 else f"{len(files)} files"
+    what = visible(str(files[0])) if len(files) == 1 else f"{len(files)} files"
     would = "would be " if options.dry_run else ""
     print(f"{what}: {report.added:,} {would}added, {report.existing:,} there already", end="")
     print(f", {report.refused:,} left out" if report.refused else "")

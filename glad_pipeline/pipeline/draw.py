@@ -23,7 +23,7 @@ from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
 from glad_pipeline.pipeline.delivery import Delivery, DrawReport, PictureStream
 from glad_pipeline.pipeline.sdxl import Draws
 from glad_pipeline.pipeline.spooled_picture import name_of
-from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.prompts.queue import Claim, NothingLeft
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.records import Prompt
 from glad_pipeline.storage.keys import original_key
@@ -72,7 +72,7 @@ class Drawing:
             rejected=sum(len(self._by_recipe[recipe]) for recipe in self._by_recipe if recipe.hash in rejected),
         )
         drawn = prefetch(
-            self.delivery.written_ahead(self.sdxl.generate(missing, on_batch_start=self._count_tries)),
+            self.delivery.written_ahead(self._while_wanted(missing)),
             max(PREFETCHED, self.sdxl.gpu_batch or 0),
             closing=self.delivery.drawing_is_over,
         )
@@ -129,6 +129,13 @@ class Drawing:
         return {recipe.hash for recipe in self._by_recipe if original_key(recipe.hash) in stored}
 
     # while it is drawn
+
+    def _while_wanted(self, recipes: Sequence[Recipe]) -> Generator[Drawn, None, None]:
+        """Their pictures, as long as any prompt is left to draw for."""
+        try:
+            yield from self.sdxl.generate(recipes, on_batch_start=self._count_tries)
+        except NothingLeft as reason:
+            self.log.warning("%s", reason)
 
     def _count_tries(self, batch: Sequence[Recipe]) -> None:
         """On the thread that draws, before each batch."""

@@ -8,6 +8,7 @@ SQL is treated alike.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Any
@@ -19,6 +20,8 @@ from glad_pipeline.prompts import intake
 from glad_pipeline.prompts.spellings import understood
 from glad_pipeline.prompts.validation import new_prompt
 from glad_pipeline.records import FIELDS, NewPrompt, values_of
+
+STILL_OPEN = {"priority", "publish_at", "needs_approval"}  # of a prompt whose post is to get its picture drawn again
 
 QUERIES = named_queries("glad_pipeline.prompts", "editing.sql", intake.WRITTEN)
 
@@ -36,8 +39,8 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
     """Set these fields of a prompt, by the rules for a new one; None sets a field to its default.
 
     The seed stays unless it is given. `zone`: that of a time without one.
-    Raises `GladError` if there is no such prompt or it is published, and `UsageError` with every reason if what it
-    would become breaks a rule or is another prompt already.
+    Raises `GladError` if there is no such prompt, or it is published or only drawn again for its post, and `UsageError`
+    with every reason if what it would become breaks a rule or is another prompt already.
     """
     given = _meant(given)
     with database.transaction() as connection:
@@ -54,6 +57,8 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
         if after.seed is None:
             after = replace(after, seed=intake.chosen_seed(intake.content_hash(after)))
         changed = tuple(name for name in given if getattr(after, name) != getattr(before, name))
+        if _is_shown(row) and not STILL_OPEN.issuperset(changed):
+            raise GladError(_why_not_published(row))
         status = _write(connection, row, after, lines) if changed else row["status"]
     redrawn = status == "pending" and row["status"] in ("claimed", "generated", "awaiting_approval")
     return Edit(changed=changed, status=status, redrawn=redrawn)
@@ -69,11 +74,19 @@ def _meant(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def find_post(database: Database, post: str) -> str:
     """The id of the blog's post with this slug or id. Raises `UsageError` if there is none."""
-    with database.transaction() as connection:
-        found = value(connection, QUERIES["find_post"], {"post": post}) if has_table(connection, "posts") else None
+    found = None
+    if post.isprintable():  # else PostgreSQL could not even be asked
+        with database.transaction() as connection:
+            if has_table(connection, "posts"):
+                found = value(connection, QUERIES["find_post"], {"post": post})
     if found is None:
         raise UsageError(f"the blog has no post with the slug or id {quoted(post)}")
     return str(found)
+
+
+def _is_shown(row: Mapping[str, Any]) -> bool:
+    """Whether it has a post that we have not hidden, whatever its state: `glad redraw`, say, has put it back."""
+    return row["published_post_id"] is not None and row["taken_down_at"] is None
 
 
 def _why_not_published(row: Mapping[str, Any]) -> str:
@@ -88,16 +101,23 @@ def _lines(
     """As which lines (content hashes) an edited prompt is known: its own, and the others.
 
     A line that names no seed is to be known when its prompt has kept the seed of an earlier line. A prompt that plain
-    SQL has made or changed is known as it was.
+    SQL has made or changed is known as it was, and as an export had it before this edit.
     """
     known_as, without_seed = row["content_hash"], intake.content_hash(replace(before, seed=None))
     if known_as not in (without_seed, intake.content_hash(before)):
-        return [known_as]
+        return [known_as, *_line_of(before)]
     others = {each["content_hash"] for each in connection.execute(QUERIES["aliases"], {"id": row["id"]})}
     lines = [intake.content_hash(after), known_as]
     if without_seed in {known_as, *others} and not asks_seed:
         lines.append(intake.content_hash(replace(after, seed=None)))
     return lines
+
+
+def _line_of(prompt: NewPrompt) -> list[str]:
+    """As which line an import would read it from an export; none if it would refuse it."""
+    with suppress(UsageError):
+        return [intake.content_hash(new_prompt(values_of(prompt)))]
+    return []
 
 
 def _write(connection: Connection, row: Mapping[str, Any], after: NewPrompt, lines: Sequence[str | None]) -> str:

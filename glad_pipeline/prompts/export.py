@@ -40,8 +40,10 @@ def export_file(database: Database, path: Path | None, *, format: str | None = N
     if status is not None and status not in STATUSES:
         raise UsageError(f"status {quoted(status)} must be one of {', '.join(STATUSES)}")
     path = None if path == STANDARD_INPUT else path
+    if format is not None and format not in FORMATS:
+        raise UsageError(f"--format {quoted(format)} must be one of {', '.join(FORMATS)}")
     chosen = format or ("csv" if path is None else SUFFIXES.get(path.suffix.lower()))
-    if chosen not in FORMATS:
+    if chosen is None:
         raise UsageError(f"which format {path} is to have cannot be said: --format {'|'.join(FORMATS)}")
     with _written(path, chosen) as out:
         return write_rows(chosen, out, export_rows(database, status=status))

@@ -90,10 +90,17 @@ def chosen_seed(identity: str) -> int:
     return int(identity[:8], 16)
 
 
+def _without_seed(row: Mapping[str, Any]) -> str:
+    return content_hash(NewPrompt(**{name: row[name] for name in FIELDS if name != "seed"}))
+
+
 def as_given(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that somebody set, from a row that holds WRITTEN: no defaults, and no seed that was chosen here."""
+    """The fields that somebody set, from a row that holds WRITTEN: no defaults, and no seed that was chosen here.
+
+    The seed of a text that plain SQL has changed since is one of the fields: the new text would choose another.
+    """
     identity = row["content_hash"]
-    chosen = identity is not None and row["seed"] == chosen_seed(identity)
+    chosen = identity is not None and row["seed"] == chosen_seed(identity) and identity == _without_seed(row)
     return {
         name: row[name]
         for name, default in _DEFAULTS.items()

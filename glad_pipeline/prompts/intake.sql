@@ -24,9 +24,10 @@ ANALYZE incoming;
 SELECT pg_advisory_xact_lock(7020191120016);
 
 -- name: take_out_known
--- Takes out what is there already by plain SQL, which gives a row no hash: an export of it may come back.
+-- Takes out what is there already by plain SQL, which gives a row no hash and changes none: an export of it may come back.
 DELETE FROM incoming USING prompts
-WHERE prompts.content_hash IS NULL AND prompts.prompt = incoming.prompt AND prompts.seed = incoming.seed
+WHERE prompts.prompt = incoming.prompt AND prompts.seed = incoming.seed
+  AND prompts.content_hash IS DISTINCT FROM incoming.content_hash
   AND to_jsonb(prompts) @> (to_jsonb(incoming) - 'line' - 'content_hash');
 
 -- name: take_out
@@ -100,12 +101,8 @@ ORDER BY line
 ON CONFLICT DO NOTHING;
 
 -- name: same_prompt
--- The prompt that is there already, by task_id or content, now or before an edit.
-SELECT id FROM (
-    SELECT id, false AS alias FROM prompts WHERE task_id = %(task_id)s OR content_hash = %(content_hash)s
-    UNION ALL
-    SELECT prompt_id, true FROM prompt_aliases WHERE content_hash = %(content_hash)s
-) AS same ORDER BY alias, id LIMIT 1;
+-- The prompt that is there already, by task_id or content, as it is now: who asks for what one was before an edit gets it.
+SELECT id FROM prompts WHERE task_id = %(task_id)s OR content_hash = %(content_hash)s ORDER BY id LIMIT 1;
 
 -- name: slug_of_prompt
 -- The prompt that has this slug already.

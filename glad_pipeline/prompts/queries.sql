@@ -108,6 +108,12 @@ UPDATE prompts p SET attempts = counted.attempts
 FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS counted (id, attempts)
 WHERE p.id = counted.id AND p.claim_token = %(token)s AND p.status = 'claimed'
 
+-- name: taken_over
+-- Whether another claim works on some of these, or has. Who edits or cancels one leaves it pending or cancelled.
+SELECT EXISTS (SELECT FROM prompts
+               WHERE id = ANY(%(ids)s) AND status IN ('claimed', 'generated', 'awaiting_approval', 'published')
+                 AND claim_token IS DISTINCT FROM %(token)s) AS taken_over
+
 -- name: settle_failed
 -- A prompt whose own work went wrong: it waits for another attempt, or fails when they are spent.
 WITH done AS (

@@ -48,6 +48,10 @@ class ClaimLost(UnavailableError):
     """This run was silent for too long, and its prompts are another's now."""
 
 
+class NothingLeft(UnavailableError):
+    """People have taken back all that this run had in hand: there is nothing to draw for."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeenPicture:
     """A picture that was seen in the store some time ago."""
@@ -197,17 +201,20 @@ class Claim:
     def begin_drawing(self, ids: Collection[int]) -> None:
         """Count a try for these prompts: should this process die of one, it will be found out.
 
-        May be called on the thread that draws while another settles. Raises `ClaimLost` if none of this claim's prompts
-        is ours any more: they would be drawn for nothing.
+        May be called on the thread that draws while another settles. If none of this claim's prompts is ours any more,
+        they would be drawn for nothing: raises `ClaimLost` if another claim has these, else `NothingLeft`.
         """
         tries = {i: self._begun.get(i, 0) + 1 for i in ids}
         self._begun.update(tries)  # one step: another thread looks into it; and first: the answer may be lost for good
-        if ids and not self._database.transact("begin_drawing", partial(self._count, tries)) and not self.held():
-            raise ClaimLost(
-                "none of this run's prompts is its own any more: they were cancelled or edited, or given to others "
-                f"since it was silent for longer than its lease of {self._lease.total_seconds():.0f} s. If the machine "
-                "was only busy, set GLAD_LEASE_SECONDS higher"
-            )
+        if not ids or self._database.transact("begin_drawing", partial(self._count, tries)) or self.held():
+            return
+        bound = {"ids": list(ids), "token": self._token}
+        if not self._database.read(lambda connection: value(connection, SQL["taken_over"], bound)):
+            raise NothingLeft("all prompts of this run were cancelled or edited meanwhile: nothing is left to draw")
+        raise ClaimLost(
+            "this run's prompts were given to others since it was silent for longer than its lease of "
+            f"{self._lease.total_seconds():.0f} s. If the machine was only busy, set GLAD_LEASE_SECONDS higher"
+        )
 
     def refund(self) -> None:
         """Something else than the prompts was the cause: the tries begun and not settled do not count."""

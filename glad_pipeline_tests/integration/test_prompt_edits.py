@@ -24,12 +24,14 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.defs.wiring import build_resources
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts.editing import edit_prompt
-from glad_pipeline.prompts.importing import import_file
+from glad_pipeline.prompts.export import export_file
+from glad_pipeline.prompts.importing import ImportOptions, import_file, import_files
 from glad_pipeline.prompts.intake import add_prompt
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.queue_state import readiness
 from glad_pipeline.records import FIELDS
 from glad_pipeline.settings import Settings
+from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import World, world  # noqa: F401  a fixture
 from glad_pipeline_tests.integration.test_prompt_commands import PATHS, prompt_in, row_of
 
@@ -84,8 +86,15 @@ def test_each_column_is_known_to_decide_the_picture_or_not_to(database: Database
         "SELECT event_object_column AS name FROM information_schema.triggered_update_columns"
         " WHERE trigger_name = 'prompts_redraw_what_is_edited'",
     )
-    assert {row["name"] for row in watched} == set(OTHER) | {"post_id", "needs_approval"}
+    assert {row["name"] for row in watched} == set(OTHER) | POSTS_OWN - {"priority", "publish_at"}
     assert set(OTHER) | POSTS_OWN == set(FIELDS)
+    aliases = (
+        "SELECT indexdef FROM pg_indexes WHERE tablename = 'prompt_aliases'"  # one of each edit, one of a deletion
+    )
+    assert {row["indexdef"].rsplit(" ", 1)[1] for row in execute(database, aliases)} == {
+        "(content_hash)",
+        "(prompt_id)",
+    }
 
 
 def test_a_text_or_recipe_is_never_another_than_the_pictures(database: Database) -> None:
@@ -96,7 +105,7 @@ def test_a_text_or_recipe_is_never_another_than_the_pictures(database: Database)
         if status == "published":
             with pytest.raises(psycopg.errors.CheckViolation, match="is published") as error:
                 update(database, prompt_id, prompt="another lake")
-            assert error.value.diag.constraint_name == "published_prompts_keep_their_recipe"
+            assert error.value.diag.constraint_name == "published_prompts_stay_as_they_are"
             assert "prompts add TEXT --post SLUG" in str(error.value.diag.message_hint)
             assert row_of(database, prompt_id) == before
             continue
@@ -123,6 +132,30 @@ def test_each_column_that_decides_the_picture_has_it_drawn_again_and_no_other_do
     assert row_of(database, prompt_id)["post_version"] is None  # it was another post's
     update(database, prompt_id, needs_approval=True)
     assert row_of(database, prompt_id)["status"] == "awaiting_approval"
+
+
+@pytest.mark.parametrize("status", ["pending", "claimed", "generated", "awaiting_approval", "failed", "cancelled"])
+def test_what_is_drawn_again_for_its_post_stays_as_it_is(
+    database: Database, glad: Callable[..., int], status: str
+) -> None:
+    """`glad redraw`, a run with its id or the audit has put it back: its post would keep the old text."""
+    prompt_id = prompt_in(database, status)
+    update(database, prompt_id, published_post_id=uuid4())
+    before = row_of(database, prompt_id)
+    own = {name: "x" for name in POSTS_OWN if name not in ("post_id", "priority", "publish_at", "needs_approval")}
+    for name, value in {**OTHER, **own, "post_id": uuid4()}.items():
+        with pytest.raises(psycopg.errors.CheckViolation, match="is published and stays as it is: edit the post"):
+            update(database, prompt_id, **{name: value})
+    (post,) = execute(database, "INSERT INTO posts (title, slug, content) VALUES ('A', 'the-a', '') RETURNING id")
+    for words in (["--prompt=a hill", "--priority=5"], ["--title=T"], ["--post=the-a"], ["--seed="]):
+        with pytest.raises(GladError, match=f"prompt {prompt_id} is published and stays as it is") as error:
+            glad("edit", str(prompt_id), *words)
+        assert f"glad prompts add TEXT --post {before['published_post_id']}" in str(error.value)
+    assert row_of(database, prompt_id) == before
+    assert glad("edit", str(prompt_id), "--priority=5", "--prompt=a lake") == 0  # the same text: no change
+    update(database, prompt_id, taken_down_at=datetime.now(UTC))  # we have hidden its post
+    assert glad("edit", str(prompt_id), "--prompt=a hill", "--title=T", "--post=the-a") == 0
+    assert row_of(database, prompt_id)["post_id"] == post["id"]
 
 
 def test_a_run_that_draws_what_was_edited_meanwhile_settles_nothing(database: Database) -> None:
@@ -177,6 +210,21 @@ def test_an_edited_prompt_is_published_with_the_picture_of_its_new_text(world: W
     )
     assert shown == [{"title": "The sea", "drawn": "a sea"}, {"title": "Wood", "drawn": "a wood"}]
     assert len(world.objects()) == 3  # the sea was not drawn again
+
+
+def test_an_edit_while_the_model_loads_does_not_fail_the_run(world: World) -> None:  # noqa: F811
+    edited = world.add("a hill", title="Hill")
+
+    class Meanwhile(InstantSdxl):
+        def generate(self, *given: Any, **named: Any) -> Iterator[Any]:
+            world.sql("UPDATE prompts SET prompt = 'a wood' WHERE id = %s", edited)
+            yield from super().generate(*given, **named)
+
+    world.run(sdxl=Meanwhile())
+    row = world.prompts()[edited]
+    assert (row["status"], row["attempts"], world.objects()) == ("pending", 0, [])
+    world.run()
+    assert world.statuses() == ["published"]
 
 
 # ---- glad prompts edit
@@ -288,7 +336,6 @@ def test_a_file_adds_nothing_whether_it_has_a_prompt_as_it_was_or_as_it_was_edit
         report = import_file(database, file)
         assert (report.added, report.existing) == (0, 2), file
     assert row_of(database, lake)["seed"] == seed  # as it was: what else it draws is to be seen
-    assert add_prompt(database, {"prompt": "a lake", "title": "The lake", "slug": "lake"}) == (lake, False)
     kept = tmp_path / "kept.csv"  # as who exports it would write it
     kept.write_text(f"prompt,title,slug,seed\na lake,The lake,lake,{seed}\n")
     assert import_file(database, kept).added == 0
@@ -296,6 +343,41 @@ def test_a_file_adds_nothing_whether_it_has_a_prompt_as_it_was_or_as_it_was_edit
     assert add_prompt(database, {"prompt": "a sea", "title": "Sea"})[1]  # that one named its seed: this is another
     edit_prompt(database, lake, {"prompt": "a lakke", "title": "Lake"})  # and back
     assert import_file(database, was).added == import_file(database, now).added == 0
+
+
+def test_who_asks_for_what_a_prompt_was_before_an_edit_gets_it(database: Database, tmp_path: Path) -> None:
+    first, _ = add_prompt(database, {"prompt": "a lakke"})
+    edit_prompt(database, first, {"prompt": "a lake"})
+    again, is_new = add_prompt(database, {"prompt": "a lakke"})
+    assert (again != first, is_new) == (True, True)
+    assert add_prompt(database, {"prompt": "a lakke"}) == (again, False)
+    file = tmp_path / "p.csv"
+    file.write_text("prompt\na lakke\n")
+    assert import_file(database, file).added == 0
+    edit_prompt(database, again, {"title": "Lake"})
+    assert import_file(database, file).added == 0
+
+
+def test_an_export_from_before_or_after_an_edit_or_a_change_by_sql_adds_nothing(
+    database: Database, tmp_path: Path
+) -> None:
+    fox, _ = add_prompt(database, {"prompt": "a red fox"})
+    add_prompt(database, {"prompt": "a red owl", "publish_at": "2030-01-01T08:00+02:00", "guidance_scale": 7})
+    execute(database, "INSERT INTO prompts (prompt, title) VALUES ('a red cat', 'Cat'), (' a red dog ', 'Dog')")
+    changed, _ = add_prompt(database, {"prompt": "a red cow"})
+    exports = [tmp_path / f"{number}.jsonl" for number in range(4)]
+    export_file(database, exports[0])
+    assert '"prompt": "a red fox", "seed"' not in exports[0].read_text()
+    execute(database, "UPDATE prompts SET prompt = 'a blue cow' WHERE id = %s", changed)
+    export_file(database, exports[1])
+    edit_prompt(database, fox, {"prompt": "a blue fox"})
+    for row in execute(database, "SELECT id, prompt FROM prompts WHERE prompt ~ '(cat|dog|owl|blue cow)'"):
+        edit_prompt(database, row["id"], {"prompt": f"{row['prompt'].strip()} at night"})
+    export_file(database, exports[2])
+    assert [import_file(database, export).added for export in exports[:3]] == [0, 0, 0]
+    execute(database, "UPDATE prompts SET title = 'T', prompt = prompt || ' in May'")
+    export_file(database, exports[3])
+    assert import_file(database, exports[3]).added == 0
 
 
 def test_prompts_of_plain_sql_stay_known_as_they_were(database: Database, tmp_path: Path) -> None:
@@ -368,7 +450,7 @@ def test_times_without_a_zone_are_of_the_settings_and_are_said_with_it(
     assert any(line.startswith("4") and "2032-07-01 16:00 CEST" in line for line in said)
     assert row_of(database, 1)["publish_at"] == datetime(2030, 1, 1, 7, 0, 30, tzinfo=UTC)
     assert row_of(database, 3)["publish_at"] == datetime(2030, 12, 31, 23, tzinfo=UTC)
-    assert import_file(database, file, zone=BERLIN).existing == 2
+    assert import_files(database, [file], ImportOptions(zone=BERLIN)).existing == 2
     assert glad("import", str(file)) == 0  # in UTC that is another time
     assert ": 1 added, 1 there already" in capsys.readouterr().out
 
@@ -393,9 +475,13 @@ def test_post_is_a_slug_or_an_id_and_is_looked_up_at_once(
     ):
         assert glad("add", f"a lake {number}", words) == 0
         assert row_of(database, number)["post_id"] == post["id"]
-    for unknown in ("the-b", str(uuid4()), ""):
-        with pytest.raises(UsageError, match=f"no post with the slug or id '{unknown}'"):
+    for unknown in ("the-b", str(uuid4()), "", "\udcff", "a\0b"):
+        with pytest.raises(UsageError, match="no post with the slug or id '") as error:
             glad("add", "a lake", f"--post={unknown}")
+        assert str(error.value).isprintable()
+        assert unknown in str(error.value) or not unknown.isprintable()
+        with pytest.raises(UsageError, match="no post with the slug or id '"):
+            glad("edit", "1", f"--post={unknown or '-'}")
     assert len(execute(database, "SELECT id FROM prompts")) == 3
 
 

@@ -384,6 +384,17 @@ def test_a_published_prompt_is_exported_with_its_picture_and_post(
         glad("export", "--status", "done")
     with pytest.raises(UsageError, match="--format csv"):
         glad("export", "x.list")
+    with pytest.raises(UsageError, match="--format 'xls' must be one of csv, tsv"):
+        glad("export", "--format", "xls")
+
+
+def test_a_file_whose_name_is_no_text_is_named_all_the_same(
+    glad: Glad, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "\udcff.csv"
+    path.write_text("prompt\na lake\n")
+    assert glad("import", str(path)) == 0
+    assert "·.csv: 1 added" in capfd.readouterr().out
 
 
 def test_a_txt_export_is_what_was_asked_for_and_refuses_line_breaks(database: Database, tmp_path: Path) -> None:

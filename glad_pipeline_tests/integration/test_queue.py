@@ -13,7 +13,7 @@ from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import queue
-from glad_pipeline.prompts.queue import Claim, ClaimLost
+from glad_pipeline.prompts.queue import Claim, ClaimLost, NothingLeft
 from glad_pipeline.prompts.queue_state import live_workers, overdue, readiness
 
 
@@ -193,7 +193,7 @@ def test_prompts_that_are_cancelled_while_a_run_holds_them_do_not_end_it(databas
         mine.begin_drawing([one])
         mine.begin_drawing([two])
         execute(database, f"{cancel} WHERE id = %s", two)
-        with pytest.raises(ClaimLost, match="cancelled"):  # nothing is left to draw for
+        with pytest.raises(NothingLeft, match="cancelled"):
             mine.begin_drawing([two])
 
 
