@@ -69,7 +69,8 @@ def describe(url: str) -> str:
     if problem_of_database_url(url):
         return "(not a PostgreSQL URL)"
     parts = conninfo_to_dict(url)
-    return f"{parts.get('host') or os.environ.get('PGHOST') or 'localhost'}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+    host = parts.get("host") or os.environ.get("PGHOST") or "localhost"
+    return f"{host}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 
 def is_of_this_machine(url: str) -> bool:
