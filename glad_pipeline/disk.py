@@ -50,7 +50,7 @@ def full(place: Path | str, cure: str = CURE) -> str:
 def full_by(text: str, place: Path | str) -> str:
     """A line for the end of a message that quotes a log: that the disk of a place is full, if the log says so.
 
-    Nothing where it has ample room now: the words are old, or of another disk. (A quota does not show in the disk's room.)
+    Nothing where it has ample room now: the words are old, or of another disk. (A disk's room says nothing of quotas.)
     """
     if not says_full(text) or (_has_room(place) and "quota" not in text):
         return ""
