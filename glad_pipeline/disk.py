@@ -16,6 +16,7 @@ from glad_pipeline.display import in_bytes
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 ALMOST = 1_000_000  # bytes: with less than that a disk is the one to look at
+ROOM, ROOM_SHARE = 1_000_000_000, 0.02  # bytes and share of a disk: with more of both no server calls it full
 CURE = "or set GLAD_HOME to a directory on a larger disk"
 _SYSTEM = re.compile(r"No space left on device|Disk quota exceeded|\bos error 28\b")  # of C's and Rust's libraries
 _WORDS = re.compile(  # PostgreSQL's and SeaweedFS's too
@@ -47,21 +48,34 @@ def full(place: Path | str, cure: str = CURE) -> str:
 
 
 def full_by(text: str, place: Path | str) -> str:
-    """A line for the end of a message that quotes a log: that the disk of a place is full, if the log says so."""
-    if not says_full(text):
+    """A line for the end of a message that quotes a log: that the disk of a place is full, if the log says so.
+
+    Nothing where it has ample room now: the words are old, or of another disk. (A disk's room says nothing of quotas.)
+    """
+    if not says_full(text) or (_has_room(place) and "quota" not in text):
         return ""
     return f"\nBy this log the disk of {place} is full ({in_bytes(free(place))} are free now): make room there, {CURE}"
 
 
 def free(place: Path | str) -> int:
     """Bytes that this user may still write on the disk of a path, which need not exist (yet). 0: nobody knows."""
+    return _free_and_total(place)[0]
+
+
+def _has_room(place: Path | str) -> bool:
+    room, total = _free_and_total(place)
+    return room > max(ROOM, total * ROOM_SHARE)
+
+
+def _free_and_total(place: Path | str) -> tuple[int, int]:
     path = Path(place).absolute()
     for folder in (path, *path.parents):
         try:
-            return shutil.disk_usage(folder).free
+            usage = shutil.disk_usage(folder)
         except OSError:
             continue
-    return 0
+        return usage.free, usage.total
+    return 0, 0
 
 
 def place_of(error: BaseException, *places: Path | str) -> Path:

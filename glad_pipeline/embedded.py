@@ -24,7 +24,7 @@ _TELLING = re.compile(  # of PostgreSQL, of SeaweedFS's logger, of Go's runtime
 )
 # FATAL too, and of one client each
 _OF_A_CLIENT = re.compile(r"FATAL: +(?:the database system is|terminating|connection|password|role|database|sorry)")
-_BEGINNING = re.compile(r"starting PostgreSQL ")
+_BEGINNING = re.compile(r"starting PostgreSQL |Start Seaweed Master (?!.*grpc)")  # its first part
 
 
 def trouble_at(address: str) -> str | None:

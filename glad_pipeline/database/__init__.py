@@ -69,13 +69,21 @@ def describe(url: str) -> str:
     if problem_of_database_url(url):
         return "(not a PostgreSQL URL)"
     parts = conninfo_to_dict(url)
-    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+    host = parts.get("host") or os.environ.get("PGHOST") or "localhost"
+    return f"{host}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 
 def is_of_this_machine(url: str) -> bool:
-    """Whether every server that a connection URL names is reached by loopback or by a socket's folder."""
+    """Whether every server that a connection URL names is reached by loopback or by a socket's folder.
+
+    What it does not name libpq reads from the environment. A service counts as another machine: it is not looked up.
+    """
     parts = conninfo_to_dict(url)
-    hosts = str(parts.get("hostaddr") or parts.get("host") or "").split(",")
+    address = parts.get("hostaddr") or os.environ.get("PGHOSTADDR")
+    named = parts.get("host") or os.environ.get("PGHOST")
+    if parts.get("service") or ("host" not in parts and os.environ.get("PGSERVICE")):
+        return False
+    hosts = str(address or named or "").split(",")
     return all(re.fullmatch(r"|/.*|@.*|localhost|127\.[0-9.]+|::1", host) for host in hosts)
 
 

@@ -27,7 +27,7 @@ class Check:
     description: str
     severity: dg.AssetCheckSeverity = ERROR
     blocking: bool = False
-    then: Callable[[Resources], None] = lambda ours: None  # when Dagster has its result
+    then: Callable[[Resources, Finding], None] = lambda ours, found: None  # when Dagster has its result
 
 
 CHECKS = {  # by asset
@@ -51,7 +51,7 @@ CHECKS = {  # by asset
             "no_prompt_put_aside",
             "No prompt was rejected or failed, by this run or by one that ended since this was looked at last.",
             WARN,  # the rows say why
-            then=put_aside_is_named,
+            then=lambda ours, found: put_aside_is_named(ours, found.named),
         ),
         Check(
             lambda ours: checks.objects_match_catalogue(
@@ -125,6 +125,6 @@ def _step(names: Names, asset: str, of_one: list[Check]) -> dg.AssetChecksDefini
                 description=found.description,
                 metadata={name: value for name, value in found.figures.items() if value not in ([], None)},
             )
-            each.then(names.resources(context))
+            each.then(names.resources(context), found)
 
     return look

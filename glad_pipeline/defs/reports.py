@@ -3,6 +3,8 @@
 Whether a run is over, and whether it has reported, is asked of Dagster; what there is to report is the queue's to know.
 """
 
+from collections.abc import Collection
+
 import dagster as dg
 
 from glad_pipeline.defs.names import Resources
@@ -28,11 +30,10 @@ def posts_are_listed(ours: Resources, prompts: list[int]) -> None:
 def put_aside(ours: Resources) -> dict[int, str]:
     """The prompts that were rejected or failed, and that no check has named, with the reasons."""
     reports = ours.queue.reports(published=False)
-    reports.of_the_gone(is_over=ours.queue.is_over, is_told=lambda run_id: False)
+    reports.of_the_gone(is_over=ours.queue.is_over)
     return {prompt_id: reason or "" for prompt_id, reason in reports.waiting().items()}
 
 
-def put_aside_is_named(ours: Resources) -> None:
+def put_aside_is_named(ours: Resources, prompts: Collection[int]) -> None:
     """By a check that Dagster has."""
-    reports = ours.queue.reports(published=False)
-    reports.done(reports.waiting())
+    ours.queue.reports(published=False).done(prompts)

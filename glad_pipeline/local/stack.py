@@ -158,9 +158,9 @@ def check_embedded_store(settings: Settings) -> None:
         return
     url = settings.database_url.get_secret_value()
     misspelt = "; ".join(
-        f"{name} is no setting{f', {nearest} is' if nearest else ''}"
+        f"{name} is no setting, {nearest} is"
         for name, nearest in unknown_variables(os.environ).items()
-        if name.upper().startswith("AWS_")
+        if name.upper().startswith("AWS_") and nearest  # what is like none of ours is another tool's
     )
     if misspelt or not is_of_this_machine(url):
         raise UsageError(

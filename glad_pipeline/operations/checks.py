@@ -7,7 +7,7 @@ The docstring of a check is what the web UI says of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -39,6 +39,7 @@ class Finding:
     passed: bool
     description: str | None
     figures: Mapping[str, float | list[str] | list[int]]
+    named: Collection[int] = ()  # all the prompts it is about, where somebody wants to know
 
 
 def no_expired_lease(database: Database) -> Finding:
@@ -71,9 +72,8 @@ def none_put_aside(reasons: Mapping[int, str]) -> Finding:
     """No prompt was rejected or failed: none has a reason."""
     first = "; ".join(f"prompt {i}: {why}" for i, why in islice(reasons.items(), 3))
     description = f"{len(reasons)} were put aside. {first}" if reasons else None
-    return Finding(
-        passed=not reasons, description=description, figures={"prompts": list(reasons)[:SAMPLE]} if reasons else {}
-    )
+    figures = {"prompts": list(reasons)[:SAMPLE]} if reasons else {}
+    return Finding(passed=not reasons, description=description, figures=figures, named=list(reasons))
 
 
 def objects_match_catalogue(database: Database, store: ObjectStore, claim: Claim | None = None) -> Finding:

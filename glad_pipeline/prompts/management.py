@@ -73,7 +73,7 @@ class PromptDetails(Prompt):
     image_model_revision: str | None
     image_seconds: float | None  # of drawing
     image_pixels_sha256: str | None
-    image_tokens_dropped: int | None  # of both texts, that it was drawn without; None: of none
+    image_tokens_dropped: int | None  # of both texts, that it was drawn without; None: of none, or to be drawn again
     image_thumbnail_url: str | None
     image_removed_at: datetime | None
     image_removed_reason: str | None

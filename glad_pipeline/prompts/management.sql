@@ -24,7 +24,8 @@ SELECT p.*, CASE WHEN i.removed_at IS NULL THEN i.url END AS image_url, i.key AS
        (SELECT nullif(least(coalesce(sum(count::numeric), 0), 1000000), 0)::int
         FROM (VALUES (i.provenance -> 'prompt_tokens_dropped'), (i.provenance -> 'negative_prompt_tokens_dropped'))
             AS dropped (count)
-        WHERE jsonb_typeof(count) = 'number') AS image_tokens_dropped,
+        WHERE jsonb_typeof(count) = 'number' AND p.status IN ('generated', 'awaiting_approval', 'published'))
+           AS image_tokens_dropped,
        CASE WHEN i.removed_at IS NULL THEN i.thumbnail_url END AS image_thumbnail_url,
        i.removed_at AS image_removed_at, i.removed_reason AS image_removed_reason
 FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id

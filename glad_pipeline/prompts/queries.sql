@@ -19,6 +19,10 @@ ON CONFLICT (token) DO UPDATE SET run_id = excluded.run_id, database = excluded.
 DELETE FROM run_claims WHERE token = %(token)s
    OR (since < now() - interval '30 days' AND token NOT IN (SELECT token FROM prompts_live_holds()))
 
+-- name: end_reports
+-- What no check has named in a month: of jobs without one.
+DELETE FROM run_reports WHERE NOT published AND since < now() - interval '30 days'
+
 -- name: orphaned_runs
 -- Runs of this very database none of whose claims has its lock: their processes are gone, or are just connecting anew.
 SELECT run_id FROM run_claims WHERE database = %(database)s GROUP BY run_id
@@ -121,10 +125,11 @@ WITH done AS (
         status = CASE WHEN attempts + %(uncounted)s >= %(max_attempts)s THEN 'failed' ELSE 'pending' END,
         last_error = %(reason)s, claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
     WHERE id = %(id)s AND claim_token = %(token)s AND status = 'claimed'
-    RETURNING id, last_error
+    RETURNING id, status, last_error
 )
-INSERT INTO run_reports (prompt_id, published, run_id, reason) SELECT id, false, %(worker)s, last_error FROM done
-ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason
+INSERT INTO run_reports (prompt_id, published, run_id, reason)
+SELECT id, false, %(worker)s, last_error FROM done WHERE status = 'failed'
+ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason, since = excluded.since
 
 -- name: settle_rejected
 -- A prompt that can never be published as it is: put aside with the reason.
@@ -135,7 +140,7 @@ WITH done AS (
     RETURNING id, last_error
 )
 INSERT INTO run_reports (prompt_id, published, run_id, reason) SELECT id, false, %(worker)s, last_error FROM done
-ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason
+ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason, since = excluded.since
 
 -- name: settle_generated
 -- Its picture is in the store and in the catalogue. Asked twice, since an answer was lost, it says the same.
@@ -211,7 +216,7 @@ WITH done AS (
     RETURNING p.id
 )
 INSERT INTO run_reports (prompt_id, published, run_id, reason) SELECT id, true, %(worker)s, NULL FROM done
-ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason
+ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason, since = excluded.since
 
 -- name: settle_conflict
 -- The post was edited meanwhile: a person decides.
@@ -257,12 +262,14 @@ SELECT DISTINCT worker FROM prompts_live_holds()
 SELECT id FROM prompts WHERE status = 'claimed' AND lease_expires_at < now() ORDER BY lease_expires_at LIMIT 20
 
 -- name: newest_texts
--- For the check: what the newest prompts say. A picture's own recipe knows by which syntax it was read.
-SELECT p.id, p.prompt, p.negative_prompt,
+-- For the check: what the newest prompts say, as far as one may be drawn. A picture's own recipe knows by which syntax it
+-- was read; one that is to be drawn again says nothing of the text.
+SELECT p.id, left(p.prompt, %(chars)s) AS prompt, left(p.negative_prompt, %(chars)s) AS negative_prompt,
        CASE WHEN i.id IS NULL THEN p.prompt_syntax ELSE coalesce(i.recipe ->> 'prompt_syntax', 'plain') END AS prompt_syntax,
        (SELECT least(coalesce(sum(count::numeric), 0), 1000000)::int
         FROM (VALUES (i.provenance -> 'prompt_tokens_dropped'), (i.provenance -> 'negative_prompt_tokens_dropped'))
             AS dropped (count)
         WHERE jsonb_typeof(count) = 'number') AS tokens_dropped
-FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id
+FROM prompts AS p
+LEFT JOIN images AS i ON i.id = p.image_id AND p.status IN ('generated', 'awaiting_approval', 'published')
 ORDER BY p.id DESC LIMIT %(limit)s

@@ -342,6 +342,7 @@ class Claim:
         connection.execute(SQL["release"], bound)
         connection.execute(SQL["let_go"], bound)
         connection.execute(SQL["end_claim"], bound)
+        connection.execute(SQL["end_reports"])
 
     def __enter__(self) -> Claim:
         return self

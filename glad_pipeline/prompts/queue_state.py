@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from glad_pipeline.database import Connection, named_queries
+from glad_pipeline.limits import CHARS
 from glad_pipeline.records import records_of
 
 SQL = named_queries(__package__)
@@ -31,7 +32,7 @@ class Texts:
     """What a prompt says, and how much of it its picture does not know."""
 
     id: int
-    prompt: str
+    prompt: str  # the first CHARS of it, as also of the next: a row may have millions
     negative_prompt: str
     prompt_syntax: str | None  # None: as the settings say
     tokens_dropped: int  # of both texts, that its picture was drawn without; 0 where it has none
@@ -39,7 +40,7 @@ class Texts:
 
 def newest_texts(connection: Connection, limit: int) -> list[Texts]:
     """The texts of the newest prompts, whatever their state."""
-    return records_of(Texts, connection.execute(SQL["newest_texts"], {"limit": limit}))
+    return records_of(Texts, connection.execute(SQL["newest_texts"], {"limit": limit, "chars": CHARS["prompt"]}))
 
 
 def readiness(connection: Connection, *, ahead: bool = True) -> Readiness:

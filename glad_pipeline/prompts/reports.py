@@ -29,33 +29,36 @@ class Reports:
     run_id: str
     published: bool
 
-    def of_the_gone(self, *, is_over: Callable[[str], bool], is_told: Callable[[str], bool]) -> int:
-        """Make what runs have left whose process is gone this run's to report. Returns of how many prompts.
+    def of_the_gone(
+        self, *, is_over: Callable[[str], bool], is_told: Callable[[str], bool] = lambda run_id: False
+    ) -> None:
+        """Make what runs have left whose process is gone this run's to report.
 
         Args:
             is_over: whether Dagster knows of a run that nothing more is to come of it.
             is_told: whether Dagster has that run's report: it died before it could remove it.
         """
-        gone = self._gone(is_over)
-        bound = {"gone": gone, "told": [run_id for run_id in gone if is_told(run_id)]}
-        return self.database.transact("report", partial(_take, self._bound | bound)) if gone else 0
+        if gone := self._gone(is_over):
+            bound = {"gone": gone, "told": [run_id for run_id in gone if is_told(run_id)]}
+            self.database.transact("report", partial(_take, self._bound | bound))
 
     def _gone(self, is_over: Callable[[str], bool]) -> list[str]:
-        """Runs without a lock that are over; of those that have published also who has none `GRACE` seconds later.
+        """Runs without a lock that are over, or from a day ago: a killed one may never be over by what Dagster knows.
 
-        (Posts are reported by the step that publishes them. What is put aside is told of by a later step, which may be
-        another process.)
+        Of those that have published also who has none `GRACE` seconds later: posts are reported by the step that
+        publishes them. What is put aside is reported by a later step, which may be another process.
         """
         suspects = self._without_life()
-        gone = set(filter(is_over, suspects))
-        if self.published and suspects - gone:
+        gone = {run_id for run_id, long_ago in suspects.items() if long_ago or is_over(run_id)}
+        if self.published and suspects.keys() - gone:
             time.sleep(queue.GRACE)
-            gone |= suspects & self._without_life()
+            gone |= suspects.keys() & self._without_life().keys()
         return sorted(gone)
 
-    def _without_life(self) -> set[str]:
+    def _without_life(self) -> dict[str, bool]:
+        """Whether each of them has left nothing today."""
         rows = self.database.read(lambda c: c.execute(SQL["left_behind"], self._bound).fetchall())
-        return {row["run_id"] for row in rows}
+        return {row["run_id"]: row["long_ago"] for row in rows}
 
     def waiting(self) -> dict[int, str | None]:
         """What is to be reported: the prompts, with the reason where they were put aside."""
@@ -74,6 +77,6 @@ class Reports:
         return {"run_id": self.run_id, "published": self.published}
 
 
-def _take(bound: dict[str, object], connection: Connection) -> int:
+def _take(bound: dict[str, object], connection: Connection) -> None:
     connection.execute(SQL["forget"], bound)
-    return connection.execute(SQL["take"], bound).rowcount
+    connection.execute(SQL["take"], bound)

@@ -46,6 +46,9 @@ class Memory:
     While `unreachable` is true it answers nobody, neither stores nor visitors, as a server that does not run.
     """
 
+    # what is set and is none of these is a mistake
+    __slots__ = ("_server", "_serving", "address", "base_url", "buckets", "lock", "secret_access_key", "unreachable")
+
     def __init__(self, *buckets: str) -> None:
         self.buckets: dict[str, dict[str, _Kept]] = {bucket: {} for bucket in buckets}
         self.lock = threading.Lock()  # around every use of them
@@ -235,7 +238,7 @@ class MemoryStore:
         """The bucket's objects by key, and nobody else's to use meanwhile. Raises `StoreError` that says the cure."""
         memory = self._memory(doing)
         if memory.unreachable:
-            raise self._refusal(doing, "it was told to be away, as if the network were down", transient=True)
+            raise self._refusal(doing, "`unreachable` is set: it answers as if the network were down", transient=True)
         if self.secret_access_key != memory.secret_access_key:
             raise self._refusal(doing, "the secret_access_key is not this memory's: open it by `Memory.store`")
         with memory.lock:

@@ -187,7 +187,7 @@ def test_what_was_put_aside_is_seen_where_an_operator_looks(world, capsys):
     [check] = [e for e in result.get_asset_check_evaluations() if e.check_name == "no_prompt_put_aside"]
     assert not check.passed
     assert check.severity == dg.AssetCheckSeverity.WARN
-    assert check.metadata["prompts"].value == [odd, undrawable]
+    assert check.metadata["prompts"].value == [odd]  # the other waits for its next try
     told = [line for line in capsys.readouterr().err.splitlines() if "in all: " in line]
     assert told[-1].endswith("in all: 3 claimed, 1 drawn, 1 stored, 1 published, 2 rejected or failed")
     assert world.prompts()[good]["status"] == "published"
@@ -326,19 +326,43 @@ def test_a_run_whose_process_lives_lists_its_posts_itself(world, database):
     assert len(listed(world)) == 1
 
 
-def test_the_check_names_what_another_process_of_the_run_or_a_run_that_ended_has_put_aside(world):
-    odd = world.add("impossible", width=100_000)
-    result = world.run("prompts")  # with no step of the check
-    assert world.prompts()[odd]["status"] == "rejected"
-    undrawable = world.add("UNDRAWABLE")
-    result = world.run()
+def named_as_put_aside(result):
+    """The prompts that a run's check names."""
     [check] = [e for e in result.get_asset_check_evaluations() if e.check_name == "no_prompt_put_aside"]
-    assert check.metadata["prompts"].value == [odd, undrawable]
-    [check] = [e for e in world.run().get_asset_check_evaluations() if e.check_name == "no_prompt_put_aside"]
-    assert not check.passed  # it was drawn again in vain
-    world.sql("UPDATE prompts SET status = 'cancelled' WHERE id = %s", undrawable)
-    [check] = [e for e in world.run().get_asset_check_evaluations() if e.check_name == "no_prompt_put_aside"]
-    assert check.passed
+    assert check.passed is ("prompts" not in check.metadata)
+    return [] if check.passed else check.metadata["prompts"].value
+
+
+def test_the_check_names_once_what_any_process_of_the_run_or_a_run_that_ended_has_put_aside_for_good(
+    world, monkeypatch
+):
+    monkeypatch.setenv("GLAD_MAX_ATTEMPTS", "2")
+    odd, mended = world.add("impossible", width=100_000), world.add("impossible too", width=100_000)
+    world.run("prompts")  # with no step of the check
+    assert world.statuses() == ["rejected"] * 2
+    world.sql("UPDATE prompts SET status = 'pending', width = NULL WHERE id = %s", mended)
+    undrawable = world.add("UNDRAWABLE")
+    assert named_as_put_aside(world.run()) == [odd]
+    assert world.prompts()[undrawable]["status"] == "pending"  # for its next try
+    assert named_as_put_aside(world.run()) == [undrawable]
+    assert world.prompts()[undrawable]["status"] == "failed"
+    assert named_as_put_aside(world.run()) == []
+    assert world.sql("SELECT * FROM run_reports") == []
+
+
+def test_what_a_killed_run_has_put_aside_is_named_a_day_later_and_not_kept_for_ever(world):
+    odd, older = world.add("impossible", width=100_000), world.add("impossible too", width=100_000)
+    died = world.run("prompts").run_id
+    run = world.instance.get_run_by_id(died)
+    world.instance.delete_run(died)
+    world.instance.add_run(run.with_status(dg.DagsterRunStatus.STARTED))  # for ever: a killed run of another's job
+    assert named_as_put_aside(world.run()) == []
+    world.sql("UPDATE run_reports SET since = now() - interval '25 hours' WHERE prompt_id = %s", odd)
+    world.sql("UPDATE run_reports SET since = now() - interval '31 days' WHERE prompt_id = %s", older)
+    world.run("prompts")
+    assert [row["prompt_id"] for row in world.sql("SELECT * FROM run_reports")] == [odd]
+    assert named_as_put_aside(world.run()) == [odd]
+    assert world.sql("SELECT * FROM run_reports") == []
 
 
 def test_the_tables_that_the_ui_shows_are_those_of_the_database(world):

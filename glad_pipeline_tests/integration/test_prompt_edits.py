@@ -23,12 +23,14 @@ from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.defs.wiring import build_resources
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.limits import CHARS
+from glad_pipeline.operations.demo import demo
 from glad_pipeline.prompts.editing import edit_prompt
 from glad_pipeline.prompts.export import export_file
 from glad_pipeline.prompts.importing import ImportOptions, import_file, import_files
 from glad_pipeline.prompts.intake import add_prompt
 from glad_pipeline.prompts.queue import Claim
-from glad_pipeline.prompts.queue_state import readiness
+from glad_pipeline.prompts.queue_state import SQL, newest_texts, readiness
 from glad_pipeline.records import FIELDS
 from glad_pipeline.settings import Settings
 from glad_pipeline.testing import InstantSdxl
@@ -393,6 +395,28 @@ def test_prompts_of_plain_sql_stay_known_as_they_were(database: Database, tmp_pa
     assert import_file(database, file).added == 0
 
 
+def test_of_an_edited_prompt_the_old_picture_says_nothing(database: Database) -> None:
+    drawn = prompt_in(database, "awaiting_approval")
+    execute(database, "UPDATE images SET provenance = jsonb_build_object('prompt_tokens_dropped', 3)")
+
+    def dropped() -> tuple[object, int]:
+        with database.transaction() as connection:
+            return row_of(database, drawn)["image_tokens_dropped"], newest_texts(connection, 1)[0].tokens_dropped
+
+    assert dropped() == (3, 3)
+    update(database, drawn, prompt="a short one")
+    assert dropped() == (None, 0)
+
+
+def test_of_a_huge_text_the_check_reads_what_may_be_drawn(database: Database) -> None:
+    execute(
+        database, "INSERT INTO prompts (prompt, negative_prompt) VALUES (repeat('x', 2000000), repeat('x', 2000000))"
+    )
+    with database.transaction() as connection:
+        (texts,) = newest_texts(connection, 1)
+    assert [len(texts.prompt), len(texts.negative_prompt)] == [CHARS["prompt"]] * 2
+
+
 # ---- when pictures are drawn
 
 
@@ -417,6 +441,29 @@ def test_prompts_for_later_are_drawn_ahead_or_when_they_are_due(database: Databa
     assert taken(ahead=True) == [urgent, now]
     edit_prompt(database, urgent, {"publish_at": datetime.now(UTC) - timedelta(seconds=1)})
     assert taken(ahead=False) == [urgent, now]
+
+
+def test_a_look_reads_no_prompt_of_later_however_often_it_was_asked(database: Database) -> None:
+    execute(
+        database,
+        "INSERT INTO prompts (prompt, publish_at) SELECT 'later', now() + interval '1 hour' FROM generate_series(1, 300)",
+    )
+    read = "SELECT idx_tup_fetch + seq_tup_read AS rows FROM pg_stat_xact_user_tables WHERE relname = 'prompts'"
+    with database.transaction() as connection:
+        for _ in range(20):  # by then psycopg and PostgreSQL would have a plan for any `ahead`
+            assert not readiness(connection, ahead=False)
+        before = connection.execute(read).fetchone()
+        assert not readiness(connection, ahead=False)
+        assert connection.execute(read).fetchone() == before
+        connection.execute("SET LOCAL enable_seqscan = off")
+        plan = connection.execute("EXPLAIN " + SQL["ready"], {"ahead": False}).fetchall()
+        assert "run_reports_published" in str(plan)  # what was put aside is not read
+
+
+def test_the_demo_does_not_run_again_for_prompts_of_later(database: Database) -> None:
+    add_prompt(database, {"prompt": "later", "publish_at": datetime.now(UTC) + timedelta(hours=1)})
+    assert not demo._is_work_left(database, datetime.now(UTC), ahead=False)
+    assert demo._is_work_left(database, datetime.now(UTC), ahead=True)
 
 
 @pytest.mark.parametrize(("setting", "ahead"), [({}, True), ({"GLAD_DRAW_SCHEDULED": "when-due"}, False)])

@@ -79,6 +79,15 @@ def test_the_one_place_that_opens_stores_opens_it_by_its_address():
         assert opened.patience == 3
 
 
+def test_a_switch_that_it_does_not_have_is_refused():
+    with Memory("pictures") as memory:
+        with pytest.raises(AttributeError, match="away"):
+            memory.away = True
+        memory.unreachable = True
+        with pytest.raises(StoreError, match="`unreachable` is set"):
+            memory.store("pictures").check()
+
+
 def test_closed_it_is_gone_and_says_why_and_closing_again_is_no_error():
     with Memory("pictures") as memory:
         store = memory.store("pictures", patience=60)  # which is not waited for

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -62,6 +63,27 @@ def test_the_message_has_directory_free_space_and_cure(tmp_path):
     assert disk.free(tmp_path / "not" / "there") > 0
 
 
+@pytest.fixture
+def no_room(monkeypatch):
+    """Of every disk."""
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(total=10**12, free=4096))
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "words", "is_said"),
+    [
+        (10**12, 10**10, "no free volumes", True),  # an S3 server keeps a share of the disk free
+        (10**12, 10**11, "no free volumes", False),
+        (10**10, 10**8, "No space left on device", True),
+        (10**12, 10**11, "Disk quota exceeded", True),
+    ],
+)
+def test_old_words_of_a_full_disk_are_not_repeated_of_one_with_room(monkeypatch, tmp_path, total, free, words, is_said):
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(total=total, free=free))
+    assert bool(disk.full_by(words, tmp_path)) is is_said
+
+
+@pytest.mark.usefixtures("no_room")
 @pytest.mark.parametrize(
     ("log", "line"),
     [
@@ -81,21 +103,38 @@ def test_a_server_s_log_tells_why_and_that_its_disk_is_full(log, line, tmp_path)
     assert len(report.splitlines()) <= embedded.LINES + 2
 
 
-def test_trouble_of_an_earlier_start_is_not_reported(tmp_path):
-    log = tmp_path / "logs" / "postgres.log"
+@pytest.mark.usefixtures("no_room")
+@pytest.mark.parametrize(
+    ("part", "today"),
+    [
+        (
+            "postgres",
+            ["[1] LOG:  starting PostgreSQL 18.6", "[1] LOG:  server process (PID 7) was terminated by signal 9"],
+        ),
+        (
+            "s3",
+            [
+                "I1129 04:48:52.572924 master.go:209 Start Seaweed Master 8000GB 4.48 pypi at 127.0.0.1:18302",
+                "F1129 04:48:52.573279 master.go:250 master failed to listen: signal 9",
+                "I1129 04:48:52.648102 master.go:279 Start Seaweed Master 8000GB 4.48 pypi grpc server at 127.0.0.1:28302",
+            ],
+        ),
+    ],
+)
+def test_trouble_of_an_earlier_start_is_not_reported(tmp_path, part, today):
+    log = tmp_path / "logs" / f"{part}.log"
     log.parent.mkdir()
-    log.write_bytes((LOGS / "postgres_full.log").read_bytes())
+    log.write_bytes((LOGS / f"{part}_full.log").read_bytes())
     with log.open("a") as file:
-        file.write(
-            "\n[1] LOG:  starting PostgreSQL 18.6\n[1] LOG:  server process (PID 7) was terminated by signal 9\n"
-        )
+        file.write("\n" + "\n".join(today) + "\n")
     report = embedded.report(log)
     assert "signal 9" in report
-    assert "full" not in report
+    assert "full" not in report.removeprefix(str(log))
+    assert "no space" not in report
 
 
 @pytest.fixture
-def embedded_servers(tmp_path, monkeypatch):
+def embedded_servers(tmp_path, monkeypatch, no_room):
     """A GLAD_HOME whose servers are gone and have said why."""
     (tmp_path / "logs").mkdir()
     (tmp_path / "state.json").write_text(json.dumps({"port postgres": 15001, "port s3": 15002}))

@@ -173,6 +173,13 @@ def test_a_command_and_the_code_location_warn_once_and_show_no_value(monkeypatch
         ({"DATABASE_URL": "postgresql://127.0.0.1/blog"}, None),
         ({"DATABASE_URL": "postgresql:///blog?host=/var/run"}, None),
         ({"AWS_S3_BUCKTE": "b"}, None),  # a database of ours: the warning is enough
+        ({"AWS_S3_FORCE_PATH_STYLE": "1", "DATABASE_URL": "postgresql://127.0.0.1/blog"}, None),  # another tool's
+        ({"DATABASE_URL": "postgresql:///blog", "PGHOST": "db.example"}, "posts in db.example:5432/blog"),
+        ({"DATABASE_URL": "postgresql://localhost/blog", "PGHOSTADDR": "192.0.2.1"}, "AWS_S3_BUCKET is not"),
+        ({"DATABASE_URL": "postgresql:///blog"}, None),
+        ({"DATABASE_URL": "postgresql:///?service=prod"}, "AWS_S3_BUCKET is not"),
+        ({"DATABASE_URL": "postgresql:///blog", "PGSERVICE": "prod"}, "AWS_S3_BUCKET is not"),
+        ({"DATABASE_URL": "postgresql://127.0.0.1/blog", "PGHOST": "db.example", "PGSERVICE": "prod"}, None),
         ({"DATABASE_URL": "postgresql://db.example/blog", "GLAD_EMBEDDED_STORE": "true"}, None),
     ],
 )

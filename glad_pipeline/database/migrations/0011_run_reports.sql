@@ -5,5 +5,9 @@ CREATE TABLE run_reports (
     published boolean NOT NULL,                  -- false: it was rejected, or drawing it failed
     run_id    text NOT NULL,                     -- the Dagster run whose report this belongs into
     reason    text,                              -- why it was put aside
+    since     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (prompt_id, published)
 );
+
+-- For the sensor's look: however many were put aside by jobs without a check.
+CREATE INDEX run_reports_published ON run_reports (run_id) WHERE published;

@@ -61,7 +61,7 @@ def demo(settings: Settings, print_table: PrintTable, require: Callable[[str], N
         if _waiting(database):
             for _ in range(RUNS):
                 _run_job(database, environment, root, Home(settings.home))
-                if not _is_work_left(database, since):
+                if not _is_work_left(database, since, ahead=settings.draws_ahead):
                     break
         after = _all(database, "totals")[0]
         unfinished = _all(database, "unfinished", since=since)
@@ -132,7 +132,7 @@ def _titles(root: Path) -> list[str]:
         return [row["title"] for row in csv.DictReader(file)]
 
 
-def _is_work_left(database: Database, since: datetime) -> bool:
+def _is_work_left(database: Database, since: datetime, *, ahead: bool) -> bool:
     """Whether a further run has something to do. Prompts that another one (a `glad up`, say) holds are waited for.
 
     True as soon as that one has died or was ended: its prompts are taken over.
@@ -144,7 +144,7 @@ def _is_work_left(database: Database, since: datetime) -> bool:
                 row for row in _all(database, "unfinished", since=since) if row["status"] in ("claimed", "generated")
             ]
             with _explained(database), database.transaction() as connection:
-                ready = bool(readiness(connection))
+                ready = bool(readiness(connection, ahead=ahead))
             if ready or not held:
                 return ready
             step.detail = f"{len(held)} to go"
