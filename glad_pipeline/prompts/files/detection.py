@@ -215,7 +215,8 @@ def _be_sure_of_cp1252(reading: Reading, stream: BinaryIO) -> None:
             if _is_utf8_in_part(raw):
                 raise UsageError(
                     f"{reading.name} mixes encodings: line {number:,} is UTF-8, but for byte "
-                    f"0x{raw[error.start]:02x} at {error.start + 1:,}. Save it as UTF-8, or name the one in which to read all of it: --encoding"
+                    f"0x{raw[error.start]:02x} at {error.start + 1:,}. Save it as UTF-8, or "
+                    "name the one in which to read all of it: --encoding"
                 ) from error
             text = _as_cp1252(reading, number, raw, error.start)
             other, shown = (other, shown) if other else (number, one_line(text, 60))
