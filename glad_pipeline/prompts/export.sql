@@ -21,3 +21,7 @@ LEFT JOIN (SELECT id AS image, removed_at, url FROM images) AS i ON i.image = p.
 LEFT JOIN (SELECT id::text AS post, '/posts/' || posts.slug AS path FROM posts) AS post
     ON post.post = coalesce(p.published_post_id, p.post_id)::text
 ORDER BY p.id;
+
+-- name: prompts_by_id
+-- These prompts, as an export has them.
+SELECT id, {columns} FROM prompts WHERE id = ANY(%(ids)s);

@@ -16,8 +16,9 @@ from typing import Any, LiteralString
 from glad_pipeline.database import Connection, Database, has_table, value
 from glad_pipeline.display import one_line, quoted
 from glad_pipeline.errors import UsageError
+from glad_pipeline.prompts.exported import ExportedRows
 from glad_pipeline.prompts.files.reading import STANDARD_INPUT, new_reading, read_records
-from glad_pipeline.prompts.files.record import Reading, ReadOptions
+from glad_pipeline.prompts.files.record import Reading, ReadOptions, Record
 from glad_pipeline.prompts.intake import QUERIES, as_given, as_row
 from glad_pipeline.prompts.refusals import SHOWN, Refusals
 from glad_pipeline.prompts.syntax import notices
@@ -43,7 +44,7 @@ class ImportOptions:
     read: ReadOptions = field(default_factory=ReadOptions)
     dry_run: bool = False  # nothing is written; the report says what would be, and shows the first rows
     skip_bad: bool = False  # rows that are refused are left out, the others are imported
-    errors: Path | None = None  # where refused rows are written, with line and reason
+    errors: Path | None = None  # where refused rows are written, with result_line and result_reason
     zone: tzinfo = UTC  # of times without one
     syntax: str = "plain"  # how a prompt that names no `prompt_syntax` will be read
 
@@ -93,7 +94,8 @@ def import_file(
     """Put every row of a file into the queue, or, if one of them is wrong, none; see `import_files`.
 
     >>> import_file(database, Path("examples/prompts.csv"))
-    ImportReport(added=14, existing=0, differing=0, refused=0, read=(), noticed=(), first=(), faults='')
+    ImportReport(added=14, existing=0, differing=0, refused=0, read=(), noticed=(), first=(),
+                 first_time=None, last_time=None, faults='')
     """
     return import_files(database, [path], ImportOptions(zone=zone), progress=progress)
 
@@ -120,7 +122,7 @@ def import_files(
     _refuse_confusion(paths, options)
     read = replace(options.read, files=tuple(map(str, paths)))
     readings = [new_reading(path, read) for path in paths]
-    job = _Import(paths, readings, options, progress or (lambda _doing, _rows: None))
+    job = _Import(paths, readings, options, progress or (lambda _doing, _rows: None), ExportedRows(database))
     with Refusals(job.where, options.errors) as refusals, database.connect() as connection:
         report = job.run(connection, refusals)
         refusals.write()
@@ -145,26 +147,32 @@ class _Import:
     """One import, from the files to the queue, on one connection."""
 
     def __init__(
-        self, paths: Sequence[Path], readings: Sequence[Reading], options: ImportOptions, progress: Progress
+        self,
+        paths: Sequence[Path],
+        readings: Sequence[Reading],
+        options: ImportOptions,
+        progress: Progress,
+        exported: ExportedRows,
     ) -> None:
         self._paths = paths
         self._readings = readings
         self._options = options
         self._tell = progress
+        self._exported = exported
         self._first: list[Preview] = []
         self._noticed: dict[str, Noticed] = {}
 
     def where(self, place: int) -> str:
         """A place in words: `line 7`, or with its file where there are several."""
         reading, line = self._readings[place >> _LINE_BITS], place & ((1 << _LINE_BITS) - 1)
-        at = f"{'row' if reading.format == 'parquet' else 'line'} {line}"
+        at = f"{'row' if reading.format in ('json', 'parquet') else 'line'} {line}"
         return at if len(self._paths) == 1 else f"{one_line(reading.name, 200)}, {at}"
 
     def run(self, connection: Connection, refusals: Refusals) -> ImportReport:
         connection.execute(QUERIES["begin_staging"])
         connection.execute(QUERIES["create_staging"])
         staged = self._stage(connection, refusals)
-        self._refuse_unused_maps(staged + refusals.count)
+        self._refuse_unused_maps(staged + refusals.count + self._exported.count)
         self._tell("looking for duplicates among", staged)
         connection.execute(QUERIES["analyze_staging"])
         connection.execute(QUERIES["one_at_a_time"])
@@ -189,19 +197,22 @@ class _Import:
         else:
             self._tell("writing", staged)
             added = connection.execute(QUERIES["insert_staged"]).rowcount
-        return replace(report, added=added, existing=staged - added, differing=differing, **times)
+        return replace(
+            report, added=added, existing=staged - added + self._exported.count, differing=differing, **times
+        )
 
     def _stage(self, connection: Connection, refusals: Refusals) -> int:
         """Copy the good rows to `incoming`, note the bad ones, and return how many were good."""
         staged = number = 0
         with connection.cursor() as cursor, cursor.copy(QUERIES["copy_staging"]) as copy:
             for index, path in enumerate(self._paths):
-                for record in read_records(path, self._readings[index]):
+                for record in self._exported.without(read_records(path, self._readings[index])):
                     number += 1
                     if number % 1_000 == 0:
                         self._tell("checked", number)
                     place = index << _LINE_BITS | record.line
                     if record.fault:
+                        self._refuse_lost_rows(self._readings[index], record)
                         refusals.add(place, record.fault, *record.given)
                         continue
                     try:
@@ -227,6 +238,14 @@ class _Import:
         if first and self._options.dry_run:
             texts = tuple(notice.text for notice in found)
             self._first.append(Preview(where=self.where(place), prompt=_prompt_of(row), notices=texts))
+
+    def _refuse_lost_rows(self, reading: Reading, record: Record) -> None:
+        """A quote that is never closed has good rows behind it, which `--skip-bad` would leave out uncounted."""
+        if self._options.skip_bad and record.last > record.line:
+            raise UsageError(
+                f"{reading.name}, line {record.line}: {record.fault}, so nothing was imported: --skip-bad leaves out "
+                "single rows, and which these are cannot be said. Mend the quote"
+            )
 
     def _refuse_unused_maps(self, rows: int) -> None:
         """A column of `--map` that no file has is a mistake: its values would be missed."""

@@ -15,7 +15,11 @@ from types import TracebackType
 from typing import IO, Any
 
 from glad_pipeline.errors import UsageError
+from glad_pipeline.prompts.files.columns import MOST, REFUSED
+from glad_pipeline.prompts.files.writing import table_cell
 
+_MOST = MOST - 1 - len(REFUSED)  # columns of the rows: with ours, an import reads the file
+_OTHERS = "other columns"  # those beyond _MOST, as JSON: rows that each have names of their own would fill the disk
 SHOWN = 50  # faults a person reads before mending the file
 
 
@@ -55,8 +59,9 @@ class Refusals:
         if len(self._kept) > 10 * SHOWN:
             self._kept = sorted(self._kept)[:SHOWN]
         if self._spool is not None:
-            cells = dict(zip(names, values, strict=False))
-            self._columns |= dict.fromkeys(cells)
+            cells = {name: cell for name, cell in zip(names, values, strict=False) if name not in REFUSED}
+            new = [name for name in cells if name not in self._columns]
+            self._columns |= dict.fromkeys(new[: _MOST - len(self._columns)])
             json.dump([place, reason, cells], self._spool, default=str)
             self._spool.write("\n")
 
@@ -77,17 +82,25 @@ class Refusals:
         return "\n".join([f"{subject} {faults}, so nothing was imported:", *shown, *cures, end])
 
     def write(self) -> None:
-        """Write the refused rows, as they were given, with line and reason, to the file that was asked for."""
+        """Write the refused rows, as they were given, with line and reason, to the file that was asked for.
+
+        A spreadsheet computes nothing of it, and an import of it, once mended, reads the values that were given.
+        """
         if self._spool is None or self._errors is None:
             return
-        columns = [*self._columns, "line", "reason"]
+        others = [_OTHERS] if len(self._columns) == _MOST else []
         whole = self._errors.with_name(f".{self._errors.name}.new")
-        with whole.open("w", encoding="utf-8", newline="") as out:
-            writer = csv.writer(out)
-            writer.writerow(columns)
-            for place, reason, cells in self._spooled():
-                writer.writerow([*(cells.get(name, "") for name in self._columns), self._where(place), reason])
-        whole.replace(self._errors)
+        try:
+            with whole.open("w", encoding="utf-8", errors="backslashreplace", newline="") as out:
+                writer = csv.writer(out)
+                writer.writerow(map(table_cell, [*self._columns, *others, *REFUSED]))
+                for place, reason, cells in self._spooled():
+                    row = [cells.pop(name, "") for name in self._columns]
+                    rest = [json.dumps(cells) if cells else ""] if others else []
+                    writer.writerow(map(table_cell, [*row, *rest, self._where(place), reason]))
+            whole.replace(self._errors)
+        finally:
+            whole.unlink(missing_ok=True)
 
     def _spooled(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
         assert self._spool is not None  # noqa: S101

@@ -275,12 +275,75 @@ def test_refused_rows_go_to_a_file_as_they_were_and_the_others_are_taken(
         ("slug twice again", "fine", "512"),
         ("slug there", "taken", ""),
     ]
-    assert found[2]["line"] == f"{tmp_path / 'a.csv'}, line 5"
-    assert found[2]["reason"] == f"slug 'fine' is on {tmp_path / 'a.csv'}, line 4 already: choose another, or none"
+    assert found[2]["result_line"] == f"{tmp_path / 'a.csv'}, line 5"
+    assert (
+        found[2]["result_reason"] == f"slug 'fine' is on {tmp_path / 'a.csv'}, line 4 already: choose another, or none"
+    )
     with pytest.raises(UsageError, match="is one of the files to import"):
         glad("import", tmp_path / "a.csv", "--errors", tmp_path / "a.csv")
     with pytest.raises(UsageError, match="name a file in a directory that exists"):
         glad("import", tmp_path / "a.csv", "--errors", tmp_path / "no" / "errors.csv")
+
+
+def test_bad_rows_of_one_line_of_json_are_left_out_and_the_others_are_not(
+    database: Database, glad: Glad, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.json"
+    given = [{"prompt": "a", "slug": "s"}, {"prompt": "b", "slug": "s"}, {"prompt": "c"}, {"prompt": "d"}]
+    path.write_text(json.dumps(given))
+    with pytest.raises(UsageError, match="row 2: slug 's' is on row 1 already"):
+        glad("import", path)
+    assert glad("import", path, "--skip-bad") == 0
+    assert capsys.readouterr().out == f"{path}: 3 added, 0 there already, 1 left out\n"
+    assert column(database, "prompt") == ["a", "c", "d"]
+
+
+def test_a_quote_that_is_never_closed_takes_no_good_rows_with_it(
+    database: Database, glad: Glad, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('prompt,width\na lake,7\n"a hill,\n' + "".join(f"a city {i},\n" for i in range(500)))
+    with pytest.raises(UsageError, match=r"line 3: opens a double quote that is never closed, lines 3 to 503, so noth"):
+        glad("import", path, "--skip-bad")
+    with pytest.raises(UsageError, match=r"a\.csv has 2 faults, so nothing was imported"):
+        glad("import", path)
+    assert rows(database) == []
+    path.write_text('prompt\na lake\n"a hill\n')  # the last row alone
+    assert glad("import", path, "--skip-bad") == 0
+    assert column(database, "prompt") == ["a lake"]
+
+
+def test_refused_rows_are_imported_once_they_are_mended_and_no_spreadsheet_computes_them(
+    database: Database, glad: Glad, tmp_path: Path
+) -> None:
+    errors = tmp_path / "errors.csv"
+    (tmp_path / "a.csv").write_text("prompt,width,seed\n=HYPERLINK(1),7,-1\n'=x,8,\n")
+    with pytest.raises(UsageError, match="2 faults"):
+        glad("import", tmp_path / "a.csv", "--errors", errors)
+    written = errors.read_text()
+    assert [row[0] for row in csv.reader(written.splitlines())] == ["prompt", "'=HYPERLINK(1)", "''=x"]
+    with pytest.raises(UsageError, match="2 faults"):  # once more: the same file, with its reasons of this time
+        glad("import", errors, "--errors", tmp_path / "again.csv")
+    assert list(csv.DictReader((tmp_path / "again.csv").open())) == list(csv.DictReader(written.splitlines()))
+    errors.write_text(written.replace(",7,", ",512,").replace(",8,", ",512,"))
+    assert glad("import", errors) == 0
+    assert column(database, "prompt") == ["=HYPERLINK(1)", "'=x"]
+
+
+def test_refused_rows_with_names_of_their_own_or_half_a_character_are_written_in_little_space(
+    database: Database, glad: Glad, tmp_path: Path
+) -> None:
+    path, errors = tmp_path / "a.jsonl", tmp_path / "errors.csv"
+    lines = [{"prompt": "half \ud800"}, *({f"key {i}-{j}": "v" for j in range(50)} for i in range(100))]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    with pytest.raises(UsageError, match="101 faults"):
+        glad("import", path, "--errors", errors)
+    found = list(csv.DictReader(errors.open()))
+    assert (len(found), len(found[0])) == (101, 1_000)
+    assert found[0]["prompt"] == "half \\ud800"
+    assert json.loads(found[-1]["other columns"]) == lines[-1]
+    assert errors.stat().st_size < 500_000
+    assert sorted(tmp_path.iterdir()) == [path, errors]
 
 
 def test_a_column_that_is_mapped_and_in_no_file_is_a_mistake(database: Database, glad: Glad, tmp_path: Path) -> None:
@@ -348,6 +411,29 @@ def test_what_was_exported_imports_again_as_the_same_prompts(
     assert [[row[name] for name in FIELDS] for row in again] == [[row[name] for name in FIELDS] for row in before]
     assert [row["content_hash"] for row in again][:5] == [row["content_hash"] for row in before][:5]
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv", "jsonl", "json", "parquet"])
+def test_rows_of_plain_sql_that_no_import_would_take_come_back_as_themselves(
+    database: Database, glad: Glad, tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if format == "parquet":
+        pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    with database.transaction() as connection:
+        connection.execute(
+            r"""INSERT INTO prompts (prompt, title, width, publish_at) VALUES
+                ('a cat ', NULL, NULL, NULL), (E'two\r\n"red" lines', NULL, NULL, now()), ('a lake', '', NULL, NULL),
+                ('a hill', NULL, 100, NULL)"""
+        )
+    before = rows(database)
+    path = tmp_path / f"all.{format}"
+    assert glad("export", path) == 0
+    assert import_file(database, path).existing == 4
+    assert rows(database) == before
+    with database.transaction() as connection:
+        connection.execute("UPDATE prompts SET title = 'another' WHERE prompt = 'a hill'")
+    with pytest.raises(UsageError, match=r"1 fault, so nothing was imported:\n.*width"):
+        import_file(database, path)
 
 
 def test_an_export_has_what_became_of_each_prompt_and_nothing_that_a_spreadsheet_computes(

@@ -17,6 +17,7 @@ import pytest
 
 from glad_pipeline.cli.prompt_files import _names
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.prompts.files import columns
 from glad_pipeline.prompts.files.columns import RESULTS
 from glad_pipeline.prompts.files.reading import new_reading, read_records
 from glad_pipeline.prompts.files.record import Reading, ReadOptions, Record
@@ -88,8 +89,28 @@ def test_an_encoding_that_is_given_is_used_and_one_that_is_not_python_s_is_refus
     for wrong in ("cp9999", "hex", "zip"):
         with pytest.raises(UsageError, match=f"--encoding '{wrong}' is unknown: utf-8, utf-16"):
             read(tmp_path / "x.csv", "prompt\n", encoding=wrong)
+        with pytest.raises(UsageError, match=f"--encoding '{wrong}' is unknown: utf-8, utf-16"):
+            read(tmp_path / "x.txt", "a lake\n", encoding=wrong)
     with pytest.raises(UsageError, match=r"is not utf-16-le: line 2 has byte 0x00 at offset 14. Save it as UTF-8, or"):
         read(tmp_path / "x.csv", "prompt\n".encode("utf-16-le") + b"\x00\xd8a\x00", encoding="utf-16-le")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.json", json.dumps([{"prompt": "une journée d'été"}] * 3, ensure_ascii=False).encode() + b"\xe9"),
+        ("x.txt", "une journée d'été".encode()[:-1]),
+        ("x.txt", "закат над морем, ночь".encode()[:-1]),
+    ],
+)
+def test_utf_8_with_a_stray_byte_is_not_read_as_windows_1252(tmp_path: Path, name: str, data: bytes) -> None:
+    with pytest.raises(UsageError, match=r"mixes encodings: line 1 is UTF-8, but for byte 0x\w\w at [\d,]+\. Save"):
+        read(tmp_path / name, data)
+
+
+@pytest.mark.parametrize("text", ["Spaß“, grün", "« été\xa0», à côté", "É“, é"])
+def test_windows_1252_that_has_bytes_as_utf_8_has_them_is_read(tmp_path: Path, text: str) -> None:
+    assert prompts(read(tmp_path / "x.txt", text.encode("cp1252"))[0]) == [text]
 
 
 def test_a_tsv_with_raw_quotes_is_told_from_a_quoted_one(tmp_path: Path) -> None:
@@ -99,6 +120,11 @@ def test_a_tsv_with_raw_quotes_is_told_from_a_quoted_one(tmp_path: Path) -> None
     assert "double quotes are text, since some end within a cell" in reading.notes
     quoted = 'prompt\ttitle\n"a ""red"" lake\non two lines"\tLake\n'
     assert prompts(read(tmp_path / "x.tsv", quoted)[0]) == ['a "red" lake\non two lines']
+    second = 'prompt\ttitle\n"a lake\n""red"" at dawn"\tLake\n'  # the second line looks like raw quotes
+    assert prompts(read(tmp_path / "x.tsv", second)[0]) == ['a lake\n"red" at dawn']
+    with_results = 'prompt\tresult_id\n"a lake\n""red"" at dawn"\t1\n"a "hill"\t2\n'
+    records, _ = read(tmp_path / "x.tsv", with_results)
+    assert (records[0].fields["prompt"], bool(records[1].fault)) == ('a lake\n"red" at dawn', True)
 
 
 def test_empty_rows_and_columns_without_a_name_are_passed_over_and_counted(tmp_path: Path) -> None:
@@ -120,7 +146,9 @@ def test_a_value_in_a_column_without_a_name_is_a_fault_unless_it_is_ignored(tmp_
 def test_a_cell_that_is_never_closed_is_one_fault_and_a_nul_is_left_to_the_rules(tmp_path: Path) -> None:
     records, _ = read(tmp_path / "x.csv", 'prompt,title\na\0b,x\n"a lake,Lake\n' + "a hill,Hill\n" * 100)
     assert records[0].fields["prompt"] == "a\0b"
-    assert [(record.line, record.fault) for record in records[1:]] == [(3, "opens a double quote that is never closed")]
+    assert [(record.line, record.last, record.fault) for record in records[1:]] == [
+        (3, 103, "opens a double quote that is never closed, lines 3 to 103")
+    ]
 
 
 def test_a_text_file_with_a_header_is_a_table_and_one_with_a_bracket_is_none(tmp_path: Path) -> None:
@@ -158,6 +186,16 @@ def test_unknown_columns_are_answered_with_the_command_that_reads_the_file(tmp_p
     records, reading = read(path, text, mapped={"Text": "prompt", "Titel": "title"}, ignored=["*"])
     assert records[0].fields == {"prompt": "a lake", "title": "Lake"}
     assert reading.described().endswith("read 'Text' as prompt, 'Titel' as title; passed over: 'Fach, 2', 'Challenge'")
+
+
+def test_a_thousand_unknown_columns_are_not_each_compared_with_the_fields(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[str] = []
+    monkeypatch.setattr(columns, "_near", compared.append)
+    with pytest.raises(UsageError, match=r"unknown 'c0', .* and 980 more.*--ignore '\*'"):
+        read(tmp_path / "x.csv", ",".join(["prompt", *(f"c{i}" for i in range(990))]) + "\n")
+    assert len(compared) <= 50
 
 
 @pytest.mark.parametrize(
@@ -215,6 +253,23 @@ def test_names_of_an_ignore_list_may_be_quoted() -> None:
 def test_json_is_an_array_or_objects_one_after_the_other(tmp_path: Path, text: str) -> None:
     records, _ = read(tmp_path / "x.json", text)
     assert [record.fields for record in records] == [{"prompt": "a lake"}, {"prompt": "a hill", "seed": 5}]
+    assert [record.line for record in records] == [1, 2]  # the records, whatever lines they are on
+
+
+def test_a_value_without_a_name_is_a_fault_in_json_too(tmp_path: Path) -> None:
+    rows = [
+        {"Unnamed: 0": 0, "prompt": "a lake", "": None, "Unnamed: 3": ""},
+        {"prompt": "a hill", "": "lost", "Unnamed: 3": "lost too"},
+        {"prompt": "a hill", "Unnamed: 3": "lost too"},
+    ]
+    for name, data in (("x.json", json.dumps(rows)), ("x.jsonl", "\n".join(map(json.dumps, rows)))):
+        records, reading = read(tmp_path / name, data)
+        assert records[0].fields == {"prompt": "a lake"}
+        assert reading.index == 1
+        assert "has 'lost' in a column without a name: " in str(records[1].fault)
+        assert str(records[2].fault).endswith("pass it over with --ignore 'Unnamed: 3'")
+        records, _ = read(tmp_path / name, data, ignored=["", "Unnamed: 3"])
+        assert prompts(records) == ["a lake", "a hill", "a hill"]
 
 
 @pytest.mark.parametrize(
@@ -227,6 +282,10 @@ def test_json_is_an_array_or_objects_one_after_the_other(tmp_path: Path, text: s
         ("[" * 100_000, "cannot be read"),
         ("prompt,title\n", "line 1 is not JSON: a record cannot begin with 'p'"),
         ('[{"prompt": "' + "x" * 20_000_000, "one record is longer than"),
+        (
+            '[{"prompt": "a" "seed": 5},\n' + '{"prompt": "a lake"},\n' * 1_000_000,
+            "line 1 is not JSON: Expecting ',' delimiter at character 16 of the record",
+        ),
     ],
 )
 def test_json_that_stops_being_json_is_refused_by_its_line(tmp_path: Path, text: str, said: str) -> None:
@@ -348,6 +407,51 @@ def test_parquet_that_is_nested_or_damaged_is_refused(tmp_path: Path, pq: Any) -
     path.write_text("prompt\na lake\n")
     with pytest.raises(UsageError, match="is not Parquet: it does not begin with PAR1"):
         list(read_records(path))
+
+
+def test_parquet_that_cannot_be_shown_as_values_is_refused(tmp_path: Path, pq: Any) -> None:
+    import pyarrow as pa
+
+    path = tmp_path / "x.parquet"
+    for cells in (
+        pa.array([2**62], pa.timestamp("us")),
+        pa.array([2**31 - 1], pa.date32()),
+        pa.array([0], pa.timestamp("us", tz="Mars/Olympus")),
+    ):
+        pq.write_table(pa.table({"prompt": ["a lake"], "publish_at": cells}), path)
+        with pytest.raises(UsageError, match="the column 'publish_at' has a value that cannot be read: "):
+            list(read_records(path))
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_one_long_text_in_many_rows_of_parquet_is_in_memory_once(tmp_path: Path, pq: Any, dictionary: bool) -> None:
+    import pyarrow as pa
+
+    path = tmp_path / "x.parquet"
+    table = pa.table(
+        {"prompt": pa.array(["x" * 200_000] * 500), "size": pa.array(["a", "b"] * 250).dictionary_encode()}
+    )
+    pq.write_table(table, path, compression="zstd", use_dictionary=dictionary)
+    tracemalloc.start()
+    count = sum(len(record.fields["prompt"]) == 200_000 for record in read_records(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 500
+    assert peak < 2**22
+    pq.write_table(pa.table({"prompt": ["x" * 8_000_001]}), path)
+    with pytest.raises(UsageError, match="the column 'prompt' has a text of 8,000,001 bytes, where at most 8,000,000"):
+        list(read_records(path))
+
+
+def test_a_value_without_a_name_is_a_fault_in_parquet_too(tmp_path: Path, pq: Any) -> None:
+    import pyarrow as pa
+
+    path = tmp_path / "x.parquet"
+    names = ["Unnamed: 0", "prompt", "Unnamed: 3"]
+    pq.write_table(pa.table([pa.array([0, 1]), ["a lake", "a hill"], pa.array([float("nan"), 7.5])], names), path)
+    records = list(read_records(path))
+    assert [record.fields for record in records] == [{"prompt": "a lake"}, {}]
+    assert "has '7.5' in a column without a name: " in str(records[1].fault)
 
 
 def test_without_pyarrow_the_command_that_installs_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

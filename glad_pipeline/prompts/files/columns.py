@@ -27,6 +27,8 @@ RESULTS = (  # what `glad prompts export` writes beside the fields, and import p
     "result_post",
     "result_published_at",
 )
+REFUSED = ("result_line", "result_reason")  # what an import writes beside the cells of a row that it refuses
+PASSED_OVER = frozenset((*RESULTS, *REFUSED))
 EVERYTHING = "*"
 # Names that mean one thing in every tool that writes them; read without being told to, and reported
 ALIASES = {
@@ -144,7 +146,7 @@ class Columns:
         plain = normal(name)
         if field := self._mapped.get(name) or self._mapped.get(plain):
             return field
-        if self._is_ignored(name) or name in RESULTS:
+        if self._is_ignored(name) or name in PASSED_OVER:
             return None
         if _NAMELESS.fullmatch(name.strip()):
             return ""
@@ -185,7 +187,7 @@ def _refuse_twice(names: Sequence[str], found: Sequence[str | None]) -> None:
 def _proposal(unknown: Sequence[str], found: Sequence[str | None]) -> tuple[dict[str, str], list[str]]:
     """What to map and what to ignore, so that the file can be read."""
     mapped: dict[str, str] = {}
-    for name in unknown:
+    for name in unknown[:_SHOWN]:
         target = _near(name)
         if target and target not in found and target not in mapped.values() and _can_be_typed(name):
             mapped[name] = target

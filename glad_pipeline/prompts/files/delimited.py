@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import CHARS
-from glad_pipeline.prompts.files.columns import RESULTS
+from glad_pipeline.prompts.files.columns import PASSED_OVER
 from glad_pipeline.prompts.files.detection import SEPARATORS, separator_of
 from glad_pipeline.prompts.files.lines import text_lines
 from glad_pipeline.prompts.files.record import Reading, Record
@@ -27,7 +27,7 @@ def table_records(reading: Reading, stream: BinaryIO) -> Iterator[Record]:
     """The rows of a CSV or TSV file. Raises `UsageError` where the header is wrong."""
     csv.field_size_limit(2 * CHARS["content"])
     quoting = csv.QUOTE_MINIMAL
-    if reading.format == "tsv" and any(map(_BARE_QUOTE.search, text_lines(reading, stream))):
+    if reading.format == "tsv" and _has_bare_quotes(reading, stream):
         quoting = csv.QUOTE_NONE
         reading.notes.append("double quotes are text, since some end within a cell")
     stream.seek(0)
@@ -44,6 +44,25 @@ def table_records(reading: Reading, stream: BinaryIO) -> Iterator[Record]:
         quoting=quoting,  # type: ignore[arg-type]
     )
     yield from _Table(reading, _header(reading, rows, before + 1), before).records(rows)
+
+
+def _has_bare_quotes(reading: Reading, stream: BinaryIO) -> bool:
+    """Whether some quotes end within a cell, and the file cannot be read in any other way. An export of ours can be."""
+    if not any(map(_BARE_QUOTE.search, text_lines(reading, stream))):
+        return False
+    stream.seek(0)
+    rows = csv.reader(text_lines(reading, stream), delimiter="\t", strict=True)
+    ours = False
+    try:
+        for number, cells in enumerate(rows):
+            ours = ours or (number == 0 and _is_ours(cells))
+    except csv.Error:
+        return not ours
+    return False
+
+
+def _is_ours(header: Sequence[str]) -> bool:
+    return any(name in header for name in PASSED_OVER)
 
 
 def _first_line(lines: Iterator[str]) -> tuple[int, str, str | None]:
@@ -93,8 +112,9 @@ class _Table:
                 f"{reading.name}: the column prompt is missing. Columns found: {found}. "
                 "If one of them is the prompt: --map NAME=prompt"
             )
-        self._nameless = [at for at, field in enumerate(self._fields) if field == ""]
-        reading.escaped = any(name in header for name in RESULTS)
+        self._nameless = "" in self._fields
+        self._id = header.index("result_id") if "result_id" in header else len(header)
+        reading.escaped = _is_ours(header)
 
     def records(self, rows: Any) -> Iterator[Record]:
         """Each row that is not empty; one that is not CSV is a record with a fault."""
@@ -103,7 +123,9 @@ class _Table:
             try:
                 cells = next(rows, None)
             except csv.Error as error:
-                yield Record(line, {}, _csv_fault(error))
+                last = self._before + rows.line_num
+                lines = f", lines {line:,} to {last:,}" if last > line else ""
+                yield Record(line, {}, _csv_fault(error) + lines, last=last)
                 continue
             if cells is None:
                 return
@@ -111,6 +133,8 @@ class _Table:
                 yield record
 
     def _record(self, line: int, cells: list[str]) -> Record | None:
+        if self._reading.escaped:
+            cells = [*map(_unescaped, cells)]
         given = (self._header, cells)
         if len(cells) != len(self._header):
             if not any(map(str.strip, cells)):
@@ -122,23 +146,10 @@ class _Table:
         if "prompt" not in fields and not any(map(str.strip, cells)):
             self._reading.empty += 1
             return None
-        if self._reading.escaped:
-            fields = {name: _unescaped(cell) for name, cell in fields.items()}
-        if self._nameless and (fault := self._without_name(cells)):
+        fault = self._nameless and self._reading.value_without_name(self._header, self._fields, cells)
+        if fault:
             return Record(line, {}, fault, given)
-        return Record(line, fields, None, given)
-
-    def _without_name(self, cells: Sequence[str]) -> str | None:
-        for at in self._nameless:
-            cell = cells[at].strip()
-            if at == 0 and cell.isdecimal():
-                self._reading.index += 1
-            elif cell:
-                return (
-                    f"has {quoted(cell)} in a column without a name: name it in the header, put cells that hold "
-                    "the separator in double quotes, or pass it over with --ignore ''"
-                )
-        return None
+        return Record(line, fields, None, given, result_id=cells[self._id] if self._id < len(cells) else None)
 
     def _wrong_count(self, count: int) -> str:
         wanted = len(self._header)

@@ -115,7 +115,9 @@ def format_of(reading: Reading, path: Path, head: bytes) -> str:
 
 def _format_of_text(reading: Reading, head: bytes) -> str | None:
     """What a text without a telling name is: JSON by its first character, a table by a column `prompt`."""
-    text = head.decode(reading.options.encoding or encoding_of_head(head) or "utf-8-sig", errors="replace").lstrip()
+    asked = reading.options.encoding
+    encoding = _asked_encoding(asked) if asked else encoding_of_head(head) or "utf-8-sig"
+    text = head.decode(encoding, errors="replace").lstrip()
     if text.startswith("["):
         return "json"
     if text.startswith("{"):
@@ -210,6 +212,12 @@ def _be_sure_of_cp1252(reading: Reading, stream: BinaryIO) -> None:
             raw.decode("utf-8")
             utf8 = utf8 or number
         except UnicodeDecodeError as error:
+            if _is_utf8_in_part(raw):
+                raise UsageError(
+                    f"{reading.name} mixes encodings: line {number:,} is UTF-8, but for byte "
+                    f"0x{raw[error.start]:02x} at {error.start + 1:,}. Save it as UTF-8, or "
+                    "name the one in which to read all of it: --encoding"
+                ) from error
             text = _as_cp1252(reading, number, raw, error.start)
             other, shown = (other, shown) if other else (number, one_line(text, 60))
         if utf8 and other:
@@ -221,6 +229,18 @@ def _be_sure_of_cp1252(reading: Reading, stream: BinaryIO) -> None:
     reading.notes.append(
         f"read as Windows-1252, since it is not UTF-8 (else: --encoding); line {other:,} is {quoted(shown, 60)}"
     )
+
+
+def _is_utf8_in_part(raw: bytes) -> bool:
+    """Whether a line that is not UTF-8 has western letters or quotes in UTF-8, or more of UTF-8 than of other bytes.
+
+    Some letters in a row of Windows-1252 would be one letter in UTF-8 too, but of another script: `ß“`, say.
+    """
+    text = raw.decode("utf-8", errors="replace")
+    if re.search(r"[\x80-\xff\u2010-\u203a\u20ac]", text):
+        return True
+    others = text.count("\ufffd")
+    return len(re.findall(r"[^\x00-\x7f]", text)) - others > others
 
 
 def _as_cp1252(reading: Reading, number: int, raw: bytes, at: int) -> str:

@@ -48,8 +48,10 @@ def record_of(reading: Reading, line: int, found: dict[str, Any]) -> Record:
         if isinstance(error, UnknownColumns):
             reading.unread(error)
         return Record(line, {}, f"has {error}", given)
+    if fault := "" in fields and reading.value_without_name(given[0], fields, given[1]):
+        return Record(line, {}, fault, given)
     values = {name: value for name, value in zip(fields, given[1], strict=True) if name and value not in (None, "")}
-    return Record(line, values, None, given)
+    return Record(line, values, None, given, result_id=found.get("result_id"))
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -63,11 +65,11 @@ def json_records(reading: Reading, stream: BinaryIO) -> Iterator[Record]:
     """The objects of one array, or of a sequence. Raises `UsageError` where the text stops being JSON."""
     text = text_of(reading, stream)
     values = _Values(reading, text)
-    for line, found in values:
+    for row, found in enumerate(values, start=1):
         if not isinstance(found, dict):
-            yield Record(line, {}, f"is {quoted(str(found))}: it must be a JSON object, in braces")
+            yield Record(row, {}, f"is {quoted(str(found))}: it must be a JSON object, in braces")
         else:
-            yield record_of(reading, line, found)
+            yield record_of(reading, row, found)
 
 
 class _Values:
@@ -82,7 +84,7 @@ class _Values:
         self._line = 1
         self._ended = False
 
-    def __iter__(self) -> Iterator[tuple[int, Any]]:
+    def __iter__(self) -> Iterator[Any]:
         self._more()
         self._buffer = self._buffer.removeprefix("\ufeff")
         self._skip()
@@ -94,7 +96,7 @@ class _Values:
                 if self._skip():
                     raise self._broken("there is more after the end of the array")
                 return
-            yield self._line, self._next()
+            yield self._next()
         if in_array:
             raise self._broken("the array is never closed, the file is cut short")
 
@@ -115,7 +117,7 @@ class _Values:
             try:
                 found, end = self._decoder.raw_decode(self._buffer, self._at)
             except json.JSONDecodeError as error:
-                if self._more():
+                if self._may_be_cut(error) and self._more():
                     continue
                 raise self._broken(f"{error.msg} at character {error.pos - self._at + 1} of the record") from error
             except (ValueError, RecursionError) as error:
@@ -124,6 +126,10 @@ class _Values:
                 continue
             self._go(end)
             return found
+
+    def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
+        """Whether the value only goes on behind the buffer: within a text, or near its end (`-Infinity` is longest)."""
+        return error.msg.startswith("Unterminated string") or error.pos > len(self._buffer.rstrip()) - 16
 
     def _go(self, end: int) -> None:
         self._line += self._buffer.count("\n", self._at, end)

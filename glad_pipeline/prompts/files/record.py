@@ -17,10 +17,12 @@ FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "txt")
 class Record:
     """One row of a file: where it starts, and either its fields (empty ones left out) or what is wrong with it."""
 
-    line: int  # in a Parquet file the row, from 1
+    line: int  # in a JSON or Parquet file the row, from 1: many may be on one line
     fields: dict[str, Any]
     fault: str | None = None
     given: tuple[Sequence[str], Sequence[Any]] = ((), ())  # the file's own column names, and the values as they stand
+    last: int = 0  # where a fault is of several lines, as a quote is that is never closed: the last of them
+    result_id: Any = None  # of the prompt whose export this row is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +71,21 @@ class Reading:
         if len(self.mapped) + len(self.ignored) < MOST:
             self.mapped |= unknown.mapped
             self.ignored |= dict.fromkeys(unknown.ignored)
+
+    def value_without_name(self, names: Sequence[str], fields: Sequence[str | None], values: Sequence[Any]) -> str:
+        """What is wrong with a row that has a value in a column without a name (`fields` has ""); mostly nothing."""
+        for at, (name, field_, found) in enumerate(zip(names, fields, values, strict=False)):
+            if field_ != "" or found is None or found != found:  # noqa: PLR0124  NaN, as pandas writes what is absent
+                continue
+            text = str(found).strip()
+            if at == 0 and text.isdecimal():
+                self.index += 1
+            elif text:
+                return (
+                    f"has {quoted(text)} in a column without a name: name it, put cells that hold the separator in "
+                    f"double quotes, or pass it over with --ignore {shlex.quote(name)}"
+                )
+        return ""
 
     def cure(self) -> str:
         """The command that reads this file, with what to do about each unknown column."""

@@ -60,10 +60,10 @@ def _write_table(text: io.TextIOWrapper, rows: Iterator[Row], separator: str) ->
     writer = csv.writer(text, delimiter=separator)
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([_cell(row.get(name)) for name in COLUMNS])
+        writer.writerow([table_cell(row.get(name)) for name in COLUMNS])
 
 
-def _cell(value: Any) -> Any:
+def table_cell(value: Any) -> Any:
     """A text that a spreadsheet would compute has an apostrophe before it, which an import takes off again."""
     if isinstance(value, str):
         return "'" + value if FORMULA.match(value) else value
