@@ -17,12 +17,12 @@ MORE = 1.1
 DEEPEST = 100  # brackets within brackets
 _ITEM = re.compile(
     r"""\\[\\()\[\]]                                 # an escaped bracket or backslash
-      | :\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+))\s*\)  # a weight, and the end of what it is about
+      | :\s*(?P<weight>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*\)  # a weight, and the end of what it is about
       | (?P<bracket>[()\[\]])
       | [^\\()\[\]:]+ | .""",
     re.VERBOSE | re.DOTALL,
 )
-_BREAK = re.compile(r"\s*\bBREAK\b\s*")
+_BREAK = re.compile(r"\bBREAK\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,6 @@ class WeightedText:
     unclosed: int  # brackets that are never closed: they reach to the end of the text
     unopened: int  # brackets that close nothing: they are text
     too_deep: int  # brackets within DEEPEST others: they are text
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is read as any text is: nothing weighted, no BREAK. An escape may be gone from it."""
-        return len(self.sections) == 1 and all(part.weight == 1 for part in self.sections[0])
 
 
 def read_weights(text: str) -> WeightedText:
@@ -76,13 +71,26 @@ def read_weights(text: str) -> WeightedText:
         else:
             unopened += bool(opening or item["weight"])
             too_deep += bracket in opened
-            first, *others = _BREAK.split(found)
+            first, *others = _sections_of(found)
             parts += [(first, 1.0), *(each for other in others for each in ((None, 1.0), (other, 1.0)))]
     unclosed = sum(map(len, opened.values()))
     for bracket, starts in opened.items():
         for start in starts:
             weigh(start, factors[bracket])
     return WeightedText(sections=_sections(parts), unclosed=unclosed, unopened=unopened, too_deep=too_deep)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is read as any other is, letter by letter: nothing weighted or escaped, no BREAK."""
+    return read_weights(text).sections == ((Part(text),) if text else (),)
+
+
+def _sections_of(text: str) -> list[str]:
+    """What is between the BREAKs of a text, without the spaces beside them."""
+    texts = _BREAK.split(text)
+    texts[1:] = [each.lstrip() for each in texts[1:]]
+    texts[:-1] = [each.rstrip() for each in texts[:-1]]
+    return texts
 
 
 def _sections(parts: list[tuple[str | None, float]]) -> tuple[tuple[Part, ...], ...]:

@@ -132,7 +132,7 @@ def _tell(files: Sequence[Path], options: ImportOptions, report: ImportReport) -
 def _preview(report: ImportReport, engine: EngineOptions) -> None:
     """The first rows, each field that is set on a line of its own."""
     from glad_pipeline.cli.output import print_fields
-    from glad_pipeline.operations.preview import tokens_of
+    from glad_pipeline.operations.prompt_texts import tokens_of
     from glad_pipeline.records import values_of
 
     tokens = tokens_of([row.prompt for row in report.first], engine)

@@ -188,6 +188,8 @@ def _layers(keys: Mapping[tuple[str, str], Mapping[str, str]], shapes: Mapping[s
         shown = parts.get("?", f"{component}.{name}")
         its_shapes = {part: shapes[key] for part, key in parts.items()}
         kind = _kind(set(parts))
+        if kind in ("LoHa", "LoKr") and any(len(shape) < 2 for part, shape in its_shapes.items() if part != "alpha"):
+            kind = f"incomplete {kind}"
         yield Layer(component=component, shown=shown, name=name, kind=kind, keys=parts, shapes=its_shapes)
 
 

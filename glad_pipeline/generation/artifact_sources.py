@@ -7,6 +7,7 @@ and of a row's column `lora`. Nothing here touches the network; torch-free.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -142,11 +143,14 @@ def require_different(loras: tuple[Artifact, ...]) -> None:
 
 
 def cached_variant(read: Reader, source: str, commit: str) -> str | None:
-    """The variant of the weights that the hub's cache has of a repository whose variants nobody pinned."""
-    try:
-        return read(hub.snapshot(source, commit), VARIANTS).variant
-    except GladError:
-        return None  # nothing whole there; what is fetched then is the set without a variant, if there is one
+    """The variant of the weights that the hub's cache has of a repository whose variants nobody pinned.
+
+    None where it has no whole set of one: what is fetched then is the set without a variant, if there is one.
+    """
+    for variant in VARIANTS:
+        with suppress(GladError):
+            return read(hub.snapshot(source, commit), (variant,)).variant
+    return None
 
 
 def _component(text: str, what: Literal["VAE", "refiner", "configuration"], hashes: FileHashes) -> Artifact:

@@ -78,7 +78,11 @@ class Artifact:
 
     @property
     def _variants(self) -> Variants:
-        return (self.variant,) if self.variant else VARIANTS
+        """One alone of what is on the hub, where others may have it too: a mixture would be other weights by its name.
+
+        Local parts have their own hash.
+        """
+        return (self.variant,) if self.variant and not self.is_local else VARIANTS
 
     def files_wanted(self, names: Collection[str]) -> list[str]:
         """Of the file names in the part's repository, those it needs: JSON, texts and one set of safetensors.
@@ -111,8 +115,8 @@ class Artifact:
         weighted = [folder for folder in folders if not folder.startswith(("tokenizer", "scheduler"))]
         plain = [name_weights(names, folder, None) for folder in weighted]
         sets = [[name_weights(names, folder, variant) for folder in weighted] for variant in self._variants]
-        # and mixtures, as `find_weights` takes them
-        sets += [[found or without for found, without in zip(each, plain, strict=True)] for each in sets]
+        if len(sets) > 1:  # and mixtures, as `find_weights` takes them
+            sets += [[found or without for found, without in zip(each, plain, strict=True)] for each in sets]
         for weights in sets:
             if all(weights):
                 return [*configs, *(name for found in weights for name in found)]

@@ -11,17 +11,19 @@ from glad_pipeline.generation.presets import PRESETS, Preset
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.generation.tokens import pieces_to_draw
 from glad_pipeline.records import Prompt
+from glad_pipeline.weighted_text import is_plain
 
 SCHEDULER = "euler"
 
 
-def recipe_of(prompt: Prompt, profile: ModelProfile, options: EngineOptions) -> Recipe:
+def recipe_of(prompt: Prompt, profile: ModelProfile, options: EngineOptions, *, fetch: bool = True) -> Recipe:
     """The recipe of a row of `prompts`, drawn with `profile`.
 
     A value of the row's own comes first, then what the row's own preset says, then the setting, then what the
     setting's preset says, then the model.
 
-    Raises as `pieces_to_draw`, where a text is not surely short.
+    `fetch`: whether tokenizers that are not here may be fetched. Raises as `pieces_to_draw`, where a text is not surely
+    short.
     """
     own = prompt.preset
     name = own or options.preset
@@ -50,16 +52,16 @@ def recipe_of(prompt: Prompt, profile: ModelProfile, options: EngineOptions) -> 
         lora=lora,
         prompt_syntax=prompt.prompt_syntax or options.prompt_syntax,
     )
-    return _read_in_pieces(recipe, profile, options)
+    return _read_in_pieces(recipe, profile, options, fetch=fetch)
 
 
-def _read_in_pieces(recipe: Recipe, profile: ModelProfile, options: EngineOptions) -> Recipe:
+def _read_in_pieces(recipe: Recipe, profile: ModelProfile, options: EngineOptions, *, fetch: bool) -> Recipe:
     """With the number of pieces that its texts are read in; a negative prompt without effect does not count.
 
     Texts that both syntaxes read alike are plain: their pictures stay what they were whatever the setting is.
     """
     texts = {"prompt": recipe.prompt, "negative_prompt": recipe.negative_prompt}
-    if not any(mark in text for text in texts.values() for mark in ("(", ")", "[", "]", "\\", "BREAK")):
+    if all(map(is_plain, texts.values())):
         recipe = replace(recipe, prompt_syntax="plain")
     if not recipe.is_guided:
         del texts["negative_prompt"]
@@ -69,6 +71,7 @@ def _read_in_pieces(recipe: Recipe, profile: ModelProfile, options: EngineOption
         profile=profile,
         cut=options.long_prompts == "cut",
         hash_cache=options.hash_cache,
+        fetch=fetch,
     )
     return replace(recipe, text_pieces=pieces)
 

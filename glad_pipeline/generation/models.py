@@ -28,11 +28,11 @@ from glad_pipeline.generation.artifact_sources import (
     resolve_vae,
 )
 from glad_pipeline.generation.artifacts import Artifact
-from glad_pipeline.generation.checkpoints import SDXL_SIDE, native_side, read_model
+from glad_pipeline.generation.checkpoints import SDXL_SIDE, native_side, read_json, read_model
 from glad_pipeline.generation.file_hashes import FileHashes
 from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.safetensors_files import read_header
-from glad_pipeline.generation.single_files import has_vae, prediction_of
+from glad_pipeline.generation.single_files import changes_of, has_vae, prediction_of
 
 DEMO_CHECKPOINT = Path(__file__).parent / "demo_model" / "checkpoint"
 SDXL_BASE = "stabilityai/stable-diffusion-xl-base-1.0"
@@ -54,7 +54,7 @@ class ModelProfile:
     revision: str  # a hub commit (40 hex digits), or `sha256:` and 64 hex digits over its files, or of its one file
     file: str | None = None  # of a single-file model, within the source
     configuration: Artifact | None = None  # of a single-file model; None: it is among the model's files
-    prediction: str | None = None  # what the settings say that a single-file model predicts; None: it says so itself
+    prediction: str | None = None  # what the settings say that a single-file model predicts; None: it is said without
     variant: str | None = None  # the weight files' variant, such as "fp16"; the numbers are read as any dtype
     width: int  # pixels, native
     height: int  # pixels, native
@@ -174,7 +174,6 @@ def _single_file(options: EngineOptions, hashes: FileHashes) -> ModelProfile:
             )
         _refuse_revision(given, revision)
         file = file_here("model", path, hashes)
-        prediction_of(read_header(path), path, options.prediction)  # raises where the two contradict each other
     else:
         match = HUB_FILE.fullmatch(given)
         assert match is not None  # noqa: S101  the caller has looked
@@ -187,6 +186,7 @@ def _single_file(options: EngineOptions, hashes: FileHashes) -> ModelProfile:
             kind="model", name=name, source=match["id"], file=match["file"], revision=str(commit), is_local=False
         )
     configuration = resolve_configuration(options.checkpoint_config, hashes)
+    prediction = _prediction_beside(path, configuration, options.prediction) if file.is_local else options.prediction
     is_here = (configuration.directory / "model_index.json").is_file()
     side = native_side(configuration.directory) if is_here else SDXL_SIDE
     return ModelProfile(
@@ -195,13 +195,31 @@ def _single_file(options: EngineOptions, hashes: FileHashes) -> ModelProfile:
         file=file.file,
         revision=file.revision,
         configuration=configuration,
-        prediction=options.prediction,
+        prediction=prediction,
         width=side,
         height=side,
         num_inference_steps=30,
         guidance_scale=7.0,
         is_local=file.is_local,
     )
+
+
+def _prediction_beside(path: Path, configuration: Artifact, given: str | None) -> str | None:
+    """GLAD_PREDICTION for a file here, where that decides anything: None where file or configuration say the same.
+
+    Whatever the hub's cache has: else a key would change with it. Raises `UsageError` where the file contradicts it.
+    """
+    header = read_header(path)
+    prediction_of(header, path, given)
+    own = prediction_of(header, path, None)
+    if given is None or own is not None:
+        return None if given == own else given
+    scheduler = {"prediction_type": "epsilon"}
+    if configuration.is_local:
+        scheduler |= read_json(configuration.directory / "scheduler" / "scheduler_config.json")
+    elif configuration != SDXL_CONFIGURATION:
+        return given
+    return None if changes_of(given).items() <= scheduler.items() else given
 
 
 def _require_vae(profile: ModelProfile, vae: Artifact | None) -> None:

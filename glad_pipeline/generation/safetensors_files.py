@@ -43,14 +43,16 @@ def find_weights(
 ) -> tuple[str | None, list[list[Path]]]:
     """The first of the variants that every component folder has as safetensors, and each one's files, shards included.
 
-    Where none is complete, a variant of some components beside weights without a variant of the others, which diffusers
-    takes by the variant's name. Raises `GladError` where there is no such mixture either.
+    Where none is complete and no single variant was asked for, a variant of some components beside weights without a
+    variant of the others, which diffusers takes by the variant's name. Raises `GladError` where there is none.
     """
     for variant in variants:
         found = [_weights_of(folder, variant) for folder in components]
         if all(found):
             return variant, found
-    for variant in filter(None, variants):  # as diffusers has it: one's own where there is one, else without variant
+    for variant in filter(
+        None, variants if len(variants) > 1 else ()
+    ):  # as diffusers has it: one's own where there is one, else without variant
         found = [_weights_of(folder, variant) or _weights_of(folder, None) for folder in components]
         if all(found):
             return variant, found
@@ -64,6 +66,8 @@ def find_weights(
                 "get the safetensors version, or convert it with save_pretrained(…, safe_serialization=True)"
             )
         raise DamagedError(f"{folder} has no safetensors weights: the checkpoint is incomplete, copy it again")
+    if len(variants) == 1:
+        raise DamagedError(f"{components[0].parent} has not all weights as {variants[0]}: the checkpoint is incomplete")
     raise GladError(
         f"the components of {components[0].parent} have weights of different variants: keep one of {_listed(variants)} "
         "for all, or one beside weights without a variant"

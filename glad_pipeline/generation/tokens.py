@@ -65,7 +65,10 @@ class TokenCounter:
         self._lock = threading.Lock()  # a tokenizer is one thread's at a time
 
     def tokens(self, text: str, *, syntax: str = "plain") -> int:
-        """How many tokens a text has, without start and end of its pieces."""
+        """How many tokens a text has, without start and end of its pieces.
+
+        Raises `GladError`, as `pieces` does, where a tokenizer is damaged.
+        """
         return max(sum(len(piece.ids) for piece in pieces) for pieces in self._read(text, syntax))
 
     def pieces(self, text: str, *, syntax: str = "plain") -> int:
@@ -77,12 +80,20 @@ class TokenCounter:
     def _read(self, text: str, syntax: str) -> list[list[Piece]]:
         with self._lock:
             if not self._tokenizers:
-                from transformers import CLIPTokenizer
-
-                self._tokenizers = [
-                    CLIPTokenizer.from_pretrained(folder, local_files_only=True) for folder in self._folders
-                ]
+                self._tokenizers = [*map(_tokenizer, self._folders)]
             return [pieces_of(tokenizer, text, syntax) for tokenizer in self._tokenizers]
+
+
+def _tokenizer(folder: Path) -> Any:
+    from transformers import CLIPTokenizer
+
+    try:
+        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the library raises what its parsers raise
+        raise GladError(
+            f"the tokenizer in {folder} cannot be read ({type(error).__name__}): copy the checkpoint again, or have "
+            "`./glad model pull` mend what is from the hub"
+        ) from error
 
 
 def fits_surely(text: str, syntax: str, *, pieces: int = 1) -> bool:
@@ -128,6 +139,7 @@ def pieces_to_draw(
     profile: ModelProfile,
     cut: bool = False,
     hash_cache: str | None = None,
+    fetch: bool = True,
 ) -> int:
     """In how many pieces these texts, by column, are drawn together: those of the longest, or one if that is `cut`.
 
@@ -139,7 +151,7 @@ def pieces_to_draw(
             raise UsageError("; ".join(f"{column} {reason}" for reason in reasons))
         if cut or fits_surely(text, syntax):
             continue
-        counter = counter_of(profile, hash_cache)
+        counter = counter_of(profile, hash_cache, fetch=fetch)
         pieces = counter.pieces(text, syntax=syntax)
         if pieces not in TEXT_PIECES:
             raise UsageError(

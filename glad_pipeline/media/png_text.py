@@ -25,7 +25,7 @@ SAMPLERS = {
     "unipc": "UniPC",
     "lcm": "LCM",
 }
-_NEGATIVE = re.compile(r"^(\s*)(?=Negative prompt:)", re.MULTILINE)
+_NEGATIVE = re.compile(r"^([^\S\n]*)(?=Negative prompt:)", re.MULTILINE)
 # What those tools would take for more than text, and how it is written so that they read the very tokens that were
 # drawn: CLIP reads no upper case, and a space beside a mark is nothing to it.
 _UNREAD = (

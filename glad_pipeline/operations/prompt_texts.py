@@ -5,14 +5,17 @@ Puts intake's rules and the model's tokens together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from glad_pipeline.display import first_line
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.models import resolve_model
-from glad_pipeline.generation.tokens import PIECE, counter_of, fits_surely
+from glad_pipeline.generation.tokens import PIECE, TokenCounter, counter_of, fits_surely
 from glad_pipeline.limits import TEXT_PIECES
 from glad_pipeline.prompts.syntax import text_notices
 from glad_pipeline.records import NewPrompt
-from glad_pipeline.weighted_text import reasons_against_weights
+from glad_pipeline.weighted_text import read_weights, reasons_against_weights
 
 
 def notices_of(prompt: NewPrompt, options: EngineOptions) -> tuple[str, ...]:
@@ -41,11 +44,34 @@ def _too_long(column: str, text: str, syntax: str, options: EngineOptions) -> li
         return []
     try:
         counter = counter_of(resolve_model(options), fetch=False)
+        if counter.pieces(text, syntax=syntax) <= most:
+            return []
+        tokens = f"{column} has {counter.tokens(text, syntax=syntax):,} tokens"
     except GladError:  # of the model: whoever draws with it says what is wrong
         return []
-    if counter.pieces(text, syntax=syntax) <= most:
-        return []
-    tokens = f"{column} has {counter.tokens(text, syntax=syntax):,} tokens"
     if is_cut:
-        return [f"{tokens}: what follows the first {PIECE} is not drawn (GLAD_LONG_PROMPTS=cut)"]
+        has_break = syntax == "a1111" and len(read_weights(text).sections) > 1
+        end = f"first BREAK, and the first {PIECE} tokens," if has_break else f"first {PIECE}"
+        return [f"{tokens}: what follows the {end} is not drawn (GLAD_LONG_PROMPTS=cut)"]
     return [f"{tokens}: it will be rejected, at most {most} pieces of {PIECE} are drawn"]
+
+
+def tokens_of(prompts: Sequence[NewPrompt], options: EngineOptions) -> list[str]:
+    """How long each prompt is for the model of the settings: `12, negative prompt 90 (2 pieces of 75)`.
+
+    Where the model is not here to count them, why not.
+    """
+    try:
+        counter = counter_of(resolve_model(options), options.hash_cache) if prompts else None
+        return [
+            _counted(counter, prompt, prompt.prompt_syntax or options.prompt_syntax) for prompt in prompts if counter
+        ]
+    except GladError as error:
+        return [f"not counted: {first_line(error, 200)}" for _ in prompts]
+
+
+def _counted(counter: TokenCounter, prompt: NewPrompt, syntax: str) -> str:
+    texts = {"": prompt.prompt, "negative prompt ": prompt.negative_prompt}
+    counts = [f"{name}{counter.tokens(text, syntax=syntax):,}" for name, text in texts.items() if text]
+    pieces = max(counter.pieces(text, syntax=syntax) for text in texts.values())
+    return ", ".join(counts) + (f" ({pieces} pieces of {PIECE})" if pieces > 1 else "")

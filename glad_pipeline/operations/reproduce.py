@@ -276,8 +276,8 @@ def _model(recipe: Recipe, settings: Settings) -> str:
     """The model that a recipe names, as `resolve_model` takes it."""
     if COMMIT.fullmatch(said_beside(recipe.model_revision)[0]):
         return recipe.model
-    ours = Path(settings.model).expanduser().resolve()
-    if recipe.model == (ours.stem if ours.is_file() else ours.name):
+    ours = Path(settings.model).expanduser()
+    if recipe.model == (ours.stem if ours.is_file() else ours.resolve().name):  # as `resolve_model` names them
         return settings.model
     if recipe.model == "demo":
         return "demo"

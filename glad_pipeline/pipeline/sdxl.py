@@ -54,6 +54,7 @@ class Sdxl:
     log: logging.Logger
     overhead_seconds: dict[str, float] = field(default_factory=lambda: {"loading": 0.0, "warming_up": 0.0})
     _profiles: dict[EngineOptions, ModelProfile] = field(default_factory=dict)
+    _uncounted: dict[tuple[str, ...], Exception] = field(default_factory=dict)  # weights → why no tokens can be counted
     _pool: Pool | None = None
 
     # prompts to recipes
@@ -83,11 +84,12 @@ class Sdxl:
         """
         profile = self._profile_of(prompt)
         try:
-            recipe = recipe_of(prompt, profile, self.options)
+            recipe = recipe_of(prompt, profile, self.options, fetch=profile.weights not in self._uncounted)
         except UsageError:
             raise
-        except Exception as error:
-            _raise_the_deployments(error)
+        except Exception as caught:
+            _raise_the_deployments(caught)
+            error = self._uncounted.setdefault(profile.weights, caught)
             ours = self.profile()
             if (profile.name, profile.revision) == (ours.name, ours.revision):
                 raise _ours(error) from error

@@ -47,7 +47,7 @@ SAMPLERS = {  # without spaces, hyphens and the like
     "lcmscheduler": "lcm",
 }
 _ANSWERS = {"wahr": "true", "ja": "true", "falsch": "false", "nein": "false"}  # as a German Excel saves them
-_SIZE = re.compile(r"([0-9]{1,5})\s*(?:px)?\s*[x×*]\s*([0-9]{1,5})\s*(?:px)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,5})\s*(?:px\s*)?[x×*]\s*([0-9]{1,5})\s*(?:px)?", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]{1,3},[0-9]{1,2}")
 _GERMAN_TIME = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})(?:[ T]+([0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?))?")
 

@@ -24,9 +24,10 @@ _EMBEDDING = re.compile(
     + r")(?![\w-])",
     re.IGNORECASE,
 )
-_CHANGE = re.compile(r"(?<!\\)\[[^\[\]]*(?::\s*\d*\.?\d+\s*|\|[^\[\]]*)\]")  # [from:to:0.5], [one|other]
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
+_CHANGE = re.compile(rf"(?<!\\)\[(?:[^\[\]]*:\s*{_NUMBER}\s*|[^\[\]|]*\|[^\[\]]*)\]")  # [from:to:0.5], [one|other]
 _WEIGHT = re.compile(
-    r"\([^()]*:\s*[+-]?\d*\.?\d+\s*\)|\(\([^()]*\)\)|\[\[[^\[\]]*\]\]|\\[()\[\]]", re.DOTALL
+    rf"\([^()]*:\s*[+-]?{_NUMBER}\s*\)|\(\([^()]*\)\)|\[\[[^\[\]]*\]\]|\\[()\[\]]", re.DOTALL
 )  # not (one bracket): prose has those
 _BREAK = re.compile(r"\bBREAK\b")
 _PLACEHOLDER = re.compile(r"\{prompt\}", re.IGNORECASE)  # of a styles.csv

@@ -1,6 +1,7 @@
 """Prompts of any length, and with weights, as the demo model draws them: nothing of them is lost in silence."""
 
 import logging
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,15 +9,16 @@ import pytest
 import torch
 
 from glad_pipeline.engine_options import EngineOptions
-from glad_pipeline.errors import UnavailableError, UsageError
+from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.generation.artifacts import Artifact
 from glad_pipeline.generation.engine import Engine
-from glad_pipeline.generation.models import resolve_model
+from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline.generation.texts import TextEmbeddings
 from glad_pipeline.generation.tokens import counter_of, fits_surely
-from glad_pipeline.operations.prompt_texts import notices_of
+from glad_pipeline.operations.prompt_texts import notices_of, tokens_of
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.records import Prompt
+from glad_pipeline_tests.hub_server import Hub, serving
 
 DEMO = resolve_model(EngineOptions())
 SMALL = {"device": "cpu", "gpu_batch": 2, "width": 64, "height": 64, "steps": 2}
@@ -79,6 +81,13 @@ def test_cut_as_a_setting_gives_the_recipes_and_pictures_of_earlier_versions_and
     assert [f"{kept:,} tokens: what follows the first 75 is not drawn" in said for said in cut] == [True, True]
 
 
+def test_of_a_text_with_break_that_is_cut_the_note_says_where_it_ends():
+    row = Prompt(id=1, seed=1, prompt="a cat BREAK a dog", negative_prompt="BREAKFAST", prompt_syntax="a1111")
+    (said,) = notices_of(row, EngineOptions(long_prompts="cut"))
+    assert "what follows the first BREAK, and the first 75 tokens, is not drawn" in said
+    assert notices_of(row, EngineOptions()) == ()
+
+
 def test_a_text_of_one_piece_is_embedded_with_the_very_bits_of_diffusers_own_encoding(engine):
     """What was drawn before texts could have pieces is drawn again as it was: also a text that was cut."""
     engine.load()
@@ -132,6 +141,9 @@ def test_weights_change_the_picture_and_the_syntax_alone_changes_neither_picture
     written = ["a red cat", "a (red:1.8) cat", "a (red:0) cat", "a (red:-1) cat", "a (red cat", r"a red cat BREAK red"]
     recipes = [recipe_of(text, syntax="a1111") for text in written]
     assert recipes[0].hash == recipe_of("a red cat").hash
+    for text in ("BREAKFAST", "a ) b ]", "a: b"):
+        assert recipe_of(text, text, syntax="a1111").hash == recipe_of(text, text).hash
+    assert len({recipe_of(text, syntax="a1111").prompt_syntax for text in (r"a \(b\)", "(a:1)", "()", "a BREAK")}) == 1
     assert [recipe.text_pieces for recipe in recipes] == [1, 1, 1, 1, 1, 2]
     drawn = drawn_by(
         engine, *recipes, recipe_of("a (red:1.8) cat"), recipe_of(prompt_syntax="a1111", prompt="a [red] cat")
@@ -198,3 +210,32 @@ def test_a_tokenizer_that_cannot_be_had_ends_the_run_and_is_asked_for_by_long_te
     part = Artifact(kind="model", name="x", source=str(tmp_path), revision="sha256:0", is_local=True)
     with pytest.raises(Exception, match="no tokenizer: the checkpoint is incomplete"):
         counter_of(replace(DEMO, source=part.source))
+
+
+def test_a_damaged_tokenizer_is_said_and_no_stack_trace(tmp_path):
+    model = shutil.copytree(DEMO_CHECKPOINT, tmp_path / "model")
+    for file in model.glob("tokenizer*/tokenizer.json"):
+        file.write_text("{")
+    options = EngineOptions(model=str(model))
+    row = Prompt(id=1, seed=1, prompt="the sea in winter " * 1_000)
+    assert notices_of(row, options) == ()  # the run says what is wrong
+    (said,) = tokens_of([row], options)
+    assert said.startswith(f"not counted: the tokenizer in {model}/tokenizer cannot be read (")
+    with pytest.raises(UnavailableError, match="the tokenizer in .* cannot be read"):
+        recipe_of(LONG, model=str(model))
+
+
+def test_tokenizers_that_a_row_names_in_vain_are_asked_for_once_in_a_run(monkeypatch, tmp_path):
+    with serving(Hub(refusal=(404, "RepoNotFound"))) as hub:
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+        sdxl = Sdxl(options=EngineOptions(**SMALL, allowed_models="someone/*"), log=logging.getLogger())
+        row = Prompt(id=1, prompt=LONG, seed=1, model="someone/model", model_revision="c" * 40)
+        reasons = []
+        for _ in range(3):
+            with pytest.raises(GladError, match="the hub shows no repository someone/model") as raised:
+                sdxl.recipe(row)
+            reasons.append((str(raised.value), len(hub.asked)))
+        assert reasons[0][1] > 0
+        assert len(set(reasons)) == 1
+        assert sdxl.recipe(replace(row, prompt="a hill")).text_pieces == 1

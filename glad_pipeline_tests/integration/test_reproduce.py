@@ -246,6 +246,13 @@ def test_a_single_file_its_configuration_and_its_prediction_are_found_again(tmp_
     ):
         recipe = recorded(**options)
         assert reproduce._profile(recipe, load_settings(), None).weights == recipe.weights
+    link = tmp_path / "a link.safetensors"
+    link.symlink_to(file)
+    monkeypatch.setenv("GLAD_MODEL", str(link))
+    recipe = recorded(model=str(link))
+    assert recipe.model == "a link"
+    assert reproduce._profile(recipe, load_settings(), None).weights == recipe.weights
+    monkeypatch.setenv("GLAD_MODEL", str(file))
     local = recorded(model=str(file), checkpoint_config=str(config))
     with pytest.raises(
         UsageError, match=r"local configuration \(sha256:.*\): name its directory in GLAD_CHECKPOINT_CONFIG"

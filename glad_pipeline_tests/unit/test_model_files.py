@@ -129,6 +129,21 @@ def test_configuration_and_prediction_that_the_file_does_not_say_are_part_of_its
     assert both.revision == own
 
 
+def test_a_prediction_that_file_or_configuration_say_already_makes_no_other_key(file, tmp_path):
+    demo = {"checkpoint_config": str(DEMO_CHECKPOINT)}  # which predicts v, with zero SNR
+    said = single_file(DEMO_CHECKPOINT, tmp_path / "v.safetensors", metadata={"modelspec.prediction_type": "v"})
+    for model, same, other in (
+        ({"model": file}, "epsilon", "v_prediction"),
+        ({"model": file, **demo}, "v_prediction_zsnr", "epsilon"),
+        ({"model": said}, "v_prediction", "epsilon"),
+        ({"model": said, **demo}, "v_prediction", "v_prediction_zsnr"),
+    ):
+        assert resolved(**model, prediction=same).weights == resolved(**model).weights
+        assert resolved(**model, prediction=other).weights[1] == f"{resolved(**model).weights[1]}+{other}"
+    hubs = f"owner/name/file.safetensors@{COMMIT}"  # its key is the same whether it is here or not
+    assert resolved(hubs, prediction="epsilon").weights[1] == f"{COMMIT}+epsilon"
+
+
 def test_a_single_file_on_the_hub_is_known_by_its_commit(monkeypatch, tmp_path):
     name = f"owner/name/deep/it.safetensors@{COMMIT}"
     profile = resolved(name)
@@ -146,7 +161,7 @@ def test_a_setting_that_contradicts_the_file_or_goes_with_no_single_file_is_refu
     v = single_file(DEMO_CHECKPOINT, tmp_path / "v.safetensors", extra=V_PRED)
     with pytest.raises(UsageError, match=r"GLAD_PREDICTION is epsilon, and .*says itself that it is v_prediction_zsnr"):
         resolved(v, prediction="epsilon")
-    assert resolved(v, prediction="v_prediction_zsnr").prediction == "v_prediction_zsnr"
+    assert resolved(v, prediction="v_prediction_zsnr").weights == resolved(v).weights
     for given in ({"prediction": "epsilon"}, {"checkpoint_config": str(DEMO_CHECKPOINT)}):
         for model in ("demo", str(DEMO_CHECKPOINT), "owner/name"):
             with pytest.raises(UsageError, match=r"is for a single-file model, and .* is none: unset it"):
@@ -204,6 +219,15 @@ def lora_of(prefix, name, width, out=8, kind="lora"):
         ),
         (keys("lora_unet_x.hada_w1_a", "lora_unet_x.dora_scale"), "is of the kind LoHa or LoKr with DoRA"),
         (keys("lora_unet_x.lora_down.weight"), "is of the kind incomplete LoRA"),
+        *(
+            (keys(*(f"lora_unet_x.{part}" for part in parts), shape=shape), f"is of the kind incomplete {kind}")
+            for shape in ((), (4,))
+            for kind, parts in (
+                ("LoHa", ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")),
+                ("LoKr", ("lokr_w1", "lokr_w2")),
+                ("LoKr", ("lokr_w1", "lokr_w2_a", "lokr_w2_b")),
+            )
+        ),
         (
             {**UNET, **TEXTS},
             "is an SDXL checkpoint, by its keys, and no LoRA: it is named in GLAD_MODEL",

@@ -198,6 +198,26 @@ def test_a_checkpoint_of_fp16_files_alone_or_beside_full_ones_is_found_and_two_v
     assert resolved(str(checkpoint)).variant == "fp16"
 
 
+def test_in_the_hubs_cache_a_mixture_is_not_taken_for_a_pinned_variant_nor_wanted(checkpoint, monkeypatch, tmp_path):
+    """Else a revision would have two contents, and a pull that was interrupted would never be finished."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    model = resolved(SDXL_BASE).artifacts[0]
+    shutil.copytree(checkpoint, model.directory)
+    for name in ("text_encoder", "text_encoder_2", "vae"):
+        (file,) = (model.directory / name).glob("*.safetensors")
+        shutil.copy(file, file.with_suffix(".fp16.safetensors"))
+    with pytest.raises(GladError, match="unet has no safetensors weights.*pull` mends it"):
+        model.read()
+    names = [file.relative_to(model.directory).as_posix() for file in model.directory.rglob("*") if file.is_file()]
+    with pytest.raises(GladError, match="no complete set of safetensors weights"):
+        model.files_wanted(names)
+    (nobodys,) = resolved("someone/sdxl-finetune", COMMIT).artifacts
+    shutil.copytree(model.directory, nobodys.directory)
+    (nobodys.directory / "vae" / "diffusion_pytorch_model.safetensors").unlink()
+    (nobodys,) = resolved("someone/sdxl-finetune", COMMIT).artifacts
+    assert nobodys.read().variant == "fp16"  # a repository that has nothing else
+
+
 def test_a_missing_shard_is_named(checkpoint):
     shard = "diffusion_pytorch_model-00001-of-00002.safetensors"
     (checkpoint / UNET).rename(checkpoint / "unet" / shard)

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glad_pipeline.media.png_text import parameters
+from glad_pipeline.prompts.spellings import understood
 from glad_pipeline.prompts.syntax import notices, text_notices
 from glad_pipeline.prompts.validation import reasons_against
 from glad_pipeline.weighted_text import read_weights, reasons_against_weights
@@ -127,9 +129,22 @@ def test_what_was_written_for_another_tool_is_said_by_kind(text: str, plain: lis
 
 @pytest.mark.parametrize(
     "text",
-    ["_" * 20_000, "__a" * 6_000, "(" * 20_000, "[a:1" * 5_000, "{|" * 10_000, "<lora" * 4_000, "a-" * 10_000],
+    [
+        *("_" * 20_000, "__a" * 6_000, "(" * 20_000, "[a:1" * 5_000, "{|" * 10_000, "<lora" * 4_000, "a-" * 10_000),
+        *("(:" + "1" * 20_000, "[:" + "1" * 20_000, "[a" + "|" * 20_000, "[" + ":1 " * 7_000, "(" + " " * 20_000),
+    ],
     ids=lambda text: text[:4],
 )
 def test_a_long_text_of_marks_is_read_as_fast_as_any(text: str) -> None:
-    """Were one of the patterns quadratic, or the parser, this would take hours."""
+    """Were one of the patterns quadratic, or the parser, this would take minutes or hours."""
     assert len(text_notices(text * 5, text * 5)) + len(text_notices(text, syntax="a1111")) < 10
+    assert len(read_weights(text).sections) == 1
+    assert parameters({**dict.fromkeys(SETTINGS, 1), "prompt": text * 5, "negative_prompt": "\n" * 100_000}, {})
+    for name in ("size", "guidance_scale", "publish_at"):
+        value = "1" + text[2:] * 5 + "y"
+        assert understood({name: value}) == {name: value}
+        assert len(reasons_against({"prompt": "a hill", name: value})) == 1
+
+
+SETTINGS = ("num_inference_steps", "scheduler", "guidance_scale", "seed", "width", "height", "model", "preset", "vae",
+            "refiner", "lora")  # fmt: skip
