@@ -87,14 +87,14 @@ class Sdxl:
             recipe = recipe_of(prompt, profile, self.options, fetch=profile.weights not in self._uncounted)
         except UsageError:
             raise
-        except Exception as caught:
-            _raise_the_deployments(caught)
-            error = self._uncounted.setdefault(profile.weights, caught)
+        except Exception as error:
+            _raise_the_deployments(error)
+            first = self._uncounted.setdefault(profile.weights, error)
             ours = self.profile()
             if (profile.name, profile.revision) == (ours.name, ours.revision):
-                raise _ours(error) from error
+                raise _ours(first) from error
             what = f"the tokenizer of {profile.name} cannot be used here, which says how long the prompt is"
-            raise GladError(self._without_paths(error, what)) from error
+            raise GladError(self._without_paths(first, what)) from error
         if problems := self._too_much(prompt, recipe):
             raise UsageError("; ".join(problems))
         return recipe
