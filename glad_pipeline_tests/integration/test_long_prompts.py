@@ -221,7 +221,7 @@ def test_a_damaged_tokenizer_is_said_and_no_stack_trace(tmp_path):
     assert notices_of(row, options) == ()  # the run says what is wrong
     (said,) = tokens_of([row], options)
     assert said.startswith(f"not counted: the tokenizer in {model}/tokenizer cannot be read (")
-    with pytest.raises(UnavailableError, match="the tokenizer in .* cannot be read"):
+    with pytest.raises(UnavailableError, match=r"the tokenizer in .* cannot be read"):
         recipe_of(LONG, model=str(model))
 
 
