@@ -50,9 +50,8 @@ def find_weights(
         found = [_weights_of(folder, variant) for folder in components]
         if all(found):
             return variant, found
-    for variant in filter(
-        None, variants if len(variants) > 1 else ()
-    ):  # as diffusers has it: one's own where there is one, else without variant
+    mixed = filter(None, variants) if len(variants) > 1 else ()
+    for variant in mixed:  # as diffusers has it: one's own where there is one, else without variant
         found = [_weights_of(folder, variant) or _weights_of(folder, None) for folder in components]
         if all(found):
             return variant, found

@@ -61,11 +61,11 @@ def tokens_of(prompts: Sequence[NewPrompt], options: EngineOptions) -> list[str]
 
     Where the model is not here to count them, why not.
     """
+    if not prompts:
+        return []
     try:
-        counter = counter_of(resolve_model(options), options.hash_cache) if prompts else None
-        return [
-            _counted(counter, prompt, prompt.prompt_syntax or options.prompt_syntax) for prompt in prompts if counter
-        ]
+        counter = counter_of(resolve_model(options), options.hash_cache)
+        return [_counted(counter, prompt, prompt.prompt_syntax or options.prompt_syntax) for prompt in prompts]
     except GladError as error:
         return [f"not counted: {first_line(error, 200)}" for _ in prompts]
 

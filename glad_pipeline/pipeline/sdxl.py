@@ -54,7 +54,7 @@ class Sdxl:
     log: logging.Logger
     overhead_seconds: dict[str, float] = field(default_factory=lambda: {"loading": 0.0, "warming_up": 0.0})
     _profiles: dict[EngineOptions, ModelProfile] = field(default_factory=dict)
-    _uncounted: dict[tuple[str, ...], Exception] = field(default_factory=dict)  # weights → why no tokens can be counted
+    _uncounted: dict[tuple[str, ...], GladError] = field(default_factory=dict)  # weights → why no tokens can be counted
     _pool: Pool | None = None
 
     # prompts to recipes
@@ -89,15 +89,20 @@ class Sdxl:
             raise
         except Exception as error:
             _raise_the_deployments(error)
-            first = self._uncounted.setdefault(profile.weights, error)
-            ours = self.profile()
-            if (profile.name, profile.revision) == (ours.name, ours.revision):
-                raise _ours(first) from error
-            what = f"the tokenizer of {profile.name} cannot be used here, which says how long the prompt is"
-            raise GladError(self._without_paths(first, what)) from error
+            raise self._uncountable(profile, error) from error
         if problems := self._too_much(prompt, recipe):
             raise UsageError("; ".join(problems))
         return recipe
+
+    def _uncountable(self, profile: ModelProfile, error: Exception) -> GladError:
+        """Why no tokens can be counted for a model. That is kept: no further row of the run asks the hub again."""
+        if isinstance(error, GladError):
+            error = self._uncounted.setdefault(profile.weights, error)
+        ours = self.profile()
+        if (profile.name, profile.revision) == (ours.name, ours.revision):
+            return _ours(error)
+        what = f"the tokenizer of {profile.name} cannot be used here, which says how long the prompt is"
+        return GladError(self._without_paths(error, what))
 
     def _profile_of(self, prompt: Prompt) -> ModelProfile:
         """What a row is drawn with. What is wrong with files here goes to the log, not to who may write rows."""
