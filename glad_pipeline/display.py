@@ -68,8 +68,13 @@ def in_time(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def in_zone(moment: datetime, zone: tzinfo) -> str:
-    """`2027-03-01 08:00 CET`: a time of this zone, to the second if it has any, with what the zone is called then."""
+def in_zone(moment: datetime | str, zone: tzinfo) -> str:
+    """`2027-03-01 08:00 CET`: a time of this zone, to the second if it has any, with what the zone is called then.
+
+    PostgreSQL's `infinity`, and years that Python does not know, are text already.
+    """
+    if isinstance(moment, str):
+        return moment
     return moment.astimezone(zone).strftime(f"%Y-%m-%d %H:%M{':%S' if moment.second else ''} %Z")
 
 

@@ -12,7 +12,7 @@ DATA_VERSION = "dagster/data_version"
 SELDOM = frozenset(
     {
         *("awaiting_approval", "taken_down", "damaged", "not_drawn_yet", "rejected", "failed", "cut"),
-        *("delivered_from_spool", "seconds_loading", "seconds_warming_up"),
+        *("already_stored", "spooled_waiting", "delivered_from_spool", "seconds_loading", "seconds_warming_up"),
     }
 )
 

@@ -165,7 +165,7 @@ def test_an_operator_sees_counts_speed_bytes_model_and_a_contact_sheet(world):
     assert "base64" not in str(result.all_events)
     assert seen["prompt_ids"] == "1"
     assert all(check.passed for check in result.get_asset_check_evaluations())
-    assert len(result.get_asset_check_evaluations()) == 7
+    assert len(result.get_asset_check_evaluations()) == 8
 
 
 def test_a_blank_picture_rejects_its_prompt_and_a_failed_one_costs_an_attempt_the_others_go_on(world):
@@ -190,7 +190,7 @@ def test_a_blank_picture_rejects_its_prompt_and_a_failed_one_costs_an_attempt_th
     ("columns", "word"),
     [
         ({"prompt": "   "}, "blank"),
-        ({"prompt": "x" * 20_000}, "2,000"),
+        ({"prompt": "x" * 20_000}, "at most 32 pieces"),
         ({"prompt": "p", "width": 1001}, "width"),
         ({"prompt": "p", "height": 100_000}, "height"),
         ({"prompt": "p", "num_inference_steps": -1}, "num_inference_steps"),
@@ -421,9 +421,9 @@ def test_after_a_killed_run_the_next_publishes_all_and_draws_only_what_is_missin
     assert set(world.statuses()) == {"claimed"}
     result = world.run()
     told = metadata(result, "generated_images")
-    assert told["drawn"] + told["already_stored"] == 100
+    assert told["drawn"] + told.get("already_stored", 0) == 100
     assert (
-        told["already_stored"] >= there + told.get("delivered_from_spool", 0) - 1
+        told.get("already_stored", 0) >= there + told.get("delivered_from_spool", 0) - 1
     )  # one may have been stored and still spooled
     assert set(world.statuses()) == {"published"}
     assert len(world.posts()) == len(world.objects()) == 100
