@@ -117,7 +117,7 @@ def test_a_store_that_is_away_fails_the_run_and_the_next_one_publishes(pipeline)
     pipeline.memory.unreachable = True
     assert not job.execute_in_process(raise_on_error=False).success
     assert states(pipeline) == ["pending"]
-    with pytest.raises(StoreError, match="away"):
+    with pytest.raises(StoreError, match="unreachable"):
         objects(pipeline)
     pipeline.memory.unreachable = False
     job.execute_in_process()
