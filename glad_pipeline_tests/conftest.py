@@ -5,6 +5,7 @@ Nothing of the person's own is ever touched: their settings are taken out of the
 
 import copy
 import os
+import signal
 import tempfile
 import uuid
 from collections.abc import Generator, Iterator
@@ -69,9 +70,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(autouse=True)
 def _own_environment() -> Iterator[None]:
-    """A command called in this process exports what its children need: no later test is to find it."""
+    """A command called in this process exports what its children need, and `glad up` ends deaf to signals: no later
+    test, and no process that one starts, is to find that."""
     before = dict(os.environ)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
+    for number, handler in handlers.items():
+        if handler is not None and signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
     os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})

@@ -99,6 +99,7 @@ def test_guidance_cut_off_and_few_steps_are_drawn_on_the_gpu(gpu):
     assert [size for size, *_ in seen] == [4, 4, 2, 2]
 
 
+@pytest.mark.deep
 def test_the_refiner_draws_on_on_the_gpu(gpu, monkeypatch):
     """What it draws on from is drawn by next to nothing: five steps at full size would take half a minute."""
     small = {"block_out_channels": (32, 32, 64), "transformer_layers_per_block": 1, "attention_head_dim": 2}
@@ -136,6 +137,7 @@ def test_fp8_quantizes_the_unets_linear_layers_on_the_gpu(gpu, monkeypatch):
         drawn(engine, recipes(profile, [1], steps=1, preset="fp8"))
 
 
+@pytest.mark.deep
 def test_every_scheduler_keeps_latents_on_the_gpu(gpu, monkeypatch):
     """With the smallest possible UNet: what is looked at is the scheduler."""
     for part, values in configuration(shrunken=True).items():

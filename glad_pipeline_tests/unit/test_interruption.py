@@ -23,6 +23,15 @@ FAMILY = (  # a program with a child, which hears of no signal
 )
 
 
+@pytest.fixture(autouse=True)
+def _heard():
+    """Whatever started the tests (`nohup`, say) may have had these ignored."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler or signal.SIG_DFL)
+
+
 def soon_told(number):
     """This process gets the signal as soon as its main thread waits."""
     timer = threading.Timer(0.2, os.kill, (os.getpid(), number))
