@@ -33,7 +33,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.operations import takedown
 from glad_pipeline.pipeline import publish
 from glad_pipeline.prompts import editing, management, queue
-from glad_pipeline.prompts.queue import Claim, ClaimLost
+from glad_pipeline.prompts.queue import Claim, ClaimLost, NothingLeft
 from glad_pipeline.prompts.queue_state import live_workers
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.images import CatalogueEntry
@@ -41,6 +41,7 @@ from glad_pipeline.publishing.images import CatalogueEntry
 EXAMPLES = int(os.environ.get("GLAD_MODEL_EXAMPLES", "0"))
 MAX_ATTEMPTS = 2
 PUBLISHED_AT_ONCE = 2
+WORKED_ON = ("claimed", "generated", "awaiting_approval", "published")
 SLOTS = st.integers(0, 1)  # workers at once
 SOME = st.lists(st.integers(0, 5), min_size=2, max_size=6)  # prompts, by their place among those in question
 
@@ -234,7 +235,8 @@ class QueueMachine(RuleBasedStateMachine):
         chosen = [p for p in self.of(places, worker.known) if p.id not in worker.begun]
         held = any((p.status, p.token) == ("claimed", worker.token) for p in self.prompts.values())
         is_lost = bool(chosen) and not held
-        with pytest.raises(ClaimLost) if is_lost else nullcontext():
+        others = [p for p in chosen if p.status in WORKED_ON and p.token != worker.token]
+        with pytest.raises(ClaimLost if others else NothingLeft) if is_lost else nullcontext():
             worker.claim.begin_drawing([p.id for p in chosen])
         if chosen:
             self.answered("begin_drawing")
@@ -468,7 +470,7 @@ class QueueMachine(RuleBasedStateMachine):
         """What decides their pictures: none is published, by whichever run, that was drawn from what was before."""
         for prompt in self.of(places):
             text = {"prompt": f"hill {prompt.text + 1}"}
-            if prompt.status == "published":
+            if prompt.status == "published" or (prompt.post and not prompt.hidden):
                 with pytest.raises(GladError, match="is published"):
                     editing.edit_prompt(self.database, prompt.id, text)
                 continue
