@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SHEET_PICTURES = 2  # Dagster keeps the metadata of a run twice, for good
 TABLES = {"prompts": "prompts", "generated_images": "images", "s3_objects": "images", "published_posts": "posts"}
+# Of a run's figures what stands elsewhere: the row count; it less `already_stored`; a column of `images`
+ELSEWHERE = ("prompts", "to_draw", "model_revision")
 PROMPT_IDS = "prompt_ids"  # metadata: of which prompts a materialization is, as ranges
 
 
@@ -107,7 +109,7 @@ class S3ImageIOManager(RowsIOManager):
             metadata["contact_sheet"] = dg.MetadataValue.md(" ".join(sheet))
         drawn = done.uploaded + done.found
         metadata |= {
-            **{name: value for name, value in asdict(stream.report).items() if name != "prompts"},  # the row count
+            **{name: value for name, value in asdict(stream.report).items() if name not in ELSEWHERE},
             "drawn": drawn,
             "stored": done.uploaded,
             "delivered_from_spool": stream.delivery.from_spool,

@@ -162,8 +162,6 @@ def test_who_loads_what_was_never_made_is_told_so(world):
 
 
 def test_a_run_s_events_stay_few_and_small(world):
-    world.add("a hill", title="Hill")
-    world.run()  # the first run of all also notes which model draws
     for n in range(200):
         world.add(f"a hill {n} " + "and trees " * 20, title=f"Hill {n}")
     world.instance.event_log_storage.set_concurrency_slots("gpu", 1)
