@@ -28,7 +28,9 @@ def reject_unfit(prompts: Sequence[Prompt], claim: Claim, database: Database) ->
         with one_row(partial(bad.__setitem__, prompt.id)):
             if problems := reasons_against(values_of(prompt)):
                 bad[prompt.id] = "; ".join(problems)
-    aiming = [each for each in prompts if each.id not in bad and (each.post_id is not None or each.slug or each.task_id)]
+    aiming = [
+        each for each in prompts if each.id not in bad and (each.post_id is not None or each.slug or each.task_id)
+    ]
     if aiming:
         bad |= database.read(partial(problems_of_aims, aiming))
     claim.reject(bad)

@@ -22,7 +22,12 @@ from glad_pipeline.prompts.spellings import understood
 from glad_pipeline.prompts.validation import new_prompt
 from glad_pipeline.records import FIELDS, NewPrompt, values_of
 
-STILL_OPEN = {"priority", "publish_at", "needs_approval", "replace"}  # of a prompt whose post is to get its picture drawn again
+STILL_OPEN = {
+    "priority",
+    "publish_at",
+    "needs_approval",
+    "replace",
+}  # of a prompt whose post is to get its picture drawn again
 
 QUERIES = named_queries("glad_pipeline.prompts", "editing.sql", intake.WRITTEN)
 

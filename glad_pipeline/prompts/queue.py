@@ -301,9 +301,19 @@ class Claim:
         bound = {"ids": list(gone), "token": self._token, "reason": "its picture was gone from the store: drawn again"}
         return sorted(row["id"] for row in connection.execute(SQL["draw_again"], bound))
 
-    def published(self, connection: Connection, post_ids: Mapping[int, UUID | None]) -> None:
-        """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published."""
-        bound = {"ids": list(post_ids), "post_ids": list(post_ids.values()), "worker": self._worker}
+    def published(
+        self, connection: Connection, post_ids: Mapping[int, UUID | None], replaced: Mapping[int, str | None]
+    ) -> None:
+        """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published.
+
+        `replaced`: by the same ids, the picture on the post that was not ours and is not shown any more.
+        """
+        bound = {
+            "ids": list(post_ids),
+            "post_ids": list(post_ids.values()),
+            "replaced": [replaced.get(i) for i in post_ids],
+            "worker": self._worker,
+        }
         if connection.execute(SQL["settle_published"], bound).rowcount != len(post_ids):
             raise DatabaseError("prompts to be published were not locked by this transaction: no post is written")
 
