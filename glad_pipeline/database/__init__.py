@@ -27,6 +27,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.sql import Composed
 
 from glad_pipeline.database.reading import read_everything
+from glad_pipeline.database.sessions import openings, prepare
 from glad_pipeline.embedded import trouble_at
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.failpoints import reached
@@ -98,31 +99,26 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
             f"postgresql://user:password@host:5432/database; {ENCODED}"
         )
     hide_url(url)
+    parameters, settings = openings(url)
     try:
+        # in autocommit, or a rollback would take the settings back
         connection = psycopg.connect(
-            url, autocommit=autocommit, row_factory=dict_row, application_name=application_name, **_parameters(url)
+            **parameters | {"application_name": application_name}, autocommit=True, row_factory=dict_row
         )
+        try:
+            with answering_within(connection, ANSWER):
+                prepare(connection, settings)
+        except BaseException:
+            connection.close()
+            raise
+        connection.autocommit = autocommit
         read_everything(connection)
         return connection
-    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+    except psycopg.Error as error:
         cure = trouble_at(describe(url)) or (
             "Check DATABASE_URL (host, port, user, password, database) and that the server runs"
         )
         raise DatabaseError(f"cannot connect to PostgreSQL at {describe(url)}: {first_words(error)}. {cure}") from error
-
-
-def _parameters(url: str) -> dict[str, Any]:
-    """The session's time zone and, where the URL does not say, how long a silent peer counts as there."""
-    given = conninfo_to_dict(url)
-    limits = {
-        "connect_timeout": 10,
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 30_000,
-    }
-    options = f"{given.get('options') or ''} -c timezone=UTC".strip()
-    return {**{name: value for name, value in limits.items() if name not in given}, "options": options}
 
 
 @contextmanager
