@@ -11,11 +11,10 @@ import math
 import os
 import random
 import re
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from importlib.resources import files
 from typing import Any, LiteralString, TypeVar, cast
 
@@ -23,13 +22,14 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 from psycopg.sql import Composed
 
 from glad_pipeline.database.reading import read_everything
-from glad_pipeline.database.sessions import openings, prepare
+from glad_pipeline.database.sessions import ANSWER, open_session
+from glad_pipeline.database.sessions import answering_within as answering_within
 from glad_pipeline.embedded import trouble_at
-from glad_pipeline.errors import UnavailableError
+from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.records import values_of
 from glad_pipeline.redaction import hide_url
@@ -39,7 +39,6 @@ Connection = psycopg.Connection[DictRow]
 Result = TypeVar("Result")
 LONGEST_PAUSE = 5.0  # seconds between tries of a database that is unreachable
 SILENCE = 10.0  # seconds without a word after which a connection that was asked for a sign of life is given up
-ANSWER = 30.0  # seconds that a transaction of `transact` and `read` may take, at least
 BUSY = 30.0  # seconds to wait for one of our own connections
 # What waiting may mend: the server is unreachable, restarts, is full, or is a standby until the failover is over
 _PASSING = (
@@ -99,47 +98,18 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
             f"postgresql://user:password@host:5432/database; {ENCODED}"
         )
     hide_url(url)
-    parameters, settings = openings(url)
     try:
-        # in autocommit, or a rollback would take the settings back
-        connection = psycopg.connect(
-            **parameters | {"application_name": application_name}, autocommit=True, row_factory=dict_row
-        )
-        try:
-            with answering_within(connection, ANSWER):
-                prepare(connection, settings)
-        except BaseException:
-            connection.close()
-            raise
+        connection = open_session(url, application_name)
         connection.autocommit = autocommit
         read_everything(connection)
         return connection
+    except GladError as error:
+        raise DatabaseError(str(error)) from None
     except psycopg.Error as error:
         cure = trouble_at(describe(url)) or (
             "Check DATABASE_URL (host, port, user, password, database) and that the server runs"
         )
         raise DatabaseError(f"cannot connect to PostgreSQL at {describe(url)}: {first_words(error)}. {cure}") from error
-
-
-@contextmanager
-def answering_within(connection: Connection, seconds: float) -> Iterator[None]:
-    """Cut the connection if the block takes longer: the server, or what is between us, says nothing any more.
-
-    The block then raises `psycopg.OperationalError`, as if the connection had been lost.
-    """
-    with socket.socket(fileno=os.dup(connection.fileno())) as line:
-
-        def cut() -> None:
-            with suppress(OSError):  # closed already
-                line.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(seconds, cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
 
 
 def first_words(error: BaseException) -> str:
