@@ -20,7 +20,6 @@ from typing import Any, LiteralString, TypeVar, cast
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 from psycopg.sql import Composed
@@ -33,7 +32,7 @@ from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.records import values_of
 from glad_pipeline.redaction import hide_url
-from glad_pipeline.urls import ENCODED, problem_of_database_url
+from glad_pipeline.urls import ENCODED, parts_of, problem_of_database_url
 
 Connection = psycopg.Connection[DictRow]
 Result = TypeVar("Result")
@@ -68,7 +67,7 @@ def describe(url: str) -> str:
     """`host:port/dbname` of a connection URL, for messages: never the password."""
     if problem_of_database_url(url):
         return "(not a PostgreSQL URL)"
-    parts = conninfo_to_dict(url)
+    parts = parts_of(url)
     host = parts.get("host") or os.environ.get("PGHOST") or "localhost"
     return f"{host}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
@@ -78,7 +77,7 @@ def is_of_this_machine(url: str) -> bool:
 
     What it does not name libpq reads from the environment. A service counts as another machine: it is not looked up.
     """
-    parts = conninfo_to_dict(url)
+    parts = parts_of(url)
     address = parts.get("hostaddr") or os.environ.get("PGHOSTADDR")
     named = parts.get("host") or os.environ.get("PGHOST")
     if parts.get("service") or ("host" not in parts and os.environ.get("PGSERVICE")):

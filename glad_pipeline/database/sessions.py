@@ -16,10 +16,10 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 
 from glad_pipeline.diagnosis import Diagnosis, Level, require
+from glad_pipeline.urls import parts_of
 
 ANSWER = (
     30.0  # seconds that a transaction of `transact` and `read` may take, at least; and the first words of a session
@@ -60,8 +60,8 @@ _SETTING = re.compile(r"(?:-c|--)([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
 
 def openings(url: str) -> tuple[dict[str, Any], dict[str, str]]:
     """The parameters that libpq is given, and the settings by name that `prepare` makes once it is connected."""
-    parameters = conninfo_to_dict(url)
-    settings, rest = settings_in(str(parameters.get("options") or os.environ.get("PGOPTIONS") or ""))
+    parameters = parts_of(url)
+    settings, rest = settings_in(parameters.get("options") or os.environ.get("PGOPTIONS") or "")
     return {**LIMITS, **parameters, "options": rest}, {**settings, **OURS}
 
 
