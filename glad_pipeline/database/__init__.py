@@ -24,6 +24,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 from psycopg.sql import Composed
 
+from glad_pipeline.database.cures import cure_at_connecting, cure_of_statement, problems_of_server
 from glad_pipeline.database.reading import read_everything
 from glad_pipeline.database.sessions import ANSWER, open_session
 from glad_pipeline.database.sessions import answering_within as answering_within
@@ -51,11 +52,6 @@ _FOR_GOOD = re.compile(
     r"authentication failed|no password|permission denied for|does not exist|no such (database|user)|pg_hba\.conf|"
     r"not permitted|[Tt]enant or user not found|unsupported startup parameter|certificate|does not support SSL"
 )
-_CURES = {
-    "53100": "its disk is full: make room there",
-    "25006": "it is read-only (a standby, or a provider's answer to a full disk): DATABASE_URL has to name the primary",
-}
-
 log = logging.getLogger(__name__)
 
 
@@ -105,16 +101,22 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
     except GladError as error:
         raise DatabaseError(str(error)) from None
     except psycopg.Error as error:
-        cure = trouble_at(describe(url)) or (
-            "Check DATABASE_URL (host, port, user, password, database) and that the server runs"
-        )
+        cure = trouble_at(describe(url)) or cure_at_connecting(error, parts_of(url).get("host", ""))
         raise DatabaseError(f"cannot connect to PostgreSQL at {describe(url)}: {first_words(error)}. {cure}") from error
 
 
 def first_words(error: BaseException) -> str:
-    """What the server says in its first line, or libpq in its last."""
+    """What the server says in its first line, or libpq in its last but for a question."""
     words = (isinstance(error, psycopg.Error) and error.diag.message_primary) or str(error).strip()
-    return words.splitlines()[-1].strip(" .?") if words else type(error).__name__
+    lines = words.splitlines()
+    told = [line for line in lines if not line.startswith("\t")] or lines
+    return told[-1].strip(" .?") if told else type(error).__name__
+
+
+def require_fit(connection: Connection) -> None:
+    """Raises `DatabaseError` for a server or database that we cannot work with: its version, its encoding."""
+    if problems := problems_of_server(connection):
+        raise DatabaseError("; ".join(problem.in_words() for problem in problems))
 
 
 class Database:
@@ -244,9 +246,7 @@ class Database:
 
     def refusal(self, error: psycopg.Error) -> str:
         """What the server did not do, and the cure: of an embedded one what its log says."""
-        what = trouble_at(describe(self.url)) or _CURES.get(
-            error.sqlstate or "", "it went away: see that the server runs, and its log"
-        )
+        what = trouble_at(describe(self.url)) or cure_of_statement(error)
         return f"the database {describe(self.url)} did not do what it was asked ({first_words(error)}): {what}"
 
     def connect(self, *, autocommit: bool = False, application_name: str | None = None) -> Connection:
