@@ -30,6 +30,7 @@ from glad_pipeline.database import (
     DatabaseError,
     answering_within,
     named_queries,
+    require_fit,
     value,
 )
 from glad_pipeline.database.this_database import database_mark
@@ -118,6 +119,7 @@ class Claim:
         return self
 
     def _locked_token(self, connection: Connection) -> int:
+        require_fit(connection)
         token = int(value(connection, SQL["next_token"]))
         if not self._lock(connection, token):
             raise UnavailableError(f"the claim token {token} is locked already: another database uses ours")

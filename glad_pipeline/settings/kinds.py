@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, SecretStr
 
-from glad_pipeline.urls import ENCODED, problem_of_database_url, problem_of_web_address
+from glad_pipeline.urls import ENCODED, libpq_url, problem_of_database_url, problem_of_web_address
 
 Text = TypeVar("Text", str, SecretStr)
 
@@ -57,7 +57,11 @@ def problem_of_zone(name: str) -> str | None:
     return None
 
 
-DatabaseUrl = Annotated[SecretStr, checked(problem_of_postgresql)]
+DatabaseUrl = Annotated[  # as libpq takes it, whatever form it was given in
+    SecretStr,
+    checked(problem_of_postgresql),
+    AfterValidator(lambda url: SecretStr(libpq_url(url.get_secret_value()))),
+]
 WebAddress = Annotated[str, checked(problem_of_web_address)]
 VISIBLE = like(r"[\x21-\x7e]*", "it has to be visible ASCII characters without spaces")
 ONE_LINE = like(
