@@ -27,6 +27,7 @@ from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import Publishing, PublishReport
+from glad_pipeline.pipeline.visit import Visitor
 from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.redaction import redact
 
@@ -213,7 +214,11 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
         with as_failure(ours.queue.explain):
             ours.object_store.refuse_anothers()
             database, store = ours.queue.postgres.database, ours.object_store
-            done = Publishing(claim=ours.queue.claim, database=database, store=lambda: store.store).publish_due()
+            visitor = Visitor(check=store.public_check, warn=context.log.warning)
+            publishing = Publishing(
+                claim=ours.queue.claim, database=database, store=lambda: store.store, visitor=visitor
+            )
+            done = publishing.publish_due()
             listed = posts_to_list(context, ours)
         for warning in done.warnings():
             context.log.warning("%s", warning)

@@ -106,6 +106,7 @@ def _object_store(settings: Settings, postgres: PostgresResource, names: Names) 
         secret_access_key=_secret(settings.s3_secret_access_key, "AWS_SECRET_ACCESS_KEY", names),
         session_token=_secret(settings.s3_session_token, "AWS_SESSION_TOKEN", names),
         public_base_url=settings.picture_base_url,
+        public_check=settings.public_check,
         patience=settings.store_patience_seconds,
         spool_folder=str(settings.home / "spool"),
         spool_mb=settings.spool_mb,
