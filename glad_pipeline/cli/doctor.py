@@ -6,12 +6,10 @@ request cannot be right.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-import psycopg
 import typer
 
 from glad_pipeline.cli.options import Json
@@ -23,7 +21,6 @@ from glad_pipeline.errors import GladError
 
 if TYPE_CHECKING:
     from glad_pipeline.operations.doctor.examination import Deployment
-    from glad_pipeline.settings import Settings
 
 CODES = {Level.OK: 0, Level.NOT_TESTED: 0, Level.WARNING: 3, Level.ERROR: 1}
 
@@ -67,26 +64,11 @@ def _deployment(runtime: Runtime, *, fix: bool, draws: bool) -> Deployment:
     """What there is to examine, with our own servers started where the settings name none."""
     from glad_pipeline.defs.instance_look import look_at_dagster
     from glad_pipeline.operations.doctor.examination import Deployment
+    from glad_pipeline.operations.doctor.servers import started
 
     given = runtime.settings
-    settings, trouble = (given, {}) if runtime.is_given else _started(given)
+    settings, trouble = (given, {}) if runtime.is_given else started(given)
     return Deployment(settings=settings, given=given, trouble=trouble, fix=fix, draws=draws, instance=look_at_dagster)
-
-
-def _started(given: Settings) -> tuple[Settings, dict[str, str]]:
-    """The settings with the servers that are ours, and why those do not run that do not."""
-    from glad_pipeline.database.migrations import migrate
-    from glad_pipeline.local import stack
-    from glad_pipeline.settings import load_settings
-
-    try:
-        environment = stack.ensure(given)
-        if given.database_url is None:
-            migrate(environment["DATABASE_URL"])
-    except (GladError, OSError, psycopg.Error) as error:
-        return given, dict.fromkeys(("database", "store"), str(error))
-    os.environ.update(environment)
-    return load_settings(), {}
 
 
 def _print(lines: Iterable[Diagnosis], *, json: bool) -> list[Diagnosis]:

@@ -1,4 +1,4 @@
-"""All that the doctor looks at, in the order in which it is told. One that needs another is left out where that fails."""
+"""All that the doctor looks at, in the order in which it is told; what needs another is left out where that fails."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Check:
 def examine(deployment: Deployment, checks: Sequence[Check]) -> Iterator[Diagnosis]:
     """What each check finds, in their order. Raises nothing."""
     begun = {each.name: _begin(partial(_looked, each, deployment)) for each in checks if each.early}
-    failed: set[str] = set()
+    failed: set[str] = set()  # of these nothing can be told that builds on them
     for each in checks:
         if missing := [name for name in each.needs if name in failed]:
             failed.add(each.name)
@@ -89,8 +89,8 @@ def examine(deployment: Deployment, checks: Sequence[Check]) -> Iterator[Diagnos
                 check=each.name, level=Level.NOT_TESTED, text=f"it needs what is wrong above: {', '.join(missing)}"
             )
             continue
-        found = begun[each.name].result() if each.early else _looked(each, deployment)
-        if any(one.level is Level.ERROR for one in found):
+        found, is_whole = begun[each.name].result() if each.early else _looked(each, deployment)
+        if not is_whole or any(one.level is Level.ERROR for one in found):
             failed.add(each.name)
         yield from found
 
@@ -118,15 +118,16 @@ def of_error(check: str, error: BaseException, level: Level = Level.ERROR) -> Di
     return Diagnosis(check=check, level=level, text=text, cure=None if isinstance(error, OSError) else FAULT)
 
 
-def _begin(work: Callable[[], list[Diagnosis]]) -> Future[list[Diagnosis]]:
-    done: Future[list[Diagnosis]] = Future()
+def _begin(work: Callable[[], tuple[list[Diagnosis], bool]]) -> Future[tuple[list[Diagnosis], bool]]:
+    done: Future[tuple[list[Diagnosis], bool]] = Future()
     Thread(target=lambda: done.set_result(work()), name="glad-doctor", daemon=True).start()
     return done
 
 
-def _looked(check: Check, deployment: Deployment) -> list[Diagnosis]:
-    """What a check says, also of what it had found before it failed or was given up."""
+def _looked(check: Check, deployment: Deployment) -> tuple[list[Diagnosis], bool]:
+    """What a check says, also of what it had found before it failed or was given up; and whether it came to its end."""
     found: list[Diagnosis] = []
+    is_whole = False
 
     def look() -> None:
         for each in check.look(deployment):
@@ -134,9 +135,10 @@ def _looked(check: Check, deployment: Deployment) -> list[Diagnosis]:
 
     try:
         within(check.seconds, look)
+        is_whole = True
     except Exception as error:  # noqa: BLE001  every one is a line
         found.append(of_error(check.name, error))
-    return [_clean(check.name, each) for each in found]
+    return [_clean(check.name, each) for each in found], is_whole
 
 
 def _clean(name: str, found: Diagnosis) -> Diagnosis:
