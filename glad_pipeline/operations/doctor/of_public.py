@@ -118,9 +118,8 @@ def _shared(answer: Answer, site: str | None) -> Diagnosis:
     if allowed in ("*", _origin(site)):
         return right("CORS", f"scripts of {_origin(site)} may read pictures")
     cure = f"add a CORS rule to the bucket, and to the CDN, with GET, HEAD and the origin {_origin(site)}"
-    return risk(
-        "CORS", f"scripts of {_origin(site)} may not read pictures (Access-Control-Allow-Origin: {allowed})", cure
-    )
+    text = f"scripts of {_origin(site)} may not read pictures (Access-Control-Allow-Origin: {allowed})"
+    return risk("CORS", text, cure)
 
 
 def _nothing_else(store: ObjectStore) -> Iterator[Diagnosis]:
@@ -144,9 +143,7 @@ def cdn(deployment: Deployment) -> Iterator[Diagnosis]:
         return
     found = Cdn(distribution_id=own.cloudfront_distribution_id).look()
     if found.refused:
-        yield not_tested(
-            "distribution", found.refused, "allow cloudfront:GetDistribution, or leave it: runs do without"
-        )
+        yield not_tested("distribution", found.refused, "allow cloudfront:GetDistribution; runs do without")
         return
     if not found.enabled:
         cure = "enable it, or correct AWS_CLOUDFRONT_DISTRIBUTION_ID"

@@ -1,4 +1,4 @@
-"""The servers that are ours, started for the doctor as for any other command; where one does not start, the other is."""
+"""The servers that are ours, started for the doctor as for any command; where one does not start, the other is."""
 
 from __future__ import annotations
 
