@@ -31,6 +31,7 @@ from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.reports import Reports
 from glad_pipeline.records import Prompt
 from glad_pipeline.redaction import redact
+from glad_pipeline.settings.stores import PublicCheck
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.storage.options import StoreOptions
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
@@ -216,6 +217,7 @@ class ObjectStoreResource(FixedResource):
     storage_class: str | None = None
     ca_bundle: str | None = Field(default=None, description="File of CA certificates.")
     proxy_url: str | None = Field(default=None, description="HTTP proxy to the store.")
+    public_check: PublicCheck = Field(default="off", description="What follows where visitors are not given a picture.")
     patience: float = Field(default=0.0, description="Seconds for which a run waits for a store that is unreachable.")
     spool_folder: str = Field(default=".glad/spool", description="Where drawn pictures wait for the store.")
     spool_mb: int = Field(default=2_048, description="Most megabytes that may wait there.")

@@ -109,6 +109,7 @@ def _object_store(settings: Settings, postgres: PostgresResource, names: Names) 
         public_base_url=settings.picture_base_url,
         proxy_url=_secret(settings.s3_proxy_url, "GLAD_S3_PROXY_URL", names),
         **ways_of(settings),
+        public_check=settings.public_check,
         patience=settings.store_patience_seconds,
         spool_folder=str(settings.home / "spool"),
         spool_mb=settings.spool_mb,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, model_validator
 
 from glad_pipeline import limits
 from glad_pipeline.settings.kinds import ONE_LINE, VISIBLE, SecretWebAddress, WebAddress, like
+
+PublicCheck: TypeAlias = Literal["stop", "warn", "off"]
 
 
 class StoreSettings(BaseModel):
@@ -81,6 +83,12 @@ class StoreSettings(BaseModel):
     )
     public_base_url: WebAddress | None = Field(
         None, description="Full base of picture URLs where neither CloudFront nor the store's own address fits."
+    )
+    public_check: PublicCheck = Field(
+        "stop",
+        description="What a run does where visitors are not given its first picture at its public URL: `stop` (it "
+        "publishes nothing, keeps the pictures and fails), `warn` (it publishes and warns), or `off` (it does not "
+        "look: for a network that this machine does not reach).",
     )
 
     store_patience_seconds: Annotated[float, limits.STORE_PATIENCE_SECONDS] = Field(
