@@ -13,7 +13,8 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, LiteralString
 
-from glad_pipeline.database import Connection, Database, has_table, value
+from glad_pipeline.database import Connection, Database, value
+from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import one_line, quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.prompts.exported import ExportedRows
@@ -263,7 +264,7 @@ class _Import:
 
     def _find_duplicates(self, connection: Connection, refusals: Refusals) -> int:
         """Refuse what repeats a task_id or slug; return how many rows were taken out for it."""
-        names = [name for name in _TAKEN if name != "slugs_of_posts" or has_table(connection, "posts")]
+        names = [name for name in _TAKEN if name != "slugs_of_posts" or has_posts(connection)]
         return sum(self._check(connection, QUERIES[name], _TAKEN[name], refusals) for name in names)
 
     def _check(self, connection: Connection, query: LiteralString, reason: str, refusals: Refusals) -> int:

@@ -70,7 +70,7 @@ ORDER BY i.line LIMIT %(limit)s;
 -- New lines whose slug a post of the blog has, unless that is the very post to illustrate.
 SELECT i.line, i.slug AS value, posts.id::text AS post_id, count(*) OVER () AS faults
 FROM incoming AS i
-JOIN posts ON posts.slug = i.slug AND i.post_id::text IS DISTINCT FROM posts.id::text
+JOIN {posts} AS posts ON posts.slug = i.slug AND i.post_id::text IS DISTINCT FROM posts.id::text
 WHERE NOT EXISTS (SELECT FROM prompts AS same WHERE same.content_hash = i.content_hash)
   AND NOT EXISTS (SELECT FROM prompt_aliases AS other WHERE other.content_hash = i.content_hash)
   AND NOT EXISTS (SELECT FROM prompts AS same WHERE same.task_id = i.task_id)
@@ -110,7 +110,7 @@ SELECT id FROM prompts WHERE slug = %(slug)s AND status <> 'cancelled' ORDER BY 
 
 -- name: slug_of_post
 -- The post that has this slug already, unless it is the one to illustrate.
-SELECT id::text AS id FROM posts WHERE slug = %(slug)s AND id::text IS DISTINCT FROM %(post_id)s::text LIMIT 1;
+SELECT id::text AS id FROM {posts} AS posts WHERE slug = %(slug)s AND id::text IS DISTINCT FROM %(post_id)s::text LIMIT 1;
 
 -- name: insert_one
 -- Adds one prompt; none if it is there already.
