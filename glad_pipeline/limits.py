@@ -63,6 +63,7 @@ CHARS = {  # by column, at most
     "model": 255,
     "lora": 500,
 }
+KEY_BYTES = 2_000  # of an idempotency key, in UTF-8: an index takes no longer ones
 PRIORITY = Range(-(2**31), 2**31 - 1)  # a PostgreSQL integer
 PUBLISH_YEARS = Range(1900, 9998)  # so that every zone's time of it is a date that Python holds
 REASON_CHARS = 500  # why a person refuses a picture or takes it down

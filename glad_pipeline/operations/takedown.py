@@ -18,6 +18,7 @@ from glad_pipeline.outbox import messages as outbox
 from glad_pipeline.publishing import blocklist, images
 from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.publishing.posts import Blog
+from glad_pipeline.publishing.tasks import clear_tasks
 from glad_pipeline.records import records_of
 
 SQL = named_queries(__package__, "takedown.sql")
@@ -157,7 +158,7 @@ def _remove(connection: Connection, blog: Blog, image: CataloguedImage, reason: 
             taken.cleared.append(post["slug"])
             _tell(connection, [post["id"]], taken)
     tasks = [row["task_id"] for row in connection.execute(SQL["tasks_of"], {"image": image.id})]
-    blog.tasks.clear(connection, tasks, image.url)
+    clear_tasks(connection, tasks, image.url)
     refusal = blocklist.blocked_because(reason, image.key)
     bound = {"image": image.id, "reason": f"taken down: {reason}", "refusal": refusal}
     taken.prompts += sorted(row["id"] for row in connection.execute(SQL["drop_prompts"], bound))

@@ -22,7 +22,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.publishing.columns import assignments, columns_of
 from glad_pipeline.publishing.post_columns import FILLED, metadata_of, new_post, picture_of, problem_of, title_of
 from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
-from glad_pipeline.publishing.tasks import Tasks
+from glad_pipeline.publishing.tasks import Tasks, is_for_a_task
 from glad_pipeline.records import DuePrompt
 
 SQL = named_queries(__package__, "posts.sql")
@@ -57,7 +57,6 @@ class Blog:
 
     def __init__(self, connection: Connection) -> None:
         self.posts = columns_of(connection, "posts")
-        self.tasks = Tasks(connection)
         self.labels = {table: columns_of(connection, table) for table in ("categories", "authors")}
         if not self.posts:
             raise GladError("this database has no table `posts`: run `./glad migrate` first")
@@ -96,7 +95,7 @@ class Blog:
     def _publish(self, connection: Connection, due: Sequence[DuePrompt]) -> Outcomes:
         rejected = {each.id: problem for each in due if (problem := problem_of(each))}
         due = [each for each in due if each.id not in rejected]
-        tasks = self.tasks.existing(connection, [each.task_id for each in due if each.task_id])
+        tasks = Tasks(connection, due)
         posts = self.lock(connection, [i for each in due for i in (each.post_id, each.published_post_id) if i])
         post_ids: dict[int, UUID | None] = {}
         new, old = [], []
@@ -106,8 +105,11 @@ class Blog:
                 rejected[each.id] = f"post_id: no post has the id {each.post_id}"
             elif illustrated in posts:
                 old.append((each, illustrated))
-            elif each.task_id in tasks and not each.title:
-                post_ids[each.id] = None
+            elif is_for_a_task(each):
+                if problem := tasks.problem_of(each):
+                    rejected[each.id] = problem
+                else:
+                    post_ids[each.id] = None
             else:
                 new.append(each)
         conflicts = self._illustrate(connection, old, posts)
@@ -115,7 +117,7 @@ class Blog:
         created, refused = self._create(connection, new)
         post_ids |= created
         done = [each for each in due if each.id in post_ids]
-        self.tasks.illustrate(connection, [each for each in done if each.task_id in tasks])
+        tasks.tell(connection, done)
         return Outcomes(
             published=[
                 PublishedPost(
