@@ -13,7 +13,7 @@ from glad_pipeline.database import DatabaseError
 from glad_pipeline.errors import GladError
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.validation import reasons_against
-from glad_pipeline.records import Prompt, values_of
+from glad_pipeline.records import Prompt, kind_of, values_of
 
 
 def reject_invalid(prompts: Sequence[Prompt], claim: Claim) -> list[Prompt]:
@@ -21,7 +21,7 @@ def reject_invalid(prompts: Sequence[Prompt], claim: Claim) -> list[Prompt]:
     bad: dict[int, str] = {}
     for prompt in prompts:
         with one_row(partial(bad.__setitem__, prompt.id)):
-            if problems := reasons_against(values_of(prompt)):
+            if problems := reasons_against(values_of(prompt), ids=kind_of(prompt.post_id)):
                 bad[prompt.id] = "; ".join(problems)
     claim.reject(bad)
     return [prompt for prompt in prompts if prompt.id not in bad]
