@@ -156,7 +156,7 @@ def _remove(connection: Connection, blog: Blog, image: CataloguedImage, reason: 
             taken.cleared.append(post["slug"])
             _tell(connection, [post["id"]], taken)
     tasks = [row["task_id"] for row in connection.execute(SQL["tasks_of"], {"image": image.id})]
-    blog.clear_tasks(connection, tasks, image.url)
+    blog.tasks.clear(connection, tasks, image.url)
     refusal = blocklist.blocked_because(reason, image.key)
     bound = {"image": image.id, "reason": f"taken down: {reason}", "refusal": refusal}
     taken.prompts += sorted(row["id"] for row in connection.execute(SQL["drop_prompts"], bound))

@@ -19,19 +19,13 @@ from psycopg.types.json import Jsonb
 from glad_pipeline.blame import together_or_alone
 from glad_pipeline.database import Connection, named_queries, value
 from glad_pipeline.errors import GladError
+from glad_pipeline.publishing.columns import assignments, columns_of
 from glad_pipeline.publishing.post_columns import FILLED, metadata_of, new_post, picture_of, problem_of, title_of
 from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
-from glad_pipeline.records import DuePrompt, PostId, records_of
+from glad_pipeline.publishing.tasks import Tasks
+from glad_pipeline.records import DuePrompt, PostId
 
 SQL = named_queries(__package__, "posts.sql")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
-    name: str
-    type: str
-    width: int | None  # characters of a varchar
-    owed: bool  # NOT NULL without a default
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,9 +56,9 @@ class Blog:
     """The blog's tables as they are in this database; made once per run."""
 
     def __init__(self, connection: Connection) -> None:
-        self.posts = self._columns(connection, "posts")
-        self.tasks = self._columns(connection, "content_tasks")
-        self.labels = {table: self._columns(connection, table) for table in ("categories", "authors")}
+        self.posts = columns_of(connection, "posts")
+        self.tasks = Tasks(connection)
+        self.labels = {table: columns_of(connection, table) for table in ("categories", "authors")}
         if not self.posts:
             raise GladError("this database has no table `posts`: run `./glad migrate` first")
         unknown = sorted(c.name for c in self.posts.values() if c.owed and c.name not in FILLED)
@@ -73,11 +67,6 @@ class Blog:
                 f"the blog's table posts wants a value in {', '.join(unknown)}, which this pipeline does not know: "
                 "give the column a default"
             )
-
-    @staticmethod
-    def _columns(connection: Connection, table: str) -> dict[str, Column]:
-        rows = connection.execute(SQL["columns_of"], {"table": table})
-        return {column.name: column for column in records_of(Column, rows)}
 
     def publish(
         self,
@@ -107,7 +96,7 @@ class Blog:
     def _publish(self, connection: Connection, due: Sequence[DuePrompt]) -> Outcomes:
         rejected = {each.id: problem for each in due if (problem := problem_of(each))}
         due = [each for each in due if each.id not in rejected]
-        tasks = self._existing_tasks(connection, due)
+        tasks = self.tasks.existing(connection, [each.task_id for each in due if each.task_id])
         named = [i for each in due for i in (each.post_id, each.published_post_id) if i is not None]
         posts = self.lock(connection, named)
         post_ids: dict[int, PostId | None] = {}
@@ -127,7 +116,7 @@ class Blog:
         created, refused = self._create(connection, new)
         post_ids |= created
         done = [each for each in due if each.id in post_ids]
-        self._update_tasks(connection, [each for each in done if each.task_id in tasks])
+        self.tasks.illustrate(connection, [each for each in done if each.task_id in tasks])
         return Outcomes(
             published=[
                 PublishedPost(
@@ -144,12 +133,6 @@ class Blog:
         """In the caller's transaction: lock these posts. The version of each there is: `updated_at` as text, or ""."""
         rows = connection.execute(SQL["lock_posts"], {"ids": list(ids)}) if ids else ()
         return {row["id"]: row["version"] for row in rows}
-
-    def _existing_tasks(self, connection: Connection, due: Sequence[DuePrompt]) -> set[str]:
-        ids = [each.task_id for each in due if each.task_id]
-        if not ids or "task_id" not in self.tasks:
-            return set()
-        return {row["task_id"] for row in connection.execute(SQL["existing_tasks"], {"ids": ids})}
 
     def _create(self, connection: Connection, prompts: Sequence[DuePrompt]) -> tuple[dict[int, PostId], dict[int, str]]:
         """Insert new posts. Returns their ids and, for prompts whose slug or author cannot be had, why."""
@@ -274,7 +257,7 @@ class Blog:
         person's is noted.
         """
         fitting = self._fitting({**values, "updated_at": datetime.now(UTC)})
-        pairs = _set(fitting)
+        pairs = assignments(fitting)
         if (metadata or without) and "metadata" in self.posts:
             changed = sql.SQL("metadata = (coalesce(metadata, '{{}}'::jsonb) || {}) - {}::text[]")
             pairs.append(changed.format(sql.Placeholder("more"), sql.Placeholder("less")))
@@ -291,32 +274,6 @@ class Blog:
         if version != after:
             connection.execute(SQL["note_our_write"], {"post": post, "before": version, "after": after})
         return after
-
-    def _update_tasks(self, connection: Connection, prompts: Sequence[DuePrompt]) -> None:
-        """Tell the tasks where their picture is. Their state belongs to the blog and is not touched."""
-        for each in prompts:
-            given = {
-                "s3_image_url": each.image_url,
-                "featured_image_url": each.image_url,
-                "featured_image_prompt": each.prompt,
-                "updated_at": datetime.now(UTC),
-            }
-            values = {name: value for name, value in given.items() if name in self.tasks}
-            statement = sql.SQL("UPDATE content_tasks SET {} WHERE task_id = {}").format(
-                sql.SQL(", ").join(_set(values)), sql.Placeholder("task")
-            )
-            connection.execute(statement, {**values, "task": each.task_id})
-
-    def clear_tasks(self, connection: Connection, tasks: Sequence[str], url: str) -> None:
-        """In the caller's transaction: these tasks show the picture with this URL no more, nor say how it was made."""
-        shown = [name for name in ("s3_image_url", "featured_image_url") if name in self.tasks]
-        if not tasks or not shown:
-            return
-        pairs = [sql.SQL("{0} = nullif({0}, %(url)s)").format(sql.Identifier(name)) for name in shown]
-        pairs += [sql.SQL("featured_image_prompt = NULL").format()] if "featured_image_prompt" in self.tasks else []
-        which = sql.SQL(" OR ").join(sql.SQL("{} = %(url)s").format(sql.Identifier(name)) for name in shown)
-        statement = sql.SQL("UPDATE content_tasks SET {} WHERE task_id = ANY(%(tasks)s) AND ({})")
-        connection.execute(statement.format(sql.SQL(", ").join(pairs), which), {"url": url, "tasks": list(tasks)})
 
     def _fitting(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Only columns that exist; summaries for search engines cut to their width."""
@@ -335,10 +292,6 @@ def _insert(table: str, columns: Iterable[str]) -> sql.Composed:
         sql.SQL(", ").join(map(sql.Identifier, names)),
         sql.SQL(", ").join(map(sql.Placeholder, names)),
     )
-
-
-def _set(columns: Iterable[str]) -> list[sql.Composed]:
-    return [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in columns]
 
 
 def bad_urls(connection: Connection, *, limit: int) -> list[str]:

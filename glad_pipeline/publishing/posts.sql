@@ -1,14 +1,6 @@
 -- Statements of `posts.py` on the blog's tables whose columns are the same everywhere. INSERT and UPDATE of `posts` are
 -- composed there from the columns that the blog at hand has.
 
--- name: columns_of
--- The columns of a table as they are, in this schema: name, type, width of a varchar, and whether a value is owed.
-SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type,
-       CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 END AS width,
-       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS owed
-FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-WHERE c.oid = to_regclass(%(table)s) AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
-
 -- name: taken_slugs
 SELECT slug FROM posts WHERE slug = ANY(%(slugs)s)
 
@@ -28,9 +20,6 @@ WITH RECURSIVE ours (version) AS (
     SELECT w.after FROM post_writes AS w JOIN ours ON w.before = ours.version WHERE w.post_id = %(post)s
 )
 SELECT EXISTS (SELECT FROM ours WHERE version = %(now)s) AS ours
-
--- name: existing_tasks
-SELECT task_id FROM content_tasks WHERE task_id = ANY(%(ids)s)
 
 -- name: bad_urls
 -- For the check: the newest posts of ours whose picture URL a browser could not open.
