@@ -33,7 +33,8 @@ class NewPrompt:
     category: str | None = None
     author: str | None = None
     alt_text: str | None = None
-    task_id: str | None = None  # the client's idempotency key: the same one again is the same prompt
+    task_id: str | None = None  # a content task of the blog: without a title, it gets the picture
+    idempotency_key: str | None = None  # the client's own: the same one again is the same prompt
     post_id: PostId | None = None  # an existing post to illustrate
     seed: int | None = None  # absent: made from the other fields, so the same line gives the same picture
     width: int | None = None  # pixels; for this and the rest of the recipe, absent means the pipeline's default
@@ -48,6 +49,7 @@ class NewPrompt:
     priority: int = 0  # higher first
     publish_at: datetime | None = None  # not before; without a zone it is taken as UTC
     needs_approval: bool = False  # wait for `glad prompts approve` before publishing
+    replace: bool = False  # its picture may take the place of one on the post that is not this pipeline's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +65,7 @@ class Prompt(NewPrompt):
         None  # `updated_at` of the post to illustrate, as it was when this was claimed or approved
     )
     taken_down_at: datetime | None = None  # its post was hidden by us: published again, it is shown again
+    replaced_image_url: str | None = None  # what its post showed before, which was not ours: a takedown puts it back
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,7 +24,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.outbox.targets import Targets, targets
 from glad_pipeline.pipeline import identity
-from glad_pipeline.pipeline.claim import refunding, reject_invalid
+from glad_pipeline.pipeline.claim import refunding, reject_unfit
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.reports import Reports
@@ -170,7 +170,7 @@ class QueueResource(FixedResource):
         self._claimed = True
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
-        return reject_invalid(claimed, self.claim)
+        return reject_unfit(claimed, self.claim, self.postgres.database)
 
     def in_hand(self) -> list[Prompt]:
         """What this run has claimed and not settled; a run that starts further down the graph claims here."""

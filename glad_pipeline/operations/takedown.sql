@@ -33,6 +33,12 @@ FROM posts p, images i
 WHERE i.id = %(image)s AND strpos(p.featured_image_url, i.key) > 0
 ORDER BY p.id
 
+-- name: replaced_by
+-- What that is not ours a post showed before it got this picture.
+SELECT replaced_image_url FROM prompts
+WHERE image_id = %(image)s AND published_post_id = %(post)s AND replaced_image_url IS NOT NULL
+ORDER BY published_at DESC NULLS LAST LIMIT 1
+
 -- name: lock_prompts
 -- All that a takedown may move, in the order of their ids.
 SELECT id FROM prompts

@@ -41,7 +41,8 @@ class Publishing:
     store: Callable[[], ObjectStore]  # asked for only where a picture has to be looked at again
 
     def publish_due(self) -> PublishReport:
-        """Publish every picture whose time has come. A post that a person has edited since waits for approval."""
+        """Publish every picture whose time has come. A post that a person has edited since, or that shows
+        a picture of theirs, waits for approval."""
         report = PublishReport()
         while True:
             stale = self.claim.stale(POSTS_PER_TRANSACTION)
@@ -68,7 +69,8 @@ def publish_some(claim: Claim, connection: Connection) -> Outcomes | None:
         return None
 
     def settle(done: Outcomes) -> None:
-        claim.published(connection, {each.prompt_id: each.post_id for each in done.published})
+        replaced = {each.prompt_id: each.replaced for each in done.published}
+        claim.published(connection, {each.prompt_id: each.post_id for each in done.published}, replaced)
         messages.tell_of_posts(connection, {each.post_id for each in done.published if each.post_id is not None})
 
     outcomes = Blog(connection).publish(connection, due, then=settle)

@@ -210,7 +210,7 @@ FOR UPDATE OF p SKIP LOCKED
 WITH done AS (
     UPDATE prompts p SET status = 'published', published_post_id = done.published_post_id, published_at = now(), last_error = NULL,
         claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL, taken_down_at = NULL,
-        post_version = NULL
+        post_version = NULL, replaced_image_url = done.replaced_image_url
     FROM jsonb_populate_recordset(NULL::prompts, %(done)s) AS done  -- whatever type the ids of this blog's posts have
     WHERE p.id = done.id AND p.status = 'generated'
     RETURNING p.id
@@ -219,8 +219,8 @@ INSERT INTO run_reports (prompt_id, published, run_id, reason) SELECT id, true, 
 ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason, since = excluded.since
 
 -- name: settle_conflict
--- The post was edited meanwhile: a person decides.
-UPDATE prompts SET status = 'awaiting_approval', last_error = %(reason)s,
+-- The post was edited meanwhile, or shows a person's picture: a person decides, and has decided when it is `generated` again.
+UPDATE prompts SET status = 'awaiting_approval', needs_approval = true, last_error = %(reason)s,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 WHERE id = %(id)s AND status = 'generated'
 

@@ -301,9 +301,17 @@ class Claim:
         bound = {"ids": list(gone), "token": self._token, "reason": "its picture was gone from the store: drawn again"}
         return sorted(row["id"] for row in connection.execute(SQL["draw_again"], bound))
 
-    def published(self, connection: Connection, post_ids: Mapping[int, PostId | None]) -> None:
-        """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published."""
-        done = [{"id": i, "published_post_id": None if post is None else str(post)} for i, post in post_ids.items()]
+    def published(
+        self, connection: Connection, post_ids: Mapping[int, PostId | None], replaced: Mapping[int, str | None]
+    ) -> None:
+        """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published.
+
+        `replaced`: by the same ids, the picture on the post that was not ours and is not shown any more.
+        """
+        done = [
+            {"id": i, "published_post_id": None if post is None else str(post), "replaced_image_url": replaced.get(i)}
+            for i, post in post_ids.items()
+        ]
         bound = {"done": Jsonb(done), "worker": self._worker}
         if connection.execute(SQL["settle_published"], bound).rowcount != len(post_ids):
             raise DatabaseError("prompts to be published were not locked by this transaction: no post is written")

@@ -147,6 +147,13 @@ def _task_id(value: Any) -> str:
     return text
 
 
+def _idempotency_key(value: Any) -> str:
+    text = _text(limits.KEY_BYTES, blank=False, one_line=True, trim=False)(value)
+    if (size := len(text.encode())) > limits.KEY_BYTES:
+        raise _Fault(f"{quoted(text)} has {size:,} bytes: at most {limits.KEY_BYTES:,}")
+    return text
+
+
 def _post_id(value: Any, ids: PostIdKind) -> PostId:
     if ids == "bigint":
         return _whole(limits.POST_NUMBER, ", such as 17: the id of a post")(value)
@@ -221,7 +228,7 @@ def _of_zone(value: Any, time: datetime, zone: tzinfo) -> datetime:
     return either[0]
 
 
-def _needs_approval(value: Any) -> bool:
+def _yes_or_no(value: Any) -> bool:
     answer = _WORDS.get(str(value).strip().lower()) if isinstance(value, (str, int)) else None
     if answer is None:
         raise _Fault(f"{quoted(value)} must be true or false (or yes, no, on, off, 1, 0)")
@@ -252,6 +259,7 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "author": _name("author"),
     "alt_text": _text(CHARS["alt_text"]),
     "task_id": _task_id,
+    "idempotency_key": _idempotency_key,
     "post_id": partial(_post_id, ids="uuid"),
     "seed": _whole(SEED, "; empty or -1 to have one chosen"),
     "width": _whole(SIDE),
@@ -265,7 +273,8 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "lora": _name("lora"),
     "priority": _whole(limits.PRIORITY, f", or {', '.join(PRIORITIES)}"),
     "publish_at": partial(_publish_at, zone=UTC),
-    "needs_approval": _needs_approval,
+    "needs_approval": _yes_or_no,
+    "replace": _yes_or_no,
 }
 
 

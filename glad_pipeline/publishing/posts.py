@@ -21,8 +21,9 @@ from glad_pipeline.database import Connection, named_queries, value
 from glad_pipeline.errors import GladError
 from glad_pipeline.publishing.columns import assignments, columns_of
 from glad_pipeline.publishing.post_columns import FILLED, metadata_of, new_post, picture_of, problem_of, title_of
+from glad_pipeline.publishing.shown import ShownPictures
 from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
-from glad_pipeline.publishing.tasks import Tasks
+from glad_pipeline.publishing.tasks import Tasks, is_for_a_task
 from glad_pipeline.records import DuePrompt, PostId
 
 SQL = named_queries(__package__, "posts.sql")
@@ -36,6 +37,7 @@ class PublishedPost:
     post_id: PostId | None  # None: only a task was illustrated
     title: str
     image_url: str
+    replaced: str | None = None  # what its post showed before that was not ours
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +46,7 @@ class Outcomes:
 
     published: list[PublishedPost] = field(default_factory=list)
     rejected: dict[int, str] = field(default_factory=dict)  # refused, with the reason
-    conflicts: dict[int, str] = field(default_factory=dict)  # edited by a person meanwhile: not touched, and what to do
+    conflicts: dict[int, str] = field(default_factory=dict)  # of a person's making: not touched, and what to do
 
     def add(self, other: Outcomes) -> None:
         self.published.extend(other.published)
@@ -57,7 +59,6 @@ class Blog:
 
     def __init__(self, connection: Connection) -> None:
         self.posts = columns_of(connection, "posts")
-        self.tasks = Tasks(connection)
         self.labels = {table: columns_of(connection, table) for table in ("categories", "authors")}
         if not self.posts:
             raise GladError("this database has no table `posts`: run `./glad migrate` first")
@@ -96,7 +97,7 @@ class Blog:
     def _publish(self, connection: Connection, due: Sequence[DuePrompt]) -> Outcomes:
         rejected = {each.id: problem for each in due if (problem := problem_of(each))}
         due = [each for each in due if each.id not in rejected]
-        tasks = self.tasks.existing(connection, [each.task_id for each in due if each.task_id])
+        tasks = Tasks(connection, due)
         named = [i for each in due for i in (each.post_id, each.published_post_id) if i is not None]
         posts = self.lock(connection, named)
         post_ids: dict[int, PostId | None] = {}
@@ -107,20 +108,27 @@ class Blog:
                 rejected[each.id] = f"post_id: no post has the id {each.post_id}"
             elif illustrated is not None and illustrated in posts:
                 old.append((each, illustrated))
-            elif each.task_id in tasks and not each.title:
-                post_ids[each.id] = None
+            elif is_for_a_task(each):
+                if problem := tasks.problem_of(each):
+                    rejected[each.id] = problem
+                else:
+                    post_ids[each.id] = None
             else:
                 new.append(each)
-        conflicts = self._illustrate(connection, old, posts)
+        conflicts, replaced = self._illustrate(connection, old, posts)
         post_ids.update({each.id: post for each, post in old if each.id not in conflicts})
         created, refused = self._create(connection, new)
         post_ids |= created
         done = [each for each in due if each.id in post_ids]
-        self.tasks.illustrate(connection, [each for each in done if each.task_id in tasks])
+        tasks.tell(connection, done)
         return Outcomes(
             published=[
                 PublishedPost(
-                    prompt_id=each.id, post_id=post_ids[each.id], title=title_of(each), image_url=each.image_url
+                    prompt_id=each.id,
+                    post_id=post_ids[each.id],
+                    title=title_of(each),
+                    image_url=each.image_url,
+                    replaced=replaced.get(each.id),
                 )
                 for each in done
             ],
@@ -213,13 +221,16 @@ class Blog:
 
     def _illustrate(
         self, connection: Connection, prompts: Sequence[tuple[DuePrompt, PostId]], versions: dict[PostId, str]
-    ) -> dict[int, str]:
+    ) -> tuple[dict[int, str], dict[int, str | None]]:
         """Give existing posts, which are locked, their picture; nothing else of theirs is touched.
 
-        A post that a person has edited since the prompt was claimed or approved is left alone: returns what to do
-        about each of those prompts. `versions` is kept up.
+        A post that a person has edited since the prompt was claimed or approved, and one that shows a picture which is
+        not ours, is left alone: returns what to do about each of those prompts, and what the others have replaced.
+        `versions` is kept up.
         """
         conflicts: dict[int, str] = {}
+        replaced: dict[int, str | None] = {}
+        shown = ShownPictures(connection, {post for _, post in prompts})
         for each, post in prompts:
             if not self._is_as_it_was(connection, post, each.post_version, versions[post]):
                 conflicts[each.id] = (
@@ -228,11 +239,15 @@ class Blog:
                     f"`glad prompts reject {each.id}`"
                 )
                 continue
+            if problem := shown.problem_of(each, post):
+                conflicts[each.id] = problem
+                continue
+            replaced[each.id] = shown.replace(each, post)
             values = picture_of(each)
             if each.taken_down_at and each.post_id is None:  # we hid it, and a person had its prompt retried
                 values["status"] = "published"
             versions[post] = self.write(connection, post, values, metadata=metadata_of(each), version=versions[post])
-        return conflicts
+        return conflicts, replaced
 
     @staticmethod
     def _is_as_it_was(connection: Connection, post: PostId, noted: str | None, now: str) -> bool:

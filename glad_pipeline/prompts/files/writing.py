@@ -112,7 +112,7 @@ def _write_parquet(out: BinaryIO, rows: Iterator[Row]) -> None:
     pa = arrow()
     kinds = dict.fromkeys(COLUMNS, pa.string())
     kinds |= dict.fromkeys(_WHOLE, pa.int64()) | dict.fromkeys(_TIMES, pa.timestamp("us", tz="UTC"))
-    kinds |= {"guidance_scale": pa.float64(), "needs_approval": pa.bool_()}
+    kinds |= {"guidance_scale": pa.float64(), "needs_approval": pa.bool_(), "replace": pa.bool_()}
     schema = pa.schema([(name, kinds[name]) for name in COLUMNS])
     with pa.parquet.ParquetWriter(out, schema) as writer:
         while some := list(islice(rows, ROWS)):
