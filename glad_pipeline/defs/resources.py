@@ -12,6 +12,7 @@ import dagster as dg
 import psycopg
 from pydantic import Field, PrivateAttr
 
+from glad_pipeline.blog_names import BlogNames, blog_names
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
 from glad_pipeline.defs import repeated_failures
@@ -44,6 +45,8 @@ class PostgresResource(FixedResource):
 
     url: str = Field(default="", description="postgresql://user:password@host:5432/database")
     patience: float = Field(default=60.0, description="Seconds for which a run waits for a server that is unreachable.")
+    posts_table: str | None = Field(default=None, description="The blog's table of posts, where not `posts`.")
+    posts_columns: str | None = Field(default=None, description="Its columns that have other names: ours=theirs,…")
     _database: Database | None = PrivateAttr(default=None)
 
     @property
@@ -54,11 +57,16 @@ class PostgresResource(FixedResource):
 
     def another(self) -> Database:
         """One of its own; the caller closes it."""
-        return Database(self._named, application_name="glad-run", patience=self.patience)
+        return Database(self._named, application_name="glad-run", patience=self.patience, blog=self.blog)
 
     def connect(self) -> Connection:
         """One connection of its own; the caller closes it."""
-        return connect_to(self._named, application_name="glad-look")
+        return connect_to(self._named, application_name="glad-look", blog=self.blog)
+
+    @property
+    def blog(self) -> BlogNames:
+        """What the blog's posts are called."""
+        return blog_names(self.posts_table, self.posts_columns)
 
     @property
     def _named(self) -> str:

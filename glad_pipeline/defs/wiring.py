@@ -69,7 +69,10 @@ def build_resources(
     """
     names, given = names or Names(), dict(overrides or {})
     postgres = given.get("postgres") or PostgresResource(
-        url=_secret(settings.database_url, "DATABASE_URL", names) or "", patience=settings.database_patience_seconds
+        url=_secret(settings.database_url, "DATABASE_URL", names) or "",
+        patience=settings.database_patience_seconds,
+        posts_table=settings.posts_table,
+        posts_columns=settings.posts_columns,
     )
     made: dict[str, Any] = {
         "postgres": postgres,

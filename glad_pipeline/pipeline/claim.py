@@ -38,7 +38,7 @@ def reject_unfit(prompts: Sequence[Prompt], claim: Claim, database: Database) ->
 
 
 def problems_of_aims(prompts: Sequence[Prompt], connection: Connection) -> dict[int, str]:
-    """Why those of these prompts whose post, task or slug cannot be had on the blog as it is now can never be published.
+    """Why those of these prompts whose post, task or slug the blog does not have cannot be published.
 
     Raises `GladError` where the blog's tasks may not be read or written by us.
     """

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Any
 
-from glad_pipeline.database import Connection, Database, has_table, named_queries, value
+from glad_pipeline.database import Connection, Database, named_queries, value
+from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import intake
@@ -65,8 +66,8 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
         changed = tuple(name for name in given if getattr(after, name) != getattr(before, name))
         if before.idempotency_key is not None and "idempotency_key" in changed:
             raise UsageError(
-                f"idempotency_key {quoted(before.idempotency_key)} of prompt {prompt_id} stays as it is: its client asks "
-                "again with it"
+                f"idempotency_key {quoted(before.idempotency_key)} of prompt {prompt_id} stays as it is: its client "
+                "asks again with it"
             )
         if _is_shown(row) and not STILL_OPEN.issuperset(changed):
             raise GladError(_why_not_published(row))
@@ -88,7 +89,7 @@ def find_post(database: Database, post: str) -> str:
     found = None
     if post.isprintable():  # else PostgreSQL could not even be asked
         with database.transaction() as connection:
-            if has_table(connection, "posts"):
+            if has_posts(connection):
                 found = value(connection, QUERIES["find_post"], {"post": post})
     if found is None:
         raise UsageError(f"the blog has no post with the slug or id {quoted(post)}")

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, LiteralString
 
-from glad_pipeline.database import Connection, Database, has_table, value
+from glad_pipeline.database import Connection, Database, value
+from glad_pipeline.database.blog import has_posts
 from glad_pipeline.database.content_tasks import NO_SUCH_TASK, OTHERWISE, look_at_tasks
 from glad_pipeline.display import one_line, quoted
 from glad_pipeline.errors import UsageError
@@ -272,7 +273,7 @@ class _Import:
     def _find_duplicates(self, connection: Connection, refusals: Refusals) -> int:
         """Refuse what repeats a key or slug, or is for a post or task that there is not; return how many rows were taken
         out for it."""
-        no_posts = () if has_table(connection, "posts") else _OF_POSTS
+        no_posts = () if has_posts(connection) else _OF_POSTS
         checks = {name: reason for name, reason in _TAKEN.items() if name not in no_posts}
         taken = sum(self._check(connection, QUERIES[name], reason, refusals) for name, reason in checks.items())
         if not value(connection, QUERIES["asks_for_tasks"]):

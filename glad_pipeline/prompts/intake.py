@@ -14,7 +14,8 @@ from datetime import UTC, datetime, tzinfo
 from operator import attrgetter
 from typing import Any
 
-from glad_pipeline.database import Connection, Database, has_table, named_queries, value
+from glad_pipeline.database import Connection, Database, named_queries, value
+from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts.aims import refuse_unknown_aims
@@ -104,7 +105,7 @@ def refuse_taken_slug(connection: Connection, prompt: NewPrompt) -> None:
     sought = {"slug": prompt.slug, "post_id": prompt.post_id}
     if found := value(connection, QUERIES["slug_of_prompt"], sought):
         raise UsageError(f"slug {prompt.slug!r} belongs to prompt {found} already: choose another, or none")
-    if has_table(connection, "posts") and (found := value(connection, QUERIES["slug_of_post"], sought)):
+    if has_posts(connection) and (found := value(connection, QUERIES["slug_of_post"], sought)):
         raise UsageError(
             f"slug {prompt.slug!r} belongs to the post {found} already: "
             "choose another, or set post_id to illustrate that post"

@@ -97,7 +97,7 @@ RETURNING p.id, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
 -- How the posts that these prompts aim at are now: edited from here on, they are not written over. What was noted before
 -- a run died stays: an edit since then is one too.
 UPDATE prompts p SET post_version = (
-    SELECT coalesce(to_jsonb(posts) ->> 'updated_at', '') FROM posts
+    SELECT coalesce(to_jsonb(posts) ->> 'updated_at', '') FROM {posts} AS posts
     WHERE posts.id = coalesce(p.post_id, p.published_post_id))
 WHERE id = ANY(%(ids)s) AND post_version IS NULL
 

@@ -23,15 +23,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from glad_pipeline.blame import readable
-from glad_pipeline.database import (
-    SILENCE,
-    Connection,
-    Database,
-    DatabaseError,
-    answering_within,
-    named_queries,
-    value,
-)
+from glad_pipeline.database import SILENCE, Connection, Database, DatabaseError, answering_within, named_queries, value
 from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.errors import UnavailableError, UsageError
 from glad_pipeline.records import DuePrompt, PostId, Prompt, records_of
@@ -308,10 +300,8 @@ class Claim:
 
         `replaced`: by the same ids, the picture on the post that was not ours and is not shown any more.
         """
-        done = [
-            {"id": i, "published_post_id": None if post is None else str(post), "replaced_image_url": replaced.get(i)}
-            for i, post in post_ids.items()
-        ]
+        texts = {i: post if post is None else str(post) for i, post in post_ids.items()}
+        done = [{"id": i, "published_post_id": texts[i], "replaced_image_url": replaced.get(i)} for i in texts]
         bound = {"done": Jsonb(done), "worker": self._worker}
         if connection.execute(SQL["settle_published"], bound).rowcount != len(post_ids):
             raise DatabaseError("prompts to be published were not locked by this transaction: no post is written")
