@@ -2,7 +2,7 @@
 
 -- name: find_post
 SELECT id, slug, to_jsonb(posts) ->> 'status' AS status FROM {posts} AS posts
-WHERE slug = %(post)s OR id::text = lower(%(post)s) ORDER BY slug = %(post)s DESC LIMIT 1
+WHERE slug = %(post)s OR id::text IN (%(post)s, lower(%(post)s)) ORDER BY slug = %(post)s DESC LIMIT 1
 
 -- name: pictures_of
 -- What was drawn for a post and is not taken down yet, each with another published post that shows it too.

@@ -81,7 +81,7 @@ def publish_some(claim: Claim, connection: Connection) -> Outcomes | None:
     def settle(done: Outcomes) -> None:
         replaced = {each.prompt_id: each.replaced for each in done.published}
         claim.published(connection, {each.prompt_id: each.post_id for each in done.published}, replaced)
-        messages.tell_of_posts(connection, {each.post_id for each in done.published if each.post_id})
+        messages.tell_of_posts(connection, {each.post_id for each in done.published if each.post_id is not None})
 
     outcomes = Blog(connection).publish(connection, due, then=settle)
     claim.reject_locked(connection, due, outcomes.rejected)

@@ -126,7 +126,7 @@ def show_prompt(database: Database, prompt_id: int) -> PromptDetails | None:
         found = records_of(PromptDetails, connection.execute(QUERIES["show_prompt"], {"id": prompt_id}))
         if not found or not has_posts(connection):
             return found[0] if found else None
-        bound = {"post_id": found[0].published_post_id or found[0].post_id}
+        bound = {"post_id": found[0].post_id if found[0].published_post_id is None else found[0].published_post_id}
         post = connection.execute(QUERIES["post_of"], bound).fetchone()
     return replace(found[0], **(post or {}))
 

@@ -209,10 +209,10 @@ FOR UPDATE OF p SKIP LOCKED
 -- name: settle_published
 -- Committed together with the post itself, and with the note that Dagster does not tell of it yet.
 WITH done AS (
-    UPDATE prompts p SET status = 'published', published_post_id = done.post_id, published_at = now(), last_error = NULL,
+    UPDATE prompts p SET status = 'published', published_post_id = done.published_post_id, published_at = now(), last_error = NULL,
         claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL, taken_down_at = NULL,
-        post_version = NULL, replaced_image_url = done.replaced
-    FROM unnest(%(ids)s::bigint[], %(post_ids)s::uuid[], %(replaced)s::text[]) AS done (id, post_id, replaced)
+        post_version = NULL, replaced_image_url = done.replaced_image_url
+    FROM jsonb_populate_recordset(NULL::prompts, %(done)s) AS done  -- whatever type the ids of this blog's posts have
     WHERE p.id = done.id AND p.status = 'generated'
     RETURNING p.id
 )
