@@ -39,7 +39,7 @@ from glad_pipeline_tests.integration.test_prompt_commands import PATHS, prompt_i
 
 POSTS_OWN = {  # fields that decide no picture; every other does
     *("title", "slug", "excerpt", "content", "category", "author", "alt_text", "task_id", "post_id"),
-    *("priority", "publish_at", "needs_approval"),
+    *("idempotency_key", "priority", "publish_at", "needs_approval", "replace"),
 }
 OTHER = {  # another value of each field that decides the picture
     "prompt": "another lake", "negative_prompt": "people", "seed": 77, "width": 128, "height": 128,
@@ -263,9 +263,15 @@ def test_edit_takes_every_field_and_an_empty_value_takes_one_out(
     prompt_id, _ = add_prompt(database, {"prompt": "a lake", "title": "Lake"})
     seed = row_of(database, prompt_id)["seed"]
     own = {"title": "L", "slug": "l", "excerpt": "e", "content": "c", "category": "g", "author": "a", "alt_text": "t"}
-    own |= {"task_id": "t1", "post_id": "the-a", "priority": -3, "publish_at": "2030-01-01T08:00+01:00"}
+    own |= {
+        "task_id": "t1",
+        "idempotency_key": "k1",
+        "post_id": "the-a",
+        "priority": -3,
+        "publish_at": "2030-01-01T08:00+01:00",
+    }
     words = [f"--{name.replace('_', '-')}={value}" for name, value in {**OTHER, **own}.items()]
-    assert glad("edit", str(prompt_id), *words, "--needs-approval") == 0
+    assert glad("edit", str(prompt_id), *words, "--needs-approval", "--replace") == 0
     said = capsys.readouterr().out
     row = row_of(database, prompt_id)
     assert {name: row[name] for name in OTHER} == OTHER
@@ -305,6 +311,7 @@ def test_edit_of_nothing_and_of_no_prompt(glad: Callable[..., int]) -> None:
 def test_an_edit_cannot_make_two_prompts_one(database: Database) -> None:
     given = {"prompt": "a lake", "slug": "lake"}
     first, _ = add_prompt(database, given)
+    execute(database, "INSERT INTO content_tasks (task_id) VALUES ('t1')")
     tasked, _ = add_prompt(database, {"prompt": "a task", "task_id": "t1"})
     other, _ = add_prompt(database, {"prompt": "a hill"})
     execute(database, "INSERT INTO posts (title, slug, content) VALUES ('A', 'the-a', '')")
