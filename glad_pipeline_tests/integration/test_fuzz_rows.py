@@ -29,7 +29,7 @@ KEPT = text().map(lambda found: re.sub("[\0\ud800-\udfff]", "�", found))  # Po
 ANY_ROW = st.fixed_dictionaries(
     {"prompt": KEPT},
     optional={
-        **{name: KEPT for name in TEXTS},
+        **dict.fromkeys(TEXTS, KEPT),
         "seed": st.integers(-(2**63), 2**63 - 1),
         "width": st.integers(-(2**31), 2**31 - 1) | st.just(64),
         "height": st.just(64),

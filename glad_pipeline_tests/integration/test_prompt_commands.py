@@ -243,7 +243,9 @@ def test_add_refuses_bad_values_and_leaves_the_table_as_it_was(
     assert management.list_prompts(database) == []
 
 
-def test_import_says_what_it_did(glad: Glad, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_import_says_what_it_did(
+    database: Database, glad: Glad, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "p.csv"
     with database.transaction() as connection:
         connection.execute("INSERT INTO content_tasks (task_id) VALUES ('t1')")
