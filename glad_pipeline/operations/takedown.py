@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from uuid import UUID
 
 from glad_pipeline.database import Connection, Database, named_queries, value
 from glad_pipeline.errors import GladError, UsageError
@@ -19,7 +18,7 @@ from glad_pipeline.publishing import blocklist, images
 from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.publishing.posts import Blog
 from glad_pipeline.publishing.tasks import clear_tasks
-from glad_pipeline.records import records_of
+from glad_pipeline.records import PostId, records_of
 
 SQL = named_queries(__package__, "takedown.sql")
 OF_THE_PICTURE = ("featured_image_alt",)  # in a post's metadata
@@ -130,12 +129,12 @@ def _alone(connection: Connection) -> TakenDown:
     return TakenDown(messages_after=value(connection, SQL["last_message"]))
 
 
-def _lock_prompts(connection: Connection, posts: Sequence[UUID], images: Sequence[int]) -> None:
+def _lock_prompts(connection: Connection, posts: Sequence[PostId], images: Sequence[int]) -> None:
     """Prompts before posts, as those do who publish."""
     connection.execute(SQL["lock_prompts"], {"posts": list(posts), "images": list(images)})
 
 
-def _hide(connection: Connection, blog: Blog, posts: Sequence[UUID], reason: str, taken: TakenDown) -> None:
+def _hide(connection: Connection, blog: Blog, posts: Sequence[PostId], reason: str, taken: TakenDown) -> None:
     """Make posts drafts and cancel the prompts that are behind them or aim at them."""
     versions = blog.lock(connection, posts)
     for post, version in versions.items():
@@ -178,7 +177,7 @@ def _remove(connection: Connection, blog: Blog, image: CataloguedImage, reason: 
         taken.subjects.append(f"image:{image.key}")
 
 
-def _tell(connection: Connection, posts: Iterable[UUID], taken: TakenDown) -> None:
+def _tell(connection: Connection, posts: Iterable[PostId], taken: TakenDown) -> None:
     outbox.tell_of_posts(connection, list(posts), hidden=True)
     taken.subjects += [f"post:{post}" for post in posts]
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import LiteralString
 
-from glad_pipeline.database import Database, has_table, named_queries
+from glad_pipeline.database import Database, named_queries
+from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import LISTED
@@ -112,7 +113,7 @@ def list_prompts(
     bound = {"status": status, "limit": limit, "before": before}
     with database.transaction() as connection:
         found = records_of(PromptStatus, connection.execute(QUERIES["list_prompts"], bound))
-        if not has_table(connection, "posts"):
+        if not has_posts(connection):
             return found
         rows = connection.execute(QUERIES["post_states"], {"ids": [each.id for each in found]})
         states = {row["id"]: row["post_status"] for row in rows}
@@ -123,9 +124,9 @@ def show_prompt(database: Database, prompt_id: int) -> PromptDetails | None:
     """One prompt with its picture and post, or None if there is no such id."""
     with database.transaction() as connection:
         found = records_of(PromptDetails, connection.execute(QUERIES["show_prompt"], {"id": prompt_id}))
-        if not found or not has_table(connection, "posts"):
+        if not found or not has_posts(connection):
             return found[0] if found else None
-        bound = {"post_id": found[0].published_post_id or found[0].post_id}
+        bound = {"post_id": found[0].post_id if found[0].published_post_id is None else found[0].published_post_id}
         post = connection.execute(QUERIES["post_of"], bound).fetchone()
     return replace(found[0], **(post or {}))
 

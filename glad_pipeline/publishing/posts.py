@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -24,7 +24,7 @@ from glad_pipeline.publishing.post_columns import FILLED, metadata_of, new_post,
 from glad_pipeline.publishing.shown import ShownPictures
 from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
 from glad_pipeline.publishing.tasks import Tasks, is_for_a_task
-from glad_pipeline.records import DuePrompt
+from glad_pipeline.records import DuePrompt, PostId
 
 SQL = named_queries(__package__, "posts.sql")
 
@@ -34,7 +34,7 @@ class PublishedPost:
     """What a prompt has become."""
 
     prompt_id: int
-    post_id: UUID | None  # None: only a task was illustrated
+    post_id: PostId | None  # None: only a task was illustrated
     title: str
     image_url: str
     replaced: str | None = None  # what its post showed before that was not ours
@@ -98,14 +98,15 @@ class Blog:
         rejected = {each.id: problem for each in due if (problem := problem_of(each))}
         due = [each for each in due if each.id not in rejected]
         tasks = Tasks(connection, due)
-        posts = self.lock(connection, [i for each in due for i in (each.post_id, each.published_post_id) if i])
-        post_ids: dict[int, UUID | None] = {}
+        named = [i for each in due for i in (each.post_id, each.published_post_id) if i is not None]
+        posts = self.lock(connection, named)
+        post_ids: dict[int, PostId | None] = {}
         new, old = [], []
         for each in due:
-            illustrated = each.post_id or each.published_post_id
-            if each.post_id and each.post_id not in posts:
+            illustrated = each.published_post_id if each.post_id is None else each.post_id
+            if each.post_id is not None and each.post_id not in posts:
                 rejected[each.id] = f"post_id: no post has the id {each.post_id}"
-            elif illustrated in posts:
+            elif illustrated is not None and illustrated in posts:
                 old.append((each, illustrated))
             elif is_for_a_task(each):
                 if problem := tasks.problem_of(each):
@@ -136,20 +137,17 @@ class Blog:
         )
 
     @staticmethod
-    def lock(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, str]:
+    def lock(connection: Connection, ids: Sequence[PostId]) -> dict[PostId, str]:
         """In the caller's transaction: lock these posts. The version of each there is: `updated_at` as text, or ""."""
         rows = connection.execute(SQL["lock_posts"], {"ids": list(ids)}) if ids else ()
         return {row["id"]: row["version"] for row in rows}
 
-    def _create(
-        self, connection: Connection, prompts: Sequence[DuePrompt]
-    ) -> tuple[dict[int, UUID | None], dict[int, str]]:
+    def _create(self, connection: Connection, prompts: Sequence[DuePrompt]) -> tuple[dict[int, PostId], dict[int, str]]:
         """Insert new posts. Returns their ids and, for prompts whose slug or author cannot be had, why."""
         slugs, rejected = self._slugs(connection, prompts)
         categories = self._labels(connection, "categories", (each.category for each in prompts))
         authors = self._labels(connection, "authors", (each.author for each in prompts))
-        created: dict[int, UUID | None] = {}
-        values = []
+        accepted, values = [], []
         for each in prompts:
             if each.id in rejected:
                 continue
@@ -159,18 +157,24 @@ class Blog:
                     f"author: the blog has no author {each.author!r} and wants more than a name to add one"
                 )
                 continue
-            created[each.id] = post = uuid4()
-            own = {
-                "id": post,
-                "slug": slugs[each.id],
-                "category_id": categories.get(each.category),
-                "author_id": author,
-            }
+            own = {"slug": slugs[each.id], "category_id": categories.get(each.category), "author_id": author}
+            accepted.append(each.id)
             values.append(self._fitting({**new_post(each), **own}))
-        if values:
-            with connection.cursor() as cursor:
-                cursor.executemany(_insert("posts", values[0]), values)
-        return created, rejected
+        return dict(zip(accepted, self._insert_posts(connection, values), strict=True)), rejected
+
+    def _insert_posts(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[PostId]:
+        """Write new posts, and return their ids: ours where the blog has no way of its own to give them."""
+        own = self.posts["id"]
+        if own.type == "uuid":
+            rows = [{**row, "id": uuid4()} for row in rows]
+        elif own.owed:
+            rows = [{**row, "id": str(uuid4())} for row in rows]
+        if not rows:
+            return []
+        with connection.cursor() as cursor:
+            statement = _insert("posts", rows[0]) + sql.SQL(" RETURNING id")
+            cursor.executemany(statement, rows, returning=True)
+            return [row["id"] for result in cursor.results() for row in result]
 
     def _slugs(self, connection: Connection, prompts: Sequence[DuePrompt]) -> tuple[dict[int, str], dict[int, str]]:
         """A free slug for each prompt: the one it asks for, or one made from its title."""
@@ -216,7 +220,7 @@ class Blog:
         return label
 
     def _illustrate(
-        self, connection: Connection, prompts: Sequence[tuple[DuePrompt, UUID]], versions: dict[UUID, str]
+        self, connection: Connection, prompts: Sequence[tuple[DuePrompt, PostId]], versions: dict[PostId, str]
     ) -> tuple[dict[int, str], dict[int, str | None]]:
         """Give existing posts, which are locked, their picture; nothing else of theirs is touched.
 
@@ -240,13 +244,13 @@ class Blog:
                 continue
             replaced[each.id] = shown.replace(each, post)
             values = picture_of(each)
-            if each.taken_down_at and not each.post_id:  # we hid it, and a person had its prompt retried
+            if each.taken_down_at and each.post_id is None:  # we hid it, and a person had its prompt retried
                 values["status"] = "published"
             versions[post] = self.write(connection, post, values, metadata=metadata_of(each), version=versions[post])
         return conflicts, replaced
 
     @staticmethod
-    def _is_as_it_was(connection: Connection, post: UUID, noted: str | None, now: str) -> bool:
+    def _is_as_it_was(connection: Connection, post: PostId, noted: str | None, now: str) -> bool:
         """Whether nobody but us has written the post since its version was noted (None: it was not there)."""
         if noted is None or noted == now:
             return True
@@ -255,7 +259,7 @@ class Blog:
     def write(
         self,
         connection: Connection,
-        post: UUID,
+        post: PostId,
         values: Mapping[str, Any],
         *,
         metadata: Mapping[str, Any] | None = None,

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from uuid import UUID
 
 from glad_pipeline.database import Connection, named_queries
 from glad_pipeline.display import quoted
-from glad_pipeline.records import DuePrompt, records_of
+from glad_pipeline.records import DuePrompt, PostId, records_of
 
 SQL = named_queries(__package__, "shown.sql")
 
@@ -20,7 +19,7 @@ SQL = named_queries(__package__, "shown.sql")
 class Shown:
     """What one post shows."""
 
-    id: UUID  # of the post
+    id: PostId  # of the post
     url: str  # "": nothing
     is_ours: bool
     replaced: str | None  # where it is ours: what it had taken the place of, and a takedown puts back
@@ -29,12 +28,12 @@ class Shown:
 class ShownPictures:
     """Those of these posts, which the caller has locked; kept up as they are written."""
 
-    def __init__(self, connection: Connection, posts: Collection[UUID]) -> None:
+    def __init__(self, connection: Connection, posts: Collection[PostId]) -> None:
         bound = {"ids": list(posts)}
         rows = records_of(Shown, connection.execute(SQL["shown"], bound)) if posts else []
         self._of = {each.id: each for each in rows}
 
-    def problem_of(self, prompt: DuePrompt, post: UUID) -> str | None:
+    def problem_of(self, prompt: DuePrompt, post: PostId) -> str | None:
         """Why the picture that the post shows is not to be replaced, and what to do; None: it may be.
 
         Whose prompt says `replace`, and who has approved it (drawn, one that needs approval has it), wants it replaced.
@@ -48,7 +47,7 @@ class ShownPictures:
             f"`glad prompts reject {prompt.id}` keeps it. A prompt with `replace` set does not ask"
         )
 
-    def replace(self, prompt: DuePrompt, post: UUID) -> str | None:
+    def replace(self, prompt: DuePrompt, post: PostId) -> str | None:
         """Note that the post shows this prompt's picture now. Returns what to put back when that is taken down."""
         shown = self._of[post]
         replaced = shown.replaced if shown.is_ours else shown.url or None
