@@ -24,6 +24,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 from psycopg.sql import Composed
 
+from glad_pipeline.blog_names import BlogNames
+from glad_pipeline.database.blog import know_blog
 from glad_pipeline.database.cures import cure_at_connecting, cure_of_statement, problems_of_server
 from glad_pipeline.database.reading import read_everything
 from glad_pipeline.database.sessions import ANSWER, open_session
@@ -39,6 +41,7 @@ Connection = psycopg.Connection[DictRow]
 Result = TypeVar("Result")
 LONGEST_PAUSE = 5.0  # seconds between tries of a database that is unreachable
 SILENCE = 10.0  # seconds without a word after which a connection that was asked for a sign of life is given up
+OUR_NAMES = BlogNames()
 BUSY = 30.0  # seconds to wait for one of our own connections
 # What waiting may mend: the server is unreachable, restarts, is full, or is a standby until the failover is over
 _PASSING = (
@@ -82,8 +85,10 @@ def is_of_this_machine(url: str) -> bool:
     return all(re.fullmatch(r"|/.*|@.*|localhost|127\.[0-9.]+|::1", host) for host in hosts)
 
 
-def connect(url: str, *, autocommit: bool = False, application_name: str = "glad") -> Connection:
-    """Open one connection whose rows are dicts and whose clock is UTC.
+def connect(
+    url: str, *, autocommit: bool = False, application_name: str = "glad", blog: BlogNames = OUR_NAMES
+) -> Connection:
+    """Open one connection whose rows are dicts and whose clock is UTC. `blog`: what `{posts}` is in its statements.
 
     Raises `DatabaseError`, which names the server and what to check, if that fails.
     """
@@ -97,6 +102,7 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
         connection = open_session(url, application_name)
         connection.autocommit = autocommit
         read_everything(connection)
+        know_blog(connection, blog)
         return connection
     except GladError as error:
         raise DatabaseError(str(error)) from None
@@ -129,12 +135,20 @@ class Database:
         max_connections: at once; the next transaction waits for one of them.
         patience: seconds for which `transact`, `read` and `connect_patiently` go on asking an unreachable server;
             once they are spent it is asked once each time, until it answers.
+        blog: what the blog's posts are called in it.
     """
 
     def __init__(
-        self, url: str, *, max_connections: int = 8, application_name: str = "glad", patience: float = 0.0
+        self,
+        url: str,
+        *,
+        max_connections: int = 8,
+        application_name: str = "glad",
+        patience: float = 0.0,
+        blog: BlogNames = OUR_NAMES,
     ) -> None:
         self.url = url
+        self.blog = blog
         self.patience = patience
         self._application_name = application_name
         self._max_connections = max_connections
@@ -251,7 +265,8 @@ class Database:
 
     def connect(self, *, autocommit: bool = False, application_name: str | None = None) -> Connection:
         """A connection of its own, for locks and long streams. The caller closes it."""
-        return connect(self.url, autocommit=autocommit, application_name=application_name or self._application_name)
+        name = application_name or self._application_name
+        return connect(self.url, autocommit=autocommit, application_name=name, blog=self.blog)
 
     def close(self) -> None:
         """Close what is idle; never waits for the server."""
@@ -269,7 +284,8 @@ def named_queries(package: str, file: str = "queries.sql", columns: Sequence[str
     """The statements of a `.sql` file by name.
 
     Each starts with a line `-- name: claim`; comment lines may follow. Parameters are psycopg's `%(name)s`, bound and
-    never interpolated. The file names `columns`, which are ours, as `{columns}`, and their parameters as `{values}`.
+    never interpolated. The file names `columns`, which are ours, as `{columns}`, and their parameters as `{values}`;
+    the blog's posts are `{posts}`, which the connection knows (`blog.py`).
     """
     text = files(package).joinpath(file).read_text(encoding="utf-8")
     text = text.replace("{columns}", ", ".join(columns)).replace(

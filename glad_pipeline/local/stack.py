@@ -142,6 +142,10 @@ def check(settings: Settings) -> None:
         for name, value in (
             ("AWS_ENDPOINT_URL_S3", settings.s3_endpoint_url),
             ("AWS_CLOUDFRONT_DOMAIN", settings.cloudfront_domain),
+            ("GLAD_S3_SSE", settings.s3_sse),
+            ("GLAD_S3_ACL", settings.s3_acl),
+            ("GLAD_S3_STORAGE_CLASS", settings.s3_storage_class),
+            ("GLAD_S3_PROXY_URL", settings.s3_proxy_url and "a proxy"),
         ):
             if value:
                 raise UsageError(

@@ -2,4 +2,4 @@
 
 -- name: post
 -- Whether there is a post with this id.
-SELECT true AS found FROM posts WHERE id = %(post_id)s;
+SELECT true AS found FROM {posts} AS posts WHERE id = %(post_id)s;

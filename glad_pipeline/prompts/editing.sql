@@ -25,5 +25,5 @@ INSERT INTO prompt_aliases (content_hash, prompt_id) VALUES (%(content_hash)s, %
 
 -- name: find_post
 -- A post by its slug or its id.
-SELECT id::text AS id FROM posts
-WHERE slug = %(post)s OR id::text = lower(%(post)s) ORDER BY slug = %(post)s DESC LIMIT 1;
+SELECT id::text AS id FROM {posts} AS posts
+WHERE slug = %(post)s OR id::text IN (%(post)s, lower(%(post)s)) ORDER BY slug = %(post)s DESC LIMIT 1;

@@ -97,13 +97,13 @@ ORDER BY i.line LIMIT %(limit)s;
 -- New lines whose slug a post of the blog has, unless that is the very post to illustrate.
 SELECT i.line, i.slug AS value, posts.id::text AS post_id, count(*) OVER () AS faults
 FROM fresh AS i
-JOIN posts ON posts.slug = i.slug AND i.post_id::text IS DISTINCT FROM posts.id::text
+JOIN {posts} AS posts ON posts.slug = i.slug AND i.post_id::text IS DISTINCT FROM posts.id::text
 ORDER BY i.line LIMIT %(limit)s;
 
 -- name: unknown_posts
 -- New lines for a post that the blog does not have.
 SELECT i.line, i.post_id::text AS value, count(*) OVER () AS faults
-FROM fresh AS i WHERE i.post_id IS NOT NULL AND NOT EXISTS (SELECT FROM posts WHERE posts.id = i.post_id)
+FROM fresh AS i WHERE i.post_id IS NOT NULL AND NOT EXISTS (SELECT FROM {posts} AS posts WHERE posts.id = i.post_id)
 ORDER BY i.line LIMIT %(limit)s;
 
 -- name: asks_for_tasks
@@ -145,6 +145,11 @@ ON CONFLICT DO NOTHING;
 -- The prompt that is there already, by task_id or content, as it is now: who asks for what one was before an edit gets it.
 SELECT id FROM prompts WHERE task_id = %(task_id)s OR content_hash = %(content_hash)s ORDER BY id LIMIT 1;
 
+-- name: ids_of_posts
+-- The type of `prompts.post_id`, which follows that of the blog's `posts.id`.
+SELECT CASE format_type(atttypid, NULL) WHEN 'uuid' THEN 'uuid' WHEN 'bigint' THEN 'bigint' ELSE 'text' END AS ids
+FROM pg_attribute WHERE attrelid = 'prompts'::regclass AND attname = 'post_id';
+
 -- name: owner_of_key
 -- The prompt that has this idempotency_key, and whether it is known by that very content, now or before an edit.
 SELECT id, coalesce(content_hash = %(content_hash)s, false) OR EXISTS (
@@ -158,7 +163,7 @@ SELECT id FROM prompts WHERE slug = %(slug)s AND status <> 'cancelled' ORDER BY 
 
 -- name: slug_of_post
 -- The post that has this slug already, unless it is the one to illustrate.
-SELECT id::text AS id FROM posts WHERE slug = %(slug)s AND id::text IS DISTINCT FROM %(post_id)s::text LIMIT 1;
+SELECT id::text AS id FROM {posts} AS posts WHERE slug = %(slug)s AND id::text IS DISTINCT FROM %(post_id)s::text LIMIT 1;
 
 -- name: insert_one
 -- Adds one prompt; none if it is there already.
