@@ -102,7 +102,7 @@ class Runtime:
         url = settings.database_url.get_secret_value()
         patience = settings.database_patience_seconds if patient else 0.0
         try:
-            with Database(url, application_name=name, patience=patience) as database:
+            with Database(url, application_name=name, patience=patience, blog=settings.blog) as database:
                 yield database
         except psycopg.errors.UndefinedTable as error:
             raise DatabaseError(
@@ -176,7 +176,7 @@ def require_together(url: str, settings: Settings) -> None:
     from glad_pipeline.database import Database
     from glad_pipeline.pipeline.identity import check
 
-    with Database(url, application_name="glad") as database:
+    with Database(url, application_name="glad", blog=settings.blog) as database:
         check(database, store_of(settings))
 
 

@@ -80,7 +80,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         ours = names.resources(context)
         with as_failure(ours.queue.explain):
             ours.queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
-            ours.object_store.refuse_anothers()
+            ours.object_store.require()
             note_model(context, names, ours.sdxl.sdxl)
             claimed = ours.queue.take(batch=config.batch_size, ids=config.prompt_ids)
         first = markdown_table(claimed, ("id", "prompt", "title"))

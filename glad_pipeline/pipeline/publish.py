@@ -43,7 +43,8 @@ class Publishing:
     visitor: Visitor  # sees the first picture before any is published
 
     def publish_due(self) -> PublishReport:
-        """Publish every picture whose time has come. A post that a person has edited since waits for approval.
+        """Publish every picture whose time has come. A post that a person has edited since, or that shows
+        a picture of theirs, waits for approval.
 
         Raises `NotPublicError` before the first where visitors would not see it; then nothing is published.
         """
@@ -78,8 +79,9 @@ def publish_some(claim: Claim, connection: Connection) -> Outcomes | None:
         return None
 
     def settle(done: Outcomes) -> None:
-        claim.published(connection, {each.prompt_id: each.post_id for each in done.published})
-        messages.tell_of_posts(connection, {each.post_id for each in done.published if each.post_id})
+        replaced = {each.prompt_id: each.replaced for each in done.published}
+        claim.published(connection, {each.prompt_id: each.post_id for each in done.published}, replaced)
+        messages.tell_of_posts(connection, {each.post_id for each in done.published if each.post_id is not None})
 
     outcomes = Blog(connection).publish(connection, due, then=settle)
     claim.reject_locked(connection, due, outcomes.rejected)

@@ -2,11 +2,11 @@
 -- composed there from the columns that the blog at hand has.
 
 -- name: taken_slugs
-SELECT slug FROM posts WHERE slug = ANY(%(slugs)s)
+SELECT slug FROM {posts} AS posts WHERE slug = ANY(%(slugs)s)
 
 -- name: lock_posts
 -- In the order of their ids, so that two transactions never wait for each other in a circle.
-SELECT id, coalesce(to_jsonb(posts) ->> 'updated_at', '') AS version FROM posts WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE
+SELECT id, coalesce(to_jsonb(posts) ->> 'updated_at', '') AS version FROM {posts} AS posts WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE
 
 -- name: note_our_write
 INSERT INTO post_writes (post_id, before, after) VALUES (%(post)s, %(before)s, %(after)s)
@@ -25,6 +25,6 @@ SELECT EXISTS (SELECT FROM ours WHERE version = %(now)s) AS ours
 -- For the check: the newest posts of ours whose picture URL a browser could not open.
 SELECT p.slug
 FROM (SELECT published_post_id FROM prompts WHERE status = 'published' ORDER BY published_at DESC LIMIT %(limit)s) q
-JOIN posts p ON p.id = q.published_post_id
+JOIN {posts} AS p ON p.id = q.published_post_id
 WHERE (p.featured_image_url IS NULL OR p.featured_image_url !~ '^https?://[^\s]+$' OR length(p.featured_image_url) > 500)
 LIMIT 20
