@@ -25,6 +25,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.outbox.targets import Targets, targets
 from glad_pipeline.pipeline import identity
+from glad_pipeline.pipeline.blog import require_blog
 from glad_pipeline.pipeline.claim import refunding, reject_unfit
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Claim
@@ -219,6 +220,7 @@ class ObjectStoreResource(FixedResource):
     spool_mb: int = Field(default=2_048, description="Most megabytes that may wait there.")
     _store: ObjectStore | None = PrivateAttr(default=None)
     _settled: bool = PrivateAttr(default=False)
+    _fits_blog: bool = PrivateAttr(default=False)
 
     @property
     def store(self) -> ObjectStore:
@@ -252,6 +254,12 @@ class ObjectStoreResource(FixedResource):
             return
         with suppress(StoreError), self._identified() as database:
             identity.check(database, self.unchecked.with_patience(0.0))
+
+    def require_blog(self) -> None:
+        """Raises `GladError` where the blog would refuse posts with this store's pictures; tried once in a process."""
+        if not self._fits_blog:
+            require_blog(self.postgres.database, self.unchecked)
+            self._fits_blog = True
 
     def _identified(self) -> Database:
         return self.postgres.another()
