@@ -75,6 +75,9 @@ class DuePrompt(Prompt):
     image_url: str  # where visitors get it
     image_key: str
     image_bytes: int
+    image_sha256: str  # of the stored bytes, hex
+    image_width: int  # pixels
+    image_height: int
     image_removed_at: datetime | None = None  # taken down meanwhile
     image_removed_reason: str | None = None
 
