@@ -296,10 +296,8 @@ class Claim:
     def published(
         self, connection: Connection, post_ids: Mapping[int, PostId | None], replaced: Mapping[int, str | None]
     ) -> None:
-        """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published.
-
-        `replaced`: by the same ids, the picture on the post that was not ours and is not shown any more.
-        """
+        """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published; `replaced`:
+        by the same ids, the picture on the post that was not ours and is not shown any more."""
         texts = {i: post if post is None else str(post) for i, post in post_ids.items()}
         done = [{"id": i, "published_post_id": texts[i], "replaced_image_url": replaced.get(i)} for i in texts]
         bound = {"done": Jsonb(done), "worker": self._worker}
@@ -326,11 +324,8 @@ class Claim:
         self._stop.set()
         if self._heart is not None:
             self._heart.join(timeout=15)
-        bound = {
-            "token": self._token,
-            "max_attempts": self._max_attempts,
-            "reason": readable(self.reason) if self.reason else None,
-        }
+        reason = readable(self.reason) if self.reason else None
+        bound = {"token": self._token, "max_attempts": self._max_attempts, "reason": reason}
         self._token = None
         # with the database gone there is nobody to tell: the lock went with the connection, the lease will end
         with suppress(psycopg.Error, DatabaseError):
@@ -338,10 +333,8 @@ class Claim:
 
     @staticmethod
     def _release(bound: Mapping[str, Any], connection: Connection) -> None:
-        connection.execute(SQL["release"], bound)
-        connection.execute(SQL["let_go"], bound)
-        connection.execute(SQL["end_claim"], bound)
-        connection.execute(SQL["end_reports"])
+        for name in ("release", "let_go", "end_claim", "end_reports"):
+            connection.execute(SQL[name], bound)
 
     def __enter__(self) -> Claim:
         return self
