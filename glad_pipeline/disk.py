@@ -39,6 +39,12 @@ def says_full(text: str) -> bool:
     return _WORDS.search(text) is not None
 
 
+def end_of_full(text: str) -> int | None:
+    """Where the last of these words ends; None where there are none."""
+    ends = [found.end() for found in _WORDS.finditer(text)]
+    return ends[-1] if ends else None
+
+
 def full(place: Path | str, cure: str = CURE) -> str:
     """`the disk of /srv/glad/spool is full (12.0 kB free): make room there, or set …`.
 

@@ -18,6 +18,8 @@ from glad_pipeline.redaction import redact
 SERVERS = {"postgres": "PostgreSQL", "s3": "S3 server"}  # name of port and log: for people
 LINES = 4
 LONGEST = 300  # characters of one line
+BEGINNING = 100  # of these, what is kept of the beginning of a longer line
+LONGEST_READ = 4_000  # characters of one line
 _TELLING = re.compile(  # of PostgreSQL, of SeaweedFS's logger, of Go's runtime
     r"\b(PANIC|FATAL): |terminated by signal|could not (?:write|extend|create|open|read|fsync)|"
     r"^[EF]\d{4} |^panic:|^fatal error:|Address already in use|Permission denied"
@@ -62,6 +64,20 @@ def telling(log: Path) -> list[str]:
         return []
     begins = max((i for i, line in enumerate(lines) if _BEGINNING.search(line)), default=0)
     # an indented line goes on with a statement
-    own = [one_line(redact(line), LONGEST) for line in lines[begins:] if line.strip() and not line.startswith("\t")]
+    own = [
+        one_line(redact(line), LONGEST_READ) for line in lines[begins:] if line.strip() and not line.startswith("\t")
+    ]
     found = [line for line in own if (_TELLING.search(line) and not _OF_A_CLIENT.search(line)) or disk.says_full(line)]
-    return list({line[-40:]: line for line in found or own}.values())[-LINES:]  # what ends alike says one thing
+    alike = {line[-40:]: line for line in found or own}  # what ends alike says one thing
+    return [_shortened(line) for line in list(alike.values())[-LINES:]]
+
+
+def _shortened(line: str) -> str:
+    """At most LONGEST characters, cut in the middle: Go's errors end with their cause, after long paths and numbers."""
+    if len(line) <= LONGEST:
+        return line
+    end = disk.end_of_full(line) or len(line)
+    rest = LONGEST - BEGINNING - 2
+    if end <= LONGEST - 1:
+        return f"{line[: LONGEST - 1]}…"
+    return f"{line[:BEGINNING]}…{line[end - rest : end]}{'…' if end < len(line) else ''}"

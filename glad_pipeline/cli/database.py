@@ -33,7 +33,7 @@ def migrate(
     ] = False,
     plan: Annotated[
         bool,
-        typer.Option("--plan", help="print the SQL that would be run, and run nothing: it needs no right to write"),
+        typer.Option("--plan", help="print the SQL that would be run, and run nothing: needs no right to write"),
     ] = False,
 ) -> int:
     """Bring the database's tables up to date."""

@@ -186,7 +186,7 @@ def show(
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1
-    found = notices_of(row, runtime.settings.engine)
+    found = (*notices_of(row, runtime.settings.engine), *filter(None, [row.notice_of_picture()]))
     if json:
         print_json({"id": row.id, "status": row.status, **jsonable(row), "notices": list(found)})
     else:

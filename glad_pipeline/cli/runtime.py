@@ -50,6 +50,11 @@ class Runtime:
             print(f"glad: warning: {warning}", file=sys.stderr)
         return load_settings()
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the settings are a caller's, for which no server is started."""
+        return self._given is not None
+
     def with_home(self) -> Settings:
         """The settings, and GLAD_HOME is there: models need it for the hashes they remember, and no server."""
         from glad_pipeline.local.home import Home

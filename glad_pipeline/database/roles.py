@@ -18,7 +18,7 @@ LONGEST_NAME = 63  # bytes: PostgreSQL cuts longer ones
 
 
 def roles_sql(*, writer: str, pipeline: str, blog: BlogNames = OUR_NAMES) -> str:
-    """The script with these names, and those of the blog's posts. Raises `UsageError` for names that cannot be, or are the same."""
+    """The script with these names. Raises `UsageError` for names that cannot be, or are the same."""
     for name in (writer, pipeline):
         if not name.isprintable() or not 1 <= len(name.encode(errors="replace")) <= LONGEST_NAME:
             raise UsageError(f"{name!r} cannot be a role's name: 1 to {LONGEST_NAME} bytes of visible characters")

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import tuple_row
 
 from glad_pipeline.database import connect, first_words
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.postgres import locate
+from glad_pipeline.urls import parts_of
 
 NAME = "glad psql"  # in pg_stat_activity
 READ_ONLY = "default_transaction_read_only"
@@ -36,7 +37,7 @@ def session(url: str, *, writes: bool) -> tuple[list[str], dict[str, str]]:
 
     Raises `GladError` where there is no psql.
     """
-    given = conninfo_to_dict(url)
+    given = parts_of(url)
     secrets = {"PGPASSWORD": given.pop("password", None)}
     given.pop("sslpassword", None)  # the key's: psql asks for it
     given["options"] = f"{given.get('options') or ''} -c {READ_ONLY}={'off' if writes else 'on'}".strip()

@@ -2,7 +2,7 @@
 
 -- name: find_post
 SELECT id, slug, to_jsonb(posts) ->> 'status' AS status FROM {posts} AS posts
-WHERE slug = %(post)s OR id::text = lower(%(post)s) ORDER BY slug = %(post)s DESC LIMIT 1
+WHERE slug = %(post)s OR id::text IN (%(post)s, lower(%(post)s)) ORDER BY slug = %(post)s DESC LIMIT 1
 
 -- name: pictures_of
 -- What was drawn for a post and is not taken down yet, each with another published post that shows it too.
@@ -32,6 +32,12 @@ SELECT p.id, p.slug, EXISTS (SELECT FROM prompts q WHERE q.image_id = i.id AND q
 FROM {posts} AS p, images i
 WHERE i.id = %(image)s AND strpos(p.featured_image_url, i.key) > 0
 ORDER BY p.id
+
+-- name: replaced_by
+-- What that is not ours a post showed before it got this picture.
+SELECT replaced_image_url FROM prompts
+WHERE image_id = %(image)s AND published_post_id = %(post)s AND replaced_image_url IS NOT NULL
+ORDER BY published_at DESC NULLS LAST LIMIT 1
 
 -- name: lock_prompts
 -- All that a takedown may move, in the order of their ids.

@@ -15,7 +15,7 @@ from glad_pipeline.database.content_tasks import look_at_tasks, problem_of_task
 from glad_pipeline.errors import GladError
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.validation import reasons_against
-from glad_pipeline.records import Prompt, values_of
+from glad_pipeline.records import Prompt, kind_of, values_of
 
 SQL = named_queries(__package__, "claim.sql")
 
@@ -26,7 +26,7 @@ def reject_unfit(prompts: Sequence[Prompt], claim: Claim, database: Database) ->
     bad: dict[int, str] = {}
     for prompt in prompts:
         with one_row(partial(bad.__setitem__, prompt.id)):
-            if problems := reasons_against(values_of(prompt)):
+            if problems := reasons_against(values_of(prompt), ids=kind_of(prompt.post_id)):
                 bad[prompt.id] = "; ".join(problems)
     aiming = [
         each for each in prompts if each.id not in bad and (each.post_id is not None or each.slug or each.task_id)
@@ -38,7 +38,7 @@ def reject_unfit(prompts: Sequence[Prompt], claim: Claim, database: Database) ->
 
 
 def problems_of_aims(prompts: Sequence[Prompt], connection: Connection) -> dict[int, str]:
-    """Why those of these prompts whose post, task or slug cannot be had on the blog as it is now can never be published.
+    """Why those of these prompts whose post, task or slug the blog does not have cannot be published.
 
     Raises `GladError` where the blog's tasks may not be read or written by us.
     """

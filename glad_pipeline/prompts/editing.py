@@ -21,7 +21,7 @@ from glad_pipeline.prompts import intake
 from glad_pipeline.prompts.aims import refuse_unknown_aims
 from glad_pipeline.prompts.spellings import understood
 from glad_pipeline.prompts.validation import new_prompt
-from glad_pipeline.records import FIELDS, NewPrompt, values_of
+from glad_pipeline.records import FIELDS, NewPrompt, kind_of, values_of
 
 STILL_OPEN = {
     "priority",
@@ -58,7 +58,7 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
         if row["status"] == "published":
             raise GladError(_why_not_published(row))
         before = NewPrompt(**{name: row[name] for name in FIELDS})
-        checked = new_prompt({**values_of(before), **given}, zone=zone)
+        checked = new_prompt({**values_of(before), **given}, zone=zone, ids=intake.ids_of_posts(connection))
         after = replace(before, **{name: getattr(checked, name) for name in given})
         lines = _lines(connection, row, before, after, asks_seed="seed" in given)
         if after.seed is None:
@@ -66,8 +66,8 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
         changed = tuple(name for name in given if getattr(after, name) != getattr(before, name))
         if before.idempotency_key is not None and "idempotency_key" in changed:
             raise UsageError(
-                f"idempotency_key {quoted(before.idempotency_key)} of prompt {prompt_id} stays as it is: its client asks "
-                "again with it"
+                f"idempotency_key {quoted(before.idempotency_key)} of prompt {prompt_id} stays as it is: its client "
+                "asks again with it"
             )
         if _is_shown(row) and not STILL_OPEN.issuperset(changed):
             raise GladError(_why_not_published(row))
@@ -128,7 +128,7 @@ def _lines(
 def _line_of(prompt: NewPrompt) -> list[str]:
     """As which line an import would read it from an export; none if it would refuse it."""
     with suppress(UsageError):
-        return [intake.content_hash(new_prompt(values_of(prompt)))]
+        return [intake.content_hash(new_prompt(values_of(prompt), ids=kind_of(prompt.post_id)))]
     return []
 
 

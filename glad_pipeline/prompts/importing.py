@@ -21,11 +21,11 @@ from glad_pipeline.errors import UsageError
 from glad_pipeline.prompts.exported import ExportedRows
 from glad_pipeline.prompts.files.reading import STANDARD_INPUT, new_reading, read_records
 from glad_pipeline.prompts.files.record import Reading, ReadOptions, Record
-from glad_pipeline.prompts.intake import QUERIES, as_given, as_row
+from glad_pipeline.prompts.intake import QUERIES, as_given, as_row, ids_of_posts
 from glad_pipeline.prompts.refusals import SHOWN, Refusals
 from glad_pipeline.prompts.syntax import notices
 from glad_pipeline.prompts.validation import new_prompt
-from glad_pipeline.records import FIELDS, NewPrompt
+from glad_pipeline.records import FIELDS, NewPrompt, PostIdKind
 
 PREVIEWED = 5  # rows that a dry run shows
 _AT_ONCE = 10_000  # lines taken out by one statement
@@ -167,6 +167,7 @@ class _Import:
         self._exported = exported
         self._first: list[Preview] = []
         self._noticed: dict[str, Noticed] = {}
+        self._ids: PostIdKind = "uuid"  # what the ids of the blog's posts are
 
     def where(self, place: int) -> str:
         """A place in words: `line 7`, or with its file where there are several."""
@@ -178,6 +179,7 @@ class _Import:
         connection.execute(QUERIES["begin_staging"])
         connection.execute(QUERIES["create_staging"])
         connection.execute(QUERIES["create_fresh"])
+        self._ids = ids_of_posts(connection)
         staged = self._stage(connection, refusals)
         self._refuse_unused_maps(staged + refusals.count + self._exported.count)
         self._tell("looking for duplicates among", staged)
@@ -223,7 +225,7 @@ class _Import:
                         refusals.add(place, record.fault, *record.given)
                         continue
                     try:
-                        prompt = new_prompt(record.fields, zone=self._options.zone)
+                        prompt = new_prompt(record.fields, zone=self._options.zone, ids=self._ids)
                     except UsageError as error:
                         refusals.add(place, str(error), *record.given)
                         continue

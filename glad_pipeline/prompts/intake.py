@@ -20,7 +20,7 @@ from glad_pipeline.display import quoted
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts.aims import refuse_unknown_aims
 from glad_pipeline.prompts.validation import new_prompt
-from glad_pipeline.records import FIELDS, NewPrompt
+from glad_pipeline.records import FIELDS, NewPrompt, PostIdKind
 
 WRITTEN = (*FIELDS, "content_hash")
 QUERIES = named_queries("glad_pipeline.prompts", "intake.sql", WRITTEN)
@@ -36,6 +36,8 @@ def content_hash(prompt: NewPrompt) -> str:
     """
     pairs = zip(_DEFAULTS.items(), _values(prompt), strict=True)
     given = {name: found for (name, default), found in pairs if found != default}
+    if "post_id" in given:  # 17 of a file and 17 of a column are one
+        given["post_id"] = str(given["post_id"])
     return hashlib.sha256(_canonical_json(given).encode()).hexdigest()
 
 
@@ -54,7 +56,8 @@ def add_prompt(database: Database, given: Mapping[str, Any], *, zone: tzinfo = U
     Raises `UsageError` with every reason if the fields break a rule, the slug or the `idempotency_key` is another
     prompt's, or the blog has no such post or task.
     """
-    prompt = new_prompt(given, zone=zone)
+    ids: PostIdKind = "uuid" if given.get("post_id") is None else database.read(ids_of_posts)
+    prompt = new_prompt(given, zone=zone, ids=ids)
     row = dict(zip(WRITTEN, as_row(prompt), strict=True))
     with database.transaction() as connection:
         connection.execute(QUERIES["one_at_a_time"])
@@ -89,6 +92,12 @@ def _asks_for(row: Mapping[str, Any], prompt: NewPrompt) -> bool:
     """Whether a row of the table, of plain SQL say, has these very fields; a seed that is not asked for may be any."""
     there = NewPrompt(**{name: row[name] for name in FIELDS})
     return prompt == (there if prompt.seed is not None else replace(there, seed=None))
+
+
+def ids_of_posts(connection: Connection) -> PostIdKind:
+    """What the ids of the blog's posts are, as the column `prompts.post_id` has them."""
+    kind: PostIdKind = value(connection, QUERIES["ids_of_posts"])
+    return kind
 
 
 def refuse_taken_slug(connection: Connection, prompt: NewPrompt) -> None:

@@ -145,6 +145,11 @@ ON CONFLICT DO NOTHING;
 -- The prompt that is there already, by task_id or content, as it is now: who asks for what one was before an edit gets it.
 SELECT id FROM prompts WHERE task_id = %(task_id)s OR content_hash = %(content_hash)s ORDER BY id LIMIT 1;
 
+-- name: ids_of_posts
+-- The type of `prompts.post_id`, which follows that of the blog's `posts.id`.
+SELECT CASE format_type(atttypid, NULL) WHEN 'uuid' THEN 'uuid' WHEN 'bigint' THEN 'bigint' ELSE 'text' END AS ids
+FROM pg_attribute WHERE attrelid = 'prompts'::regclass AND attname = 'post_id';
+
 -- name: owner_of_key
 -- The prompt that has this idempotency_key, and whether it is known by that very content, now or before an edit.
 SELECT id, coalesce(content_hash = %(content_hash)s, false) OR EXISTS (

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from glad_pipeline.blame import readable
 from glad_pipeline.database import (
@@ -30,11 +30,12 @@ from glad_pipeline.database import (
     DatabaseError,
     answering_within,
     named_queries,
+    require_fit,
     value,
 )
 from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.errors import UnavailableError, UsageError
-from glad_pipeline.records import DuePrompt, Prompt, records_of
+from glad_pipeline.records import DuePrompt, PostId, Prompt, records_of
 
 SQL = named_queries(__package__)
 PING = 2.0  # seconds between looks at the heartbeat's connection
@@ -118,6 +119,7 @@ class Claim:
         return self
 
     def _locked_token(self, connection: Connection) -> int:
+        require_fit(connection)
         token = int(value(connection, SQL["next_token"]))
         if not self._lock(connection, token):
             raise UnavailableError(f"the claim token {token} is locked already: another database uses ours")
@@ -301,9 +303,16 @@ class Claim:
         bound = {"ids": list(gone), "token": self._token, "reason": "its picture was gone from the store: drawn again"}
         return sorted(row["id"] for row in connection.execute(SQL["draw_again"], bound))
 
-    def published(self, connection: Connection, post_ids: Mapping[int, UUID | None]) -> None:
-        """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published."""
-        bound = {"ids": list(post_ids), "post_ids": list(post_ids.values()), "worker": self._worker}
+    def published(
+        self, connection: Connection, post_ids: Mapping[int, PostId | None], replaced: Mapping[int, str | None]
+    ) -> None:
+        """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published.
+
+        `replaced`: by the same ids, the picture on the post that was not ours and is not shown any more.
+        """
+        texts = {i: post if post is None else str(post) for i, post in post_ids.items()}
+        done = [{"id": i, "published_post_id": texts[i], "replaced_image_url": replaced.get(i)} for i in texts]
+        bound = {"done": Jsonb(done), "worker": self._worker}
         if connection.execute(SQL["settle_published"], bound).rowcount != len(post_ids):
             raise DatabaseError("prompts to be published were not locked by this transaction: no post is written")
 

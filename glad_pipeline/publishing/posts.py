@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -21,9 +21,10 @@ from glad_pipeline.database import Connection, named_queries, value
 from glad_pipeline.errors import GladError
 from glad_pipeline.publishing.columns import assignments, columns_of
 from glad_pipeline.publishing.post_columns import FILLED, metadata_of, new_post, picture_of, problem_of, title_of
+from glad_pipeline.publishing.shown import ShownPictures
 from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
 from glad_pipeline.publishing.tasks import Tasks, is_for_a_task
-from glad_pipeline.records import DuePrompt
+from glad_pipeline.records import DuePrompt, PostId
 
 SQL = named_queries(__package__, "posts.sql")
 
@@ -33,9 +34,10 @@ class PublishedPost:
     """What a prompt has become."""
 
     prompt_id: int
-    post_id: UUID | None  # None: only a task was illustrated
+    post_id: PostId | None  # None: only a task was illustrated
     title: str
     image_url: str
+    replaced: str | None = None  # what its post showed before that was not ours
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +46,7 @@ class Outcomes:
 
     published: list[PublishedPost] = field(default_factory=list)
     rejected: dict[int, str] = field(default_factory=dict)  # refused, with the reason
-    conflicts: dict[int, str] = field(default_factory=dict)  # edited by a person meanwhile: not touched, and what to do
+    conflicts: dict[int, str] = field(default_factory=dict)  # of a person's making: not touched, and what to do
 
     def add(self, other: Outcomes) -> None:
         self.published.extend(other.published)
@@ -96,14 +98,15 @@ class Blog:
         rejected = {each.id: problem for each in due if (problem := problem_of(each))}
         due = [each for each in due if each.id not in rejected]
         tasks = Tasks(connection, due)
-        posts = self.lock(connection, [i for each in due for i in (each.post_id, each.published_post_id) if i])
-        post_ids: dict[int, UUID | None] = {}
+        named = [i for each in due for i in (each.post_id, each.published_post_id) if i is not None]
+        posts = self.lock(connection, named)
+        post_ids: dict[int, PostId | None] = {}
         new, old = [], []
         for each in due:
-            illustrated = each.post_id or each.published_post_id
-            if each.post_id and each.post_id not in posts:
+            illustrated = each.published_post_id if each.post_id is None else each.post_id
+            if each.post_id is not None and each.post_id not in posts:
                 rejected[each.id] = f"post_id: no post has the id {each.post_id}"
-            elif illustrated in posts:
+            elif illustrated is not None and illustrated in posts:
                 old.append((each, illustrated))
             elif is_for_a_task(each):
                 if problem := tasks.problem_of(each):
@@ -112,7 +115,7 @@ class Blog:
                     post_ids[each.id] = None
             else:
                 new.append(each)
-        conflicts = self._illustrate(connection, old, posts)
+        conflicts, replaced = self._illustrate(connection, old, posts)
         post_ids.update({each.id: post for each, post in old if each.id not in conflicts})
         created, refused = self._create(connection, new)
         post_ids |= created
@@ -121,7 +124,11 @@ class Blog:
         return Outcomes(
             published=[
                 PublishedPost(
-                    prompt_id=each.id, post_id=post_ids[each.id], title=title_of(each), image_url=each.image_url
+                    prompt_id=each.id,
+                    post_id=post_ids[each.id],
+                    title=title_of(each),
+                    image_url=each.image_url,
+                    replaced=replaced.get(each.id),
                 )
                 for each in done
             ],
@@ -130,20 +137,17 @@ class Blog:
         )
 
     @staticmethod
-    def lock(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, str]:
+    def lock(connection: Connection, ids: Sequence[PostId]) -> dict[PostId, str]:
         """In the caller's transaction: lock these posts. The version of each there is: `updated_at` as text, or ""."""
         rows = connection.execute(SQL["lock_posts"], {"ids": list(ids)}) if ids else ()
         return {row["id"]: row["version"] for row in rows}
 
-    def _create(
-        self, connection: Connection, prompts: Sequence[DuePrompt]
-    ) -> tuple[dict[int, UUID | None], dict[int, str]]:
+    def _create(self, connection: Connection, prompts: Sequence[DuePrompt]) -> tuple[dict[int, PostId], dict[int, str]]:
         """Insert new posts. Returns their ids and, for prompts whose slug or author cannot be had, why."""
         slugs, rejected = self._slugs(connection, prompts)
         categories = self._labels(connection, "categories", (each.category for each in prompts))
         authors = self._labels(connection, "authors", (each.author for each in prompts))
-        created: dict[int, UUID | None] = {}
-        values = []
+        accepted, values = [], []
         for each in prompts:
             if each.id in rejected:
                 continue
@@ -153,18 +157,24 @@ class Blog:
                     f"author: the blog has no author {each.author!r} and wants more than a name to add one"
                 )
                 continue
-            created[each.id] = post = uuid4()
-            own = {
-                "id": post,
-                "slug": slugs[each.id],
-                "category_id": categories.get(each.category),
-                "author_id": author,
-            }
+            own = {"slug": slugs[each.id], "category_id": categories.get(each.category), "author_id": author}
+            accepted.append(each.id)
             values.append(self._fitting({**new_post(each), **own}))
-        if values:
-            with connection.cursor() as cursor:
-                cursor.executemany(_insert("posts", values[0]), values)
-        return created, rejected
+        return dict(zip(accepted, self._insert_posts(connection, values), strict=True)), rejected
+
+    def _insert_posts(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[PostId]:
+        """Write new posts, and return their ids: ours where the blog has no way of its own to give them."""
+        own = self.posts["id"]
+        if own.type == "uuid":
+            rows = [{**row, "id": uuid4()} for row in rows]
+        elif own.owed:
+            rows = [{**row, "id": str(uuid4())} for row in rows]
+        if not rows:
+            return []
+        with connection.cursor() as cursor:
+            statement = _insert("posts", rows[0]) + sql.SQL(" RETURNING id")
+            cursor.executemany(statement, rows, returning=True)
+            return [row["id"] for result in cursor.results() for row in result]
 
     def _slugs(self, connection: Connection, prompts: Sequence[DuePrompt]) -> tuple[dict[int, str], dict[int, str]]:
         """A free slug for each prompt: the one it asks for, or one made from its title."""
@@ -210,14 +220,17 @@ class Blog:
         return label
 
     def _illustrate(
-        self, connection: Connection, prompts: Sequence[tuple[DuePrompt, UUID]], versions: dict[UUID, str]
-    ) -> dict[int, str]:
+        self, connection: Connection, prompts: Sequence[tuple[DuePrompt, PostId]], versions: dict[PostId, str]
+    ) -> tuple[dict[int, str], dict[int, str | None]]:
         """Give existing posts, which are locked, their picture; nothing else of theirs is touched.
 
-        A post that a person has edited since the prompt was claimed or approved is left alone: returns what to do
-        about each of those prompts. `versions` is kept up.
+        A post that a person has edited since the prompt was claimed or approved, and one that shows a picture which is
+        not ours, is left alone: returns what to do about each of those prompts, and what the others have replaced.
+        `versions` is kept up.
         """
         conflicts: dict[int, str] = {}
+        replaced: dict[int, str | None] = {}
+        shown = ShownPictures(connection, {post for _, post in prompts})
         for each, post in prompts:
             if not self._is_as_it_was(connection, post, each.post_version, versions[post]):
                 conflicts[each.id] = (
@@ -226,14 +239,18 @@ class Blog:
                     f"`glad prompts reject {each.id}`"
                 )
                 continue
+            if problem := shown.problem_of(each, post):
+                conflicts[each.id] = problem
+                continue
+            replaced[each.id] = shown.replace(each, post)
             values = picture_of(each)
-            if each.taken_down_at and not each.post_id:  # we hid it, and a person had its prompt retried
+            if each.taken_down_at and each.post_id is None:  # we hid it, and a person had its prompt retried
                 values["status"] = "published"
             versions[post] = self.write(connection, post, values, metadata=metadata_of(each), version=versions[post])
-        return conflicts
+        return conflicts, replaced
 
     @staticmethod
-    def _is_as_it_was(connection: Connection, post: UUID, noted: str | None, now: str) -> bool:
+    def _is_as_it_was(connection: Connection, post: PostId, noted: str | None, now: str) -> bool:
         """Whether nobody but us has written the post since its version was noted (None: it was not there)."""
         if noted is None or noted == now:
             return True
@@ -242,7 +259,7 @@ class Blog:
     def write(
         self,
         connection: Connection,
-        post: UUID,
+        post: PostId,
         values: Mapping[str, Any],
         *,
         metadata: Mapping[str, Any] | None = None,

@@ -176,6 +176,18 @@ def test_an_embedded_store_that_fails_is_explained_by_its_log(embedded_servers):
         assert "Check AWS_ENDPOINT" not in str(error.value)
 
 
+@pytest.mark.parametrize("after", ["", " (attempt 3)", f" while writing {'y' * 900}"])
+@pytest.mark.parametrize("path", [10, 220, 900])
+def test_a_long_line_of_a_log_is_cut_where_it_does_not_say_the_cause(tmp_path, path, after):
+    (tmp_path / "s3.log").write_text(
+        f"E1129 08:00:00.000000 store.go:1 write /{'x' * path}/glad_1.dat: no space left on device{after}\n"
+    )
+    (line,) = embedded.telling(tmp_path / "s3.log")
+    assert line.startswith("E1129 08:00:00.000000 store.go:1 write /xxx")
+    assert "no space left on device" in line
+    assert len(line) <= embedded.LONGEST
+
+
 def test_a_step_that_finds_the_disk_full_says_where(tmp_path):
     with pytest.raises(dg.Failure) as error, as_failure():
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "compiled"))

@@ -19,8 +19,18 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from glad_pipeline.blog_names import BlogNames
-from glad_pipeline.database import OUR_NAMES, DatabaseError, connect, describe, first_words, named_queries, value
+from glad_pipeline.database import (
+    OUR_NAMES,
+    DatabaseError,
+    connect,
+    describe,
+    first_words,
+    named_queries,
+    require_fit,
+    value,
+)
 from glad_pipeline.database.blog import has_posts, names_of
+from glad_pipeline.database.cures import problem_of_writing
 from glad_pipeline.database.migrations.post_ids import Retyped, require_convertible, retype_sql, to_retype
 from glad_pipeline.database.migrations.steps import HERE, VERSION_TABLE, printed, upgrade
 
@@ -29,7 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MINIMUM_SERVER = 14
 LOCK_KEY = 0x676C6164  # "glad"
 STATEMENT_LOCK_TIMEOUT = "500ms"  # who waits for a table lock makes everyone behind it wait too: give up, try again
 
@@ -63,7 +72,7 @@ def migrate(database_url: str, *, wait_seconds: float = 600, blog: BlogNames = O
     with _connected(database_url, blog) as connection:
         if not _outstanding(connection, database_url):
             return []
-        _require_writable(connection, database_url)
+        _require_writable(connection)
         connection.execute(
             "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', '0', false),"
             " set_config('idle_in_transaction_session_timeout', '0', false)",
@@ -146,11 +155,7 @@ def _in_words(retyped: Sequence[Retyped]) -> list[str]:
 
 
 def _pending(connection: Connection, url: str) -> list[str]:
-    if connection.info.server_version < MINIMUM_SERVER * 10_000:
-        raise MigrationError(
-            f"PostgreSQL at {describe(url)} is version {connection.info.server_version // 10_000}; "
-            f"{MINIMUM_SERVER} or newer is needed. Upgrade the server, or use another one in DATABASE_URL"
-        )
+    require_fit(connection)
     names = sorted(path.stem for path in (HERE / "versions").glob("[0-9]*.py"))
     try:
         version = _version(connection, _target_schema(connection, url))
@@ -193,12 +198,9 @@ def _target_schema(connection: Connection, url: str) -> str:
     return name
 
 
-def _require_writable(connection: Connection, url: str) -> None:
-    if _one(connection, "read_only"):
-        raise MigrationError(
-            f"{describe(url)} is read-only for us (a standby, or default_transaction_read_only), so it cannot be "
-            "migrated. Point DATABASE_URL at the primary with a user that may write"
-        )
+def _require_writable(connection: Connection) -> None:
+    if problem := problem_of_writing(connection):
+        raise MigrationError(f"{problem.in_words()}. Until then it cannot be migrated")
 
 
 def _prepare_schema(connection: Connection, url: str) -> str:
