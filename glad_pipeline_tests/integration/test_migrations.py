@@ -21,7 +21,7 @@ import psycopg
 import pytest
 
 import glad_pipeline
-from glad_pipeline.database import DatabaseError, connect
+from glad_pipeline.database import DatabaseError, connect, cures
 from glad_pipeline.database import migrations as room
 from glad_pipeline.database.migrations import migrate, pending
 
@@ -413,7 +413,7 @@ def test_a_schema_newer_than_this_release_is_refused(database_url: str) -> None:
 
 
 def test_a_server_that_is_too_old_is_refused(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "MINIMUM_SERVER", 99)
+    monkeypatch.setattr(cures, "MINIMUM_SERVER", 99)
     with pytest.raises(DatabaseError, match=r"is version \d+; 99 or newer is needed"):
         migrate(database_url)
 

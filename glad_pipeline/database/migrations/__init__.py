@@ -33,6 +33,8 @@ from glad_pipeline.database.blog import has_posts, names_of
 from glad_pipeline.database.cures import problem_of_writing
 from glad_pipeline.database.migrations.post_ids import Retyped, require_convertible, retype_sql, to_retype
 from glad_pipeline.database.migrations.steps import HERE, VERSION_TABLE, printed, upgrade
+from glad_pipeline.database.migrations.steps import has_blog as has_blog
+from glad_pipeline.database.migrations.steps import run_sql as run_sql
 
 if TYPE_CHECKING:
     from glad_pipeline.database import Connection

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from glad_pipeline.database import Connection, connect, describe, named_queries
-from glad_pipeline.database.migrations import MINIMUM_SERVER, pending
+from glad_pipeline.database.cures import MINIMUM_SERVER
+from glad_pipeline.database.migrations import pending
 from glad_pipeline.diagnosis import Diagnosis
 from glad_pipeline.operations.doctor.examination import Deployment
 from glad_pipeline.operations.doctor.lines import right, risk, wrong

@@ -1,6 +1,6 @@
 """Our own tables: the queue and the catalogue."""
 
-from glad_pipeline.database.migrations.steps import run_sql
+from glad_pipeline.database.migrations import run_sql
 
 revision = "0001"
 down_revision = None

@@ -1,6 +1,6 @@
 """The blog's tables, in a database that has no blog."""
 
-from glad_pipeline.database.migrations.steps import has_blog, run_sql
+from glad_pipeline.database.migrations import has_blog, run_sql
 
 revision = "0002"
 down_revision = "0001"

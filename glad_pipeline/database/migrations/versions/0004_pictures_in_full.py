@@ -1,6 +1,6 @@
 """Our own tables: pixel hash and thumbnail of a picture, preset and LoRA of a prompt."""
 
-from glad_pipeline.database.migrations.steps import run_sql
+from glad_pipeline.database.migrations import run_sql
 
 revision = "0004"
 down_revision = "0003"

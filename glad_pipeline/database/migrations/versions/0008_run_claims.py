@@ -1,6 +1,6 @@
 """Which Dagster runs have opened a claim on the queue."""
 
-from glad_pipeline.database.migrations.steps import run_sql
+from glad_pipeline.database.migrations import run_sql
 
 revision = "0008"
 down_revision = "0007"

@@ -1,6 +1,6 @@
 """What runs have done with prompts and Dagster does not tell yet."""
 
-from glad_pipeline.database.migrations.steps import run_sql
+from glad_pipeline.database.migrations import run_sql
 
 revision = "0011"
 down_revision = "0010"

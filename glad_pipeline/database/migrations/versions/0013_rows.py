@@ -1,6 +1,6 @@
 """What a row means: idempotency keys, and pictures of other people's on a post."""
 
-from glad_pipeline.database.migrations.steps import run_sql
+from glad_pipeline.database.migrations import run_sql
 
 revision = "0013"
 down_revision = "0011"
