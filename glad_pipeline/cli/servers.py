@@ -57,7 +57,7 @@ def up(context: typer.Context) -> int:
     require_store(settings)
 
     def prepare(url: str) -> list[str]:
-        done = migrate(url)
+        done = migrate(url, blog=settings.blog)
         require_together(url, settings)
         return done
 
@@ -94,7 +94,7 @@ def status(context: typer.Context) -> int:
     if url is None:
         return 0
     try:
-        with Database(url, application_name="glad status") as database:
+        with Database(url, application_name="glad status", blog=settings.blog) as database:
             counts = counts_by_status(database)
     except DatabaseError as error:
         print(f"queue: {error}")
