@@ -55,6 +55,7 @@ def left(world, monkeypatch):
         "0010_edits",
         "0011_run_reports",
         "0013_rows",
+        "0014_store_probe",
     ]
     for each in OBJECTS:
         world.store.client.put_object(
