@@ -48,6 +48,15 @@ class Store(dg.Model, dg.Resolvable):
     secret_access_key: Annotated[str | None, Field(description="AWS_SECRET_ACCESS_KEY")] = None
     session_token: Annotated[str | None, Field(description="AWS_SESSION_TOKEN")] = None
     public_base_url: Annotated[str | None, Field(description="GLAD_PUBLIC_BASE_URL: what precedes picture URLs")] = None
+    addressing: Annotated[str | None, Field(description="GLAD_S3_ADDRESSING: auto, path or virtual")] = None
+    checksum: Annotated[str | None, Field(description="GLAD_S3_CHECKSUM: auto, sha256, md5 or read-back")] = None
+    sse: Annotated[str | None, Field(description="GLAD_S3_SSE: AES256, aws:kms or aws:kms:dsse")] = None
+    kms_key: Annotated[str | None, Field(description="GLAD_S3_KMS_KEY")] = None
+    requester_pays: Annotated[bool, Field(description="GLAD_S3_REQUESTER_PAYS")] = False
+    acl: Annotated[str | None, Field(description="GLAD_S3_ACL")] = None
+    storage_class: Annotated[str | None, Field(description="GLAD_S3_STORAGE_CLASS")] = None
+    ca_bundle: Annotated[str | None, Field(description="AWS_CA_BUNDLE")] = None
+    proxy_url: Annotated[str | None, Field(description="GLAD_S3_PROXY_URL")] = None
 
 
 @dg.scaffold_with(GladPipelineScaffolder)
@@ -119,6 +128,15 @@ class GladPipeline(dg.Component, dg.Model, dg.Resolvable):
             "AWS_SECRET_ACCESS_KEY": store.secret_access_key,
             "AWS_SESSION_TOKEN": store.session_token,
             "GLAD_PUBLIC_BASE_URL": store.public_base_url,
+            "GLAD_S3_ADDRESSING": store.addressing,
+            "GLAD_S3_CHECKSUM": store.checksum,
+            "GLAD_S3_SSE": store.sse,
+            "GLAD_S3_KMS_KEY": store.kms_key,
+            "GLAD_S3_REQUESTER_PAYS": store.requester_pays,
+            "GLAD_S3_ACL": store.acl,
+            "GLAD_S3_STORAGE_CLASS": store.storage_class,
+            "AWS_CA_BUNDLE": store.ca_bundle,
+            "GLAD_S3_PROXY_URL": store.proxy_url,
             "GLAD_MODEL": self.sdxl_model,
             "GLAD_PRESET": self.preset,
             "GLAD_SENSOR": self.sensor,

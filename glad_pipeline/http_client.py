@@ -29,6 +29,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]  # by names in any case
     body: bytes  # as it was sent, cut
+    addresses: tuple[str, ...]  # that were asked, the one that has answered last: more than one with `redirects`
 
 
 def ask(
@@ -61,7 +62,8 @@ def ask(
                 body += piece
                 if len(body) >= most:
                     break
-            return Answer(status=answer.status_code, headers=answer.headers, body=body[:most])
+            asked = tuple(str(each.url) for each in (*answer.history, answer))
+            return Answer(status=answer.status_code, headers=answer.headers, body=body[:most], addresses=asked)
 
     try:
         return within(seconds, work)

@@ -63,8 +63,11 @@ CHARS = {  # by column, at most
     "model": 255,
     "lora": 500,
 }
+KEY_BYTES = 2_000  # of an idempotency key, in UTF-8: an index takes no longer ones
 PRIORITY = Range(-(2**31), 2**31 - 1)  # a PostgreSQL integer
 PUBLISH_YEARS = Range(1900, 9998)  # so that every zone's time of it is a date that Python holds
+POST_NUMBER = Range(-(2**63), 2**63 - 1)  # the id of a post on a blog that numbers them: a PostgreSQL bigint
+POST_ID_CHARS = 255  # of the id of a post on a blog whose ids are text
 REASON_CHARS = 500  # why a person refuses a picture or takes it down
 URL_CHARS = 500  # of a picture's public address, as the blog's columns have it
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 Record = TypeVar("Record")
+PostId = UUID | int | str  # opaque: of the type that the blog's posts.id has; int for smallint to bigint, else text
+PostIdKind = Literal["uuid", "bigint", "text"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,8 +33,9 @@ class NewPrompt:
     category: str | None = None
     author: str | None = None
     alt_text: str | None = None
-    task_id: str | None = None  # the client's idempotency key: the same one again is the same prompt
-    post_id: UUID | None = None  # an existing post to illustrate
+    task_id: str | None = None  # a content task of the blog: without a title, it gets the picture
+    idempotency_key: str | None = None  # the client's own: the same one again is the same prompt
+    post_id: PostId | None = None  # an existing post to illustrate
     seed: int | None = None  # absent: made from the other fields, so the same line gives the same picture
     width: int | None = None  # pixels; for this and the rest of the recipe, absent means the pipeline's default
     height: int | None = None
@@ -46,6 +49,7 @@ class NewPrompt:
     priority: int = 0  # higher first
     publish_at: datetime | None = None  # not before; without a zone it is taken as UTC
     needs_approval: bool = False  # wait for `glad prompts approve` before publishing
+    replace: bool = False  # its picture may take the place of one on the post that is not this pipeline's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,11 +60,12 @@ class Prompt(NewPrompt):
     seed: int  # the table gives each row one
     attempts: int = 0  # how often drawing it was begun and its run did not end well
     claim_token: int | None = None  # whoever commits must still hold this
-    published_post_id: UUID | None = None  # the post it became before; worked again, it gets its new picture
+    published_post_id: PostId | None = None  # the post it became before; worked again, it gets its new picture
     post_version: str | None = (
         None  # `updated_at` of the post to illustrate, as it was when this was claimed or approved
     )
     taken_down_at: datetime | None = None  # its post was hidden by us: published again, it is shown again
+    replaced_image_url: str | None = None  # what its post showed before, which was not ours: a takedown puts it back
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,8 +75,25 @@ class DuePrompt(Prompt):
     image_url: str  # where visitors get it
     image_key: str
     image_bytes: int
+    image_sha256: str  # of the stored bytes, hex
+    image_width: int  # pixels
+    image_height: int
     image_removed_at: datetime | None = None  # taken down meanwhile
     image_removed_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeenPicture:
+    """A picture that was seen in the store some time ago."""
+
+    id: int  # images.id
+    key: str
+    bytes: int
+
+
+def kind_of(post: PostId | None) -> PostIdKind:
+    """Of which kind a post's id is that was read from the database; without one "uuid", the blog's own make."""
+    return "bigint" if isinstance(post, int) else "text" if isinstance(post, str) else "uuid"
 
 
 def columns_of(kind: Any) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from glad_pipeline import disk
 from glad_pipeline.cli import (
     audit,
     database,
+    doctor,
     models,
     outbox,
     posts,
@@ -53,6 +54,7 @@ def application() -> typer.Typer:
     app.add_typer(outbox.commands, name="outbox", rich_help_panel=QUEUE)
     app.add_typer(models.commands, name="model", rich_help_panel=MODELS)
     app.add_typer(workers.commands, name="workers", rich_help_panel=MODELS)
+    app.command("doctor", rich_help_panel=CHECKS)(doctor.doctor)
     app.command("audit", rich_help_panel=CHECKS)(audit.audit)
     app.add_typer(audit.catalogue_commands, name="catalogue", rich_help_panel=CHECKS)
     app.command("reproduce", rich_help_panel=CHECKS)(reproduce.reproduce)

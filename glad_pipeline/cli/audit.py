@@ -68,7 +68,7 @@ def audit(
             progress.tell(lambda: f"… {report.objects:,} objects and {report.pictures:,} pictures compared")
 
         store = runtime.store()
-        _belonging(database, store, writes=fix)
+        store = _belonging(database, store, writes=fix)
         report = audit(database, store, grace=spared, fix=fix, deep=deep, at_most=at_most, tell=tell)
     if json:
         print_json(report.as_dict())
@@ -101,7 +101,7 @@ def rebuild(
         Progress(every=TELL_EVERY, quiet=TELL_EVERY) as progress,
     ):
         store = runtime.store()
-        _belonging(database, store, writes=True)
+        store = _belonging(database, store, writes=True)
         done = rebuild(
             database, store, quick=quick, skipped=skipped, tell=lambda done: progress.tell(lambda: _so_far(done))
         )
@@ -128,11 +128,16 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=int(found[1]) * _UNITS.get(found[2], 1))
 
 
-def _belonging(database: Database, store: ObjectStore, *, writes: bool) -> None:
-    """Raises `GladError` where bucket and database do not belong together."""
-    from glad_pipeline.pipeline import identity
+def _belonging(database: Database, store: ObjectStore, *, writes: bool) -> ObjectStore:
+    """The store as it is to be used. Raises `GladError` where bucket and database do not belong together."""
+    from glad_pipeline.pipeline import identity, store_check
 
-    if writes:
-        identity.settle(database, store, tell=lambda text: print(f"glad: {text}", file=sys.stderr))
-    else:
+    if not writes:
         identity.check(database, store)
+        return store
+    return store_check.require_store(
+        database,
+        store,
+        exclusively=store_check.under_a_lock(database),
+        tell=lambda text: print(f"glad: {text}", file=sys.stderr),
+    )

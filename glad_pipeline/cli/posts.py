@@ -14,6 +14,7 @@ from glad_pipeline.cli.group import group
 from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json
 from glad_pipeline.cli.runtime import Runtime
+from glad_pipeline.display import one_line
 
 if TYPE_CHECKING:
     from glad_pipeline.database import Database
@@ -50,7 +51,7 @@ def delete(
     reason: Reason,
     json: Json = False,
 ) -> int:
-    """Remove a picture for good; posts made with it are hidden, posts it illustrated stay without."""
+    """Remove a picture for good; posts made with it are hidden, posts it illustrated show what they showed before."""
     from glad_pipeline.operations import takedown
 
     runtime = Runtime.of(context)
@@ -99,6 +100,8 @@ def _print_takedown(done: FollowUp) -> None:
         print(f"hidden: /posts/{slug} is a draft now")
     for slug in taken.cleared:
         print(f"without the picture: /posts/{slug}")
+    for slug, url in taken.restored.items():
+        print(f"shows what it showed before: /posts/{slug} ({one_line(url, 200)})")
     for key in taken.removed:
         print(f"removed and blocked: {key} (`glad images allow {key}` lifts that)")
     for key, why in taken.kept.items():

@@ -35,7 +35,8 @@ FIELDS = {  # as options of `add` and `edit`; their rules are in prompts/validat
     "category": "created if it does not exist",
     "author": "created if there is none of that name",
     "alt_text": f"the picture in words (≤ {CHARS['alt_text']} characters)",
-    "task_id": "your own key: the same one again is the same prompt",
+    "task_id": "a task of the blog's content_tasks; without --title, it gets the picture",
+    "idempotency_key": "your own key: the same one again is the same prompt",
     "post_id": "an existing post to illustrate: its slug or id",
     "seed": f"{SEED}; absent or -1: made from the other fields",
     "size": "width and height in one: 1024x768, portrait, landscape, square, 16:9 …",
@@ -89,6 +90,9 @@ def add(
     needs_approval: Annotated[
         bool | None, typer.Option("--needs-approval", help="wait for `glad prompts approve`")
     ] = None,
+    replace: Annotated[
+        bool | None, typer.Option("--replace", help="also where the post shows a picture that is not ours")
+    ] = None,
     **fields: str | None,
 ) -> int:
     """Put one prompt into the queue."""
@@ -98,7 +102,7 @@ def add(
     from glad_pipeline.prompts.intake import add_prompt
 
     runtime = Runtime.of(context)
-    given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, **fields}
+    given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, "replace": replace, **fields}
     given = {name: value for name, value in given.items() if value is not None}
     with runtime.database() as database:
         if "post_id" in given:
@@ -109,7 +113,7 @@ def add(
         _say(notices_of(known, runtime.settings.engine))
     if not created:
         print(f"that prompt is in the queue already: prompt {prompt_id}, {known.status if known else 'gone'}")
-        print("another --seed or --task-id makes it another prompt")
+        print("another --seed or --idempotency-key makes it another prompt")
         return 0
     print(f"prompt {prompt_id} is in the queue")
     if known and known.publish_at:
@@ -182,7 +186,7 @@ def show(
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1
-    found = notices_of(row, runtime.settings.engine)
+    found = (*notices_of(row, runtime.settings.engine), *filter(None, [row.notice_of_picture()]))
     if json:
         print_json({"id": row.id, "status": row.status, **jsonable(row), "notices": list(found)})
     else:

@@ -37,13 +37,17 @@ def edit(
     needs_approval: Annotated[
         bool | None, typer.Option("--needs-approval/--no-needs-approval", help="wait for `glad prompts approve`")
     ] = None,
+    replace: Annotated[
+        bool | None,
+        typer.Option("--replace/--no-replace", help="also where the post shows a picture that is not ours"),
+    ] = None,
     **fields: str | None,
 ) -> int:
     """Change a prompt that is not published yet: with another text or recipe its picture is drawn (again). An empty
     value takes a field out; the seed stays unless it is given."""
     from glad_pipeline.prompts import editing, management
 
-    given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, **fields}
+    given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, "replace": replace, **fields}
     given = {name: None if value == "" else value for name, value in given.items() if value is not None}
     if not given:
         raise click.UsageError("say what to change, for example --title TEXT", ctx=context)

@@ -50,6 +50,11 @@ class Runtime:
             print(f"glad: warning: {warning}", file=sys.stderr)
         return load_settings()
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the settings are a caller's, for which no server is started."""
+        return self._given is not None
+
     def with_home(self) -> Settings:
         """The settings, and GLAD_HOME is there: models need it for the hashes they remember, and no server."""
         from glad_pipeline.local.home import Home
@@ -97,7 +102,7 @@ class Runtime:
         url = settings.database_url.get_secret_value()
         patience = settings.database_patience_seconds if patient else 0.0
         try:
-            with Database(url, application_name=name, patience=patience) as database:
+            with Database(url, application_name=name, patience=patience, blog=settings.blog) as database:
                 yield database
         except psycopg.errors.UndefinedTable as error:
             raise DatabaseError(
@@ -171,7 +176,7 @@ def require_together(url: str, settings: Settings) -> None:
     from glad_pipeline.database import Database
     from glad_pipeline.pipeline.identity import check
 
-    with Database(url, application_name="glad") as database:
+    with Database(url, application_name="glad", blog=settings.blog) as database:
         check(database, store_of(settings))
 
 

@@ -11,34 +11,37 @@ import math
 import os
 import random
 import re
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from importlib.resources import files
 from typing import Any, LiteralString, TypeVar, cast
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 from psycopg.sql import Composed
 
+from glad_pipeline.blog_names import BlogNames
+from glad_pipeline.database.blog import know_blog
+from glad_pipeline.database.cures import cure_at_connecting, cure_of_statement, problems_of_server
 from glad_pipeline.database.reading import read_everything
+from glad_pipeline.database.sessions import ANSWER, open_session
+from glad_pipeline.database.sessions import answering_within as answering_within
 from glad_pipeline.embedded import trouble_at
-from glad_pipeline.errors import UnavailableError
+from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.records import values_of
 from glad_pipeline.redaction import hide_url
-from glad_pipeline.urls import ENCODED, problem_of_database_url
+from glad_pipeline.urls import ENCODED, parts_of, problem_of_database_url
 
 Connection = psycopg.Connection[DictRow]
 Result = TypeVar("Result")
 LONGEST_PAUSE = 5.0  # seconds between tries of a database that is unreachable
 SILENCE = 10.0  # seconds without a word after which a connection that was asked for a sign of life is given up
-ANSWER = 30.0  # seconds that a transaction of `transact` and `read` may take, at least
+OUR_NAMES = BlogNames()
 BUSY = 30.0  # seconds to wait for one of our own connections
 # What waiting may mend: the server is unreachable, restarts, is full, or is a standby until the failover is over
 _PASSING = (
@@ -52,11 +55,6 @@ _FOR_GOOD = re.compile(
     r"authentication failed|no password|permission denied for|does not exist|no such (database|user)|pg_hba\.conf|"
     r"not permitted|[Tt]enant or user not found|unsupported startup parameter|certificate|does not support SSL"
 )
-_CURES = {
-    "53100": "its disk is full: make room there",
-    "25006": "it is read-only (a standby, or a provider's answer to a full disk): DATABASE_URL has to name the primary",
-}
-
 log = logging.getLogger(__name__)
 
 
@@ -68,7 +66,7 @@ def describe(url: str) -> str:
     """`host:port/dbname` of a connection URL, for messages: never the password."""
     if problem_of_database_url(url):
         return "(not a PostgreSQL URL)"
-    parts = conninfo_to_dict(url)
+    parts = parts_of(url)
     host = parts.get("host") or os.environ.get("PGHOST") or "localhost"
     return f"{host}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
@@ -78,7 +76,7 @@ def is_of_this_machine(url: str) -> bool:
 
     What it does not name libpq reads from the environment. A service counts as another machine: it is not looked up.
     """
-    parts = conninfo_to_dict(url)
+    parts = parts_of(url)
     address = parts.get("hostaddr") or os.environ.get("PGHOSTADDR")
     named = parts.get("host") or os.environ.get("PGHOST")
     if parts.get("service") or ("host" not in parts and os.environ.get("PGSERVICE")):
@@ -87,8 +85,10 @@ def is_of_this_machine(url: str) -> bool:
     return all(re.fullmatch(r"|/.*|@.*|localhost|127\.[0-9.]+|::1", host) for host in hosts)
 
 
-def connect(url: str, *, autocommit: bool = False, application_name: str = "glad") -> Connection:
-    """Open one connection whose rows are dicts and whose clock is UTC.
+def connect(
+    url: str, *, autocommit: bool = False, application_name: str = "glad", blog: BlogNames = OUR_NAMES
+) -> Connection:
+    """Open one connection whose rows are dicts and whose clock is UTC. `blog`: what `{posts}` is in its statements.
 
     Raises `DatabaseError`, which names the server and what to check, if that fails.
     """
@@ -99,57 +99,30 @@ def connect(url: str, *, autocommit: bool = False, application_name: str = "glad
         )
     hide_url(url)
     try:
-        connection = psycopg.connect(
-            url, autocommit=autocommit, row_factory=dict_row, application_name=application_name, **_parameters(url)
-        )
+        connection = open_session(url, application_name)
+        connection.autocommit = autocommit
         read_everything(connection)
+        know_blog(connection, blog)
         return connection
-    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
-        cure = trouble_at(describe(url)) or (
-            "Check DATABASE_URL (host, port, user, password, database) and that the server runs"
-        )
+    except GladError as error:
+        raise DatabaseError(str(error)) from None
+    except psycopg.Error as error:
+        cure = trouble_at(describe(url)) or cure_at_connecting(error, parts_of(url).get("host", ""))
         raise DatabaseError(f"cannot connect to PostgreSQL at {describe(url)}: {first_words(error)}. {cure}") from error
 
 
-def _parameters(url: str) -> dict[str, Any]:
-    """The session's time zone and, where the URL does not say, how long a silent peer counts as there."""
-    given = conninfo_to_dict(url)
-    limits = {
-        "connect_timeout": 10,
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 30_000,
-    }
-    options = f"{given.get('options') or ''} -c timezone=UTC".strip()
-    return {**{name: value for name, value in limits.items() if name not in given}, "options": options}
-
-
-@contextmanager
-def answering_within(connection: Connection, seconds: float) -> Iterator[None]:
-    """Cut the connection if the block takes longer: the server, or what is between us, says nothing any more.
-
-    The block then raises `psycopg.OperationalError`, as if the connection had been lost.
-    """
-    with socket.socket(fileno=os.dup(connection.fileno())) as line:
-
-        def cut() -> None:
-            with suppress(OSError):  # closed already
-                line.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(seconds, cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-
 def first_words(error: BaseException) -> str:
-    """What the server says in its first line, or libpq in its last."""
+    """What the server says in its first line, or libpq in its last but for a question."""
     words = (isinstance(error, psycopg.Error) and error.diag.message_primary) or str(error).strip()
-    return words.splitlines()[-1].strip(" .?") if words else type(error).__name__
+    lines = words.splitlines()
+    told = [line for line in lines if not line.startswith("\t")] or lines
+    return told[-1].strip(" .?") if told else type(error).__name__
+
+
+def require_fit(connection: Connection) -> None:
+    """Raises `DatabaseError` for a server or database that we cannot work with: its version, its encoding."""
+    if problems := problems_of_server(connection):
+        raise DatabaseError("; ".join(problem.in_words() for problem in problems))
 
 
 class Database:
@@ -162,12 +135,20 @@ class Database:
         max_connections: at once; the next transaction waits for one of them.
         patience: seconds for which `transact`, `read` and `connect_patiently` go on asking an unreachable server;
             once they are spent it is asked once each time, until it answers.
+        blog: what the blog's posts are called in it.
     """
 
     def __init__(
-        self, url: str, *, max_connections: int = 8, application_name: str = "glad", patience: float = 0.0
+        self,
+        url: str,
+        *,
+        max_connections: int = 8,
+        application_name: str = "glad",
+        patience: float = 0.0,
+        blog: BlogNames = OUR_NAMES,
     ) -> None:
         self.url = url
+        self.blog = blog
         self.patience = patience
         self._application_name = application_name
         self._max_connections = max_connections
@@ -279,14 +260,13 @@ class Database:
 
     def refusal(self, error: psycopg.Error) -> str:
         """What the server did not do, and the cure: of an embedded one what its log says."""
-        what = trouble_at(describe(self.url)) or _CURES.get(
-            error.sqlstate or "", "it went away: see that the server runs, and its log"
-        )
+        what = trouble_at(describe(self.url)) or cure_of_statement(error)
         return f"the database {describe(self.url)} did not do what it was asked ({first_words(error)}): {what}"
 
     def connect(self, *, autocommit: bool = False, application_name: str | None = None) -> Connection:
         """A connection of its own, for locks and long streams. The caller closes it."""
-        return connect(self.url, autocommit=autocommit, application_name=application_name or self._application_name)
+        name = application_name or self._application_name
+        return connect(self.url, autocommit=autocommit, application_name=name, blog=self.blog)
 
     def close(self) -> None:
         """Close what is idle; never waits for the server."""
@@ -304,7 +284,8 @@ def named_queries(package: str, file: str = "queries.sql", columns: Sequence[str
     """The statements of a `.sql` file by name.
 
     Each starts with a line `-- name: claim`; comment lines may follow. Parameters are psycopg's `%(name)s`, bound and
-    never interpolated. The file names `columns`, which are ours, as `{columns}`, and their parameters as `{values}`.
+    never interpolated. The file names `columns`, which are ours, as `{columns}`, and their parameters as `{values}`;
+    the blog's posts are `{posts}`, which the connection knows (`blog.py`).
     """
     text = files(package).joinpath(file).read_text(encoding="utf-8")
     text = text.replace("{columns}", ", ".join(columns)).replace(

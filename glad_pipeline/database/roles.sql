@@ -23,9 +23,9 @@ BEGIN
         FROM (VALUES
             -- asks for pictures, and sees what became of each; every other column is the pipeline's
             (writer, 'prompts', 'INSERT (prompt, negative_prompt, prompt_syntax, title, slug, excerpt, content, category, author, alt_text, '
-                'task_id, post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model, '
-                'model_revision, lora, priority, publish_at, needs_approval, content_hash)'),
-            (writer, 'prompts', 'SELECT (id, task_id, status, attempts, last_error, created_at, publish_at, published_at, '
+                'task_id, idempotency_key, post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model, '
+                'model_revision, lora, priority, publish_at, needs_approval, "replace", content_hash)'),
+            (writer, 'prompts', 'SELECT (id, task_id, idempotency_key, status, attempts, last_error, created_at, publish_at, published_at, '
                 'published_post_id)'),
             (pipeline, 'prompts', 'SELECT, INSERT, UPDATE'),
             (pipeline, 'images', 'SELECT, INSERT, UPDATE, DELETE'),

@@ -27,6 +27,7 @@ from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import Publishing, PublishReport
+from glad_pipeline.pipeline.visit import Visitor
 from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.redaction import redact
 
@@ -79,7 +80,8 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         ours = names.resources(context)
         with as_failure(ours.queue.explain):
             ours.queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
-            ours.object_store.refuse_anothers()
+            ours.object_store.require()
+            ours.object_store.require_blog()
             note_model(context, names, ours.sdxl.sdxl)
             claimed = ours.queue.take(batch=config.batch_size, ids=config.prompt_ids)
         first = markdown_table(claimed, ("id", "prompt", "title"))
@@ -212,8 +214,8 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
         ours = names.resources(context)
         with as_failure(ours.queue.explain):
             ours.object_store.refuse_anothers()
-            database, store = ours.queue.postgres.database, ours.object_store
-            done = Publishing(claim=ours.queue.claim, database=database, store=lambda: store.store).publish_due()
+            ours.object_store.require_blog()
+            done = _publishing(context, ours).publish_due()
             listed = posts_to_list(context, ours)
         for warning in done.warnings():
             context.log.warning("%s", warning)
@@ -229,6 +231,15 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
         posts_are_listed(ours, listed)
 
     return published_posts
+
+
+def _publishing(context: dg.AssetExecutionContext, ours: Resources) -> Publishing:
+    return Publishing(
+        claim=ours.queue.claim,
+        database=ours.queue.postgres.database,
+        store=lambda: ours.object_store.store,
+        visitor=Visitor(check=ours.object_store.public_check, warn=context.log.warning),
+    )
 
 
 def _of_posts(done: PublishReport, listed: list[int], started: float) -> dict[str, Any]:

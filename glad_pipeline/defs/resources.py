@@ -12,6 +12,7 @@ import dagster as dg
 import psycopg
 from pydantic import Field, PrivateAttr
 
+from glad_pipeline.blog_names import BlogNames, blog_names
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.database import connect as connect_to
 from glad_pipeline.defs import repeated_failures
@@ -23,13 +24,16 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.outbox.targets import Targets, targets
-from glad_pipeline.pipeline import identity
-from glad_pipeline.pipeline.claim import refunding, reject_invalid
+from glad_pipeline.pipeline import identity, store_check
+from glad_pipeline.pipeline.blog import require_blog
+from glad_pipeline.pipeline.claim import refunding, reject_unfit
+from glad_pipeline.pipeline.delivery import explained
 from glad_pipeline.pipeline.sdxl import Sdxl
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.reports import Reports
 from glad_pipeline.records import Prompt
 from glad_pipeline.redaction import redact
+from glad_pipeline.settings.stores import PublicCheck
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.storage.options import StoreOptions
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
@@ -44,6 +48,8 @@ class PostgresResource(FixedResource):
 
     url: str = Field(default="", description="postgresql://user:password@host:5432/database")
     patience: float = Field(default=60.0, description="Seconds for which a run waits for a server that is unreachable.")
+    posts_table: str | None = Field(default=None, description="The blog's table of posts, where not `posts`.")
+    posts_columns: str | None = Field(default=None, description="Its columns that have other names: ours=theirs,…")
     _database: Database | None = PrivateAttr(default=None)
 
     @property
@@ -54,11 +60,16 @@ class PostgresResource(FixedResource):
 
     def another(self) -> Database:
         """One of its own; the caller closes it."""
-        return Database(self._named, application_name="glad-run", patience=self.patience)
+        return Database(self._named, application_name="glad-run", patience=self.patience, blog=self.blog)
 
     def connect(self) -> Connection:
         """One connection of its own; the caller closes it."""
-        return connect_to(self._named, application_name="glad-look")
+        return connect_to(self._named, application_name="glad-look", blog=self.blog)
+
+    @property
+    def blog(self) -> BlogNames:
+        """What the blog's posts are called."""
+        return blog_names(self.posts_table, self.posts_columns)
 
     @property
     def _named(self) -> str:
@@ -170,7 +181,7 @@ class QueueResource(FixedResource):
         self._claimed = True
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
-        return reject_invalid(claimed, self.claim)
+        return reject_unfit(claimed, self.claim, self.postgres.database)
 
     def in_hand(self) -> list[Prompt]:
         """What this run has claimed and not settled; a run that starts further down the graph claims here."""
@@ -206,20 +217,41 @@ class ObjectStoreResource(FixedResource):
     secret_access_key: str | None = None
     session_token: str | None = None
     public_base_url: str | None = Field(default=None, description="What precedes the key in a public URL.")
+    addressing: str = Field(default="auto", description="Where the bucket's name is: auto, path or virtual.")
+    checksum: str = Field(default="auto", description="How uploads are checked: auto, sha256, md5 or read-back.")
+    sse: str | None = Field(default=None, description="Encryption that uploads ask for.")
+    kms_key: str | None = None
+    requester_pays: bool = False
+    acl: str | None = Field(default=None, description="Canned ACL of uploads.")
+    storage_class: str | None = None
+    ca_bundle: str | None = Field(default=None, description="File of CA certificates.")
+    proxy_url: str | None = Field(default=None, description="HTTP proxy to the store.")
+    public_check: PublicCheck = Field(default="off", description="What follows where visitors are not given a picture.")
     patience: float = Field(default=0.0, description="Seconds for which a run waits for a store that is unreachable.")
     spool_folder: str = Field(default=".glad/spool", description="Where drawn pictures wait for the store.")
     spool_mb: int = Field(default=2_048, description="Most megabytes that may wait there.")
     _store: ObjectStore | None = PrivateAttr(default=None)
-    _settled: bool = PrivateAttr(default=False)
+    _ready: ObjectStore | None = PrivateAttr(default=None)
+    _known: Any = PrivateAttr(default=None)  # what `store_check.look` has found before the claim
+    _locks: Database | None = PrivateAttr(default=None)
+    _fits_blog: bool = PrivateAttr(default=False)
 
     @property
     def store(self) -> ObjectStore:
-        """The bucket, once it is known that it belongs to the database. Raises `GladError` where it does not."""
-        if not self._settled:
+        """The bucket, once it is known that it belongs to the database and can take pictures.
+
+        Raises `GladError` where it does not or cannot.
+        """
+        if self._ready is None:
             with self._identified() as database:
-                identity.settle(database, self.unchecked, tell=dg.get_dagster_logger().warning)
-            self._settled = True
-        return self.unchecked
+                self._ready = store_check.require_store(
+                    database,
+                    self.unchecked,
+                    exclusively=self._exclusively,
+                    tell=dg.get_dagster_logger().warning,
+                    known=self._known,
+                )
+        return self._ready
 
     @property
     def unchecked(self) -> ObjectStore:
@@ -238,15 +270,44 @@ class ObjectStoreResource(FixedResource):
         except StoreError as error:
             raise explained(error) from error
 
+    def require(self) -> None:
+        """Raises `GladError` where the bucket is another database's, or can never take a picture: nothing is claimed
+        then. A store that is unreachable is reported, and waited for, later.
+        """
+        if self._ready is not None:
+            return
+        try:
+            with self._identified() as database:
+                self._known = store_check.look(database, self.unchecked.with_patience(0.0))
+        except StoreError as error:
+            if not error.transient:
+                raise explained(error, self.spool) from error
+
     def refuse_anothers(self) -> None:
         """Raises `GladError` where the bucket is another database's; one that is unreachable is reported later."""
-        if self._settled:
+        if self._ready is not None or self._known is not None:
             return
         with suppress(StoreError), self._identified() as database:
             identity.check(database, self.unchecked.with_patience(0.0))
 
+    def require_blog(self) -> None:
+        """Raises `GladError` where the blog would refuse posts with this store's pictures; tried once in a process."""
+        if not self._fits_blog:
+            require_blog(self.postgres.database, self.unchecked)
+            self._fits_blog = True
+
     def _identified(self) -> Database:
         return self.postgres.another()
+
+    def _exclusively(self, key: str, work: Callable[[], bool]) -> bool:
+        """For a store that would overwrite. The uploaders' connections: the run's own are for its rows."""
+        if self._locks is None:
+            self._locks = self.postgres.another()
+        return store_check.under_a_lock(self._locks)(key, work)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        if self._locks is not None:
+            self._locks.close()
 
     @property
     def spool(self) -> Spool:

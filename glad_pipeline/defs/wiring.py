@@ -33,6 +33,7 @@ from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.redaction import hide, hide_url
 from glad_pipeline.settings import Settings
+from glad_pipeline.storage.options import ways_of
 
 
 def definitions(settings: Settings, names: Names, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -69,7 +70,10 @@ def build_resources(
     """
     names, given = names or Names(), dict(overrides or {})
     postgres = given.get("postgres") or PostgresResource(
-        url=_secret(settings.database_url, "DATABASE_URL", names) or "", patience=settings.database_patience_seconds
+        url=_secret(settings.database_url, "DATABASE_URL", names) or "",
+        patience=settings.database_patience_seconds,
+        posts_table=settings.posts_table,
+        posts_columns=settings.posts_columns,
     )
     made: dict[str, Any] = {
         "postgres": postgres,
@@ -106,6 +110,9 @@ def _object_store(settings: Settings, postgres: PostgresResource, names: Names) 
         secret_access_key=_secret(settings.s3_secret_access_key, "AWS_SECRET_ACCESS_KEY", names),
         session_token=_secret(settings.s3_session_token, "AWS_SESSION_TOKEN", names),
         public_base_url=settings.picture_base_url,
+        proxy_url=_secret(settings.s3_proxy_url, "GLAD_S3_PROXY_URL", names),
+        **ways_of(settings),
+        public_check=settings.public_check,
         patience=settings.store_patience_seconds,
         spool_folder=str(settings.home / "spool"),
         spool_mb=settings.spool_mb,

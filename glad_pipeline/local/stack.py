@@ -17,7 +17,6 @@ from urllib.parse import quote
 import psycopg
 from dotenv import dotenv_values
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 from glad_pipeline.database import connect, describe, first_words, is_of_this_machine
 from glad_pipeline.errors import GladError, UsageError
@@ -25,6 +24,7 @@ from glad_pipeline.local.home import Home, write_atomically
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.settings import Settings, unknown_variables
+from glad_pipeline.urls import libpq_url, parts_of
 
 DATABASE = "glad"
 EMBEDDED = "GLAD_EMBEDDED"  # which exported values are ours, each with its fingerprint
@@ -96,13 +96,20 @@ def _lasting(home: Home, exports: Mapping[str, str]) -> dict[str, str]:
         given = {  # but for what no setting reads: a shell that has sourced the file hands it back to us
             name
             for name, value in own.items()
-            if name not in marks and not name.startswith(("DAGSTER_PG_", "PGSSL")) and os.environ.get(name) == value
+            if name not in marks
+            and not name.startswith(("DAGSTER_PG_", "PGSSL"))
+            and _is(name, os.environ.get(name), value)
         }
-        once = any(written.get(name) != own[name] for name in given)
+        once = any(not _is(name, written.get(name), own[name]) for name in given)
         some, known = (before, marks_before) if once else (own, marks)
         lasting |= {name: value for name, value in some.items() if _group(name) == group}
         kept |= {name: mark for name, mark in known.items() if _group(name) == group}
     return lasting | {EMBEDDED: ",".join(f"{name}:{mark}" for name, mark in kept.items())}
+
+
+def _is(name: str, given: str | None, exported: str) -> bool:
+    """Whether a value as somebody gave it is what was exported of it: a database's URL in libpq's form."""
+    return given is not None and (libpq_url(given) if name.endswith("DATABASE_URL") else given) == exported
 
 
 def _group(name: str) -> str | None:
@@ -135,6 +142,10 @@ def check(settings: Settings) -> None:
         for name, value in (
             ("AWS_ENDPOINT_URL_S3", settings.s3_endpoint_url),
             ("AWS_CLOUDFRONT_DOMAIN", settings.cloudfront_domain),
+            ("GLAD_S3_SSE", settings.s3_sse),
+            ("GLAD_S3_ACL", settings.s3_acl),
+            ("GLAD_S3_STORAGE_CLASS", settings.s3_storage_class),
+            ("GLAD_S3_PROXY_URL", settings.s3_proxy_url and "a proxy"),
         ):
             if value:
                 raise UsageError(
@@ -224,8 +235,8 @@ def _dagster_database(settings: Settings, database_url: str) -> dict[str, str]:
             "DAGSTER_PG_PASSWORD": info.password,
             "DAGSTER_PG_DB": info.dbname,
         }
-    given = conninfo_to_dict(url)
-    return parts | {variable: str(given[key]) for key, variable in LIBPQ.items() if given.get(key)}
+    given = parts_of(url)
+    return parts | {variable: given[key] for key, variable in LIBPQ.items() if given.get(key)}
 
 
 def _create(url: str, name: str) -> None:
@@ -240,16 +251,16 @@ def _create(url: str, name: str) -> None:
         except psycopg.Error as error:
             raise GladError(
                 f"the database {name} for Dagster's own tables could not be created at {describe(url)}: "
-                f"{first_words(error)}. Have it created, or set DAGSTER_DATABASE_URL to another database"
+                f'{first_words(error)}. Have an administrator run one of: CREATE DATABASE "{name}" OWNER '
+                f'"{connection.info.user}"; or ALTER ROLE "{connection.info.user}" CREATEDB; or name another database '
+                "in DAGSTER_DATABASE_URL"
             ) from error
 
 
 def _with_database(url: str, name: str) -> str:
     """The same server, another database, in the form the URL came in."""
-    parts = conninfo_to_dict(url)
-    query = "&".join(
-        f"{key}={quote(str(value), safe='')}" for key, value in parts.items() if key != "dbname" and value is not None
-    )
+    parts = parts_of(url)
+    query = "&".join(f"{key}={quote(value, safe='')}" for key, value in parts.items() if key != "dbname")
     return f"postgresql:///{quote(name, safe='')}?{query}"
 
 

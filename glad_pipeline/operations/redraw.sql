@@ -6,7 +6,7 @@
 SELECT p.*, i.recipe_hash, i.seconds, i.bytes FROM prompts p JOIN images i ON i.id = p.image_id
 WHERE p.status = 'published' AND i.removed_at IS NULL AND p.id > %(after)s
   AND (p.published_post_id IS NULL OR EXISTS (
-      SELECT FROM posts o WHERE o.id = p.published_post_id AND o.featured_image_url = i.url))
+      SELECT FROM {posts} AS o WHERE o.id = p.published_post_id AND o.featured_image_url = i.url))
 ORDER BY p.id LIMIT %(limit)s
 
 -- name: requeue
@@ -16,4 +16,4 @@ UPDATE prompts p SET status = 'pending', attempts = 0, last_error = NULL, claim_
 FROM images i
 WHERE p.id = ANY(%(ids)s) AND p.status = 'published' AND i.id = p.image_id
   AND (p.published_post_id IS NULL OR EXISTS (
-      SELECT FROM posts o WHERE o.id = p.published_post_id AND o.featured_image_url = i.url))
+      SELECT FROM {posts} AS o WHERE o.id = p.published_post_id AND o.featured_image_url = i.url))

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glad_pipeline.database import Connection, Database, has_table, named_queries
+from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.artifact_sources import COMMIT
@@ -237,7 +238,7 @@ def _image(target: str, connection: Connection) -> CataloguedImage:
         return found
     if key := key_in(target.partition("?")[0]):
         raise UsageError(f"the catalogue has no picture {key}. If you have it as a file, name the file")
-    look = target.isprintable() and has_table(connection, "posts")
+    look = target.isprintable() and has_posts(connection)
     post = connection.execute(QUERIES["picture_of_post"], {"post": target}).fetchone() if look else None
     if post is None:
         raise UsageError(

@@ -2,4 +2,4 @@
 
 -- name: picture_of_post
 -- What the post with this id or slug shows.
-SELECT id::text AS id, slug, featured_image_url FROM posts WHERE slug = %(post)s OR id::text = lower(%(post)s) LIMIT 1
+SELECT id::text AS id, slug, featured_image_url FROM {posts} AS posts WHERE slug = %(post)s OR id::text = lower(%(post)s) LIMIT 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from uuid import UUID
 
 from glad_pipeline.database import Connection, Database, named_queries, value
 from glad_pipeline.errors import GladError, UsageError
@@ -18,7 +17,8 @@ from glad_pipeline.outbox import messages as outbox
 from glad_pipeline.publishing import blocklist, images
 from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.publishing.posts import Blog
-from glad_pipeline.records import records_of
+from glad_pipeline.publishing.tasks import clear_tasks
+from glad_pipeline.records import PostId, records_of
 
 SQL = named_queries(__package__, "takedown.sql")
 OF_THE_PICTURE = ("featured_image_alt",)  # in a post's metadata
@@ -31,6 +31,7 @@ class TakenDown:
 
     hidden: list[str] = field(default_factory=list)  # slugs of posts that were visible or open to be so
     cleared: list[str] = field(default_factory=list)  # slugs of posts that stay and lost the picture
+    restored: dict[str, str] = field(default_factory=dict)  # slug → the picture, not ours, that its post shows again
     removed: list[str] = field(default_factory=list)  # keys of pictures that are removed and blocked
     pictures: list[str] = field(default_factory=list)  # keys of all that are to be gone, the removed ones too
     kept: dict[str, str] = field(default_factory=dict)  # key → why a picture stays
@@ -40,7 +41,7 @@ class TakenDown:
 
     @property
     def changed(self) -> bool:
-        return bool(self.hidden or self.cleared or self.removed or self.prompts)
+        return bool(self.hidden or self.cleared or self.restored or self.removed or self.prompts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +65,8 @@ def unpublish(database: Database, post: str, *, reason: str, keep_picture: bool 
 def delete_image(database: Database, image: str, *, reason: str) -> TakenDown:
     """Remove and block the picture with this id, key, URL or recipe hash.
 
-    Posts made with it are hidden, posts that it illustrated stay without it. Raises as `unpublish`.
+    Posts made with it are hidden, posts that it illustrated stay without it, or with the picture that it replaced.
+    Raises as `unpublish`.
     """
     return database.transact("takedown", partial(_delete_image, image, _checked(reason)))
 
@@ -127,12 +129,12 @@ def _alone(connection: Connection) -> TakenDown:
     return TakenDown(messages_after=value(connection, SQL["last_message"]))
 
 
-def _lock_prompts(connection: Connection, posts: Sequence[UUID], images: Sequence[int]) -> None:
+def _lock_prompts(connection: Connection, posts: Sequence[PostId], images: Sequence[int]) -> None:
     """Prompts before posts, as those do who publish."""
     connection.execute(SQL["lock_prompts"], {"posts": list(posts), "images": list(images)})
 
 
-def _hide(connection: Connection, blog: Blog, posts: Sequence[UUID], reason: str, taken: TakenDown) -> None:
+def _hide(connection: Connection, blog: Blog, posts: Sequence[PostId], reason: str, taken: TakenDown) -> None:
     """Make posts drafts and cancel the prompts that are behind them or aim at them."""
     versions = blog.lock(connection, posts)
     for post, version in versions.items():
@@ -152,12 +154,17 @@ def _remove(connection: Connection, blog: Blog, image: CataloguedImage, reason: 
     posts = connection.execute(SQL["posts_with"], {"image": image.id}).fetchall()
     versions = blog.lock(connection, [post["id"] for post in posts])
     for post in posts:
-        blog.write(connection, post["id"], NO_PICTURE, without=OF_THE_PICTURE, version=versions[post["id"]])
-        if post["slug"] not in taken.hidden:
+        back = value(connection, SQL["replaced_by"], {"image": image.id, "post": post["id"]})
+        values = {**NO_PICTURE, "featured_image_url": back}
+        blog.write(connection, post["id"], values, without=OF_THE_PICTURE, version=versions[post["id"]])
+        if back:
+            taken.restored[post["slug"]] = back
+        elif post["slug"] not in taken.hidden:
             taken.cleared.append(post["slug"])
+        if post["slug"] not in taken.hidden:
             _tell(connection, [post["id"]], taken)
     tasks = [row["task_id"] for row in connection.execute(SQL["tasks_of"], {"image": image.id})]
-    blog.clear_tasks(connection, tasks, image.url)
+    clear_tasks(connection, tasks, image.url)
     refusal = blocklist.blocked_because(reason, image.key)
     bound = {"image": image.id, "reason": f"taken down: {reason}", "refusal": refusal}
     taken.prompts += sorted(row["id"] for row in connection.execute(SQL["drop_prompts"], bound))
@@ -170,7 +177,7 @@ def _remove(connection: Connection, blog: Blog, image: CataloguedImage, reason: 
         taken.subjects.append(f"image:{image.key}")
 
 
-def _tell(connection: Connection, posts: Iterable[UUID], taken: TakenDown) -> None:
+def _tell(connection: Connection, posts: Iterable[PostId], taken: TakenDown) -> None:
     outbox.tell_of_posts(connection, list(posts), hidden=True)
     taken.subjects += [f"post:{post}" for post in posts]
 

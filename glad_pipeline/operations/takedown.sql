@@ -1,13 +1,13 @@
 -- Statements of `takedown.py`. What changes columns of `posts` is composed in publishing/posts.py.
 
 -- name: find_post
-SELECT id, slug, to_jsonb(posts) ->> 'status' AS status FROM posts
-WHERE slug = %(post)s OR id::text = lower(%(post)s) ORDER BY slug = %(post)s DESC LIMIT 1
+SELECT id, slug, to_jsonb(posts) ->> 'status' AS status FROM {posts} AS posts
+WHERE slug = %(post)s OR id::text IN (%(post)s, lower(%(post)s)) ORDER BY slug = %(post)s DESC LIMIT 1
 
 -- name: pictures_of
 -- What was drawn for a post and is not taken down yet, each with another published post that shows it too.
 SELECT i.*, (
-    SELECT min(p.slug) FROM posts p
+    SELECT min(p.slug) FROM {posts} AS p
     WHERE p.id <> %(post)s AND strpos(p.featured_image_url, i.key) > 0
       AND coalesce(to_jsonb(p) ->> 'status', 'published') = 'published') AS elsewhere
 FROM images i
@@ -22,16 +22,22 @@ WHERE i.removed_at IS NOT NULL AND i.id IN (SELECT image_id FROM prompts WHERE p
 ORDER BY i.id
 
 -- name: post_by_id
-SELECT slug, to_jsonb(posts) ->> 'status' AS status FROM posts WHERE id = %(post)s
+SELECT slug, to_jsonb(posts) ->> 'status' AS status FROM {posts} AS posts WHERE id = %(post)s
 
 -- name: posts_with
 -- The posts that show a picture, and whether it is their own prompt's: they came with it. A person may have put it
 -- on more posts, or another one on ours.
 SELECT p.id, p.slug, EXISTS (SELECT FROM prompts q WHERE q.image_id = i.id AND q.published_post_id = p.id
                              AND q.post_id IS NULL) AS made
-FROM posts p, images i
+FROM {posts} AS p, images i
 WHERE i.id = %(image)s AND strpos(p.featured_image_url, i.key) > 0
 ORDER BY p.id
+
+-- name: replaced_by
+-- What that is not ours a post showed before it got this picture.
+SELECT replaced_image_url FROM prompts
+WHERE image_id = %(image)s AND published_post_id = %(post)s AND replaced_image_url IS NOT NULL
+ORDER BY published_at DESC NULLS LAST LIMIT 1
 
 -- name: lock_prompts
 -- All that a takedown may move, in the order of their ids.

@@ -12,13 +12,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
-from uuid import UUID
 
 from glad_pipeline.database import Connection, named_queries, value
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import LISTED
-from glad_pipeline.records import records_of
+from glad_pipeline.records import PostId, records_of
 
 SQL = named_queries(__package__, "messages.sql")
 Kind = Literal["revalidate", "delete", "purge"]
@@ -68,7 +67,7 @@ class Settled:
         return timedelta(seconds=seconds * random.uniform(0.5, 1.0))  # noqa: S311
 
 
-def tell_of_posts(connection: Connection, ids: Collection[UUID], *, hidden: bool = False) -> None:
+def tell_of_posts(connection: Connection, ids: Collection[PostId], *, hidden: bool = False) -> None:
     """In the caller's transaction: the site has to make the pages of these posts anew, drafts' too if `hidden`."""
     connection.execute(SQL["tell_of_posts"], {"ids": list(ids), "hidden": hidden})
 

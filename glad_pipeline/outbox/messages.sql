@@ -5,7 +5,7 @@
 INSERT INTO outbox (kind, subject, payload)
 SELECT 'revalidate', 'post:' || p.id, jsonb_build_object(
     'paths', jsonb_build_array('/', '/posts/' || p.slug, '/sitemap.xml'), 'tags', jsonb_build_array('post:' || p.slug))
-FROM posts AS p
+FROM {posts} AS p
 WHERE p.id = ANY(%(ids)s) AND (%(hidden)s OR coalesce(to_jsonb(p) ->> 'status', 'published') = 'published')
 ORDER BY p.id
 

@@ -88,6 +88,16 @@ def _problem(status: int, location: str, body: str) -> str | None:
     return words
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distribution:
+    """What CloudFront says of a distribution."""
+
+    enabled: bool = False  # whether it serves anybody
+    status: str = ""  # `Deployed`, or `InProgress`
+    domains: tuple[str, ...] = ()  # by which it is reached
+    refused: str | None = None  # why nothing is known of it; else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cdn:
     """A CloudFront distribution; credentials by boto3's default chain, endpoint by AWS_ENDPOINT_URL_CLOUDFRONT."""
@@ -114,6 +124,26 @@ class Cdn:
             raise (Refused if code in ABOUT_THE_MESSAGE else DeliveryError)(text) from None
         except (BotoCoreError, ValueError) as error:
             raise DeliveryError(one_line(redact(f"CloudFront does not answer: {error}"), 400)) from None
+
+    def look(self) -> Distribution:
+        """What CloudFront says of it. Raises `DeliveryError` where there is none, or CloudFront does not answer."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            found = self._client().get_distribution(Id=self.distribution_id)["Distribution"]
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code == "AccessDenied":
+                return Distribution(refused=f"these credentials may not look at {self.distribution_id}")
+            said = CURES.get(code, str(error))
+            raise DeliveryError(one_line(f"CloudFront does not show {self.distribution_id}: {said}", 400)) from None
+        except (BotoCoreError, ValueError) as error:
+            raise DeliveryError(one_line(redact(f"CloudFront does not answer: {error}"), 400)) from None
+        config = found["DistributionConfig"]
+        aliases = config.get("Aliases", {}).get("Items", [])
+        return Distribution(
+            enabled=bool(config["Enabled"]), status=found["Status"], domains=(found["DomainName"], *aliases)
+        )
 
     @staticmethod
     def _client() -> Any:

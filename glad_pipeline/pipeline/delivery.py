@@ -148,8 +148,7 @@ class Delivery:
 
     def in_words(self) -> str:
         """What waits, for people."""
-        count, size = self._spool.total()
-        return f"{count} pictures ({in_bytes(size)}) wait in {self._spool.folder}"
+        return waiting_in(self._spool)
 
     def waiting(self) -> int:
         """How many pictures wait in the spool."""
@@ -359,11 +358,7 @@ class Delivery:
 
     def explained(self, error: StoreError) -> StoreError:
         """The same error, with what has become of the pictures."""
-        count, _ = self._spool.total()
-        kept = (
-            f"{self.in_words()} and are delivered by the next run: none of them is lost or drawn again" if count else ""
-        )
-        return StoreError(". ".join(filter(None, [str(error).rstrip("."), kept])), transient=error.transient)
+        return explained(error, self._spool)
 
     def __enter__(self) -> Delivery:
         return self
@@ -375,3 +370,17 @@ class Delivery:
         dropped = self._failure is not None or not isinstance(error, (Exception, type(None)))
         self._writers.shutdown(wait=True)
         self._uploaders.shutdown(wait=True, cancel_futures=dropped)
+
+
+def waiting_in(spool: Spool) -> str:
+    """What waits, for people."""
+    count, size = spool.total()
+    return f"{count} pictures ({in_bytes(size)}) wait in {spool.folder}"
+
+
+def explained(error: StoreError, spool: Spool) -> StoreError:
+    """The same error, with what has become of the pictures: those that wait for a store that refuses them wait on."""
+    count, _ = spool.total()
+    when = "are delivered by the next run" if error.transient else "are delivered once this is mended"
+    kept = f"{waiting_in(spool)} and {when}: none of them is lost or drawn again" if count else ""
+    return StoreError(". ".join(filter(None, [str(error).rstrip("."), kept])), transient=error.transient)

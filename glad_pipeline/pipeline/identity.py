@@ -53,27 +53,27 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Seen:
+class Seen:
     """What bucket and database say at one moment."""
 
     here: Identity  # as it would be made now
     row: Identity | None
     marked: bool  # whether the row's bucket has been given its object
     object: Identity | None
+    probe: Any = None  # what was remembered of the bucket's store (`store_check`)
 
     @property
     def agree(self) -> bool:
         return self.marked and self.row is not None and self.object is not None and self.row.pair == self.object.pair
 
 
-def settle(database: Database, store: ObjectStore, *, tell: Callable[[str], None]) -> None:
+def settle(database: Database, store: ObjectStore, *, tell: Callable[[str], None], seen: Seen | None = None) -> None:
     """See to it that this bucket belongs to this database; where neither knows the other, they do from now on.
 
-    `tell` hears of a bucket that has pictures already. Raises `NotTogetherError`, with both names, and `StoreError`,
-    `DatabaseError` where one of them does not answer.
+    `tell` hears of a bucket that has pictures already; `seen`: what `check` has just found. Raises `NotTogetherError`,
+    with both names, and `StoreError`, `DatabaseError` where one of them does not answer.
     """
-    seen = _look(database, store)
-    _require_together(seen)
+    seen = seen or check(database, store)
     if seen.agree:
         return
     own = seen.object or (seen.row if seen.marked else None)
@@ -90,9 +90,16 @@ def settle(database: Database, store: ObjectStore, *, tell: Callable[[str], None
     database.transact("identity", partial(_write, own, marked=True))
 
 
-def check(database: Database, store: ObjectStore) -> None:
+def check(database: Database, store: ObjectStore) -> Seen:
     """As `settle`, for who only looks: changes nothing, and lets pass what knows of no other."""
-    _require_together(_look(database, store))
+    seen = _look(database, store)
+    _require_together(seen)
+    return seen
+
+
+def remember(database: Database, probe: str) -> None:
+    """Keep what was found of the store (JSON) with the bucket that belongs to this database."""
+    database.transact("identity", lambda connection: connection.execute(SQL["remember"], {"probe": probe}))
 
 
 def adopt(database: Database, store: ObjectStore) -> Identity:
@@ -151,10 +158,16 @@ def buckets(database: Database) -> list[tuple[str, str]]:
 # --- what is there ---
 
 
-def _look(database: Database, store: ObjectStore) -> _Seen:
+def _look(database: Database, store: ObjectStore) -> Seen:
     row = database.read(partial(_row, query="current"))
     here = _here(database, store)
-    return _Seen(here=here, row=row[0] if row else None, marked=bool(row and row[1]), object=_object(store))
+    return Seen(
+        here=here,
+        row=row[0] if row else None,
+        marked=bool(row and row[1]),
+        object=_object(store),
+        probe=row[2] if row else None,
+    )
 
 
 def _here(database: Database, store: ObjectStore) -> Identity:
@@ -164,11 +177,11 @@ def _here(database: Database, store: ObjectStore) -> Identity:
     )
 
 
-def _row(connection: Connection, query: str, **bound: Any) -> tuple[Identity, bool] | None:
+def _row(connection: Connection, query: str, **bound: Any) -> tuple[Identity, bool, Any] | None:
     row = connection.execute(SQL[query], bound).fetchone()
     if row is None:
         return None
-    return records_of(Identity, [row])[0], row["marked"]
+    return records_of(Identity, [row])[0], row["marked"], row["probe"]
 
 
 def _object(store: ObjectStore) -> Identity | None:
@@ -189,7 +202,7 @@ def _object(store: ObjectStore) -> Identity | None:
 # --- what follows ---
 
 
-def _require_together(seen: _Seen) -> None:
+def _require_together(seen: Seen) -> None:
     """Raises `NotTogetherError` unless each names the other, or knows of none."""
     here, row, found = seen.here, seen.row if seen.marked else None, seen.object
     cure = f"Nothing was changed. If AWS_S3_BUCKET or DATABASE_URL is wrong, correct it. {ADOPT}"

@@ -1,11 +1,11 @@
 -- Statements of `identity.py`: which bucket belongs to this database.
 
 -- name: current
-SELECT id, bucket, place, database, database_name, marked, since FROM deployments WHERE current
+SELECT id, bucket, place, database, database_name, marked, since, probe FROM deployments WHERE current
 
 -- name: known_as
 -- A bucket that is, or was, this database's.
-SELECT id, bucket, place, database, database_name, marked, since FROM deployments WHERE id = %(id)s
+SELECT id, bucket, place, database, database_name, marked, since, probe FROM deployments WHERE id = %(id)s
 
 -- name: all
 SELECT bucket, place FROM deployments ORDER BY current DESC, since DESC
@@ -26,3 +26,6 @@ INSERT INTO deployments (id, bucket, place, database, database_name, current, ma
 VALUES (%(id)s, %(bucket)s, %(place)s, %(database)s, %(database_name)s, true, %(marked)s)
 ON CONFLICT (id) DO UPDATE SET bucket = excluded.bucket, place = excluded.place, database = excluded.database,
     database_name = excluded.database_name, current = true, marked = excluded.marked
+
+-- name: remember
+UPDATE deployments SET probe = %(probe)s WHERE current

@@ -8,9 +8,11 @@ from functools import partial
 
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.outbox import messages
-from glad_pipeline.prompts.queue import Claim, SeenPicture, require_approval
+from glad_pipeline.pipeline.visit import Visitor
+from glad_pipeline.prompts.queue import Claim, require_approval
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.publishing.posts import Blog, Outcomes
+from glad_pipeline.records import SeenPicture
 from glad_pipeline.storage.protocol import ObjectStore
 
 POSTS_PER_TRANSACTION = 100
@@ -27,8 +29,9 @@ class PublishReport(Outcomes):
         return bool(self.published or self.rejected or self.conflicts or self.gone)
 
     def warnings(self) -> Iterator[str]:
-        """A line for each prompt that waits."""
+        """A line for each prompt that waits, and for each kind of text that the blog has no place for."""
         yield from (f"prompt {prompt_id} waits for approval: {reason}" for prompt_id, reason in self.conflicts.items())
+        yield from sorted({f"published without {told}" for each in self.unplaced.values() for told in each})
         yield from (f"prompt {prompt_id} waits again: its picture was gone from the store" for prompt_id in self.gone)
 
 
@@ -39,13 +42,23 @@ class Publishing:
     claim: Claim
     database: Database
     store: Callable[[], ObjectStore]  # asked for only where a picture has to be looked at again
+    visitor: Visitor  # sees the first picture before any is published
 
     def publish_due(self) -> PublishReport:
-        """Publish every picture whose time has come. A post that a person has edited since waits for approval."""
+        """Publish every picture whose time has come. A post that a person has edited since, or that shows
+        a picture of theirs, waits for approval.
+
+        Raises `NotPublicError` before the first where visitors would not see it; then nothing is published.
+        """
         report = PublishReport()
+        visited = self.visitor.check == "off"
         while True:
             stale = self.claim.stale(POSTS_PER_TRANSACTION)
             report.gone.extend(self._look_again(stale) if stale else [])
+            if not visited:
+                # in a transaction of its own: what is due is not kept locked for the length of a visit
+                due = self.database.read(partial(self.claim.publishable, batch=POSTS_PER_TRANSACTION))
+                visited = self.visitor.visit(due)
             done = self.database.transact("publish", partial(publish_some, self.claim))
             if not done and not stale:
                 return report
@@ -68,8 +81,9 @@ def publish_some(claim: Claim, connection: Connection) -> Outcomes | None:
         return None
 
     def settle(done: Outcomes) -> None:
-        claim.published(connection, {each.prompt_id: each.post_id for each in done.published})
-        messages.tell_of_posts(connection, {each.post_id for each in done.published if each.post_id})
+        replaced = {each.prompt_id: each.replaced for each in done.published}
+        claim.published(connection, {each.prompt_id: each.post_id for each in done.published}, replaced)
+        messages.tell_of_posts(connection, {each.post_id for each in done.published if each.post_id is not None})
 
     outcomes = Blog(connection).publish(connection, due, then=settle)
     claim.reject_locked(connection, due, outcomes.rejected)

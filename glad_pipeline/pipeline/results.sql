@@ -7,7 +7,7 @@ SELECT * FROM prompts WHERE id = ANY(%(ids)s) ORDER BY id
 SELECT i.*, p.id AS prompt_id FROM prompts p JOIN images i ON i.id = p.image_id WHERE p.id = ANY(%(ids)s) ORDER BY p.id
 
 -- name: posts
-SELECT o.*, p.id AS prompt_id FROM prompts p JOIN posts o ON o.id = p.published_post_id WHERE p.id = ANY(%(ids)s)
+SELECT o.*, p.id AS prompt_id FROM prompts p JOIN {posts} AS o ON o.id = p.published_post_id WHERE p.id = ANY(%(ids)s)
 ORDER BY p.id
 
 -- name: newest_prompt

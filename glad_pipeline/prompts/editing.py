@@ -13,15 +13,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Any
 
-from glad_pipeline.database import Connection, Database, has_table, named_queries, value
+from glad_pipeline.database import Connection, Database, named_queries, value
+from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import intake
+from glad_pipeline.prompts.aims import refuse_unknown_aims
 from glad_pipeline.prompts.spellings import understood
 from glad_pipeline.prompts.validation import new_prompt
-from glad_pipeline.records import FIELDS, NewPrompt, values_of
+from glad_pipeline.records import FIELDS, NewPrompt, kind_of, values_of
 
-STILL_OPEN = {"priority", "publish_at", "needs_approval"}  # of a prompt whose post is to get its picture drawn again
+STILL_OPEN = {
+    "priority",
+    "publish_at",
+    "needs_approval",
+    "replace",
+}  # of a prompt whose post is to get its picture drawn again
 
 QUERIES = named_queries("glad_pipeline.prompts", "editing.sql", intake.WRITTEN)
 
@@ -51,12 +58,17 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
         if row["status"] == "published":
             raise GladError(_why_not_published(row))
         before = NewPrompt(**{name: row[name] for name in FIELDS})
-        checked = new_prompt({**values_of(before), **given}, zone=zone)
+        checked = new_prompt({**values_of(before), **given}, zone=zone, ids=intake.ids_of_posts(connection))
         after = replace(before, **{name: getattr(checked, name) for name in given})
         lines = _lines(connection, row, before, after, asks_seed="seed" in given)
         if after.seed is None:
             after = replace(after, seed=intake.chosen_seed(intake.content_hash(after)))
         changed = tuple(name for name in given if getattr(after, name) != getattr(before, name))
+        if before.idempotency_key is not None and "idempotency_key" in changed:
+            raise UsageError(
+                f"idempotency_key {quoted(before.idempotency_key)} of prompt {prompt_id} stays as it is: "
+                "its client asks again with it"
+            )
         if _is_shown(row) and not STILL_OPEN.issuperset(changed):
             raise GladError(_why_not_published(row))
         status = _write(connection, row, after, lines) if changed else row["status"]
@@ -77,7 +89,7 @@ def find_post(database: Database, post: str) -> str:
     found = None
     if post.isprintable():  # else PostgreSQL could not even be asked
         with database.transaction() as connection:
-            if has_table(connection, "posts"):
+            if has_posts(connection):
                 found = value(connection, QUERIES["find_post"], {"post": post})
     if found is None:
         raise UsageError(f"the blog has no post with the slug or id {quoted(post)}")
@@ -116,7 +128,7 @@ def _lines(
 def _line_of(prompt: NewPrompt) -> list[str]:
     """As which line an import would read it from an export; none if it would refuse it."""
     with suppress(UsageError):
-        return [intake.content_hash(new_prompt(values_of(prompt)))]
+        return [intake.content_hash(new_prompt(values_of(prompt), ids=kind_of(prompt.post_id)))]
     return []
 
 
@@ -127,9 +139,14 @@ def _write(connection: Connection, row: Mapping[str, Any], after: NewPrompt, lin
     if other := connection.execute(QUERIES["owner_of"], bound).fetchone():
         if other["has_task_id"]:
             raise UsageError(f"task_id {after.task_id!r} belongs to prompt {other['id']} already: choose another")
+        if other["has_key"]:
+            key = quoted(after.idempotency_key)
+            raise UsageError(f"idempotency_key {key} belongs to prompt {other['id']} already: choose another")
         raise UsageError(f"prompt {other['id']} is just that already: nothing was changed")
     if after.slug not in (None, row["slug"]):
         intake.refuse_taken_slug(connection, after)
+    if any(getattr(after, name) != row[name] for name in ("post_id", "task_id", "title")):
+        refuse_unknown_aims(connection, after)
     for other_line in others:
         connection.execute(QUERIES["add_alias"], {"content_hash": other_line, "id": row["id"]})
     return str(value(connection, QUERIES["write"], bound))

@@ -6,9 +6,11 @@
 SELECT * FROM prompts WHERE id = %(id)s FOR UPDATE;
 
 -- name: owner_of
--- Another prompt that has this task_id, or these very fields.
-SELECT id, coalesce(task_id = %(task_id)s, false) AS has_task_id FROM prompts
-WHERE (task_id = %(task_id)s OR content_hash = %(content_hash)s) AND id <> %(id)s ORDER BY id LIMIT 1;
+-- Another prompt that has this task_id or idempotency_key, or these very fields.
+SELECT id, coalesce(task_id = %(task_id)s, false) AS has_task_id,
+       coalesce(idempotency_key = %(idempotency_key)s, false) AS has_key
+FROM prompts
+WHERE (task_id = %(task_id)s OR idempotency_key = %(idempotency_key)s OR content_hash = %(content_hash)s) AND id <> %(id)s ORDER BY id LIMIT 1;
 
 -- name: write
 UPDATE prompts SET ({columns}) = ROW ({values}) WHERE id = %(id)s RETURNING status;
@@ -23,5 +25,5 @@ INSERT INTO prompt_aliases (content_hash, prompt_id) VALUES (%(content_hash)s, %
 
 -- name: find_post
 -- A post by its slug or its id.
-SELECT id::text AS id FROM posts
-WHERE slug = %(post)s OR id::text = lower(%(post)s) ORDER BY slug = %(post)s DESC LIMIT 1;
+SELECT id::text AS id FROM {posts} AS posts
+WHERE slug = %(post)s OR id::text IN (%(post)s, lower(%(post)s)) ORDER BY slug = %(post)s DESC LIMIT 1;

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from glad_pipeline.database import Database, has_table, named_queries
+from glad_pipeline.database import Database, named_queries
+from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.prompts.files.columns import RESULTS
@@ -52,7 +53,7 @@ def export_file(database: Database, path: Path | None, *, format: str | None = N
 def export_rows(database: Database, *, status: str | None = None) -> Iterator[dict[str, Any]]:
     """Each prompt in the order of ids: the fields that somebody set, and RESULTS, where they have a value."""
     with database.transaction() as connection:
-        name = "export_prompts_with_posts" if has_table(connection, "posts") else "export_prompts"
+        name = "export_prompts_with_posts" if has_posts(connection) else "export_prompts"
         with connection.cursor(name="exported") as cursor:
             cursor.itersize = _AT_ONCE
             for row in cursor.execute(QUERIES[name], {"status": status}):

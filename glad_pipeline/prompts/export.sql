@@ -18,7 +18,7 @@ SELECT p.id AS result_id, p.status AS result_status, p.last_error AS result_reas
 FROM (SELECT id, status, last_error, published_at, published_post_id, image_id, {columns} FROM prompts
       WHERE %(status)s::text IS NULL OR status = %(status)s) AS p
 LEFT JOIN (SELECT id AS image, removed_at, url FROM images) AS i ON i.image = p.image_id
-LEFT JOIN (SELECT id::text AS post, '/posts/' || posts.slug AS path FROM posts) AS post
+LEFT JOIN (SELECT id::text AS post, '/posts/' || posts.slug AS path FROM {posts} AS posts) AS post
     ON post.post = coalesce(p.published_post_id, p.post_id)::text
 ORDER BY p.id;
 

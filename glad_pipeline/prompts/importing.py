@@ -13,27 +13,33 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, LiteralString
 
-from glad_pipeline.database import Connection, Database, has_table, value
+from glad_pipeline.database import Connection, Database, value
+from glad_pipeline.database.blog import has_posts
+from glad_pipeline.database.content_tasks import NO_SUCH_TASK, OTHERWISE, look_at_tasks
 from glad_pipeline.display import one_line, quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.prompts.exported import ExportedRows
 from glad_pipeline.prompts.files.reading import STANDARD_INPUT, new_reading, read_records
 from glad_pipeline.prompts.files.record import Reading, ReadOptions, Record
-from glad_pipeline.prompts.intake import QUERIES, as_given, as_row
+from glad_pipeline.prompts.intake import QUERIES, as_given, as_row, ids_of_posts
 from glad_pipeline.prompts.refusals import SHOWN, Refusals
 from glad_pipeline.prompts.syntax import notices
 from glad_pipeline.prompts.validation import new_prompt
-from glad_pipeline.records import FIELDS, NewPrompt
+from glad_pipeline.records import FIELDS, NewPrompt, PostIdKind
 
 PREVIEWED = 5  # rows that a dry run shows
 _AT_ONCE = 10_000  # lines taken out by one statement
 _TAKEN = {  # the statement that finds them → the reason, made from its row
     "task_ids_twice": "task_id {value!r} is on {first} already, with other fields",
+    "keys_twice": "idempotency_key {value!r} is on {first} already, with other fields",
+    "keys_of_prompts": "idempotency_key {value!r} belongs to prompt {prompt_id} already, which asks for something else",
     "slugs_twice": "slug {value!r} is on {first} already: choose another, or none",
     "slugs_of_prompts": "slug {value!r} belongs to prompt {prompt_id} already: choose another, or none",
     "slugs_of_posts": "slug {value!r} belongs to the post {post_id} already: "
     "choose another, or set post_id to illustrate it",
+    "unknown_posts": "post_id {value!r}: no post has this id",
 }
+_OF_POSTS = ("slugs_of_posts", "unknown_posts")
 _LINE_BITS = 40  # a place is the number of the file above the line in it: places are in the order of reading
 
 
@@ -73,7 +79,7 @@ class ImportReport:
     """What an import did, or with `dry_run` would do."""
 
     added: int  # rows that are new in the queue
-    existing: int  # lines that were there already, by task_id or content, or that the files repeat
+    existing: int  # lines that were there already, by their key, task_id or content, or that the files repeat
     differing: int  # of `existing`: the task_id was there with other fields, which were kept
     refused: int = 0  # rows that are wrong: with `skip_bad` they were left out, else nothing would be imported
     read: tuple[str, ...] = ()  # how each file was read, where that is not as plain as can be
@@ -110,7 +116,7 @@ def import_files(
     """Put every row of these files into the queue, or, if one of them is wrong, none.
 
     Idempotent: a row is the same prompt as an earlier one by its `task_id`, or without one by all its fields, as they
-    are or as they were before an edit.
+    are or as they were before an edit. An `idempotency_key` of a prompt with other fields is refused.
     Raises `UsageError` that names each bad row (the first 50) by line and reason.
 
     Args:
@@ -161,6 +167,7 @@ class _Import:
         self._exported = exported
         self._first: list[Preview] = []
         self._noticed: dict[str, Noticed] = {}
+        self._ids: PostIdKind = "uuid"  # what the ids of the blog's posts are
 
     def where(self, place: int) -> str:
         """A place in words: `line 7`, or with its file where there are several."""
@@ -171,6 +178,8 @@ class _Import:
     def run(self, connection: Connection, refusals: Refusals) -> ImportReport:
         connection.execute(QUERIES["begin_staging"])
         connection.execute(QUERIES["create_staging"])
+        connection.execute(QUERIES["create_fresh"])
+        self._ids = ids_of_posts(connection)
         staged = self._stage(connection, refusals)
         self._refuse_unused_maps(staged + refusals.count + self._exported.count)
         self._tell("looking for duplicates among", staged)
@@ -216,7 +225,7 @@ class _Import:
                         refusals.add(place, record.fault, *record.given)
                         continue
                     try:
-                        prompt = new_prompt(record.fields, zone=self._options.zone)
+                        prompt = new_prompt(record.fields, zone=self._options.zone, ids=self._ids)
                     except UsageError as error:
                         refusals.add(place, str(error), *record.given)
                         continue
@@ -262,9 +271,19 @@ class _Import:
     # ---- what is wrong between rows, or with what is there already
 
     def _find_duplicates(self, connection: Connection, refusals: Refusals) -> int:
-        """Refuse what repeats a task_id or slug; return how many rows were taken out for it."""
-        names = [name for name in _TAKEN if name != "slugs_of_posts" or has_table(connection, "posts")]
-        return sum(self._check(connection, QUERIES[name], _TAKEN[name], refusals) for name in names)
+        """Refuse what repeats a key or slug, or is for a post or task that there is not.
+
+        Returns how many rows were taken out for it.
+        """
+        no_posts = () if has_posts(connection) else _OF_POSTS
+        checks = {name: reason for name, reason in _TAKEN.items() if name not in no_posts}
+        taken = sum(self._check(connection, QUERIES[name], reason, refusals) for name, reason in checks.items())
+        if not value(connection, QUERIES["asks_for_tasks"]):
+            return taken
+        tasks = look_at_tasks(connection)
+        query = QUERIES["unknown_tasks" if tasks.problem is None else "for_tasks"]
+        reason = f"task_id {{value!r}}: {tasks.problem or NO_SUCH_TASK}. {OTHERWISE}"
+        return taken + self._check(connection, query, reason, refusals)
 
     def _check(self, connection: Connection, query: LiteralString, reason: str, refusals: Refusals) -> int:
         if not (self._options.skip_bad or refusals.wants_all):

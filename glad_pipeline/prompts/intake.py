@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, tzinfo
 from operator import attrgetter
 from typing import Any
 
-from glad_pipeline.database import Connection, Database, has_table, named_queries, value
-from glad_pipeline.errors import UsageError
+from glad_pipeline.database import Connection, Database, named_queries, value
+from glad_pipeline.database.blog import has_posts
+from glad_pipeline.display import quoted
+from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.prompts.aims import refuse_unknown_aims
 from glad_pipeline.prompts.validation import new_prompt
-from glad_pipeline.records import FIELDS, NewPrompt
+from glad_pipeline.records import FIELDS, NewPrompt, PostIdKind
 
 WRITTEN = (*FIELDS, "content_hash")
 QUERIES = named_queries("glad_pipeline.prompts", "intake.sql", WRITTEN)
@@ -33,6 +36,8 @@ def content_hash(prompt: NewPrompt) -> str:
     """
     pairs = zip(_DEFAULTS.items(), _values(prompt), strict=True)
     given = {name: found for (name, default), found in pairs if found != default}
+    if "post_id" in given:  # 17 of a file and 17 of a column are one
+        given["post_id"] = str(given["post_id"])
     return hashlib.sha256(_canonical_json(given).encode()).hexdigest()
 
 
@@ -48,20 +53,51 @@ def add_prompt(database: Database, given: Mapping[str, Any], *, zone: tzinfo = U
 
     The same `task_id`, or without one the same fields, is the same prompt: its id, and False. `zone`: that of a time
     without one.
-    Raises `UsageError` with every reason if the fields break a rule or the slug is taken.
+    Raises `UsageError` with every reason if the fields break a rule, the slug or the `idempotency_key` is another
+    prompt's, or the blog has no such post or task.
     """
-    prompt = new_prompt(given, zone=zone)
+    ids: PostIdKind = "uuid" if given.get("post_id") is None else database.read(ids_of_posts)
+    prompt = new_prompt(given, zone=zone, ids=ids)
     row = dict(zip(WRITTEN, as_row(prompt), strict=True))
     with database.transaction() as connection:
         connection.execute(QUERIES["one_at_a_time"])
-        if same := value(connection, QUERIES["same_prompt"], row):
-            return int(same), False
+        if (same := _same_prompt(connection, prompt, row)) is not None:
+            return same, False
         if prompt.slug is not None:
             refuse_taken_slug(connection, prompt)
-        added = value(connection, QUERIES["insert_one"], row)
-        if added is None:  # inserted by plain SQL since we looked
-            return int(value(connection, QUERIES["same_prompt"], row)), False
-        return int(added), True
+        refuse_unknown_aims(connection, prompt)
+        if (added := value(connection, QUERIES["insert_one"], row)) is not None:
+            return int(added), True
+        if (same := _same_prompt(connection, prompt, row)) is not None:  # inserted by plain SQL since we looked
+            return same, False
+        raise GladError("another prompt like it was added and removed at the same moment: try again")
+
+
+def _same_prompt(connection: Connection, prompt: NewPrompt, row: Mapping[str, Any]) -> int | None:
+    """The prompt that this one is already. Raises `UsageError` where its `idempotency_key` is that of another one."""
+    if prompt.idempotency_key is not None:
+        there = connection.execute(QUERIES["owner_of_key"], row).fetchone()
+        if there is not None:
+            if there["is_known"] or _asks_for(there, prompt):
+                return int(there["id"])
+            raise UsageError(
+                f"idempotency_key {quoted(prompt.idempotency_key)} belongs to prompt {there['id']} already, which asks "
+                f"for something else (`glad prompts show {there['id']}`): take another key"
+            )
+    same = value(connection, QUERIES["same_prompt"], row)
+    return None if same is None else int(same)
+
+
+def _asks_for(row: Mapping[str, Any], prompt: NewPrompt) -> bool:
+    """Whether a row of the table, of plain SQL say, has these very fields; a seed that is not asked for may be any."""
+    there = NewPrompt(**{name: row[name] for name in FIELDS})
+    return prompt == (there if prompt.seed is not None else replace(there, seed=None))
+
+
+def ids_of_posts(connection: Connection) -> PostIdKind:
+    """What the ids of the blog's posts are, as the column `prompts.post_id` has them."""
+    kind: PostIdKind = value(connection, QUERIES["ids_of_posts"])
+    return kind
 
 
 def refuse_taken_slug(connection: Connection, prompt: NewPrompt) -> None:
@@ -69,7 +105,7 @@ def refuse_taken_slug(connection: Connection, prompt: NewPrompt) -> None:
     sought = {"slug": prompt.slug, "post_id": prompt.post_id}
     if found := value(connection, QUERIES["slug_of_prompt"], sought):
         raise UsageError(f"slug {prompt.slug!r} belongs to prompt {found} already: choose another, or none")
-    if has_table(connection, "posts") and (found := value(connection, QUERIES["slug_of_post"], sought)):
+    if has_posts(connection) and (found := value(connection, QUERIES["slug_of_post"], sought)):
         raise UsageError(
             f"slug {prompt.slug!r} belongs to the post {found} already: "
             "choose another, or set post_id to illustrate that post"

@@ -11,6 +11,15 @@ SET LOCAL statement_timeout = 0;
 CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS
 SELECT 0::bigint AS line, {columns} FROM prompts WITH NO DATA;
 
+-- name: create_fresh
+-- Its lines that are not there already, by idempotency_key, task_id or content, now or before an edit. Goes with the table.
+CREATE TEMPORARY VIEW fresh AS
+SELECT i.* FROM incoming AS i
+WHERE NOT EXISTS (SELECT FROM prompts AS same WHERE same.content_hash = i.content_hash)
+  AND NOT EXISTS (SELECT FROM prompt_aliases AS other WHERE other.content_hash = i.content_hash)
+  AND NOT EXISTS (SELECT FROM prompts AS same WHERE same.task_id = i.task_id)
+  AND NOT EXISTS (SELECT FROM prompts AS same WHERE same.idempotency_key = i.idempotency_key);
+
 -- name: copy_staging
 -- Streams the file's good rows in.
 COPY incoming ({columns}, line) FROM STDIN;
@@ -44,6 +53,27 @@ FROM (SELECT line, task_id, content_hash,
 WHERE content_hash <> first_hash
 ORDER BY line LIMIT %(limit)s;
 
+-- name: keys_twice
+-- Lines that repeat an earlier line's idempotency_key with other fields.
+SELECT line, idempotency_key AS value, first_line, count(*) OVER () AS faults
+FROM (SELECT line, idempotency_key, content_hash,
+             first_value(line) OVER earliest AS first_line, first_value(content_hash) OVER earliest AS first_hash
+      FROM incoming WHERE idempotency_key IS NOT NULL
+      WINDOW earliest AS (PARTITION BY idempotency_key ORDER BY line)) AS grouped
+WHERE content_hash <> first_hash
+ORDER BY line LIMIT %(limit)s;
+
+-- name: keys_of_prompts
+-- Lines whose idempotency_key is that of a prompt which asks for something else. One of plain SQL has no hash, and a seed
+-- that nobody asked for.
+SELECT i.line, i.idempotency_key AS value, p.id AS prompt_id, count(*) OVER () AS faults
+FROM incoming AS i JOIN prompts AS p ON p.idempotency_key = i.idempotency_key
+WHERE p.content_hash IS DISTINCT FROM i.content_hash
+  AND NOT EXISTS (SELECT FROM prompt_aliases AS other WHERE other.content_hash = i.content_hash AND other.prompt_id = p.id)
+  AND NOT (to_jsonb(p) @> (to_jsonb(i) - 'line' - 'content_hash' - 'seed')
+           AND i.seed IN (p.seed, ('x' || left(i.content_hash, 8))::bit(32)::bigint))
+ORDER BY i.line LIMIT %(limit)s;
+
 -- name: slugs_twice
 -- Lines that repeat an earlier line's slug and are another prompt.
 SELECT line, slug AS value, first_line, count(*) OVER () AS faults
@@ -58,22 +88,39 @@ ORDER BY line LIMIT %(limit)s;
 -- name: slugs_of_prompts
 -- New lines whose slug another prompt has. A cancelled prompt holds no slug.
 SELECT i.line, i.slug AS value, min(p.id) AS prompt_id, count(*) OVER () AS faults
-FROM incoming AS i
+FROM fresh AS i
 JOIN prompts AS p ON p.slug = i.slug AND p.status <> 'cancelled'
-WHERE NOT EXISTS (SELECT FROM prompts AS same WHERE same.content_hash = i.content_hash)
-  AND NOT EXISTS (SELECT FROM prompt_aliases AS other WHERE other.content_hash = i.content_hash)
-  AND NOT EXISTS (SELECT FROM prompts AS same WHERE same.task_id = i.task_id)
 GROUP BY i.line, i.slug
 ORDER BY i.line LIMIT %(limit)s;
 
 -- name: slugs_of_posts
 -- New lines whose slug a post of the blog has, unless that is the very post to illustrate.
 SELECT i.line, i.slug AS value, posts.id::text AS post_id, count(*) OVER () AS faults
-FROM incoming AS i
-JOIN posts ON posts.slug = i.slug AND i.post_id::text IS DISTINCT FROM posts.id::text
-WHERE NOT EXISTS (SELECT FROM prompts AS same WHERE same.content_hash = i.content_hash)
-  AND NOT EXISTS (SELECT FROM prompt_aliases AS other WHERE other.content_hash = i.content_hash)
-  AND NOT EXISTS (SELECT FROM prompts AS same WHERE same.task_id = i.task_id)
+FROM fresh AS i
+JOIN {posts} AS posts ON posts.slug = i.slug AND i.post_id::text IS DISTINCT FROM posts.id::text
+ORDER BY i.line LIMIT %(limit)s;
+
+-- name: unknown_posts
+-- New lines for a post that the blog does not have.
+SELECT i.line, i.post_id::text AS value, count(*) OVER () AS faults
+FROM fresh AS i WHERE i.post_id IS NOT NULL AND NOT EXISTS (SELECT FROM {posts} AS posts WHERE posts.id = i.post_id)
+ORDER BY i.line LIMIT %(limit)s;
+
+-- name: asks_for_tasks
+-- Whether any new line is for a task and nothing else.
+SELECT EXISTS (SELECT FROM fresh AS i WHERE i.task_id IS NOT NULL AND i.title IS NULL AND i.post_id IS NULL) AS found;
+
+-- name: for_tasks
+-- New lines for a task and nothing else.
+SELECT i.line, i.task_id AS value, count(*) OVER () AS faults
+FROM fresh AS i WHERE i.task_id IS NOT NULL AND i.title IS NULL AND i.post_id IS NULL
+ORDER BY i.line LIMIT %(limit)s;
+
+-- name: unknown_tasks
+-- New lines for a task that the blog does not have, and nothing else.
+SELECT i.line, i.task_id AS value, count(*) OVER () AS faults
+FROM fresh AS i WHERE i.task_id IS NOT NULL AND i.title IS NULL AND i.post_id IS NULL
+  AND NOT EXISTS (SELECT FROM content_tasks AS task WHERE task.task_id::text = i.task_id)
 ORDER BY i.line LIMIT %(limit)s;
 
 -- name: count_differing
@@ -86,17 +133,11 @@ JOIN prompts AS p ON p.task_id = i.task_id AND p.content_hash <> i.content_hash;
 SELECT min(publish_at) AS first_time, max(publish_at) AS last_time FROM incoming;
 -- name: count_new
 -- How many prompts `insert_staged` would add.
-SELECT count(DISTINCT content_hash) AS added FROM incoming
-WHERE NOT EXISTS (SELECT FROM prompts WHERE prompts.content_hash = incoming.content_hash)
-  AND NOT EXISTS (SELECT FROM prompt_aliases AS other WHERE other.content_hash = incoming.content_hash)
-  AND NOT EXISTS (SELECT FROM prompts WHERE prompts.task_id = incoming.task_id);
+SELECT count(DISTINCT content_hash) AS added FROM fresh;
 
 -- name: insert_staged
--- Adds what is new; a line that is there already, by task_id or content, now or before an edit, is passed over.
-INSERT INTO prompts ({columns}) SELECT {columns} FROM incoming
-WHERE NOT EXISTS (SELECT FROM prompts WHERE prompts.content_hash = incoming.content_hash)
-  AND NOT EXISTS (SELECT FROM prompt_aliases AS other WHERE other.content_hash = incoming.content_hash)
-  AND NOT EXISTS (SELECT FROM prompts WHERE prompts.task_id = incoming.task_id)
+-- Adds what is new, once.
+INSERT INTO prompts ({columns}) SELECT {columns} FROM fresh
 ORDER BY line
 ON CONFLICT DO NOTHING;
 
@@ -104,13 +145,25 @@ ON CONFLICT DO NOTHING;
 -- The prompt that is there already, by task_id or content, as it is now: who asks for what one was before an edit gets it.
 SELECT id FROM prompts WHERE task_id = %(task_id)s OR content_hash = %(content_hash)s ORDER BY id LIMIT 1;
 
+-- name: ids_of_posts
+-- The type of `prompts.post_id`, which follows that of the blog's `posts.id`.
+SELECT CASE format_type(atttypid, NULL) WHEN 'uuid' THEN 'uuid' WHEN 'bigint' THEN 'bigint' ELSE 'text' END AS ids
+FROM pg_attribute WHERE attrelid = 'prompts'::regclass AND attname = 'post_id';
+
+-- name: owner_of_key
+-- The prompt that has this idempotency_key, and whether it is known by that very content, now or before an edit.
+SELECT id, coalesce(content_hash = %(content_hash)s, false) OR EXISTS (
+           SELECT FROM prompt_aliases AS other WHERE other.content_hash = %(content_hash)s AND other.prompt_id = prompts.id
+       ) AS is_known, {columns}
+FROM prompts WHERE idempotency_key = %(idempotency_key)s;
+
 -- name: slug_of_prompt
 -- The prompt that has this slug already.
 SELECT id FROM prompts WHERE slug = %(slug)s AND status <> 'cancelled' ORDER BY id LIMIT 1;
 
 -- name: slug_of_post
 -- The post that has this slug already, unless it is the one to illustrate.
-SELECT id::text AS id FROM posts WHERE slug = %(slug)s AND id::text IS DISTINCT FROM %(post_id)s::text LIMIT 1;
+SELECT id::text AS id FROM {posts} AS posts WHERE slug = %(slug)s AND id::text IS DISTINCT FROM %(post_id)s::text LIMIT 1;
 
 -- name: insert_one
 -- Adds one prompt; none if it is there already.

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import LiteralString
 
-from glad_pipeline.database import Database, has_table, named_queries
+from glad_pipeline.database import Database, named_queries
+from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import LISTED
@@ -80,6 +81,17 @@ class PromptDetails(Prompt):
     post_path: str | None = None  # on the blog; this and the next ones are None where there is no post
     post_title: str | None = None
     post_status: str | None = None
+    post_shows: str | None = None  # the URL of its picture, where that is not ours
+
+    def notice_of_picture(self) -> str | None:
+        """What will become of a prompt whose post shows a person's picture; None where it need not wait."""
+        waits = self.status in ("pending", "claimed", "generated") and not (self.replace or self.needs_approval)
+        if self.post_shows is None or not waits:
+            return None
+        return (
+            f"its post shows a picture that is not this pipeline's, so it will wait for approval: "
+            f"`glad prompts edit {self.id} --replace` has it replaced without asking"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +113,7 @@ def list_prompts(
     bound = {"status": status, "limit": limit, "before": before}
     with database.transaction() as connection:
         found = records_of(PromptStatus, connection.execute(QUERIES["list_prompts"], bound))
-        if not has_table(connection, "posts"):
+        if not has_posts(connection):
             return found
         rows = connection.execute(QUERIES["post_states"], {"ids": [each.id for each in found]})
         states = {row["id"]: row["post_status"] for row in rows}
@@ -112,9 +124,9 @@ def show_prompt(database: Database, prompt_id: int) -> PromptDetails | None:
     """One prompt with its picture and post, or None if there is no such id."""
     with database.transaction() as connection:
         found = records_of(PromptDetails, connection.execute(QUERIES["show_prompt"], {"id": prompt_id}))
-        if not found or not has_table(connection, "posts"):
+        if not found or not has_posts(connection):
             return found[0] if found else None
-        bound = {"post_id": found[0].published_post_id or found[0].post_id}
+        bound = {"post_id": found[0].post_id if found[0].published_post_id is None else found[0].published_post_id}
         post = connection.execute(QUERIES["post_of"], bound).fetchone()
     return replace(found[0], **(post or {}))
 

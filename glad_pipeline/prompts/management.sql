@@ -13,7 +13,7 @@ ORDER BY p.id DESC LIMIT %(limit)s;
 -- name: post_states
 -- How the posts are that these prompts have become or illustrate: a blog may have no such column.
 SELECT p.id, to_jsonb(posts) ->> 'status' AS post_status
-FROM prompts AS p JOIN posts ON posts.id::text = coalesce(p.published_post_id, p.post_id)::text
+FROM prompts AS p JOIN {posts} AS posts ON posts.id::text = coalesce(p.published_post_id, p.post_id)::text
 WHERE p.id = ANY(%(ids)s);
 
 -- name: show_prompt
@@ -32,8 +32,12 @@ FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id
 WHERE p.id = %(id)s;
 
 -- name: post_of
--- The post a prompt has become.
-SELECT '/posts/' || slug AS post_path, title AS post_title, status AS post_status FROM posts WHERE id::text = %(post_id)s::text;
+-- The post a prompt has become or illustrates, and what it shows that is not ours.
+SELECT '/posts/' || slug AS post_path, title AS post_title, status AS post_status,
+       (SELECT nullif(shown.url, '') FROM (SELECT to_jsonb(posts) ->> 'featured_image_url' AS url) AS shown
+        WHERE NOT EXISTS (SELECT FROM images
+                          WHERE key = substring(shown.url FROM 'generated/[0-9a-f]{2}/[0-9a-f]{32}') || '.png')) AS post_shows
+FROM {posts} AS posts WHERE id::text = %(post_id)s::text;
 
 -- name: counts_by_status
 -- How many prompts are in each state.
@@ -69,7 +73,7 @@ WITH chosen AS (
     WHERE id = ANY(%(ids)s)
       AND (status IN ('pending', 'claimed', 'generated', 'awaiting_approval')
            OR (status = 'published' AND published_post_id IS NOT NULL
-               AND NOT EXISTS (SELECT FROM posts WHERE posts.id = prompts.published_post_id)))
+               AND NOT EXISTS (SELECT FROM {posts} AS posts WHERE posts.id = prompts.published_post_id)))
     ORDER BY id FOR UPDATE
 )
 UPDATE prompts SET status = 'cancelled', claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
@@ -82,7 +86,7 @@ WITH chosen AS (
     SELECT id FROM prompts WHERE id = ANY(%(ids)s) AND status = 'awaiting_approval' ORDER BY id FOR UPDATE
 )
 UPDATE prompts SET status = 'generated', last_error = NULL,
-    post_version = (SELECT coalesce(to_jsonb(posts) ->> 'updated_at', '') FROM posts
+    post_version = (SELECT coalesce(to_jsonb(posts) ->> 'updated_at', '') FROM {posts} AS posts
                     WHERE posts.id = coalesce(prompts.post_id, prompts.published_post_id)),
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 FROM chosen WHERE prompts.id = chosen.id

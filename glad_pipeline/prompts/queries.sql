@@ -97,7 +97,7 @@ RETURNING p.id, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
 -- How the posts that these prompts aim at are now: edited from here on, they are not written over. What was noted before
 -- a run died stays: an edit since then is one too.
 UPDATE prompts p SET post_version = (
-    SELECT coalesce(to_jsonb(posts) ->> 'updated_at', '') FROM posts
+    SELECT coalesce(to_jsonb(posts) ->> 'updated_at', '') FROM {posts} AS posts
     WHERE posts.id = coalesce(p.post_id, p.published_post_id))
 WHERE id = ANY(%(ids)s) AND post_version IS NULL
 
@@ -194,7 +194,8 @@ RETURNING prompts.id
 
 -- name: publishable
 -- Pictures whose time has come: this hold's own, and those that no living run holds; each seen in the store just now.
-SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.removed_at AS image_removed_at,
+SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.sha256 AS image_sha256,
+       i.width AS image_width, i.height AS image_height, i.removed_at AS image_removed_at,
        i.removed_reason AS image_removed_reason
 FROM prompts p JOIN images i ON i.id = p.image_id
 WHERE p.status = 'generated' AND coalesce(p.publish_at, '-infinity'::timestamptz) <= now()
@@ -208,10 +209,10 @@ FOR UPDATE OF p SKIP LOCKED
 -- name: settle_published
 -- Committed together with the post itself, and with the note that Dagster does not tell of it yet.
 WITH done AS (
-    UPDATE prompts p SET status = 'published', published_post_id = done.post_id, published_at = now(), last_error = NULL,
+    UPDATE prompts p SET status = 'published', published_post_id = done.published_post_id, published_at = now(), last_error = NULL,
         claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL, taken_down_at = NULL,
-        post_version = NULL
-    FROM unnest(%(ids)s::bigint[], %(post_ids)s::uuid[]) AS done (id, post_id)
+        post_version = NULL, replaced_image_url = done.replaced_image_url
+    FROM jsonb_populate_recordset(NULL::prompts, %(done)s) AS done  -- whatever type the ids of this blog's posts have
     WHERE p.id = done.id AND p.status = 'generated'
     RETURNING p.id
 )
@@ -219,8 +220,8 @@ INSERT INTO run_reports (prompt_id, published, run_id, reason) SELECT id, true, 
 ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason, since = excluded.since
 
 -- name: settle_conflict
--- The post was edited meanwhile: a person decides.
-UPDATE prompts SET status = 'awaiting_approval', last_error = %(reason)s,
+-- The post was edited meanwhile, or shows a person's picture: a person decides, and has decided when it is `generated` again.
+UPDATE prompts SET status = 'awaiting_approval', needs_approval = true, last_error = %(reason)s,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 WHERE id = %(id)s AND status = 'generated'
 

@@ -114,7 +114,7 @@ def _guidance_scale(value: Any) -> Any:
     return value.replace(",", ".") if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value) else value
 
 
-def _needs_approval(value: Any) -> Any:
+def _yes_or_no(value: Any) -> Any:
     return _ANSWERS.get(value, value) if isinstance(value, str) else value
 
 
@@ -132,6 +132,7 @@ _SPELLINGS: Mapping[str, Callable[[Any], Any]] = {
     "priority": _priority,
     "scheduler": _scheduler,
     "guidance_scale": _guidance_scale,
-    "needs_approval": _needs_approval,
+    "needs_approval": _yes_or_no,
+    "replace": _yes_or_no,
     "publish_at": _publish_at,
 }

@@ -21,7 +21,7 @@ from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import CHARS, PRESETS, PROMPT_SYNTAXES, SCHEDULERS, SEED, SIDE, STEPS, Range
 from glad_pipeline.prompts.spellings import PRIORITIES, fault_of_size, understood
-from glad_pipeline.records import NewPrompt
+from glad_pipeline.records import NewPrompt, PostId, PostIdKind
 from glad_pipeline.weighted_text import reasons_against_weights
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -41,32 +41,32 @@ class _Fault(Exception):
     """Why one value is refused; the text follows the field's name."""
 
 
-def reasons_against(fields: Mapping[str, Any]) -> list[str]:
+def reasons_against(fields: Mapping[str, Any], *, ids: PostIdKind = "uuid") -> list[str]:
     """Why these fields cannot be a prompt: each reason names the field, its value and what is allowed.
 
     `fields` is a row of the `prompts` table, or what `spellings.understood` made of the cells of a file; other keys
-    are ignored, `None` means absent. Empty when nothing is wrong.
+    are ignored, `None` means absent; `ids` is what the ids of the blog's posts are. Empty when nothing is wrong.
     """
-    return _read(fields)[1]
+    return _read(fields, UTC, ids)[1]
 
 
-def new_prompt(fields: Mapping[str, Any], *, zone: tzinfo = UTC) -> NewPrompt:
+def new_prompt(fields: Mapping[str, Any], *, zone: tzinfo = UTC, ids: PostIdKind = "uuid") -> NewPrompt:
     """The prompt that these fields, as people write them, ask for. Raises `UsageError` with every reason against it.
 
-    `zone`: that of a time without one.
+    `zone`: that of a time without one; `ids`: what the ids of the blog's posts are.
     """
-    values, reasons = _read(understood(fields), zone)
+    values, reasons = _read(understood(fields), zone, ids)
     if reasons:
         raise UsageError("; ".join(reasons))
     return NewPrompt(**values)
 
 
-def _read(fields: Mapping[str, Any], zone: tzinfo = UTC) -> tuple[dict[str, Any], list[str]]:
+def _read(fields: Mapping[str, Any], zone: tzinfo, ids: PostIdKind) -> tuple[dict[str, Any], list[str]]:
     values: dict[str, Any] = {}
     reasons: list[str] = []
     if fields.get("prompt") is None:
         reasons.append(f"prompt is missing: say what to draw, in 1 to {CHARS['prompt']:,} characters")
-    for name, rule in _rules(zone).items():
+    for name, rule in _rules(zone, ids).items():
         value = fields.get(name)
         if value is None:
             continue
@@ -147,7 +147,21 @@ def _task_id(value: Any) -> str:
     return text
 
 
-def _post_id(value: Any) -> UUID:
+def _idempotency_key(value: Any) -> str:
+    text = _text(limits.KEY_BYTES, blank=False, one_line=True, trim=False)(value)
+    if (size := len(text.encode())) > limits.KEY_BYTES:
+        raise _Fault(f"{quoted(text)} has {size:,} bytes: at most {limits.KEY_BYTES:,}")
+    return text
+
+
+def _post_id(value: Any, ids: PostIdKind) -> PostId:
+    if ids == "bigint":
+        return _whole(limits.POST_NUMBER, ", such as 17: the id of a post")(value)
+    if ids == "text":
+        text = _text(limits.POST_ID_CHARS, blank=False, one_line=True, trim=False)(str(value))
+        if text != text.strip():
+            raise _Fault(f"{quoted(text)} has blanks around it: remove them")
+        return text
     if isinstance(value, UUID):
         return value
     if not (isinstance(value, str) and _UUID.fullmatch(value.strip())):
@@ -214,7 +228,7 @@ def _of_zone(value: Any, time: datetime, zone: tzinfo) -> datetime:
     return either[0]
 
 
-def _needs_approval(value: Any) -> bool:
+def _yes_or_no(value: Any) -> bool:
     answer = _WORDS.get(str(value).strip().lower()) if isinstance(value, (str, int)) else None
     if answer is None:
         raise _Fault(f"{quoted(value)} must be true or false (or yes, no, on, off, 1, 0)")
@@ -245,7 +259,8 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "author": _name("author"),
     "alt_text": _text(CHARS["alt_text"]),
     "task_id": _task_id,
-    "post_id": _post_id,
+    "idempotency_key": _idempotency_key,
+    "post_id": partial(_post_id, ids="uuid"),
     "seed": _whole(SEED, "; empty or -1 to have one chosen"),
     "width": _whole(SIDE),
     "height": _whole(SIDE),
@@ -258,11 +273,12 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "lora": _name("lora"),
     "priority": _whole(limits.PRIORITY, f", or {', '.join(PRIORITIES)}"),
     "publish_at": partial(_publish_at, zone=UTC),
-    "needs_approval": _needs_approval,
+    "needs_approval": _yes_or_no,
+    "replace": _yes_or_no,
 }
 
 
 @cache
-def _rules(zone: tzinfo) -> Mapping[str, Callable[[Any], Any]]:
-    """Those for the times of this zone."""
-    return {**_RULES, "publish_at": partial(_publish_at, zone=zone)}
+def _rules(zone: tzinfo, ids: PostIdKind) -> Mapping[str, Callable[[Any], Any]]:
+    """Those for the times of this zone, and for ids of posts of this kind."""
+    return {**_RULES, "publish_at": partial(_publish_at, zone=zone), "post_id": partial(_post_id, ids=ids)}

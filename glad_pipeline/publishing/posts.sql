@@ -1,20 +1,12 @@
 -- Statements of `posts.py` on the blog's tables whose columns are the same everywhere. INSERT and UPDATE of `posts` are
 -- composed there from the columns that the blog at hand has.
 
--- name: columns_of
--- The columns of a table as they are, in this schema: name, type, width of a varchar, and whether a value is owed.
-SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type,
-       CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 END AS width,
-       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS owed
-FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-WHERE c.oid = to_regclass(%(table)s) AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
-
 -- name: taken_slugs
-SELECT slug FROM posts WHERE slug = ANY(%(slugs)s)
+SELECT slug FROM {posts} AS posts WHERE slug = ANY(%(slugs)s)
 
 -- name: lock_posts
 -- In the order of their ids, so that two transactions never wait for each other in a circle.
-SELECT id, coalesce(to_jsonb(posts) ->> 'updated_at', '') AS version FROM posts WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE
+SELECT id, coalesce(to_jsonb(posts) ->> 'updated_at', '') AS version FROM {posts} AS posts WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE
 
 -- name: note_our_write
 INSERT INTO post_writes (post_id, before, after) VALUES (%(post)s, %(before)s, %(after)s)
@@ -29,13 +21,10 @@ WITH RECURSIVE ours (version) AS (
 )
 SELECT EXISTS (SELECT FROM ours WHERE version = %(now)s) AS ours
 
--- name: existing_tasks
-SELECT task_id FROM content_tasks WHERE task_id = ANY(%(ids)s)
-
 -- name: bad_urls
 -- For the check: the newest posts of ours whose picture URL a browser could not open.
 SELECT p.slug
 FROM (SELECT published_post_id FROM prompts WHERE status = 'published' ORDER BY published_at DESC LIMIT %(limit)s) q
-JOIN posts p ON p.id = q.published_post_id
+JOIN {posts} AS p ON p.id = q.published_post_id
 WHERE (p.featured_image_url IS NULL OR p.featured_image_url !~ '^https?://[^\s]+$' OR length(p.featured_image_url) > 500)
 LIMIT 20

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from glad_pipeline import limits
-from glad_pipeline.settings.kinds import DatabaseUrl
+from glad_pipeline.blog_names import BlogNames, blog_names, problem_of_posts_columns, problem_of_posts_table
+from glad_pipeline.settings.kinds import DatabaseUrl, checked
 
 
 class DatabaseSettings(BaseModel):
@@ -26,3 +27,19 @@ class DatabaseSettings(BaseModel):
         60.0,
         description="How long a run waits for a database that is unreachable before it fails; what was drawn is kept.",
     )
+
+    posts_table: Annotated[str, checked(problem_of_posts_table)] | None = Field(
+        None,
+        description="The blog's table of posts where it is not called `posts`: `articles`, or `blog.articles` with its "
+        "schema. Upper and lower case are as in the database.",
+    )
+    posts_columns: Annotated[str, checked(problem_of_posts_columns)] | None = Field(
+        None,
+        description="Columns of that table which have other names than ours, as `ours=theirs` separated by commas: "
+        "`title=headline,content=body`.",
+    )
+
+    @property
+    def blog(self) -> BlogNames:
+        """What the blog's posts are called."""
+        return blog_names(self.posts_table, self.posts_columns)

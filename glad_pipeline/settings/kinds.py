@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, SecretStr
 
-from glad_pipeline.urls import ENCODED, problem_of_database_url, problem_of_web_address
+from glad_pipeline.urls import ENCODED, libpq_url, problem_of_database_url, problem_of_web_address
 
 Text = TypeVar("Text", str, SecretStr)
 
@@ -57,8 +57,19 @@ def problem_of_zone(name: str) -> str | None:
     return None
 
 
-DatabaseUrl = Annotated[SecretStr, checked(problem_of_postgresql)]
+def problem_of_proxy(address: str) -> str | None:
+    if re.fullmatch(r"https?://([^\s/@]+@)?[^\s/@]+/?", address):
+        return None
+    return "it has to be http://host:port or http://user:password@host:port, percent-encoded"
+
+
+DatabaseUrl = Annotated[  # as libpq takes it, whatever form it was given in
+    SecretStr,
+    checked(problem_of_postgresql),
+    AfterValidator(lambda url: SecretStr(libpq_url(url.get_secret_value()))),
+]
 WebAddress = Annotated[str, checked(problem_of_web_address)]
+SecretWebAddress = Annotated[SecretStr, checked(problem_of_proxy)]
 VISIBLE = like(r"[\x21-\x7e]*", "it has to be visible ASCII characters without spaces")
 ONE_LINE = like(
     r"(\S([^\x00-\x1f\x7f]*\S)?)?", "it begins or ends with a space, or has a line break or control character in it"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, model_validator
 
 from glad_pipeline import limits
-from glad_pipeline.settings.kinds import ONE_LINE, VISIBLE, WebAddress
+from glad_pipeline.settings.kinds import ONE_LINE, VISIBLE, SecretWebAddress, WebAddress, like
+
+PublicCheck: TypeAlias = Literal["stop", "warn", "off"]
 
 
 class StoreSettings(BaseModel):
@@ -38,6 +40,41 @@ class StoreSettings(BaseModel):
     s3_session_token: Annotated[SecretStr, VISIBLE] | None = Field(
         None, alias="AWS_SESSION_TOKEN", description="For temporary credentials only."
     )
+    s3_addressing: Literal["auto", "path", "virtual"] = Field(
+        "auto",
+        description="Where the bucket's name stands in the store's address: in the `path`, or in the host (`virtual`). "
+        "`auto`: in the host on AWS, else in the path.",
+    )
+    s3_checksum: Literal["auto", "sha256", "md5", "read-back"] = Field(
+        "auto",
+        description="How it is made sure that an upload arrived whole: by a checksum that the store checks (`sha256`, "
+        "`md5`), or by reading it again (`read-back`). `auto`: the first of these that the store really does.",
+    )
+    s3_sse: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = Field(
+        None, description="Encryption that every upload asks for. Absent: the bucket's own."
+    )
+    s3_kms_key: Annotated[str, VISIBLE] | None = Field(
+        None, description="Id or ARN of the key of `GLAD_S3_SSE=aws:kms`. Absent: the account's own key."
+    )
+    s3_requester_pays: bool = Field(False, description="Whether requests say that we pay for them.")
+    s3_acl: Literal["private", "public-read", "bucket-owner-read", "bucket-owner-full-control"] | None = Field(
+        None,
+        description="Canned ACL of uploads. `public-read` is given to pictures only. Absent: none, as most buckets "
+        "want it.",
+    )
+    s3_storage_class: Annotated[str, like(r"[A-Z0-9_]+", "it has to be capitals, digits and _, as STANDARD_IA is")] | (
+        None
+    ) = Field(None, description="Storage class of uploads, such as `STANDARD_IA`. Absent: the bucket's own.")
+    s3_ca_bundle: str | None = Field(
+        None,
+        alias="AWS_CA_BUNDLE",
+        description="File of the CA certificates by which the store's https is believed. Absent: boto3's own.",
+    )
+    s3_proxy_url: SecretWebAddress | None = Field(
+        None,
+        description="HTTP proxy to the store, `http://user:password@host:port`. Absent: HTTPS_PROXY, HTTP_PROXY and "
+        "NO_PROXY are followed.",
+    )
     cloudfront_domain: str | None = Field(
         None,
         alias="AWS_CLOUDFRONT_DOMAIN",
@@ -46,6 +83,12 @@ class StoreSettings(BaseModel):
     )
     public_base_url: WebAddress | None = Field(
         None, description="Full base of picture URLs where neither CloudFront nor the store's own address fits."
+    )
+    public_check: PublicCheck = Field(
+        "stop",
+        description="What a run does where visitors are not given its first picture at its public URL: `stop` (it "
+        "publishes nothing, keeps the pictures and fails), `warn` (it publishes and warns), or `off` (it does not "
+        "look: for a network that this machine does not reach).",
     )
 
     store_patience_seconds: Annotated[float, limits.STORE_PATIENCE_SECONDS] = Field(
@@ -57,3 +100,9 @@ class StoreSettings(BaseModel):
         description="Most megabytes of drawn pictures that wait for the store in `spool` in GLAD_HOME (3 a picture of "
         "1024 × 1024). When it is full, drawing waits.",
     )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.s3_kms_key and not (self.s3_sse or "").startswith("aws:kms"):
+            raise ValueError("GLAD_S3_KMS_KEY is set and GLAD_S3_SSE is not aws:kms: set it too")
+        return self

@@ -19,6 +19,7 @@ from functools import cached_property
 from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
+from glad_pipeline.storage.probe import ALL, Abilities, Exclusively, Probed
 from glad_pipeline.storage.protocol import CACHE_CONTROL, Listed, Outage, Seen, StoredObject, StoreError
 from glad_pipeline.storage.retrying import each_of, patiently
 
@@ -125,6 +126,19 @@ class MemoryStore:
         """Raise `StoreError` with the cure unless the bucket exists and takes our key."""
         with self._asked_to("list objects"):
             pass
+
+    def probe(self) -> Probed:
+        """It does everything."""
+        self.check()
+        return Probed(able=ALL, found=())
+
+    @property
+    def options_mark(self) -> str:
+        return "memory"
+
+    def adapted(self, able: Abilities, exclusively: Exclusively) -> MemoryStore:
+        """The same: nothing is to be made up for."""
+        return self
 
     def keeps_versions(self) -> bool | None:
         """False: what is deleted is gone. None: it is unreachable."""

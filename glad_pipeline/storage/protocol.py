@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from glad_pipeline.display import in_time
 from glad_pipeline.errors import UnavailableError
+from glad_pipeline.storage.probe import Abilities, Exclusively, Probed
 
 CACHE_CONTROL = "public, max-age=31536000, immutable"  # of every object, word for word: what has a key never changes
 CONCURRENCY = 16  # requests in flight at once when many objects are looked at
@@ -138,6 +139,20 @@ class ObjectStore(Protocol):
 
     def check(self) -> None:
         """Raise `StoreError` with the cure unless the bucket exists and takes our credentials."""
+
+    def probe(self) -> Probed:
+        """Find out what the store does, by trying it on a few small objects under `.glad/`, which are removed again.
+
+        Raises `StoreError`, with the setting to change, where it takes no object at all.
+        """
+
+    @property
+    def options_mark(self) -> str:
+        """A text that is another one for options with which the probe might find something else."""
+
+    def adapted(self, able: Abilities, exclusively: Exclusively) -> ObjectStore:
+        """The same bucket, with what the store was found unable to do made up for. `exclusively`: used where it would
+        overwrite a key that was asked to be written once."""
 
     def keeps_versions(self) -> bool | None:
         """Whether what is deleted stays as an older version; None: the store does not say."""

@@ -1,7 +1,8 @@
 """A bucket on AWS S3 or any S3-compatible store, as an `ObjectStore`.
 
 Writes are conditional (`If-None-Match: *`) and checksummed by the store, so that a retry, a second run or a
-second machine can neither overwrite a picture nor store half of one.
+second machine can neither overwrite a picture nor store half of one. What a store cannot do is made up for
+(`Abilities`): a key is looked at and written under a lock, and what was sent is read again.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field, fields, replace
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from glad_pipeline.storage.keys import PREFIX
 from glad_pipeline.storage.options import StoreOptions
-from glad_pipeline.storage.protocol import CACHE_CONTROL, CONCURRENCY, Listed, Outage, Seen, StoredObject, StoreError
+from glad_pipeline.storage.probe import ALL, Abilities, Exclusively, Probed
+from glad_pipeline.storage.protocol import CACHE_CONTROL, Listed, Outage, Seen, StoredObject, StoreError
 from glad_pipeline.storage.retrying import each_of, patiently
+from glad_pipeline.storage.s3_client import checked_by, client_of, public_base_of
 from glad_pipeline.storage.s3_errors import explained
 
 if TYPE_CHECKING:
@@ -30,15 +34,33 @@ DELETED_AT_ONCE = 1_000  # keys in one request, by S3's limit
 ABSENT = ("NoSuchKey", "404")  # a HEAD has no body to say more
 TAKEN = (409, 412)  # or being taken
 EMPTY = 416
+NOT_MANY = (
+    "NotImplemented",
+    "MissingContentMD5",
+    "InvalidRequest",
+    "MalformedXML",
+    501,
+)  # of DeleteObjects: one by one
 METADATA_BYTES = 2_048  # keys and values of an object, by S3's limit; what a key adds to its header's name is counted
+
+
+_NOT_PROBED = {"access_key_id", "secret_access_key", "session_token", "public_base_url", "ca_bundle", "proxy_url"}
+_PROBED = {each.name for each in fields(StoreOptions)} - _NOT_PROBED
 
 
 @dataclass(frozen=True, kw_only=True)
 class S3Store(StoreOptions):
-    """One bucket, opened with these options. `patience`: seconds for which every request is made again while the store
-    answers nobody."""
+    """One bucket, opened with these options.
+
+    Args:
+        patience: seconds for which every request is made again while the store answers nobody.
+        able: what it does, as far as not every store does.
+        exclusively: how a key is written without another writer, where the store itself does not see to that.
+    """
 
     patience: float = 0.0
+    able: Abilities = ALL
+    exclusively: Exclusively | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def outage(self) -> Outage:
@@ -46,30 +68,7 @@ class S3Store(StoreOptions):
 
     @cached_property
     def client(self) -> S3Client:
-        import boto3
-        from botocore.config import Config
-
-        session = boto3.session.Session(
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self.secret_access_key,
-            aws_session_token=self.session_token,
-            region_name=self.region,
-        )
-        return session.client(
-            "s3",
-            endpoint_url=self.endpoint_url,
-            config=Config(
-                signature_version="s3v4",
-                s3={"addressing_style": "path" if self.endpoint_url else "virtual", "payload_signing_enabled": False},
-                request_checksum_calculation="when_required",  # ours is sent; boto3's default costs twice the CPU
-                response_checksum_validation="when_required",
-                # a store that swallows everything holds a thread for 4 × 25 s and pauses; patience is `Outage`'s
-                retries={"mode": "standard", "max_attempts": 3},
-                connect_timeout=5,
-                read_timeout=20,
-                max_pool_connections=2 * CONCURRENCY,
-            ),
-        )
+        return client_of(self)
 
     @property
     def place(self) -> str:
@@ -100,9 +99,11 @@ class S3Store(StoreOptions):
         """The public URL of a key."""
         if self.public_base_url:
             return f"{self.public_base_url.rstrip('/')}/{key}"
-        if self.endpoint_url:
-            return f"{self.endpoint_url.rstrip('/')}/{self.bucket}/{key}"
-        return f"https://{self.bucket}.s3.{self.region}.amazonaws.com/{key}"
+        return f"{self._public_base}/{key}"
+
+    @cached_property
+    def _public_base(self) -> str:
+        return public_base_of(self)
 
     def metadata_room(self, metadata: Mapping[str, str]) -> int:
         """Bytes that may be added to this metadata by S3's limit; negative: it is too large already."""
@@ -117,10 +118,27 @@ class S3Store(StoreOptions):
         """
         if (room := self.metadata_room(metadata)) < 0:
             raise StoreError(
-                f"could not store {key} in {self._where}: its metadata is {-room} bytes over the {METADATA_BYTES:,} "
+                f"could not store {key} in {self.where}: its metadata is {-room} bytes over the {METADATA_BYTES:,} "
                 "that S3 allows. Shorten it"
             )
-        with self._explained(f"store {key}", expected=TAKEN):
+        if self.able.conditional:
+            return self._put(key, body, content_type, metadata, IfNoneMatch="*")
+        if self.exclusively is None:
+            raise StoreError(
+                f"could not store {key} in {self.where}: the store would overwrite what is there, and nothing keeps "
+                "others from writing meanwhile. Have a run store it"
+            )
+        return self.exclusively(key, lambda: self._free(key) and self._put(key, body, content_type, metadata))
+
+    def _free(self, key: str) -> bool:
+        with self._explained(f"look at {key}", expected=ABSENT):
+            self.client.head_object(Bucket=self.bucket, Key=key, **self.asked)
+            return False
+        return True
+
+    def _put(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str], **condition: Any) -> bool:
+        """Write it; False: the condition was not met."""
+        with self._explained(f"store {key}", expected=TAKEN if condition else ()):
             self.client.put_object(
                 Bucket=self.bucket,
                 Key=key,
@@ -128,17 +146,54 @@ class S3Store(StoreOptions):
                 ContentType=content_type,
                 CacheControl=CACHE_CONTROL,
                 Metadata=dict(metadata),
-                ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode(),
-                IfNoneMatch="*",
+                **checked_by(self.check_of_uploads, body),
+                **self.asked_to_write(key),
+                **condition,
             )
+            if self.check_of_uploads == "read-back":
+                self._require_whole(key, body)
             return True
         return False
+
+    def _require_whole(self, key: str, body: bytes) -> None:
+        """Read what was just written; damaged, it is removed again, so that it does not have the key for good."""
+        answer = self.client.get_object(Bucket=self.bucket, Key=key, **self.asked)
+        if answer["Body"].read() == body:
+            return
+        with suppress(StoreError):
+            self.delete([key])
+        raise StoreError(
+            f"could not store {key} in {self.where}: the object was damaged on the way: try again, and look at the "
+            "network",
+            transient=True,
+        )
+
+    @property
+    def check_of_uploads(self) -> str:
+        """How it is made sure that they arrived whole: `sha256`, `md5` or `read-back`."""
+        return self.able.checksum if self.checksum == "auto" else self.checksum
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What every request says beside what it asks for."""
+        return {"RequestPayer": "requester"} if self.requester_pays else {}
+
+    def asked_to_write(self, key: str) -> dict[str, Any]:
+        """The same for one that writes this key. What is no picture is nobody's to read."""
+        acl = None if self.acl == "public-read" and not key.startswith(PREFIX) else self.acl
+        said = {
+            "ServerSideEncryption": self.sse,
+            "SSEKMSKeyId": self.kms_key,
+            "ACL": acl,
+            "StorageClass": self.storage_class,
+        }
+        return self.asked | {name: value for name, value in said.items() if value}
 
     @patiently
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`, or None. Raises `StoreError`."""
         with self._explained(f"look at {key}", expected=ABSENT):
-            answer = self.client.head_object(Bucket=self.bucket, Key=key)
+            answer = self.client.head_object(Bucket=self.bucket, Key=key, **self.asked)
             return _stored(key, answer, answer["ContentLength"])
         return None
 
@@ -150,7 +205,7 @@ class S3Store(StoreOptions):
     def start(self, key: str, length: int) -> tuple[StoredObject, bytes] | None:
         """`head` together with the first `length` bytes (all, where there are fewer), in one request."""
         with self._explained(f"read {key}", expected=(*ABSENT, EMPTY)):
-            answer = self.client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{length - 1}")
+            answer = self.client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{length - 1}", **self.asked)
             start = answer["Body"].read(length)
             answer["Body"].close()  # a store that ignores Range would send it all
             total = answer.get("ContentRange", "").rpartition("/")[2]
@@ -166,7 +221,7 @@ class S3Store(StoreOptions):
     def fetch(self, key: str) -> bytes | None:
         """The whole object, or None. Raises `StoreError`."""
         with self._explained(f"read {key}", expected=ABSENT):
-            return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            return self.client.get_object(Bucket=self.bucket, Key=key, **self.asked)["Body"].read()
         return None
 
     @patiently
@@ -176,7 +231,7 @@ class S3Store(StoreOptions):
         As the store has computed it when it took them, where it keeps that, else read and computed here.
         """
         with self._explained(f"verify {key}", expected=ABSENT):
-            head = self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+            head = self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED", **self.asked)
             if checksum := _hex(head.get("ChecksumSHA256")):
                 return checksum
             found = self.digest(key)
@@ -190,7 +245,7 @@ class S3Store(StoreOptions):
         None where nothing is stored. Raises `StoreError`.
         """
         with self._explained(f"read {key}", expected=ABSENT):
-            answer = self.client.get_object(Bucket=self.bucket, Key=key)
+            answer = self.client.get_object(Bucket=self.bucket, Key=key, **self.asked)
             digest, length = hashlib.sha256(), 0
             for chunk in answer["Body"].iter_chunks(PIECE):
                 digest.update(chunk)
@@ -213,9 +268,9 @@ class S3Store(StoreOptions):
     @patiently
     def _page(self, prefix: str, after: str | None) -> tuple[list[Listed], str | None]:
         """One page of a listing, and what names the next; None: it was the last."""
-        more = {"ContinuationToken": after} if after else {}
+        more = self.asked | ({"ContinuationToken": after} if after else {})
         with self._explained(f"list {prefix}"):
-            page = self.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **more)  # type: ignore[arg-type]
+            page = self.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **more)
         date = page["ResponseMetadata"]["HTTPHeaders"].get("date")
         now = parsedate_to_datetime(date) if date else None
         found = [
@@ -228,7 +283,12 @@ class S3Store(StoreOptions):
     def copy(self, key: str, target: str) -> bool:
         """Copy an object with its metadata inside the store; whether there was one. Raises `StoreError`."""
         with self._explained(f"copy {key}", expected=ABSENT):
-            self.client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": key})
+            self.client.copy_object(
+                Bucket=self.bucket,
+                Key=target,
+                CopySource={"Bucket": self.bucket, "Key": key},
+                **self.asked_to_write(target),
+            )
             return True
         return False
 
@@ -237,29 +297,55 @@ class S3Store(StoreOptions):
         keys = list(keys)
         for start in range(0, len(keys), DELETED_AT_ONCE):
             some = keys[start : start + DELETED_AT_ONCE]
-            with self._explained(f"delete {some[0]} and {len(some) - 1} more"):
-                answer = self.client.delete_objects(
-                    Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
-                )
-            if refused := answer.get("Errors"):
-                first = refused[0]
-                raise StoreError(
-                    f"could not delete {len(refused)} of {len(some)} objects in bucket {self.bucket!r}, the first is "
-                    f"{first.get('Key')}: {first.get('Code')} {first.get('Message')}. Deleting needs s3:DeleteObject"
-                )
+            with self._explained(f"delete {some[0]} and {len(some) - 1} more", expected=NOT_MANY):
+                self._delete_many(some)
+                continue
+            self.each(self._delete_one, some)
+
+    def _delete_many(self, keys: Sequence[str]) -> None:
+        answer = self.client.delete_objects(
+            Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}, **self.asked
+        )
+        if refused := answer.get("Errors"):
+            first = refused[0]
+            raise StoreError(
+                f"could not delete {len(refused)} of {len(keys)} objects in {self.where}, the first is "
+                f"{first.get('Key')}: {first.get('Code')} {first.get('Message')}. Deleting needs s3:DeleteObject"
+            )
+
+    def _delete_one(self, key: str) -> None:
+        with self._explained(f"delete {key}", expected=ABSENT):
+            self.client.delete_object(Bucket=self.bucket, Key=key, **self.asked)
 
     @patiently
     def check(self) -> None:
         """Raise `StoreError` with the cure unless the bucket exists and takes our credentials."""
         with self._explained("list objects"):
-            self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
+            self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=1, **self.asked)
+
+    @patiently
+    def probe(self) -> Probed:
+        """Look at what the store does, with a few small objects under `.glad/` that are removed again."""
+        from glad_pipeline.storage.s3_probe import Looking
+
+        return Looking(replace(self, able=ALL, exclusively=None)).look()
 
     @property
-    def _where(self) -> str:
+    def options_mark(self) -> str:
+        """Of all on which the probe's answer depends. The credentials are not in it: temporary ones change hourly."""
+        said = {each.name: getattr(self, each.name) for each in fields(StoreOptions) if each.name in _PROBED}
+        return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()[:32]
+
+    def adapted(self, able: Abilities, exclusively: Exclusively) -> S3Store:
+        """The same bucket, with what the store cannot do made up for."""
+        return replace(self, able=able, exclusively=None if able.conditional else exclusively)
+
+    @property
+    def where(self) -> str:
         return f"bucket {self.bucket!r} at {self.place}"
 
     def _explained(self, doing: str, expected: Container[str | int] = ()) -> AbstractContextManager[None]:
-        return explained(doing, self._where, expected)
+        return explained(doing, self.where, expected)
 
 
 def _stored(key: str, answer: HeadObjectOutputTypeDef | GetObjectOutputTypeDef, length: int) -> StoredObject:

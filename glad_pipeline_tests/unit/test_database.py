@@ -36,7 +36,7 @@ def test_a_host_that_does_not_exist_is_named() -> None:
 
 NOT_URLS = [
     f"mysql://glad:{PASSWORD}@127.0.0.1/blog",
-    f"postgresql+psycopg2://glad:{PASSWORD}@127.0.0.1/blog",
+    f"jdbc:postgresql://glad:{PASSWORD}@127.0.0.1/blog",
     f"glad:{PASSWORD}@127.0.0.1",
     f"postgresql://glad:{PASSWORD}%zz@127.0.0.1/blog",
 ]

@@ -148,7 +148,7 @@ def test_a_new_secret_setting_is_masked_whatever_it_is_called(monkeypatch):
     class Tomorrow(Settings):
         dsn: SecretStr | None = Field(None, alias="GLAD_SOMEWHERE")
 
-    monkeypatch.setattr("glad_pipeline.settings.Settings", Tomorrow)
+    monkeypatch.setattr("glad_pipeline.settings.settings.Settings", Tomorrow)
     monkeypatch.setenv("GLAD_SOMEWHERE", "tomorrow's")
     load_settings()
     assert redact("it is <tomorrow's>") == "it is <***>"

@@ -22,7 +22,8 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from glad_pipeline.database import DatabaseError, connect, describe, first_words, named_queries
+from glad_pipeline.database import DatabaseError, connect, describe, first_words, named_queries, require_fit
+from glad_pipeline.database.cures import problem_of_writing
 
 if TYPE_CHECKING:
     from glad_pipeline.database import Connection
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 VERSION_TABLE = "glad_alembic_version"  # not `alembic_version`: the blog has its own
-MINIMUM_SERVER = 14
 LOCK_KEY = 0x676C6164  # "glad"
 STATEMENT_LOCK_TIMEOUT = "500ms"  # who waits for a table lock makes everyone behind it wait too: give up, try again
 INDEX_LOCK_TIMEOUT = "10min"  # a concurrent index build waits without blocking anyone
@@ -66,7 +66,7 @@ def migrate(database_url: str, *, wait_seconds: float = 600) -> list[str]:
     with connect(database_url, autocommit=True, application_name="glad migrate") as connection:
         if not _pending(connection, database_url):
             return []
-        _require_writable(connection, database_url)
+        _require_writable(connection)
         connection.execute(
             "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', '0', false),"
             " set_config('idle_in_transaction_session_timeout', '0', false)",
@@ -110,11 +110,7 @@ def driver_connection() -> psycopg.Connection[Any]:
 
 
 def _pending(connection: Connection, url: str) -> list[str]:
-    if connection.info.server_version < MINIMUM_SERVER * 10_000:
-        raise MigrationError(
-            f"PostgreSQL at {describe(url)} is version {connection.info.server_version // 10_000}; "
-            f"{MINIMUM_SERVER} or newer is needed. Upgrade the server, or use another one in DATABASE_URL"
-        )
+    require_fit(connection)
     names = sorted(path.stem for path in (_HERE / "versions").glob("[0-9]*.py"))
     schema = _target_schema(connection, url)
     table = sql.Identifier(schema, VERSION_TABLE)
@@ -152,12 +148,9 @@ def _target_schema(connection: Connection, url: str) -> str:
     return name
 
 
-def _require_writable(connection: Connection, url: str) -> None:
-    if _one(connection, "read_only"):
-        raise MigrationError(
-            f"{describe(url)} is read-only for us (a standby, or default_transaction_read_only), so it cannot be "
-            "migrated. Point DATABASE_URL at the primary with a user that may write"
-        )
+def _require_writable(connection: Connection) -> None:
+    if problem := problem_of_writing(connection):
+        raise MigrationError(f"{problem.in_words()}. Until then it cannot be migrated")
 
 
 def _prepare_schema(connection: Connection, url: str) -> str:

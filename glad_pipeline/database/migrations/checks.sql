@@ -16,9 +16,6 @@ WHERE NOT has_schema_privilege(%(name)s, wanted);
 -- The oid of a relation by its quoted name, or NULL.
 SELECT to_regclass(%(name)s)::oid;
 
--- name: read_only
-SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean;
-
 -- name: names_taken
 -- Relations of the schema that carry the names ours will have, as a phrase; NULL if none.
 SELECT string_agg(format('%%s %%s', CASE c.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a view' WHEN 'S' THEN 'a sequence'

@@ -50,7 +50,7 @@ SELECT q.id, q.image_id, q.status, q.claimed_by,
            AND coalesce(strpos(p.featured_image_url, i.key), 0) = 0 AS unshown
 FROM prompts AS q
 JOIN images AS i ON i.id = q.image_id
-LEFT JOIN posts AS p ON p.id = q.published_post_id
+LEFT JOIN {posts} AS p ON p.id = q.published_post_id
 WHERE q.image_id = ANY(%(ids)s) ORDER BY q.id
 
 -- name: dead_links
@@ -58,7 +58,7 @@ WHERE q.image_id = ANY(%(ids)s) ORDER BY q.id
 SELECT DISTINCT ON (p.id) p.slug, p.featured_image_url AS url, i.id AS image_id, q.id AS prompt_id
 FROM images AS i
 JOIN prompts AS q ON q.image_id = i.id
-JOIN posts AS p ON p.id = q.published_post_id
+JOIN {posts} AS p ON p.id = q.published_post_id
 WHERE i.id = ANY(%(ids)s) AND p.status = 'published'
   AND strpos(p.featured_image_url, i.key) > 0
 ORDER BY p.id, q.id
@@ -68,7 +68,7 @@ ORDER BY p.id, q.id
 SELECT p.slug, p.featured_image_url AS url, q.id AS prompt_id, count(*) OVER () AS found
 FROM images AS i
 JOIN prompts AS q ON q.image_id = i.id
-JOIN posts AS p ON p.id = q.published_post_id
+JOIN {posts} AS p ON p.id = q.published_post_id
 WHERE i.removed_at IS NOT NULL AND p.status = 'published'
   AND strpos(p.featured_image_url, i.key) > 0
 ORDER BY q.id LIMIT %(limit)s
@@ -82,7 +82,7 @@ SELECT q.id, CASE
        count(*) OVER () AS found
 FROM prompts AS q
 LEFT JOIN images AS i ON i.id = q.image_id
-LEFT JOIN posts AS p ON p.id = q.published_post_id
+LEFT JOIN {posts} AS p ON p.id = q.published_post_id
 WHERE q.status = 'published'
   AND (i.id IS NULL
        OR (q.published_post_id IS NOT NULL AND p.id IS NULL)
@@ -99,12 +99,12 @@ ORDER BY published_post_id LIMIT %(limit)s
 -- name: has_image_s3_key
 -- Whether posts say which object they were made with; the migration could not add the column everywhere.
 SELECT EXISTS (SELECT FROM pg_attribute
-               WHERE attrelid = to_regclass('posts') AND attname = 'image_s3_key' AND NOT attisdropped) AS found
+               WHERE attrelid = to_regclass({posts_name}) AND attname = 'image_s3_key' AND NOT attisdropped) AS found
 
 -- name: doubled_posts
 -- Posts made with a picture of ours that no prompt has for its own, while the picture's prompt has another post.
 SELECT p.slug, q.id AS prompt_id, count(*) OVER () AS found
-FROM posts AS p
+FROM {posts} AS p
 JOIN images AS i ON i.key = p.image_s3_key
 JOIN LATERAL (SELECT id FROM prompts WHERE image_id = i.id AND published_post_id <> p.id ORDER BY id LIMIT 1) AS q ON true
 WHERE NOT EXISTS (SELECT FROM prompts WHERE published_post_id = p.id)
@@ -148,7 +148,7 @@ WITH users AS (
       AND (q.claim_token IS NULL
            OR (q.lease_expires_at < now() AND q.claim_token NOT IN (SELECT token FROM prompts_live_holds())))
       AND (q.status <> 'published' OR q.published_post_id IS NULL
-           OR EXISTS (SELECT FROM posts AS p
+           OR EXISTS (SELECT FROM {posts} AS p
                       WHERE p.id = q.published_post_id AND strpos(p.featured_image_url, i.key) > 0))
     ORDER BY q.id FOR UPDATE OF q SKIP LOCKED
 )
@@ -161,7 +161,7 @@ FROM users WHERE p.id = users.id
 UPDATE prompts AS q SET image_id = NULL
 FROM images AS i
 WHERE i.id = q.image_id AND q.image_id = ANY(%(ids)s) AND q.status IN ('failed', 'rejected', 'cancelled')
-  AND NOT EXISTS (SELECT FROM prompts AS other LEFT JOIN posts AS p ON p.id = other.published_post_id
+  AND NOT EXISTS (SELECT FROM prompts AS other LEFT JOIN {posts} AS p ON p.id = other.published_post_id
                   WHERE other.image_id = i.id
                     AND (other.status NOT IN ('failed', 'rejected', 'cancelled')
                          OR (p.status = 'published' AND strpos(p.featured_image_url, i.key) > 0)))

@@ -53,7 +53,7 @@ def demo(settings: Settings, print_table: PrintTable, require: Callable[[str], N
     with Step("migrating the database"):
         migrate(environment["DATABASE_URL"])
     require(environment["DATABASE_URL"])
-    with Database(environment["DATABASE_URL"], application_name="glad demo") as database:
+    with Database(environment["DATABASE_URL"], application_name="glad demo", blog=settings.blog) as database:
         report = import_file(database, root / "examples" / "prompts.csv")
         print(f"examples/prompts.csv: {report.added} prompts added, {report.existing} known already")
         before = _all(database, "totals")[0]

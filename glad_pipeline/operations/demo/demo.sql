@@ -9,7 +9,7 @@ SELECT coalesce(o.title, p.title, left(p.prompt, 60)) AS title, coalesce(o.slug,
        i.bytes AS size, i.seconds, i.width, i.height, i.model
 FROM prompts p
 JOIN images i ON i.id = p.image_id
-JOIN posts o ON o.id = p.published_post_id
+JOIN {posts} AS o ON o.id = p.published_post_id
 WHERE p.status = 'published' AND p.title = ANY(%(titles)s)
 ORDER BY p.id
 LIMIT 100

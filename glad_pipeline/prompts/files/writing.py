@@ -112,17 +112,17 @@ def _write_parquet(out: BinaryIO, rows: Iterator[Row]) -> None:
     pa = arrow()
     kinds = dict.fromkeys(COLUMNS, pa.string())
     kinds |= dict.fromkeys(_WHOLE, pa.int64()) | dict.fromkeys(_TIMES, pa.timestamp("us", tz="UTC"))
-    kinds |= {"guidance_scale": pa.float64(), "needs_approval": pa.bool_()}
+    kinds |= {"guidance_scale": pa.float64(), "needs_approval": pa.bool_(), "replace": pa.bool_()}
     schema = pa.schema([(name, kinds[name]) for name in COLUMNS])
     with pa.parquet.ParquetWriter(out, schema) as writer:
         while some := list(islice(rows, ROWS)):
-            columns = [[_text_of(row.get(name)) for row in some] for name in COLUMNS]
+            columns = [[_text_of(name, row.get(name)) for row in some] for name in COLUMNS]
             arrays = [pa.array(values, kinds[name]) for values, name in zip(columns, COLUMNS, strict=True)]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
 
 
-def _text_of(value: Any) -> Any:
-    return str(value) if isinstance(value, UUID) else value
+def _text_of(name: str, value: Any) -> Any:
+    return str(value) if name == "post_id" and value is not None else value
 
 
 _WRITERS: Mapping[str, Callable[[io.TextIOWrapper, Iterator[Row]], None]] = {

@@ -1,0 +1,143 @@
+"""A picture's public URL visited as a visitor's browser would, before posts are published that show it.
+
+By this address a CDN that does not answer, a domain that is somebody else's or a proxy's login page would get into
+posts. One picture stands for all: they share the address up to the key. Knows HTTP and the picture's own figures;
+neither the database nor the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from glad_pipeline.errors import UnavailableError
+from glad_pipeline.http_client import Answer, NoAnswer, ask
+from glad_pipeline.records import DuePrompt
+from glad_pipeline.settings.stores import PublicCheck
+
+SECONDS = 20.0  # one visit, all of it
+PAUSES = (0.5, 1.0, 2.0, 3.0, 3.5)  # seconds between visits: a fresh object may be unknown at a CDN's edge for seconds
+MORE = 65_536  # bytes that are read beyond the picture's own, to see that there are more
+LARGEST = 64_000_000  # bytes that are read at most
+CURE = (
+    "see that AWS_CLOUDFRONT_DOMAIN or GLAD_PUBLIC_BASE_URL is the address of this bucket, and that anybody may read "
+    "generated/*. Where visitors reach it and this machine does not: GLAD_PUBLIC_CHECK=warn, or off"
+)
+
+
+class NotPublicError(UnavailableError):
+    """Visitors would not see the pictures: nothing is published."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expected:
+    """What a visitor has to be given at a URL."""
+
+    url: str
+    sha256: str  # of the stored bytes, hex
+    bytes: int
+    width: int  # pixels
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Visits for one run."""
+
+    check: PublicCheck  # what follows from a picture that visitors are not given
+    warn: Callable[[str], None]
+
+    def visit(self, due: Sequence[DuePrompt]) -> bool:
+        """Visit the first picture among these that is not taken down; whether there was one.
+
+        Raises `NotPublicError` where visitors are not given it, unless the settings say to warn only.
+        """
+        first = next((each for each in due if each.image_removed_at is None), None)
+        if first is None:
+            return False
+        problem = problem_after_tries(
+            Expected(
+                url=first.image_url,
+                sha256=first.image_sha256,
+                bytes=first.image_bytes,
+                width=first.image_width,
+                height=first.image_height,
+            )
+        )
+        if problem is None:
+            return True
+        found = f"visitors are not given the picture of prompt {first.id} at {first.image_url}: it {problem}"
+        if self.check == "stop":
+            raise NotPublicError(f"{found}. Nothing is published, and the pictures wait for the next run: {CURE}")
+        self.warn(f"{found}. Published all the same, since GLAD_PUBLIC_CHECK={self.check}: {CURE}")
+        return True
+
+
+def problem_after_tries(picture: Expected) -> str | None:
+    """Why visitors are not given this picture, after a few tries over about ten seconds; None: they are."""
+    problem = problem_of_picture(picture)
+    for pause in PAUSES:
+        if problem is None:
+            return None
+        time.sleep(pause)
+        problem = problem_of_picture(picture)
+    return problem
+
+
+def problem_of_picture(picture: Expected) -> str | None:
+    """Why a visitor is not given this picture at its URL, by one visit; None: they are.
+
+    A CDN may have encoded it anew: then it is one of the same width and height.
+    """
+    try:
+        most = min(picture.bytes + MORE, LARGEST)
+        answer = ask("GET", picture.url, seconds=SECONDS, redirects=True, most=most)
+    except NoAnswer as error:
+        return f"does not answer: {error}"
+    return problem_of_answer(answer) or _problem_of_body(answer.body, picture)
+
+
+def problem_of_answer(answer: Answer) -> str | None:
+    """What is wrong with the answer to a visit, whatever the picture in it."""
+    if any(one.startswith("https://") and not other.startswith("https://") for one, other in _steps(answer)):
+        return f"leads from https to http, to {answer.addresses[-1]}, which browsers refuse"
+    if answer.status in (401, 403):
+        return f"answers {answer.status}: visitors may not read it"
+    if answer.status != 200:
+        return f"answers {answer.status}"
+    kind = str(answer.headers.get("Content-Type"))
+    return None if kind.startswith("image/") else f"answers with {kind}, not with a picture"
+
+
+def _steps(answer: Answer) -> Sequence[tuple[str, str]]:
+    return list(zip(answer.addresses, answer.addresses[1:], strict=False))
+
+
+def _problem_of_body(body: bytes, picture: Expected) -> str | None:
+    if not body:
+        return "answers with nothing"
+    if hashlib.sha256(body).hexdigest() == picture.sha256:
+        return None
+    size = _size(body)
+    if size is None:
+        return f"answers with {len(body):,} bytes that are no picture, where {picture.bytes:,} were stored"
+    if size != (picture.width, picture.height):
+        return (
+            f"answers with another picture, of {size[0]} × {size[1]} pixels, where one of {picture.width} × "
+            f"{picture.height} was stored"
+        )
+    return None
+
+
+def _size(body: bytes) -> tuple[int, int] | None:
+    """Width and height by a picture's header; None: it is none."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(body)) as image:
+            return image.size
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None

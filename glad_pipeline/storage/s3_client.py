@@ -1,0 +1,91 @@
+"""How S3 is reached and what requests say: boto3's client, checksums, and where visitors find a bucket."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glad_pipeline.display import quoted
+from glad_pipeline.storage.options import StoreOptions
+from glad_pipeline.storage.protocol import CONCURRENCY, StoreError
+from glad_pipeline.storage.s3_errors import refuse_pages
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def client_of(options: StoreOptions) -> S3Client:
+    """A client of these options alone. Raises `StoreError` for a file of certificates that is not there."""
+    import boto3
+    from botocore.config import Config
+
+    if options.ca_bundle and not Path(options.ca_bundle).exists():
+        raise StoreError(f"AWS_CA_BUNDLE is {quoted(options.ca_bundle, 200)}, and there is no such file: correct it")
+    session = boto3.session.Session(
+        aws_access_key_id=options.access_key_id,
+        aws_secret_access_key=options.secret_access_key,
+        aws_session_token=options.session_token,
+        region_name=options.region,
+    )
+    client = session.client(
+        "s3",
+        endpoint_url=options.endpoint_url,
+        verify=options.ca_bundle,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": style_of(options), "payload_signing_enabled": False},
+            request_checksum_calculation="when_required",  # ours is sent; boto3's default costs twice the CPU
+            response_checksum_validation="when_required",
+            # a store that swallows everything holds a thread for 4 × 25 s and pauses; patience is `Outage`'s
+            retries={"mode": "standard", "max_attempts": 3},
+            connect_timeout=5,
+            read_timeout=20,
+            max_pool_connections=2 * CONCURRENCY,
+            proxies={"http": options.proxy_url, "https": options.proxy_url} if options.proxy_url else None,
+        ),
+    )
+    client.meta.events.register("before-parse.s3", refuse_pages)
+    return client
+
+
+def style_of(options: StoreOptions) -> Any:
+    """`path` or `virtual`. boto3 puts a bucket with a dot in its name into the path all the same: no certificate is
+    valid for it as a host."""
+    if options.addressing != "auto":
+        return options.addressing
+    return "path" if options.endpoint_url else "virtual"
+
+
+def public_base_of(options: StoreOptions) -> str:
+    """What precedes `/key` in the URL at which the store itself shows a bucket to visitors."""
+    if options.endpoint_url and style_of(options) == "path":
+        return f"{options.endpoint_url.rstrip('/')}/{options.bucket}"
+    return _resolved(options.bucket, options.region, options.endpoint_url, style_of(options))
+
+
+@cache
+def _resolved(bucket: str, region: str, endpoint_url: str | None, style: Any) -> str:
+    """By boto3's own rules: partitions such as China's, and FIPS and dual-stack where its variables ask for them."""
+    import boto3
+    from botocore import UNSIGNED
+    from botocore.config import Config
+
+    session = boto3.session.Session(aws_access_key_id="nobody", aws_secret_access_key="nobody", region_name=region)  # noqa: S106
+    config = Config(
+        signature_version=UNSIGNED, s3={"addressing_style": style, "us_east_1_regional_endpoint": "regional"}
+    )
+    client = session.client("s3", endpoint_url=endpoint_url, config=config)
+    url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "key"})
+    return url.partition("?")[0].removesuffix("/key")
+
+
+def checked_by(checksum: str, body: bytes) -> dict[str, Any]:
+    """What a PUT of these bytes says for the store to check them."""
+    if checksum == "sha256":
+        return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(body).digest()).decode()}
+    if checksum == "md5":
+        return {"ContentMD5": base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()}
+    return {}
