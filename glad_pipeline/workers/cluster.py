@@ -37,8 +37,8 @@ LOOPBACK = "127.0.0.1"  # the only one that Ray takes for one
 NAMESPACE = "glad"
 UP_SECONDS = 60.0
 CONNECT_SECONDS = 30.0
-# Of `ray://`: the head first starts a process for each client, which imports Ray and joins the cluster. Measured: 6 s on
-# an idle machine, 39 s on two cores with a load of 12.
+# Of `ray://`: the head first starts a process for each client, which imports Ray and joins the cluster. Measured: 6 s
+# on an idle machine, 39 s on two cores with a load of 12.
 CLIENT_SECONDS = 120.0
 NODE_SECONDS = 0.3
 FILE = "workers.json"
