@@ -263,7 +263,7 @@ def _watch(settings: Settings, home: Home, children: list[Child], url: str) -> N
     keeper = Keeper(parts, lambda text: print(text, file=sys.stderr, flush=True))
     while True:
         keeper.look()
-        time.sleep(0.5)
+        time.sleep(1)
 
 
 def _servers(settings: Settings, home: Home) -> list[Part]:
