@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -203,7 +204,10 @@ def _lay_workspace(home: Home, code: Path) -> Path:
 
 def _write_state(home: Home, url: str, children: list[Child]) -> None:
     me = psutil.Process()
-    known = [(child.process.pid, psutil.Process(child.process.pid).create_time()) for child in children]
+    known = []
+    for child in children:
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            known.append((child.process.pid, psutil.Process(child.process.pid).create_time()))
     state = {"pid": me.pid, "created": me.create_time(), "url": url, "children": known}
     write_atomically(home.path / "up.json", json.dumps(state))
 

@@ -132,14 +132,14 @@ def test_what_is_killed_is_started_again_at_its_place_and_told_once(up):
     for victim in victims.values():
         victim.kill()
     for words, name in PARTS.items():
-        soon(lambda name=name: f"{name} runs again" in up.said)
+        soon(lambda name=name: f"{name} runs again" in up.said or up.process.poll())
+        assert up.process.poll() is None, up.said
         assert up.part(words) not in (None, victims[words])
         assert up.said.count(f"{name} died. Its log") + up.said.count(f"{name} ended (exit") == 1
     assert (database.port, store.port) == ports
     psycopg.connect(database.url()).close()
     assert local_status(store.port, "/healthz") == 200
     soon(lambda: answers(up) == 200)
-    assert up.process.poll() is None
 
 
 def test_sigint_ends_it_with_what_was_started_again(up):
