@@ -64,7 +64,9 @@ def telling(log: Path) -> list[str]:
         return []
     begins = max((i for i, line in enumerate(lines) if _BEGINNING.search(line)), default=0)
     # an indented line goes on with a statement
-    own = [one_line(redact(line), LONGEST_READ) for line in lines[begins:] if line.strip() and not line.startswith("\t")]
+    own = [
+        one_line(redact(line), LONGEST_READ) for line in lines[begins:] if line.strip() and not line.startswith("\t")
+    ]
     found = [line for line in own if (_TELLING.search(line) and not _OF_A_CLIENT.search(line)) or disk.says_full(line)]
     alike = {line[-40:]: line for line in found or own}  # what ends alike says one thing
     return [_shortened(line) for line in list(alike.values())[-LINES:]]
