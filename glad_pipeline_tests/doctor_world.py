@@ -162,10 +162,10 @@ class World:
         """The URL of this database as a role that may do all that the owner may, and that has these options."""
         name = f"role_{uuid.uuid4().hex[:8]}"
         parts = urlsplit(self.url)
-        self.sql(f"CREATE ROLE {name} LOGIN PASSWORD 'a-password-of-this-role' IN ROLE {parts.username} {options}")
+        self.sql(f"CREATE ROLE {name} LOGIN PASSWORD 'Tr0ubador-of-this-role' IN ROLE {parts.username} {options}")
         try:
             host = parts.netloc.rpartition("@")[2]
-            yield f"postgresql://{name}:a-password-of-this-role@{host}{parts.path}"
+            yield f"postgresql://{name}:Tr0ubador-of-this-role@{host}{parts.path}"
         finally:
             self.sql(f"DROP OWNED BY {name}")
             self.sql(f"DROP ROLE {name}")
