@@ -35,12 +35,17 @@ def look_at_dagster(deployment: Deployment) -> Iterator[Diagnosis]:
         yield wrong("storage", text, "see dagster.yaml in DAGSTER_HOME, and DAGSTER_DATABASE_URL")
         return
     with instance:
-        runs = instance.get_run_records(dg.RunsFilter(job_name=JOB_NAME, statuses=ENDED), limit=IN_A_ROW)
-        yield right("storage", f"its storage answers ({type(instance.run_storage).__name__})")
-        yield from _daemon(instance, deployment)
-        yield from _queue(instance, deployment)
-        yield from _instigators(instance, deployment)
-        yield from _runs(runs)
+        yield from look_at_instance(instance, deployment)
+
+
+def look_at_instance(instance: dg.DagsterInstance, deployment: Deployment) -> Iterator[Diagnosis]:
+    """Any instance."""
+    runs = instance.get_run_records(dg.RunsFilter(job_name=JOB_NAME, statuses=ENDED), limit=IN_A_ROW)
+    yield right("storage", f"its storage answers ({type(instance.run_storage).__name__})")
+    yield from _daemon(instance, deployment)
+    yield from _queue(instance, deployment)
+    yield from _instigators(instance, deployment)
+    yield from _runs(runs)
 
 
 def _daemon(instance: dg.DagsterInstance, deployment: Deployment) -> Iterator[Diagnosis]:
