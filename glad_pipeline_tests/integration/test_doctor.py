@@ -340,6 +340,44 @@ def _(world, monkeypatch):
     world.sql("DELETE FROM prompts")
 
 
+# the blog
+
+
+def blog_fault(name, about, says, plant, undo, level=Level.ERROR):
+    @fault(name, "blog", about, says, level=level)
+    def planted(world, monkeypatch):
+        world.sql(plant)
+        yield {}
+        world.sql(undo)
+
+
+blog_fault(
+    "a column that nobody fills",
+    "blog: posts.section",
+    "section",
+    "ALTER TABLE posts ADD section text NOT NULL",
+    "ALTER TABLE posts DROP section",
+)
+blog_fault(
+    "posts without a place for the picture",
+    "blog: posts.featured_image_url",
+    "GLAD_POSTS_COLUMNS|ALTER TABLE",
+    "ALTER TABLE posts RENAME featured_image_url TO picture",
+    "ALTER TABLE posts RENAME picture TO featured_image_url",
+)
+
+
+@fault("a trigger of the blog's that raises", "blog", "blog: posts", "no posts on sundays")
+def _(world, monkeypatch):
+    world.sql(
+        "CREATE FUNCTION no_posts() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'no posts on sundays'; END $$"
+    )
+    world.sql("CREATE TRIGGER no_posts BEFORE INSERT ON posts FOR EACH ROW EXECUTE FUNCTION no_posts()")
+    yield {}
+    world.sql("DROP FUNCTION no_posts CASCADE")
+
+
 # the store
 
 settings_fault(
