@@ -9,9 +9,10 @@ from functools import partial
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.outbox import messages
 from glad_pipeline.pipeline.visit import Visitor
-from glad_pipeline.prompts.queue import Claim, SeenPicture, require_approval
+from glad_pipeline.prompts.queue import Claim, require_approval
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.publishing.posts import Blog, Outcomes
+from glad_pipeline.records import SeenPicture
 from glad_pipeline.storage.protocol import ObjectStore
 
 POSTS_PER_TRANSACTION = 100

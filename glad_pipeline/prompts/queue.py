@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -35,7 +34,7 @@ from glad_pipeline.database import (
 )
 from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.errors import UnavailableError, UsageError
-from glad_pipeline.records import DuePrompt, PostId, Prompt, records_of
+from glad_pipeline.records import DuePrompt, PostId, Prompt, SeenPicture, records_of
 
 SQL = named_queries(__package__)
 PING = 2.0  # seconds between looks at the heartbeat's connection
@@ -51,15 +50,6 @@ class ClaimLost(UnavailableError):
 
 class NothingLeft(UnavailableError):
     """People have taken back all that this run had in hand: there is nothing to draw for."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SeenPicture:
-    """A picture that was seen in the store some time ago."""
-
-    id: int  # images.id
-    key: str
-    bytes: int
 
 
 def require_approval(connection: Connection, reasons: Mapping[int, str]) -> None:
@@ -393,8 +383,7 @@ class Claim:
         if value(connection, SQL["has_lock"], {"token": token}):
             return True
         log.error(
-            "the lock of this run is gone although its connection is not: a pooler such as PgBouncer gives each "
-            "statement another session. Set it to session pooling, or have DATABASE_URL name the server itself; "
-            "until then other runs may take this run's prompts for abandoned"
+            "the lock of this run is gone although its connection is not: a pooler gives each statement another "
+            "session (docs/setup.md). Until that is mended other runs may take this run's prompts for abandoned"
         )
         return False

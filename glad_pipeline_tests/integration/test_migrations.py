@@ -37,6 +37,7 @@ ALL = [
     "0009_prompt_syntax",
     "0010_edits",
     "0011_run_reports",
+    "0013_rows",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
