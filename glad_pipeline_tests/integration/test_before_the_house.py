@@ -31,6 +31,7 @@ LATER = (  # made by later migrations than the one that the rows name
     "DROP FUNCTION prompts_redraw_what_is_edited CASCADE",
     "DROP INDEX prompts_pending_due",
     "ALTER TABLE prompts DROP COLUMN prompt_syntax CASCADE",
+    "ALTER TABLE prompts DROP COLUMN idempotency_key, DROP COLUMN replace, DROP COLUMN replaced_image_url",
 )
 
 
@@ -53,6 +54,7 @@ def left(world, monkeypatch):
         "0009_prompt_syntax",
         "0010_edits",
         "0011_run_reports",
+        "0013_rows",
     ]
     for each in OBJECTS:
         world.store.client.put_object(

@@ -243,8 +243,12 @@ def test_add_refuses_bad_values_and_leaves_the_table_as_it_was(
     assert management.list_prompts(database) == []
 
 
-def test_import_says_what_it_did(glad: Glad, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_import_says_what_it_did(
+    database: Database, glad: Glad, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "p.csv"
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO content_tasks (task_id) VALUES ('t1')")
     path.write_text("prompt,task_id\na lake,t1\na hill,\n")
     assert glad("import", str(path)) == 0
     assert capsys.readouterr().out == f"{path}: 2 added, 0 there already\n"

@@ -21,6 +21,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.redaction import redact
 from glad_pipeline.settings import Settings
 from glad_pipeline.storage.opening import open_store
+from glad_pipeline.storage.probe import Probed
 from glad_pipeline.storage.protocol import ObjectStore
 
 LONGEST = 600  # characters of what one line says
@@ -37,6 +38,7 @@ class Deployment:
     trouble: Mapping[str, str] = field(default_factory=dict)  # why a server of ours does not run: `database`, `store`
     fix: bool = False  # whether to mend what can be mended without asking
     children: list[subprocess.Popen[str]] = field(default_factory=list)  # processes that checks have started
+    probed: Probed | None = None  # what the store was found able to do
     draws: bool = True  # whether to draw a picture
     instance: Callable[[Deployment], Iterable[Diagnosis]] | None = None  # looks at Dagster; None: nobody can
 
@@ -49,7 +51,7 @@ class Deployment:
 
     @cached_property
     def database(self) -> Database:
-        return Database(self.url, application_name="glad doctor")
+        return Database(self.url, application_name="glad doctor", blog=self.settings.blog)
 
     @cached_property
     def store(self) -> ObjectStore:

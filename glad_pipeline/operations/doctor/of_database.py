@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from glad_pipeline.database import Connection, connect, describe, named_queries
-from glad_pipeline.database.cures import MINIMUM_SERVER
+from glad_pipeline.database.cures import problem_of_writing, problems_of_server
 from glad_pipeline.database.migrations import pending
 from glad_pipeline.diagnosis import Diagnosis
 from glad_pipeline.operations.doctor.examination import Deployment
@@ -22,10 +22,14 @@ EXPIRES = timedelta(days=14)
 
 def database(deployment: Deployment) -> Iterator[Diagnosis]:
     """It answers, is new enough, and takes what is written to it."""
-    where = describe(deployment.url)
     with connect(deployment.url, autocommit=True, application_name="glad doctor") as connection:
+        unfit = [*problems_of_server(connection), *filter(None, [problem_of_writing(connection)])]
         row = _asked(connection, "server")[0]
-    yield from _server(row, where)
+    where = describe(deployment.url)
+    yield right("version", f"{where} answers: PostgreSQL {row['version']}, as {row['role']}")
+    yield from unfit
+    if not unfit:
+        yield right("writable", "it takes what is written, in UTF-8")
     yield from _connections(row)
     if row["valid_until"] and row["valid_until"] < datetime.now(UTC) + EXPIRES:
         yield risk(
@@ -33,24 +37,6 @@ def database(deployment: Deployment) -> Iterator[Diagnosis]:
             f"the password of the role {row['role']} expires at {row['valid_until']:%Y-%m-%d %H:%M} UTC",
             f"as an administrator: ALTER ROLE {row['role']} VALID UNTIL 'infinity'",
         )
-
-
-def _server(row: dict[str, Any], where: str) -> Iterator[Diagnosis]:
-    if row["number"] < MINIMUM_SERVER * 10_000:
-        cure = f"upgrade the server to {MINIMUM_SERVER} or newer, or name another one in DATABASE_URL"
-        yield wrong("version", f"{where} is PostgreSQL {row['version']}", cure)
-    else:
-        yield right("version", f"{where} answers: PostgreSQL {row['version']}, as {row['role']}")
-    if row["in_recovery"]:
-        yield wrong("writable", f"{where} is a replica, or still in recovery", "name the primary in DATABASE_URL")
-    elif row["read_only"]:
-        cure = "ALTER ROLE or ALTER DATABASE … RESET default_transaction_read_only, or make room on a full disk"
-        yield wrong("writable", f"{where} is read-only for us (default_transaction_read_only)", cure)
-    else:
-        yield right("writable", "it takes what is written")
-    if row["encoding"] != "UTF8":
-        cure = "make the database anew with ENCODING 'UTF8' (pg_dump, CREATE DATABASE … TEMPLATE template0, restore)"
-        yield wrong("encoding", f"its encoding is {row['encoding']}: not every prompt can be kept in it", cure)
 
 
 def _connections(row: dict[str, Any]) -> Iterator[Diagnosis]:
