@@ -93,7 +93,9 @@ class BlogSchema:
 
     def without_place(self, prompt: Prompt) -> list[str]:
         """What this prompt has that the blog has no place for, in words."""
-        told = []
+        told: list[str] = []
+        if self.posts is None:
+            return told
         if prompt.alt_text and self.alt_text_in is None:
             told.append("alt_text: the blog has no place for it (posts has neither metadata nor a column for it)")
         for label in ("author", "category"):
