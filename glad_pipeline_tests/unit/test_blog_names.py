@@ -2,10 +2,17 @@
 
 import pytest
 
-from glad_pipeline.blog_names import COLUMNS, BlogNames, blog_names, problem_of_posts_columns, problem_of_posts_table
+from glad_pipeline.blog_names import (
+    COLUMNS,
+    BlogNames,
+    blog_names,
+    problem_of_posts_columns,
+    problem_of_posts_status,
+    problem_of_posts_table,
+)
 from glad_pipeline.database.blog import read_as, regclass
 from glad_pipeline.errors import UsageError
-from glad_pipeline.publishing.post_columns import FILLED
+from glad_pipeline.publishing.columns import KINDS
 from glad_pipeline.settings import settings_of
 
 
@@ -49,6 +56,23 @@ def test_columns_that_cannot_be_are_refused_by_name(text, said):
         settings_of({"GLAD_POSTS_COLUMNS": text})
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("published", "pairs of ours=theirs"),
+        ("live=published", "'live' is no state that this pipeline writes: they are published and draft"),
+        ("published=live,published=on", "published is in it twice"),
+        ("published=draft", "would both be 'draft'"),
+        ("published=100%", "cannot be a name"),
+    ],
+)
+def test_states_that_cannot_be_are_refused_by_name(text, said):
+    assert said in (problem_of_posts_status(text) or "")
+    with pytest.raises(UsageError, match="GLAD_POSTS_STATUS"):
+        settings_of({"GLAD_POSTS_STATUS": text})
+    assert settings_of({"GLAD_POSTS_STATUS": "published=live"}).blog.statuses == (("published", "live"),)
+
+
 def test_two_columns_may_have_each_other_s_names():
     names = settings_of({"GLAD_POSTS_COLUMNS": 'title=content, content=title,excerpt="lead, short"'}).blog
     assert [names.theirs(ours) for ours in ("title", "content", "excerpt", "slug")] == [
@@ -65,4 +89,4 @@ def test_without_other_names_the_table_itself_is_read():
 
 
 def test_every_column_that_is_written_may_have_another_name():
-    assert set(COLUMNS) >= FILLED
+    assert set(COLUMNS) >= set(KINDS)
