@@ -7,7 +7,13 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from glad_pipeline import limits
-from glad_pipeline.blog_names import BlogNames, blog_names, problem_of_posts_columns, problem_of_posts_table
+from glad_pipeline.blog_names import (
+    BlogNames,
+    blog_names,
+    problem_of_posts_columns,
+    problem_of_posts_status,
+    problem_of_posts_table,
+)
 from glad_pipeline.settings.kinds import DatabaseUrl, checked
 
 
@@ -39,7 +45,13 @@ class DatabaseSettings(BaseModel):
         "`title=headline,content=body`.",
     )
 
+    posts_status: Annotated[str, checked(problem_of_posts_status)] | None = Field(
+        None,
+        description="What the blog calls the states of a post where not as we do, as `ours=theirs` separated by "
+        "commas: `published=live,draft=hidden`.",
+    )
+
     @property
     def blog(self) -> BlogNames:
         """What the blog's posts are called."""
-        return blog_names(self.posts_table, self.posts_columns)
+        return blog_names(self.posts_table, self.posts_columns, self.posts_status)
