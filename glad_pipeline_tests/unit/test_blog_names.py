@@ -59,18 +59,15 @@ def test_columns_that_cannot_be_are_refused_by_name(text, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("published", "pairs of ours=theirs"),
-        ("live=published", "'live' is no state that this pipeline writes: they are published and draft"),
-        ("published=live,published=on", "published is in it twice"),
-        ("published=draft", "would both be 'draft'"),
-        ("published=100%", "cannot be a name"),
+        ("live", "pairs of ours=theirs"),
+        ("publish=live", "'publish' is no state that this pipeline gives a post"),
+        ("published=live,published=on", "twice"),
+        ("published=draft", "published and draft would be the same state 'draft'"),
     ],
 )
 def test_states_that_cannot_be_are_refused_by_name(text, said):
-    assert said in (problem_of_posts_status(text) or "")
-    with pytest.raises(UsageError, match="GLAD_POSTS_STATUS"):
+    with pytest.raises(UsageError, match=f"GLAD_POSTS_STATUS.*{said}"):
         settings_of({"GLAD_POSTS_STATUS": text})
-    assert settings_of({"GLAD_POSTS_STATUS": "published=live"}).blog.statuses == (("published", "live"),)
 
 
 def test_two_columns_may_have_each_other_s_names():
