@@ -82,6 +82,15 @@ class DuePrompt(Prompt):
     image_removed_reason: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeenPicture:
+    """A picture that was seen in the store some time ago."""
+
+    id: int  # images.id
+    key: str
+    bytes: int
+
+
 def kind_of(post: PostId | None) -> PostIdKind:
     """Of which kind a post's id is that was read from the database; without one "uuid", the blog's own make."""
     return "bigint" if isinstance(post, int) else "text" if isinstance(post, str) else "uuid"

@@ -57,8 +57,8 @@ _OF_WORDS = {
         "ignore_startup_parameters"
     ),
     r"query_wait_timeout|consuming input failed|SSL SYSCALL": (
-        "It took the connection and gave no answer; a pooler does so when its pool is used up: make the pool larger, or "
-        "have DATABASE_URL name the server itself"
+        "It took the connection and gave no answer; a pooler does so when its pool is used up: make the pool larger, "
+        "or have DATABASE_URL name the server itself"
     ),
 }
 _OF_SETTINGS = "See `options`, `schema` and the time-outs in DATABASE_URL, which are set in each session"

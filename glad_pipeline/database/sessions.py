@@ -152,6 +152,11 @@ def _require_own_session(
         _with_sessions.add(pooler)
 
 
+def is_pooled(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a connection that `open_session` has made goes through a pooler."""
+    return connection.prepare_threshold is None
+
+
 def problem_of_pooling(one: psycopg.Connection[DictRow], other: psycopg.Connection[DictRow]) -> Diagnosis | None:
     """What is wrong with the pooler through which two connections in autocommit go; None: each has a session.
 

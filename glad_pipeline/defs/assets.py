@@ -81,6 +81,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         with as_failure(ours.queue.explain):
             ours.queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
             ours.object_store.require()
+            ours.object_store.require_blog()
             note_model(context, names, ours.sdxl.sdxl)
             claimed = ours.queue.take(batch=config.batch_size, ids=config.prompt_ids)
         first = markdown_table(claimed, ("id", "prompt", "title"))
@@ -215,6 +216,7 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
         ours = names.resources(context)
         with as_failure(ours.queue.explain):
             ours.object_store.refuse_anothers()
+            ours.object_store.require_blog()
             done = _publishing(context, ours).publish_due()
             listed = posts_to_list(context, ours)
         for warning in done.warnings():

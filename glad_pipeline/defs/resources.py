@@ -25,6 +25,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.outbox.targets import Targets, targets
 from glad_pipeline.pipeline import identity, store_check
+from glad_pipeline.pipeline.blog import require_blog
 from glad_pipeline.pipeline.claim import refunding, reject_unfit
 from glad_pipeline.pipeline.delivery import explained
 from glad_pipeline.pipeline.sdxl import Sdxl
@@ -233,6 +234,7 @@ class ObjectStoreResource(FixedResource):
     _ready: ObjectStore | None = PrivateAttr(default=None)
     _looked: store_check.Looked | None = PrivateAttr(default=None)  # before the claim
     _locks: Database | None = PrivateAttr(default=None)
+    _fits_blog: bool = PrivateAttr(default=False)
 
     @property
     def store(self) -> ObjectStore:
@@ -287,6 +289,12 @@ class ObjectStoreResource(FixedResource):
             return
         with suppress(StoreError), self._identified() as database:
             identity.check(database, self.unchecked.with_patience(0.0))
+
+    def require_blog(self) -> None:
+        """Raises `GladError` where the blog would refuse posts with this store's pictures; tried once in a process."""
+        if not self._fits_blog:
+            require_blog(self.postgres.database, self.unchecked)
+            self._fits_blog = True
 
     def _identified(self) -> Database:
         return self.postgres.another()

@@ -251,7 +251,9 @@ def _create(url: str, name: str) -> None:
         except psycopg.Error as error:
             raise GladError(
                 f"the database {name} for Dagster's own tables could not be created at {describe(url)}: "
-                f"{first_words(error)}. Have it created, or set DAGSTER_DATABASE_URL to another database"
+                f'{first_words(error)}. Have an administrator run one of: CREATE DATABASE "{name}" OWNER '
+                f'"{connection.info.user}"; or ALTER ROLE "{connection.info.user}" CREATEDB. Or '
+                "set DAGSTER_DATABASE_URL to another database"
             ) from error
 
 

@@ -14,7 +14,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import tuple_row
 
-from glad_pipeline.database import connect, first_words
+from glad_pipeline.database import connect, describe, first_words
+from glad_pipeline.database.sessions import is_pooled
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.postgres import locate
 from glad_pipeline.urls import parts_of
@@ -35,12 +36,21 @@ class Answer:
 def session(url: str, *, writes: bool) -> tuple[list[str], dict[str, str]]:
     """The command line of psql, and what it needs beside the environment: other users see the one, but not the other.
 
-    Raises `GladError` where there is no psql.
+    Raises `GladError` where there is no psql, and where a session could not be kept from writing: a pooler drops, or
+    refuses, what libpq would ask for at its start.
     """
+    with connect(url, application_name=NAME) as connection:
+        pooled = is_pooled(connection)
+    if pooled and not writes:
+        raise GladError(
+            f"{describe(url)} is a pooler, through which a session of psql cannot be made read-only. Have DATABASE_URL "
+            "name the server itself, ask for one answer with ./glad psql -c 'SELECT …', or use ./glad psql --write"
+        )
     given = parts_of(url)
     secrets = {"PGPASSWORD": given.pop("password", None)}
     given.pop("sslpassword", None)  # the key's: psql asks for it
-    given["options"] = f"{given.get('options') or ''} -c {READ_ONLY}={'off' if writes else 'on'}".strip()
+    if not pooled:
+        given["options"] = f"{given.get('options') or ''} -c {READ_ONLY}={'off' if writes else 'on'}".strip()
     given["application_name"] = NAME
     return [_program(), "-d", make_conninfo("", **given)], {
         name: str(value) for name, value in secrets.items() if value

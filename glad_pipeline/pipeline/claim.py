@@ -28,19 +28,17 @@ def reject_unfit(prompts: Sequence[Prompt], claim: Claim, database: Database) ->
         with one_row(partial(bad.__setitem__, prompt.id)):
             if problems := reasons_against(values_of(prompt), ids=kind_of(prompt.post_id)):
                 bad[prompt.id] = "; ".join(problems)
-    aiming = [
-        each for each in prompts if each.id not in bad and (each.post_id is not None or each.slug or each.task_id)
-    ]
-    if aiming:
+    valid = [each for each in prompts if each.id not in bad]
+    if aiming := [each for each in valid if each.post_id is not None or each.slug or each.task_id]:
         bad |= database.read(partial(problems_of_aims, aiming))
     claim.reject(bad)
     return [prompt for prompt in prompts if prompt.id not in bad]
 
 
 def problems_of_aims(prompts: Sequence[Prompt], connection: Connection) -> dict[int, str]:
-    """Why those of these prompts whose post, task or slug the blog does not have cannot be published.
+    """Why prompts can never be published: their post, task or slug cannot be had on the blog as it is now.
 
-    Raises `GladError` where the blog's tasks may not be read or written by us.
+    Raises `DatabaseError` where the blog's tasks may not be read or written by us.
     """
     bound = {"ids": [each.id for each in prompts], "slugs": [each.slug for each in prompts if each.slug]}
     rows = connection.execute(SQL["aims"], bound).fetchall()

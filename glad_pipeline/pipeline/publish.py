@@ -9,9 +9,10 @@ from functools import partial
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.outbox import messages
 from glad_pipeline.pipeline.visit import Visitor
-from glad_pipeline.prompts.queue import Claim, SeenPicture, require_approval
+from glad_pipeline.prompts.queue import Claim, require_approval
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.publishing.posts import Blog, Outcomes
+from glad_pipeline.records import SeenPicture
 from glad_pipeline.storage.protocol import ObjectStore
 
 POSTS_PER_TRANSACTION = 100
@@ -28,8 +29,9 @@ class PublishReport(Outcomes):
         return bool(self.published or self.rejected or self.conflicts or self.gone)
 
     def warnings(self) -> Iterator[str]:
-        """A line for each prompt that waits."""
+        """A line for each prompt that waits, and for each kind of text that the blog has no place for."""
         yield from (f"prompt {prompt_id} waits for approval: {reason}" for prompt_id, reason in self.conflicts.items())
+        yield from sorted({f"published without {told}" for each in self.unplaced.values() for told in each})
         yield from (f"prompt {prompt_id} waits again: its picture was gone from the store" for prompt_id in self.gone)
 
 

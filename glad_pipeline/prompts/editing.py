@@ -66,8 +66,8 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
         changed = tuple(name for name in given if getattr(after, name) != getattr(before, name))
         if before.idempotency_key is not None and "idempotency_key" in changed:
             raise UsageError(
-                f"idempotency_key {quoted(before.idempotency_key)} of prompt {prompt_id} stays as it is: its client "
-                "asks again with it"
+                f"idempotency_key {quoted(before.idempotency_key)} of prompt {prompt_id} stays as it is: "
+                "its client asks again with it"
             )
         if _is_shown(row) and not STILL_OPEN.issuperset(changed):
             raise GladError(_why_not_published(row))

@@ -271,8 +271,10 @@ class _Import:
     # ---- what is wrong between rows, or with what is there already
 
     def _find_duplicates(self, connection: Connection, refusals: Refusals) -> int:
-        """Refuse what repeats a key or slug, or is for a post or task that there is not; return how many rows were taken
-        out for it."""
+        """Refuse what repeats a key or slug, or is for a post or task that there is not.
+
+        Returns how many rows were taken out for it.
+        """
         no_posts = () if has_posts(connection) else _OF_POSTS
         checks = {name: reason for name, reason in _TAKEN.items() if name not in no_posts}
         taken = sum(self._check(connection, QUERIES[name], reason, refusals) for name, reason in checks.items())

@@ -84,7 +84,7 @@ class PromptDetails(Prompt):
     post_shows: str | None = None  # the URL of its picture, where that is not ours
 
     def notice_of_picture(self) -> str | None:
-        """What will become of a prompt whose post shows a person's picture; None where it shows none, or need not wait."""
+        """What will become of a prompt whose post shows a person's picture; None where it need not wait."""
         waits = self.status in ("pending", "claimed", "generated") and not (self.replace or self.needs_approval)
         if self.post_shows is None or not waits:
             return None

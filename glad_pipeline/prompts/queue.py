@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -35,7 +34,7 @@ from glad_pipeline.database import (
 )
 from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.errors import UnavailableError, UsageError
-from glad_pipeline.records import DuePrompt, PostId, Prompt, records_of
+from glad_pipeline.records import DuePrompt, PostId, Prompt, SeenPicture, records_of
 
 SQL = named_queries(__package__)
 PING = 2.0  # seconds between looks at the heartbeat's connection
@@ -51,15 +50,6 @@ class ClaimLost(UnavailableError):
 
 class NothingLeft(UnavailableError):
     """People have taken back all that this run had in hand: there is nothing to draw for."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SeenPicture:
-    """A picture that was seen in the store some time ago."""
-
-    id: int  # images.id
-    key: str
-    bytes: int
 
 
 def require_approval(connection: Connection, reasons: Mapping[int, str]) -> None:
@@ -306,10 +296,8 @@ class Claim:
     def published(
         self, connection: Connection, post_ids: Mapping[int, PostId | None], replaced: Mapping[int, str | None]
     ) -> None:
-        """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published.
-
-        `replaced`: by the same ids, the picture on the post that was not ours and is not shown any more.
-        """
+        """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published; `replaced`:
+        by the same ids, the picture on the post that was not ours and is not shown any more."""
         texts = {i: post if post is None else str(post) for i, post in post_ids.items()}
         done = [{"id": i, "published_post_id": texts[i], "replaced_image_url": replaced.get(i)} for i in texts]
         bound = {"done": Jsonb(done), "worker": self._worker}
@@ -336,11 +324,8 @@ class Claim:
         self._stop.set()
         if self._heart is not None:
             self._heart.join(timeout=15)
-        bound = {
-            "token": self._token,
-            "max_attempts": self._max_attempts,
-            "reason": readable(self.reason) if self.reason else None,
-        }
+        reason = readable(self.reason) if self.reason else None
+        bound = {"token": self._token, "max_attempts": self._max_attempts, "reason": reason}
         self._token = None
         # with the database gone there is nobody to tell: the lock went with the connection, the lease will end
         with suppress(psycopg.Error, DatabaseError):
@@ -348,10 +333,8 @@ class Claim:
 
     @staticmethod
     def _release(bound: Mapping[str, Any], connection: Connection) -> None:
-        connection.execute(SQL["release"], bound)
-        connection.execute(SQL["let_go"], bound)
-        connection.execute(SQL["end_claim"], bound)
-        connection.execute(SQL["end_reports"])
+        for name in ("release", "let_go", "end_claim", "end_reports"):
+            connection.execute(SQL[name], bound)
 
     def __enter__(self) -> Claim:
         return self
@@ -400,8 +383,7 @@ class Claim:
         if value(connection, SQL["has_lock"], {"token": token}):
             return True
         log.error(
-            "the lock of this run is gone although its connection is not: a pooler such as PgBouncer gives each "
-            "statement another session. Set it to session pooling, or have DATABASE_URL name the server itself; "
-            "until then other runs may take this run's prompts for abandoned"
+            "the lock of this run is gone although its connection is not: a pooler gives each statement another "
+            "session (docs/setup.md). Until that is mended other runs may take this run's prompts for abandoned"
         )
         return False

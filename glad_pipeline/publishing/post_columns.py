@@ -8,20 +8,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from glad_pipeline.publishing.blocklist import blocked_because
 from glad_pipeline.records import DuePrompt, Prompt
 
 MAX_URL = 500
-# The columns of `posts` that we write where they exist.
-FILLED = frozenset(
-    {
-        *("id", "title", "slug", "content", "excerpt", "status", "category_id", "author_id", "author"),
-        *("seo_title", "seo_description", "task_id", "published_at", "created_at", "updated_at", "metadata"),
-        *("featured_image_url", "image_file_size", "image_s3_key"),
-    }
-)
 
 
 def title_of(prompt: Prompt) -> str:
@@ -37,18 +27,17 @@ def new_post(prompt: DuePrompt) -> dict[str, Any]:
     """The columns of a new post that its prompt alone decides."""
     return {
         **picture_of(prompt),
+        "cover_image_url": prompt.image_url,  # for social networks
         "title": title_of(prompt),
         "content": prompt.content or prompt.excerpt or prompt.prompt,
         "excerpt": prompt.excerpt,
         "status": "published",
-        "author": prompt.author,
         "seo_title": title_of(prompt),
         "seo_description": prompt.excerpt,
         "task_id": prompt.task_id,
         "published_at": prompt.publish_at or datetime.now(UTC),
         "created_at": datetime.now(UTC),
         "updated_at": datetime.now(UTC),
-        "metadata": Jsonb(metadata_of(prompt)),
     }
 
 
@@ -61,9 +50,14 @@ def picture_of(prompt: DuePrompt) -> dict[str, Any]:
     }
 
 
+def alt_text_of(prompt: DuePrompt) -> str:
+    """What its picture shows, for who cannot see it."""
+    return prompt.alt_text or title_of(prompt)
+
+
 def metadata_of(prompt: DuePrompt) -> dict[str, Any]:
     """What is added to a post's own metadata."""
-    known = {"featured_image_alt": prompt.alt_text or title_of(prompt), "pipeline_task_id": prompt.task_id}
+    known = {"featured_image_alt": alt_text_of(prompt), "pipeline_task_id": prompt.task_id}
     return {name: value for name, value in known.items() if value}
 
 

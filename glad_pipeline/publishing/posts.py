@@ -1,28 +1,27 @@
 """The blog's rows: a new post, an existing post's picture, or a task's picture, in the caller's one transaction.
 
-The blog owns its tables and they differ from one version to the next: the columns that exist are looked up
-and only those are written, none wider than it is. Where the blog refuses one row, that prompt is rejected
-with the reason and the others go on.
+The blog owns its tables and they differ from one version to the next: only the columns that a look has found
+(`blog_schema`) are written, none wider than it is. Where the blog refuses one row, that prompt is rejected with the
+reason and the others go on; where it would refuse any, `BlogRefused` ends the run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
-
-from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from glad_pipeline.blame import together_or_alone
 from glad_pipeline.database import Connection, named_queries, value
-from glad_pipeline.errors import GladError
-from glad_pipeline.publishing.columns import assignments, columns_of
-from glad_pipeline.publishing.post_columns import FILLED, metadata_of, new_post, picture_of, problem_of, title_of
+from glad_pipeline.diagnosis import require
+from glad_pipeline.publishing import media_rows
+from glad_pipeline.publishing.blog_errors import in_words
+from glad_pipeline.publishing.blog_schema import BlogSchema, look
+from glad_pipeline.publishing.labels import Labelled, labels_of
+from glad_pipeline.publishing.post_columns import alt_text_of, metadata_of, new_post, picture_of, problem_of, title_of
+from glad_pipeline.publishing.post_rows import PostRows
 from glad_pipeline.publishing.shown import ShownPictures
-from glad_pipeline.publishing.slugs import free_slug, slugify, with_id
+from glad_pipeline.publishing.slugs import MAX_LENGTH, free_slug, slugify, with_id
 from glad_pipeline.publishing.tasks import Tasks, is_for_a_task
 from glad_pipeline.records import DuePrompt, PostId
 
@@ -47,27 +46,23 @@ class Outcomes:
     published: list[PublishedPost] = field(default_factory=list)
     rejected: dict[int, str] = field(default_factory=dict)  # refused, with the reason
     conflicts: dict[int, str] = field(default_factory=dict)  # of a person's making: not touched, and what to do
+    unplaced: dict[int, list[str]] = field(default_factory=dict)  # published without what the blog has no place for
 
     def add(self, other: Outcomes) -> None:
         self.published.extend(other.published)
         self.rejected.update(other.rejected)
         self.conflicts.update(other.conflicts)
+        self.unplaced.update(other.unplaced)
 
 
 class Blog:
-    """The blog's tables as they are in this database; made once per run."""
+    """The blog's tables as they are in this database."""
 
     def __init__(self, connection: Connection) -> None:
-        self.posts = columns_of(connection, "posts")
-        self.labels = {table: columns_of(connection, table) for table in ("categories", "authors")}
-        if not self.posts:
-            raise GladError("this database has no table `posts`: run `./glad migrate` first")
-        unknown = sorted(c.name for c in self.posts.values() if c.owed and c.name not in FILLED)
-        if unknown:
-            raise GladError(
-                f"the blog's table posts wants a value in {', '.join(unknown)}, which this pipeline does not know: "
-                "give the column a default"
-            )
+        self.schema: BlogSchema = look(connection)
+        if self.schema.posts is None:
+            require(self.schema.problems())
+        self.rows = PostRows(self.schema)
 
     def publish(
         self,
@@ -79,11 +74,14 @@ class Blog:
         """Write what these prompts become; the caller marks them in the same transaction.
 
         A prompt that the blog, or anything here, refuses is rejected alone. `then` belongs to it: what it raises too.
+        Raises `GladError` where the blog's schema would refuse any.
         """
+        require(self.schema.problems())
         outcomes = Outcomes()
 
         def work(some: Sequence[DuePrompt]) -> Outcomes:
-            done = self._publish(connection, some)
+            with in_words(self.schema):
+                done = self._publish(connection, some)
             then(done)
             return done
 
@@ -134,6 +132,7 @@ class Blog:
             ],
             rejected=rejected | refused,
             conflicts=conflicts,
+            unplaced={each.id: self.schema.without_place(each) for each in new if each.id in created},
         )
 
     @staticmethod
@@ -145,79 +144,56 @@ class Blog:
     def _create(self, connection: Connection, prompts: Sequence[DuePrompt]) -> tuple[dict[int, PostId], dict[int, str]]:
         """Insert new posts. Returns their ids and, for prompts whose slug or author cannot be had, why."""
         slugs, rejected = self._slugs(connection, prompts)
-        categories = self._labels(connection, "categories", (each.category for each in prompts))
-        authors = self._labels(connection, "authors", (each.author for each in prompts))
-        accepted, values = [], []
-        for each in prompts:
-            if each.id in rejected:
-                continue
-            author = authors.get(each.author)
-            if each.author and author is None and "author" not in self.posts:
-                rejected[each.id] = (
-                    f"author: the blog has no author {each.author!r} and wants more than a name to add one"
-                )
-                continue
-            own = {"slug": slugs[each.id], "category_id": categories.get(each.category), "author_id": author}
-            accepted.append(each.id)
-            values.append(self._fitting({**new_post(each), **own}))
-        return dict(zip(accepted, self._insert_posts(connection, values), strict=True)), rejected
+        labels = labels_of(connection, self.schema, [each for each in prompts if each.id not in rejected])
+        rejected |= {i: found.problem for i, found in labels.items() if found.problem}
+        accepted = [each for each in prompts if each.id not in rejected]
+        rows = [self._new(each, slugs.get(each.id), labels[each.id]) for each in accepted]
+        ids = dict(zip((each.id for each in accepted), self.rows.insert(connection, rows), strict=True))
+        if self.schema.alt_text_in == "media":
+            for each in accepted:
+                self._describe(connection, each, ids[each.id])
+        return ids, rejected
 
-    def _insert_posts(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[PostId]:
-        """Write new posts, and return their ids: ours where the blog has no way of its own to give them."""
-        own = self.posts["id"]
-        if own.type == "uuid":
-            rows = [{**row, "id": uuid4()} for row in rows]
-        elif own.owed:
-            rows = [{**row, "id": str(uuid4())} for row in rows]
-        if not rows:
-            return []
-        with connection.cursor() as cursor:
-            statement = _insert("posts", rows[0]) + sql.SQL(" RETURNING id")
-            cursor.executemany(statement, rows, returning=True)
-            return [row["id"] for result in cursor.results() for row in result]
+    def _new(self, prompt: DuePrompt, slug: str | None, labelled: Labelled) -> dict[str, Any]:
+        metadata = {**self._metadata(prompt), **labelled.metadata}
+        values = {**new_post(prompt), **self._alt_text(prompt), "slug": slug, **labelled.values, "metadata": metadata}
+        if not prompt.title and self.schema.writes("title"):
+            values["title"] = values["title"][: self.schema.written["title"].width]
+        return values
+
+    def _metadata(self, prompt: DuePrompt) -> dict[str, Any]:
+        return metadata_of(prompt) if self.schema.writes("metadata") else {}
+
+    def _alt_text(self, prompt: DuePrompt) -> dict[str, str]:
+        place = self.schema.alt_text_in
+        return {place: alt_text_of(prompt)} if place not in (None, "metadata", "media") else {}
+
+    def _describe(self, connection: Connection, prompt: DuePrompt, post: PostId) -> None:
+        text = alt_text_of(prompt)
+        media_rows.say_what_is_shown(connection, self.schema, post, url=prompt.image_url, alt_text=text)
 
     def _slugs(self, connection: Connection, prompts: Sequence[DuePrompt]) -> tuple[dict[int, str], dict[int, str]]:
-        """A free slug for each prompt: the one it asks for, or one made from its title."""
-        asked = {each.id: each.slug or slugify(title_of(each)) for each in prompts}
-        candidates = [*asked.values(), *(with_id(slug, i) for i, slug in asked.items())]
+        """A free slug for each: the one it asks for, or one made from its title; none where the blog computes it."""
+        if not self.schema.writes("slug"):
+            return {}, {}
+        width = self.schema.written["slug"].width
+        asked = {
+            each.id: each.slug or slugify(title_of(each), min(width or MAX_LENGTH, MAX_LENGTH)) for each in prompts
+        }
+        candidates = [*asked.values(), *(with_id(slug, i, width) for i, slug in asked.items())]
         taken = {row["slug"] for row in connection.execute(SQL["taken_slugs"], {"slugs": candidates})}
         slugs: dict[int, str] = {}
         rejected: dict[int, str] = {}
         for each in sorted(prompts, key=lambda each: not each.slug):  # those that ask for one come first
             slug = each.slug if each.slug not in taken else None
             if not each.slug:
-                slug = free_slug(title_of(each), each.id, taken)
+                slug = free_slug(title_of(each), each.id, taken, width)
             if slug:
                 taken.add(slug)
                 slugs[each.id] = slug
             else:
                 rejected[each.id] = f"slug: {asked[each.id]!r} is taken by another post: choose another slug"
         return slugs, rejected
-
-    def _labels(self, connection: Connection, table: str, names: Iterable[str | None]) -> dict[str | None, Any]:
-        """The ids of categories or authors by name; None for one that cannot be added."""
-        return {name: self._label(connection, table, name) for name in set(names) if name}
-
-    def _label(self, connection: Connection, table: str, name: str) -> Any:
-        """The id of a category or author, added if the blog lets a name and a slug suffice; else None."""
-        columns = self.labels[table]
-        if "name" not in columns:
-            return None
-        found = sql.SQL("SELECT id FROM {} WHERE name = %s").format(sql.Identifier(table))
-        if known := value(connection, found, [name]):
-            return known
-        values: dict[str, Any] = {"name": name, "slug": slugify(name)}
-        if columns["id"].type == "uuid":
-            values["id"] = uuid4()
-        if any(c.owed and c.name not in values for c in columns.values()):
-            return None
-        values = {column: given for column, given in values.items() if column in columns}
-        connection.execute(_insert(table, values) + sql.SQL(" ON CONFLICT DO NOTHING"), values)
-        label = value(connection, found, [name])  # another run may have been first
-        if label is None and "slug" in columns:  # the same slug under another spelling: "Sea side" and "sea-side"
-            same = sql.SQL("SELECT id FROM {} WHERE slug = %s").format(sql.Identifier(table))
-            label = value(connection, same, [values["slug"]])
-        return label
 
     def _illustrate(
         self, connection: Connection, prompts: Sequence[tuple[DuePrompt, PostId]], versions: dict[PostId, str]
@@ -243,10 +219,12 @@ class Blog:
                 conflicts[each.id] = problem
                 continue
             replaced[each.id] = shown.replace(each, post)
-            values = picture_of(each)
+            values = {**picture_of(each), **self._alt_text(each)}
             if each.taken_down_at and each.post_id is None:  # we hid it, and a person had its prompt retried
                 values["status"] = "published"
-            versions[post] = self.write(connection, post, values, metadata=metadata_of(each), version=versions[post])
+            versions[post] = self.write(connection, post, values, metadata=self._metadata(each), version=versions[post])
+            if self.schema.alt_text_in == "media":
+                self._describe(connection, each, post)
         return conflicts, replaced
 
     @staticmethod
@@ -269,44 +247,20 @@ class Blog:
         """In the caller's transaction: set columns of a post that `lock` has locked, those that there are.
 
         `metadata` is added to the post's own, `without` taken out. Returns its new version; that it is ours and no
-        person's is noted.
+        person's is noted. Raises `BlogRefused` where the blog's schema refuses it.
         """
-        fitting = self._fitting({**values, "updated_at": datetime.now(UTC)})
-        pairs = assignments(fitting)
-        if (metadata or without) and "metadata" in self.posts:
-            changed = sql.SQL("metadata = (coalesce(metadata, '{{}}'::jsonb) || {}) - {}::text[]")
-            pairs.append(changed.format(sql.Placeholder("more"), sql.Placeholder("less")))
-        if not pairs:
-            return version
-        statement = sql.SQL(
-            "UPDATE posts SET {} WHERE id = {} RETURNING coalesce(to_jsonb(posts) ->> 'updated_at', '') AS version"
-        )
-        bound = {**fitting, "more": Jsonb(dict(metadata or {})), "less": list(without), "post": post}
-        composed = statement.format(sql.SQL(", ").join(pairs), sql.Placeholder("post"))
-        after: str | None = value(connection, composed, bound)
+        with in_words(self.schema):
+            after = self.rows.update(connection, post, values, metadata=metadata or {}, without=without)
         if after is None:
             return version
         if version != after:
             connection.execute(SQL["note_our_write"], {"post": post, "before": version, "after": after})
         return after
 
-    def _fitting(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Only columns that exist; summaries for search engines cut to their width."""
-        fitting = {name: value for name, value in values.items() if name in self.posts}
-        for name in ("excerpt", "seo_title", "seo_description"):
-            width = self.posts[name].width if name in self.posts else None
-            if width and fitting.get(name):
-                fitting[name] = fitting[name][:width]
-        return fitting
-
-
-def _insert(table: str, columns: Iterable[str]) -> sql.Composed:
-    names = list(columns)
-    return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-        sql.Identifier(table),
-        sql.SQL(", ").join(map(sql.Identifier, names)),
-        sql.SQL(", ").join(map(sql.Placeholder, names)),
-    )
+    def forget_picture(self, connection: Connection, post: PostId) -> None:
+        """In the caller's transaction: what the blog keeps of a picture of ours beside the post goes."""
+        if self.schema.alt_text_in == "media":
+            media_rows.forget(connection, self.schema, post)
 
 
 def bad_urls(connection: Connection, *, limit: int) -> list[str]:

@@ -43,8 +43,8 @@ class ShownPictures:
             return None
         return (
             f"the post {post} shows a picture that is not this pipeline's, {quoted(shown.url)}: "
-            f"`glad prompts approve {prompt.id}` puts the new one in its place, `glad prompts reject {prompt.id}` keeps "
-            "it. A prompt with `replace` set does not ask"
+            f"`glad prompts approve {prompt.id}` puts the new one in its place, "
+            f"`glad prompts reject {prompt.id}` keeps it. A prompt with `replace` set does not ask"
         )
 
     def replace(self, prompt: DuePrompt, post: PostId) -> str | None:

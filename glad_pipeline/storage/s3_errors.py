@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from glad_pipeline.display import in_time, one_line
 from glad_pipeline.embedded import trouble_at
 from glad_pipeline.redaction import redact
-from glad_pipeline.storage.protocol import StoreError
+from glad_pipeline.storage.protocol import StoreAnswer, StoreError
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
 
+NO_BUCKET = ("NoSuchBucket", "404")
 LONGEST_WORDS = 300  # characters of what the store says
 _CREDENTIALS = (
     "these temporary credentials have expired or are none: set a new AWS_SESSION_TOKEN, with the AWS_ACCESS_KEY_ID and "
@@ -88,12 +89,15 @@ def explained(doing: str, place: str, expected: Container[str | int] = ()) -> It
             return
         trouble = trouble_at(place) if status_of(error) >= 500 else None
         said = ". ".join(filter(None, [cure_of(error), f"The store says: {words_of(error)}", trouble]))
-        raise StoreError(f"{failed}: {said}", transient=may_pass(error)) from error
+        answer: StoreAnswer = "no bucket" if code_of(error) in NO_BUCKET else "refusal"
+        raise StoreError(f"{failed}: {said}", transient=may_pass(error), answer=answer) from error
     except NoStoreError as error:
-        raise StoreError(f"{failed}: {_ELSEWHERE}. It answers {error}") from None
+        raise StoreError(f"{failed}: {_ELSEWHERE}. It answers {error}", answer="no bucket") from None
     except ResponseParserError as error:
         words = one_line(redact(str(error)), LONGEST_WORDS)
-        raise StoreError(f"{failed}: {_ELSEWHERE}. It answers no S3: {words}", transient=True) from None
+        raise StoreError(
+            f"{failed}: {_ELSEWHERE}. It answers no S3: {words}", transient=True, answer="no bucket"
+        ) from None
     except BotoCoreError as error:
         cure = trouble_at(place) or _cure_of_connection(error)
         raise StoreError(f"{failed}: {error} {cure}", transient=_connection_may_return(error)) from error

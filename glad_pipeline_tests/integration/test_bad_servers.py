@@ -13,6 +13,8 @@ from glad_pipeline.database import Database, DatabaseError, connect, require_fit
 from glad_pipeline.database.migrations import MigrationError, migrate
 from glad_pipeline.defs.resources import PostgresResource
 from glad_pipeline.defs.wiring import definitions
+from glad_pipeline.errors import GladError
+from glad_pipeline.local import stack
 from glad_pipeline.settings import settings_of
 from glad_pipeline.testing import Names, temporary_pipeline
 
@@ -149,3 +151,13 @@ def test_an_old_server_is_refused_before_anything_is_claimed(pipeline, monkeypat
     assert "is version 13" in words_of_a_run(pipeline, pipeline.database_url)
     (prompt,) = pipeline.prompts()
     assert (prompt["status"], prompt["attempts"], prompt["claimed_by"]) == ("pending", 0, None)
+
+
+def test_a_role_that_may_make_no_database_for_dagster_is_told_three_ways_and_takes_one_made_beforehand(role):
+    name = f"{role.name}_dagster"
+    with pytest.raises(GladError, match=rf'CREATE DATABASE "{name}".*CREATEDB.*DAGSTER_DATABASE_URL'):
+        stack._create(role.url, name)
+    with psycopg.connect(role.admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*map(sql.Identifier, (name, role.name))))
+        stack._create(role.url, name)
+        connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))

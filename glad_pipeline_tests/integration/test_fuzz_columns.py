@@ -110,6 +110,7 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "author": TEXTS,
     "alt_text": TEXTS,
     "task_id": TEXTS,
+    "idempotency_key": TEXTS,
     "post_id": UUIDS,
     "seed": INT8,
     "width": SIZES,
@@ -124,6 +125,7 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "priority": INT4,
     "publish_at": DATES,
     "needs_approval": st.booleans(),
+    "replace": st.booleans(),
     "status": st.sampled_from(["pending", "claimed", "published", "failed", "", "PENDING"]) | KEPT,
     "attempts": INT4,
     "claim_token": INT4,
@@ -140,6 +142,7 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "published_at": DATES,
     "post_version": TEXTS,
     "taken_down_at": DATES,
+    "replaced_image_url": TEXTS,
 }
 PROGRESS = [
     "status",
@@ -151,7 +154,7 @@ PROGRESS = [
     "image_id",
     "claimed_at",
 ]
-PROGRESS += ["published_post_id", "generated_at", "published_at", "post_version", "taken_down_at"]
+PROGRESS += ["published_post_id", "generated_at", "published_at", "post_version", "taken_down_at", "replaced_image_url"]
 ASKED = [name for name in COLUMNS if name not in PROGRESS]
 # A few columns at once or all; progress, which is always refused, seldom.
 CHOICE = st.one_of(

@@ -22,13 +22,14 @@ from glad_pipeline_tests.unit.test_fuzz_inputs import ANYTHING, CASES, HOSTILE, 
 
 ROWS, LINES, OBJECTS = 300, 100, 40
 CASES |= {"rows": ROWS, "lines": LINES, "placed": OBJECTS}
-TEXTS = ["negative_prompt", "title", "slug", "excerpt", "content", "category", "author", "alt_text", "task_id"]
+TEXTS = ["negative_prompt", "title", "slug", "excerpt", "content", "category", "author", "alt_text"]
+KEYS = ["task_id", "idempotency_key"]
 OVERRIDES = ["seed", "width", "height", "num_inference_steps", "guidance_scale", "scheduler", "preset", "model", "lora"]
 KEPT = text().map(lambda found: re.sub("[\0\ud800-\udfff]", "�", found))  # PostgreSQL takes neither
 ANY_ROW = st.fixed_dictionaries(
     {"prompt": KEPT},
     optional={
-        **{name: KEPT for name in TEXTS if name != "task_id"},
+        **dict.fromkeys(TEXTS, KEPT),
         "seed": st.integers(-(2**63), 2**63 - 1),
         "width": st.integers(-(2**31), 2**31 - 1) | st.just(64),
         "height": st.just(64),
@@ -84,7 +85,8 @@ def settled(world, runs=6):  # noqa: F811
 
 def test_rows_of_plain_sql_of_any_content(world, neighbours, caplog):  # noqa: F811
     for n, row in enumerate(drawn_cases("rows", ANY_ROW)):
-        world.add(**row, **({"task_id": f"{row['title']}{n}"} if row.get("title") else {}))
+        keys = dict.fromkeys(KEYS, f"{row['title']}{n}") if row.get("title") else {}
+        world.add(**row, **keys)
     posts = settled(world)
     assert all(world.prompts()[i]["status"] == "published" for i in neighbours)
     assert len(posts) > GOOD + ROWS / 20
@@ -99,7 +101,9 @@ def test_rows_of_plain_sql_of_any_content(world, neighbours, caplog):  # noqa: F
 
 def test_lines_of_a_file_that_intake_takes_become_what_they_say(world, neighbours, tmp_path):  # noqa: F811
     lines = []
-    for n, fields in enumerate(drawn_cases("lines", st.dictionaries(st.sampled_from(OVERRIDES + TEXTS), ANYTHING))):
+    for n, fields in enumerate(
+        drawn_cases("lines", st.dictionaries(st.sampled_from(OVERRIDES + TEXTS + KEYS), ANYTHING))
+    ):
         try:
             lines.append(json.dumps({"prompt": f"a hill {n}", **fields}))
         except TypeError:  # not what JSON can say

@@ -19,20 +19,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glad_pipeline.database import Database
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts.importing import ImportReport, import_file
 from glad_pipeline.prompts.intake import add_prompt, content_hash
 from glad_pipeline.prompts.validation import new_prompt
 from glad_pipeline.records import FIELDS
 
+POST = "0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d"
 EXAMPLES = Path(__file__).parents[2] / "examples" / "prompts.csv"
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    migrate(database_url)
-    with Database(database_url) as opened:
+def database(migrated_url: str) -> Iterator[Database]:
+    with Database(migrated_url) as opened:
+        with opened.transaction() as connection:
+            connection.execute("INSERT INTO content_tasks (task_id) VALUES ('t1'), ('t2')")
+            connection.execute("INSERT INTO posts (id, title, slug, content) VALUES (%s, 'x', 'x', '')", [POST])
         yield opened
 
 
@@ -99,7 +101,7 @@ def test_every_column_of_a_csv_and_every_key_of_a_jsonl_arrives(database: Databa
     fields = {
         "prompt": "a lake", "negative_prompt": "people", "prompt_syntax": "a1111", "title": "Lake", "slug": "lake", "excerpt": "x",
         "content": "# y", "category": "Lakes", "author": "Mara", "alt_text": "a lake", "task_id": "t1",
-        "post_id": "0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d", "seed": 5, "width": 512, "height": 768,
+        "idempotency_key": "k1", "replace": True, "post_id": POST, "seed": 5, "width": 512, "height": 768,
         "num_inference_steps": 12, "guidance_scale": 6.5, "scheduler": "ddim", "preset": "fast", "model": "some/model",
         "model_revision": "a" * 40, "lora": "owner/name/file.safetensors*0.8", "priority": 9, "publish_at": "2030-01-01T00:00:00+01:00", "needs_approval": True,
     }  # fmt: skip

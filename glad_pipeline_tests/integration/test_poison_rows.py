@@ -158,6 +158,7 @@ REFUSED = [
     ("id", "0", "id_is_positive"),
     ("slug", "".join(map(chr, range(0x4E00, 0x5E00))), "keys_have_2000_bytes_at_most"),
     ("task_id", "x" * 2_001, "keys_have_2000_bytes_at_most"),
+    ("idempotency_key", "é" * 1_001, "keys_have_2000_bytes_at_most"),
     ("content_hash", "x" * 3_000_000, "keys_have_2000_bytes_at_most"),
     ("content", "x" * 10_000_000, "texts_have_5_mb_at_most"),
     ("model", "é" * 2_600_000, "texts_have_5_mb_at_most"),

@@ -10,8 +10,12 @@ import pytest
 
 from glad_pipeline.database import Database, DatabaseError, connect, sessions
 from glad_pipeline.database.migrations import migrate
+from glad_pipeline.defs.kept_connections import ByEnvironment
 from glad_pipeline.defs.resources import PostgresResource
 from glad_pipeline.defs.wiring import definitions
+from glad_pipeline.errors import GladError
+from glad_pipeline.local import stack
+from glad_pipeline.operations import psql
 from glad_pipeline.settings import settings_of
 from glad_pipeline.testing import Names, temporary_pipeline
 from glad_pipeline_tests.poolers import pgbouncer
@@ -112,3 +116,31 @@ def test_statements_are_not_prepared_behind_a_pooler(pipeline):
     ):
         assert through.prepare_threshold is None
         assert c.prepare_threshold is not None
+
+
+def test_a_session_of_psql_through_a_pooler_is_refused_unless_it_may_write(pipeline):
+    with pgbouncer(pipeline.database_url, "session", ignore_startup_parameters="options") as url:
+        with pytest.raises(GladError, match="cannot be made read-only"):
+            psql.session(url, writes=False)
+        words, _ = psql.session(url, writes=True)
+        assert "options" not in words[-1]
+        (answer,) = psql.answers(url, "SHOW default_transaction_read_only", writes=False)
+        assert answer.rows == [("on",)]
+
+
+def test_dagsters_own_database_is_made_and_kept_through_a_pooler_in_session_mode(pipeline, monkeypatch):
+    with pgbouncer(pipeline.database_url, "session") as url:
+        name = urlsplit(url).path[1:] + "_dagster"
+        try:
+            given = url.replace("postgresql://", "postgresql+psycopg2://") + "?schema=public&pgbouncer=true"
+            settings = settings_of({"DATABASE_URL": given})
+            for variable, value in stack._dagster_database(settings, settings.database_url.get_secret_value()).items():
+                monkeypatch.setenv(variable, value)
+            storage = ByEnvironment.from_config_value(None, {})
+            assert storage.run_storage.get_runs_count() == 0
+            for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
+                part._engine.dispose()
+            assert pipeline.sql("SELECT count(*) AS n FROM pg_database WHERE datname = %s", name)[0]["n"] == 1
+        finally:
+            with psycopg.connect(pipeline.database_url, autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

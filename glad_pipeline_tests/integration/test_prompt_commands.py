@@ -17,7 +17,6 @@ from glad_pipeline.cli.prompt_files import ImportProgress
 from glad_pipeline.cli.prompts import STATUSES
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.database import Database
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import management
 from glad_pipeline.prompts.intake import add_prompt
@@ -39,9 +38,8 @@ PATHS = {
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    migrate(database_url)
-    with Database(database_url) as opened:
+def database(migrated_url: str) -> Iterator[Database]:
+    with Database(migrated_url) as opened:
         yield opened
 
 
@@ -243,8 +241,12 @@ def test_add_refuses_bad_values_and_leaves_the_table_as_it_was(
     assert management.list_prompts(database) == []
 
 
-def test_import_says_what_it_did(glad: Glad, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_import_says_what_it_did(
+    database: Database, glad: Glad, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "p.csv"
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO content_tasks (task_id) VALUES ('t1')")
     path.write_text("prompt,task_id\na lake,t1\na hill,\n")
     assert glad("import", str(path)) == 0
     assert capsys.readouterr().out == f"{path}: 2 added, 0 there already\n"

@@ -20,7 +20,6 @@ import pytest
 from glad_pipeline.cli.app import invoke
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.database import Database
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.defs.wiring import build_resources
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.limits import CHARS
@@ -39,21 +38,22 @@ from glad_pipeline_tests.integration.test_prompt_commands import PATHS, prompt_i
 
 POSTS_OWN = {  # fields that decide no picture; every other does
     *("title", "slug", "excerpt", "content", "category", "author", "alt_text", "task_id", "post_id"),
-    *("priority", "publish_at", "needs_approval"),
+    *("idempotency_key", "priority", "publish_at", "needs_approval", "replace"),
 }
 OTHER = {  # another value of each field that decides the picture
     "prompt": "another lake", "negative_prompt": "people", "seed": 77, "width": 128, "height": 128,
     "num_inference_steps": 9, "guidance_scale": 3.5, "scheduler": "ddim", "preset": "fast", "model": "m",
     "model_revision": "b" * 40, "lora": "a*1", "prompt_syntax": "a1111",
 }  # fmt: skip
+UNWATCHED = {"idempotency_key", "priority", "publish_at", "replace"}  # of no picture and no post
 DRAWN = ("claimed", "generated", "awaiting_approval")
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    migrate(database_url)
-    with Database(database_url) as opened:
+def database(migrated_url: str) -> Iterator[Database]:
+    with Database(migrated_url) as opened:
+        execute(opened, "INSERT INTO content_tasks (task_id) VALUES ('t1')")
         yield opened
 
 
@@ -88,7 +88,7 @@ def test_each_column_is_known_to_decide_the_picture_or_not_to(database: Database
         "SELECT event_object_column AS name FROM information_schema.triggered_update_columns"
         " WHERE trigger_name = 'prompts_redraw_what_is_edited'",
     )
-    assert {row["name"] for row in watched} == set(OTHER) | POSTS_OWN - {"priority", "publish_at"}
+    assert {row["name"] for row in watched} == set(OTHER) | POSTS_OWN - UNWATCHED
     assert set(OTHER) | POSTS_OWN == set(FIELDS)
     aliases = (
         "SELECT indexdef FROM pg_indexes WHERE tablename = 'prompt_aliases'"  # one of each edit, one of a deletion
@@ -144,7 +144,7 @@ def test_what_is_drawn_again_for_its_post_stays_as_it_is(
     prompt_id = prompt_in(database, status)
     update(database, prompt_id, published_post_id=uuid4())
     before = row_of(database, prompt_id)
-    own = {name: "x" for name in POSTS_OWN if name not in ("post_id", "priority", "publish_at", "needs_approval")}
+    own = {name: "x" for name in POSTS_OWN if name not in UNWATCHED | {"post_id", "needs_approval"}}
     for name, value in {**OTHER, **own, "post_id": uuid4()}.items():
         with pytest.raises(psycopg.errors.CheckViolation, match="is published and stays as it is: edit the post"):
             update(database, prompt_id, **{name: value})
@@ -263,9 +263,15 @@ def test_edit_takes_every_field_and_an_empty_value_takes_one_out(
     prompt_id, _ = add_prompt(database, {"prompt": "a lake", "title": "Lake"})
     seed = row_of(database, prompt_id)["seed"]
     own = {"title": "L", "slug": "l", "excerpt": "e", "content": "c", "category": "g", "author": "a", "alt_text": "t"}
-    own |= {"task_id": "t1", "post_id": "the-a", "priority": -3, "publish_at": "2030-01-01T08:00+01:00"}
+    own |= {
+        "task_id": "t1",
+        "idempotency_key": "k1",
+        "post_id": "the-a",
+        "priority": -3,
+        "publish_at": "2030-01-01T08:00+01:00",
+    }
     words = [f"--{name.replace('_', '-')}={value}" for name, value in {**OTHER, **own}.items()]
-    assert glad("edit", str(prompt_id), *words, "--needs-approval") == 0
+    assert glad("edit", str(prompt_id), *words, "--needs-approval", "--replace") == 0
     said = capsys.readouterr().out
     row = row_of(database, prompt_id)
     assert {name: row[name] for name in OTHER} == OTHER

@@ -370,6 +370,8 @@ def test_a_seed_of_minus_one_is_chosen_once_and_recorded(database: Database, tmp
 
 # ---- export
 
+POST = "0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d"
+
 
 def everything(database: Database) -> None:
     """Prompts of all kinds: every field, none, hostile text, by plain SQL, published, failed."""
@@ -377,11 +379,13 @@ def everything(database: Database) -> None:
     fields |= {
         "prompt": "=1+1", "negative_prompt": "-people", "prompt_syntax": "a1111", "title": "'Lake'", "slug": "lake",
         "excerpt": "@x", "content": "# y\n\n  two, lines\t", "category": "Lakes", "author": "Mara \"M\" B", "seed": 5,
-        "alt_text": "+", "task_id": "t1", "post_id": "0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d", "width": 512, "height": 768,
+        "alt_text": "+", "task_id": "t1", "idempotency_key": "=k", "post_id": POST, "width": 512, "height": 768,
         "num_inference_steps": 12, "guidance_scale": 6.55, "scheduler": "ddim", "preset": "fast", "model": "some/model",
         "model_revision": "a" * 40, "lora": "owner/name*0.8", "priority": -9,
-        "publish_at": "2030-01-01T00:00:00.5+01:00", "needs_approval": True,
+        "publish_at": "2030-01-01T00:00:00.5+01:00", "needs_approval": True, "replace": True,
     }  # fmt: skip
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO posts (id, title, slug, content) VALUES (%s, 'x', 'x', '')", [POST])
     assert all(value is not None for value in fields.values())
     add_prompt(database, fields)
     for prompt in ("prompt, and no more", "--a dash", "''-a", "[a|b], שקיעה 🌅"):

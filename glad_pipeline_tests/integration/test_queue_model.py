@@ -28,7 +28,6 @@ from hypothesis.stateful import (
 
 from glad_pipeline import failpoints
 from glad_pipeline.database import Database
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError
 from glad_pipeline.operations import takedown
 from glad_pipeline.pipeline import publish
@@ -37,7 +36,9 @@ from glad_pipeline.prompts.queue import Claim, ClaimLost, NothingLeft
 from glad_pipeline.prompts.queue_state import live_workers
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.images import CatalogueEntry
+from glad_pipeline.storage.keys import original_key
 
+THEIRS = "https://example.com/by-hand.png"
 EXAMPLES = int(os.environ.get("GLAD_MODEL_EXAMPLES", "0"))
 MAX_ATTEMPTS = 2
 PUBLISHED_AT_ONCE = 2
@@ -62,6 +63,7 @@ class Prompt:
     post: bool = False  # it has one
     hidden: bool = False  # which was taken down
     text: int = 0  # how often what decides its picture was edited
+    theirs: bool = False  # a person has put a picture of their own on its post
 
     def move(self, status, token=None):
         self.status, self.token, self.expired = status, token, False
@@ -323,8 +325,11 @@ class QueueMachine(RuleBasedStateMachine):
         for prompt in due[:PUBLISHED_AT_ONCE]:
             if not prompt.post and prompt.slug and any(p.post and p.slug for p in self.prompts.values()):
                 prompt.move("rejected")
+            elif prompt.theirs and not prompt.needs_approval:
+                prompt.needs_approval = True
+                prompt.move("awaiting_approval")
             else:
-                prompt.post, prompt.hidden = True, False
+                prompt.post, prompt.hidden, prompt.theirs = True, False, False
                 prompt.move("published")
 
     @rule(slot=SLOTS, places=SOME, again=st.booleans())
@@ -483,6 +488,21 @@ class QueueMachine(RuleBasedStateMachine):
                 prompt.attempts = 0
 
     @rule(place=st.integers(0, 5))
+    def show_another_picture(self, place):
+        """A person's choice, which stays until a person approves the next one."""
+        chosen = [prompt for prompt in self.prompts.values() if prompt.post]
+        if not chosen:
+            return
+        prompt = chosen[place % len(chosen)]
+        with self.database.transaction() as connection:
+            connection.execute(
+                "UPDATE posts SET featured_image_url = %s FROM prompts"
+                " WHERE prompts.id = %s AND posts.id = prompts.published_post_id",
+                [THEIRS, prompt.id],
+            )
+        prompt.theirs = True
+
+    @rule(place=st.integers(0, 5))
     def unpublish(self, place):
         chosen = [prompt for prompt in self.prompts.values() if prompt.post]
         if not chosen:
@@ -508,6 +528,8 @@ class QueueMachine(RuleBasedStateMachine):
                 " (SELECT recipe_hash FROM images WHERE images.id = image_id) AS drawn FROM prompts ORDER BY id"
             ).fetchall()
             posts = {row["id"]: row["status"] for row in connection.execute("SELECT id, status FROM posts")}
+            found = connection.execute("SELECT id FROM posts WHERE featured_image_url = %s", [THEIRS])
+            theirs = {row["id"] for row in found}
             told = {row["subject"] for row in connection.execute("SELECT subject FROM outbox")}
             alive = live_workers(connection)
         assert {r["id"]: (r["status"], r["claim_token"], r["attempts"], bool(r["expired"])) for r in rows} == {
@@ -519,6 +541,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert {posts[r["published_post_id"]] for r in rows if r["status"] == "published"} <= {"published"}
         hidden = {r["published_post_id"] for r in rows if self.prompts[r["id"]].hidden}
         assert {post for post, status in posts.items() if status == "draft"} == hidden
+        assert theirs == {r["published_post_id"] for r in rows if self.prompts[r["id"]].theirs}
         assert told == {f"post:{post}" for post in posts}
         for row in rows:
             if row["status"] in ("generated", "awaiting_approval", "published"):
@@ -535,12 +558,12 @@ def recipe_hash(prompt_id, text):
 
 def entry(found):
     return CatalogueEntry(
-        key=f"generated/{found}.png",
+        key=original_key(found),
         recipe_hash=found,
         recipe={},
         model="demo",
         model_revision="0" * 40,
-        url=f"https://pictures.example/{found}.png",
+        url=f"https://pictures.example/{original_key(found)}",
         sha256=found,
         bytes=1,
         width=8,
@@ -555,12 +578,11 @@ def entry(found):
     )
 
 
-def test_the_queue_and_publishing_are_what_their_model_is(database_url, monkeypatch):
+def test_the_queue_and_publishing_are_what_their_model_is(migrated_url, monkeypatch):
     monkeypatch.setattr(queue, "GRACE", 0.0)
     monkeypatch.setattr(queue, "PING", 3_600.0)  # hearts beat where the model says
     monkeypatch.setattr(publish, "POSTS_PER_TRANSACTION", PUBLISHED_AT_ONCE)
-    migrate(database_url)
-    with Database(database_url, patience=30) as database:
+    with Database(migrated_url, patience=30) as database:
         monkeypatch.setattr(QueueMachine, "database", database, raising=False)
         run_state_machine_as_test(
             QueueMachine,

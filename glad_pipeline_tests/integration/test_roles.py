@@ -25,6 +25,7 @@ PROGRESS = {
     "published_at": "now()",
     "post_version": "''",
     "taken_down_at": "now()",
+    "replaced_image_url": "'https://example.com/x.png'",
     "status": "'published'",
 }
 GIVEN = {"id", "created_at", "updated_at"}  # by the database: anybody may leave them out
@@ -70,6 +71,7 @@ def test_a_writer_gets_pictures(world, users):
         "seed": 1,
         "priority": 3,
         "needs_approval": False,
+        "replace": False,
     }
     marks = ", ".join(["%s"] * len(values))
     with psycopg.connect(users["writer"]) as writer:

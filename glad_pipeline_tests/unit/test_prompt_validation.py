@@ -59,7 +59,9 @@ def test_a_prompt_of_200000_characters_is_refused_in_a_short_message() -> None:
         ("a\ud800b", "surrogate"),
     ],
 )
-@pytest.mark.parametrize("field", ["prompt", "negative_prompt", "title", "excerpt", "content", "alt_text", "task_id"])
+@pytest.mark.parametrize(
+    "field", ["prompt", "negative_prompt", "title", "excerpt", "content", "alt_text", "task_id", "idempotency_key"]
+)
 def test_a_character_that_no_text_may_hold_is_named_with_its_field(field: str, text: str, named: str) -> None:
     [reason] = reasons(**{field: text})
     assert reason.startswith(f"{field} ")
@@ -111,6 +113,10 @@ def test_line_breaks_of_windows_become_plain_ones() -> None:
         ("task_id", " t1"),
         ("task_id", "t1\n"),
         ("task_id", 17),
+        ("idempotency_key", "é" * 1_001),
+        ("idempotency_key", " "),
+        ("idempotency_key", "a\nb"),
+        ("replace", "perhaps"),
         ("post_id", "not-a-uuid"),
         ("post_id", "0b7d4f6e3c1a4f5e9a550d6f3a1c2b4"),
         ("width", "100"),

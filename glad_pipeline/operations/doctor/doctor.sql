@@ -3,19 +3,13 @@
 -- name: server
 -- The server and this database, in one look.
 SELECT current_setting('server_version') AS version,
-       current_setting('server_version_num')::int AS number,
-       current_setting('server_encoding') AS encoding,
-       current_setting('transaction_read_only') = 'on' AS read_only,
-       pg_is_in_recovery() AS in_recovery,
        current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
            AS connections_allowed,
        (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
        (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS role_limit,
        (SELECT datconnlimit FROM pg_database WHERE datname = current_database()) AS database_limit,
        (SELECT rolvaliduntil FROM pg_roles WHERE rolname = current_user) AS valid_until,
-       current_user AS role,
-       current_setting('TimeZone') AS time_zone,
-       clock_timestamp() AS now
+       current_user AS role
 
 -- name: rights
 -- Which rights a run needs and this role lacks, of the tables that are there. As database/roles.sql grants them.

@@ -8,11 +8,14 @@ from functools import partial
 from typing import Any
 
 from glad_pipeline.database import Connection, connect, describe, named_queries
-from glad_pipeline.database.migrations import MINIMUM_SERVER, pending
+from glad_pipeline.database.cures import problem_of_writing, problems_of_server
+from glad_pipeline.database.migrations import pending
 from glad_pipeline.diagnosis import Diagnosis
 from glad_pipeline.operations.doctor.examination import Deployment
 from glad_pipeline.operations.doctor.lines import right, risk, wrong
 from glad_pipeline.outbox.messages import dead
+from glad_pipeline.publishing import trial
+from glad_pipeline.storage.keys import original_key
 
 SQL = named_queries(__package__, "doctor.sql")
 SPARE = 10  # connections: a run has up to eight and its heartbeat
@@ -21,10 +24,14 @@ EXPIRES = timedelta(days=14)
 
 def database(deployment: Deployment) -> Iterator[Diagnosis]:
     """It answers, is new enough, and takes what is written to it."""
-    where = describe(deployment.url)
     with connect(deployment.url, autocommit=True, application_name="glad doctor") as connection:
+        unfit = [*problems_of_server(connection), *filter(None, [problem_of_writing(connection)])]
         row = _asked(connection, "server")[0]
-    yield from _server(row, where)
+    where = describe(deployment.url)
+    yield right("version", f"{where} answers: PostgreSQL {row['version']}, as {row['role']}")
+    yield from unfit
+    if not unfit:
+        yield right("writable", "it takes what is written, in UTF-8")
     yield from _connections(row)
     if row["valid_until"] and row["valid_until"] < datetime.now(UTC) + EXPIRES:
         yield risk(
@@ -32,24 +39,6 @@ def database(deployment: Deployment) -> Iterator[Diagnosis]:
             f"the password of the role {row['role']} expires at {row['valid_until']:%Y-%m-%d %H:%M} UTC",
             f"as an administrator: ALTER ROLE {row['role']} VALID UNTIL 'infinity'",
         )
-
-
-def _server(row: dict[str, Any], where: str) -> Iterator[Diagnosis]:
-    if row["number"] < MINIMUM_SERVER * 10_000:
-        cure = f"upgrade the server to {MINIMUM_SERVER} or newer, or name another one in DATABASE_URL"
-        yield wrong("version", f"{where} is PostgreSQL {row['version']}", cure)
-    else:
-        yield right("version", f"{where} answers: PostgreSQL {row['version']}, as {row['role']}")
-    if row["in_recovery"]:
-        yield wrong("writable", f"{where} is a replica, or still in recovery", "name the primary in DATABASE_URL")
-    elif row["read_only"]:
-        cure = "ALTER ROLE or ALTER DATABASE … RESET default_transaction_read_only, or make room on a full disk"
-        yield wrong("writable", f"{where} is read-only for us (default_transaction_read_only)", cure)
-    else:
-        yield right("writable", "it takes what is written")
-    if row["encoding"] != "UTF8":
-        cure = "make the database anew with ENCODING 'UTF8' (pg_dump, CREATE DATABASE … TEMPLATE template0, restore)"
-        yield wrong("encoding", f"its encoding is {row['encoding']}: not every prompt can be kept in it", cure)
 
 
 def _connections(row: dict[str, Any]) -> Iterator[Diagnosis]:
@@ -90,6 +79,19 @@ def schema(deployment: Deployment) -> Iterator[Diagnosis]:
         yield risk("triggers", f"switched off or gone: {', '.join(off)}", cure)
 
 
+def blog(deployment: Deployment) -> Iterator[Diagnosis]:
+    """The blog takes complete posts: one is written, changed and rolled back."""
+    url = deployment.store.url(original_key("0" * 64))
+    found = deployment.database.read(partial(trial.examine, picture_url=url))
+    yield from found
+    if not found:
+        yield right("posts", "a post was written, changed and rolled back")
+    types = {(row["relation"], row["name"]): row["type"] for row in deployment.database.read(_ids)}
+    if len(set(types.values())) > 1:
+        said = ", ".join(f"{relation}.{name} {type_}" for (relation, name), type_ in types.items())
+        yield wrong("ids", f"what holds a post's id is of several types: {said}", "run ./glad migrate")
+
+
 def queue(deployment: Deployment) -> Iterator[Diagnosis]:
     """What waits, what has failed, and which messages were given up."""
     row = deployment.database.read(partial(_asked, query="queue"))[0]
@@ -105,6 +107,10 @@ def queue(deployment: Deployment) -> Iterator[Diagnosis]:
         yield risk("messages", f"{total} were given up, the newest: {newest[0].kind}, {newest[0].last_error}", cure)
     else:
         yield right("messages", "none was given up")
+
+
+def _ids(connection: Connection) -> list[dict[str, Any]]:
+    return _asked(connection, "id_types")
 
 
 def _asked(connection: Connection, query: str) -> list[dict[str, Any]]:

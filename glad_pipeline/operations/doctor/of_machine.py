@@ -5,7 +5,6 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
 from glad_pipeline import disk
@@ -14,12 +13,10 @@ from glad_pipeline.display import in_bytes
 from glad_pipeline.local.home import Home
 from glad_pipeline.operations.doctor.examination import Deployment
 from glad_pipeline.operations.doctor.lines import not_tested, right, risk, wrong
-from glad_pipeline.pipeline.identity import KEY
-from glad_pipeline.storage.protocol import StoreError
 from glad_pipeline.storage.spool import QUARANTINE, Spool, spool_of
 
 LITTLE, TOO_LITTLE = 1_000_000_000, 50_000_000  # bytes free
-SKEW, REFUSED = 60.0, 900.0  # seconds: leases and times of publication suffer; S3 refuses requests
+SKEW = 60.0  # seconds
 
 
 def home(deployment: Deployment) -> Iterator[Diagnosis]:
@@ -75,31 +72,15 @@ def _left_over(here: Spool) -> Iterator[Diagnosis]:
 
 
 def clock(deployment: Deployment) -> Iterator[Diagnosis]:
-    """This machine's clock against the database's and the store's."""
-    for name, ours, theirs in _clocks(deployment):
-        if theirs is None:
-            yield not_tested(name, "it does not say what time it is")
-            continue
-        ahead = (ours - theirs).total_seconds()
-        if abs(ahead) < SKEW:
-            yield right(name, f"within {max(1, round(abs(ahead)))} s of this machine's")
-            continue
-        how = f"this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} it"
-        cure = "set this machine's clock, or that server's: switch time synchronisation (NTP) on"
-        line = wrong if abs(ahead) > REFUSED and name == "store" else risk
-        yield line(name, how, cure)
-
-
-def _clocks(deployment: Deployment) -> Iterator[tuple[str, datetime, datetime | None]]:
-    theirs = deployment.database.read(lambda c: c.execute("SELECT clock_timestamp() AS now").fetchone())
-    yield "database", _now(), theirs["now"] if theirs else None
-    try:
-        listed = next(islice(deployment.store.listing(KEY), 1), None)
-    except StoreError as error:
-        if "RequestTimeTooSkewed" not in str(error) and "clock" not in str(error):
-            raise
+    """This machine's clock against the database's; the store's is looked at with the store."""
+    row = deployment.database.read(lambda connection: connection.execute("SELECT clock_timestamp() AS now").fetchone())
+    ahead = (_now() - row["now"]).total_seconds() if row else 0.0
+    if abs(ahead) < SKEW:
+        yield right("clock", "this machine's clock and the database's agree")
         return
-    yield "store", _now(), listed.now if listed else None
+    how = f"this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the database"
+    cure = "set this machine's clock, or the server's: switch time synchronisation (NTP) on"
+    yield risk("clock", f"{how}: leases and times of publication go wrong", cure)
 
 
 def _now() -> datetime:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import psycopg
-
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError
 from glad_pipeline.local import stack
@@ -29,8 +27,8 @@ def started(given: Settings) -> tuple[Settings, dict[str, str]]:
             migrate(environment["DATABASE_URL"])
         os.environ.update(environment)
         return load_settings(), {}
-    except (GladError, OSError, psycopg.Error) as error:
-        trouble = _what_there_is(given, redact(str(error)))
+    except Exception as error:  # noqa: BLE001  every one is a line
+        trouble = _what_there_is(given, redact(str(error) or type(error).__name__))
     return load_settings(), trouble
 
 

@@ -1,0 +1,87 @@
+"""What PostgreSQL says when the blog refuses a statement of ours, as words with the cure: never as a traceback.
+
+What is one row's own (its slug is taken, say) is left as it is: `blame` tells the two apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from glad_pipeline.database import first_words
+from glad_pipeline.diagnosis import Diagnosis, Level
+from glad_pipeline.errors import UnavailableError
+from glad_pipeline.publishing.blog_schema import BlogSchema
+
+# By SQLSTATE: features, authorization, names and what is no statement: no other row would fare better.
+_SCHEMAS = ("0A", "3D", "3F", "42")
+_LOCKED = "55P03"
+_OUTSIDE = ("08", "25", "28", "40", "53", "54", "57", "58", "XX")  # nothing that a schema is the cause of
+
+
+class BlogRefused(UnavailableError):
+    """The blog's schema refuses what we write, and would refuse it for any prompt."""
+
+
+@contextmanager
+def in_words(schema: BlogSchema) -> Iterator[None]:
+    """Raise `BlogRefused` where a statement inside fails for the schema's sake."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if not (error.sqlstate or "").startswith(_SCHEMAS):
+            raise
+        raise BlogRefused(diagnosis_of(error, schema).in_words()) from error
+
+
+def diagnosis_of(error: psycopg.Error, schema: BlogSchema) -> Diagnosis:
+    """Which table and column refuse what, and what to do. Raises `error` where it says nothing of the schema."""
+    state = error.sqlstate or ""
+    if not state or state.startswith(_OUTSIDE):
+        raise error
+    said = first_words(error)
+    if state == _LOCKED:
+        return Diagnosis(check="blog: a post on trial", level=Level.NOT_TESTED, text=f"no post could be tried: {said}")
+    column = error.diag.column_name
+    name = f"{error.diag.table_name or schema.names}" + (f".{column}" if column else "")
+    where = f" ({error.diag.context.splitlines()[0]})" if error.diag.context else ""
+    return Diagnosis(
+        check=f"blog: {name}",
+        level=Level.ERROR,
+        text=f"the blog refuses posts: {said}{_allowed(error, schema)}{where}",
+        cure=_cure(error, schema),
+    )
+
+
+def _allowed(error: psycopg.Error, schema: BlogSchema) -> str:
+    """What a violated CHECK allows."""
+    checks = schema.posts.checks if schema.posts else ()
+    return "".join(f": {check.definition}" for check in checks if check.name == error.diag.constraint_name)
+
+
+def _cure(error: psycopg.Error, schema: BlogSchema) -> str:
+    state, said = error.sqlstate, error.diag.message_primary or ""
+    user = schema.posts.user if schema.posts else "…"
+    table = f'"{schema.posts.schema}"."{schema.posts.relation}"' if schema.posts else str(schema.names)
+    if state == "42501" and "row-level security" in said:
+        return (
+            f'CREATE POLICY glad ON {table} TO "{user}" USING (true) WITH CHECK (true), or as a superuser '
+            f'ALTER ROLE "{user}" BYPASSRLS'
+        )
+    if state == "42501":
+        return f'grant it to "{user}": GRANT SELECT, INSERT, UPDATE ON {table} TO "{user}"'
+    if state == "23514" and _is_of_status(error, schema):
+        return "say what the blog calls its states: GLAD_POSTS_STATUS=published=…,draft=…"
+    if state == "23502":
+        return "give the column a default"
+    return "change the blog's constraint, trigger or rule; `./glad migrate` tries a post again"
+
+
+def _is_of_status(error: psycopg.Error, schema: BlogSchema) -> bool:
+    status = schema.posts.columns.get("status") if schema.posts else None
+    checks = schema.posts.checks if schema.posts else ()
+    return status is not None and any(
+        check.name == error.diag.constraint_name and status.name in check.columns for check in checks
+    )

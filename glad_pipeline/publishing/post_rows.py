@@ -1,0 +1,151 @@
+"""Writing posts under the blog's own names: INSERT and UPDATE, composed from the columns that a look has found.
+
+Values come by our names for columns and states, and go by the blog's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from glad_pipeline.database import Connection, value
+from glad_pipeline.publishing.blog_schema import BlogSchema
+from glad_pipeline.publishing.columns import ALT_COLUMNS
+from glad_pipeline.records import PostId
+
+_CUT = ("excerpt", "seo_title", "seo_description", "category", "author", *ALT_COLUMNS)  # to the column's width
+_AS_TITLE = ("excerpt", "seo_description")  # where the blog wants a value and the prompt has none
+_OURS = "generated/[0-9a-f]{2}/[0-9a-f]{32}"  # in the address of a picture of ours
+
+
+class PostRows:
+    """Rows of the blog's posts."""
+
+    def __init__(self, schema: BlogSchema) -> None:
+        self.schema = schema
+
+    def insert(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[PostId]:
+        """Write new posts, and return their ids in this order; where the blog gives none, they are made here.
+
+        A column without a value is left to the blog's default.
+        """
+        fitting = [self._new(row) for row in rows]
+        ids: dict[int, PostId] = {}
+        alike: dict[tuple[str, ...], list[int]] = {}
+        for number, row in enumerate(fitting):
+            alike.setdefault(tuple(row), []).append(number)
+        for columns, numbers in alike.items():
+            with connection.cursor() as cursor:
+                cursor.executemany(self._insert(columns), [fitting[number] for number in numbers], returning=True)
+                found = [row["id"] for result in cursor.results() for row in result]
+            ids.update(zip(numbers, found, strict=True))
+        return [ids[number] for number in range(len(rows))]
+
+    def insert_one(self, connection: Connection, row: Mapping[str, Any], post: PostId | None) -> PostId | None:
+        """Write one new post with this id, whatever gives the others theirs; None: as `insert`."""
+        fitting = self._new(row) | ({} if post is None else {"id": post})
+        found: PostId | None = value(connection, self._insert(tuple(fitting)), fitting)
+        return found
+
+    def _new(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        own = self._columns["id"]
+        given = {name: found for name, found in self._fitting(row).items() if found is not None}
+        for name in _AS_TITLE:
+            if name not in given and self.schema.writes(name) and self._columns[name].owed:
+                width = self._columns[name].width
+                given[name] = row["title"][:width]
+        if own.type == "uuid" and not own.computed:
+            return {"id": uuid4(), **given}
+        return {"id": str(uuid4()), **given} if own.owed else given
+
+    def _insert(self, columns: Sequence[str]) -> sql.Composed:
+        over = "OVERRIDING SYSTEM VALUE " if self._columns["id"].computed and "id" in columns else ""
+        return sql.SQL("INSERT INTO {} ({}) {}VALUES ({}) RETURNING {} AS id").format(
+            self.schema.table,
+            sql.SQL(", ").join(map(self._name, columns)),
+            sql.SQL(over),
+            sql.SQL(", ").join(map(sql.Placeholder, columns)),
+            self._name("id"),
+        )
+
+    def update(
+        self,
+        connection: Connection,
+        post: PostId,
+        values: Mapping[str, Any],
+        *,
+        metadata: Mapping[str, Any],
+        without: Sequence[str] = (),
+    ) -> str | None:
+        """Set columns of a post, those that there are, and add to its metadata or take names out of it.
+
+        Who sets the picture sets the one for social networks too, if that was none or ours. The post's new version:
+        `updated_at` as text, or ""; None: there was nothing to set, or there is no such post.
+        """
+        fitting = self._fitting({**values, "updated_at": datetime.now(UTC)})
+        fitting = {name: self._empty(name) if found is None else found for name, found in fitting.items()}
+        pairs = [sql.SQL("{} = {}").format(self._name(name), sql.Placeholder(name)) for name in fitting]
+        bound = dict(fitting)
+        if "featured_image_url" in fitting and "cover_image_url" not in values and self._may_cover(fitting):
+            pairs.append(self._cover())
+            bound["cover"] = fitting["featured_image_url"] or self._empty("cover_image_url")
+        if (metadata or without) and self.schema.writes("metadata"):
+            changed = sql.SQL("{0} = (coalesce({0}::jsonb, '{{}}'::jsonb) || {1}) - {2}::text[]")
+            pairs.append(changed.format(self._name("metadata"), sql.Placeholder("more"), sql.Placeholder("less")))
+            bound |= {"more": Jsonb(dict(metadata)), "less": list(without)}
+        if not pairs:
+            return None
+        version = sql.SQL("coalesce(to_jsonb(posts) ->> {}, '')").format(self.schema.names.theirs("updated_at"))
+        statement = sql.SQL("UPDATE {} AS posts SET {} WHERE {} = {} RETURNING {} AS version").format(
+            self.schema.table, sql.SQL(", ").join(pairs), self._name("id"), sql.Placeholder("post"), version
+        )
+        after: str | None = value(connection, statement, {**bound, "post": post})
+        return after
+
+    def _may_cover(self, fitting: Mapping[str, Any]) -> bool:
+        width = self._columns["cover_image_url"].width if self.schema.writes("cover_image_url") else 0
+        return width is None or len(fitting["featured_image_url"] or "") < width
+
+    def _cover(self) -> sql.Composed:
+        return sql.SQL(
+            "{column} = CASE WHEN coalesce({cover}, '') = '' OR {cover} = {shown} OR EXISTS ("
+            "SELECT FROM images WHERE key = substring({cover} FROM {ours}) || '.png') THEN {url} ELSE {cover} END"
+        ).format(
+            column=self._name("cover_image_url"),
+            cover=sql.SQL("posts.{}").format(self._name("cover_image_url")),
+            shown=sql.SQL("posts.{}").format(self._name("featured_image_url")),
+            ours=_OURS,
+            url=sql.Placeholder("cover"),
+        )
+
+    @property
+    def _columns(self) -> Mapping[str, Any]:
+        return self.schema.posts.columns if self.schema.posts else {}
+
+    def _name(self, ours: str) -> sql.Identifier:
+        return sql.Identifier(self.schema.names.theirs(ours))
+
+    def _empty(self, name: str) -> str | None:
+        """What stands for nothing in a column that has to have a value."""
+        column = self._columns[name]
+        return "" if column.not_null and column.is_text else None
+
+    def _fitting(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Only columns that are written, states as the blog calls them, and what may be cut cut to the width."""
+        fitting = {name: found for name, found in values.items() if self.schema.writes(name)}
+        for name in _CUT:
+            if fitting.get(name):
+                fitting[name] = fitting[name][: self._columns[name].width]
+        if fitting.get("status"):
+            fitting["status"] = self.schema.status(fitting["status"])
+        if "metadata" in fitting:
+            fitting["metadata"] = Jsonb(fitting["metadata"])
+        cover = self._columns["cover_image_url"].width if "cover_image_url" in fitting else None
+        if cover and len(fitting["cover_image_url"] or "") > cover:
+            del fitting["cover_image_url"]
+        return fitting
