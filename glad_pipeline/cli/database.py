@@ -48,8 +48,11 @@ def migrate(
     url = environment["DATABASE_URL"]
     done = migrate(url, blog=settings.blog)
     print(f"{describe(url)}: {', '.join(done) if done else 'up to date'}")
+    _look_at_blog(url, settings)
     if adopt:
         _adopt(url, environment)
+    if Runtime.of(context).settings.s3_bucket is not None:
+        _look_at_store(url)
     return 0
 
 
@@ -67,13 +70,43 @@ def _print_plan(settings: Settings, *, adopt: bool) -> int:
 def _adopt(url: str, environment: dict[str, str]) -> None:
     from glad_pipeline.database import Database
     from glad_pipeline.pipeline.identity import adopt
+    from glad_pipeline.pipeline.store_check import made_up_for
     from glad_pipeline.settings import load_settings
 
     os.environ.update(environment)
     settings = load_settings()
     with Database(url, application_name="glad migrate", blog=settings.blog) as database:
-        own = adopt(database, store_of(settings))
+        own = adopt(database, made_up_for(database, store_of(settings)))
     print(f"the bucket {own.bucket!r} at {own.place} belongs to the database {own.database_name} from now on")
+
+
+def _look_at_blog(url: str, settings: Settings) -> None:
+    """Try a post, so that a blog that refuses it is known before anything waits for it."""
+    from glad_pipeline.database import Database
+    from glad_pipeline.pipeline.blog import look_at_blog
+
+    with Database(url, application_name="glad migrate", blog=settings.blog) as database:
+        for each in look_at_blog(database):
+            print(f"glad: warning: {each.in_words()}", file=sys.stderr)
+
+
+def _look_at_store(url: str) -> None:
+    """Try a person's own bucket anew, so that runs need not. What is wrong with it keeps no table from being ready."""
+    from glad_pipeline.database import Database
+    from glad_pipeline.diagnosis import Level
+    from glad_pipeline.errors import GladError
+    from glad_pipeline.pipeline.store_check import look_again
+    from glad_pipeline.settings import load_settings
+
+    try:
+        with Database(url, application_name="glad migrate") as database:
+            found = look_again(database, store_of(load_settings())).found
+    except GladError as error:
+        print(f"glad: warning: {error}", file=sys.stderr)
+        return
+    for each in found:
+        if each.level in (Level.WARNING, Level.ERROR):
+            print(f"glad: warning: {each.in_words()}", file=sys.stderr)
 
 
 def psql(

@@ -44,11 +44,10 @@ class DatabaseSettings(BaseModel):
         description="Columns of that table which have other names than ours, as `ours=theirs` separated by commas: "
         "`title=headline,content=body`.",
     )
-
     posts_status: Annotated[str, checked(problem_of_posts_status)] | None = Field(
         None,
-        description="What the blog calls the states of a post where not as we do, as `ours=theirs` separated by "
-        "commas: `published=live,draft=hidden`.",
+        description="What the blog calls the states of a post where not `published` and `draft`: "
+        "`published=live,draft=hidden`.",
     )
 
     @property
