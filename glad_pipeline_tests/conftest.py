@@ -83,16 +83,37 @@ def _own_environment() -> Iterator[None]:
     os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
 
 
+@pytest.fixture(scope="session")
+def migrated_template(stack: dict[str, str]) -> Iterator[str]:
+    """The name of a migrated database to copy: that takes a tenth of the time of migrating another one."""
+    from glad_pipeline.database.migrations import migrate
+
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(stack["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        migrate(stack["DATABASE_URL"].removesuffix("/glad") + f"/{name}")
+        yield name
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
-def database_url(stack: dict[str, str]) -> Iterator[str]:
-    """A fresh, empty database, dropped afterwards."""
+def database_url(stack: dict[str, str], request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh database, dropped afterwards: empty, or migrated where the test or one of its fixtures asks for that."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     url = stack["DATABASE_URL"]
+    migrated = "migrated_url" in request.fixturenames
+    template = request.getfixturevalue("migrated_template") if migrated else "template1"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     yield url.removesuffix("/glad") + f"/{name}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def migrated_url(database_url: str) -> str:
+    """`database_url`, with the tables of `glad migrate` in it."""
+    return database_url
 
 
 @pytest.fixture

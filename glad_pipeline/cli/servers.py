@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glad_pipeline.cli.options import Yes
-from glad_pipeline.cli.output import print_table
+from glad_pipeline.cli.options import Json, Yes
+from glad_pipeline.cli.output import print_json, print_table
 from glad_pipeline.cli.runtime import Runtime, require_migrated, require_store, require_together
 from glad_pipeline.display import counted
 from glad_pipeline.errors import UsageError
@@ -57,7 +58,7 @@ def up(context: typer.Context) -> int:
     require_store(settings)
 
     def prepare(url: str) -> list[str]:
-        done = migrate(url)
+        done = migrate(url, blog=settings.blog)
         require_together(url, settings)
         return done
 
@@ -79,29 +80,31 @@ def down(context: typer.Context) -> int:
     return 0
 
 
-def status(context: typer.Context) -> int:
-    """What runs, where, and how far the queue is."""
-    import psycopg
-
-    from glad_pipeline.database import Database, DatabaseError
+def status(context: typer.Context, json: Json = False) -> int:
+    """What runs, where, whether database and store answer, and how far the queue is."""
     from glad_pipeline.local.status import report
-    from glad_pipeline.prompts.management import counts_by_status
+    from glad_pipeline.operations.answers import ask
+    from glad_pipeline.storage.options import StoreOptions
 
     settings = Runtime.of(context).settings
-    rows, url = report(settings)
-    print_table(("part", "state", "address", "pid"), [*rows, _state_of_workers(settings)])
-    print(f"\ndata: {settings.home}")
-    if url is None:
+    rows, url, stored = report(settings)
+    rows.append(_state_of_workers(settings))
+    database, store = ask(url, settings.blog, StoreOptions.of(stored) if stored else None)
+    names = ("part", "state", "address", "pid")
+    if json:
+        answers = {"database": database and asdict(database), "store": store and asdict(store)}
+        print_json(
+            {"parts": [dict(zip(names, row, strict=True)) for row in rows], **answers, "data": str(settings.home)}
+        )
         return 0
-    try:
-        with Database(url, application_name="glad status") as database:
-            counts = counts_by_status(database)
-    except DatabaseError as error:
-        print(f"queue: {error}")
-    except psycopg.errors.UndefinedTable:
-        print("queue: no tables yet; make them with: glad migrate")
-    else:
-        print(f"queue: {counted(counts, none='empty')}")
+    print_table(names, rows)
+    print(f"\ndata: {settings.home}")
+    if database is not None:
+        print(f"database: {database}")
+    if store is not None:
+        print(f"store: {store}")
+    if database is not None and database.queue is not None:
+        print(f"queue: {counted(database.queue, none='empty')}")
     return 0
 
 

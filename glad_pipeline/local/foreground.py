@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -28,9 +29,10 @@ from glad_pipeline.http_client import local_status
 from glad_pipeline.limits import PORT
 from glad_pipeline.local import stack, web
 from glad_pipeline.local.home import Busy, Home, port_is_free, write_atomically
+from glad_pipeline.local.keeping import Keeper, Part
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
-from glad_pipeline.local.processes import end, end_session, is_still, session_members, spawn
+from glad_pipeline.local.processes import end, end_members, end_session, is_still, session_members, spawn
 from glad_pipeline.local.progress import Step
 from glad_pipeline.settings import Settings
 
@@ -47,12 +49,30 @@ class Child:
     """One program of Dagster's with everything it starts."""
 
     name: str
+    words: list[str]  # its module, with arguments
     log: Path
+    environment: dict[str, str]
     process: subprocess.Popen[bytes]
+
+    @classmethod
+    def started(cls, name: str, words: list[str], home: Home, environment: dict[str, str]) -> Child:
+        log = home.logs / f"{name.lower().replace(' ', '-')}.log"
+        return cls(name, words, log, environment, _spawned(words, log, environment))
+
+    def death(self) -> str | None:
+        """How it has ended, with the end of its log; None: it lives."""
+        code = self.process.poll()
+        return None if code is None else f"ended (exit {code}). Its log: {_end_of(self.log)}"
+
+    def start_again(self) -> None:
+        end_members(session_members(self.process.pid))  # what it has left
+        self.process = _spawned(self.words, self.log, self.environment)
 
 
 def up(settings: Settings, migrate: Callable[[str], Any]) -> int:
-    """Run everything until somebody asks for the end (0) or something dies (1).
+    """Run everything until somebody asks for the end (0). What dies meanwhile is started again.
+
+    Raises `GladError` where something does not come up in the first place.
 
     `migrate` gets the URL of the embedded database; a person's own is not changed by starting something.
     """
@@ -113,7 +133,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
         url = f"http://127.0.0.1:{port}"
         code, environment["TMPDIR"] = _lay_sockets(home)
         for name, words in _programs(code, _lay_workspace(home, code), port).items():
-            children.append(_start(name, words, home, environment))
+            children.append(Child.started(name, words, home, environment))
             _write_state(home, url, children)
             if name == "code server":
                 _wait_for(children, "loading the code location", code.is_socket)
@@ -125,7 +145,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
         _announce(web.address(url, settings), environment, home)
         if token is None:
             print("GLAD_WEB_TOKEN is off: every user and program of this machine can use the web UI", file=sys.stderr)
-        _watch(settings, home, children)
+        _watch(settings, home, children, url)
     except Stopped:
         print("\nstopping …", file=sys.stderr)
     finally:
@@ -145,16 +165,14 @@ def _raise_stopped(number: int, frame: FrameType | None) -> None:
     raise Stopped
 
 
-def _start(name: str, words: list[str], home: Home, environment: dict[str, str]) -> Child:
-    log = home.logs / f"{name.lower().replace(' ', '-')}.log"
-    process = spawn(
+def _spawned(words: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return spawn(
         [sys.executable, "-m", *words],
         log=log,
         cwd=stack.project_root(),
         env=environment,
         die_with_us=signal.SIGTERM,
     )
-    return Child(name=name, log=log, process=process)
 
 
 def _lay_sockets(home: Home) -> tuple[Path, str]:
@@ -186,7 +204,10 @@ def _lay_workspace(home: Home, code: Path) -> Path:
 
 def _write_state(home: Home, url: str, children: list[Child]) -> None:
     me = psutil.Process()
-    known = [(child.process.pid, psutil.Process(child.process.pid).create_time()) for child in children]
+    known = []
+    for child in children:
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            known.append((child.process.pid, psutil.Process(child.process.pid).create_time()))
     state = {"pid": me.pid, "created": me.create_time(), "url": url, "children": known}
     write_atomically(home.path / "up.json", json.dumps(state))
 
@@ -233,26 +254,53 @@ def _announce(url: str, environment: dict[str, str], home: Home) -> None:
     )
 
 
-def _watch(settings: Settings, home: Home, children: list[Child]) -> None:
-    """Return never: raise `GladError` when something dies."""
-    servers = []
-    if settings.database_url is None:
-        servers.append(("PostgreSQL", Postgres(home)))
-    if settings.s3_bucket is None:
-        servers.append(("the S3 server", S3Server(home)))  # type: ignore[arg-type]
+def _watch(settings: Settings, home: Home, children: list[Child], url: str) -> None:
+    """Return never: what dies is started again."""
+    parts = _servers(settings, home)
+    for child in children:
+
+        def start(child: Child = child) -> None:
+            child.start_again()
+            _write_state(home, url, children)
+
+        parts.append(Part(name=f"the {child.name}", death=child.death, start=start, place=home.path))
+    keeper = Keeper(parts, lambda text: print(text, file=sys.stderr, flush=True))
     while True:
-        _check(children)
-        for name, server in servers:
-            if server.running() is None:
-                raise GladError(f"{name} died. Its log: {report(server.log)}\nStart again with: glad up")
+        keeper.look()
         time.sleep(1)
+
+
+def _servers(settings: Settings, home: Home) -> list[Part]:
+    """Our own servers. What runs knows them at their ports, so these stay."""
+    parts = []
+    if settings.database_url is None:
+        database = Postgres(home)
+        port = database.port
+
+        def start_database() -> None:
+            with home.lock():
+                database.start(die_with_us=True, port=port)
+
+        parts.append(Part(name="PostgreSQL", death=_death_of(database), start=start_database, place=home.path))
+    if settings.s3_bucket is None:
+        store = S3Server(home)
+
+        def start_store() -> None:
+            with home.lock():
+                store.start(die_with_us=True)
+
+        parts.append(Part(name="the S3 server", death=_death_of(store), start=start_store, place=home.path))
+    return parts
+
+
+def _death_of(server: Postgres | S3Server) -> Callable[[], str | None]:
+    return lambda: None if server.running() is not None else f"died. Its log: {report(server.log)}"
 
 
 def _check(children: list[Child]) -> None:
     for child in children:
-        code = child.process.poll()
-        if code is not None:
-            raise GladError(f"the {child.name} ended (exit {code}). Its log: {_end_of(child.log)}")
+        if death := child.death():
+            raise GladError(f"the {child.name} {death}")
 
 
 def _end_of(log: Path) -> str:

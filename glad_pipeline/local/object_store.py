@@ -22,7 +22,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import local_status
 from glad_pipeline.local import certificates, seaweedfs
 from glad_pipeline.local.home import Home, listens, port_is_free, write_atomically
-from glad_pipeline.local.processes import end, running_in, spawn, wait_until
+from glad_pipeline.local.processes import end, holder_of, running_in, spawn, wait_until
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.seaweedfs import GRPC, PARTS
 
@@ -182,8 +182,8 @@ class S3Server:
         # a server of ours that was just killed may not have let go yet
         if known and not wait_until(lambda: _usable(known), seconds=5):
             raise GladError(
-                f"port {known} of the embedded S3 server is taken by {_holder(known)}. The URLs of the published "
-                "pictures contain it: end that program and try again, or start anew "
+                f"port {known} of the embedded S3 server is taken by {holder_of(known, known + GRPC)}. The URLs of the "
+                "published pictures contain it: end that program and try again, or start anew "
                 "with: glad reset (it deletes all posts and pictures here)"
             )
         return {part: self._home.port(part, _usable) for part in PARTS}
@@ -261,14 +261,3 @@ def _cors() -> CORSRuleTypeDef:
 def _usable(port: int) -> bool:
     """Whether a port and its gRPC twin are free."""
     return port_is_free(port) and port_is_free(port + GRPC)
-
-
-def _holder(port: int) -> str:
-    """The program that listens there, as well as we may know."""
-    try:
-        for connection in psutil.net_connections("tcp"):
-            if connection.laddr and connection.laddr.port in (port, port + GRPC) and connection.pid:
-                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
-    except (psutil.AccessDenied, psutil.NoSuchProcess):
-        pass
-    return "another program"

@@ -23,8 +23,17 @@ import psycopg
 
 from glad_pipeline.embedded import report
 from glad_pipeline.errors import GladError
-from glad_pipeline.local.home import Home
-from glad_pipeline.local.processes import Confinement, end, ended_if_raised, gone, running_in, spawn, wait_until
+from glad_pipeline.local.home import Home, port_is_free
+from glad_pipeline.local.processes import (
+    Confinement,
+    end,
+    ended_if_raised,
+    gone,
+    holder_of,
+    running_in,
+    spawn,
+    wait_until,
+)
 from glad_pipeline.local.progress import Step
 
 USER = "glad"
@@ -112,12 +121,15 @@ class Postgres:
         ours = bool(command) and Path(command[0]).name == "postgres" and str(self.data) in command
         return process if ours else None
 
-    def start(self, *, die_with_us: bool = False) -> None:
-        """See to it that the server runs and answers; one that runs already is taken over as it is."""
+    def start(self, *, die_with_us: bool = False, port: int | None = None) -> None:
+        """See to it that the server runs and answers; one that runs already is taken over as it is.
+
+        `port`: where it has to listen, because others know it there; None: the last one if it is free, else another.
+        """
         with Step("starting PostgreSQL"):
             found = self.running()
             if found is None or not self._wait_until_ready(seconds=60):  # the one found may be dying
-                self._start(die_with_us=die_with_us)
+                self._start(die_with_us=die_with_us, wanted=port)
                 if not self._wait_until_ready(seconds=60):
                     raise GladError(f"PostgreSQL did not come up: {report(self.log)}")
 
@@ -130,7 +142,7 @@ class Postgres:
             end(process, (signal.SIGINT, 20), (signal.SIGQUIT, 10), (signal.SIGKILL, 5))
         return True
 
-    def _start(self, *, die_with_us: bool) -> None:
+    def _start(self, *, die_with_us: bool, wanted: int | None) -> None:
         binaries = self._reachable(locate())
         self._own()
         if not (self.data / "PG_VERSION").exists():
@@ -145,7 +157,7 @@ class Postgres:
         self._clear_the_dead()
         deadline = time.monotonic() + 30
         while True:
-            port = self._home.port("postgres")
+            port = self._port(wanted)
             command: list[str | Path] = [binaries.folder / "postgres", "-D", self.data, "-p", str(port), "-k", ""]
             for option in OPTIONS:
                 command += ["-c", option]
@@ -158,14 +170,25 @@ class Postgres:
                 die_with_us=signal.SIGINT if die_with_us else None,
                 as_nobody=self._confined(),
             )
-            while child.poll() is None and self.running() is None:
-                time.sleep(0.02)
+            with ended_if_raised(child, seconds=5):  # nobody finds it before it has written its pid file
+                while child.poll() is None and self.running() is None:
+                    time.sleep(0.02)
             if child.poll() is None:
                 return
             said = self.log.read_bytes()[started:].decode(errors="replace")
             if not any(phrase in said for phrase in RETRY) or time.monotonic() > deadline:
                 raise GladError(f"PostgreSQL ended while starting (exit {child.returncode}): {report(self.log)}")
             time.sleep(0.3)
+
+    def _port(self, wanted: int | None) -> int:
+        if wanted is None:
+            return self._home.port("postgres")
+        if not wait_until(lambda: port_is_free(wanted), seconds=5):
+            raise GladError(
+                f"port {wanted} of the embedded PostgreSQL is taken by {holder_of(wanted)}, and what runs here knows "
+                "it there. End that program, or end glad up and start it again: it then takes another port"
+            )
+        return wanted
 
     def _wait_until_ready(self, seconds: float) -> bool:
         """Whether it answers; False if it died or the time is over."""

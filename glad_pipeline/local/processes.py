@@ -68,6 +68,17 @@ def end(process: psutil.Process, *steps: tuple[signal.Signals, float]) -> None:
         wait_until(lambda: gone(process), seconds, pause=0.02)
 
 
+def holder_of(*ports: int) -> str:
+    """The program that listens at one of these ports, as well as we may know."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.laddr and connection.laddr.port in ports and connection.pid:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        pass
+    return "another program"
+
+
 def gone(process: psutil.Process) -> bool:
     """Whether it has ended. A zombie has: the one who should reap it may never do so (a container's first process).
 

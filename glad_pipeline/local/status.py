@@ -8,16 +8,18 @@ from glad_pipeline.local.home import Home
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.local.stack import DATABASE
-from glad_pipeline.settings import Settings
+from glad_pipeline.settings import Settings, settings_of
 
+STORE = ("AWS_S3_BUCKET", "AWS_S3_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 Row = tuple[str, str, str, str]
 
 
-def report(settings: Settings) -> tuple[list[Row], str | None]:
-    """A row for each part, and the database's URL if there is one that may answer."""
+def report(settings: Settings) -> tuple[list[Row], str | None, Settings | None]:
+    """A row for each part; the database's URL and the settings with the store, of those that may answer."""
     home = Home(settings.home)
     rows: list[Row] = []
     url: str | None = None
+    stored: Settings | None = None
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
         rows.append(("PostgreSQL", "yours (DATABASE_URL)", describe_database(url), ""))
@@ -27,16 +29,19 @@ def report(settings: Settings) -> tuple[list[Row], str | None]:
         url = server.url(DATABASE) if process else None
         rows.append(("PostgreSQL", *_described(process, f"127.0.0.1:{server.port}/{DATABASE}")))
     if settings.s3_bucket is not None:
+        stored = settings
         where = settings.s3_endpoint_url or "AWS"
         rows.append(("object store", "yours (AWS_S3_BUCKET)", f"{where} {settings.s3_bucket}", ""))
     else:
         store = S3Server(home)
-        rows.append(("object store", *_described(store.running(), store.endpoint)))
+        process = store.running()
+        stored = settings_of({name: store.environment()[name] for name in STORE}) if process else None
+        rows.append(("object store", *_described(process, store.endpoint)))
     up = describe(home)
     rows.append(
         ("Dagster (glad up)", "running", up["url"], str(up["pid"])) if up else ("Dagster (glad up)", "stopped", "", "")
     )
-    return rows, url
+    return rows, url, stored
 
 
 def _described(process: object, address: str) -> tuple[str, str, str]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from glad_pipeline.display import in_time
 from glad_pipeline.errors import UnavailableError
@@ -29,15 +29,20 @@ Seen = TypeVar("Seen")
 log = logging.getLogger(__name__)
 
 
+StoreAnswer = Literal["none", "refusal", "no bucket"]
+
+
 class StoreError(UnavailableError):
     """The object store could not be reached, refused us, or holds something else than it should.
 
     `transient`: the same request may well succeed later (no connection, no answer, 5xx, too many requests).
+    `answer`: what came back: nothing, a refusal, or that there is no such bucket (a web page in its place is none).
     """
 
-    def __init__(self, message: str, *, transient: bool = False) -> None:
+    def __init__(self, message: str, *, transient: bool = False, answer: StoreAnswer = "none") -> None:
         super().__init__(message)
         self.transient = transient
+        self.answer = answer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,6 +150,9 @@ class ObjectStore(Protocol):
 
         Raises `StoreError`, with the setting to change, where it takes no object at all.
         """
+
+    def known(self) -> Probed | None:
+        """What `probe` would find, where that is known without trying: once it has answered anything. None: it is not."""
 
     @property
     def options_mark(self) -> str:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from glad_pipeline.display import in_time, one_line
 from glad_pipeline.embedded import trouble_at
 from glad_pipeline.redaction import redact
-from glad_pipeline.storage.protocol import StoreError
+from glad_pipeline.storage.protocol import StoreAnswer, StoreError
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
 
+NO_BUCKET = ("NoSuchBucket", "404")
 LONGEST_WORDS = 300  # characters of what the store says
 _CREDENTIALS = (
     "these temporary credentials have expired or are none: set a new AWS_SESSION_TOKEN, with the AWS_ACCESS_KEY_ID and "
@@ -88,27 +89,32 @@ def explained(doing: str, place: str, expected: Container[str | int] = ()) -> It
             return
         trouble = trouble_at(place) if status_of(error) >= 500 else None
         said = ". ".join(filter(None, [cure_of(error), f"The store says: {words_of(error)}", trouble]))
-        raise StoreError(f"{failed}: {said}", transient=may_pass(error)) from error
+        answer: StoreAnswer = "no bucket" if code_of(error) in NO_BUCKET else "refusal"
+        raise StoreError(f"{failed}: {said}", transient=may_pass(error), answer=answer) from error
     except NoStoreError as error:
-        raise StoreError(f"{failed}: {_ELSEWHERE}. It answers {error}") from None
+        raise StoreError(f"{failed}: {_ELSEWHERE}. It answers {error}", answer="no bucket") from None
     except ResponseParserError as error:
         words = one_line(redact(str(error)), LONGEST_WORDS)
-        raise StoreError(f"{failed}: {_ELSEWHERE}. It answers no S3: {words}", transient=True) from None
+        raise StoreError(
+            f"{failed}: {_ELSEWHERE}. It answers no S3: {words}", transient=True, answer="no bucket"
+        ) from None
     except BotoCoreError as error:
         cure = trouble_at(place) or _cure_of_connection(error)
         raise StoreError(f"{failed}: {error} {cure}", transient=_connection_may_return(error)) from error
 
 
 def refuse_pages(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """botocore takes any page with status 200 for success. Raises `NoStoreError` for one that is not the store's.
+    """botocore takes a page with status 200 for an object, or for an error that may pass: it makes 500 of the status.
 
-    The store's own answers and objects have a request id or an ETag, and we store no pages.
+    Raises `NoStoreError` for one that is not the store's: its own answers and objects have a request id or an ETag,
+    and we store no pages.
     """
-    headers = response_dict["headers"]
+    headers, status = response_dict["headers"], response_dict["status_code"]
     is_page = str(headers.get("content-type", "")).lower().startswith("text/html")
     is_stores = any(name in headers for name in ("x-amz-request-id", "x-amz-id-2", "etag"))
-    if is_page and not is_stores and response_dict["status_code"] < 400:
-        raise NoStoreError(f"{response_dict['status_code']} with a page (text/html)")
+    was_200 = status == 500 and b"500" not in bytes(response_dict["body"][:1_000])
+    if is_page and not is_stores and (status < 400 or was_200):
+        raise NoStoreError("with a page (text/html)")
 
 
 def cure_of(error: ClientError) -> str | None:

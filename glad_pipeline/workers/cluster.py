@@ -37,6 +37,9 @@ LOOPBACK = "127.0.0.1"  # the only one that Ray takes for one
 NAMESPACE = "glad"
 UP_SECONDS = 60.0
 CONNECT_SECONDS = 30.0
+# Of `ray://`: the head first starts a process for each client, which imports Ray and joins the cluster. Measured: 6 s
+# on an idle machine, 39 s on two cores with a load of 12.
+CLIENT_SECONDS = 120.0
 NODE_SECONDS = 0.3
 FILE = "workers.json"
 TLS = "ray-tls"
@@ -124,6 +127,8 @@ class Cluster:
             command += [f"--ray-client-server-port={self._home.port('ray client', usable)}"]
             (folder / "ray").mkdir(mode=0o700, exist_ok=True)
             environment = {**os.environ, "TMPDIR": str(folder / "ray")}
+            # what the head itself waits for the process that it starts for a client, before it lets that one down
+            environment.setdefault("RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S", str(int(CLIENT_SECONDS)))
             child = spawn(command, log=log, cwd=project_root(), env=environment)
             address = f"{self._host}:{port}"
             with Step("starting Ray"):
@@ -215,7 +220,8 @@ class Cluster:
             raise UnavailableError(f"no Ray cluster answers at {address}. {self._cure()}")
         try:
             within(
-                CONNECT_SECONDS,  # Ray itself tries for many minutes what is no Ray, or is one that does not know us
+                # Ray itself tries for many minutes what is no Ray, or is one that does not know us
+                CLIENT_SECONDS if address.startswith("ray://") else CONNECT_SECONDS,
                 partial(
                     ray.init,
                     address=address,

@@ -75,10 +75,12 @@ def test_the_launcher_of_this_installation_answers_from_any_folder(tmp_path):
     assert "Dagster (glad up)" in told.stdout
 
 
+@pytest.mark.deep
 def test_dagster_s_own_command_runs_behind_glad_run(machine):
     assert "dagster, version 1." in machine.glad("run", "--", "dagster", "--version")
 
 
+@pytest.mark.deep
 def test_dagster_dev_behind_glad_run_serves_the_web_ui_and_ends_whole_on_ctrl_c(machine, tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

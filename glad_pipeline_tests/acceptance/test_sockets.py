@@ -1,4 +1,4 @@
-"""Every socket of a running `glad up`, tried by somebody without credentials: nothing changes, nothing is read."""
+"""A `glad up` with its triggers off: every socket tried by somebody without credentials, then a click by its owner."""
 
 import http.client
 import os
@@ -219,3 +219,22 @@ def test_the_web_ui_asks_for_credentials_as_soon_as_the_documentation_says_so(so
     connection = http.client.HTTPConnection("127.0.0.1", sockets["web UI"].port, timeout=10)
     connection.request("GET", "/server_info")
     assert (connection.getresponse().status in (401, 403)) == ("nothing yet" not in documented()["web UI"])
+
+
+def test_with_the_triggers_off_nothing_starts_by_itself_and_materialize_all_in_the_web_ui_is_enough(machine, web, page):
+    (row,) = machine.sql("SELECT id FROM prompts WHERE title = 'Night bay'")
+    page.wait_for_timeout(6_000)  # the sensor would look every 5 s
+    page.goto(f"{web}/asset-groups")
+    button = page.get_by_text("Materialize all").first
+    button.wait_for()
+    assert machine.sql("SELECT 1 FROM runs", database="DAGSTER_DATABASE_URL") == []
+    button.click()
+    machine.wait_until_published(row["id"], seconds=90)
+    page.goto(f"{web}/runs")
+    page.get_by_text("Manually launched").first.wait_for()
+    runs = machine.sql("SELECT run_id FROM runs", database="DAGSTER_DATABASE_URL")
+    started_by = machine.sql(
+        "SELECT * FROM run_tags WHERE key IN ('dagster/sensor_name', 'dagster/schedule_name')",
+        database="DAGSTER_DATABASE_URL",
+    )
+    assert (len(runs), started_by) == (1, [])

@@ -1,8 +1,11 @@
 """`glad up`: the daemon's sensor publishes by itself, and the web UI shows and starts it."""
 
+import psycopg
 import pytest
 
-from glad_pipeline_tests.acceptance.conftest import running_up
+from glad_pipeline.local.home import Home
+from glad_pipeline.local.postgres import Postgres
+from glad_pipeline_tests.acceptance.conftest import running_up, soon
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +31,7 @@ def test_status_says_what_runs(machine, web):
     told = machine.glad("status")
     assert web in told
     assert "PostgreSQL" in told
+    assert "database: answers\nstore: answers\nqueue: " in told
 
 
 def test_a_second_up_says_where_the_first_is(machine, web):
@@ -46,3 +50,22 @@ def test_the_web_ui_shows_the_materialized_graph_and_the_pictures(web, published
         page.get_by_text("[Show Markdown]").first.click()
     sheet.wait_for()
     assert sheet.evaluate("image => image.complete && image.naturalWidth") > 50
+
+
+def test_a_row_that_is_worked_on_while_postgresql_is_killed_becomes_one_post(machine, web):
+    (row,) = machine.sql("INSERT INTO prompts (prompt, title) VALUES ('a bay at noon', 'Noon bay') RETURNING id")
+
+    def status():
+        try:
+            return machine.sql("SELECT status FROM prompts WHERE id = %s", row["id"])[0]["status"]
+        except psycopg.OperationalError:
+            return None  # it is being started again
+
+    soon(lambda: status() == "claimed", seconds=120)
+    killed = Postgres(Home(machine.home)).running()
+    killed.kill()
+    soon(lambda: status() == "published", seconds=180)
+    assert Postgres(Home(machine.home)).running() != killed
+    (count,) = machine.sql("SELECT count(*) AS posts FROM posts WHERE title = 'Noon bay'")
+    (spent,) = machine.sql("SELECT attempts FROM prompts WHERE id = %s", row["id"])
+    assert (count["posts"], spent["attempts"]) == (1, 1)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from glad_pipeline.database import Database, DatabaseError
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.operations.demo import demo
 from glad_pipeline.prompts.queue import Claim
 
@@ -14,9 +13,8 @@ LONG = timedelta(hours=1)  # a lease that nobody waits for
 
 
 @pytest.fixture
-def database(database_url):
-    migrate(database_url)
-    with Database(database_url) as database:
+def database(migrated_url):
+    with Database(migrated_url) as database:
         with database.transaction() as connection:
             connection.execute("INSERT INTO prompts (prompt) VALUES ('a moor')")
         yield database

@@ -12,8 +12,6 @@ import dagster as dg
 import psycopg
 import pytest
 
-from glad_pipeline.database.migrations import migrate
-
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
 
@@ -64,9 +62,8 @@ class Magazine:
 
 
 @pytest.fixture
-def magazine(tmp_path, database_url, s3):
-    migrate(database_url)
-    return Magazine(tmp_path, database_url, s3)
+def magazine(tmp_path, migrated_url, s3):
+    return Magazine(tmp_path, migrated_url, s3)
 
 
 def test_the_readme_s_commands_lead_from_the_plan_to_the_newsletter(magazine):

@@ -5,7 +5,6 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.redaction import redact
 from glad_pipeline.settings import load_settings
@@ -26,15 +25,14 @@ FOREIGN = {
 
 
 @pytest.fixture
-def own(database_url, s3, tmp_path, monkeypatch):
+def own(migrated_url, s3, tmp_path, monkeypatch):
     """Settings of our servers and folder, in a process whose environment names others by now."""
-    given = {"DATABASE_URL": database_url, **s3, "GLAD_HOME": str(tmp_path / "own"), "GLAD_MODEL": "demo"}
+    given = {"DATABASE_URL": migrated_url, **s3, "GLAD_HOME": str(tmp_path / "own"), "GLAD_MODEL": "demo"}
     drawing = {"GLAD_STEPS": "1", "GLAD_WIDTH": "64", "GLAD_HEIGHT": "64", "GLAD_DEVICE": "cpu", "GLAD_BACKEND": "auto"}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**given, **drawing}.items():
             patch.setenv(name, value)
         settings = load_settings()
-    migrate(database_url)
     for name, value in {**FOREIGN, "GLAD_HOME": str(tmp_path / "foreign")}.items():
         monkeypatch.setenv(name, value)
     return settings

@@ -96,12 +96,11 @@ class World:
 
 
 @pytest.fixture
-def world(database_url, s3, monkeypatch):
-    monkeypatch.setenv("DATABASE_URL", database_url)
+def world(migrated_url, s3, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", migrated_url)
     for name, value in s3.items():
         monkeypatch.setenv(name, value)
-    migrate(database_url)
-    world = World(database_url)
+    world = World(migrated_url)
     yield world
     world.connection.close()
 

@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glad_pipeline.database import Database
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts.importing import ImportReport, import_file
 from glad_pipeline.prompts.intake import add_prompt, content_hash
@@ -31,9 +30,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "prompts.csv"
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    migrate(database_url)
-    with Database(database_url) as opened:
+def database(migrated_url: str) -> Iterator[Database]:
+    with Database(migrated_url) as opened:
         with opened.transaction() as connection:
             connection.execute("INSERT INTO content_tasks (task_id) VALUES ('t1'), ('t2')")
             connection.execute("INSERT INTO posts (id, title, slug, content) VALUES (%s, 'x', 'x', '')", [POST])

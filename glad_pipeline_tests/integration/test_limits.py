@@ -8,15 +8,13 @@ from psycopg.errors import NumericValueOutOfRange
 
 from glad_pipeline import limits
 from glad_pipeline.database import connect
-from glad_pipeline.database.migrations import migrate
 
 BYTES_OF_A_CHARACTER = 4  # at most, in UTF-8
 
 
 @pytest.fixture
-def migrated(database_url: str) -> str:
-    migrate(database_url)
-    return database_url
+def migrated(migrated_url: str) -> str:
+    return migrated_url
 
 
 def numbers(text: str) -> list[int]:

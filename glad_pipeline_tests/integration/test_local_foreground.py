@@ -1,4 +1,4 @@
-"""`glad up`: one at a time, whole or not at all, and nothing left behind however it ends."""
+"""`glad up`: one at a time, what dies is started again, and nothing is left behind however it ends."""
 
 import os
 import signal
@@ -10,12 +10,17 @@ import urllib.error
 import urllib.request
 
 import psutil
+import psycopg
 import pytest
 
+from glad_pipeline.http_client import local_status
 from glad_pipeline.local.foreground import describe
 from glad_pipeline.local.home import Home
+from glad_pipeline.local.object_store import S3Server
+from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.local.processes import gone
 
+PORT = 24_600  # Ray looks for ports of its own from 23,000 to 24,000
 GLAD = [sys.executable, "-m", "glad_pipeline.cli"]
 
 
@@ -32,15 +37,28 @@ class Up:
 
     def __init__(self, home):
         self.home = Home(home).prepare()
-        self.environment = os.environ | {"GLAD_HOME": str(home), "GLAD_SENSOR": "false", "GLAD_WEB_PORT": "23000"}
-        self.process = subprocess.Popen(
-            [*GLAD, "up"], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        self.environment = os.environ | {"GLAD_HOME": str(home), "GLAD_SENSOR": "false", "GLAD_WEB_PORT": str(PORT)}
+        self.errors = home.with_name("errors")
+        with self.errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [*GLAD, "up"], env=self.environment, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
         for line in self.process.stdout:
             if "Ctrl-C" in line:
                 break
-        assert self.process.poll() is None, self.process.stderr.read()
+        assert self.process.poll() is None, self.said
         self.family = psutil.Process(self.process.pid).children(recursive=True)
+
+    @property
+    def said(self):
+        return self.errors.read_text()
+
+    def part(self, words):
+        """The process of it that such words started, if it lives."""
+        for member in psutil.Process(self.process.pid).children(recursive=True):
+            if words in command_of(member) and not gone(member):
+                return member
+        return None
 
     @property
     def state(self):
@@ -56,30 +74,78 @@ class Up:
         return [member for member in self.family if not gone(member)]
 
 
-@pytest.fixture
-def up(tmp_path):
-    running = Up(tmp_path / "glad home")
+@pytest.fixture(scope="module")
+def up(tmp_path_factory):
+    running = Up(tmp_path_factory.mktemp("up") / "glad home")
     yield running
     running.process.kill()
-    running.process.communicate()
+    running.process.wait()
     running.glad("down")
 
 
-def test_it_serves_the_web_ui_refuses_a_second_one_and_ends_on_sigint(up):
+def answers(up):
+    """The status that the web UI gives to whoever has the token; None: it does not answer."""
+    asked = urllib.request.Request(up.state["url"] + "/server_info")
+    asked.add_header("Authorization", f"Bearer {(up.home.path / 'web-token').read_text()}")
+    try:
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return answer.status
+    except OSError:
+        return None
+
+
+def soon(condition, seconds=120):
+    """The first true answer of the condition; fails if there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)
+    return answer
+
+
+def test_it_serves_the_web_ui_and_refuses_a_second_one(up):
     assert len(up.family) >= 4
     asked = urllib.request.Request(up.state["url"] + "/server_info")
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(asked, timeout=10)
-    token = up.home.path / "web-token"
-    assert token.stat().st_mode & 0o777 == 0o600
-    asked.add_header("Authorization", f"Bearer {token.read_text()}")
-    with urllib.request.urlopen(asked, timeout=10) as answer:
-        assert answer.status == 200
+    assert (up.home.path / "web-token").stat().st_mode & 0o777 == 0o600
+    assert answers(up) == 200
     second = up.glad("up")
     assert second.returncode == 1
     assert up.state["url"] in second.stderr
+
+
+PARTS = {  # words of the command that is killed: what it is called
+    "dagster._daemon": "the daemon",
+    "defs.webserver": "the web UI",
+    "dagster code-server": "the code server",
+    "postgres -D": "PostgreSQL",
+    "weed": "the S3 server",
+}
+
+
+def test_what_is_killed_is_started_again_at_its_place_and_told_once(up):
+    """All at once: each is an outage of its own."""
+    database, store = Postgres(up.home), S3Server(up.home)
+    ports = database.port, store.port
+    victims = {words: up.part(words) for words in PARTS}
+    for victim in victims.values():
+        victim.kill()
+    for words, name in PARTS.items():
+        soon(lambda name=name: f"{name} runs again" in up.said or up.process.poll())
+        assert up.process.poll() is None, up.said
+        assert up.part(words) not in (None, victims[words])
+        assert up.said.count(f"{name} died. Its log") + up.said.count(f"{name} ended (exit") == 1
+    assert (database.port, store.port) == ports
+    psycopg.connect(database.url()).close()
+    assert local_status(store.port, "/healthz") == 200
+    soon(lambda: answers(up) == 200)
+
+
+def test_sigint_ends_it_with_what_was_started_again(up):
+    up.family = psutil.Process(up.process.pid).children(recursive=True)
     up.process.send_signal(signal.SIGINT)
-    assert up.process.wait(timeout=60) == 0
+    assert up.process.wait(timeout=120) == 0, up.said
     assert up.survivors(seconds=1) == []
     assert up.state is None
 
@@ -87,28 +153,20 @@ def test_it_serves_the_web_ui_refuses_a_second_one_and_ends_on_sigint(up):
 def test_down_stops_it_and_a_taken_port_moves_the_web_ui(tmp_path):
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", 23000))
+        other.bind(("127.0.0.1", PORT))
         other.listen()
         up = Up(tmp_path / "home")
-        assert not up.state["url"].endswith(":23000")
+        assert not up.state["url"].endswith(f":{PORT}")
         assert up.glad("down").stdout.startswith("stopped: glad up")
-        out = up.process.communicate()[1]
-    assert up.process.returncode == 0
-    assert "port 23000 is taken" in out
-    assert up.survivors(seconds=1) == []
-
-
-@pytest.mark.parametrize("victim", ["dagster._daemon", "defs.webserver", "postgres", "weed"])
-def test_when_a_part_dies_the_rest_is_stopped_and_the_part_is_named(up, victim):
-    next(m for m in up.family if victim in command_of(m)).kill()
-    errors = up.process.communicate(timeout=60)[1]
-    assert up.process.returncode == 1
-    named = {"dagster._daemon": "the daemon ended", "defs.webserver": "the web UI ended"}
-    assert named.get(victim, "died. Its log") in errors
+    assert up.process.wait(timeout=120) == 0
+    assert f"port {PORT} is taken" in up.said
     assert up.survivors(seconds=1) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
-def test_kill_9_of_it_leaves_nothing_either(up):
+def test_kill_9_of_it_leaves_nothing_either(tmp_path):
+    up = Up(tmp_path / "home")
     up.process.kill()
     assert up.survivors() == []
+    up.process.wait()
+    up.glad("down")

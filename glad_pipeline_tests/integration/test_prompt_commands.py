@@ -17,7 +17,6 @@ from glad_pipeline.cli.prompt_files import ImportProgress
 from glad_pipeline.cli.prompts import STATUSES
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.database import Database
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import management
 from glad_pipeline.prompts.intake import add_prompt
@@ -39,9 +38,8 @@ PATHS = {
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    migrate(database_url)
-    with Database(database_url) as opened:
+def database(migrated_url: str) -> Iterator[Database]:
+    with Database(migrated_url) as opened:
         yield opened
 
 

@@ -20,7 +20,6 @@ import pytest
 from glad_pipeline.cli.app import invoke
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.database import Database
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.defs.wiring import build_resources
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.limits import CHARS
@@ -52,9 +51,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    migrate(database_url)
-    with Database(database_url) as opened:
+def database(migrated_url: str) -> Iterator[Database]:
+    with Database(migrated_url) as opened:
         execute(opened, "INSERT INTO content_tasks (task_id) VALUES ('t1')")
         yield opened
 

@@ -10,7 +10,6 @@ from datetime import timedelta
 import pytest
 
 from glad_pipeline.database import Database
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import queue
 from glad_pipeline.prompts.queue import Claim, ClaimLost, NothingLeft
@@ -18,11 +17,10 @@ from glad_pipeline.prompts.queue_state import live_workers, overdue, readiness
 
 
 @pytest.fixture
-def database(database_url, monkeypatch):
+def database(migrated_url, monkeypatch):
     monkeypatch.setattr(queue, "PING", 0.1)
     monkeypatch.setattr(queue, "GRACE", 2.0)
-    migrate(database_url)
-    with Database(database_url) as database:
+    with Database(migrated_url) as database:
         yield database
 
 

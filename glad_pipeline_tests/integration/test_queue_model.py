@@ -28,7 +28,6 @@ from hypothesis.stateful import (
 
 from glad_pipeline import failpoints
 from glad_pipeline.database import Database
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError
 from glad_pipeline.operations import takedown
 from glad_pipeline.pipeline import publish
@@ -579,12 +578,11 @@ def entry(found):
     )
 
 
-def test_the_queue_and_publishing_are_what_their_model_is(database_url, monkeypatch):
+def test_the_queue_and_publishing_are_what_their_model_is(migrated_url, monkeypatch):
     monkeypatch.setattr(queue, "GRACE", 0.0)
     monkeypatch.setattr(queue, "PING", 3_600.0)  # hearts beat where the model says
     monkeypatch.setattr(publish, "POSTS_PER_TRANSACTION", PUBLISHED_AT_ONCE)
-    migrate(database_url)
-    with Database(database_url, patience=30) as database:
+    with Database(migrated_url, patience=30) as database:
         monkeypatch.setattr(QueueMachine, "database", database, raising=False)
         run_state_machine_as_test(
             QueueMachine,

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glad_pipeline import cli, redaction
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.errors import GladError
@@ -183,12 +182,11 @@ class Leaky(InstantSdxl):
         return stream()
 
 
-def test_an_unforeseen_error_in_a_run_leaves_no_secret_in_event_log_or_rows(database_url, s3, tmp_path, monkeypatch):
+def test_an_unforeseen_error_in_a_run_leaves_no_secret_in_event_log_or_rows(migrated_url, s3, tmp_path, monkeypatch):
     token = "hf_to/k@e:n#42"
-    for name, value in {**s3, "DATABASE_URL": database_url, "HF_TOKEN": token}.items():
+    for name, value in {**s3, "DATABASE_URL": migrated_url, "HF_TOKEN": token}.items():
         monkeypatch.setenv(name, value)
-    migrate(database_url)
-    world = World(database_url)
+    world = World(migrated_url)
     world.add("a hill", title="Hill")
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         job = build_defs(resource_overrides={"sdxl": Leaky()}).resolve_job_def("publish_prompts")
@@ -203,7 +201,7 @@ def test_an_unforeseen_error_in_a_run_leaves_no_secret_in_event_log_or_rows(data
     assert "unforeseen" in written
     rows = str(world.sql("SELECT * FROM prompts"))
     world.connection.close()
-    password = database_url.split(":")[2].split("@")[0]
+    password = migrated_url.split(":")[2].split("@")[0]
     for secret in (password, token, s3["AWS_SECRET_ACCESS_KEY"]):
         assert not shows(written, secret), secret
         assert not shows(rows, secret), secret

@@ -13,7 +13,6 @@ import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType
 
 from glad_pipeline.database import Database, connect
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.names import Names
@@ -30,14 +29,13 @@ DRAW = ["publish_prompts"]
 
 
 @pytest.fixture
-def add(database_url, s3, monkeypatch):
+def add(migrated_url, s3, monkeypatch):
     """Adds a prompt to the queue that the sensor looks at."""
-    for name, value in {"DATABASE_URL": database_url, **s3}.items():
+    for name, value in {"DATABASE_URL": migrated_url, **s3}.items():
         monkeypatch.setenv(name, value)
-    migrate(database_url)
 
     def add():
-        with psycopg.connect(database_url, autocommit=True) as connection:
+        with psycopg.connect(migrated_url, autocommit=True) as connection:
             connection.execute("INSERT INTO prompts (prompt) VALUES ('a hill')")
 
     return add

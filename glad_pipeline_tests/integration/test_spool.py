@@ -12,7 +12,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.prefetch import prefetch
@@ -38,16 +37,15 @@ def door(s3):
 
 
 @pytest.fixture
-def world(database_url, s3, door, tmp_path, monkeypatch):
+def world(migrated_url, s3, door, tmp_path, monkeypatch):
     """As the graph's, with the store behind a door and a spool of its own."""
-    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("DATABASE_URL", migrated_url)
     for name, value in s3.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", door.url)
     monkeypatch.setenv("GLAD_HOME", str(tmp_path))
     monkeypatch.setenv("GLAD_STORE_PATIENCE_SECONDS", "20")
-    migrate(database_url)
-    world = World(database_url)
+    world = World(migrated_url)
     yield world
     door.open()
     world.connection.close()

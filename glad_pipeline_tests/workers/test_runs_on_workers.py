@@ -15,7 +15,6 @@ if importlib.util.find_spec("ray") is None:
 
 from hypothesis import HealthCheck, given, settings
 
-from glad_pipeline.database.migrations import migrate
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.generation.engine import Engine
@@ -32,10 +31,9 @@ SMALL = {"GLAD_WORKERS": "4", "GLAD_WORKER_GPUS": "0", "GLAD_WORKER_CPUS": "0.1"
 
 
 @pytest.fixture
-def environment(ray_home, database_url, s3):
+def environment(ray_home, migrated_url, s3):
     """The environment of a run on the workers of this file's Ray."""
-    migrate(database_url)
-    return {**s3, **SMALL, "DATABASE_URL": database_url, "GLAD_HOME": str(ray_home), DRAW_LOG: str(ray_home / "draws")}
+    return {**s3, **SMALL, "DATABASE_URL": migrated_url, "GLAD_HOME": str(ray_home), DRAW_LOG: str(ray_home / "draws")}
 
 
 @pytest.fixture
