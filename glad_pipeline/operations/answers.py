@@ -11,6 +11,7 @@ import psycopg
 
 from glad_pipeline.database import Database, DatabaseError, first_words
 from glad_pipeline.deadline import within
+from glad_pipeline.pipeline.visit import problem_of_newest
 from glad_pipeline.prompts.management import counts_by_status
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.storage.protocol import StoreAnswer, StoreError
@@ -72,3 +73,18 @@ def _of_store(store: ObjectStore) -> Answer:
     except StoreError as error:
         return Answer(state=STATES[error.answer], reason=str(error))
     return Answer(state="answers")
+
+
+def problem_of_visit(url: str, blog: BlogNames) -> str | None:
+    """Why visitors are not given the newest picture, in SECONDS at most; None: they are, or that cannot be told."""
+
+    def visit() -> str | None:
+        with Database(url, application_name="glad status", blog=blog) as database:
+            return problem_of_newest(database)
+
+    try:
+        return within(SECONDS, visit)
+    except TimeoutError as error:
+        return f"the newest picture's public address gives {error}"
+    except (DatabaseError, psycopg.Error):
+        return None
