@@ -71,6 +71,7 @@ def test_up_again_changes_nothing(home, up):
     assert Cluster(Settings(GLAD_HOME=home).engine).describe() == before
 
 
+@pytest.mark.deep
 def test_two_that_start_it_at_once_start_one(tmp_path):
     program = (  # in processes of their own: importing Ray reads the certificates of this home for good
         "from glad_pipeline.settings import load_settings\n"
@@ -125,11 +126,14 @@ def test_nobody_gets_in_without_the_token(home, up):
     assert token.stat().st_mode & 0o077 == 0
     program = f"import ray; ray.init(address={told['address']!r}, logging_level='ERROR'); print('in')"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    strangers = [
+    ours = Cluster(Settings(GLAD_HOME=home).engine)._environment()
+    owner, *strangers = [
         subprocess.Popen([sys.executable, "-c", program], env={**environment, **own}, stdout=-1, stderr=-1)
-        for own in ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "another-one"}, {})
+        for own in (ours, {**ours, "RAY_AUTH_TOKEN_PATH": "", "RAY_AUTH_TOKEN": "another-one"}, {})
     ]
-    time.sleep(8)  # they would go on trying for minutes; who has the token is in after one second
+    # they would go on trying for minutes; who has the token is in at once
+    assert b"in" in owner.communicate(timeout=120)[0]
+    time.sleep(1)
     for stranger in strangers:
         stranger.kill()
         assert b"in" not in stranger.communicate()[0]
