@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from glad_pipeline.cli.output import print_json, print_table
 from glad_pipeline.cli.runtime import Runtime, store_of
 from glad_pipeline.display import visible
 from glad_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from glad_pipeline.settings import Settings
 
 sql_commands = group("SQL for the database's administrator: roles.")
 
@@ -28,30 +31,71 @@ def migrate(
             "whatever the two have said so far",
         ),
     ] = False,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="print the SQL that would be run, and run nothing: needs no right to write"),
+    ] = False,
 ) -> int:
     """Bring the database's tables up to date."""
     from glad_pipeline.database import describe
     from glad_pipeline.database.migrations import migrate
     from glad_pipeline.local import stack
 
-    environment = stack.ensure(Runtime.of(context).settings)
+    settings = Runtime.of(context).settings
+    if plan:
+        return _print_plan(settings, adopt=adopt)
+    environment = stack.ensure(settings)
     url = environment["DATABASE_URL"]
-    done = migrate(url)
+    done = migrate(url, blog=settings.blog)
     print(f"{describe(url)}: {', '.join(done) if done else 'up to date'}")
     if adopt:
         _adopt(url, environment)
+    if Runtime.of(context).settings.s3_bucket is not None:
+        _look_at_store(url)
+    return 0
+
+
+def _print_plan(settings: Settings, *, adopt: bool) -> int:
+    from glad_pipeline.database.migrations import plan
+    from glad_pipeline.local import stack
+
+    if adopt:
+        raise UsageError("--plan changes nothing: leave out --adopt")
+    url = settings.database_url.get_secret_value() if settings.database_url else stack.ensure(settings)["DATABASE_URL"]
+    print(plan(url, blog=settings.blog), end="")
     return 0
 
 
 def _adopt(url: str, environment: dict[str, str]) -> None:
     from glad_pipeline.database import Database
     from glad_pipeline.pipeline.identity import adopt
+    from glad_pipeline.pipeline.store_check import made_up_for
     from glad_pipeline.settings import load_settings
 
     os.environ.update(environment)
-    with Database(url, application_name="glad migrate") as database:
-        own = adopt(database, store_of(load_settings()))
+    settings = load_settings()
+    with Database(url, application_name="glad migrate", blog=settings.blog) as database:
+        own = adopt(database, made_up_for(database, store_of(settings)))
     print(f"the bucket {own.bucket!r} at {own.place} belongs to the database {own.database_name} from now on")
+
+
+def _look_at_store(url: str) -> None:
+    """Try a person's own bucket anew, so that runs need not. What is wrong with it keeps no table from being ready."""
+    from glad_pipeline.database import Database
+    from glad_pipeline.diagnosis import Level
+    from glad_pipeline.errors import GladError
+    from glad_pipeline.pipeline.store_check import look_again
+    from glad_pipeline.settings import load_settings
+
+    try:
+        with Database(url, application_name="glad migrate") as database:
+            found = look_again(database, store_of(load_settings())).found
+    except GladError as error:
+        print(f"glad: warning: {error}", file=sys.stderr)
+        return
+    for each in found:
+        if each.level in (Level.WARNING, Level.ERROR):
+            print(f"glad: warning: {each.in_words()}", file=sys.stderr)
 
 
 def psql(
@@ -95,6 +139,6 @@ def roles(
     """Print the SQL that makes two roles with just the rights they need: one writes prompts, one works them off."""
     from glad_pipeline.database.roles import roles_sql
 
-    _ = Runtime.of(context).settings  # a value that cannot be is reported here too
-    print(roles_sql(writer=writer, pipeline=pipeline), end="")
+    settings = Runtime.of(context).settings
+    print(roles_sql(writer=writer, pipeline=pipeline, blog=settings.blog), end="")
     return 0

@@ -74,7 +74,7 @@ class Runtime:
         if self.settings.database_url is None:
             from glad_pipeline.database.migrations import migrate
 
-            migrate(environment["DATABASE_URL"])
+            migrate(environment["DATABASE_URL"], blog=self.settings.blog)
         return environment
 
     def with_database(self) -> Settings:
@@ -152,7 +152,7 @@ def require_migrated(settings: Settings) -> None:
     from glad_pipeline.database.migrations import pending
 
     url = settings.database_url.get_secret_value()
-    if missing := pending(url):
+    if missing := pending(url, blog=settings.blog):
         raise GladError(f"{describe(url)} is not up to date, it lacks {', '.join(missing)}. Run ./glad migrate first")
 
 

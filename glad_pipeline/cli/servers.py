@@ -58,7 +58,7 @@ def up(context: typer.Context) -> int:
     require_store(settings)
 
     def prepare(url: str) -> list[str]:
-        done = migrate(url)
+        done = migrate(url, blog=settings.blog)
         require_together(url, settings)
         return done
 

@@ -39,7 +39,7 @@ BEGIN
             (pipeline, 'run_reports', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'glad_alembic_version', 'SELECT'),
             -- the blog's
-            (pipeline, 'posts', 'SELECT, INSERT, UPDATE'),
+            (pipeline, {posts}, 'SELECT, INSERT, UPDATE'),
             (pipeline, 'categories', 'SELECT, INSERT'),
             (pipeline, 'authors', 'SELECT, INSERT'),
             (pipeline, 'content_tasks', 'SELECT, UPDATE')
@@ -53,13 +53,13 @@ BEGIN
         FROM pg_depend d
         JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
         WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
-          AND d.refobjid IN (to_regclass('categories'), to_regclass('authors'), to_regclass('posts'))
+          AND d.refobjid IN (to_regclass('categories'), to_regclass('authors'), to_regclass({posts}))
     LOOP
         EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %I', wanted.name, pipeline);
     END LOOP;
     FOR wanted IN
         SELECT DISTINCT n.nspname AS name
-        FROM unnest(ARRAY['prompts', 'posts', 'content_tasks']) AS relation
+        FROM unnest(ARRAY['prompts', {posts}, 'content_tasks']) AS relation
         JOIN pg_class c ON c.oid = to_regclass(relation)
         JOIN pg_namespace n ON n.oid = c.relnamespace
     LOOP

@@ -141,11 +141,13 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
 def _drawing(context: dg.AssetExecutionContext, ours: Resources) -> Drawing:
     queue, object_store = ours.queue, ours.object_store
     delivery = Delivery(object_store.unchecked, object_store.spool, run_id=context.run_id, log=context.log)
+    store = object_store.for_writing(delivery.explained)
+    delivery.use(store)
     return Drawing(
         sdxl=ours.sdxl,
         claim=queue.claim,
         database=queue.postgres.database,
-        store=object_store.for_writing(delivery.explained),
+        store=store,
         spool=object_store.spool,
         delivery=delivery,
         log=context.log,

@@ -10,10 +10,12 @@ from glad_pipeline.defs.jobs import JOB_NAME
 from glad_pipeline.defs.pool_limit import is_limited
 from glad_pipeline.defs.runs import ENDED
 from glad_pipeline.diagnosis import Diagnosis
+from glad_pipeline.display import one_line
 from glad_pipeline.local.foreground import describe
 from glad_pipeline.local.home import Home
 from glad_pipeline.operations.doctor.examination import Deployment
 from glad_pipeline.operations.doctor.lines import not_tested, right, risk, wrong
+from glad_pipeline.redaction import redact
 
 SILENT = 120.0  # seconds without a heartbeat after which a daemon is gone
 LONG = 900.0  # seconds in the queue
@@ -26,13 +28,24 @@ def look_at_dagster(deployment: Deployment) -> Iterator[Diagnosis]:
     if not os.environ.get("DAGSTER_HOME"):
         yield not_tested("storage", "DAGSTER_HOME is not set: there is no instance to look at")
         return
-    with dg.DagsterInstance.get() as instance:
-        runs = instance.get_run_records(dg.RunsFilter(job_name=JOB_NAME, statuses=ENDED), limit=IN_A_ROW)
-        yield right("storage", f"its storage answers ({type(instance.run_storage).__name__})")
-        yield from _daemon(instance, deployment)
-        yield from _queue(instance, deployment)
-        yield from _instigators(instance, deployment)
-        yield from _runs(runs)
+    try:
+        instance = dg.DagsterInstance.get()
+    except Exception as error:  # noqa: BLE001  of its configuration, of any storage's library
+        text = f"Dagster's instance cannot be opened: {type(error).__name__}: {one_line(redact(str(error)), 300)}"
+        yield wrong("storage", text, "see dagster.yaml in DAGSTER_HOME, and DAGSTER_DATABASE_URL")
+        return
+    with instance:
+        yield from look_at_instance(instance, deployment)
+
+
+def look_at_instance(instance: dg.DagsterInstance, deployment: Deployment) -> Iterator[Diagnosis]:
+    """Any instance."""
+    runs = instance.get_run_records(dg.RunsFilter(job_name=JOB_NAME, statuses=ENDED), limit=IN_A_ROW)
+    yield right("storage", f"its storage answers ({type(instance.run_storage).__name__})")
+    yield from _daemon(instance, deployment)
+    yield from _queue(instance, deployment)
+    yield from _instigators(instance, deployment)
+    yield from _runs(runs)
 
 
 def _daemon(instance: dg.DagsterInstance, deployment: Deployment) -> Iterator[Diagnosis]:

@@ -232,7 +232,7 @@ class ObjectStoreResource(FixedResource):
     spool_mb: int = Field(default=2_048, description="Most megabytes that may wait there.")
     _store: ObjectStore | None = PrivateAttr(default=None)
     _ready: ObjectStore | None = PrivateAttr(default=None)
-    _known: Any = PrivateAttr(default=None)  # what `store_check.look` has found before the claim
+    _looked: store_check.Looked | None = PrivateAttr(default=None)  # before the claim
     _locks: Database | None = PrivateAttr(default=None)
     _fits_blog: bool = PrivateAttr(default=False)
 
@@ -249,7 +249,7 @@ class ObjectStoreResource(FixedResource):
                     self.unchecked,
                     exclusively=self._exclusively,
                     tell=dg.get_dagster_logger().warning,
-                    known=self._known,
+                    looked=self._looked,
                 )
         return self._ready
 
@@ -278,14 +278,14 @@ class ObjectStoreResource(FixedResource):
             return
         try:
             with self._identified() as database:
-                self._known = store_check.look(database, self.unchecked.with_patience(0.0))
+                self._looked = store_check.look(database, self.unchecked.with_patience(0.0))
         except StoreError as error:
             if not error.transient:
                 raise explained(error, self.spool) from error
 
     def refuse_anothers(self) -> None:
         """Raises `GladError` where the bucket is another database's; one that is unreachable is reported later."""
-        if self._ready is not None or self._known is not None:
+        if self._ready is not None or self._looked is not None:
             return
         with suppress(StoreError), self._identified() as database:
             identity.check(database, self.unchecked.with_patience(0.0))

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from glad_pipeline.defs import assets, versions
 from glad_pipeline.defs.audit import audit
 from glad_pipeline.defs.checks import all_checks
+from glad_pipeline.defs.doctor import doctor_checks
 from glad_pipeline.defs.io_managers import io_managers
 from glad_pipeline.defs.jobs import jobs
 from glad_pipeline.defs.names import Names
@@ -53,7 +54,7 @@ def definitions(settings: Settings, names: Names, overrides: Mapping[str, Any] |
         ours = dg.with_source_code_references(ours)
     return dg.Definitions(
         assets=ours,
-        asset_checks=all_checks(names),
+        asset_checks=[*all_checks(names), doctor_checks(names, settings)],
         jobs=list(named_jobs.values()),
         sensors=[new_prompts(names, settings, named_jobs)],
         schedules=[publish_prompts_hourly(names, settings), audit_store_daily(names, settings)],

@@ -252,8 +252,8 @@ def _create(url: str, name: str) -> None:
             raise GladError(
                 f"the database {name} for Dagster's own tables could not be created at {describe(url)}: "
                 f'{first_words(error)}. Have an administrator run one of: CREATE DATABASE "{name}" OWNER '
-                f'"{connection.info.user}"; or ALTER ROLE "{connection.info.user}" CREATEDB; or name another database '
-                "in DAGSTER_DATABASE_URL"
+                f'"{connection.info.user}"; or ALTER ROLE "{connection.info.user}" CREATEDB. Or '
+                "set DAGSTER_DATABASE_URL to another database"
             ) from error
 
 

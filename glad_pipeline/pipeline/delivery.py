@@ -130,7 +130,6 @@ class Delivery:
     def __init__(self, store: ObjectStore, spool: Spool, *, run_id: str, log: logging.Logger) -> None:
         self.stored: set[str] = set()  # keys that this run has put: the store has checked what it took
         self.from_spool = 0  # pictures of earlier runs that are in the store now
-        self._store = store
         self._spool = spool
         self._run_id = run_id
         self._log = log
@@ -144,7 +143,12 @@ class Delivery:
         self._failure: BaseException | None = None
         self._over = False
         self._reported_full = False
-        store.outage.tell = lambda text: log.warning("%s. %s", text, self.in_words())
+        self.use(store)
+
+    def use(self, store: ObjectStore) -> None:
+        """Deliver to this store: the same bucket, with what it cannot do made up for."""
+        self._store = store
+        store.outage.tell = lambda text: self._log.warning("%s. %s", text, self.in_words())
 
     def in_words(self) -> str:
         """What waits, for people."""

@@ -7,6 +7,7 @@ identity, whose row a run reads anyway. Puts storage and database together; know
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.diagnosis import Level
@@ -17,16 +18,26 @@ from glad_pipeline.storage.protocol import ObjectStore, StoreError
 SQL = named_queries(__package__, "store_check.sql")
 
 
-def look(database: Database, store: ObjectStore) -> tuple[identity.Seen, Probed]:
-    """Whose bucket it is, and what its store does: as remembered, or looked at now, which nothing remembers yet.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """What one look has found."""
+
+    seen: identity.Seen  # whose bucket it is
+    probed: Probed  # what its store does
+    is_new: bool  # it was tried just now, and nothing remembers it yet
+
+
+def look(database: Database, store: ObjectStore) -> Looked:
+    """Whose bucket it is, and what its store does: as is known or remembered, or as tried now.
 
     Raises `NotTogetherError`, and `StoreError`, with the cure, for a store that can never take a picture or does not
     answer.
     """
     seen = identity.check(database, store)
-    probed = recalled(seen.probe, store.options_mark) or store.probe()
+    known = store.known() or recalled(seen.probe, store.options_mark)
+    probed = known or store.probe()
     require(probed)
-    return seen, probed
+    return Looked(seen=seen, probed=probed, is_new=known is None)
 
 
 def require(probed: Probed) -> None:
@@ -41,24 +52,32 @@ def require_store(
     *,
     exclusively: Exclusively,
     tell: Callable[[str], None],
-    known: tuple[identity.Seen, Probed] | None = None,
+    looked: Looked | None = None,
 ) -> ObjectStore:
     """The bucket as it is to be used, once it belongs to this database and its store can take pictures.
 
-    `tell` hears once what is to be known of the store; `known`: what `look` has just found. Raises as `look`.
+    `tell` hears once what is to be known of the store; `looked`: what `look` has just found. Raises as `look`.
     """
-    seen, probed = known or look(database, store)
-    adapted = store.adapted(probed.able, exclusively)
-    identity.settle(database, adapted, tell=tell, seen=seen)
-    if recalled(seen.probe, store.options_mark) is None:
-        identity.remember(database, probed.remembered(store.options_mark))
-        for warning in probed.warnings():
+    looked = looked or look(database, store)
+    adapted = store.adapted(looked.probed.able, exclusively)
+    identity.settle(database, adapted, tell=tell, seen=looked.seen)
+    if looked.is_new:
+        identity.remember(database, looked.probed.remembered(store.options_mark))
+        for warning in looked.probed.warnings():
             tell(warning)
     return adapted
 
 
+def made_up_for(database: Database, store: ObjectStore) -> ObjectStore:
+    """The bucket, whosever it is, with what its store cannot do made up for. Raises `StoreError`, with the cure."""
+    store.check()
+    probed = store.known() or store.probe()
+    require(probed)
+    return store.adapted(probed.able, under_a_lock(database))
+
+
 def look_again(database: Database, store: ObjectStore) -> Probed:
-    """Look at the store whatever is remembered, and remember that if the bucket is this database's and it can be used.
+    """Try the store, whatever is remembered, and remember that if the bucket is this database's and it can be used.
 
     Raises as `look`, but for what `Probed.found` says.
     """

@@ -151,6 +151,9 @@ class ObjectStore(Protocol):
         Raises `StoreError`, with the setting to change, where it takes no object at all.
         """
 
+    def known(self) -> Probed | None:
+        """What `probe` would find, where that is known without trying: once it has answered anything. None: it is not."""
+
     @property
     def options_mark(self) -> str:
         """A text that is another one for options with which the probe might find something else."""

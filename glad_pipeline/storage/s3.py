@@ -22,7 +22,7 @@ from glad_pipeline.storage.options import StoreOptions
 from glad_pipeline.storage.probe import ALL, Abilities, Exclusively, Probed
 from glad_pipeline.storage.protocol import CACHE_CONTROL, Listed, Outage, Seen, StoredObject, StoreError
 from glad_pipeline.storage.retrying import each_of, patiently
-from glad_pipeline.storage.s3_client import checked_by, client_of, public_base_of
+from glad_pipeline.storage.s3_client import checked_by, client_of, is_tried, public_base_of
 from glad_pipeline.storage.s3_errors import explained
 
 if TYPE_CHECKING:
@@ -68,7 +68,11 @@ class S3Store(StoreOptions):
 
     @cached_property
     def client(self) -> S3Client:
-        return client_of(self)
+        return client_of(self, self._heard)
+
+    @cached_property
+    def _heard(self) -> dict[str, str]:
+        return {}
 
     @property
     def place(self) -> str:
@@ -330,6 +334,10 @@ class S3Store(StoreOptions):
 
         return Looking(replace(self, able=ALL, exclusively=None)).look()
 
+    def known(self) -> Probed | None:
+        """What the last answer tells already; None: it has to be tried."""
+        return Probed(able=ALL, found=()) if is_tried(self, self._heard) else None
+
     @property
     def options_mark(self) -> str:
         """Of all on which the probe's answer depends. The credentials are not in it: temporary ones change hourly."""
@@ -338,7 +346,7 @@ class S3Store(StoreOptions):
 
     def adapted(self, able: Abilities, exclusively: Exclusively) -> S3Store:
         """The same bucket, with what the store cannot do made up for."""
-        return replace(self, able=able, exclusively=None if able.conditional else exclusively)
+        return self if able == self.able else replace(self, able=able, exclusively=exclusively)
 
     @property
     def where(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +18,14 @@ from glad_pipeline.storage.s3_errors import refuse_pages
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+TRIED = (4, 48)  # SeaweedFS's version
 
-def client_of(options: StoreOptions) -> S3Client:
-    """A client of these options alone. Raises `StoreError` for a file of certificates that is not there."""
+
+def client_of(options: StoreOptions, heard: dict[str, str]) -> S3Client:
+    """A client of these options alone. Raises `StoreError` for a file of certificates that is not there.
+
+    `heard` is given the headers of every answer.
+    """
     import boto3
     from botocore.config import Config
 
@@ -48,7 +55,18 @@ def client_of(options: StoreOptions) -> S3Client:
         ),
     )
     client.meta.events.register("before-parse.s3", refuse_pages)
+    client.meta.events.register(
+        "before-parse.s3", lambda response_dict, **_: heard.update(server=response_dict["headers"].get("server", ""))
+    )
     return client
+
+
+def is_tried(options: StoreOptions, heard: Mapping[str, str]) -> bool:
+    """Whether it is a SeaweedFS on this machine of the embedded one's version or newer: what it does our tests try."""
+    if not (options.endpoint_url or "").startswith("http://127.0.0.1:"):
+        return False
+    version = re.fullmatch(r"SeaweedFS (?:\S+ )?([0-9]+)\.([0-9]+)", heard.get("server", ""))
+    return version is not None and (int(version[1]), int(version[2])) >= TRIED
 
 
 def style_of(options: StoreOptions) -> Any:

@@ -104,15 +104,17 @@ def explained(doing: str, place: str, expected: Container[str | int] = ()) -> It
 
 
 def refuse_pages(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """botocore takes any page with status 200 for success. Raises `NoStoreError` for one that is not the store's.
+    """botocore takes a page with status 200 for an object, or for an error that may pass: it makes 500 of the status.
 
-    The store's own answers and objects have a request id or an ETag, and we store no pages.
+    Raises `NoStoreError` for one that is not the store's: its own answers and objects have a request id or an ETag,
+    and we store no pages.
     """
-    headers = response_dict["headers"]
+    headers, status = response_dict["headers"], response_dict["status_code"]
     is_page = str(headers.get("content-type", "")).lower().startswith("text/html")
     is_stores = any(name in headers for name in ("x-amz-request-id", "x-amz-id-2", "etag"))
-    if is_page and not is_stores and response_dict["status_code"] < 400:
-        raise NoStoreError(f"{response_dict['status_code']} with a page (text/html)")
+    was_200 = status == 500 and b"500" not in bytes(response_dict["body"][:1_000])
+    if is_page and not is_stores and (status < 400 or was_200):
+        raise NoStoreError("with a page (text/html)")
 
 
 def cure_of(error: ClientError) -> str | None:

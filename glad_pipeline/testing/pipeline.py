@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 import dagster as dg
 
 from glad_pipeline.database import Database, connect
+from glad_pipeline.database.migrations import migrate
 from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.resources import ObjectStoreResource, PostgresResource, SdxlResource
 from glad_pipeline.defs.wiring import build_resources, definitions
@@ -53,12 +54,12 @@ class TemporaryPipeline:
 
     def add(self, prompt: str, **columns: Any) -> int:
         """Put a prompt into the queue, as `glad prompts add` does; its id. `columns`: those of the table `prompts`."""
-        with Database(self.database_url, application_name="glad-testing") as database:
+        with Database(self.database_url, application_name="glad-testing", blog=self.settings.blog) as database:
             return add_prompt(database, {"prompt": prompt, **columns})[0]
 
     def sql(self, statement: LiteralString, *values: Any) -> list[dict[str, Any]]:
         """Rows as dictionaries, of any statement with `%s` for each value; what it changes is committed."""
-        with connect(self.database_url, application_name="glad-testing") as connection:
+        with connect(self.database_url, application_name="glad-testing", blog=self.settings.blog) as connection:
             cursor = connection.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
 
@@ -68,17 +69,23 @@ class TemporaryPipeline:
 
     def posts(self) -> list[dict[str, Any]]:
         """The whole table, the oldest first: `title`, `slug`, `featured_image_url` …"""
-        return self.sql("SELECT * FROM posts ORDER BY created_at, title")
+        return self.sql("SELECT * FROM {posts} AS posts ORDER BY created_at, title")
 
 
 @contextmanager
 def temporary_pipeline(
-    server: str | None = None, *, sdxl: SdxlResource | None = None, settings: Mapping[str, Any] | None = None
+    server: str | None = None,
+    *,
+    database: str | None = None,
+    sdxl: SdxlResource | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Iterator[TemporaryPipeline]:
     """A pipeline on a database and a bucket of its own, which are gone afterwards. No environment variable is read.
 
     Args:
         server: where the database is made, see `temporary_database`. None: on a server of its own.
+        database: the URL of a database with your blog's own tables, which stays: `glad migrate` is done in it. None:
+            one is made.
         sdxl: what draws. None: `InstantSdxl()`.
         settings: values by their variables, as in docs/settings.md: `{"GLAD_BATCH_SIZE": 2}`. Those of database, store
             and model have no effect, because the resources are given.
@@ -92,17 +99,23 @@ def temporary_pipeline(
     """
     own = settings_of(settings or {})
     with (
-        temporary_database(server) as url,
+        _migrated(database, own) if database else temporary_database(server) as url,
         Memory(BUCKET) as memory,
         tempfile.TemporaryDirectory(prefix="glad-spool-") as spool,
     ):
-        postgres = PostgresResource(url=url, patience=0.0)
+        postgres = PostgresResource(url=url, patience=0.0, posts_table=own.posts_table, posts_columns=own.posts_columns)
         overrides = {
             "postgres": postgres,
             "object_store": memory_object_store(memory, postgres, spool=Path(spool)),
             "sdxl": sdxl or InstantSdxl(),
         }
         yield TemporaryPipeline(database_url=url, memory=memory, settings=own, overrides=overrides)
+
+
+@contextmanager
+def _migrated(database: str, own: Settings) -> Iterator[str]:
+    migrate(database, blog=own.blog)
+    yield database
 
 
 def memory_object_store(

@@ -1,6 +1,6 @@
--- The blog's tables. Absent ones are made, with the columns its front end reads; of those that are present nothing
--- is dropped or retyped: they only gain the columns the pipeline fills, and only if we may.
--- `to_regclass` follows the search path, as every statement of ours does, so a blog in another schema of it is found.
+-- The blog's tables, with the columns its front end reads: run only in a database that has no blog (no table of posts).
+-- In one that has, nothing of the blog's is made or changed. `to_regclass` follows the search path, as every statement of
+-- ours does.
 
 DO $$ BEGIN
     IF to_regclass('categories') IS NULL THEN
@@ -33,6 +33,7 @@ DO $$ BEGIN
             status                  varchar(50) NOT NULL DEFAULT 'pending',
             stage                   varchar(100),
             featured_image_url      varchar(500),
+            s3_image_url            varchar(500),
             featured_image_prompt   text,
             task_metadata           jsonb NOT NULL DEFAULT '{}',
             created_at              timestamptz NOT NULL DEFAULT now(),
@@ -45,9 +46,6 @@ DO $$
 DECLARE
     reference record;
 BEGIN
-    IF to_regclass('posts') IS NOT NULL THEN
-        RETURN;
-    END IF;
     CREATE TABLE posts (
         id                  uuid PRIMARY KEY DEFAULT gen_random_uuid(),
         title               varchar(500) NOT NULL,
@@ -56,6 +54,8 @@ BEGIN
         excerpt             text,
         featured_image_url  varchar(500),
         cover_image_url     varchar(500),                   -- 1200×630, for social networks
+        image_file_size     integer,                        -- bytes of the picture
+        image_s3_key        varchar(500),                   -- the picture's object
         category_id         uuid,
         author_id           uuid,
         tag_ids             uuid[] NOT NULL DEFAULT '{}',
@@ -82,29 +82,6 @@ BEGIN
     END LOOP;
 END $$;
 
-DO $$
-DECLARE
-    wanted record;
-BEGIN
-    FOR wanted IN
-        SELECT v.*, c.oid, c.relkind, pg_has_role(c.relowner, 'USAGE') AS is_ours, pg_get_userbyid(c.relowner) AS owner
-        FROM (VALUES
-            ('posts', 'image_file_size', 'integer'),
-            ('posts', 'image_s3_key', 'varchar(500)'),
-            ('content_tasks', 's3_image_url', 'varchar(500)')
-        ) AS v (table_name, column_name, type)
-        JOIN pg_class c ON c.oid = to_regclass(v.table_name)
-        WHERE NOT EXISTS (  -- ADD COLUMN IF NOT EXISTS would lock the table to find that out
-            SELECT FROM pg_attribute a
-            WHERE a.attrelid = c.oid AND a.attname = v.column_name AND NOT a.attisdropped)
-    LOOP
-        IF wanted.relkind NOT IN ('r', 'p') THEN
-            RAISE NOTICE '%.% was not added: % is not a table', wanted.table_name, wanted.column_name, wanted.table_name;
-        ELSIF NOT wanted.is_ours THEN
-            RAISE NOTICE '%.% was not added: the table belongs to %', wanted.table_name, wanted.column_name, wanted.owner;
-        ELSE
-            EXECUTE format('ALTER TABLE %s ADD COLUMN IF NOT EXISTS %I %s',
-                           wanted.oid::regclass, wanted.column_name, wanted.type);
-        END IF;
-    END LOOP;
-END $$;
+CREATE INDEX idx_posts_status_created ON posts (status, created_at DESC);
+CREATE INDEX idx_posts_category ON posts (category_id);
+CREATE INDEX idx_posts_author ON posts (author_id);

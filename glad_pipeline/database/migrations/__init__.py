@@ -1,39 +1,48 @@
 """The schema: plain SQL, one file a step, applied in order by Alembic under a lock.
 
-Here: our own tables, the blog's tables where they are absent, and what the pipeline adds to them where they
-are present. Forward only. Nothing that is not ours is dropped or retyped. Not here: statements that read or
-write rows (they live with their rooms).
+Here: our own tables, and the blog's in a database that has no blog; where it has one, nothing of the blog's is made,
+changed or dropped. Forward only. Not here: statements that read or write rows (they live with their rooms).
 
-A step is `NNNN_what_it_does.sql` beside this file and a thin `versions/NNNN_what_it_does.py` that runs it.
-Alembic and SQLAlchemy are imported only while migrating: they are not cheap, and the graph does not need them.
-"""
+A step is `NNNN_what_it_does.sql` beside this file and a thin `versions/NNNN_what_it_does.py` that runs it."""
 
 from __future__ import annotations
 
 import logging
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from glad_pipeline.database import DatabaseError, connect, describe, first_words, named_queries, require_fit
+from glad_pipeline.blog_names import BlogNames
+from glad_pipeline.database import (
+    OUR_NAMES,
+    DatabaseError,
+    connect,
+    describe,
+    first_words,
+    named_queries,
+    require_fit,
+    value,
+)
+from glad_pipeline.database.blog import has_posts, names_of
 from glad_pipeline.database.cures import problem_of_writing
+from glad_pipeline.database.migrations.post_ids import Retyped, require_convertible, retype_sql, to_retype
+from glad_pipeline.database.migrations.steps import HERE, VERSION_TABLE, printed, upgrade
+from glad_pipeline.database.migrations.steps import has_blog as has_blog
+from glad_pipeline.database.migrations.steps import run_sql as run_sql
 
 if TYPE_CHECKING:
     from glad_pipeline.database import Connection
 
 log = logging.getLogger(__name__)
 
-VERSION_TABLE = "glad_alembic_version"  # not `alembic_version`: the blog has its own
 LOCK_KEY = 0x676C6164  # "glad"
 STATEMENT_LOCK_TIMEOUT = "500ms"  # who waits for a table lock makes everyone behind it wait too: give up, try again
-INDEX_LOCK_TIMEOUT = "10min"  # a concurrent index build waits without blocking anyone
 
 # What each step makes that is ours alone: the names have to be free.
 MADE = {
@@ -45,7 +54,6 @@ MADE = {
     "0011_run_reports": ("run_reports",),
 }
 
-_HERE = Path(__file__).parent
 _SQL = named_queries(__name__, "checks.sql")
 
 
@@ -53,18 +61,18 @@ class MigrationError(DatabaseError):
     """The schema could not be brought up to date; the failed step was rolled back."""
 
 
-def migrate(database_url: str, *, wait_seconds: float = 600) -> list[str]:
+def migrate(database_url: str, *, wait_seconds: float = 600, blog: BlogNames = OUR_NAMES) -> list[str]:
     """Bring the schema up to date and return the names of the migrations applied now (none: it was).
 
     Safe to run twice, by many processes at once, and again after being killed at any instant. Waits at most
-    `wait_seconds` for another process that migrates, and as long for busy tables of the blog.
+    `wait_seconds` for another process that migrates, and as long for busy tables.
 
     Raises `DatabaseError`, with what to do, if the server cannot be reached, is older than 14, lacks a right
-    that is needed, or holds tables named like ours that are not ours. What could not be added to a table of
-    the blog (a view, somebody else's table) is logged, not raised.
+    that is needed, holds tables named like ours that are not ours, lacks the table that `blog` names, or has ids of
+    posts in our rows that are none of the blog's kind.
     """
-    with connect(database_url, autocommit=True, application_name="glad migrate") as connection:
-        if not _pending(connection, database_url):
+    with _connected(database_url, blog) as connection:
+        if not _outstanding(connection, database_url):
             return []
         _require_writable(connection)
         connection.execute(
@@ -79,56 +87,100 @@ def migrate(database_url: str, *, wait_seconds: float = 600) -> list[str]:
                 schema = _prepare_schema(connection, database_url)
                 _require_free_names(connection, database_url, schema, todo)
                 connection.add_notice_handler(_log_notice)
-                _upgrade(connection, database_url, schema, deadline)
+                _patiently(connection, database_url, deadline, lambda: upgrade(connection, schema))
+            retyped = _post_ids(connection, database_url)
+            if retyped:
+                require_convertible(connection, retyped)
+                statement = retype_sql(retyped[0].wanted).encode()
+                _patiently(connection, database_url, deadline, lambda: connection.execute(statement))
+            todo += _in_words(retyped)
             for name in todo:
                 log.info("migrated: %s", name)
             return todo
 
 
-def pending(database_url: str) -> list[str]:
+def pending(database_url: str, *, blog: BlogNames = OUR_NAMES) -> list[str]:
     """The names of the migrations not applied yet, oldest first; `glad migrate` applies them."""
-    with connect(database_url, autocommit=True, application_name="glad migrate") as connection:
-        return _pending(connection, database_url)
+    with _connected(database_url, blog) as connection:
+        return _outstanding(connection, database_url)
 
 
-def run_sql(revision_file: str) -> None:
-    """Run the SQL file that goes with a file of `versions/`, inside the migration's transaction."""
-    name = Path(revision_file).with_suffix(".sql").name
-    driver_connection().execute((_HERE / name).read_bytes())
+def plan(database_url: str, *, blog: BlogNames = OUR_NAMES) -> str:
+    """The SQL that `migrate` would run, to be read or run with psql; a comment if there is nothing to do.
+
+    Changes nothing and needs no right but to look. Raises `DatabaseError` where `migrate` would refuse what is there.
+    """
+    with _connected(database_url, blog) as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        todo = _pending(connection, database_url)
+        retyped = _post_ids(connection, database_url)
+        require_convertible(connection, retyped)
+        schema = _target_schema(connection, database_url)
+        steps = []
+        if todo:
+            _require_free_names(connection, database_url, schema, todo)
+            if not _one(connection, "schema_exists", name=schema):
+                steps.append(f"{_creation_of(schema).as_string(connection)};\n")
+            steps.append(printed(connection, schema, _version(connection, schema)))
+        if retyped:
+            steps.append(retype_sql(retyped[0].wanted))
+        return "\n".join(steps) or "-- nothing to do\n"
 
 
-def driver_connection() -> psycopg.Connection[Any]:
-    """psycopg's own connection of the migration that runs: many statements at once, `%` and `:` as they are."""
-    from alembic import op
-
-    connection = op.get_bind().connection.driver_connection
-    assert isinstance(connection, psycopg.Connection)  # noqa: S101 - it is the one `_upgrade` put there
-    return connection
+@contextmanager
+def _connected(url: str, blog: BlogNames) -> Iterator[Connection]:
+    """Raises `MigrationError` where the table that `blog` names is not there: only `posts` is made."""
+    with connect(url, autocommit=True, application_name="glad migrate", blog=blog) as connection:
+        if not blog.are_ours and not has_posts(connection):
+            raise MigrationError(
+                f"GLAD_POSTS_TABLE names {blog}, and {describe(url)} has no such table on the search path of "
+                f"{connection.info.user!r}. Name the blog's table of posts as the database has it, with its schema "
+                "if need be; without GLAD_POSTS_TABLE it is `posts`"
+            )
+        yield connection
 
 
 # --- what has to be true first ---
 
 
+def _outstanding(connection: Connection, url: str) -> list[str]:
+    todo = _pending(connection, url)
+    return todo + _in_words(_post_ids(connection, url))
+
+
+def _post_ids(connection: Connection, url: str) -> list[Retyped]:
+    return to_retype(connection, _target_schema(connection, url), names_of(connection))
+
+
+def _in_words(retyped: Sequence[Retyped]) -> list[str]:
+    return [f"ids of posts as {retyped[0].wanted}"] if retyped else []
+
+
 def _pending(connection: Connection, url: str) -> list[str]:
     require_fit(connection)
-    names = sorted(path.stem for path in (_HERE / "versions").glob("[0-9]*.py"))
-    schema = _target_schema(connection, url)
-    table = sql.Identifier(schema, VERSION_TABLE)
-    if _one(connection, "relation", name=table.as_string(connection)) is None:
-        return names
+    names = sorted(path.stem for path in (HERE / "versions").glob("[0-9]*.py"))
     try:
-        row = connection.execute(sql.SQL("SELECT version_num FROM {}").format(table)).fetchone()
+        version = _version(connection, _target_schema(connection, url))
     except pg.InsufficientPrivilege as error:
         raise _refused(connection, url, error) from error
-    if row is None:
+    if version is None:
         return names
-    applied = [name for name in names if name.startswith(f"{row['version_num']}_")]
+    applied = [name for name in names if name.startswith(f"{version}_")]
     if not applied:
         raise MigrationError(
-            f"the schema at {describe(url)} is at version {row['version_num']}, which this release does not know: "
+            f"the schema at {describe(url)} is at version {version}, which this release does not know: "
             "it was migrated by a newer one. Upgrade glad-pipeline here"
         )
     return names[names.index(applied[0]) + 1 :]
+
+
+def _version(connection: Connection, schema: str) -> str | None:
+    """The number of the last step that was applied; None where there was none."""
+    table = sql.Identifier(schema, VERSION_TABLE)
+    if _one(connection, "relation", name=table.as_string(connection)) is None:
+        return None
+    found: str | None = value(connection, sql.SQL("SELECT version_num FROM {}").format(table))
+    return found
 
 
 def _target_schema(connection: Connection, url: str) -> str:
@@ -158,7 +210,7 @@ def _prepare_schema(connection: Connection, url: str) -> str:
     schema = _target_schema(connection, url)
     if not _one(connection, "schema_exists", name=schema):
         try:
-            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+            connection.execute(_creation_of(schema))
         except pg.InsufficientPrivilege as error:
             raise _refused(
                 connection, url, error, f"GRANT CREATE ON DATABASE … TO …, or CREATE SCHEMA {schema}"
@@ -172,6 +224,10 @@ def _prepare_schema(connection: Connection, url: str) -> str:
             f'As its owner run: GRANT {missing} ON SCHEMA "{schema}" TO "{user}"'
         )
     return schema
+
+
+def _creation_of(schema: str) -> sql.Composed:
+    return sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema))
 
 
 def _require_free_names(connection: Connection, url: str, schema: str, todo: Sequence[str]) -> None:
@@ -226,14 +282,15 @@ def _only_one(connection: Connection, url: str, wait_seconds: float) -> Iterator
             connection.close()  # gives the lock back, whatever state the session is in
 
 
-def _upgrade(connection: Connection, url: str, schema: str, deadline: float) -> None:
+def _patiently(connection: Connection, url: str, deadline: float, step: Callable[[], object]) -> None:
+    """`step` again and again until no table that it needs is busy."""
     while True:
         try:
-            _run_alembic(connection, schema)
+            step()
         except pg.LockNotAvailable as error:
             if time.monotonic() >= deadline:
                 raise MigrationError(
-                    f"a table of the blog at {describe(url)} stayed locked: {first_words(error)}. "
+                    f"a table at {describe(url)} stayed locked: {first_words(error)}. "
                     "Find the open transaction in pg_stat_activity, end it, and run this again: it resumes"
                 ) from error
             log.info("a table is busy; trying again")
@@ -241,55 +298,13 @@ def _upgrade(connection: Connection, url: str, schema: str, deadline: float) -> 
         except pg.InsufficientPrivilege as error:
             raise _refused(connection, url, error) from error
         except psycopg.Error as error:
+            more = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
             raise MigrationError(
-                f"migrating {describe(url)} failed and the step was rolled back: {first_words(error)}. "
+                f"migrating {describe(url)} failed and the step was rolled back: {first_words(error)}{more}. "
                 "Mend that and run this again"
             ) from error
         else:
             return
-
-
-@contextmanager
-def _quiet_alembic() -> Iterator[None]:
-    """Keep Alembic's chatter out of the log of whoever logs at INFO: our own lines say it."""
-    logger = logging.getLogger("alembic")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-@_quiet_alembic()
-def _run_alembic(connection: Connection, schema: str) -> None:
-    """`alembic upgrade head` on our own connection; errors come out as psycopg's."""
-    from alembic import command
-    from alembic.config import Config
-    from psycopg.rows import tuple_row
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import DBAPIError
-    from sqlalchemy.pool import StaticPool
-
-    config = Config()  # no ini file: nothing configures logging
-    config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
-    # A second handle for SQLAlchemy would be a second session without the lock, so it is given ours.
-    engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool)
-    connection.autocommit = False
-    row_factory, connection.row_factory = connection.row_factory, tuple_row  # type: ignore[assignment]
-    try:
-        with engine.connect() as bind:
-            config.attributes.update(connection=bind, version_table=VERSION_TABLE, schema=schema)
-            command.upgrade(config, "head")
-    except DBAPIError as error:
-        if isinstance(error.orig, psycopg.Error):
-            raise error.orig from error
-        raise
-    finally:
-        if not connection.closed:
-            connection.rollback()
-            connection.row_factory = row_factory
-            connection.autocommit = True
 
 
 def _log_notice(notice: pg.Diagnostic) -> None:

@@ -51,7 +51,7 @@ def demo(settings: Settings, print_table: PrintTable, require: Callable[[str], N
     root = stack.project_root()
     environment = stack.ensure(settings)
     with Step("migrating the database"):
-        migrate(environment["DATABASE_URL"])
+        migrate(environment["DATABASE_URL"], blog=settings.blog)
     require(environment["DATABASE_URL"])
     with Database(environment["DATABASE_URL"], application_name="glad demo", blog=settings.blog) as database:
         report = import_file(database, root / "examples" / "prompts.csv")

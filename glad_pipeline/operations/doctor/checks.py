@@ -34,6 +34,7 @@ CHECKS = (
     Check(name="queue", look=of_database.queue, needs=("schema",)),
     Check(name="store", look=of_store.store, seconds=60.0),
     Check(name="together", look=of_store.together, needs=("schema", "store")),
+    Check(name="blog", look=of_database.blog, needs=("schema", "store")),
     Check(name="spool", look=of_machine.spool, needs=("store",)),
     Check(name="public", look=of_public.public, needs=("schema", "store"), seconds=90.0),
     Check(name="cdn", look=of_public.cdn),

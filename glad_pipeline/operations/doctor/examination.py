@@ -34,6 +34,8 @@ class Deployment:
 
     settings: Settings  # with the servers that we have started
     given: Settings | None = None  # as a person has them; None: the same
+    own_database: Database | None = None  # in place of what the settings name
+    own_store: ObjectStore | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))  # in which a setting is misspelt
     trouble: Mapping[str, str] = field(default_factory=dict)  # why a server of ours does not run: `database`, `store`
     fix: bool = False  # whether to mend what can be mended without asking
@@ -45,17 +47,21 @@ class Deployment:
     @cached_property
     def url(self) -> str:
         """The database's. Raises `GladError` where there is none."""
+        if self.own_database is not None:
+            return self.own_database.url
         if self.settings.database_url is None:
             raise GladError(self.trouble.get("database", "no database is named: set DATABASE_URL"))
         return self.settings.database_url.get_secret_value()
 
     @cached_property
     def database(self) -> Database:
-        return Database(self.url, application_name="glad doctor", blog=self.settings.blog)
+        return self.own_database or Database(self.url, application_name="glad doctor", blog=self.settings.blog)
 
     @cached_property
     def store(self) -> ObjectStore:
         """The bucket, asked once each time. Raises `GladError` where there is none."""
+        if self.own_store is not None:
+            return self.own_store
         if self.settings.s3_bucket is None:
             raise GladError(self.trouble.get("store", "no bucket is named: set AWS_S3_BUCKET"))
         return open_store(self.settings)
@@ -65,7 +71,7 @@ class Deployment:
         for child in self.children:
             if child.poll() is None:
                 child.kill()
-        if "database" in self.__dict__:
+        if "database" in self.__dict__ and self.own_database is None:
             self.database.close()
 
 

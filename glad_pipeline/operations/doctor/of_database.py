@@ -14,6 +14,8 @@ from glad_pipeline.diagnosis import Diagnosis
 from glad_pipeline.operations.doctor.examination import Deployment
 from glad_pipeline.operations.doctor.lines import right, risk, wrong
 from glad_pipeline.outbox.messages import dead
+from glad_pipeline.publishing import trial
+from glad_pipeline.storage.keys import original_key
 
 SQL = named_queries(__package__, "doctor.sql")
 SPARE = 10  # connections: a run has up to eight and its heartbeat
@@ -77,6 +79,19 @@ def schema(deployment: Deployment) -> Iterator[Diagnosis]:
         yield risk("triggers", f"switched off or gone: {', '.join(off)}", cure)
 
 
+def blog(deployment: Deployment) -> Iterator[Diagnosis]:
+    """The blog takes complete posts: one is written, changed and rolled back."""
+    url = deployment.store.url(original_key("0" * 64))
+    found = deployment.database.read(partial(trial.examine, picture_url=url))
+    yield from found
+    if not found:
+        yield right("posts", "a post was written, changed and rolled back")
+    types = {(row["relation"], row["name"]): row["type"] for row in deployment.database.read(_ids)}
+    if len(set(types.values())) > 1:
+        said = ", ".join(f"{relation}.{name} {type_}" for (relation, name), type_ in types.items())
+        yield wrong("ids", f"what holds a post's id is of several types: {said}", "run ./glad migrate")
+
+
 def queue(deployment: Deployment) -> Iterator[Diagnosis]:
     """What waits, what has failed, and which messages were given up."""
     row = deployment.database.read(partial(_asked, query="queue"))[0]
@@ -92,6 +107,10 @@ def queue(deployment: Deployment) -> Iterator[Diagnosis]:
         yield risk("messages", f"{total} were given up, the newest: {newest[0].kind}, {newest[0].last_error}", cure)
     else:
         yield right("messages", "none was given up")
+
+
+def _ids(connection: Connection) -> list[dict[str, Any]]:
+    return _asked(connection, "id_types")
 
 
 def _asked(connection: Connection, query: str) -> list[dict[str, Any]]:

@@ -1,10 +1,11 @@
-"""The blog's tables: made where absent; given the columns the pipeline fills where present and ours to alter."""
+"""The blog's tables, in a database that has no blog."""
 
-from glad_pipeline.database.migrations import run_sql
+from glad_pipeline.database.migrations import has_blog, run_sql
 
 revision = "0002"
 down_revision = "0001"
 
 
 def upgrade() -> None:
-    run_sql(__file__)
+    if not has_blog():
+        run_sql(__file__)

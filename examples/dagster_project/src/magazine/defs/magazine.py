@@ -15,7 +15,8 @@ def editorial_plan() -> dg.MaterializeResult:
     with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
         added = sum(
             connection.execute(
-                "INSERT INTO prompts (prompt, title, task_id) VALUES (%s, %s, %s) ON CONFLICT (task_id) DO NOTHING",
+                "INSERT INTO prompts (prompt, title, idempotency_key) VALUES (%s, %s, %s)"
+                " ON CONFLICT (idempotency_key) DO NOTHING",
                 (prompt, title, f"plan: {title}"),
             ).rowcount
             for prompt, title in PLAN

@@ -1,0 +1,59 @@
+"""The checks of `glad doctor` in the UI: a group of asset checks on the asset `audit`, once a day with it."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import dagster as dg
+
+from glad_pipeline.defs.instance_look import look_at_instance
+from glad_pipeline.defs.jobs import AUDIT
+from glad_pipeline.defs.names import Names
+from glad_pipeline.diagnosis import Diagnosis, Level
+from glad_pipeline.operations.doctor.checks import CHECKS
+from glad_pipeline.operations.doctor.examination import Deployment, examine, worst_of
+from glad_pipeline.settings import Settings
+
+SHOWN = [each for each in CHECKS if each.name != "drawing"]  # which would take the GPU from a run
+PASSED = (Level.OK, Level.NOT_TESTED)
+
+
+def doctor_checks(names: Names, settings: Settings) -> dg.AssetChecksDefinition:
+    """One step for all of them. A check that fails fails no run."""
+    key = names.key(AUDIT)
+
+    @dg.multi_asset_check(
+        name="__".join([*key.path, "doctor"]),
+        specs=[dg.AssetCheckSpec(f"doctor_{each.name}", asset=key, description=_about(each.look)) for each in SHOWN],
+        required_resource_keys=set(map(names.of, ("postgres", "object_store"))),
+    )
+    def doctor(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        ours = names.resources(context)
+        deployment = Deployment(
+            settings=settings,
+            own_database=ours.postgres.database,
+            own_store=ours.object_store.unchecked.with_patience(0.0),
+            instance=partial(look_at_instance, context.instance),
+            draws=False,
+        )
+        found = list(examine(deployment, SHOWN))
+        for each in SHOWN:
+            own = [one for one in found if one.check.partition(":")[0] == each.name]
+            worst = worst_of(own)
+            yield dg.AssetCheckResult(
+                check_name=f"doctor_{each.name}",
+                passed=worst in PASSED,
+                severity=dg.AssetCheckSeverity.ERROR if worst is Level.ERROR else dg.AssetCheckSeverity.WARN,
+                description=_in_lines(own),
+            )
+
+    return doctor
+
+
+def _about(look: object) -> str:
+    return (look.__doc__ or "").partition("\n")[0]
+
+
+def _in_lines(found: Sequence[Diagnosis]) -> str:
+    """What is wrong, or else all of it."""
+    wrong = [each for each in found if each.level not in PASSED]
+    return "\n".join(each.in_words() for each in wrong or found)
