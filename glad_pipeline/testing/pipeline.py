@@ -69,7 +69,7 @@ class TemporaryPipeline:
 
     def posts(self) -> list[dict[str, Any]]:
         """The whole table, the oldest first: `title`, `slug`, `featured_image_url` …"""
-        return self.sql("SELECT * FROM {posts} AS posts ORDER BY created_at, title")
+        return self.sql("SELECT * FROM {posts} AS posts ORDER BY to_jsonb(posts) ->> 'created_at', title")
 
 
 @contextmanager
