@@ -38,13 +38,13 @@ def reject_unfit(prompts: Sequence[Prompt], claim: Claim, database: Database) ->
 def problems_of_aims(prompts: Sequence[Prompt], connection: Connection) -> dict[int, str]:
     """Why prompts can never be published: their post, task or slug cannot be had on the blog as it is now.
 
-    Raises `DatabaseError` where the blog's tasks may not be read or written by us.
+    Raises `DatabaseError`, with the GRANT, where a task of the blog's would have to be told and is not ours to write.
     """
     bound = {"ids": [each.id for each in prompts], "slugs": [each.slug for each in prompts if each.slug]}
     rows = connection.execute(SQL["aims"], bound).fetchall()
-    wanted = {row["task_id"] for row in rows if row["for_a_task"]}
-    tasks = look_at_tasks(connection) if wanted else None
-    known = tasks.known(connection, wanted) if tasks else set()
+    named = {row["task_id"] for row in rows if row["task_id"]}
+    tasks = look_at_tasks(connection) if named else None
+    known = tasks.known(connection, named) if tasks else {}
     found: dict[int, str | None] = {}
     for row in rows:
         if row["no_post"]:
@@ -53,6 +53,8 @@ def problems_of_aims(prompts: Sequence[Prompt], connection: Connection) -> dict[
             found[row["id"]] = problem_of_task(row["task_id"], tasks, known)
         elif row["no_slug"]:
             found[row["id"]] = f"slug: {row['slug']!r} is taken by another post: choose another slug"
+    if tasks and any(row["task_id"] in known for row in rows if not found.get(row["id"])):
+        tasks.require_rights()  # not after it was drawn
     return {prompt_id: problem for prompt_id, problem in found.items() if problem}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -264,23 +265,61 @@ def test_a_task_that_takes_no_picture_rejects_its_prompt_alone(desk: Desk) -> No
     assert [desk.row(each)["status"] for each in (first, second)] == ["rejected", "published"]
 
 
-def test_tasks_that_we_may_not_write_end_the_run_with_the_grant_and_no_try(desk: Desk) -> None:
-    desk.sql("INSERT INTO content_tasks (task_id) VALUES ('t-1')")
-    prompt, role = desk.add(task_id="t-1"), f"poor_{uuid4().hex[:8]}"
+@contextmanager
+def as_role(desk: Desk, *without: str) -> Iterator[Desk]:
+    """The same desk for a role that may do all but this."""
+    role = f"poor_{uuid4().hex[:8]}"
+    head, _, tail = desk.database.url.partition("//")
     desk.sql(f"CREATE ROLE {role} LOGIN PASSWORD 'p'")
-    desk.sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
-    desk.sql(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
-    desk.sql(f"GRANT EXECUTE ON FUNCTION prompts_are_moved_by_us() TO {role}")
-    desk.sql(f"REVOKE UPDATE ON content_tasks FROM {role}")
     try:
-        head, _, tail = desk.database.url.partition("//")
-        poor = Database(f"{head}//{role}:p@{tail.rpartition('@')[2]}")
-        with poor, pytest.raises(DatabaseError, match="GRANT SELECT, UPDATE ON content_tasks TO"):
-            Desk(poor).run()
-        assert (desk.row(prompt)["status"], desk.row(prompt)["attempts"]) == ("pending", 0)
+        desk.sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
+        desk.sql(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
+        desk.sql(f"GRANT EXECUTE ON FUNCTION prompts_are_moved_by_us() TO {role}")
+        for right in without:
+            desk.sql(f"REVOKE {right} FROM {role}")
+        with Database(f"{head}//{role}:p@{tail.rpartition('@')[2]}") as poor:
+            yield Desk(poor)
     finally:
         desk.sql(f"DROP OWNED BY {role}")
         desk.sql(f"DROP ROLE {role}")
+
+
+@pytest.mark.parametrize("title", [None, "A post and a task"])
+def test_tasks_that_we_may_not_write_end_the_run_with_the_grant_and_no_try(desk: Desk, title: str | None) -> None:
+    desk.sql("INSERT INTO content_tasks (task_id) VALUES ('t-1')")
+    prompt = desk.add(task_id="t-1", title=title)
+    with as_role(desk, "UPDATE ON content_tasks") as poor:
+        with pytest.raises(DatabaseError, match="GRANT SELECT, UPDATE ON content_tasks TO"):
+            poor.run()
+        assert poor.drawn == []
+    assert (desk.row(prompt)["status"], desk.row(prompt)["attempts"]) == ("pending", 0)
+
+
+@pytest.mark.parametrize("without", ["UPDATE ON content_tasks", "SELECT, UPDATE ON content_tasks"])
+def test_a_post_whose_task_id_is_a_client_s_own_key_asks_for_no_right_on_tasks(desk: Desk, without: str) -> None:
+    desk.sql("INSERT INTO content_tasks (task_id) VALUES ('t-1')")
+    titled, neighbour = desk.add(task_id="a key of mine", title="Mine"), desk.add(title="Next")
+    with as_role(desk, without) as poor:
+        poor.run()
+        assert [desk.row(each)["status"] for each in (titled, neighbour)] == ["published"] * 2
+        taken = takedown.unpublish(poor.database, "mine", reason="asked for")
+    assert (taken.hidden, len(taken.removed)) == (["mine"], 1)
+
+
+@pytest.mark.parametrize("kind", ["uuid", "bigint"])
+def test_a_task_is_known_however_its_id_is_written(desk: Desk, tmp_path: Path, kind: str) -> None:
+    task, other = (str(UUID(int=0xAB + n << 120)) if kind == "uuid" else str(17 + n) for n in range(2))
+    desk.sql(f"ALTER TABLE content_tasks ALTER task_id TYPE {kind} USING task_id::{kind}")
+    desk.sql("INSERT INTO content_tasks (task_id) VALUES (%s), (%s)", task, other)
+    prompt, unknown = desk.add(task_id=task.upper()), desk.add(task_id="no such id")
+    assert imported(desk, tmp_path / "x.csv", f"prompt,task_id\na hill,{other.upper()}\n") == 1
+    desk.run()
+    assert "the blog's content_tasks has no such task" in desk.rejected(unknown)
+    told = "SELECT s3_image_url AS url FROM content_tasks WHERE task_id = %s"
+    (image,) = desk.sql("SELECT url FROM images WHERE id = %s", desk.row(prompt)["image_id"])
+    assert (desk.row(prompt)["status"], desk.sql(told, task)) == ("published", [image])
+    takedown.delete_image(desk.database, image["url"], reason="asked for")
+    assert desk.sql(told, task) == [{"url": None}]
 
 
 # ---- posts and slugs, before anything is drawn
