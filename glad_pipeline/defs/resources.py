@@ -176,17 +176,25 @@ class QueueResource(FixedResource):
         """See `pipeline.claim.refunding`."""
         return refunding(lambda: self._claim)
 
-    def take(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Prompt]:
-        """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons."""
-        claimed = self.claim.take(batch or self.batch_size, ids=ids)
+    def take(
+        self, store: "ObjectStoreResource", *, batch: int | None = None, ids: Sequence[int] = ()
+    ) -> list[Prompt]:
+        """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons.
+
+        Raises `GladError`, and claims nothing, where the store or the blog would take no picture.
+        """
+        claim = self.claim  # the run's sign of life comes first: what follows may wait for the store
+        store.require()
+        store.require_blog()
+        claimed = claim.take(batch or self.batch_size, ids=ids)
         self._claimed = True
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
-        return reject_unfit(claimed, self.claim, self.postgres.database)
+        return reject_unfit(claimed, claim, self.postgres.database)
 
-    def in_hand(self) -> list[Prompt]:
+    def in_hand(self, store: "ObjectStoreResource") -> list[Prompt]:
         """What this run has claimed and not settled; a run that starts further down the graph claims here."""
-        return self.claim.held() if self._claimed else self.take()
+        return self.claim.held() if self._claimed else self.take(store)
 
 
 class OutboxResource(FixedResource):
