@@ -41,7 +41,7 @@ class ContentTasks:
             return {}
         query = "known_uuids" if self.type == "uuid" else "known_numbers" if self.type in NUMBERS else "known"
         there = {row["task_id"] for row in connection.execute(SQL[query], {"ids": wanted})}
-        return {ours: found for ours, found in theirs.items() if found in there}
+        return {ours: found for ours, found in theirs.items() if found is not None and found in there}
 
     def require_rights(self) -> None:
         """Raises `DatabaseError`, with the GRANT, where we may not write what a task is told, or not read it."""

@@ -155,6 +155,17 @@ UPDATE prompts SET status = 'awaiting_approval', claim_token = NULL, claimed_by 
 WHERE id = ANY(%(ids)s) AND status = 'generated' AND needs_approval
 RETURNING id
 
+-- name: note_what_approval_replaces
+-- Of those that wait for a person now, it is said where an approval would replace a person's picture.
+UPDATE prompts AS p SET last_error = concat_ws('. ', nullif(p.last_error, ''), format(
+    'Its post shows a picture that is not this pipeline''s: `glad prompts approve %%s` puts the new one in its place, '
+    '`glad prompts reject %%s` keeps it', p.id, p.id))
+FROM (SELECT posts.id, to_jsonb(posts) ->> 'featured_image_url' AS url FROM {posts} AS posts
+      WHERE posts.id IN (SELECT coalesce(q.post_id, q.published_post_id) FROM prompts AS q WHERE q.id = ANY(%(ids)s))) AS shown
+WHERE p.id = ANY(%(ids)s) AND p.status = 'awaiting_approval' AND NOT p.replace
+  AND shown.id = coalesce(p.post_id, p.published_post_id) AND shown.url <> ''
+  AND NOT EXISTS (SELECT FROM images WHERE key = substring(shown.url FROM 'generated/[0-9a-f]{2}/[0-9a-f]{32}') || '.png')
+
 -- name: stale
 -- Pictures whose time has come and that were seen in the store too long ago to be believed.
 SELECT DISTINCT i.id, i.key, i.bytes FROM prompts p JOIN images i ON i.id = p.image_id

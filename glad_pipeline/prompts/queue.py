@@ -68,6 +68,8 @@ def hold_back(connection: Connection, reasons: Mapping[str, str]) -> list[int]:
     held: list[int] = []
     for key, reason in sorted(reasons.items()):
         held += [row["id"] for row in connection.execute(SQL["hold_back"], {"key": key, "reason": readable(reason)})]
+    if held:
+        connection.execute(SQL["note_what_approval_replaces"], {"ids": held})
     return held
 
 
@@ -268,7 +270,9 @@ class Claim:
         """
         bound = {"ids": list(image_ids), "image_ids": list(image_ids.values()), "token": self._token}
         moved = [row["id"] for row in connection.execute(SQL["settle_generated"], bound)]
-        waiting = connection.execute(SQL["await_approval"], {"ids": moved}).fetchall()
+        waiting = [row["id"] for row in connection.execute(SQL["await_approval"], {"ids": moved})]
+        if waiting:
+            connection.execute(SQL["note_what_approval_replaces"], {"ids": waiting})
         return len(moved), len(waiting)
 
     def publishable(self, connection: Connection, batch: int) -> list[DuePrompt]:

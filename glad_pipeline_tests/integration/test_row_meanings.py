@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,9 @@ from glad_pipeline.prompts import management
 from glad_pipeline.prompts.editing import edit_prompt
 from glad_pipeline.prompts.importing import ImportOptions, import_file, import_files
 from glad_pipeline.prompts.intake import add_prompt
-from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.prompts.queue import Claim, hold_back
 from glad_pipeline.publishing import images
+from glad_pipeline.publishing.columns import ALT_COLUMNS
 from glad_pipeline.publishing.images import CatalogueEntry
 from glad_pipeline.settings import Settings
 from glad_pipeline.storage.keys import original_key
@@ -340,6 +341,28 @@ def test_an_unknown_post_and_a_taken_slug_cost_no_try_and_no_picture(desk: Desk)
     assert desk.row(made)["status"] == "published"
 
 
+def test_texts_longer_than_the_blog_s_columns_cost_no_try_and_no_picture(desk: Desk) -> None:
+    desk.sql(
+        "ALTER TABLE posts ALTER title TYPE varchar(20), ALTER slug TYPE varchar(20), ALTER content TYPE varchar(20)"
+    )
+    post = desk.post("there")
+    long = {name: desk.add(**{"title": "Hill", name: "x" * 21}) for name in ("title", "slug", "content")}
+    spoken = desk.add("a hill " * 5, title="Hill")  # its prompt becomes the text of the post
+    fits, old = desk.add(title="x" * 20, slug="y" * 20), desk.add(post_id=post, title="x" * 21)
+    desk.run()
+    for name, prompt in (*long.items(), ("content", spoken)):
+        assert f"{name}: the blog takes at most 20 characters, not " in desk.rejected(prompt)
+    assert [desk.row(each)["status"] for each in (fits, old)] == ["published"] * 2
+
+
+def test_an_alt_text_that_an_illustrated_post_has_no_place_for_is_said(desk: Desk) -> None:
+    desk.sql("ALTER TABLE posts DROP metadata")
+    for column in ALT_COLUMNS:
+        desk.sql(f"ALTER TABLE posts DROP COLUMN IF EXISTS {column}")
+    prompt = desk.add(post_id=desk.post("there"), alt_text="A hill", excerpt="not asked for here")
+    assert [said[:8] for said in desk.run().unplaced[prompt]] == ["alt_text"]
+
+
 # ---- keys of clients
 
 
@@ -424,6 +447,29 @@ def test_a_person_s_picture_stays_until_a_person_approves_and_a_takedown_puts_it
     assert now not in (first, THEIRS)
     taken = takedown.delete_image(desk.database, str(now), reason="asked for")
     assert (taken.restored, taken.cleared, desk.shown(post)) == ({"theirs": THEIRS}, [], THEIRS)
+
+
+def test_who_approves_a_picture_is_told_that_it_replaces_a_person_s(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs, ours = desk.post("theirs", THEIRS), desk.post("ours")
+    prompt, plain = (desk.add(post_id=post, needs_approval=True) for post in (theirs, ours))
+    held = desk.add(post_id=theirs, publish_at=datetime(2999, 1, 1, tzinfo=UTC))
+    desk.run()
+    desk.database.transact("hold_back", partial(hold_back, reasons={str(key_of(desk, held)): "blank"}))
+    told = "shows a picture that is not this pipeline's: `glad prompts approve {0}` puts the new one in its place"
+    assert told.format(prompt) in desk.row(prompt)["last_error"]
+    assert desk.row(held)["last_error"].startswith("blank. Its post " + told.format(held))
+    assert (desk.row(plain)["status"], desk.row(plain)["last_error"]) == ("awaiting_approval", None)
+    assert glad(desk, "show", str(prompt)) == 0
+    assert "approving puts the new one in its place" in capsys.readouterr().err
+    management.approve(desk.database, [prompt])
+    desk.run()
+    assert (desk.row(prompt)["status"], desk.row(prompt)["last_error"]) == ("published", None)
+
+
+def key_of(desk: Desk, prompt: int) -> Any:
+    return desk.sql("SELECT i.key FROM images i JOIN prompts p ON p.image_id = i.id WHERE p.id = %s", prompt)[0]["key"]
 
 
 def test_replace_does_not_ask_and_an_approval_holds_for_one_publication(desk: Desk) -> None:
