@@ -176,9 +176,7 @@ class QueueResource(FixedResource):
         """See `pipeline.claim.refunding`."""
         return refunding(lambda: self._claim)
 
-    def take(
-        self, store: "ObjectStoreResource", *, batch: int | None = None, ids: Sequence[int] = ()
-    ) -> list[Prompt]:
+    def take(self, store: "ObjectStoreResource", *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Prompt]:
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons.
 
         Raises `GladError`, and claims nothing, where the store or the blog would take no picture.

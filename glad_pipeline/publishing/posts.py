@@ -132,7 +132,10 @@ class Blog:
             ],
             rejected=rejected | refused,
             conflicts=conflicts,
-            unplaced={each.id: self.schema.without_place(each) for each in new if each.id in created},
+            unplaced={
+                **{each.id: self.schema.without_place(each) for each in new if each.id in created},
+                **{each.id: self.schema.picture_without_place(each) for each, _ in old if each.id in post_ids},
+            },
         )
 
     @staticmethod
