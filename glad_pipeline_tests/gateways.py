@@ -185,13 +185,12 @@ def logging_in(asked):
 
 
 def in_the_past(minutes):
-    then = format_datetime(datetime.now(UTC) - timedelta(minutes=minutes), usegmt=True)
-    return refusing(
-        403,
-        "RequestTimeTooSkewed",
-        "The difference between the request time and the current time is too large.",
-        date=then,
-    )
+    def behave(asked):
+        then = format_datetime(datetime.now(UTC) - timedelta(minutes=minutes), usegmt=True)
+        words = "The difference between the request time and the current time is too large."
+        return error(403, "RequestTimeTooSkewed", words, date=then)
+
+    return behave
 
 
 def answering(query, body):

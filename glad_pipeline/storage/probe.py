@@ -44,11 +44,12 @@ class Probed:
 
 
 def recalled(kept: Any, options: str) -> Probed | None:
-    """What was remembered for these options; None: it has to be looked at (again)."""
+    """What was remembered for these options; None: it has to be looked at (again), as a store that was wrong has to."""
     if not isinstance(kept, dict) or kept.get("version") != VERSION or kept.get("options") != options:
         return None
     try:
         found = tuple(Diagnosis(**each | {"level": Level(each["level"])}) for each in kept["found"])
-        return Probed(able=Abilities(**kept["able"]), found=found)
+        probed = Probed(able=Abilities(**kept["able"]), found=found)
+        return None if any(each.level is Level.ERROR for each in found) else probed
     except (KeyError, TypeError, ValueError):
         return None

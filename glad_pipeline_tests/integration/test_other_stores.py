@@ -1,6 +1,7 @@
 """Stores as people have them: what one lacks is made up for, or it is refused before anything is drawn."""
 
 import hashlib
+import json
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +13,10 @@ import pytest
 
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline.diagnosis import Level
+from glad_pipeline.diagnosis import Diagnosis, Level
 from glad_pipeline.pipeline import store_check
 from glad_pipeline.storage.keys import PREFIX
-from glad_pipeline.storage.probe import ALL, Abilities, recalled
+from glad_pipeline.storage.probe import ALL, Abilities, Probed, recalled
 from glad_pipeline.storage.protocol import StoreError
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.testing import InstantSdxl
@@ -343,6 +344,10 @@ def test_what_an_older_version_or_nobody_has_remembered_is_not_believed():
     assert recalled({"version": 0, "options": "mark", "able": {}, "found": []}, "mark") is None
     assert recalled({"version": 1, "options": "mark", "able": {"else": 1}, "found": []}, "mark") is None
     assert recalled({"version": 1, "options": "mark", "able": {}, "found": []}, "mark").able == ALL
+    wrong = Probed(able=ALL, found=(Diagnosis(check="store: metadata", level=Level.ERROR, text="gone", cure="mend"),))
+    assert recalled(json.loads(wrong.remembered("mark")), "mark") is None
+    risk = Probed(able=ALL, found=(Diagnosis(check="store: clock", level=Level.WARNING, text="off", cure="set it"),))
+    assert recalled(json.loads(risk.remembered("mark")), "mark") == risk
 
 
 def test_under_the_lock_of_a_key_nobody_else_of_this_database_works_on_it(database_url, database):

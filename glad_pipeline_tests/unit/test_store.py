@@ -1,17 +1,20 @@
 """Stores without a server: how long one is waited for, which errors may pass, what is opened and at which URL."""
 
 import time
+from dataclasses import fields
 
 import pytest
 from botocore.exceptions import ClientError
 
 from glad_pipeline.errors import UsageError
-from glad_pipeline.settings import Settings
+from glad_pipeline.redaction import hide_url
+from glad_pipeline.settings import Settings, settings_of
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.storage.options import StoreOptions
 from glad_pipeline.storage.protocol import Outage, StoreError
 from glad_pipeline.storage.s3 import S3Store, _hex
-from glad_pipeline.storage.s3_errors import may_pass
+from glad_pipeline.storage.s3_client import _resolved
+from glad_pipeline.storage.s3_errors import NoStoreError, may_pass, refuse_pages
 
 GIVEN = {"bucket": "b", "access_key_id": "a", "secret_access_key": "seekrit"}
 
@@ -71,6 +74,102 @@ def test_a_checksum_of_parts_or_of_nothing_is_no_sha256(checksum, digits):
 def test_the_store_that_the_settings_name_is_opened_with_its_public_address(changes, url):
     store = open_store(Settings(AWS_S3_BUCKET="pictures", _env_file=None, **changes), patience=3)
     assert (store.bucket, store.patience, store.url("generated/a.png")) == ("pictures", 3, url)
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "base"),
+    [
+        ({"region": "us-east-1"}, {}, "https://pictures.s3.us-east-1.amazonaws.com"),
+        ({"region": "cn-north-1"}, {}, "https://pictures.s3.cn-north-1.amazonaws.com.cn"),
+        ({"region": "us-gov-west-1"}, {}, "https://pictures.s3.us-gov-west-1.amazonaws.com"),
+        (
+            {"bucket": "img.example.com", "region": "eu-central-1"},
+            {},
+            "https://s3.eu-central-1.amazonaws.com/img.example.com",
+        ),
+        ({"region": "eu-central-1", "addressing": "path"}, {}, "https://s3.eu-central-1.amazonaws.com/pictures"),
+        ({"endpoint_url": "https://s3.example.net", "addressing": "virtual"}, {}, "https://pictures.s3.example.net"),
+        (
+            {"region": "us-east-1"},
+            {"AWS_USE_FIPS_ENDPOINT": "true"},
+            "https://pictures.s3-fips.us-east-1.amazonaws.com",
+        ),
+        (
+            {"region": "eu-west-1"},
+            {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+            "https://pictures.s3.dualstack.eu-west-1.amazonaws.com",
+        ),
+    ],
+    ids=["us-east-1", "China", "GovCloud", "dots", "path", "virtual elsewhere", "FIPS", "dual-stack"],
+)
+def test_visitors_are_sent_where_boto3_finds_the_bucket(monkeypatch, options, environment, base):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    _resolved.cache_clear()  # a process has one environment
+    store = S3Store(**{**GIVEN, "bucket": "pictures", **options})
+    assert store.url("generated/a.png") == f"{base}/generated/a.png"
+    _resolved.cache_clear()
+
+
+def test_a_proxy_and_certificates_that_are_not_there_are_named_by_their_settings_without_a_password(tmp_path):
+    hide_url("http://anna:pass-of-anna@127.0.0.1:9")
+    proxied = S3Store(**GIVEN, endpoint_url="http://s3.example.net", proxy_url="http://anna:pass-of-anna@127.0.0.1:9")
+    with pytest.raises(StoreError, match="GLAD_S3_PROXY_URL") as error:
+        proxied.check()
+    assert error.value.transient
+    assert "pass-of-anna" not in str(error.value)
+    assert "pass-of-anna" not in repr(proxied)
+    with pytest.raises(StoreError, match=r"AWS_CA_BUNDLE is '.*none\.pem', and there is no such file"):
+        S3Store(**GIVEN, ca_bundle=str(tmp_path / "none.pem")).check()
+
+
+def test_every_way_of_asking_is_set_by_a_variable():
+    ways = {
+        "GLAD_S3_ADDRESSING": "virtual",
+        "GLAD_S3_CHECKSUM": "md5",
+        "GLAD_S3_SSE": "aws:kms",
+        "GLAD_S3_KMS_KEY": "arn:aws:kms:eu-central-1:1:key/2",
+        "GLAD_S3_REQUESTER_PAYS": "true",
+        "GLAD_S3_ACL": "bucket-owner-full-control",
+        "GLAD_S3_STORAGE_CLASS": "STANDARD_IA",
+        "AWS_CA_BUNDLE": "/etc/ours.pem",
+        "GLAD_S3_PROXY_URL": "http://proxy:3128",
+    }
+    plain, changed = (StoreOptions.of(settings_of({"AWS_S3_BUCKET": "b", **more})) for more in ({}, ways))
+    told = {each.name for each in fields(StoreOptions) if getattr(plain, each.name) != getattr(changed, each.name)}
+    assert told == {
+        "addressing",
+        "checksum",
+        "sse",
+        "kms_key",
+        "requester_pays",
+        "acl",
+        "storage_class",
+        "ca_bundle",
+    } | {"proxy_url"}
+    for wrong in ({"GLAD_S3_KMS_KEY": "k"}, {"GLAD_S3_KMS_KEY": "k", "GLAD_S3_SSE": "AES256"}):
+        with pytest.raises(UsageError, match="GLAD_S3_SSE is not aws:kms"):
+            settings_of({"AWS_S3_BUCKET": "b", **wrong})
+    with pytest.raises(UsageError, match="GLAD_S3_PROXY_URL"):
+        settings_of({"GLAD_S3_PROXY_URL": "proxy:3128"})
+
+
+def test_a_page_in_the_store_s_place_is_known_from_the_store_s_own_answers():
+    def answer(status, body, **headers):
+        headers = {"content-type": "text/html", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return {"headers": headers, "status_code": status, "body": body}
+
+    for page in (answer(200, b"<html>Log in"), answer(302, b""), answer(500, b"<html>Log in")):
+        with pytest.raises(NoStoreError):
+            refuse_pages(page)
+    for own in (
+        answer(200, b"<html>", etag='"1"'),
+        answer(200, b"<html>", x_amz_request_id="1"),
+        answer(502, b"<html>502 Bad Gateway"),
+        answer(500, b"<html>500 Internal Server Error"),
+        answer(200, b"<xml/>", content_type="application/xml"),
+    ):
+        refuse_pages(own)
 
 
 def test_credentials_reach_the_store_and_are_not_in_its_representation():
