@@ -69,10 +69,16 @@ def psql(url: str, script: str) -> None:
 
 @contextmanager
 def copy_of(url: str) -> Iterator[str]:
-    """Another database with all that is in this one, which nobody may be connected to."""
+    """Another database with all that is in this one, which nobody may be connected to, and its owner."""
     base, _, name = url.partition("?")[0].rpartition("/")
     options = url.partition("?")[2]
     copy = f"copy_{uuid.uuid4().hex[:12]}"
-    sql(f"{base}/postgres", f"CREATE DATABASE {copy} TEMPLATE {name}")
-    yield f"{base}/{copy}" + (f"?{options}" if options else "")
-    sql(f"{base}/postgres", f"DROP DATABASE {copy} WITH (FORCE)")
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "SELECT quote_ident(pg_get_userbyid(datdba)) FROM pg_database WHERE datname = current_database()"
+        ).fetchone()
+    sql(f"{base}/postgres", f"CREATE DATABASE {copy} TEMPLATE {name} OWNER {row[0] if row else 'CURRENT_USER'}")
+    try:
+        yield f"{base}/{copy}" + (f"?{options}" if options else "")
+    finally:
+        sql(f"{base}/postgres", f"DROP DATABASE {copy} WITH (FORCE)")

@@ -69,7 +69,7 @@ class TemporaryPipeline:
 
     def posts(self) -> list[dict[str, Any]]:
         """The whole table, the oldest first: `title`, `slug`, `featured_image_url` …"""
-        return self.sql("SELECT * FROM {posts} AS posts ORDER BY created_at, title")
+        return self.sql("SELECT * FROM {posts} AS posts ORDER BY to_jsonb(posts) ->> 'created_at', title")
 
 
 @contextmanager
@@ -103,7 +103,13 @@ def temporary_pipeline(
         Memory(BUCKET) as memory,
         tempfile.TemporaryDirectory(prefix="glad-spool-") as spool,
     ):
-        postgres = PostgresResource(url=url, patience=0.0, posts_table=own.posts_table, posts_columns=own.posts_columns)
+        postgres = PostgresResource(
+            url=url,
+            patience=0.0,
+            posts_table=own.posts_table,
+            posts_columns=own.posts_columns,
+            posts_status=own.posts_status,
+        )
         overrides = {
             "postgres": postgres,
             "object_store": memory_object_store(memory, postgres, spool=Path(spool)),
