@@ -152,7 +152,7 @@ class ObjectStore(Protocol):
         """
 
     def known(self) -> Probed | None:
-        """What `probe` would find, where that is known without trying: once it has answered anything. None: it is not."""
+        """What `probe` would find, where that is known without trying once it has answered anything; else None."""
 
     @property
     def options_mark(self) -> str:
