@@ -13,10 +13,12 @@ from difflib import get_close_matches
 
 # The columns of `posts` that this product reads or writes where they exist, as it calls them.
 COLUMNS = (
-    *("id", "title", "slug", "content", "excerpt", "status", "category_id", "author_id", "author"),
+    *("id", "title", "slug", "content", "excerpt", "status", "category_id", "author_id", "author", "category"),
     *("seo_title", "seo_description", "task_id", "published_at", "created_at", "updated_at", "metadata"),
     *("featured_image_url", "cover_image_url", "image_file_size", "image_s3_key"),
+    *("featured_image_alt", "image_alt", "alt_text", "cover_image_alt"),
 )
+STATES = ("published", "draft")  # of a post: what we publish is the one, what a takedown hides the other
 LONGEST_NAME = 63  # bytes: PostgreSQL cuts longer ones
 _NAME = r'"(?:[^"]|"")+"|[^".,=\s]+'
 
@@ -94,6 +96,21 @@ def problem_of_posts_columns(text: str) -> str | None:
             f"{' and '.join(both)} would be the same column {twice!r}. Where the blog's {twice!r} is something else "
             f"than ours, name what it has for ours too"
         )
+    return _problem_of_names(named.values())
+
+
+def problem_of_posts_status(text: str) -> str | None:
+    """Why this is no list of the blog's states, or None."""
+    pairs = pairs_of(text)
+    if not pairs or not all(theirs for _, theirs in pairs):
+        return "it has to be pairs of ours=theirs, separated by commas, such as published=live,draft=hidden"
+    if unknown := next((ours for ours, _ in pairs if ours not in STATES), None):
+        return f"{unknown!r} is no state that this pipeline writes: they are {' and '.join(STATES)}"
+    if twice := _twice(ours for ours, _ in pairs):
+        return f"{twice} is in it twice"
+    named = {ours: dict(pairs).get(ours, ours) for ours in STATES}
+    if twice := _twice(named.values()):
+        return f"{' and '.join(STATES)} would both be {twice!r}: a hidden post has to be told from a published one"
     return _problem_of_names(named.values())
 
 

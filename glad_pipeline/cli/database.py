@@ -48,6 +48,7 @@ def migrate(
     url = environment["DATABASE_URL"]
     done = migrate(url, blog=settings.blog)
     print(f"{describe(url)}: {', '.join(done) if done else 'up to date'}")
+    _look_at_blog(url, settings)
     if adopt:
         _adopt(url, environment)
     if Runtime.of(context).settings.s3_bucket is not None:
@@ -77,6 +78,16 @@ def _adopt(url: str, environment: dict[str, str]) -> None:
     with Database(url, application_name="glad migrate", blog=settings.blog) as database:
         own = adopt(database, made_up_for(database, store_of(settings)))
     print(f"the bucket {own.bucket!r} at {own.place} belongs to the database {own.database_name} from now on")
+
+
+def _look_at_blog(url: str, settings: Settings) -> None:
+    """Try a post, so that a blog that refuses it is known before anything waits for it."""
+    from glad_pipeline.database import Database
+    from glad_pipeline.pipeline.blog import look_at_blog
+
+    with Database(url, application_name="glad migrate", blog=settings.blog) as database:
+        for each in look_at_blog(database):
+            print(f"glad: warning: {each.in_words()}", file=sys.stderr)
 
 
 def _look_at_store(url: str) -> None:

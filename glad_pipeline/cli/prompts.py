@@ -177,16 +177,18 @@ def show(
     """Show one prompt, its picture and its post."""
     from glad_pipeline.database import jsonable
     from glad_pipeline.operations.prompt_texts import notices_of
+    from glad_pipeline.pipeline.blog import without_place
     from glad_pipeline.prompts import management
     from glad_pipeline.records import values_of
 
     runtime = Runtime.of(context)
     with runtime.database() as database:
         row = management.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
+        lost = without_place(database, row) if row and row.post_id is None else []
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1
-    found = (*notices_of(row, runtime.settings.engine), *filter(None, [row.notice_of_picture()]))
+    found = (*notices_of(row, runtime.settings.engine), *filter(None, [row.notice_of_picture()]), *lost)
     if json:
         print_json({"id": row.id, "status": row.status, **jsonable(row), "notices": list(found)})
     else:

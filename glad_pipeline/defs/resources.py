@@ -50,6 +50,7 @@ class PostgresResource(FixedResource):
     patience: float = Field(default=60.0, description="Seconds for which a run waits for a server that is unreachable.")
     posts_table: str | None = Field(default=None, description="The blog's table of posts, where not `posts`.")
     posts_columns: str | None = Field(default=None, description="Its columns that have other names: ours=theirs,…")
+    posts_status: str | None = Field(default=None, description="Its states that have other names: published=…,draft=…")
     _database: Database | None = PrivateAttr(default=None)
 
     @property
@@ -69,7 +70,7 @@ class PostgresResource(FixedResource):
     @property
     def blog(self) -> BlogNames:
         """What the blog's posts are called."""
-        return blog_names(self.posts_table, self.posts_columns)
+        return blog_names(self.posts_table, self.posts_columns, self.posts_status)
 
     @property
     def _named(self) -> str:

@@ -75,6 +75,7 @@ def build_resources(
         patience=settings.database_patience_seconds,
         posts_table=settings.posts_table,
         posts_columns=settings.posts_columns,
+        posts_status=settings.posts_status,
     )
     made: dict[str, Any] = {
         "postgres": postgres,

@@ -157,6 +157,7 @@ def _remove(connection: Connection, blog: Blog, image: CataloguedImage, reason: 
         back = value(connection, SQL["replaced_by"], {"image": image.id, "post": post["id"]})
         values = {**NO_PICTURE, "featured_image_url": back}
         blog.write(connection, post["id"], values, without=OF_THE_PICTURE, version=versions[post["id"]])
+        blog.forget_picture(connection, post["id"])
         if back:
             taken.restored[post["slug"]] = back
         elif post["slug"] not in taken.hidden:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from glad_pipeline.publishing.blog_schema import BlogSchema
 
 NEEDED = ("id", "title", "slug", "featured_image_url")  # without them there is no post with a picture
-SHORTEST_URL = 75  # characters: https://, a short domain, and the key of a picture
+SHORTEST_URL = 60  # characters: https://, a short domain, and the key of a picture
 _NEVER_COMPUTED = ("title", "content", "status", "featured_image_url")  # what a post says and shows, and whether
 _KINDS = {"m": "a materialized view", "S": "a sequence", "i": "an index", "I": "an index", "c": "a type"}
 

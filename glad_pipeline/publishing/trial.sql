@@ -2,7 +2,7 @@
 
 -- name: not_long
 -- Who holds a lock on the blog's posts is not waited for.
-SET LOCAL lock_timeout = '2s'
+SET LOCAL lock_timeout = '1s'
 
 -- name: seen
 SELECT to_jsonb(posts) ->> 'status' AS status, featured_image_url FROM {posts} AS posts WHERE id = %(post)s FOR UPDATE

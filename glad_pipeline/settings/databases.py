@@ -7,7 +7,13 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from glad_pipeline import limits
-from glad_pipeline.blog_names import BlogNames, blog_names, problem_of_posts_columns, problem_of_posts_table
+from glad_pipeline.blog_names import (
+    BlogNames,
+    blog_names,
+    problem_of_posts_columns,
+    problem_of_posts_status,
+    problem_of_posts_table,
+)
 from glad_pipeline.settings.kinds import DatabaseUrl, checked
 
 
@@ -38,8 +44,13 @@ class DatabaseSettings(BaseModel):
         description="Columns of that table which have other names than ours, as `ours=theirs` separated by commas: "
         "`title=headline,content=body`.",
     )
+    posts_status: Annotated[str, checked(problem_of_posts_status)] | None = Field(
+        None,
+        description="What the blog calls the states of a post where not `published` and `draft`: "
+        "`published=live,draft=hidden`.",
+    )
 
     @property
     def blog(self) -> BlogNames:
         """What the blog's posts are called."""
-        return blog_names(self.posts_table, self.posts_columns)
+        return blog_names(self.posts_table, self.posts_columns, self.posts_status)

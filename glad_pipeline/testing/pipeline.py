@@ -103,7 +103,13 @@ def temporary_pipeline(
         Memory(BUCKET) as memory,
         tempfile.TemporaryDirectory(prefix="glad-spool-") as spool,
     ):
-        postgres = PostgresResource(url=url, patience=0.0, posts_table=own.posts_table, posts_columns=own.posts_columns)
+        postgres = PostgresResource(
+            url=url,
+            patience=0.0,
+            posts_table=own.posts_table,
+            posts_columns=own.posts_columns,
+            posts_status=own.posts_status,
+        )
         overrides = {
             "postgres": postgres,
             "object_store": memory_object_store(memory, postgres, spool=Path(spool)),

@@ -10,11 +10,14 @@ import pytest
 from psycopg import sql
 
 from glad_pipeline.database import Database, DatabaseError, connect, require_fit
+from glad_pipeline.database.cures import problem_of_writing
 from glad_pipeline.database.migrations import MigrationError, migrate
 from glad_pipeline.defs.resources import PostgresResource
 from glad_pipeline.defs.wiring import definitions
 from glad_pipeline.errors import GladError
 from glad_pipeline.local import stack
+from glad_pipeline.local.home import Home
+from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.settings import settings_of
 from glad_pipeline.testing import Names, temporary_pipeline
 
@@ -161,3 +164,30 @@ def test_a_role_that_may_make_no_database_for_dagster_is_told_three_ways_and_tak
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*map(sql.Identifier, (name, role.name))))
         stack._create(role.url, name)
         connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+@pytest.mark.deep
+def test_a_standby_is_told_as_one_and_nothing_of_it_is_claimed(tmp_path):
+    home = Home(tmp_path).prepare()
+    server = Postgres(home)
+    with home.lock():
+        server.start(die_with_us=True)
+        try:
+            with temporary_pipeline(server.url()) as pipeline:
+                pipeline.add("a quiet harbour")
+                server.stop()
+                (server.data / "standby.signal").touch()
+                server.start(die_with_us=True)
+                url = urlsplit(server.url())._replace(path=urlsplit(pipeline.database_url).path).geturl()
+                assert "DATABASE_URL has to name the primary" in words_of_a_run(pipeline, url)
+                with connect(url) as connection:
+                    problem = problem_of_writing(connection)
+                assert problem is not None
+                assert "is a standby" in problem.in_words()
+                (prompt,) = pipeline.prompts()
+                assert (prompt["status"], prompt["attempts"], prompt["claimed_by"]) == ("pending", 0, None)
+                server.stop()
+                (server.data / "standby.signal").unlink()
+                server.start(die_with_us=True)
+        finally:
+            server.stop()

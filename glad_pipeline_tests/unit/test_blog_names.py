@@ -2,10 +2,17 @@
 
 import pytest
 
-from glad_pipeline.blog_names import COLUMNS, BlogNames, blog_names, problem_of_posts_columns, problem_of_posts_table
+from glad_pipeline.blog_names import (
+    COLUMNS,
+    BlogNames,
+    blog_names,
+    problem_of_posts_columns,
+    problem_of_posts_status,
+    problem_of_posts_table,
+)
 from glad_pipeline.database.blog import read_as, regclass
 from glad_pipeline.errors import UsageError
-from glad_pipeline.publishing.post_columns import FILLED
+from glad_pipeline.publishing.columns import KINDS
 from glad_pipeline.settings import settings_of
 
 
@@ -49,6 +56,20 @@ def test_columns_that_cannot_be_are_refused_by_name(text, said):
         settings_of({"GLAD_POSTS_COLUMNS": text})
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("live", "pairs of ours=theirs"),
+        ("publish=live", "'publish' is no state that this pipeline gives a post"),
+        ("published=live,published=on", "twice"),
+        ("published=draft", "published and draft would be the same state 'draft'"),
+    ],
+)
+def test_states_that_cannot_be_are_refused_by_name(text, said):
+    with pytest.raises(UsageError, match=f"GLAD_POSTS_STATUS.*{said}"):
+        settings_of({"GLAD_POSTS_STATUS": text})
+
+
 def test_two_columns_may_have_each_other_s_names():
     names = settings_of({"GLAD_POSTS_COLUMNS": 'title=content, content=title,excerpt="lead, short"'}).blog
     assert [names.theirs(ours) for ours in ("title", "content", "excerpt", "slug")] == [
@@ -65,4 +86,4 @@ def test_without_other_names_the_table_itself_is_read():
 
 
 def test_every_column_that_is_written_may_have_another_name():
-    assert set(COLUMNS) >= FILLED
+    assert set(COLUMNS) >= set(KINDS)

@@ -60,7 +60,7 @@ def _connections(row: dict[str, Any]) -> Iterator[Diagnosis]:
 
 def schema(deployment: Deployment) -> Iterator[Diagnosis]:
     """Our tables are there and up to date, and this role may use them."""
-    if missing := pending(deployment.url):
+    if missing := pending(deployment.url, blog=deployment.settings.blog):
         yield wrong("migrations", f"the database lacks {', '.join(missing)}", "run ./glad migrate")
         return
     yield right("migrations", "its tables are up to date")
