@@ -45,7 +45,7 @@ def ask(url: str | None, blog: BlogNames, store: StoreOptions | None) -> tuple[A
     with ThreadPoolExecutor(2) as both:
         of_database = both.submit(_in_time, partial(_of_database, url, blog)) if url else None
         of_store = both.submit(_in_time, partial(_of_store, opened)) if opened else None
-    return of_database and of_database.result(), of_store and of_store.result()
+    return of_database.result() if of_database else None, of_store.result() if of_store else None
 
 
 def _in_time(question: partial[Answer]) -> Answer:
