@@ -54,7 +54,7 @@ def problems_of_aims(prompts: Sequence[Prompt], connection: Connection) -> dict[
             found[row["id"]] = f"post_id: no post has the id {row['post_id']}"
         elif row["for_a_task"] and tasks:
             found[row["id"]] = problem_of_task(row["task_id"], tasks, known)
-        elif row["no_slug"]:
+        elif row["no_slug"] and schema.writes("slug"):
             found[row["id"]] = f"slug: {row['slug']!r} is taken by another post: choose another slug"
         elif row["is_new"]:
             found[row["id"]] = "; ".join(schema.too_wide(by_id[row["id"]]))
