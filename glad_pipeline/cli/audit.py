@@ -72,7 +72,7 @@ def audit(
         store = runtime.store()
         store = _belonging(database, store, writes=fix)
         report = audit(database, store, grace=spared, fix=fix, deep=deep, at_most=at_most, tell=tell)
-        unseen = problem_of_newest(database) if runtime.settings.public_check != "off" else None
+        unseen = problem_of_newest(database, store) if runtime.settings.public_check != "off" else None
     if json:
         print_json(report.as_dict() | {"visitors": unseen})
     else:

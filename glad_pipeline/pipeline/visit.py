@@ -1,7 +1,7 @@
 """A picture's public URL visited as a visitor's browser would, before posts are published that show it.
 
 By this address a CDN that does not answer, a domain that is somebody else's or a proxy's login page would get into
-posts. One picture stands for all: they share the address up to the key. Knows HTTP and the catalogue; not the store.
+posts. One picture stands for all: they share the address up to the key. Knows HTTP and the catalogue.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from glad_pipeline.http_client import Answer, NoAnswer, ask
 from glad_pipeline.publishing.images import newest
 from glad_pipeline.records import DuePrompt
 from glad_pipeline.settings.stores import PublicCheck
+from glad_pipeline.storage.protocol import ObjectStore
 
 SECONDS = 20.0  # one visit, all of it
 PAUSES = (0.5, 1.0, 2.0, 3.0, 3.5)  # seconds between visits: a fresh object may be unknown at a CDN's edge for seconds
@@ -78,9 +79,14 @@ class Visitor:
         return True
 
 
-def problem_of_newest(database: Database) -> str | None:
-    """Why visitors are not given the newest catalogued picture, by one visit; None: they are, or there is none."""
+def problem_of_newest(database: Database, store: ObjectStore | None = None) -> str | None:
+    """Why visitors are not given the newest catalogued picture, by one visit; None: they are, or there is none.
+
+    With `store` one whose object is gone is passed over: that is no fault of the address.
+    """
     for image in database.read(partial(newest, limit=1)):
+        if store is not None and store.head(image.key) is None:
+            return None
         problem = problem_of_picture(
             Expected(url=image.url, sha256=image.sha256, bytes=image.bytes, width=image.width, height=image.height)
         )

@@ -229,7 +229,7 @@ def test_with_the_triggers_off_nothing_starts_by_itself_and_materialize_all_in_t
     button.wait_for()
     assert machine.sql("SELECT 1 FROM runs", database="DAGSTER_DATABASE_URL") == []
     button.click()
-    machine.wait_until_published(row["id"], seconds=90)
+    machine.wait_until_published(row["id"], seconds=300)
     page.goto(f"{web}/runs")
     page.get_by_text("Manually launched").first.wait_for()
     runs = machine.sql("SELECT run_id FROM runs", database="DAGSTER_DATABASE_URL")

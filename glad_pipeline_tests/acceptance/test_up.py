@@ -17,7 +17,7 @@ def web(machine, tmp_path_factory):
 def published(machine, web):
     """One post that the sensor has published by itself, from a row inserted by plain SQL."""
     (row,) = machine.sql("INSERT INTO prompts (prompt, title) VALUES ('a bay at night', 'Night bay') RETURNING id")
-    machine.wait_until_published(row["id"], seconds=90)
+    machine.wait_until_published(row["id"], seconds=300)
     (post,) = machine.sql("SELECT * FROM posts WHERE title = 'Night bay'")
     return post
 

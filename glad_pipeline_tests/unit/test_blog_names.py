@@ -1,7 +1,11 @@
 """What the blog's posts are called where not as ours: which settings are right, and what they mean."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import glad_pipeline
 from glad_pipeline.blog_names import (
     COLUMNS,
     BlogNames,
@@ -61,7 +65,7 @@ def test_columns_that_cannot_be_are_refused_by_name(text, said):
         ("live", "pairs of ours=theirs"),
         ("publish=live", "'publish' is no state that this pipeline writes"),
         ("published=live,published=on", "twice"),
-        ("published=draft", "would both be 'draft'"),
+        ("published=draft", "published and draft would both be 'draft'"),
     ],
 )
 def test_states_that_cannot_be_are_refused_by_name(text, said):
@@ -86,3 +90,16 @@ def test_without_other_names_the_table_itself_is_read():
 
 def test_every_column_that_is_written_may_have_another_name():
     assert set(COLUMNS) >= set(KINDS)
+
+
+def test_no_statement_names_the_blog_s_table_itself():
+    package = Path(glad_pipeline.__file__).parent
+    files = [file for file in package.rglob("*.sql") if "migrations" not in file.parts and file.name != "roles.sql"]
+    named = [
+        f"{file.name}: {line.strip()}"
+        for file in files
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if not line.startswith("--") and re.search(r"(?i)(?<!DISTINCT )\b(FROM|JOIN|INTO|UPDATE) posts\b(?!\.)", line)
+    ]
+    assert len(files) > 10
+    assert named == []
