@@ -222,7 +222,8 @@ FOR UPDATE OF p SKIP LOCKED
 WITH done AS (
     UPDATE prompts p SET status = 'published', published_post_id = done.published_post_id, published_at = now(), last_error = NULL,
         claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL, taken_down_at = NULL,
-        post_version = NULL, replaced_image_url = done.replaced_image_url
+        post_version = NULL, replaced_image_url = done.replaced_image_url,
+        replaced_alt_text = done.replaced_alt_text
     FROM jsonb_populate_recordset(NULL::prompts, %(done)s) AS done  -- whatever type the ids of this blog's posts have
     WHERE p.id = done.id AND p.status = 'generated'
     RETURNING p.id

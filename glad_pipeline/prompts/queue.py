@@ -34,7 +34,7 @@ from glad_pipeline.database import (
 )
 from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.errors import UnavailableError, UsageError
-from glad_pipeline.records import DuePrompt, PostId, Prompt, SeenPicture, records_of
+from glad_pipeline.records import DuePrompt, PostId, Prompt, Replaced, SeenPicture, records_of
 
 SQL = named_queries(__package__)
 PING = 2.0  # seconds between looks at the heartbeat's connection
@@ -298,12 +298,15 @@ class Claim:
         return sorted(row["id"] for row in connection.execute(SQL["draw_again"], bound))
 
     def published(
-        self, connection: Connection, post_ids: Mapping[int, PostId | None], replaced: Mapping[int, str | None]
+        self, connection: Connection, post_ids: Mapping[int, PostId | None], replaced: Mapping[int, Replaced]
     ) -> None:
         """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published; `replaced`:
-        by the same ids, the picture on the post that was not ours and is not shown any more."""
-        texts = {i: post if post is None else str(post) for i, post in post_ids.items()}
-        done = [{"id": i, "published_post_id": texts[i], "replaced_image_url": replaced.get(i)} for i in texts]
+        by the same ids, what was on the post that was not ours and is not shown any more."""
+        done = []
+        for i, post in post_ids.items():
+            before = replaced.get(i, Replaced())
+            given = {"replaced_image_url": before.image_url, "replaced_alt_text": before.alt_text}
+            done.append({"id": i, "published_post_id": post if post is None else str(post), **given})
         bound = {"done": Jsonb(done), "worker": self._worker}
         if connection.execute(SQL["settle_published"], bound).rowcount != len(post_ids):
             raise DatabaseError("prompts to be published were not locked by this transaction: no post is written")

@@ -76,6 +76,14 @@ class BlogSchema:
             return column
         return "media" if self._has_media() else None
 
+    @property
+    def alt_text_at(self) -> list[str] | None:
+        """Where in a row of posts as JSON that is; None: it is not in posts."""
+        place = self.alt_text_in
+        if place == "metadata":
+            return [place, "featured_image_alt"]
+        return None if place in (None, "media") else [place]
+
     def _has_media(self) -> bool:
         media, posts = self.tables.get("media"), self.posts
         if media is None or posts is None or not (media.takes_inserts and media.takes_updates and media.takes_deletes):

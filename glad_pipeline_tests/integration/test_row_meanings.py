@@ -18,12 +18,14 @@ from glad_pipeline.cli.app import invoke
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.database import Database, DatabaseError
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline.errors import UsageError
+from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.operations import takedown
+from glad_pipeline.operations.audit.walk import SQL as AUDIT
 from glad_pipeline.pipeline.claim import reject_unfit
 from glad_pipeline.pipeline.publish import Publishing, PublishReport
 from glad_pipeline.pipeline.visit import Visitor
 from glad_pipeline.prompts import management
+from glad_pipeline.prompts.editing import QUERIES as EDITING
 from glad_pipeline.prompts.editing import edit_prompt
 from glad_pipeline.prompts.importing import ImportOptions, import_file, import_files
 from glad_pipeline.prompts.intake import add_prompt
@@ -78,6 +80,11 @@ class Desk:
     def shown(self, post: UUID) -> str | None:
         url = self.sql("SELECT featured_image_url FROM posts WHERE id = %s", post)[0]["featured_image_url"]
         return None if url is None else str(url)
+
+    def alt_text(self, post: UUID) -> str | None:
+        """In the post's metadata."""
+        found = self.sql("SELECT metadata ->> 'featured_image_alt' AS alt FROM posts WHERE id = %s", post)[0]["alt"]
+        return None if found is None else str(found)
 
     def run(self) -> PublishReport:
         """Claim, reject, 'draw' and publish, as a run does."""
@@ -508,6 +515,58 @@ def test_two_prompts_for_one_post_in_one_run_remember_the_one_picture_that_was_t
     assert desk.shown(post) == THEIRS
 
 
+def test_a_person_s_picture_comes_back_although_the_one_that_replaced_it_is_being_drawn_again(desk: Desk) -> None:
+    posts = [desk.post(slug, THEIRS, metadata='{"featured_image_alt": "By hand", "own": 1}') for slug in "ab"]
+    first, second = [
+        desk.add(f"hill {slug}", post_id=post, replace=True) for slug, post in zip("ab", posts, strict=True)
+    ]
+    desk.run()
+    assert desk.alt_text(posts[0]) == "Hill a"
+    before = [str(desk.shown(post)) for post in posts]
+    desk.sql("UPDATE prompts SET status = 'pending', needs_approval = true")
+    desk.run()
+    assert [desk.row(each)["status"] for each in (first, second)] == ["awaiting_approval"] * 2
+    # what is shown still is taken down: what it replaced comes back, and the new one has it again
+    taken = takedown.delete_image(desk.database, before[0], reason="asked for")
+    assert (taken.restored, desk.shown(posts[0]), desk.alt_text(posts[0])) == ({"a": THEIRS}, THEIRS, "By hand")
+    # another prompt replaces what is shown still: it has to know what was there before
+    third = desk.add("a third hill", post_id=posts[1])
+    desk.run()
+    assert (desk.row(third)["status"], desk.row(third)["replaced_image_url"]) == ("published", THEIRS)
+    taken = takedown.delete_image(desk.database, str(desk.shown(posts[1])), reason="asked for")
+    assert (taken.restored, desk.alt_text(posts[1])) == ({"b": THEIRS}, "By hand")
+    # nobody else knows what a prompt has replaced: emptied meanwhile, the post is no reason to forget it
+    desk.sql("UPDATE posts SET featured_image_url = NULL WHERE id = %s", posts[0])
+    management.approve(desk.database, [first])
+    desk.run()
+    row = desk.row(first)
+    assert (row["status"], row["replaced_image_url"], row["replaced_alt_text"]) == ("published", THEIRS, "By hand")
+
+
+def test_a_picture_that_a_person_took_away_does_not_come_back_with_a_takedown_of_another(desk: Desk) -> None:
+    post = desk.post("theirs", THEIRS)
+    desk.add("a hill", post_id=post, replace=True)
+    desk.run()
+    desk.sql("UPDATE posts SET featured_image_url = NULL")
+    desk.add("another hill", post_id=post)
+    desk.run()
+    taken = takedown.delete_image(desk.database, str(desk.shown(post)), reason="asked for")
+    assert (taken.restored, taken.cleared, desk.shown(post)) == ({}, ["theirs"], None)
+
+
+def test_alt_text_in_a_column_goes_with_its_picture(desk: Desk) -> None:
+    desk.sql("ALTER TABLE posts DROP metadata, ADD featured_image_alt text NOT NULL DEFAULT ''")
+    old, empty = desk.post("theirs", THEIRS, featured_image_alt="By hand"), desk.post("empty")
+    for post in (old, empty):
+        desk.add(f"a hill {post}", post_id=post, replace=True, alt_text="A hill")
+    desk.run()
+    assert {row["featured_image_alt"] for row in desk.sql("SELECT * FROM posts")} == {"A hill"}
+    for slug in ("theirs", "empty"):
+        takedown.unpublish(desk.database, slug, reason="asked for")
+    told = {row["slug"]: row["featured_image_alt"] for row in desk.sql("SELECT * FROM posts")}
+    assert (told, desk.shown(old)) == ({"theirs": "By hand", "empty": ""}, THEIRS)
+
+
 def test_the_pipeline_alone_says_what_was_replaced(desk: Desk) -> None:
     with pytest.raises(psycopg.errors.CheckViolation, match="replaced_image_url"):
         desk.add(replaced_image_url=THEIRS)
@@ -515,3 +574,46 @@ def test_the_pipeline_alone_says_what_was_replaced(desk: Desk) -> None:
     with pytest.raises(psycopg.errors.CheckViolation) as refused:
         desk.add(idempotency_key="x" * 2_001)
     assert refused.value.diag.constraint_name == "keys_have_2000_bytes_at_most"
+
+
+# ---- takedown on blogs of another make
+
+
+def test_a_post_is_taken_down_by_the_very_id_that_is_named(desk: Desk) -> None:
+    desk.sql("DROP TABLE posts; CREATE TABLE posts (id text PRIMARY KEY, title text, slug text, status text,"
+             " featured_image_url text); INSERT INTO posts VALUES ('abc', 'l', 'lower', 'published'),"
+             " ('ABC', 'u', 'upper', 'published')")  # fmt: skip
+    migrate(desk.database.url)
+    assert takedown.unpublish(desk.database, "ABC", reason="asked for").hidden == ["upper"]
+    assert takedown.unpublish(desk.database, "abc", reason="asked for").hidden == ["lower"]
+    with desk.database.transaction() as connection:
+        found = connection.execute(EDITING["find_post"], {"post": "ABC"}).fetchone()
+    assert found == {"id": "ABC"}
+
+
+def test_a_blog_without_states_has_nothing_hidden_and_says_so(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.sql("ALTER TABLE posts DROP status CASCADE")
+    prompt = desk.add(title="Hill")
+    desk.run()
+    assert glad(desk, "show", str(prompt)) == 0
+    assert "/posts/hill" in capsys.readouterr().out
+    for query in ("dead_links", "links_to_removed", "let_go_of_images"):
+        with desk.database.transaction() as connection:
+            connection.execute(AUDIT[query], {"ids": [1], "limit": 5})
+    for keep in (False, True):
+        with pytest.raises(GladError, match="the post hill cannot be hidden: the blog's posts has no status"):
+            takedown.unpublish(desk.database, "hill", reason="asked for", keep_picture=keep)
+    assert desk.row(prompt)["status"] == "published"
+    url = desk.sql("SELECT featured_image_url AS url FROM posts")[0]["url"]
+    taken = takedown.delete_image(desk.database, url, reason="asked for")
+    assert (taken.hidden, taken.cleared, taken.prompts) == ([], ["hill"], [prompt])
+
+
+def test_a_blog_that_wants_a_picture_with_every_post_refuses_a_takedown_by_name_and_may_hide_it(desk: Desk) -> None:
+    desk.sql("ALTER TABLE posts ALTER featured_image_url SET NOT NULL, ADD CHECK (featured_image_url ~ '^https?://')")
+    prompt = desk.add(title="Hill")
+    desk.run()
+    with pytest.raises(GladError, match=r"Let posts\.featured_image_url be empty, or hide .* --keep-picture"):
+        takedown.unpublish(desk.database, "hill", reason="asked for")
+    assert desk.row(prompt)["status"] == "published"
+    assert takedown.unpublish(desk.database, "hill", reason="asked for", keep_picture=True).hidden == ["hill"]
