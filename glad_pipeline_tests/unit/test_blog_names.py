@@ -7,7 +7,6 @@ from glad_pipeline.blog_names import (
     BlogNames,
     blog_names,
     problem_of_posts_columns,
-    problem_of_posts_status,
     problem_of_posts_table,
 )
 from glad_pipeline.database.blog import read_as, regclass
