@@ -110,7 +110,7 @@ def problem_of_posts_status(text: str) -> str | None:
         return f"{twice} is in it twice"
     named = {ours: dict(pairs).get(ours, ours) for ours in STATES}
     if twice := _twice(named.values()):
-        return f"{' and '.join(STATES)} would be the same state {twice!r}: a hidden post has to be told from a published one"
+        return f"{' and '.join(STATES)} would be the same state {twice!r}: a hidden post has to be another"
     return _problem_of_names(named.values())
 
 
