@@ -20,6 +20,7 @@ from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.errors import UsageError
 from glad_pipeline.records import values_of
+from glad_pipeline.redaction import redact
 
 if TYPE_CHECKING:
     from glad_pipeline.database import Database
@@ -54,6 +55,7 @@ def audit(
 ) -> int:
     """Walk bucket and database both ways and say what is amiss; changes nothing without --fix."""
     from glad_pipeline.operations.audit.walk import audit
+    from glad_pipeline.pipeline.visit import problem_of_newest
 
     runtime = Runtime.of(context)
     spared = duration(grace)
@@ -70,11 +72,14 @@ def audit(
         store = runtime.store()
         store = _belonging(database, store, writes=fix)
         report = audit(database, store, grace=spared, fix=fix, deep=deep, at_most=at_most, tell=tell)
+        unseen = problem_of_newest(database) if runtime.settings.public_check != "off" else None
     if json:
-        print_json(report.as_dict())
+        print_json(report.as_dict() | {"visitors": unseen})
     else:
         print(report)
-    return 1 if report.remaining() else 0
+    if unseen:
+        print(f"glad: {redact(unseen)}", file=sys.stderr)
+    return 1 if report.remaining() or unseen else 0
 
 
 @catalogue_commands.command("rebuild")

@@ -83,16 +83,18 @@ def down(context: typer.Context) -> int:
 def status(context: typer.Context, json: Json = False) -> int:
     """What runs, where, whether database and store answer, and how far the queue is."""
     from glad_pipeline.local.status import report
-    from glad_pipeline.operations.answers import ask
+    from glad_pipeline.operations.answers import ask, problem_of_visit
     from glad_pipeline.storage.options import StoreOptions
 
     settings = Runtime.of(context).settings
     rows, url, stored = report(settings)
     rows.append(_state_of_workers(settings))
     database, store = ask(url, settings.blog, StoreOptions.of(stored) if stored else None)
+    looks = url and database and database.queue is not None and settings.public_check != "off"
+    unseen = problem_of_visit(url, settings.blog) if url and looks else None
     names = ("part", "state", "address", "pid")
     if json:
-        answers = {"database": database and asdict(database), "store": store and asdict(store)}
+        answers = {"database": database and asdict(database), "store": store and asdict(store), "visitors": unseen}
         print_json(
             {"parts": [dict(zip(names, row, strict=True)) for row in rows], **answers, "data": str(settings.home)}
         )
@@ -103,6 +105,8 @@ def status(context: typer.Context, json: Json = False) -> int:
         print(f"database: {database}")
     if store is not None:
         print(f"store: {store}")
+    if unseen:
+        print(f"pictures: {unseen}")
     if database is not None and database.queue is not None:
         print(f"queue: {counted(database.queue, none='empty')}")
     return 0

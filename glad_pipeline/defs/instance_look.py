@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -102,7 +102,7 @@ def _instigators(instance: dg.DagsterInstance, deployment: Deployment) -> Iterat
         yield right(SENSOR, f"{SENSOR} is {'on' if deployment.settings.sensor else 'off'}{by}")
 
 
-def _runs(ended: list[dg.RunRecord]) -> Iterator[Diagnosis]:
+def _runs(ended: Sequence[dg.RunRecord]) -> Iterator[Diagnosis]:
     if len(ended) == IN_A_ROW and all(each.dagster_run.status == dg.DagsterRunStatus.FAILURE for each in ended):
         cure = "see the newest one under Runs in the web UI: its message has the cure"
         yield risk("runs", f"the last {IN_A_ROW} runs of {JOB_NAME} failed", cure)

@@ -37,7 +37,7 @@ class Outage:
     next_try: float
     pause: float = SHORTEST_PAUSE  # before the try that comes next
     lives_since: float | None = None
-    told: set[str] = field(default_factory=set)  # without digits: times and process ids are no news
+    told: set[str] = field(default_factory=set)  # first lines, without digits: a longer log, a time or a pid is no news
 
 
 class Keeper:
@@ -65,9 +65,9 @@ class Keeper:
             return
         if outage is None:
             outage = self._outages[part.name] = Outage(began=now, next_try=now + SHORTEST_PAUSE)
+            self._tell(f"{part.name} {death}\nIt is started again")
         elif outage.lives_since is not None:
             outage.lives_since, outage.next_try = None, now + outage.pause
-        self._tell_once(outage, f"{part.name} {death}\nIt is started again")
         if now >= outage.next_try:
             self._try(part, outage)
 
@@ -89,7 +89,7 @@ class Keeper:
         outage.next_try = self._clock() + outage.pause
 
     def _tell_once(self, outage: Outage, text: str) -> None:
-        gist = re.sub(r"\d+", "", text)
+        gist = re.sub(r"\d+", "", text.partition("\n")[0])
         if gist not in outage.told:
             outage.told.add(gist)
             self._tell(text)

@@ -11,6 +11,7 @@ import psycopg
 
 from glad_pipeline.database import Database, DatabaseError, first_words
 from glad_pipeline.deadline import within
+from glad_pipeline.pipeline.visit import problem_of_newest
 from glad_pipeline.prompts.management import counts_by_status
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.storage.protocol import StoreAnswer, StoreError
@@ -44,7 +45,7 @@ def ask(url: str | None, blog: BlogNames, store: StoreOptions | None) -> tuple[A
     with ThreadPoolExecutor(2) as both:
         of_database = both.submit(_in_time, partial(_of_database, url, blog)) if url else None
         of_store = both.submit(_in_time, partial(_of_store, opened)) if opened else None
-    return of_database and of_database.result(), of_store and of_store.result()
+    return of_database.result() if of_database else None, of_store.result() if of_store else None
 
 
 def _in_time(question: partial[Answer]) -> Answer:
@@ -72,3 +73,18 @@ def _of_store(store: ObjectStore) -> Answer:
     except StoreError as error:
         return Answer(state=STATES[error.answer], reason=str(error))
     return Answer(state="answers")
+
+
+def problem_of_visit(url: str, blog: BlogNames) -> str | None:
+    """Why visitors are not given the newest picture, in SECONDS at most; None: they are, or that cannot be told."""
+
+    def visit() -> str | None:
+        with Database(url, application_name="glad status", blog=blog) as database:
+            return problem_of_newest(database)
+
+    try:
+        return within(SECONDS, visit)
+    except TimeoutError as error:
+        return f"the newest picture's public address gives {error}"
+    except (DatabaseError, psycopg.Error):
+        return None

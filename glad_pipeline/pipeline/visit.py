@@ -1,8 +1,7 @@
 """A picture's public URL visited as a visitor's browser would, before posts are published that show it.
 
 By this address a CDN that does not answer, a domain that is somebody else's or a proxy's login page would get into
-posts. One picture stands for all: they share the address up to the key. Knows HTTP and the picture's own figures;
-neither the database nor the store.
+posts. One picture stands for all: they share the address up to the key. Knows HTTP and the catalogue; not the store.
 """
 
 from __future__ import annotations
@@ -12,9 +11,12 @@ import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from glad_pipeline.database import Database
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.http_client import Answer, NoAnswer, ask
+from glad_pipeline.publishing.images import newest
 from glad_pipeline.records import DuePrompt
 from glad_pipeline.settings.stores import PublicCheck
 
@@ -74,6 +76,17 @@ class Visitor:
             raise NotPublicError(f"{found}. Nothing is published, and the pictures wait for the next run: {CURE}")
         self.warn(f"{found}. Published all the same, since GLAD_PUBLIC_CHECK={self.check}: {CURE}")
         return True
+
+
+def problem_of_newest(database: Database) -> str | None:
+    """Why visitors are not given the newest catalogued picture, by one visit; None: they are, or there is none."""
+    for image in database.read(partial(newest, limit=1)):
+        problem = problem_of_picture(
+            Expected(url=image.url, sha256=image.sha256, bytes=image.bytes, width=image.width, height=image.height)
+        )
+        if problem:
+            return f"visitors are not given the newest picture at {image.url}: it {problem}. To mend it, {CURE}"
+    return None
 
 
 def problem_after_tries(picture: Expected) -> str | None:

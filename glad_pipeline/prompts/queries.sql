@@ -236,8 +236,10 @@ UPDATE prompts SET status = CASE WHEN attempts >= %(max_attempts)s THEN 'failed'
 WHERE claim_token = %(token)s AND status = 'claimed'
 
 -- name: let_go
--- Pictures of this hold that are not due yet belong to nobody from now on.
-UPDATE prompts SET claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+-- Pictures of this hold that are not due yet belong to nobody from now on; those that are due say why they wait.
+UPDATE prompts SET claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL,
+    last_error = CASE WHEN coalesce(publish_at, '-infinity'::timestamptz) <= now()
+                 THEN coalesce(%(reason)s::text, last_error) ELSE last_error END
 WHERE claim_token = %(token)s AND status = 'generated'
 
 -- name: ready

@@ -152,7 +152,7 @@ class ObjectStore(Protocol):
         """
 
     def known(self) -> Probed | None:
-        """What `probe` would find, where that is known without trying: once it has answered anything. None: it is not."""
+        """What `probe` would find, where it is known without trying, as it has answered something; or None."""
 
     @property
     def options_mark(self) -> str:

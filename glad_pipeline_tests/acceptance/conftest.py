@@ -157,7 +157,7 @@ def running_up(machine, folder):
     with log.open("w") as out:
         process = machine.start("up", stdout=out, stderr=subprocess.STDOUT)
     try:
-        found = soon(lambda: re.search(r"Dagster +(http://\S+)", log.read_text()) or process.poll(), seconds=90)
+        found = soon(lambda: re.search(r"Dagster +(http://\S+)", log.read_text()) or process.poll(), seconds=300)
         assert process.poll() is None, log.read_text()
         web = Web(found[1].partition("/guard/")[0])
         web.link = found[1]

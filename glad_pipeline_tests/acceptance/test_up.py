@@ -61,10 +61,10 @@ def test_a_row_that_is_worked_on_while_postgresql_is_killed_becomes_one_post(mac
         except psycopg.OperationalError:
             return None  # it is being started again
 
-    soon(lambda: status() == "claimed", seconds=120)
+    soon(lambda: status() == "claimed", seconds=180)
     killed = Postgres(Home(machine.home)).running()
     killed.kill()
-    soon(lambda: status() == "published", seconds=180)
+    soon(lambda: status() == "published", seconds=300)
     assert Postgres(Home(machine.home)).running() != killed
     (count,) = machine.sql("SELECT count(*) AS posts FROM posts WHERE title = 'Noon bay'")
     (spent,) = machine.sql("SELECT attempts FROM prompts WHERE id = %s", row["id"])

@@ -62,6 +62,7 @@ def test_a_benchmark_makes_its_own_servers(world: World, database_url, tmp_path)
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.deep
 def test_the_soak_ends_and_leaves_the_person_s_own_queue_alone(world: World, database_url):
     assert "published: 3" in started(SOAK, world, database_url)
 

@@ -90,6 +90,7 @@ def until(condition, seconds=120):
         time.sleep(0.5)
 
 
+@pytest.mark.deep
 def test_a_row_of_plain_sql_becomes_a_post_and_then_a_newsletter_once_each(magazine, tmp_path):
     log = tmp_path / "daemon.log"
     with log.open("wb") as out:

@@ -135,11 +135,13 @@ def test_nothing_is_published_while_visitors_are_given_something_else_and_all_on
     assert "GLAD_PUBLIC_BASE_URL is the address of this bucket" in said
     assert pipeline.states() == [("generated", 1)] * 2  # the try that has drawn it
     assert pipeline.pipeline.posts() == []
+    assert all(words in row["last_error"] for row in pipeline.pipeline.prompts())  # `glad prompts list` shows it
     pipeline.cdn.misbehave = None
     pipeline.cdn.visits.clear()
     assert pipeline.run()[0]
     assert pipeline.states() == [("published", 1)] * 2
     assert len(pipeline.pipeline.posts()) == 2
+    assert [row["last_error"] for row in pipeline.pipeline.prompts()] == [None, None]
     assert all(post["featured_image_url"].startswith(pipeline.cdn.url) for post in pipeline.pipeline.posts())
     assert len(pipeline.cdn.visits) == 1 + 2  # the check `pictures_answer` looks at the newest
 

@@ -66,7 +66,8 @@ def test_the_pauses_grow_to_a_minute_while_it_cannot_start_and_it_is_told_once(h
 def test_the_same_cause_at_another_time_by_another_process_is_no_news_and_another_cause_is(house):
     house.death, house.refuses = "died", GladError("10:00:01 pid 12: no room")
     house.pass_by(4)
-    house.refuses = GladError("10:00:05 pid 345: no room")
+    house.refuses = GladError("10:00:05 pid 345: no room\n  | the log, which has more lines now")
+    house.death = "died. Its log: which has more lines now"
     house.pass_by(30)
     assert len(house.told) == 2
     house.refuses = GladError("the port is taken")

@@ -71,6 +71,7 @@ def test_up_again_changes_nothing(home, up):
     assert Cluster(Settings(GLAD_HOME=home).engine).describe() == before
 
 
+@pytest.mark.deep
 def test_two_that_start_it_at_once_start_one(tmp_path):
     program = (  # in processes of their own: importing Ray reads the certificates of this home for good
         "from glad_pipeline.settings import load_settings\n"
