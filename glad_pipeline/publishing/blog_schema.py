@@ -8,8 +8,9 @@ for them (`BlogNames`). What is wrong with a schema is said by `blog_problems.py
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import psycopg
 from psycopg import errors, sql
@@ -134,10 +135,10 @@ def look(connection: Connection, names: BlogNames | None = None) -> BlogSchema:
     return BlogSchema(names=names, posts=posts, tables=tables, found=tuple(_asked(connection, names, posts)))
 
 
-def _table(row: Mapping[str, object], names: BlogNames) -> BlogTable:
+def _table(row: Mapping[str, Any], names: BlogNames) -> BlogTable:
     given = dict(row)
-    columns = records_of(BlogColumn, given.pop("columns"))  # type: ignore[arg-type]
-    checks = (replace(each, columns=tuple(each.columns)) for each in records_of(Check, given.pop("checks")))  # type: ignore[arg-type]
+    columns = records_of(BlogColumn, given.pop("columns"))
+    checks = records_of(Check, [{**each, "columns": tuple(each["columns"] or ())} for each in given.pop("checks")])
     ours = names.ours if row["name"] == "posts" else str
     by_name = {called: column for column in columns if (called := ours(column.name)) is not None}
     return records_of(BlogTable, [{**given, "columns": by_name, "checks": tuple(checks)}])[0]
