@@ -151,6 +151,8 @@ def _asked(connection: Connection, names: BlogNames, posts: BlogTable | None) ->
         return [blog_problems.no_posts(names, [(row["schema"], row["may_use"]) for row in rows], _user(connection))]
     found = []
     own = posts.columns.get("id")
+    if own is not None and (kept := value(connection, SQL["kept_ids"])):
+        found += blog_problems.other_ids(posts, own, kept)
     if own is not None and own.type in NUMBERS and own.has_default and not own.identity and posts.kind in "rp":
         bound = {"relation": sql.Identifier(posts.schema, posts.relation).as_string(connection), "column": own.name}
         if sequence := value(connection, SQL["sequence"], bound):
