@@ -105,12 +105,12 @@ def problem_of_posts_status(text: str) -> str | None:
     if not pairs or not all(theirs for _, theirs in pairs):
         return "it has to be pairs of ours=theirs, separated by commas, such as published=live,draft=hidden"
     if unknown := next((ours for ours, _ in pairs if ours not in STATES), None):
-        return f"{unknown!r} is no state that this pipeline writes: they are {' and '.join(STATES)}"
+        return f"{unknown!r} is no state that this pipeline gives a post: they are {' and '.join(STATES)}"
     if twice := _twice(ours for ours, _ in pairs):
         return f"{twice} is in it twice"
     named = {ours: dict(pairs).get(ours, ours) for ours in STATES}
     if twice := _twice(named.values()):
-        return f"{' and '.join(STATES)} would both be {twice!r}: a hidden post has to be told from a published one"
+        return f"{' and '.join(STATES)} would be the same state {twice!r}: a hidden post has to be another"
     return _problem_of_names(named.values())
 
 

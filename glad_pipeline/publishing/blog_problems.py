@@ -66,6 +66,15 @@ def no_schema(names: BlogNames, said: str, user: str) -> Diagnosis:
     return error("", f"the table `{names}` cannot be seen: {said}", f'GRANT USAGE ON SCHEMA "{schema}" TO "{user}"')
 
 
+def other_ids(posts: BlogTable, own: BlogColumn, kept: str) -> Iterator[Diagnosis]:
+    """Our tables keep ids of posts in a type that is not this blog's. `kept`: uuid, bigint or text."""
+    if own.type in (KINDS["id"] or ()):
+        wanted = "uuid" if own.type == "uuid" else "bigint" if own.type in NUMBERS else "text"
+        if kept != wanted:
+            text = f"{posts.relation}.{own.name} is {own.declared}, and prompts.post_id is {kept}"
+            yield error("id", text, "run ./glad migrate, which makes it follow")
+
+
 def no_sequence(sequence: str, user: str) -> Diagnosis:
     """New ids are numbered by a sequence that we may not use."""
     text = f"new ids of posts come from {sequence}, which the user {user} may not use"

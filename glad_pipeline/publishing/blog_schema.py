@@ -8,8 +8,9 @@ for them (`BlogNames`). What is wrong with a schema is said by `blog_problems.py
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import psycopg
 from psycopg import errors, sql
@@ -157,10 +158,10 @@ def look(connection: Connection, names: BlogNames | None = None) -> BlogSchema:
     return BlogSchema(names=names, posts=posts, tables=tables, found=tuple(_asked(connection, names, posts)))
 
 
-def _table(row: Mapping[str, object], names: BlogNames) -> BlogTable:
+def _table(row: Mapping[str, Any], names: BlogNames) -> BlogTable:
     given = dict(row)
-    columns = records_of(BlogColumn, given.pop("columns"))  # type: ignore[arg-type]
-    checks = (replace(each, columns=tuple(each.columns)) for each in records_of(Check, given.pop("checks")))  # type: ignore[arg-type]
+    columns = records_of(BlogColumn, given.pop("columns"))
+    checks = records_of(Check, [{**each, "columns": tuple(each["columns"] or ())} for each in given.pop("checks")])
     ours = names.ours if row["name"] == "posts" else str
     by_name = {called: column for column in columns if (called := ours(column.name)) is not None}
     return records_of(BlogTable, [{**given, "columns": by_name, "checks": tuple(checks)}])[0]
@@ -173,6 +174,8 @@ def _asked(connection: Connection, names: BlogNames, posts: BlogTable | None) ->
         return [blog_problems.no_posts(names, [(row["schema"], row["may_use"]) for row in rows], _user(connection))]
     found = []
     own = posts.columns.get("id")
+    if own is not None and (kept := value(connection, SQL["kept_ids"])):
+        found += blog_problems.other_ids(posts, own, kept)
     if own is not None and own.type in NUMBERS and own.has_default and not own.identity and posts.kind in "rp":
         bound = {"relation": sql.Identifier(posts.schema, posts.relation).as_string(connection), "column": own.name}
         if sequence := value(connection, SQL["sequence"], bound):

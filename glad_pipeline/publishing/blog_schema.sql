@@ -39,6 +39,11 @@ FROM jsonb_to_recordset(%(wanted)s) AS w (name text, relation text)
 JOIN pg_class AS c ON c.oid = to_regclass(w.relation)
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 
+-- name: kept_ids
+-- The type in which our table keeps ids of posts; none before the first migration.
+SELECT format_type(atttypid, NULL) AS type FROM pg_attribute
+WHERE attrelid = to_regclass('prompts') AND attname = 'post_id' AND NOT attisdropped
+
 -- name: elsewhere
 -- Schemas that have a relation of this name although no statement of ours finds it, and whether we may look into each.
 SELECT n.nspname AS schema, has_schema_privilege(n.oid, 'USAGE') AS may_use, current_user::text AS "user"
