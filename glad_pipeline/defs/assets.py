@@ -238,6 +238,7 @@ def _publishing(context: dg.AssetExecutionContext, ours: Resources) -> Publishin
         database=ours.queue.postgres.database,
         store=lambda: ours.object_store.store,
         visitor=Visitor(check=ours.object_store.public_check, warn=context.log.warning),
+        base=ours.object_store.unchecked.url(""),
     )
 
 

@@ -240,7 +240,6 @@ class ObjectStoreResource(FixedResource):
     _store: ObjectStore | None = PrivateAttr(default=None)
     _ready: ObjectStore | None = PrivateAttr(default=None)
     _looked: store_check.Looked | None = PrivateAttr(default=None)  # before the claim
-    _locks: Database | None = PrivateAttr(default=None)
     _fits_blog: bool = PrivateAttr(default=False)
 
     @property
@@ -254,7 +253,7 @@ class ObjectStoreResource(FixedResource):
                 self._ready = store_check.require_store(
                     database,
                     self.unchecked,
-                    exclusively=self._exclusively,
+                    exclusively=store_check.under_a_lock(self.postgres.another()),
                     tell=dg.get_dagster_logger().warning,
                     looked=self._looked,
                 )
@@ -305,16 +304,6 @@ class ObjectStoreResource(FixedResource):
 
     def _identified(self) -> Database:
         return self.postgres.another()
-
-    def _exclusively(self, key: str, work: Callable[[], bool]) -> bool:
-        """For a store that would overwrite. The uploaders' connections: the run's own are for its rows."""
-        if self._locks is None:
-            self._locks = self.postgres.another()
-        return store_check.under_a_lock(self._locks)(key, work)
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        if self._locks is not None:
-            self._locks.close()
 
     @property
     def spool(self) -> Spool:

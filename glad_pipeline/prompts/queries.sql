@@ -167,16 +167,19 @@ WHERE p.id = ANY(%(ids)s) AND p.status = 'awaiting_approval' AND NOT p.replace
   AND NOT EXISTS (SELECT FROM images WHERE key = substring(shown.url FROM 'generated/[0-9a-f]{2}/[0-9a-f]{32}') || '.png')
 
 -- name: stale
--- Pictures whose time has come and that were seen in the store too long ago to be believed.
+-- Pictures whose time has come and that were seen in the store too long ago to be believed, or by another address.
 SELECT DISTINCT i.id, i.key, i.bytes FROM prompts p JOIN images i ON i.id = p.image_id
 WHERE p.status = 'generated' AND coalesce(p.publish_at, '-infinity'::timestamptz) <= now()
-  AND i.verified_at < now() - %(fresh)s AND i.removed_at IS NULL
+  AND (i.verified_at < now() - %(fresh)s OR i.url <> %(base)s::text || i.key) AND i.removed_at IS NULL
   AND (p.claim_token IS NULL OR p.claim_token = %(token)s OR p.lease_expires_at < now()
        OR p.claim_token NOT IN (SELECT token FROM prompts_live_holds()))
 ORDER BY i.id LIMIT %(batch)s
 
 -- name: seen_again
-UPDATE images SET verified_at = now() WHERE id = ANY(%(ids)s)
+-- The public address may be another one since they were catalogued; no `base`: that is not known.
+UPDATE images SET verified_at = now(), url = coalesce(%(base)s::text || key, url),
+    thumbnail_url = coalesce(%(base)s::text || thumbnail_key, thumbnail_url)
+WHERE id = ANY(%(ids)s)
 
 -- name: draw_again
 -- Their picture is gone from the store: they wait again, and the next run draws it under the same key.
@@ -210,7 +213,8 @@ SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.sh
        i.removed_reason AS image_removed_reason
 FROM prompts p JOIN images i ON i.id = p.image_id
 WHERE p.status = 'generated' AND coalesce(p.publish_at, '-infinity'::timestamptz) <= now()
-  AND (i.verified_at >= now() - %(fresh)s OR i.removed_at IS NOT NULL)
+  AND (i.removed_at IS NOT NULL
+       OR (i.verified_at >= now() - %(fresh)s AND (%(base)s::text IS NULL OR i.url = %(base)s::text || i.key)))
   AND (p.claim_token IS NULL OR p.claim_token = %(token)s OR p.lease_expires_at < now()
        OR p.claim_token NOT IN (SELECT token FROM prompts_live_holds()))
 ORDER BY coalesce(p.publish_at, '-infinity'::timestamptz), p.id

@@ -275,25 +275,28 @@ class Claim:
             connection.execute(SQL["note_what_approval_replaces"], {"ids": waiting})
         return len(moved), len(waiting)
 
-    def publishable(self, connection: Connection, batch: int) -> list[DuePrompt]:
+    def publishable(self, connection: Connection, batch: int, *, base: str | None = None) -> list[DuePrompt]:
         """In the caller's transaction: lock up to `batch` drawn prompts that are due, each joined with its image.
 
-        Only those whose picture was seen in the store within FRESH; see `stale`.
+        Only those whose picture was seen in the store within FRESH, and is public under `base`; see `stale`.
         """
-        bound = {"token": self._token, "batch": batch, "fresh": FRESH}
+        bound = {"token": self._token, "batch": batch, "fresh": FRESH, "base": base}
         return records_of(DuePrompt, connection.execute(SQL["publishable"], bound))
 
-    def stale(self, batch: int) -> list[SeenPicture]:
-        """Up to `batch` pictures that are due and were seen longer than FRESH ago."""
-        bound = {"token": self._token, "batch": batch, "fresh": FRESH}
+    def stale(self, batch: int, *, base: str | None = None) -> list[SeenPicture]:
+        """Up to `batch` pictures that are due and were seen longer than FRESH ago, or were catalogued with a URL that
+        is not `base` with their key. None: whatever it is."""
+        bound = {"token": self._token, "batch": batch, "fresh": FRESH, "base": base}
         return self._database.read(lambda c: records_of(SeenPicture, c.execute(SQL["stale"], bound)))
 
-    def looked_again(self, connection: Connection, *, seen: Sequence[int], gone: Sequence[int]) -> list[int]:
-        """In the caller's transaction: these pictures (images.id) are in the store still, those are not.
+    def looked_again(
+        self, connection: Connection, *, seen: Sequence[int], gone: Sequence[int], base: str | None = None
+    ) -> list[int]:
+        """In the caller's transaction: these pictures (images.id) are in the store still, under `base`; those are not.
 
         The prompts of those wait to be drawn again; their ids.
         """
-        connection.execute(SQL["seen_again"], {"ids": list(seen)})
+        connection.execute(SQL["seen_again"], {"ids": list(seen), "base": base})
         bound = {"ids": list(gone), "token": self._token, "reason": "its picture was gone from the store: drawn again"}
         return sorted(row["id"] for row in connection.execute(SQL["draw_again"], bound))
 
