@@ -21,12 +21,15 @@ def require_blog(database: Database, store: ObjectStore) -> None:
     outside of the database is not rolled back.
     """
     url = store.url(original_key("0" * 64))
-    if mark := database.read(partial(_required, url=url)):
+    if mark := database.read(partial(mark_to_remember, url=url)):
         identity.remember_blog(database, mark)
 
 
-def _required(connection: Connection, *, url: str) -> str | None:
-    """The mark to be remembered; None: it is, or nothing could be tried."""
+def mark_to_remember(connection: Connection, *, url: str) -> str | None:
+    """The mark to be remembered of a blog that takes posts; None: it is, or no post could be tried.
+
+    Raises `GladError`, with each cure, where it takes none.
+    """
     schema = look(connection)
     require(trial.seen(schema, url))
     mark = trial.mark_of(connection, schema, url)

@@ -26,9 +26,7 @@ _OF_A_PROMPT = (
     *("title", "slug", "content", "excerpt", "author", "category", "author_id", "category_id"),
     *("seo_title", "seo_description", "task_id", "published_at", "metadata", *ALT_COLUMNS),
 )
-_DENIED = re.compile(
-    r"(?:permission denied|policy) for (sequence|table|view|schema|function) \"?([^\s\"]+)"
-)
+_DENIED = re.compile(r"(?:permission denied|policy) for (sequence|table|view|schema|function) \"?([^\s\"]+)")
 _RIGHTS = {"sequence": "USAGE ON SEQUENCE", "schema": "USAGE ON SCHEMA", "function": "EXECUTE ON FUNCTION"}
 _OUTSIDE = ("08", "25", "28", "40", "53", "54", "57", "58", "XX")  # nothing that a schema is the cause of
 

@@ -199,9 +199,7 @@ def _owed(schema: BlogSchema, posts: BlogTable) -> Iterator[Diagnosis]:
     unknown = sorted(
         column.name
         for ours, column in posts.columns.items()
-        if column.owed
-        and ours not in KINDS
-        and not (ours in ALT_COLUMNS and schema.alt_text_in == ours)
+        if column.owed and ours not in KINDS and not (ours in ALT_COLUMNS and schema.alt_text_in == ours)
     )
     if unknown:
         names = ", ".join(unknown)

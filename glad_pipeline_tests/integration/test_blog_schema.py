@@ -17,6 +17,8 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.database.migrations.post_ids import retype_sql, to_retype
 from glad_pipeline.diagnosis import Level
 from glad_pipeline.errors import GladError, UnavailableError
+from glad_pipeline.pipeline.blog import mark_to_remember
+from glad_pipeline.pipeline.identity import SQL as IDENTITY
 from glad_pipeline.publishing.posts import Blog
 from glad_pipeline.publishing.trial import examine
 from glad_pipeline.records import DuePrompt
@@ -310,6 +312,40 @@ def test_a_trigger_that_drops_one_post_has_that_prompt_rejected_in_words(databas
     done = Blog(database).publish(database, [due(1), due(2)])
     assert done.rejected == {1: "the blog refused the post: a trigger of the blog dropped the post"}
     assert [each.prompt_id for each in done.published] == [2]
+
+
+CHANGES = {
+    "a trigger's function": "CREATE OR REPLACE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'",
+    "a trigger": "DROP TRIGGER quiet ON posts",
+    "a constraint": "ALTER TABLE posts ADD CHECK (length(title) > 1)",
+    "a column": "ALTER TABLE posts ADD views int",
+    "a policy": "ALTER TABLE posts ENABLE ROW LEVEL SECURITY; CREATE POLICY a ON posts FOR SELECT USING (true)",
+    "a right": "GRANT SELECT ON posts TO {writer}",
+    "a right to the sequence": "GRANT USAGE ON SEQUENCE posts_id_seq TO {writer}",
+    "a table beside it": "CREATE TABLE authors (id serial PRIMARY KEY, name text)",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_run_tries_a_post_only_where_what_decides_about_it_has_changed(database, writer, change):
+    database.execute(table(id="serial PRIMARY KEY"))
+    database.execute("""CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER quiet BEFORE INSERT ON posts FOR EACH ROW EXECUTE FUNCTION quiet()""")
+    fit_ids(database)
+    database.execute("DELETE FROM deployments")
+    database.execute("""INSERT INTO deployments (id, bucket, place, database, database_name, current)
+        VALUES (gen_random_uuid(), 'b', 'p', 'd', 'n', true)""")
+
+    def tried() -> int:
+        return database.execute("SELECT coalesce(pg_sequence_last_value('posts_id_seq'), 0) AS n").fetchone()["n"]
+
+    mark = mark_to_remember(database, url=URL)
+    assert (mark is not None, tried()) == (True, 1)
+    database.execute(IDENTITY["remember_blog"], {"mark": mark})
+    assert (mark_to_remember(database, url=URL), tried()) == (None, 1)
+    database.execute(CHANGES[change].format(writer=writer))
+    assert mark_to_remember(database, url=URL) not in (None, mark)
+    assert tried() == 2
 
 
 def test_a_view_is_written_through_its_triggers(database):
