@@ -66,6 +66,15 @@ class Prompt(NewPrompt):
     )
     taken_down_at: datetime | None = None  # its post was hidden by us: published again, it is shown again
     replaced_image_url: str | None = None  # what its post showed before, which was not ours: a takedown puts it back
+    replaced_alt_text: str | None = None  # and the alt text that was with it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replaced:
+    """What a post showed that was not ours, before a picture of ours took its place: a takedown puts it back."""
+
+    image_url: str | None = None  # None: nothing
+    alt_text: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

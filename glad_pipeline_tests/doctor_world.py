@@ -38,7 +38,7 @@ class Site:
     """The blog's: revalidation, and Next.js's pictures. Its attributes are what may be wrong with it."""
 
     def __init__(self) -> None:
-        self.takes_any = self.has_no_route = self.redirects = False
+        self.takes_any = self.has_no_route = self.redirects = self.refuses_in_words = False
         self.allows = True
         site = self
 
@@ -50,6 +50,8 @@ class Site:
                 if site.redirects:
                     return self._say(308, headers={"Location": "https://www.example.com/api/revalidate"})
                 known = site.takes_any or self.headers["x-revalidate-secret"] == SECRET
+                if site.refuses_in_words and not known:
+                    return self._say(200, b'{"revalidated": false}')
                 return self._say(200 if known else 401)
 
             def do_GET(self) -> None:

@@ -32,8 +32,7 @@ def doctor(
         bool,
         typer.Option(
             "--fix",
-            help="mend what is harmless to mend: GLAD_HOME's permissions, objects that a doctor left behind, a sensor "
-            "that is switched off",
+            help="mend what is harmless to mend: GLAD_HOME's permissions, objects that a doctor left behind",
         ),
     ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="draw no picture")] = False,

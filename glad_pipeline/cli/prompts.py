@@ -184,7 +184,7 @@ def show(
     runtime = Runtime.of(context)
     with runtime.database() as database:
         row = management.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
-        lost = without_place(database, row) if row and row.post_id is None else []
+        lost = without_place(database, row) if row else []
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1

@@ -13,10 +13,11 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.rows import DictRow, tuple_row
 
 from glad_pipeline.blog_names import BlogNames
+from glad_pipeline.errors import UnavailableError
 
 _COLUMNS = """
     SELECT attname FROM pg_attribute
@@ -31,25 +32,29 @@ class _Renders:
     blog: ClassVar[BlogNames]
     placeholders: ClassVar[dict[str, str]]  # what stands in our SQL, to what it is in this database
 
-    def rendered(self, query: Any) -> Any:
-        """The statement with the blog's own names; one that was composed has them already."""
+    def rendered(self, query: Any, *, bound: bool) -> Any:
+        """The statement with the blog's own names; one that was composed has them already.
+
+        `bound`: values are bound to it: then psycopg reads each % as the beginning of one, but for %%.
+        """
         if isinstance(query, str) and "{posts" in query:
             for placeholder, name in self.placeholders.items():
-                query = query.replace(placeholder, name)  # our own text and quoted names
+                # our own text and quoted names
+                query = query.replace(placeholder, name.replace("%", "%%") if bound else name)
         return query
 
 
 class _Cursor(_Renders, psycopg.Cursor[Any]):
-    def execute(self, query: Any, *params: Any, **options: Any) -> Any:
-        return super().execute(self.rendered(query), *params, **options)
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        return super().execute(self.rendered(query, bound=params is not None), params, **options)
 
     def executemany(self, query: Any, *params: Any, **options: Any) -> None:
-        super().executemany(self.rendered(query), *params, **options)
+        super().executemany(self.rendered(query, bound=True), *params, **options)
 
 
 class _ServerCursor(_Renders, psycopg.ServerCursor[Any]):
-    def execute(self, query: Any, *params: Any, **options: Any) -> Any:
-        return super().execute(self.rendered(query), *params, **options)
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        return super().execute(self.rendered(query, bound=params is not None), params, **options)
 
 
 def know_blog(connection: psycopg.Connection[DictRow], names: BlogNames) -> None:
@@ -64,9 +69,13 @@ def names_of(connection: psycopg.Connection[Any]) -> BlogNames:
 
 
 def has_posts(connection: psycopg.Connection[Any]) -> bool:
-    """Whether there is a table of posts to look at."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        found = cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [regclass(names_of(connection))]).fetchone()
+    """Whether there is a table of posts to look at.
+
+    Raises `UnavailableError`, with the GRANT, where its schema is closed to us.
+    """
+    names = names_of(connection)
+    with _seen(connection, names), connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [regclass(names)]).fetchone()
     return bool(found and found[0])
 
 
@@ -97,8 +106,20 @@ def _column(names: BlogNames, name: str, ours: str) -> sql.Composed:
 
 
 def _columns(connection: psycopg.Connection[DictRow], names: BlogNames) -> tuple[str, ...]:
-    with _left_as_it_was(connection), connection.cursor(row_factory=tuple_row) as cursor:
+    with _left_as_it_was(connection), _seen(connection, names), connection.cursor(row_factory=tuple_row) as cursor:
         return tuple(name for (name,) in cursor.execute(_COLUMNS, [regclass(names)]))
+
+
+@contextmanager
+def _seen(connection: psycopg.Connection[Any], names: BlogNames) -> Iterator[None]:
+    """`to_regclass` answers nothing for a table that is not there, and raises for a schema that is closed to us."""
+    try:
+        yield
+    except errors.InsufficientPrivilege as error:
+        raise UnavailableError(
+            f"the table `{names}` cannot be seen: {error.diag.message_primary}: "
+            f'GRANT USAGE ON SCHEMA "{names.table[0]}" TO "{connection.info.user}"'
+        ) from error
 
 
 @contextmanager

@@ -79,11 +79,8 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         """
         ours = names.resources(context)
         with as_failure(ours.queue.explain):
-            ours.queue.claim  # noqa: B018  the run's sign of life comes first: what follows may wait for the store
-            ours.object_store.require()
-            ours.object_store.require_blog()
             note_model(context, names, ours.sdxl.sdxl)
-            claimed = ours.queue.take(batch=config.batch_size, ids=config.prompt_ids)
+            claimed = ours.queue.take(ours.object_store, batch=config.batch_size, ids=config.prompt_ids)
         first = markdown_table(claimed, ("id", "prompt", "title"))
         ids = [prompt.id for prompt in claimed]
         return versions.output(
@@ -241,6 +238,7 @@ def _publishing(context: dg.AssetExecutionContext, ours: Resources) -> Publishin
         database=ours.queue.postgres.database,
         store=lambda: ours.object_store.store,
         visitor=Visitor(check=ours.object_store.public_check, warn=context.log.warning),
+        base=ours.object_store.unchecked.url(""),
     )
 
 

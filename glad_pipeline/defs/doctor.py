@@ -5,7 +5,7 @@ from functools import partial
 
 import dagster as dg
 
-from glad_pipeline.defs.instance_look import look_at_instance
+from glad_pipeline.defs.instance_look import REPOSITORY_TAG, look_at_instance
 from glad_pipeline.defs.jobs import AUDIT
 from glad_pipeline.defs.names import Names
 from glad_pipeline.diagnosis import Diagnosis, Level
@@ -32,7 +32,7 @@ def doctor_checks(names: Names, settings: Settings) -> dg.AssetChecksDefinition:
             settings=settings,
             own_database=ours.postgres.database,
             own_store=ours.object_store.unchecked.with_patience(0.0),
-            instance=partial(look_at_instance, context.instance),
+            instance=partial(look_at_instance, context.instance, names, context.run.tags.get(REPOSITORY_TAG)),
             draws=False,
         )
         found = list(examine(deployment, SHOWN))

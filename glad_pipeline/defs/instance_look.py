@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from glad_pipeline.defs.jobs import JOB_NAME
+from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.pool_limit import is_limited
 from glad_pipeline.defs.runs import ENDED
 from glad_pipeline.diagnosis import Diagnosis
@@ -20,11 +21,15 @@ from glad_pipeline.redaction import redact
 SILENT = 120.0  # seconds without a heartbeat after which a daemon is gone
 LONG = 900.0  # seconds in the queue
 IN_A_ROW = 3
+REPOSITORY_TAG = ".dagster/repository"  # of a run: Dagster's own
 SENSOR, SCHEDULES = "new_prompts", ("publish_prompts_hourly", "audit_store_daily")
 
 
 def look_at_dagster(deployment: Deployment) -> Iterator[Diagnosis]:
     """The instance of DAGSTER_HOME."""
+    if why := deployment.trouble.get("dagster"):
+        yield wrong("storage", why, None)
+        return
     if not os.environ.get("DAGSTER_HOME"):
         yield not_tested("storage", "DAGSTER_HOME is not set: there is no instance to look at")
         return
@@ -35,16 +40,20 @@ def look_at_dagster(deployment: Deployment) -> Iterator[Diagnosis]:
         yield wrong("storage", text, "see dagster.yaml in DAGSTER_HOME, and DAGSTER_DATABASE_URL")
         return
     with instance:
-        yield from look_at_instance(instance, deployment)
+        yield from look_at_instance(instance, Names(pool=deployment.settings.pool), None, deployment)
 
 
-def look_at_instance(instance: dg.DagsterInstance, deployment: Deployment) -> Iterator[Diagnosis]:
-    """Any instance."""
-    runs = instance.get_run_records(dg.RunsFilter(job_name=JOB_NAME, statuses=ENDED), limit=IN_A_ROW)
+def look_at_instance(
+    instance: dg.DagsterInstance, names: Names, repository: str | None, deployment: Deployment
+) -> Iterator[Diagnosis]:
+    """Any instance. `repository`: the label of ours (`name@location`); None: whichever has these names."""
+    tags = {} if repository is None else {REPOSITORY_TAG: repository}
+    wanted = dg.RunsFilter(job_name=names.of(JOB_NAME), statuses=ENDED, tags=tags)
+    runs = instance.get_run_records(wanted, limit=IN_A_ROW)
     yield right("storage", f"its storage answers ({type(instance.run_storage).__name__})")
     yield from _daemon(instance, deployment)
-    yield from _queue(instance, deployment)
-    yield from _instigators(instance, deployment)
+    yield from _queue(instance, names.pool)
+    yield from _instigators(instance, names, repository, is_on=deployment.settings.sensor)
     yield from _runs(runs)
 
 
@@ -66,11 +75,10 @@ def _daemon(instance: dg.DagsterInstance, deployment: Deployment) -> Iterator[Di
         yield not_tested("daemon", "none runs: nothing starts runs by itself", "./glad up")
 
 
-def _queue(instance: dg.DagsterInstance, deployment: Deployment) -> Iterator[Diagnosis]:
+def _queue(instance: dg.DagsterInstance, pool: str) -> Iterator[Diagnosis]:
     if type(instance.run_coordinator).__name__ != "QueuedRunCoordinator":
         cure = "in dagster.yaml: run_coordinator: QueuedRunCoordinator"
         yield risk("queue", "runs do not queue: two may draw on one GPU", cure)
-    pool = deployment.settings.pool
     if is_limited(instance, pool):
         yield right("pool", f"the pool {pool} is limited")
     else:
@@ -83,23 +91,23 @@ def _queue(instance: dg.DagsterInstance, deployment: Deployment) -> Iterator[Dia
         yield risk("queue", f"{len(old)} runs wait for over {LONG / 60:.0f} minutes", cure)
 
 
-def _instigators(instance: dg.DagsterInstance, deployment: Deployment) -> Iterator[Diagnosis]:
+def _instigators(
+    instance: dg.DagsterInstance, names: Names, repository: str | None, *, is_on: bool
+) -> Iterator[Diagnosis]:
     """Sensor and schedules that a person has switched off. Without a word of theirs the settings' default holds."""
+    sensor, *schedules = (names.of(each) for each in (SENSOR, *SCHEDULES))
     stopped = {
-        each.instigator_name: each
+        each.instigator_name
         for each in instance.all_instigator_state()
-        if each.instigator_name in (SENSOR, *SCHEDULES) and each.status.value == "STOPPED"
+        if each.instigator_name in (sensor, *schedules)
+        and each.status.value == "STOPPED"
+        and repository in (None, each.origin.repository_origin.get_label())
     }
-    for name, state in stopped.items():
-        if deployment.fix and name == SENSOR:
-            instance.update_instigator_state(state.with_status(type(state.status)("RUNNING")))
-            yield right(name, f"{name} was switched off, and is on now")
-        else:
-            cure = "switch it on under Automation in the web UI" + (", or ./glad doctor --fix" * (name == SENSOR))
-            yield risk(name, f"{name} is switched off", cure)
-    if SENSOR not in stopped:
-        by = "" if deployment.settings.sensor else " unless somebody has switched it on: GLAD_SENSOR is false"
-        yield right(SENSOR, f"{SENSOR} is {'on' if deployment.settings.sensor else 'off'}{by}")
+    for name in sorted(stopped):
+        yield risk(name, f"{name} is switched off", "switch it on under Automation in the web UI")
+    if sensor not in stopped:
+        by = "" if is_on else " unless somebody has switched it on: GLAD_SENSOR is false"
+        yield right(sensor, f"{sensor} is {'on' if is_on else 'off'}{by}")
 
 
 def _runs(ended: Sequence[dg.RunRecord]) -> Iterator[Diagnosis]:

@@ -133,10 +133,11 @@ def io_managers(names: Names) -> dict[str, Any]:
         keys = set(map(names.of, needed))
         return dg.io_manager(required_resource_keys=keys, config_schema={})(make)
 
-    @dg.input_manager(required_resource_keys={names.of("queue")}, config_schema={})
+    @dg.input_manager(required_resource_keys={names.of("queue"), names.of("object_store")}, config_schema={})
     def claimed_rows(context: dg.InputContext) -> "pd.DataFrame":
+        ours = names.resources(context)
         with as_failure():
-            return frame(names.resources(context).queue.in_hand())
+            return frame(ours.queue.in_hand(ours.object_store))
 
     drawn_needs = {names.of(each) for each in ("queue", "object_store", "sdxl", "image_store")}
 
@@ -145,7 +146,7 @@ def io_managers(names: Names) -> dict[str, Any]:
         ours = names.resources(context)
         uploaded = ours.image_store.totals.stored
         with as_failure(ours.queue.explain), ours.queue.refunding():
-            recipes = recipes_of(ours.queue.in_hand(), ours.sdxl, ours.queue.claim)
+            recipes = recipes_of(ours.queue.in_hand(ours.object_store), ours.sdxl, ours.queue.claim)
             return look_up(recipes, ours.object_store.store, put_by_us=uploaded)
 
     return {

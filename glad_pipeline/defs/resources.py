@@ -176,17 +176,23 @@ class QueueResource(FixedResource):
         """See `pipeline.claim.refunding`."""
         return refunding(lambda: self._claim)
 
-    def take(self, *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Prompt]:
-        """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons."""
-        claimed = self.claim.take(batch or self.batch_size, ids=ids)
+    def take(self, store: "ObjectStoreResource", *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Prompt]:
+        """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons.
+
+        Raises `GladError`, and claims nothing, where the store or the blog would take no picture.
+        """
+        claim = self.claim  # the run's sign of life comes first: what follows may wait for the store
+        store.require()
+        store.require_blog()
+        claimed = claim.take(batch or self.batch_size, ids=ids)
         self._claimed = True
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
-        return reject_unfit(claimed, self.claim, self.postgres.database)
+        return reject_unfit(claimed, claim, self.postgres.database)
 
-    def in_hand(self) -> list[Prompt]:
+    def in_hand(self, store: "ObjectStoreResource") -> list[Prompt]:
         """What this run has claimed and not settled; a run that starts further down the graph claims here."""
-        return self.claim.held() if self._claimed else self.take()
+        return self.claim.held() if self._claimed else self.take(store)
 
 
 class OutboxResource(FixedResource):
@@ -234,7 +240,6 @@ class ObjectStoreResource(FixedResource):
     _store: ObjectStore | None = PrivateAttr(default=None)
     _ready: ObjectStore | None = PrivateAttr(default=None)
     _looked: store_check.Looked | None = PrivateAttr(default=None)  # before the claim
-    _locks: Database | None = PrivateAttr(default=None)
     _fits_blog: bool = PrivateAttr(default=False)
 
     @property
@@ -248,7 +253,7 @@ class ObjectStoreResource(FixedResource):
                 self._ready = store_check.require_store(
                     database,
                     self.unchecked,
-                    exclusively=self._exclusively,
+                    exclusively=store_check.under_a_lock(self.postgres.another()),
                     tell=dg.get_dagster_logger().warning,
                     looked=self._looked,
                 )
@@ -299,16 +304,6 @@ class ObjectStoreResource(FixedResource):
 
     def _identified(self) -> Database:
         return self.postgres.another()
-
-    def _exclusively(self, key: str, work: Callable[[], bool]) -> bool:
-        """For a store that would overwrite. The uploaders' connections: the run's own are for its rows."""
-        if self._locks is None:
-            self._locks = self.postgres.another()
-        return store_check.under_a_lock(self._locks)(key, work)
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        if self._locks is not None:
-            self._locks.close()
 
     @property
     def spool(self) -> Spool:

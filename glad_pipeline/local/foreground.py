@@ -32,7 +32,7 @@ from glad_pipeline.local.home import Busy, Home, port_is_free, write_atomically
 from glad_pipeline.local.keeping import Keeper, Part
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
-from glad_pipeline.local.processes import end, end_members, end_session, is_still, session_members, spawn
+from glad_pipeline.local.processes import end, end_members, end_session, gone, is_still, session_members, spawn
 from glad_pipeline.local.progress import Step
 from glad_pipeline.settings import Settings
 
@@ -60,12 +60,19 @@ class Child:
         return cls(name, words, log, environment, _spawned(words, log, environment))
 
     def death(self) -> str | None:
-        """How it has ended, with the end of its log; None: it lives."""
-        code = self.process.poll()
-        return None if code is None else f"ended (exit {code}). Its log: {_end_of(self.log)}"
+        """How it has ended, with the end of its log, and what it has left is ended too; None: it lives."""
+        if self.process.returncode is None:
+            if not gone(psutil.Process(self.process.pid)):
+                return None
+            end_members(session_members(self.process.pid))  # until it is reaped its number is nobody else's
+        return f"ended (exit {self.process.wait()}). Its log: {_end_of(self.log)}"
+
+    def end(self) -> None:
+        """End it with everything it has started."""
+        if self.process.returncode is None:
+            end_session(self.process, signal.SIGINT, seconds=20)
 
     def start_again(self) -> None:
-        end_members(session_members(self.process.pid))  # what it has left
         self.process = _spawned(self.words, self.log, self.environment)
 
 
@@ -153,7 +160,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
             signal.signal(number, signal.SIG_IGN)  # the way down is short and must be walked to its end
         for child in reversed(children):
             with Step(f"stopping the {child.name}"):
-                end_session(child.process, signal.SIGINT, seconds=20)
+                child.end()
         stack.stop(settings)
         _clear_sockets(home)
         (home.path / "up.json").unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from glad_pipeline.database import Database, DatabaseError, first_words
 from glad_pipeline.deadline import within
 from glad_pipeline.pipeline.visit import problem_of_newest
 from glad_pipeline.prompts.management import counts_by_status
-from glad_pipeline.storage.opening import open_store
+from glad_pipeline.storage.opening import open_store, warm_up
 from glad_pipeline.storage.protocol import StoreAnswer, StoreError
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class Answer:
 def ask(url: str | None, blog: BlogNames, store: StoreOptions | None) -> tuple[Answer | None, Answer | None]:
     """The database at a URL and the store: what each answers, in SECONDS at most; None for what is not in use."""
     opened = open_store(store) if store else None
-    getattr(opened, "client", None)  # boto3's import takes seconds on a busy machine, and is no silence of the store's
+    if opened:
+        warm_up()  # which takes seconds on a busy machine, and is no silence of the store's
     with ThreadPoolExecutor(2) as both:
         of_database = both.submit(_in_time, partial(_of_database, url, blog)) if url else None
         of_store = both.submit(_in_time, partial(_of_store, opened)) if opened else None

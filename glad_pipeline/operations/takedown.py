@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
-from glad_pipeline.database import Connection, Database, named_queries, value
+import psycopg
+
+from glad_pipeline.database import Connection, Database, first_words, named_queries, value
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.limits import REASON_CHARS
 from glad_pipeline.outbox import messages as outbox
@@ -18,10 +21,9 @@ from glad_pipeline.publishing import blocklist, images
 from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.publishing.posts import Blog
 from glad_pipeline.publishing.tasks import clear_tasks
-from glad_pipeline.records import PostId, records_of
+from glad_pipeline.records import PostId, Replaced, records_of
 
 SQL = named_queries(__package__, "takedown.sql")
-OF_THE_PICTURE = ("featured_image_alt",)  # in a post's metadata
 NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None}
 
 
@@ -57,7 +59,8 @@ def unpublish(database: Database, post: str, *, reason: str, keep_picture: bool 
     """Hide the post with this id or slug; its prompts are cancelled, and its pictures removed and blocked.
 
     A picture that another published post shows stays, as all do with `keep_picture`. Raises `GladError` if there is
-    no such post, `UsageError` for a reason that is empty or over 500 characters.
+    no such post, or the blog cannot have it hidden or without a picture; `UsageError` for a reason that is empty or
+    over 500 characters.
     """
     return database.transact("takedown", partial(_unpublish, post, _checked(reason), keep_picture))
 
@@ -91,6 +94,12 @@ def _unpublish(post: str, reason: str, keep_picture: bool, connection: Connectio
     found = connection.execute(SQL["find_post"], {"post": post}).fetchone() if post.isprintable() else None
     if found is None:
         raise GladError(f"no post has the id or slug {post[:80]!r}")
+    blog = Blog(connection)
+    if not blog.schema.writes("status"):
+        raise GladError(
+            f"the post {found['slug']} cannot be hidden: the blog's {blog.schema.names} has no status that could be "
+            "written. `glad images delete IMAGE` takes its picture down; the post itself has to be deleted in the blog"
+        )
     going = []
     rows = connection.execute(SQL["pictures_of"], {"post": found["id"]}).fetchall()
     for row, image in zip(rows, records_of(CataloguedImage, rows), strict=True):
@@ -101,7 +110,6 @@ def _unpublish(post: str, reason: str, keep_picture: bool, connection: Connectio
         else:
             going.append(image)
     _lock_prompts(connection, [found["id"]], [image.id for image in going])
-    blog = Blog(connection)
     _hide(connection, blog, [found["id"]], reason, taken)
     if not keep_picture:
         taken.pictures += [row["key"] for row in connection.execute(SQL["removed_of"], {"post": found["id"]})]
@@ -135,8 +143,8 @@ def _lock_prompts(connection: Connection, posts: Sequence[PostId], images: Seque
 
 
 def _hide(connection: Connection, blog: Blog, posts: Sequence[PostId], reason: str, taken: TakenDown) -> None:
-    """Make posts drafts and cancel the prompts that are behind them or aim at them."""
-    versions = blog.lock(connection, posts)
+    """Make posts drafts, if the blog has states; cancel the prompts that are behind them or aim at them."""
+    versions = blog.lock(connection, posts) if blog.schema.writes("status") else {}
     for post, version in versions.items():
         found = connection.execute(SQL["post_by_id"], {"post": post}).fetchone()
         if found is not None and found["status"] != "draft":
@@ -154,12 +162,11 @@ def _remove(connection: Connection, blog: Blog, image: CataloguedImage, reason: 
     posts = connection.execute(SQL["posts_with"], {"image": image.id}).fetchall()
     versions = blog.lock(connection, [post["id"] for post in posts])
     for post in posts:
-        back = value(connection, SQL["replaced_by"], {"image": image.id, "post": post["id"]})
-        values = {**NO_PICTURE, "featured_image_url": back}
-        blog.write(connection, post["id"], values, without=OF_THE_PICTURE, version=versions[post["id"]])
-        blog.forget_picture(connection, post["id"])
-        if back:
-            taken.restored[post["slug"]] = back
+        found = connection.execute(SQL["replaced_by"], {"image": image.id, "post": post["id"]}).fetchone()
+        back = Replaced(**found) if found else Replaced()
+        _put_back(connection, blog, post["id"], back, versions[post["id"]])
+        if back.image_url:
+            taken.restored[post["slug"]] = back.image_url
         elif post["slug"] not in taken.hidden:
             taken.cleared.append(post["slug"])
         if post["slug"] not in taken.hidden:
@@ -176,6 +183,26 @@ def _remove(connection: Connection, blog: Blog, image: CataloguedImage, reason: 
         connection.execute(SQL["keep_reason"], {"subject": f"image:{image.key}", "reason": reason})
         taken.removed.append(image.key)
         taken.subjects.append(f"image:{image.key}")
+
+
+def _put_back(connection: Connection, blog: Blog, post: PostId, back: Replaced, version: str) -> None:
+    """Have a post show what it showed before, or nothing, with the alt text of that."""
+    values: dict[str, Any] = {**NO_PICTURE, "featured_image_url": back.image_url}
+    column, *inner = blog.schema.alt_text_at or [""]
+    if column and not inner:
+        values[column] = back.alt_text
+    metadata = {name: back.alt_text for name in inner if back.alt_text}
+    without = [name for name in inner if name not in metadata]
+    try:
+        blog.write(connection, post, values, metadata=metadata, without=without, version=version)
+    except psycopg.IntegrityError as error:
+        column = blog.schema.names.theirs("featured_image_url")
+        raise GladError(
+            f"the blog refuses the post {post} without a picture ({first_words(error)}); nothing was changed. Let "
+            f"{blog.schema.names}.{column} be empty, or hide the post alone: "
+            f"`glad posts unpublish {post} --keep-picture --reason TEXT`"
+        ) from error
+    blog.forget_picture(connection, post)
 
 
 def _tell(connection: Connection, posts: Iterable[PostId], taken: TakenDown) -> None:

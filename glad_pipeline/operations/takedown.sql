@@ -2,7 +2,8 @@
 
 -- name: find_post
 SELECT id, slug, to_jsonb(posts) ->> 'status' AS status FROM {posts} AS posts
-WHERE slug = %(post)s OR id::text IN (%(post)s, lower(%(post)s)) ORDER BY slug = %(post)s DESC LIMIT 1
+WHERE slug = %(post)s OR id::text IN (%(post)s, lower(%(post)s))
+ORDER BY slug = %(post)s DESC, id::text = %(post)s DESC LIMIT 1
 
 -- name: pictures_of
 -- What was drawn for a post and is not taken down yet, each with another published post that shows it too.
@@ -34,10 +35,11 @@ WHERE i.id = %(image)s AND strpos(p.featured_image_url, i.key) > 0
 ORDER BY p.id
 
 -- name: replaced_by
--- What that is not ours a post showed before it got this picture.
-SELECT replaced_image_url FROM prompts
-WHERE image_id = %(image)s AND published_post_id = %(post)s AND replaced_image_url IS NOT NULL
-ORDER BY published_at DESC NULLS LAST LIMIT 1
+-- What that is not ours a post showed before it got this picture, by the picture's own prompt; where that one is being
+-- drawn again, or is gone, by the last prompt that has replaced anything on this post.
+SELECT replaced_image_url AS image_url, replaced_alt_text AS alt_text FROM prompts
+WHERE published_post_id = %(post)s AND (image_id = %(image)s OR replaced_image_url IS NOT NULL)
+ORDER BY image_id IS NOT DISTINCT FROM %(image)s DESC, published_at DESC NULLS LAST LIMIT 1
 
 -- name: lock_prompts
 -- All that a takedown may move, in the order of their ids.

@@ -63,6 +63,11 @@ class Site:
         return one_line(redact(self._clean(text)), 400)
 
 
+def is_done(status: int, body: bytes) -> bool:
+    """Whether a site that answers so has made the pages anew."""
+    return 200 <= status < 300 and _problem(status, "", body.decode("utf-8", "replace")) is None
+
+
 def _is_about_the_message(status: int) -> bool:
     return 200 <= status < 300 or (400 <= status < 500 and status not in NOT_THE_MESSAGE)
 

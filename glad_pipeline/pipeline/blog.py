@@ -47,4 +47,5 @@ def look_at_blog(database: Database) -> list[Diagnosis]:
 
 def without_place(database: Database, prompt: Prompt) -> list[str]:
     """What this prompt has that the blog has no place for, in words; it is published without."""
-    return database.read(look).without_place(prompt)
+    schema = database.read(look)
+    return schema.without_place(prompt) if prompt.post_id is None else schema.picture_without_place(prompt)

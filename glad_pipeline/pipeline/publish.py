@@ -43,6 +43,7 @@ class Publishing:
     database: Database
     store: Callable[[], ObjectStore]  # asked for only where a picture has to be looked at again
     visitor: Visitor  # sees the first picture before any is published
+    base: str | None = None  # what precedes the key in public URLs now; None: as the pictures were catalogued
 
     def publish_due(self) -> PublishReport:
         """Publish every picture whose time has come. A post that a person has edited since, or that shows
@@ -53,30 +54,34 @@ class Publishing:
         report = PublishReport()
         visited = self.visitor.check == "off"
         while True:
-            stale = self.claim.stale(POSTS_PER_TRANSACTION)
+            stale = self.claim.stale(POSTS_PER_TRANSACTION, base=self.base)
             report.gone.extend(self._look_again(stale) if stale else [])
             if not visited:
                 # in a transaction of its own: what is due is not kept locked for the length of a visit
-                due = self.database.read(partial(self.claim.publishable, batch=POSTS_PER_TRANSACTION))
+                publishable = partial(self.claim.publishable, batch=POSTS_PER_TRANSACTION, base=self.base)
+                due = self.database.read(publishable)
                 visited = self.visitor.visit(due)
-            done = self.database.transact("publish", partial(publish_some, self.claim))
+            done = self.database.transact("publish", partial(publish_some, self.claim, base=self.base))
             if not done and not stale:
                 return report
             if done:
                 report.add(done)
 
     def _look_again(self, stale: Sequence[SeenPicture]) -> list[int]:
-        """Look at pictures once more that were stored a while ago: the prompts of those that are gone wait again."""
+        """Look at pictures once more that were stored a while ago, or were public by another address: those that are
+        there get the URL of today, and the prompts of those that are gone wait again."""
         heads = self.store().heads(each.key for each in stale)
         seen = [each.id for each in stale if each.key in heads and heads[each.key].bytes == each.bytes]
         lost = [each.id for each in stale if each.id not in seen]
-        return self.database.transact("look_again", partial(self.claim.looked_again, seen=seen, gone=lost))
+        looked_again = partial(self.claim.looked_again, seen=seen, gone=lost, base=self.base)
+        return self.database.transact("look_again", looked_again)
 
 
-def publish_some(claim: Claim, connection: Connection) -> Outcomes | None:
-    """Publish up to POSTS_PER_TRANSACTION pictures whose time has come; None when there are none."""
+def publish_some(claim: Claim, connection: Connection, *, base: str | None = None) -> Outcomes | None:
+    """Publish up to POSTS_PER_TRANSACTION pictures whose time has come, by URLs with this base; None when there are
+    none."""
     blocklist.hold_off_takedowns(connection)
-    due = claim.publishable(connection, POSTS_PER_TRANSACTION)
+    due = claim.publishable(connection, POSTS_PER_TRANSACTION, base=base)
     if not due:
         return None
 

@@ -6,16 +6,21 @@ identity, whose row a run reads anyway. Puts storage and database together; know
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from glad_pipeline.database import Connection, Database, named_queries
+import psycopg
+
+from glad_pipeline.database import SILENCE, Connection, Database, answering_within, named_queries, value
 from glad_pipeline.diagnosis import Level
 from glad_pipeline.pipeline import identity
 from glad_pipeline.storage.probe import Exclusively, Probed, recalled
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 
 SQL = named_queries(__package__, "store_check.sql")
+AT_ONCE = 8  # keys that one process writes under a lock at a time: each takes a connection as long
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +39,8 @@ def look(database: Database, store: ObjectStore) -> Looked:
     answer.
     """
     seen = identity.check(database, store)
-    known = store.known() or recalled(seen.probe, store.options_mark)
+    # a bucket that has lost its object was made anew, maybe by another store
+    known = store.known() or (recalled(seen.probe, store.options_mark) if seen.agree else None)
     probed = known or store.probe()
     require(probed)
     return Looked(seen=seen, probed=probed, is_new=known is None)
@@ -89,16 +95,34 @@ def look_again(database: Database, store: ObjectStore) -> Probed:
 
 
 def under_a_lock(database: Database) -> Exclusively:
-    """Work on a key while nobody else who shares this database does. It takes one of its connections as long.
+    """Work on a key while nobody else who shares this database does, `AT_ONCE` of them at a time.
 
-    The lock is the transaction's, so that it holds behind any pooler, and is gone with a process that dies.
+    The lock is a session's, as a claim's is: no limit on a transaction ends it while an upload goes on, and it is gone
+    with a process that dies.
     """
+    turns = threading.BoundedSemaphore(AT_ONCE)
 
     def exclusively(key: str, work: Callable[[], bool]) -> bool:
-        def locked(connection: Connection) -> bool:
-            connection.execute(SQL["lock"], {"key": key})
-            return work()
-
-        return database.read(locked)
+        with turns:
+            connection, _ = database.connect_patiently(application_name="glad-put", prepare=partial(_lock, key))
+            try:
+                # a lock that was lost may have let another one write: what is there then has to be looked at
+                return work() and _is_held_to_the_end(key, connection)
+            finally:
+                connection.close()
 
     return exclusively
+
+
+def _lock(key: str, connection: Connection) -> None:
+    connection.execute(SQL["stay"])
+    connection.execute(SQL["lock"], {"key": key})
+
+
+def _is_held_to_the_end(key: str, connection: Connection) -> bool:
+    """Free the lock of a key; whether this connection still had it."""
+    try:
+        with answering_within(connection, SILENCE):
+            return bool(value(connection, SQL["unlock"], {"key": key}))
+    except psycopg.Error:
+        return False

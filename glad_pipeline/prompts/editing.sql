@@ -26,4 +26,5 @@ INSERT INTO prompt_aliases (content_hash, prompt_id) VALUES (%(content_hash)s, %
 -- name: find_post
 -- A post by its slug or its id.
 SELECT id::text AS id FROM {posts} AS posts
-WHERE slug = %(post)s OR id::text IN (%(post)s, lower(%(post)s)) ORDER BY slug = %(post)s DESC LIMIT 1;
+WHERE slug = %(post)s OR id::text IN (%(post)s, lower(%(post)s))
+ORDER BY slug = %(post)s DESC, id::text = %(post)s DESC LIMIT 1;

@@ -281,7 +281,9 @@ class _Import:
         if not value(connection, QUERIES["asks_for_tasks"]):
             return taken
         tasks = look_at_tasks(connection)
-        query = QUERIES["unknown_tasks" if tasks.problem is None else "for_tasks"]
+        tasks.require_rights()
+        unknown = "unknown_uuid_tasks" if tasks.type == "uuid" else "unknown_tasks"
+        query = QUERIES[unknown if tasks.problem is None else "for_tasks"]
         reason = f"task_id {{value!r}}: {tasks.problem or NO_SUCH_TASK}. {OTHERWISE}"
         return taken + self._check(connection, query, reason, refusals)
 

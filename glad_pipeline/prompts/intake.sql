@@ -123,6 +123,13 @@ FROM fresh AS i WHERE i.task_id IS NOT NULL AND i.title IS NULL AND i.post_id IS
   AND NOT EXISTS (SELECT FROM content_tasks AS task WHERE task.task_id::text = i.task_id)
 ORDER BY i.line LIMIT %(limit)s;
 
+-- name: unknown_uuid_tasks
+-- The same where the blog's task ids are uuids, which are written in either case.
+SELECT i.line, i.task_id AS value, count(*) OVER () AS faults
+FROM fresh AS i WHERE i.task_id IS NOT NULL AND i.title IS NULL AND i.post_id IS NULL
+  AND NOT EXISTS (SELECT FROM content_tasks AS task WHERE task.task_id::text = lower(i.task_id))
+ORDER BY i.line LIMIT %(limit)s;
+
 -- name: count_differing
 -- Lines whose task_id is in the queue already with other fields: they are left as they are there.
 SELECT count(*) AS differing FROM incoming AS i

@@ -84,12 +84,17 @@ class PromptDetails(Prompt):
     post_shows: str | None = None  # the URL of its picture, where that is not ours
 
     def notice_of_picture(self) -> str | None:
-        """What will become of a prompt whose post shows a person's picture; None where it need not wait."""
-        waits = self.status in ("pending", "claimed", "generated") and not (self.replace or self.needs_approval)
-        if self.post_shows is None or not waits:
+        """What will become of a person's picture that its post shows; None where there is none, or it is decided."""
+        if self.post_shows is None or self.replace:
+            return None
+        shows = "its post shows a picture that is not this pipeline's"
+        undrawn = self.status in ("pending", "claimed")
+        if self.status == "awaiting_approval" or (undrawn and self.needs_approval):
+            return f"{shows}: approving puts the new one in its place, `glad prompts reject {self.id}` keeps it"
+        if self.needs_approval or not (undrawn or self.status == "generated"):
             return None
         return (
-            f"its post shows a picture that is not this pipeline's, so it will wait for approval: "
+            f"{shows}, so it will wait for approval: "
             f"`glad prompts edit {self.id} --replace` has it replaced without asking"
         )
 

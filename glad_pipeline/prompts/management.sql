@@ -33,7 +33,7 @@ WHERE p.id = %(id)s;
 
 -- name: post_of
 -- The post a prompt has become or illustrates, and what it shows that is not ours.
-SELECT '/posts/' || slug AS post_path, title AS post_title, status AS post_status,
+SELECT '/posts/' || slug AS post_path, title AS post_title, coalesce(to_jsonb(posts) ->> 'status', 'published') AS post_status,
        (SELECT nullif(shown.url, '') FROM (SELECT to_jsonb(posts) ->> 'featured_image_url' AS url) AS shown
         WHERE NOT EXISTS (SELECT FROM images
                           WHERE key = substring(shown.url FROM 'generated/[0-9a-f]{2}/[0-9a-f]{32}') || '.png')) AS post_shows

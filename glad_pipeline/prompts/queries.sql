@@ -155,17 +155,31 @@ UPDATE prompts SET status = 'awaiting_approval', claim_token = NULL, claimed_by 
 WHERE id = ANY(%(ids)s) AND status = 'generated' AND needs_approval
 RETURNING id
 
+-- name: note_what_approval_replaces
+-- Of those that wait for a person now, it is said where an approval would replace a person's picture.
+UPDATE prompts AS p SET last_error = concat_ws('. ', nullif(p.last_error, ''), format(
+    'Its post shows a picture that is not this pipeline''s: `glad prompts approve %%s` puts the new one in its place, '
+    '`glad prompts reject %%s` keeps it', p.id, p.id))
+FROM (SELECT posts.id, to_jsonb(posts) ->> 'featured_image_url' AS url FROM {posts} AS posts
+      WHERE posts.id IN (SELECT coalesce(q.post_id, q.published_post_id) FROM prompts AS q WHERE q.id = ANY(%(ids)s))) AS shown
+WHERE p.id = ANY(%(ids)s) AND p.status = 'awaiting_approval' AND NOT p.replace
+  AND shown.id = coalesce(p.post_id, p.published_post_id) AND shown.url <> ''
+  AND NOT EXISTS (SELECT FROM images WHERE key = substring(shown.url FROM 'generated/[0-9a-f]{2}/[0-9a-f]{32}') || '.png')
+
 -- name: stale
--- Pictures whose time has come and that were seen in the store too long ago to be believed.
+-- Pictures whose time has come and that were seen in the store too long ago to be believed, or by another address.
 SELECT DISTINCT i.id, i.key, i.bytes FROM prompts p JOIN images i ON i.id = p.image_id
 WHERE p.status = 'generated' AND coalesce(p.publish_at, '-infinity'::timestamptz) <= now()
-  AND i.verified_at < now() - %(fresh)s AND i.removed_at IS NULL
+  AND (i.verified_at < now() - %(fresh)s OR i.url <> %(base)s::text || i.key) AND i.removed_at IS NULL
   AND (p.claim_token IS NULL OR p.claim_token = %(token)s OR p.lease_expires_at < now()
        OR p.claim_token NOT IN (SELECT token FROM prompts_live_holds()))
 ORDER BY i.id LIMIT %(batch)s
 
 -- name: seen_again
-UPDATE images SET verified_at = now() WHERE id = ANY(%(ids)s)
+-- The public address may be another one since they were catalogued; no `base`: that is not known.
+UPDATE images SET verified_at = now(), url = coalesce(%(base)s::text || key, url),
+    thumbnail_url = coalesce(%(base)s::text || thumbnail_key, thumbnail_url)
+WHERE id = ANY(%(ids)s)
 
 -- name: draw_again
 -- Their picture is gone from the store: they wait again, and the next run draws it under the same key.
@@ -199,7 +213,8 @@ SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.sh
        i.removed_reason AS image_removed_reason
 FROM prompts p JOIN images i ON i.id = p.image_id
 WHERE p.status = 'generated' AND coalesce(p.publish_at, '-infinity'::timestamptz) <= now()
-  AND (i.verified_at >= now() - %(fresh)s OR i.removed_at IS NOT NULL)
+  AND (i.removed_at IS NOT NULL
+       OR (i.verified_at >= now() - %(fresh)s AND (%(base)s::text IS NULL OR i.url = %(base)s::text || i.key)))
   AND (p.claim_token IS NULL OR p.claim_token = %(token)s OR p.lease_expires_at < now()
        OR p.claim_token NOT IN (SELECT token FROM prompts_live_holds()))
 ORDER BY coalesce(p.publish_at, '-infinity'::timestamptz), p.id
@@ -211,7 +226,8 @@ FOR UPDATE OF p SKIP LOCKED
 WITH done AS (
     UPDATE prompts p SET status = 'published', published_post_id = done.published_post_id, published_at = now(), last_error = NULL,
         claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL, taken_down_at = NULL,
-        post_version = NULL, replaced_image_url = done.replaced_image_url
+        post_version = NULL, replaced_image_url = done.replaced_image_url,
+        replaced_alt_text = done.replaced_alt_text
     FROM jsonb_populate_recordset(NULL::prompts, %(done)s) AS done  -- whatever type the ids of this blog's posts have
     WHERE p.id = done.id AND p.status = 'generated'
     RETURNING p.id

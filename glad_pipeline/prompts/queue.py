@@ -34,7 +34,7 @@ from glad_pipeline.database import (
 )
 from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.errors import UnavailableError, UsageError
-from glad_pipeline.records import DuePrompt, PostId, Prompt, SeenPicture, records_of
+from glad_pipeline.records import DuePrompt, PostId, Prompt, Replaced, SeenPicture, records_of
 
 SQL = named_queries(__package__)
 PING = 2.0  # seconds between looks at the heartbeat's connection
@@ -68,6 +68,8 @@ def hold_back(connection: Connection, reasons: Mapping[str, str]) -> list[int]:
     held: list[int] = []
     for key, reason in sorted(reasons.items()):
         held += [row["id"] for row in connection.execute(SQL["hold_back"], {"key": key, "reason": readable(reason)})]
+    if held:
+        connection.execute(SQL["note_what_approval_replaces"], {"ids": held})
     return held
 
 
@@ -268,38 +270,46 @@ class Claim:
         """
         bound = {"ids": list(image_ids), "image_ids": list(image_ids.values()), "token": self._token}
         moved = [row["id"] for row in connection.execute(SQL["settle_generated"], bound)]
-        waiting = connection.execute(SQL["await_approval"], {"ids": moved}).fetchall()
+        waiting = [row["id"] for row in connection.execute(SQL["await_approval"], {"ids": moved})]
+        if waiting:
+            connection.execute(SQL["note_what_approval_replaces"], {"ids": waiting})
         return len(moved), len(waiting)
 
-    def publishable(self, connection: Connection, batch: int) -> list[DuePrompt]:
+    def publishable(self, connection: Connection, batch: int, *, base: str | None = None) -> list[DuePrompt]:
         """In the caller's transaction: lock up to `batch` drawn prompts that are due, each joined with its image.
 
-        Only those whose picture was seen in the store within FRESH; see `stale`.
+        Only those whose picture was seen in the store within FRESH, and is public under `base`; see `stale`.
         """
-        bound = {"token": self._token, "batch": batch, "fresh": FRESH}
+        bound = {"token": self._token, "batch": batch, "fresh": FRESH, "base": base}
         return records_of(DuePrompt, connection.execute(SQL["publishable"], bound))
 
-    def stale(self, batch: int) -> list[SeenPicture]:
-        """Up to `batch` pictures that are due and were seen longer than FRESH ago."""
-        bound = {"token": self._token, "batch": batch, "fresh": FRESH}
+    def stale(self, batch: int, *, base: str | None = None) -> list[SeenPicture]:
+        """Up to `batch` pictures that are due and were seen longer than FRESH ago, or were catalogued with a URL that
+        is not `base` with their key. None: whatever it is."""
+        bound = {"token": self._token, "batch": batch, "fresh": FRESH, "base": base}
         return self._database.read(lambda c: records_of(SeenPicture, c.execute(SQL["stale"], bound)))
 
-    def looked_again(self, connection: Connection, *, seen: Sequence[int], gone: Sequence[int]) -> list[int]:
-        """In the caller's transaction: these pictures (images.id) are in the store still, those are not.
+    def looked_again(
+        self, connection: Connection, *, seen: Sequence[int], gone: Sequence[int], base: str | None = None
+    ) -> list[int]:
+        """In the caller's transaction: these pictures (images.id) are in the store still, under `base`; those are not.
 
         The prompts of those wait to be drawn again; their ids.
         """
-        connection.execute(SQL["seen_again"], {"ids": list(seen)})
+        connection.execute(SQL["seen_again"], {"ids": list(seen), "base": base})
         bound = {"ids": list(gone), "token": self._token, "reason": "its picture was gone from the store: drawn again"}
         return sorted(row["id"] for row in connection.execute(SQL["draw_again"], bound))
 
     def published(
-        self, connection: Connection, post_ids: Mapping[int, PostId | None], replaced: Mapping[int, str | None]
+        self, connection: Connection, post_ids: Mapping[int, PostId | None], replaced: Mapping[int, Replaced]
     ) -> None:
         """In the caller's transaction: these locked prompts (id → posts.id, None for a task) are published; `replaced`:
-        by the same ids, the picture on the post that was not ours and is not shown any more."""
-        texts = {i: post if post is None else str(post) for i, post in post_ids.items()}
-        done = [{"id": i, "published_post_id": texts[i], "replaced_image_url": replaced.get(i)} for i in texts]
+        by the same ids, what was on the post that was not ours and is not shown any more."""
+        done = []
+        for i, post in post_ids.items():
+            before = replaced.get(i, Replaced())
+            given = {"replaced_image_url": before.image_url, "replaced_alt_text": before.alt_text}
+            done.append({"id": i, "published_post_id": post if post is None else str(post), **given})
         bound = {"done": Jsonb(done), "worker": self._worker}
         if connection.execute(SQL["settle_published"], bound).rowcount != len(post_ids):
             raise DatabaseError("prompts to be published were not locked by this transaction: no post is written")

@@ -77,6 +77,14 @@ class BlogSchema:
             return column
         return "media" if self._has_media() else None
 
+    @property
+    def alt_text_at(self) -> list[str] | None:
+        """Where in a row of posts as JSON that is; None: it is not in posts."""
+        place = self.alt_text_in
+        if place == "metadata":
+            return [place, "featured_image_alt"]
+        return None if place in (None, "media") else [place]
+
     def _has_media(self) -> bool:
         media, posts = self.tables.get("media"), self.posts
         if media is None or posts is None or not (media.takes_inserts and media.takes_updates and media.takes_deletes):
@@ -97,8 +105,7 @@ class BlogSchema:
         told: list[str] = []
         if self.posts is None:
             return told
-        if prompt.alt_text and self.alt_text_in is None:
-            told.append("alt_text: the blog has no place for it (posts has neither metadata nor a column for it)")
+        told += self.picture_without_place(prompt)
         for label in ("author", "category"):
             if getattr(prompt, label) and not self.places_of(label):
                 told.append(
@@ -111,6 +118,22 @@ class BlogSchema:
         if prompt.slug and not self.writes("slug"):
             told.append("slug: the blog computes it")
         return told
+
+    def picture_without_place(self, prompt: Prompt) -> list[str]:
+        """The same, of what an existing post gets with its picture."""
+        if not prompt.alt_text or self.posts is None or self.alt_text_in is not None:
+            return []
+        return ["alt_text: the blog has no place for it (posts has neither metadata nor a column for it)"]
+
+    def too_wide(self, prompt: Prompt) -> list[str]:
+        """What of a prompt that is to be a new post is longer than the blog's column, and is not cut; in words."""
+        content = prompt.content or prompt.excerpt or prompt.prompt
+        found = []
+        for name, given in {"title": prompt.title, "slug": prompt.slug, "content": content}.items():
+            width = self.written[name].width if self.writes(name) else None
+            if given and width is not None and len(given) > width:
+                found.append(f"{name}: the blog takes at most {width:,} characters, not {len(given):,}")
+        return found
 
     @property
     def table(self) -> sql.Identifier:

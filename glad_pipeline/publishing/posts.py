@@ -23,7 +23,7 @@ from glad_pipeline.publishing.post_rows import PostRows
 from glad_pipeline.publishing.shown import ShownPictures
 from glad_pipeline.publishing.slugs import MAX_LENGTH, free_slug, slugify, with_id
 from glad_pipeline.publishing.tasks import Tasks, is_for_a_task
-from glad_pipeline.records import DuePrompt, PostId
+from glad_pipeline.records import DuePrompt, PostId, Replaced
 
 SQL = named_queries(__package__, "posts.sql")
 
@@ -36,7 +36,7 @@ class PublishedPost:
     post_id: PostId | None  # None: only a task was illustrated
     title: str
     image_url: str
-    replaced: str | None = None  # what its post showed before that was not ours
+    replaced: Replaced  # what its post showed before that was not ours
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,14 +126,15 @@ class Blog:
                     post_id=post_ids[each.id],
                     title=title_of(each),
                     image_url=each.image_url,
-                    replaced=replaced.get(each.id),
+                    replaced=replaced.get(each.id, Replaced()),
                 )
                 for each in done
             ],
             rejected=rejected | refused,
             conflicts=conflicts,
             unplaced={
-                each.id: [*self.schema.without_place(each), *unplaced[each.id]] for each in new if each.id in created
+                **{i: [*self.schema.without_place(each), *unplaced[i]] for each in new if (i := each.id) in created},
+                **{each.id: self.schema.picture_without_place(each) for each, _ in old if each.id in post_ids},
             },
         )
 
@@ -200,7 +201,7 @@ class Blog:
 
     def _illustrate(
         self, connection: Connection, prompts: Sequence[tuple[DuePrompt, PostId]], versions: dict[PostId, str]
-    ) -> tuple[dict[int, str], dict[int, str | None]]:
+    ) -> tuple[dict[int, str], dict[int, Replaced]]:
         """Give existing posts, which are locked, their picture; nothing else of theirs is touched.
 
         A post that a person has edited since the prompt was claimed or approved, and one that shows a picture which is
@@ -208,8 +209,8 @@ class Blog:
         `versions` is kept up.
         """
         conflicts: dict[int, str] = {}
-        replaced: dict[int, str | None] = {}
-        shown = ShownPictures(connection, {post for _, post in prompts})
+        replaced: dict[int, Replaced] = {}
+        shown = ShownPictures(connection, {post for _, post in prompts}, self.schema.alt_text_at)
         for each, post in prompts:
             if not self._is_as_it_was(connection, post, each.post_version, versions[post]):
                 conflicts[each.id] = (

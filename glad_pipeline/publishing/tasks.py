@@ -18,12 +18,18 @@ from glad_pipeline.records import DuePrompt
 
 
 class Tasks:
-    """The tasks of these prompts, and what `content_tasks` takes; nothing is looked up for prompts without a task."""
+    """The tasks of these prompts, and what `content_tasks` takes; nothing is looked up for prompts without a task.
+
+    A task id that no task has is a client's own key: it asks for no right on `content_tasks`. Raises `DatabaseError`,
+    with the GRANT, where a task that there is cannot be told for want of one.
+    """
 
     def __init__(self, connection: Connection, prompts: Sequence[DuePrompt]) -> None:
         ids = {each.task_id for each in prompts if each.task_id}
         self._found = look_at_tasks(connection) if ids else None
-        self._known = self._found.known(connection, ids) if self._found else set()
+        self._known = self._found.known(connection, ids) if self._found else {}
+        if self._found and self._known:
+            self._found.require_rights()
 
     def problem_of(self, prompt: DuePrompt) -> str | None:
         """Why the task that this prompt asks for, and nothing else, cannot get its picture; or None."""
@@ -36,7 +42,7 @@ class Tasks:
         if self._found is None or self._found.problem is not None:
             return
         for each in prompts:
-            if each.task_id not in self._known:
+            if each.task_id is None or each.task_id not in self._known:
                 continue
             given = {
                 "s3_image_url": each.image_url,
@@ -48,7 +54,7 @@ class Tasks:
             statement = sql.SQL("UPDATE content_tasks SET {} WHERE task_id = {}").format(
                 sql.SQL(", ").join(assignments(values)), sql.Placeholder("task")
             )
-            told = connection.execute(statement, {**values, "task": each.task_id}).rowcount
+            told = connection.execute(statement, {**values, "task": self._known[each.task_id]}).rowcount
             if not told and is_for_a_task(each):
                 raise GladError(f"the blog's content_tasks took no picture for the task {each.task_id!r}")
 
@@ -59,14 +65,21 @@ def is_for_a_task(prompt: DuePrompt) -> bool:
 
 
 def clear_tasks(connection: Connection, tasks: Sequence[str], url: str) -> None:
-    """In the caller's transaction: these tasks show the picture with this URL no more, nor say how it was made."""
-    columns = look_at_tasks(connection).columns if tasks else frozenset()
-    shown = [name for name in PICTURE if name in columns]
-    if not shown:
+    """In the caller's transaction: these tasks show the picture with this URL no more, nor say how it was made.
+
+    Most task ids may be no task's; where the blog's tasks are not ours to read, none of them was told of the picture.
+    Raises `DatabaseError`, with the GRANT, where one of them cannot be cleared for want of a right.
+    """
+    found = look_at_tasks(connection) if tasks else None
+    shown = [name for name in PICTURE if name in found.columns] if found else []
+    known = found.known(connection, tasks) if found and shown else {}
+    if found is None or not known:
         return
+    found.require_rights()
     pairs = [sql.SQL("{0} = nullif({0}, %(url)s)").format(sql.Identifier(name)) for name in shown]
-    if "featured_image_prompt" in columns:
+    if "featured_image_prompt" in found.columns:
         pairs.append(sql.SQL("featured_image_prompt = NULL").format())
     which = sql.SQL(" OR ").join(sql.SQL("{} = %(url)s").format(sql.Identifier(name)) for name in shown)
     statement = sql.SQL("UPDATE content_tasks SET {} WHERE task_id::text = ANY(%(tasks)s::text[]) AND ({})")
-    connection.execute(statement.format(sql.SQL(", ").join(pairs), which), {"url": url, "tasks": list(tasks)})
+    bound = {"url": url, "tasks": sorted(set(known.values()))}
+    connection.execute(statement.format(sql.SQL(", ").join(pairs), which), bound)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from glad_pipeline.storage.options import StoreOptions
@@ -29,3 +30,9 @@ def open_store(settings: Settings | StoreOptions, *, patience: float = 0.0) -> O
             patience=patience,
         )
     return S3Store(**vars(options), patience=patience)
+
+
+def warm_up() -> None:
+    """Import what the first request would import. Asks nobody, and looks for no credentials."""
+    for name in ("boto3.session", "botocore.config", "botocore.credentials", "botocore.endpoint"):
+        import_module(name)

@@ -31,7 +31,7 @@ LATER = (  # made by later migrations than the one that the rows name
     "DROP FUNCTION prompts_redraw_what_is_edited CASCADE",
     "DROP INDEX prompts_pending_due",
     "ALTER TABLE prompts DROP COLUMN prompt_syntax CASCADE",
-    "ALTER TABLE prompts DROP COLUMN idempotency_key, DROP COLUMN replace, DROP COLUMN replaced_image_url",
+    "ALTER TABLE prompts DROP COLUMN idempotency_key, DROP COLUMN replace, DROP COLUMN replaced_image_url, DROP COLUMN replaced_alt_text",
     "ALTER TABLE deployments DROP COLUMN probe",
 )
 

@@ -400,6 +400,15 @@ def test_table_and_columns_have_the_blogs_own_names(database):
     assert "no column body" in examine(database)[0].in_words()
 
 
+def test_a_blog_may_have_names_with_a_percent_sign_beside_ours(database):
+    database.execute(table(title=None, headline="text NOT NULL", **{'"growth%s"': "int DEFAULT 7"}))
+    named(database, columns=(("title", "headline"),), statuses=(("draft", "100%"),))
+    (made,) = Blog(database).publish(database, [due()]).published
+    (row,) = database.execute("SELECT * FROM {posts} AS posts WHERE id = %s", [made.post_id]).fetchall()
+    assert row == posts(database)[0]  # without values
+    assert (row["title"], row["growth%s"]) == ("A hill 1", 7)
+
+
 def test_two_schemas_with_posts_are_told_and_the_first_is_written(database):
     database.execute("CREATE SCHEMA other; " + table("other.posts") + "; " + table("public.posts"))
     database.execute("SET LOCAL search_path = public, other")

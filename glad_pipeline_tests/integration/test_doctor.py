@@ -17,14 +17,17 @@ from glad_pipeline import disk
 from glad_pipeline.cli.app import invoke
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline.defs.instance_look import look_at_dagster
+from glad_pipeline.defs.instance_look import look_at_dagster, look_at_instance
+from glad_pipeline.defs.names import Names
 from glad_pipeline.diagnosis import Diagnosis, Level
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.local.home import Home
-from glad_pipeline.operations.doctor import examination, of_drawing, of_machine
+from glad_pipeline.operations.doctor import examination, of_drawing, of_machine, of_public, of_store, servers
 from glad_pipeline.operations.doctor.checks import CHECKS
 from glad_pipeline.operations.doctor.examination import Check, examine, worst_of
+from glad_pipeline.outbox.targets import Cdn, Distribution
 from glad_pipeline.pipeline import visit
+from glad_pipeline.storage.probe import Abilities, Probed
 from glad_pipeline.storage.spool import spool_of
 from glad_pipeline_tests.doctor_world import SECRET, World, up_json
 
@@ -177,7 +180,7 @@ settings_fault(
 # this machine
 
 
-@fault("a GLAD_HOME that others may enter", "home", "home: folder", "chmod 700", level=WARNING)
+@fault("a GLAD_HOME that others may enter", "home", "home: folder", "chmod 7[01][01] ", level=WARNING)
 def _(world, monkeypatch):
     world.home.chmod(0o755)
     yield {}
@@ -405,6 +408,7 @@ settings_fault(
 
 @fault("objects of a look that was ended", "store", "store: left over", "--fix removes them", level=WARNING)
 def _(world, monkeypatch):
+    monkeypatch.setattr(of_store, "OLD", timedelta(minutes=-5))
     world.store.put_once(".glad/probe-old/a.png", b"x", content_type="image/png", metadata={})
     yield {}
     world.store.delete([".glad/probe-old/a.png"])
@@ -489,6 +493,7 @@ def _(world, monkeypatch):
 
 @fault("a picture that a doctor left", "public", "public: left over", "--fix removes them", level=WARNING)
 def _(world, monkeypatch):
+    monkeypatch.setattr(of_store, "OLD", timedelta(minutes=-5))
     world.store.put_once("generated/.glad-doctor-old.png", b"x", content_type="image/png", metadata={})
     yield {}
     world.store.delete(["generated/.glad-doctor-old.png"])
@@ -597,7 +602,7 @@ dagster_fault(
 )
 
 
-@fault("a sensor that is switched off", "dagster", "dagster: new_prompts", "is switched off.*--fix", level=WARNING)
+@fault("a sensor that is switched off", "dagster", "dagster: new_prompts", "is switched off.*Automation", level=WARNING)
 def _(world, monkeypatch):
     with dg.DagsterInstance.get() as instance:
         state = stopped_sensor(instance)
@@ -634,7 +639,7 @@ def _(world, monkeypatch):
     file.write_text(before)
 
 
-def stopped_sensor(instance):
+def stopped_sensor(instance, name="new_prompts", location="glad"):
     from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
     from dagster._core.scheduler.instigation import (
         InstigatorState,
@@ -643,7 +648,7 @@ def stopped_sensor(instance):
         SensorInstigatorData,
     )
 
-    origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("glad"), "repo"), "new_prompts")
+    origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), "repo"), name)
     state = InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.STOPPED, SensorInstigatorData())
     return instance.add_instigator_state(state)
 
@@ -720,7 +725,6 @@ def test_fix_mends_what_is_harmless_to_mend(world, monkeypatch):
         "a GLAD_HOME that others may enter",
         "objects of a look that was ended",
         "a picture that a doctor left",
-        "a sensor that is switched off",
     ]
     for name in names:
         fault = FAULTS[name]
@@ -731,6 +735,169 @@ def test_fix_mends_what_is_harmless_to_mend(world, monkeypatch):
             assert worst_of(mended) in (Level.OK, Level.NOT_TESTED), "\n".join(map(line, mended))
             again = examined(world.deployment(), fault.checks)
             assert worst_of(again) in (Level.OK, Level.NOT_TESTED), "\n".join(map(line, again))
+
+
+def told(world, names, **values):
+    """What these checks find in a deployment with these settings."""
+    return examined(world.deployment(**values), names)
+
+
+def alarms(found):
+    return [line(each) for each in found if each.level in (Level.WARNING, Level.ERROR)]
+
+
+@pytest.mark.parametrize("until", ["infinity", "20000-01-01"])
+def test_a_password_that_does_not_expire_is_right(world, until):
+    with world.role(f"VALID UNTIL '{until}'") as url:
+        assert alarms(told(world, ("database",), DATABASE_URL=url)) == []
+
+
+def test_what_keeps_dagsters_own_database_from_being_used_is_told(world):
+    url = "postgresql://dagster:Tr0ubador-of-nobody@127.0.0.1:1/dagster"
+    given = world.deployment(DAGSTER_DATABASE_URL=url).settings
+    _, trouble = servers.started(given)
+    deployment = world.deployment()
+    deployment.trouble = trouble
+    found = examined(deployment, ("database", "store", "dagster"))
+    assert [each.check for each in found if each.level is Level.ERROR] == ["dagster: storage"]
+    assert "cannot connect to PostgreSQL at 127.0.0.1:1/dagster" in found[-1].text
+    assert "Tr0ubador" not in str(found)
+
+
+def test_migrations_of_the_embedded_database_know_the_blogs_names(world, monkeypatch):
+    given = world.deployment(DATABASE_URL=None, GLAD_POSTS_TABLE="articles").settings
+    monkeypatch.setattr(servers.stack, "ensure", lambda given: {"DATABASE_URL": world.url})
+    monkeypatch.setenv("DATABASE_URL", world.url)
+    asked = []
+    monkeypatch.setattr(servers, "migrate", lambda url, blog: asked.append(blog))
+    assert servers.started(given)[1] == {}
+    assert asked == [given.blog]
+
+
+def test_roots_home_may_be_passed_by_the_server_that_runs_as_nobody(world, monkeypatch):
+    monkeypatch.setattr(of_machine.os, "geteuid", lambda: 0)
+    try:
+        for mode in (0o711, 0o755):
+            world.home.chmod(mode)
+            assert bool(alarms(told(world, ("home",)))) == (mode == 0o755)
+            deployment = world.deployment()
+            deployment.fix = True
+            assert alarms(examined(deployment, ("home",))) == []
+            assert world.home.stat().st_mode & 0o777 == 0o711
+    finally:
+        world.home.chmod(0o700)
+
+
+def test_what_another_doctor_uses_now_is_left_alone(world):
+    keys = [".glad/probe-now/a.png", "generated/.glad-doctor-now.png"]
+    for key in keys:
+        world.store.put_once(key, b"x", content_type="image/png", metadata={})
+    try:
+        deployment = world.deployment()
+        deployment.fix = True
+        assert alarms(examined(deployment, ("store", "public"))) == []
+        assert all(world.store.head(key) for key in keys)
+    finally:
+        world.store.delete(keys)
+
+
+def test_no_more_is_put_beside_what_the_store_does_not_delete(world, monkeypatch):
+    monkeypatch.setattr(of_store, "OLD", timedelta(minutes=-5))
+    monkeypatch.setattr(of_store, "MANY", 1)
+    keys = [".glad/probe-old/a.png", "generated/.glad-doctor-old.png"]
+    for key in keys:
+        world.store.put_once(key, b"x", content_type="image/png", metadata={})
+    world.sql("UPDATE images SET removed_at = now()")
+    monkeypatch.setattr(type(world.store), "put_once", None)
+    monkeypatch.setattr(type(world.store), "probe", None)
+    try:
+        found = told(world, ("store", "public"))
+        assert {each.check for each in found if each.level is Level.NOT_TESTED} >= {"store: trial", "public: visit"}
+        assert [each.level for each in found if each.check.endswith("left over")] == [WARNING, WARNING]
+    finally:
+        world.sql("UPDATE images SET removed_at = NULL")
+        world.store.delete(keys)
+
+
+def test_a_store_without_conditional_writes_is_given_the_tiny_picture_under_a_lock(world, monkeypatch):
+    locked = []
+
+    def under_a_lock(database):
+        return lambda key, work: locked.append(key) or work()
+
+    monkeypatch.setattr(of_public, "under_a_lock", under_a_lock)
+    world.sql("UPDATE images SET removed_at = now()")
+    try:
+        deployment = world.deployment()
+        deployment.probed = Probed(able=Abilities(conditional=False), found=())
+        assert alarms(examined(deployment, ("public",))) == []
+        assert len(locked) == 1
+    finally:
+        world.sql("UPDATE images SET removed_at = NULL")
+
+
+def test_no_picture_is_drawn_beside_a_run_that_draws(world, monkeypatch):
+    monkeypatch.setattr(of_drawing, "_in_a_process", None)
+    deployment = world.deployment()
+    deployment.draws = True
+    with psycopg.connect(world.url, application_name="glad-hold run-7") as connection:
+        connection.execute("SELECT pg_advisory_lock(1735156068, 1)")
+        (found,) = examined(deployment, ("drawing",))
+    assert (found.level, found.text) == (Level.NOT_TESTED, "the run run-7 is drawing: it has the GPU")
+
+
+@pytest.mark.parametrize(
+    ("domain", "is_right"),
+    [("Img.Example.com", True), ("a.cdn.example.com:443", True), ("d1.cloudfront.net", True), ("example.com", False)],
+)
+def test_a_distribution_is_known_by_each_of_its_domains(world, monkeypatch, domain, is_right):
+    domains = ("d1.cloudfront.net", "img.example.com", "*.cdn.Example.com")
+    served = Distribution(enabled=True, status="Deployed", domains=domains)
+    monkeypatch.setattr(Cdn, "look", lambda cdn: served)
+    deployment = world.deployment(AWS_CLOUDFRONT_DISTRIBUTION_ID="E1")
+    deployment.settings = deployment.settings.model_copy(update={"cloudfront_domain": domain})
+    assert (alarms(examined(deployment, ("cdn",))) == []) is is_right
+
+
+def test_a_site_that_refuses_in_its_words_alone_takes_no_secret_but_its_own(world, monkeypatch):
+    monkeypatch.setattr(world.site, "refuses_in_words", True)
+    assert alarms(told(world, ("site",))) == []
+
+
+def test_a_pipeline_in_a_larger_project_is_known_by_its_own_names_and_place(world):
+    with dg.DagsterInstance.get() as instance:
+        states = [stopped_sensor(instance, "blog_new_prompts", "ours")]
+        states.append(stopped_sensor(instance, "blog_audit_store_daily", "theirs"))
+        runs = [
+            dg.DagsterRun(
+                job_name="blog_publish_prompts",
+                status=dg.DagsterRunStatus.FAILURE,
+                tags={".dagster/repository": "repo@theirs"},
+            )
+            for _ in range(3)
+        ]
+        for each in runs:
+            instance.add_run(each)
+        found = list(look_at_instance(instance, Names(name="blog"), "repo@ours", world.deployment()))
+        for state in states:
+            instance.delete_instigator_state(state.instigator_origin_id, state.selector_id)
+        for each in runs:
+            instance.delete_run(each.run_id)
+    assert [each.check for each in found if each.level is WARNING] == ["blog_new_prompts"]
+
+
+def test_status_and_audit_say_that_visitors_are_not_given_the_newest_picture(world, capsys):
+    world.cdn.misbehave = lambda path, right: (404, HTML, b"")
+    try:
+        runtime = Runtime(world.deployment().settings)
+        assert invoke(["status"], runtime) == 0
+        assert "pictures: visitors are not given the newest picture at" in capsys.readouterr().out
+        assert invoke(["audit", "--json"], runtime) == 1
+        assert "answers 404" in json.loads(capsys.readouterr().out)["visitors"]
+        invoke(["status", "--json"], Runtime(world.deployment(GLAD_PUBLIC_CHECK="off").settings))
+        assert json.loads(capsys.readouterr().out)["visitors"] is None
+    finally:
+        world.cdn.misbehave = None
 
 
 def test_a_check_that_raises_or_hangs_is_a_line_and_ends_no_other(world):

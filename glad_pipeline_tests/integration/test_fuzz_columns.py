@@ -143,6 +143,7 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "post_version": TEXTS,
     "taken_down_at": DATES,
     "replaced_image_url": TEXTS,
+    "replaced_alt_text": TEXTS,
 }
 PROGRESS = [
     "status",
@@ -155,6 +156,7 @@ PROGRESS = [
     "claimed_at",
 ]
 PROGRESS += ["published_post_id", "generated_at", "published_at", "post_version", "taken_down_at", "replaced_image_url"]
+PROGRESS += ["replaced_alt_text"]
 ASKED = [name for name in COLUMNS if name not in PROGRESS]
 # A few columns at once or all; progress, which is always refused, seldom.
 CHOICE = st.one_of(

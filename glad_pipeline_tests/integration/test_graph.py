@@ -296,6 +296,15 @@ def test_every_asset_can_be_materialized_alone(world):
     assert world.prompts()[prompt]["attempts"] == 1
 
 
+def test_an_asset_that_is_materialized_alone_claims_nothing_for_a_blog_that_takes_no_posts(world):
+    world.add("a hill", title="Hill")
+    world.sql("ALTER TABLE posts ADD shelf text NOT NULL")
+    for asset in ("generated_images", "s3_objects"):
+        assert "shelf" in failures(world.run(asset, expect_success=False))
+        assert [(row["status"], row["claimed_at"]) for row in world.prompts().values()] == [("pending", None)]
+    assert world.objects() == []
+
+
 def test_an_existing_post_gets_its_picture_and_keeps_everything_else(world):
     post = world.sql(
         "INSERT INTO posts (id, title, slug, content, status) VALUES (gen_random_uuid(), 'Mine', 'mine', 'text', 'draft') RETURNING id"

@@ -129,16 +129,53 @@ def test_ids_of_another_blog_are_refused_with_a_cure_that_works(database_url: st
     assert types(database_url) == all_of("bigint")
 
 
-def test_a_view_on_a_column_that_has_to_be_retyped_is_named(database_url: str) -> None:
+def test_ids_of_nineteen_digits_are_ids_as_far_as_they_go(database_url: str) -> None:
+    migrate(database_url)
+    sql(database_url, "ALTER TABLE posts ALTER COLUMN id DROP DEFAULT, ALTER COLUMN id TYPE text")
+    migrate(database_url)
+    rows = "('a fox', '9223372036854775807'), ('a hen', '-9223372036854775808'), ('a dog', '9223372036854775808')"
+    sql(database_url, f"INSERT INTO prompts (prompt, post_id) VALUES {rows}")
+    sql(database_url, "DROP TABLE posts; CREATE TABLE posts (id bigint, title text)")
+    with pytest.raises(DatabaseError, match=r"and 1 rows.*first: 9223372036854775808") as refused:
+        migrate(database_url)
+    cure = re.search(r"empty them with (.*), and run", str(refused.value))
+    assert cure
+    sql(database_url, cure[1])
+    assert migrate(database_url) == ["ids of posts as bigint"]
+
+
+def test_a_view_on_a_column_that_has_to_be_retyped_is_named_before_anything_is_done(database_url: str) -> None:
     migrate(database_url)
     sql(
         database_url,
+        "ALTER TABLE deployments DROP probe; UPDATE glad_alembic_version SET version_num = '0013';"
         "CREATE VIEW their_view AS SELECT post_id FROM prompts; DROP TABLE posts; CREATE TABLE posts (id int)",
     )
     before = dump(database_url)
-    with pytest.raises(DatabaseError, match=r"rolled back: .*used by a view or rule.*their_view"):
-        migrate(database_url)
+    for command in (migrate, plan):
+        with pytest.raises(
+            DatabaseError, match=r"prompts.post_id has to become bigint.*name: view their_view. Nothing"
+        ):
+            command(database_url)
     assert dump(database_url) == before
+    sql(database_url, "DROP VIEW their_view")
+    assert migrate(database_url) == ["0014_store_probe", "ids of posts as bigint"]
+
+
+def test_posts_in_a_schema_that_is_closed_are_told_with_the_grant(database_url: str) -> None:
+    role = f"closed_{uuid.uuid4().hex[:8]}"
+    sql(
+        database_url,
+        f"CREATE ROLE {role} LOGIN PASSWORD 'p'; CREATE SCHEMA cms;" + blog("serial", table="cms.articles"),
+    )
+    theirs = re.sub("//[^@]*@", f"//{role}:p@", database_url)
+    try:
+        for names in (blog_names("cms.articles", None), blog_names("cms.articles", "title=headline")):
+            for command in (migrate, plan, pending):
+                with pytest.raises(DatabaseError, match=f'cms: GRANT USAGE ON SCHEMA "cms" TO "{role}"'):
+                    command(theirs, blog=names)
+    finally:
+        sql(database_url, f"DROP ROLE {role}")
 
 
 def test_a_table_of_posts_that_is_not_there_is_never_made(database_url: str) -> None:

@@ -349,6 +349,9 @@ def test_a_store_is_tried_once_and_again_when_its_options_change(gate, store_at,
     gateway.behave = gateways.overwriting  # it is another one by now: `glad migrate` and `glad doctor` see that
     assert store_check.look_again(database, store).able == Abilities(conditional=False)
     assert required(store).able == Abilities(conditional=False)
+    store.delete([".glad/deployment.json"])  # the bucket was made anew
+    gateway.behave = gateways.checking_nothing
+    assert required(store).able == Abilities(conditional=False, checksum="read-back")
     store.delete([".glad/deployment.json"])
 
 
@@ -377,6 +380,58 @@ def test_under_the_lock_of_a_key_nobody_else_of_this_database_works_on_it(databa
         locks = [store_check.under_a_lock(each) for each in (database, other, database, other)]
         assert all(pool.map(lambda pair: pair[1]("a key", lambda: work(pair[0])), enumerate(locks)))
     assert together == [1] * 4
+
+
+def test_an_upload_that_takes_longer_than_any_transaction_may_keeps_its_lock(database_url, database, monkeypatch):
+    monkeypatch.setattr("glad_pipeline.database.ANSWER", 0.1)
+    with database.transaction() as connection:
+        connection.execute(
+            f"ALTER DATABASE \"{connection.info.dbname}\" SET idle_in_transaction_session_timeout = '100ms'"
+        )
+    inside = []
+
+    def work():
+        inside.append(1)
+        threading.Event().wait(0.4)
+        return inside == [1]
+
+    with Database(database_url) as other, ThreadPoolExecutor(2) as pool:
+        locks = [store_check.under_a_lock(each) for each in (database, other)]
+        first = pool.submit(locks[0], "a key", lambda: work() and not inside.clear())
+        threading.Event().wait(0.2)
+        assert pool.submit(locks[1], "a key", lambda: inside == []).result()
+        assert first.result()
+
+
+def test_more_uploads_than_connections_wait_for_their_turn(database, monkeypatch):
+    monkeypatch.setattr("glad_pipeline.database.BUSY", 0.05)
+    monkeypatch.setattr(store_check, "AT_ONCE", 2)
+    most, inside = [], []
+
+    def work():
+        inside.append(1)
+        most.append(len(inside))
+        threading.Event().wait(0.05)
+        inside.pop()
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        lock = store_check.under_a_lock(database)
+        assert all(pool.map(lambda n: lock(f"key {n}", work), range(16)))
+    assert max(most) <= 2
+
+
+def test_what_was_written_under_a_lock_that_was_lost_is_to_be_looked_at(database):
+    def work():
+        with database.transaction() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'glad-put' AND datname = current_database()"
+            )
+        return True
+
+    assert store_check.under_a_lock(database)("a key", work) is False
+    assert store_check.under_a_lock(database)("a key", lambda: True) is True
 
 
 # --- through the graph ---

@@ -26,6 +26,7 @@ PROGRESS = {
     "post_version": "''",
     "taken_down_at": "now()",
     "replaced_image_url": "'https://example.com/x.png'",
+    "replaced_alt_text": "'a hill'",
     "status": "'published'",
 }
 GIVEN = {"id", "created_at", "updated_at"}  # by the database: anybody may leave them out

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import timedelta
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,20 @@ from glad_pipeline.cli.app import invoke
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.database import Database, DatabaseError
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline.errors import UsageError
+from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.operations import takedown
+from glad_pipeline.operations.audit.walk import SQL as AUDIT
 from glad_pipeline.pipeline.claim import reject_unfit
 from glad_pipeline.pipeline.publish import Publishing, PublishReport
 from glad_pipeline.pipeline.visit import Visitor
 from glad_pipeline.prompts import management
+from glad_pipeline.prompts.editing import QUERIES as EDITING
 from glad_pipeline.prompts.editing import edit_prompt
 from glad_pipeline.prompts.importing import ImportOptions, import_file, import_files
 from glad_pipeline.prompts.intake import add_prompt
-from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.prompts.queue import Claim, hold_back
 from glad_pipeline.publishing import images
+from glad_pipeline.publishing.columns import ALT_COLUMNS
 from glad_pipeline.publishing.images import CatalogueEntry
 from glad_pipeline.settings import Settings
 from glad_pipeline.storage.keys import original_key
@@ -76,6 +80,11 @@ class Desk:
     def shown(self, post: UUID) -> str | None:
         url = self.sql("SELECT featured_image_url FROM posts WHERE id = %s", post)[0]["featured_image_url"]
         return None if url is None else str(url)
+
+    def alt_text(self, post: UUID) -> str | None:
+        """In the post's metadata."""
+        found = self.sql("SELECT metadata ->> 'featured_image_alt' AS alt FROM posts WHERE id = %s", post)[0]["alt"]
+        return None if found is None else str(found)
 
     def run(self) -> PublishReport:
         """Claim, reject, 'draw' and publish, as a run does."""
@@ -264,23 +273,61 @@ def test_a_task_that_takes_no_picture_rejects_its_prompt_alone(desk: Desk) -> No
     assert [desk.row(each)["status"] for each in (first, second)] == ["rejected", "published"]
 
 
-def test_tasks_that_we_may_not_write_end_the_run_with_the_grant_and_no_try(desk: Desk) -> None:
-    desk.sql("INSERT INTO content_tasks (task_id) VALUES ('t-1')")
-    prompt, role = desk.add(task_id="t-1"), f"poor_{uuid4().hex[:8]}"
+@contextmanager
+def as_role(desk: Desk, *without: str) -> Iterator[Desk]:
+    """The same desk for a role that may do all but this."""
+    role = f"poor_{uuid4().hex[:8]}"
+    head, _, tail = desk.database.url.partition("//")
     desk.sql(f"CREATE ROLE {role} LOGIN PASSWORD 'p'")
-    desk.sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
-    desk.sql(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
-    desk.sql(f"GRANT EXECUTE ON FUNCTION prompts_are_moved_by_us() TO {role}")
-    desk.sql(f"REVOKE UPDATE ON content_tasks FROM {role}")
     try:
-        head, _, tail = desk.database.url.partition("//")
-        poor = Database(f"{head}//{role}:p@{tail.rpartition('@')[2]}")
-        with poor, pytest.raises(DatabaseError, match="GRANT SELECT, UPDATE ON content_tasks TO"):
-            Desk(poor).run()
-        assert (desk.row(prompt)["status"], desk.row(prompt)["attempts"]) == ("pending", 0)
+        desk.sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
+        desk.sql(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
+        desk.sql(f"GRANT EXECUTE ON FUNCTION prompts_are_moved_by_us() TO {role}")
+        for right in without:
+            desk.sql(f"REVOKE {right} FROM {role}")
+        with Database(f"{head}//{role}:p@{tail.rpartition('@')[2]}") as poor:
+            yield Desk(poor)
     finally:
         desk.sql(f"DROP OWNED BY {role}")
         desk.sql(f"DROP ROLE {role}")
+
+
+@pytest.mark.parametrize("title", [None, "A post and a task"])
+def test_tasks_that_we_may_not_write_end_the_run_with_the_grant_and_no_try(desk: Desk, title: str | None) -> None:
+    desk.sql("INSERT INTO content_tasks (task_id) VALUES ('t-1')")
+    prompt = desk.add(task_id="t-1", title=title)
+    with as_role(desk, "UPDATE ON content_tasks") as poor:
+        with pytest.raises(DatabaseError, match="GRANT SELECT, UPDATE ON content_tasks TO"):
+            poor.run()
+        assert poor.drawn == []
+    assert (desk.row(prompt)["status"], desk.row(prompt)["attempts"]) == ("pending", 0)
+
+
+@pytest.mark.parametrize("without", ["UPDATE ON content_tasks", "SELECT, UPDATE ON content_tasks"])
+def test_a_post_whose_task_id_is_a_client_s_own_key_asks_for_no_right_on_tasks(desk: Desk, without: str) -> None:
+    desk.sql("INSERT INTO content_tasks (task_id) VALUES ('t-1')")
+    titled, neighbour = desk.add(task_id="a key of mine", title="Mine"), desk.add(title="Next")
+    with as_role(desk, without) as poor:
+        poor.run()
+        assert [desk.row(each)["status"] for each in (titled, neighbour)] == ["published"] * 2
+        taken = takedown.unpublish(poor.database, "mine", reason="asked for")
+    assert (taken.hidden, len(taken.removed)) == (["mine"], 1)
+
+
+@pytest.mark.parametrize("kind", ["uuid", "bigint"])
+def test_a_task_is_known_however_its_id_is_written(desk: Desk, tmp_path: Path, kind: str) -> None:
+    task, other = (str(UUID(int=0xAB + n << 120)) if kind == "uuid" else str(17 + n) for n in range(2))
+    desk.sql(f"ALTER TABLE content_tasks ALTER task_id TYPE {kind} USING task_id::{kind}")
+    desk.sql("INSERT INTO content_tasks (task_id) VALUES (%s), (%s)", task, other)
+    prompt, unknown = desk.add(task_id=task.upper()), desk.add(task_id="no such id")
+    assert imported(desk, tmp_path / "x.csv", f"prompt,task_id\na hill,{other.upper()}\n") == 1
+    desk.run()
+    assert "the blog's content_tasks has no such task" in desk.rejected(unknown)
+    told = "SELECT s3_image_url AS url FROM content_tasks WHERE task_id = %s"
+    (image,) = desk.sql("SELECT url FROM images WHERE id = %s", desk.row(prompt)["image_id"])
+    assert (desk.row(prompt)["status"], desk.sql(told, task)) == ("published", [image])
+    takedown.delete_image(desk.database, image["url"], reason="asked for")
+    assert desk.sql(told, task) == [{"url": None}]
 
 
 # ---- posts and slugs, before anything is drawn
@@ -299,6 +346,28 @@ def test_an_unknown_post_and_a_taken_slug_cost_no_try_and_no_picture(desk: Desk)
     desk.sql("UPDATE prompts SET status = 'pending' WHERE id = %s", made)  # its own slug is not another's
     desk.run()
     assert desk.row(made)["status"] == "published"
+
+
+def test_texts_longer_than_the_blog_s_columns_cost_no_try_and_no_picture(desk: Desk) -> None:
+    desk.sql(
+        "ALTER TABLE posts ALTER title TYPE varchar(20), ALTER slug TYPE varchar(20), ALTER content TYPE varchar(20)"
+    )
+    post = desk.post("there")
+    long = {name: desk.add(**{"title": "Hill", name: "x" * 21}) for name in ("title", "slug", "content")}
+    spoken = desk.add("a hill " * 5, title="Hill")  # its prompt becomes the text of the post
+    fits, old = desk.add(title="x" * 20, slug="y" * 20), desk.add(post_id=post, title="x" * 21)
+    desk.run()
+    for name, prompt in (*long.items(), ("content", spoken)):
+        assert f"{name}: the blog takes at most 20 characters, not " in desk.rejected(prompt)
+    assert [desk.row(each)["status"] for each in (fits, old)] == ["published"] * 2
+
+
+def test_an_alt_text_that_an_illustrated_post_has_no_place_for_is_said(desk: Desk) -> None:
+    desk.sql("ALTER TABLE posts DROP metadata")
+    for column in ALT_COLUMNS:
+        desk.sql(f"ALTER TABLE posts DROP COLUMN IF EXISTS {column}")
+    prompt = desk.add(post_id=desk.post("there"), alt_text="A hill", excerpt="not asked for here")
+    assert [said[:8] for said in desk.run().unplaced[prompt]] == ["alt_text"]
 
 
 # ---- keys of clients
@@ -387,6 +456,29 @@ def test_a_person_s_picture_stays_until_a_person_approves_and_a_takedown_puts_it
     assert (taken.restored, taken.cleared, desk.shown(post)) == ({"theirs": THEIRS}, [], THEIRS)
 
 
+def test_who_approves_a_picture_is_told_that_it_replaces_a_person_s(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs, ours = desk.post("theirs", THEIRS), desk.post("ours")
+    prompt, plain = (desk.add(post_id=post, needs_approval=True) for post in (theirs, ours))
+    held = desk.add(post_id=theirs, publish_at=datetime(2999, 1, 1, tzinfo=UTC))
+    desk.run()
+    desk.database.transact("hold_back", partial(hold_back, reasons={str(key_of(desk, held)): "blank"}))
+    told = "shows a picture that is not this pipeline's: `glad prompts approve {0}` puts the new one in its place"
+    assert told.format(prompt) in desk.row(prompt)["last_error"]
+    assert desk.row(held)["last_error"].startswith("blank. Its post " + told.format(held))
+    assert (desk.row(plain)["status"], desk.row(plain)["last_error"]) == ("awaiting_approval", None)
+    assert glad(desk, "show", str(prompt)) == 0
+    assert "approving puts the new one in its place" in capsys.readouterr().err
+    management.approve(desk.database, [prompt])
+    desk.run()
+    assert (desk.row(prompt)["status"], desk.row(prompt)["last_error"]) == ("published", None)
+
+
+def key_of(desk: Desk, prompt: int) -> Any:
+    return desk.sql("SELECT i.key FROM images i JOIN prompts p ON p.image_id = i.id WHERE p.id = %s", prompt)[0]["key"]
+
+
 def test_replace_does_not_ask_and_an_approval_holds_for_one_publication(desk: Desk) -> None:
     post, empty = desk.post("theirs", THEIRS), desk.post("empty", "")
     prompt, other = desk.add(post_id=post, replace=True), desk.add(post_id=empty)
@@ -423,6 +515,58 @@ def test_two_prompts_for_one_post_in_one_run_remember_the_one_picture_that_was_t
     assert desk.shown(post) == THEIRS
 
 
+def test_a_person_s_picture_comes_back_although_the_one_that_replaced_it_is_being_drawn_again(desk: Desk) -> None:
+    posts = [desk.post(slug, THEIRS, metadata='{"featured_image_alt": "By hand", "own": 1}') for slug in "ab"]
+    first, second = [
+        desk.add(f"hill {slug}", post_id=post, replace=True) for slug, post in zip("ab", posts, strict=True)
+    ]
+    desk.run()
+    assert desk.alt_text(posts[0]) == "Hill a"
+    before = [str(desk.shown(post)) for post in posts]
+    desk.sql("UPDATE prompts SET status = 'pending', needs_approval = true")
+    desk.run()
+    assert [desk.row(each)["status"] for each in (first, second)] == ["awaiting_approval"] * 2
+    # what is shown still is taken down: what it replaced comes back, and the new one has it again
+    taken = takedown.delete_image(desk.database, before[0], reason="asked for")
+    assert (taken.restored, desk.shown(posts[0]), desk.alt_text(posts[0])) == ({"a": THEIRS}, THEIRS, "By hand")
+    # another prompt replaces what is shown still: it has to know what was there before
+    third = desk.add("a third hill", post_id=posts[1])
+    desk.run()
+    assert (desk.row(third)["status"], desk.row(third)["replaced_image_url"]) == ("published", THEIRS)
+    taken = takedown.delete_image(desk.database, str(desk.shown(posts[1])), reason="asked for")
+    assert (taken.restored, desk.alt_text(posts[1])) == ({"b": THEIRS}, "By hand")
+    # nobody else knows what a prompt has replaced: emptied meanwhile, the post is no reason to forget it
+    desk.sql("UPDATE posts SET featured_image_url = NULL WHERE id = %s", posts[0])
+    management.approve(desk.database, [first])
+    desk.run()
+    row = desk.row(first)
+    assert (row["status"], row["replaced_image_url"], row["replaced_alt_text"]) == ("published", THEIRS, "By hand")
+
+
+def test_a_picture_that_a_person_took_away_does_not_come_back_with_a_takedown_of_another(desk: Desk) -> None:
+    post = desk.post("theirs", THEIRS)
+    desk.add("a hill", post_id=post, replace=True)
+    desk.run()
+    desk.sql("UPDATE posts SET featured_image_url = NULL")
+    desk.add("another hill", post_id=post)
+    desk.run()
+    taken = takedown.delete_image(desk.database, str(desk.shown(post)), reason="asked for")
+    assert (taken.restored, taken.cleared, desk.shown(post)) == ({}, ["theirs"], None)
+
+
+def test_alt_text_in_a_column_goes_with_its_picture(desk: Desk) -> None:
+    desk.sql("ALTER TABLE posts DROP metadata, ADD featured_image_alt text NOT NULL DEFAULT ''")
+    old, empty = desk.post("theirs", THEIRS, featured_image_alt="By hand"), desk.post("empty")
+    for post in (old, empty):
+        desk.add(f"a hill {post}", post_id=post, replace=True, alt_text="A hill")
+    desk.run()
+    assert {row["featured_image_alt"] for row in desk.sql("SELECT * FROM posts")} == {"A hill"}
+    for slug in ("theirs", "empty"):
+        takedown.unpublish(desk.database, slug, reason="asked for")
+    told = {row["slug"]: row["featured_image_alt"] for row in desk.sql("SELECT * FROM posts")}
+    assert (told, desk.shown(old)) == ({"theirs": "By hand", "empty": ""}, THEIRS)
+
+
 def test_the_pipeline_alone_says_what_was_replaced(desk: Desk) -> None:
     with pytest.raises(psycopg.errors.CheckViolation, match="replaced_image_url"):
         desk.add(replaced_image_url=THEIRS)
@@ -430,3 +574,46 @@ def test_the_pipeline_alone_says_what_was_replaced(desk: Desk) -> None:
     with pytest.raises(psycopg.errors.CheckViolation) as refused:
         desk.add(idempotency_key="x" * 2_001)
     assert refused.value.diag.constraint_name == "keys_have_2000_bytes_at_most"
+
+
+# ---- takedown on blogs of another make
+
+
+def test_a_post_is_taken_down_by_the_very_id_that_is_named(desk: Desk) -> None:
+    desk.sql("DROP TABLE posts; CREATE TABLE posts (id text PRIMARY KEY, title text, slug text, status text,"
+             " featured_image_url text); INSERT INTO posts VALUES ('abc', 'l', 'lower', 'published'),"
+             " ('ABC', 'u', 'upper', 'published')")  # fmt: skip
+    migrate(desk.database.url)
+    assert takedown.unpublish(desk.database, "ABC", reason="asked for").hidden == ["upper"]
+    assert takedown.unpublish(desk.database, "abc", reason="asked for").hidden == ["lower"]
+    with desk.database.transaction() as connection:
+        found = connection.execute(EDITING["find_post"], {"post": "ABC"}).fetchone()
+    assert found == {"id": "ABC"}
+
+
+def test_a_blog_without_states_has_nothing_hidden_and_says_so(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.sql("ALTER TABLE posts DROP status CASCADE")
+    prompt = desk.add(title="Hill")
+    desk.run()
+    assert glad(desk, "show", str(prompt)) == 0
+    assert "/posts/hill" in capsys.readouterr().out
+    for query in ("dead_links", "links_to_removed", "let_go_of_images"):
+        with desk.database.transaction() as connection:
+            connection.execute(AUDIT[query], {"ids": [1], "limit": 5})
+    for keep in (False, True):
+        with pytest.raises(GladError, match="the post hill cannot be hidden: the blog's posts has no status"):
+            takedown.unpublish(desk.database, "hill", reason="asked for", keep_picture=keep)
+    assert desk.row(prompt)["status"] == "published"
+    url = desk.sql("SELECT featured_image_url AS url FROM posts")[0]["url"]
+    taken = takedown.delete_image(desk.database, url, reason="asked for")
+    assert (taken.hidden, taken.cleared, taken.prompts) == ([], ["hill"], [prompt])
+
+
+def test_a_blog_that_wants_a_picture_with_every_post_refuses_a_takedown_by_name_and_may_hide_it(desk: Desk) -> None:
+    desk.sql("ALTER TABLE posts ALTER featured_image_url SET NOT NULL, ADD CHECK (featured_image_url ~ '^https?://')")
+    prompt = desk.add(title="Hill")
+    desk.run()
+    with pytest.raises(GladError, match=r"Let posts\.featured_image_url be empty, or hide .* --keep-picture"):
+        takedown.unpublish(desk.database, "hill", reason="asked for")
+    assert desk.row(prompt)["status"] == "published"
+    assert takedown.unpublish(desk.database, "hill", reason="asked for", keep_picture=True).hidden == ["hill"]

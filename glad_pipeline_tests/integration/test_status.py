@@ -1,6 +1,7 @@
 """`glad status`: whether the database and the store in use answer, told in time whatever they do."""
 
 import json
+import re
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -97,3 +98,13 @@ def test_embedded_servers_that_do_not_run_are_not_asked(status):
     as_json, told = status()
     assert (as_json["database"], as_json["store"]) == (None, None)
     assert "stopped" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [("AWS_PROFILE", "typo", "typo"), ("AWS_CA_BUNDLE", "/no/such/file", "AWS_CA_BUNDLE is '?/no/such/file")],
+)
+def test_credentials_that_cannot_be_had_are_the_stores_line(status, name, value, says):
+    as_json, said = status(**{**STORE, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", name: value})
+    assert as_json["store"]["state"] == "does not answer"
+    assert re.search(f"^store: does not answer: .*{says}", said, re.MULTILINE)

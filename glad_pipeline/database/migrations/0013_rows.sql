@@ -3,8 +3,10 @@
 ALTER TABLE prompts
     ADD COLUMN idempotency_key text UNIQUE,            -- the client's own: who asks again with it gets this very prompt
     ADD COLUMN "replace" boolean NOT NULL DEFAULT false, -- its picture may take the place of one that is not ours
-    -- what the post showed that was not ours, before this prompt's picture took its place: a takedown puts it back
-    ADD COLUMN replaced_image_url text;
+    -- what the post showed that was not ours, before this prompt's picture took its place, and the alt text that was with
+    -- it: a takedown puts them back
+    ADD COLUMN replaced_image_url text,
+    ADD COLUMN replaced_alt_text text;
 
 -- As before, with the picture that was replaced among what the pipeline keeps.
 CREATE OR REPLACE FUNCTION prompts_keep_the_rules() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -30,7 +32,8 @@ BEGIN
             CASE WHEN NEW.published_at IS NOT NULL THEN 'published_at' END,
             CASE WHEN NEW.post_version IS NOT NULL THEN 'post_version' END,
             CASE WHEN NEW.taken_down_at IS NOT NULL THEN 'taken_down_at' END,
-            CASE WHEN NEW.replaced_image_url IS NOT NULL THEN 'replaced_image_url' END);
+            CASE WHEN NEW.replaced_image_url IS NOT NULL THEN 'replaced_image_url' END,
+            CASE WHEN NEW.replaced_alt_text IS NOT NULL THEN 'replaced_alt_text' END);
         IF ours <> '' THEN
             RAISE EXCEPTION 'progress of a prompt is kept by the pipeline, it cannot be inserted: %', ours
                 USING ERRCODE = 'check_violation', CONSTRAINT = 'progress_is_kept_by_the_pipeline',
@@ -53,11 +56,11 @@ BEGIN
     END IF;
     IF (NEW.id, NEW.status, NEW.attempts, NEW.claim_token, NEW.claimed_by, NEW.lease_expires_at, NEW.last_error, NEW.image_id,
         NEW.published_post_id, NEW.claimed_at, NEW.generated_at, NEW.published_at, NEW.post_version, NEW.taken_down_at,
-        NEW.replaced_image_url)
+        NEW.replaced_image_url, NEW.replaced_alt_text)
        IS DISTINCT FROM
        (OLD.id, OLD.status, OLD.attempts, OLD.claim_token, OLD.claimed_by, OLD.lease_expires_at, OLD.last_error, OLD.image_id,
         OLD.published_post_id, OLD.claimed_at, OLD.generated_at, OLD.published_at, OLD.post_version, OLD.taken_down_at,
-        OLD.replaced_image_url)
+        OLD.replaced_image_url, OLD.replaced_alt_text)
        AND NOT has_function_privilege(format('%I.prompts_are_moved_by_us()', TG_TABLE_SCHEMA), 'EXECUTE')
        AND NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE')
     THEN

@@ -35,6 +35,7 @@ from glad_pipeline.database.migrations.post_ids import Retyped, require_converti
 from glad_pipeline.database.migrations.steps import HERE, VERSION_TABLE, printed, upgrade
 from glad_pipeline.database.migrations.steps import has_blog as has_blog
 from glad_pipeline.database.migrations.steps import run_sql as run_sql
+from glad_pipeline.errors import UnavailableError
 
 if TYPE_CHECKING:
     from glad_pipeline.database import Connection
@@ -83,6 +84,7 @@ def migrate(database_url: str, *, wait_seconds: float = 600, blog: BlogNames = O
         deadline = time.monotonic() + wait_seconds
         with _only_one(connection, database_url, wait_seconds):
             todo = _pending(connection, database_url)  # again: whoever held the lock may have done it
+            require_convertible(connection, _post_ids(connection, database_url))
             if todo:
                 schema = _prepare_schema(connection, database_url)
                 _require_free_names(connection, database_url, schema, todo)
@@ -129,9 +131,9 @@ def plan(database_url: str, *, blog: BlogNames = OUR_NAMES) -> str:
 
 @contextmanager
 def _connected(url: str, blog: BlogNames) -> Iterator[Connection]:
-    """Raises `MigrationError` where the table that `blog` names is not there: only `posts` is made."""
+    """Raises `DatabaseError` where the table that `blog` names is not there or not to be seen: only `posts` is made."""
     with connect(url, autocommit=True, application_name="glad migrate", blog=blog) as connection:
-        if not blog.are_ours and not has_posts(connection):
+        if not blog.are_ours and not _has_posts(connection):
             raise MigrationError(
                 f"GLAD_POSTS_TABLE names {blog}, and {describe(url)} has no such table on the search path of "
                 f"{connection.info.user!r}. Name the blog's table of posts as the database has it, with its schema "
@@ -141,6 +143,13 @@ def _connected(url: str, blog: BlogNames) -> Iterator[Connection]:
 
 
 # --- what has to be true first ---
+
+
+def _has_posts(connection: Connection) -> bool:
+    try:
+        return has_posts(connection)
+    except UnavailableError as error:
+        raise MigrationError(str(error)) from None
 
 
 def _outstanding(connection: Connection, url: str) -> list[str]:

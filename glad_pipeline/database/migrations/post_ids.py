@@ -9,16 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.resources import files
 
-from psycopg import sql
-
 from glad_pipeline.blog_names import BlogNames
 from glad_pipeline.database import Connection, DatabaseError, named_queries
 from glad_pipeline.database.blog import regclass
 from glad_pipeline.records import records_of
 
 SQL = named_queries(__package__, "post_ids.sql")
-# What an id of each type looks like, as a regular expression of PostgreSQL's; any text is a text
-_SHAPES = {"uuid": r"^\{?([0-9a-fA-F]{4}-?){8}\}?$", "bigint": r"^-?[0-9]{1,18}$"}
+# Which texts are no id of each type, in SQL; any text is a text
+_UNFIT = {
+    "uuid": r"{id}::text !~ '^\{{?([0-9a-fA-F]{{4}}-?){{8}}\}}?$'",
+    "bigint": (
+        "CASE WHEN {id}::text ~ '^-?[0-9]{{1,19}}$'"
+        " THEN {id}::text::numeric NOT BETWEEN -9223372036854775808 AND 9223372036854775807 ELSE {id} IS NOT NULL END"
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,14 +48,14 @@ def retype_sql(wanted: str) -> str:
 
 
 def require_convertible(connection: Connection, columns: list[Retyped]) -> None:
-    """Raise `DatabaseError`, with how many and the first, where ids of old rows are none of the new type."""
-    for column in columns:
-        if not column.present or column.wanted not in _SHAPES:
+    """Raise `DatabaseError` where ids of old rows are none of the new type, or a view stands in the way of another."""
+    present = [column for column in columns if column.present]
+    for column in present:
+        if column.wanted not in _UNFIT:
             continue
         row = connection.execute(
-            sql.SQL("SELECT count(*) AS count, min({0}::text) AS first FROM {1} WHERE {0}::text !~ {2}").format(
-                sql.Identifier(column.column_name), sql.Identifier(column.table_name), _SHAPES[column.wanted]
-            )
+            f"SELECT count(*) AS count, min({column.column_name}::text) AS first"  # noqa: S608  names of ours
+            f" FROM {column.table_name} WHERE {_unfit(column)}".encode()
         ).fetchone()
         if row and row["count"]:
             name = f"{column.table_name}.{column.column_name}"
@@ -61,9 +65,22 @@ def require_convertible(connection: Connection, columns: list[Retyped]) -> None:
                 f"(`glad prompts export FILE`), empty them with {_emptying(column)}, and run this again"
             )
 
+    for column in present:
+        given = {"table_name": column.table_name, "column_name": column.column_name}
+        if names := [row["name"] for row in connection.execute(SQL["dependents"], given)]:
+            raise DatabaseError(
+                f"{column.table_name}.{column.column_name} has to become {column.wanted}, as the ids of the blog's "
+                f"posts are, and PostgreSQL retypes no column that others name: {', '.join(names)}. Nothing was "
+                "changed. Note how they are made (pg_get_viewdef), drop them, run this again, and make them anew"
+            )
+
+
+def _unfit(column: Retyped) -> str:
+    return _UNFIT[column.wanted].format(id=column.column_name)
+
 
 def _emptying(column: Retyped) -> str:
-    which = f"WHERE {column.column_name}::text !~ '{_SHAPES[column.wanted]}'"
+    which = f"WHERE {_unfit(column)}"
     if column.table_name == "post_writes":
         return f"DELETE FROM post_writes {which}"  # noqa: S608  said, not run
     return f"UPDATE {column.table_name} SET {column.column_name} = NULL {which}"  # noqa: S608

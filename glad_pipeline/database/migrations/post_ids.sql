@@ -17,3 +17,14 @@ FROM blog, (VALUES ('prompts', 'post_id'), ('prompts', 'published_post_id'), ('p
 LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(format('%%I.%%I', %(schema)s::text, ours.table_name))
     AND a.attname = ours.column_name AND NOT a.attisdropped
 WHERE coalesce(format_type(a.atttypid, NULL), 'uuid') <> blog.wanted
+
+-- name: dependents
+-- What keeps PostgreSQL from giving a column of ours another type: views, policies, functions, publications that name it.
+SELECT DISTINCT CASE WHEN r.ev_class <> d.refobjid THEN pg_describe_object('pg_class'::regclass, r.ev_class, 0)
+                ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS name
+FROM pg_depend AS d
+JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass(%(table_name)s) AND a.attname = %(column_name)s
+  AND d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_proc'::regclass, 'pg_publication_rel'::regclass)
+ORDER BY name

@@ -59,7 +59,7 @@ SELECT DISTINCT ON (p.id) p.slug, p.featured_image_url AS url, i.id AS image_id,
 FROM images AS i
 JOIN prompts AS q ON q.image_id = i.id
 JOIN {posts} AS p ON p.id = q.published_post_id
-WHERE i.id = ANY(%(ids)s) AND p.status = 'published'
+WHERE i.id = ANY(%(ids)s) AND coalesce(to_jsonb(p) ->> 'status', 'published') = 'published'
   AND strpos(p.featured_image_url, i.key) > 0
 ORDER BY p.id, q.id
 
@@ -69,7 +69,7 @@ SELECT p.slug, p.featured_image_url AS url, q.id AS prompt_id, count(*) OVER () 
 FROM images AS i
 JOIN prompts AS q ON q.image_id = i.id
 JOIN {posts} AS p ON p.id = q.published_post_id
-WHERE i.removed_at IS NOT NULL AND p.status = 'published'
+WHERE i.removed_at IS NOT NULL AND coalesce(to_jsonb(p) ->> 'status', 'published') = 'published'
   AND strpos(p.featured_image_url, i.key) > 0
 ORDER BY q.id LIMIT %(limit)s
 
@@ -164,7 +164,8 @@ WHERE i.id = q.image_id AND q.image_id = ANY(%(ids)s) AND q.status IN ('failed',
   AND NOT EXISTS (SELECT FROM prompts AS other LEFT JOIN {posts} AS p ON p.id = other.published_post_id
                   WHERE other.image_id = i.id
                     AND (other.status NOT IN ('failed', 'rejected', 'cancelled')
-                         OR (p.status = 'published' AND strpos(p.featured_image_url, i.key) > 0)))
+                         OR (coalesce(to_jsonb(p) ->> 'status', 'published') = 'published'
+                             AND strpos(p.featured_image_url, i.key) > 0)))
 
 -- name: delete_unused_images
 -- Rows of pictures that are gone and that no prompt wants.

@@ -8,7 +8,9 @@ SELECT current_setting('server_version') AS version,
        (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
        (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS role_limit,
        (SELECT datconnlimit FROM pg_database WHERE datname = current_database()) AS database_limit,
-       (SELECT rolvaliduntil FROM pg_roles WHERE rolname = current_user) AS valid_until,
+       (SELECT to_char(rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') FROM pg_roles
+        WHERE rolname = current_user AND isfinite(rolvaliduntil) AND rolvaliduntil < now() + interval '14 days')
+           AS expires,
        current_user AS role
 
 -- name: rights

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -19,7 +18,6 @@ from glad_pipeline.storage.keys import original_key
 
 SQL = named_queries(__package__, "doctor.sql")
 SPARE = 10  # connections: a run has up to eight and its heartbeat
-EXPIRES = timedelta(days=14)
 
 
 def database(deployment: Deployment) -> Iterator[Diagnosis]:
@@ -33,10 +31,10 @@ def database(deployment: Deployment) -> Iterator[Diagnosis]:
     if not unfit:
         yield right("writable", "it takes what is written, in UTF-8")
     yield from _connections(row)
-    if row["valid_until"] and row["valid_until"] < datetime.now(UTC) + EXPIRES:
+    if row["expires"]:
         yield risk(
             "password",
-            f"the password of the role {row['role']} expires at {row['valid_until']:%Y-%m-%d %H:%M} UTC",
+            f"the password of the role {row['role']} expires at {row['expires']} UTC",
             f"as an administrator: ALTER ROLE {row['role']} VALID UNTIL 'infinity'",
         )
 
@@ -61,7 +59,8 @@ def _connections(row: dict[str, Any]) -> Iterator[Diagnosis]:
 def schema(deployment: Deployment) -> Iterator[Diagnosis]:
     """Our tables are there and up to date, and this role may use them."""
     if missing := pending(deployment.url, blog=deployment.settings.blog):
-        yield wrong("migrations", f"the database lacks {', '.join(missing)}", "run ./glad migrate")
+        why = f": {deployment.trouble['migrations']}" if "migrations" in deployment.trouble else ""
+        yield wrong("migrations", f"the database lacks {', '.join(missing)}{why}", "run ./glad migrate")
         return
     yield right("migrations", "its tables are up to date")
     lacking = deployment.database.read(partial(_asked, query="rights"))

@@ -10,12 +10,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import psycopg
+
+from glad_pipeline.deadline import within
 from glad_pipeline.diagnosis import Diagnosis
 from glad_pipeline.display import in_bytes
+from glad_pipeline.errors import GladError
 from glad_pipeline.generation.artifacts import size_of
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.operations.doctor.examination import Deployment
 from glad_pipeline.operations.doctor.lines import not_tested, right, risk, wrong
+from glad_pipeline.prompts.queue_state import live_workers
 from glad_pipeline.workers.cluster import Cluster
 from glad_pipeline.workers.members import members, states_of
 
@@ -41,6 +46,9 @@ def drawing(deployment: Deployment) -> Iterator[Diagnosis]:
     if options.backend != "process" and Cluster(options).is_wanted:
         yield not_tested("picture", "warm workers draw, and hold the GPU")
         return
+    if busy := _drawing_now(deployment):
+        yield not_tested("picture", f"{busy}: it has the GPU")
+        return
     done = _in_a_process(deployment, options.model_dump_json())
     if unsupported := done.get("unsupported"):
         yield wrong("GPU", unsupported, "install a build of torch that has code for it: https://pytorch.org")
@@ -52,6 +60,16 @@ def drawing(deployment: Deployment) -> Iterator[Diagnosis]:
         yield wrong("picture", f"none could be drawn with {done['model'] or options.model}: {done['problem']}", None)
     else:
         yield right("picture", f"{done['model']} drew one; loading and drawing took {done['seconds']:.1f} s")
+
+
+def _drawing_now(deployment: Deployment) -> str | None:
+    """The run that has claimed prompts and lives; None: there is none, or the database, looked at elsewhere, is
+    not there to say."""
+    try:
+        runs = within(ANSWER, lambda: deployment.database.read(live_workers))
+    except (GladError, psycopg.Error, TimeoutError):
+        return None
+    return f"the run {min(runs)} is drawing" if runs else None
 
 
 def _in_a_process(deployment: Deployment, options: str) -> Mapping[str, Any]:

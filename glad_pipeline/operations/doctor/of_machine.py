@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -37,13 +38,14 @@ def home(deployment: Deployment) -> Iterator[Diagnosis]:
 
 
 def _folder(path: Path, *, fix: bool) -> Diagnosis:
-    others = stat.S_IMODE(path.stat().st_mode) & 0o077
-    if not others:
+    allowed = 0o711 if os.geteuid() == 0 else 0o700  # of root's a server that runs as nobody has to pass it
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if not mode & 0o777 & ~allowed:
         return right("folder", f"{path} is yours alone")
     if fix:
-        path.chmod(0o700)
+        path.chmod(mode & allowed)
         return right("folder", f"{path} was open to other users, and is yours alone now")
-    cure = f"chmod 700 {path}, or ./glad doctor --fix"
+    cure = f"chmod {mode & allowed:o} {path}, or ./glad doctor --fix"
     return risk("folder", f"other users of this machine may enter {path}, where secrets are", cure)
 
 

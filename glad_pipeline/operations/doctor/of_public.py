@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from functools import partial
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -13,8 +14,10 @@ from glad_pipeline.diagnosis import Diagnosis
 from glad_pipeline.http_client import Answer, NoAnswer, ask
 from glad_pipeline.operations.doctor.examination import Deployment
 from glad_pipeline.operations.doctor.lines import not_tested, right, risk, wrong
+from glad_pipeline.operations.doctor.of_store import stale_under
 from glad_pipeline.outbox.targets import Cdn
 from glad_pipeline.pipeline.identity import KEY
+from glad_pipeline.pipeline.store_check import under_a_lock
 from glad_pipeline.pipeline.visit import CURE, Expected, problem_after_tries, problem_of_picture
 from glad_pipeline.publishing.images import newest
 from glad_pipeline.storage.keys import PREFIX
@@ -29,6 +32,9 @@ def public(deployment: Deployment) -> Iterator[Diagnosis]:
     """A picture is given to anybody, as it is, by https, to be kept by browsers; and nothing else is."""
     yield from _left_over(deployment)
     with _picture(deployment) as picture:
+        if picture is None:
+            yield not_tested("visit", "there is no picture yet, and no more are put beside those that were left over")
+            return
         base = urlsplit(picture.url)
         where = f"{base.scheme}://{base.netloc}"
         if deployment.settings.public_check == "off":
@@ -50,14 +56,19 @@ def public(deployment: Deployment) -> Iterator[Diagnosis]:
 
 
 @contextmanager
-def _picture(deployment: Deployment) -> Iterator[Expected]:
-    """The newest one, or where there is none a tiny one that is removed again."""
+def _picture(deployment: Deployment) -> Iterator[Expected | None]:
+    """The newest one, or where there is none a tiny one that is removed again; None: such were left over."""
     store = deployment.store
+    if deployment.probed is not None:
+        store = store.adapted(deployment.probed.able, under_a_lock(deployment.database))
     for image in deployment.database.read(partial(newest, limit=1)):
         if store.head(image.key) is not None:
             url = store.url(image.key)
             yield Expected(url=url, sha256=image.sha256, bytes=image.bytes, width=image.width, height=image.height)
             return
+    if stale_under(PROBE, store):  # they may be what the store does not delete
+        yield None
+        return
     key, body = f"{PROBE}{uuid4().hex}.png", _tiny()
     store.put_once(key, body, content_type="image/png", metadata={})
     try:
@@ -76,7 +87,7 @@ def _tiny() -> bytes:
 
 
 def _left_over(deployment: Deployment) -> Iterator[Diagnosis]:
-    stale = [listed.key for listed in deployment.store.listing(PROBE)]
+    stale = stale_under(PROBE, deployment.store)
     if not stale:
         return
     if deployment.fix:
@@ -148,10 +159,16 @@ def cdn(deployment: Deployment) -> Iterator[Diagnosis]:
     if not found.enabled:
         cure = "enable it, or correct AWS_CLOUDFRONT_DISTRIBUTION_ID"
         yield wrong("distribution", f"{own.cloudfront_distribution_id} is disabled: it serves nobody", cure)
-    elif own.cloudfront_domain and own.cloudfront_domain not in found.domains:
+    elif own.cloudfront_domain and not _is_among(own.cloudfront_domain, found.domains):
         cure = "correct AWS_CLOUDFRONT_DOMAIN or AWS_CLOUDFRONT_DISTRIBUTION_ID"
         serves = ", ".join(found.domains)
         text = f"{own.cloudfront_distribution_id} serves {serves}, and picture URLs are of {own.cloudfront_domain}"
         yield wrong("distribution", text, cure)
     else:
         yield right("distribution", f"{own.cloudfront_distribution_id} is enabled, {found.status}")
+
+
+def _is_among(domain: str, domains: Iterable[str]) -> bool:
+    """Whether a distribution serves a domain, which may have a port; of its aliases some are like `*.example.com`."""
+    host = domain.lower().partition(":")[0]
+    return any(fnmatchcase(host, each.lower()) for each in domains)

@@ -49,7 +49,7 @@ def _web(own: Settings) -> None:
 
 def _contradictions(own: Settings) -> Iterator[Diagnosis]:
     base = own.public_base_url
-    if base and own.cloudfront_domain and own.cloudfront_domain not in base:
+    if base and own.cloudfront_domain and own.cloudfront_domain.lower() not in base.lower():
         yield risk(
             "AWS_CLOUDFRONT_DOMAIN",
             f"it is {own.cloudfront_domain}, and picture URLs begin with GLAD_PUBLIC_BASE_URL, which is another host",

@@ -12,7 +12,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import NoAnswer, ask
 from glad_pipeline.operations.doctor.examination import Deployment, of_error
 from glad_pipeline.operations.doctor.lines import not_tested, right, risk, wrong
-from glad_pipeline.outbox.targets import Site
+from glad_pipeline.outbox.targets import Site, is_done
 from glad_pipeline.publishing.images import newest
 
 SECONDS = 10.0
@@ -39,7 +39,7 @@ def site(deployment: Deployment) -> Iterator[Diagnosis]:
         yield of_error("revalidate", error)
         return
     yield right("revalidate", f"{address} takes our secret")
-    if 200 <= answer.status < 300:
+    if is_done(answer.status, answer.body):
         cure = "have the route compare x-revalidate-secret with its own secret, and answer 401"
         yield risk("secret", f"{address} takes any secret: anybody may have pages made anew", cure)
     else:

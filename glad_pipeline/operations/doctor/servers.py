@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline.errors import GladError
+from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.object_store import S3Server
@@ -13,23 +13,40 @@ from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.redaction import redact
 from glad_pipeline.settings import Settings, load_settings
 
-DATABASE, STORE = "database", "store"
+DATABASE, STORE, DAGSTER, MIGRATIONS = "database", "store", "dagster", "migrations"
 
 
 def started(given: Settings) -> tuple[Settings, dict[str, str]]:
-    """The settings with the servers that are ours, and why those do not run that do not: by DATABASE and STORE.
+    """The settings with the servers that are ours, and what kept some from running: by DATABASE, STORE, DAGSTER (its
+    own database) and MIGRATIONS.
 
     Raises `UsageError` where a setting cannot be.
     """
+    trouble: dict[str, str] = {}
     try:
-        environment = stack.ensure(given)
-        if given.database_url is None:
-            migrate(environment["DATABASE_URL"])
-        os.environ.update(environment)
-        return load_settings(), {}
+        os.environ.update(stack.ensure(given))
     except Exception as error:  # noqa: BLE001  every one is a line
-        trouble = _what_there_is(given, redact(str(error) or type(error).__name__))
+        trouble = _what_there_is(given, why := _words_of(error))
+        if not trouble and not _is_half_given(given):  # which is said of the settings
+            trouble[DAGSTER] = why
+    if given.database_url is None and DATABASE not in trouble:
+        try:
+            migrate(os.environ["DATABASE_URL"], blog=given.blog)
+        except Exception as error:  # noqa: BLE001  a line too
+            trouble[MIGRATIONS] = _words_of(error)
     return load_settings(), trouble
+
+
+def _words_of(error: Exception) -> str:
+    return redact(str(error) or type(error).__name__)
+
+
+def _is_half_given(given: Settings) -> bool:
+    try:
+        stack.check(given)
+    except UsageError:
+        return True
+    return False
 
 
 def _what_there_is(given: Settings, why: str) -> dict[str, str]:

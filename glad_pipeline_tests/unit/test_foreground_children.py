@@ -1,0 +1,42 @@
+"""The programs of `glad up`: what one that has ended has left is ended while its number is nobody else's."""
+
+import os
+import subprocess
+
+import psutil
+
+from glad_pipeline.local import foreground
+from glad_pipeline.local.foreground import Child
+from glad_pipeline.local.processes import gone, wait_until
+
+
+def test_what_a_dead_program_has_left_is_ended_before_it_is_reaped_and_never_looked_for_again(tmp_path, monkeypatch):
+    left = tmp_path / "left"
+    words = ["sh", "-c", f"sleep 1000 & echo $! > {left}; exit 3"]
+    log = tmp_path / "program.log"
+    log.touch()
+    leader = subprocess.Popen(words, start_new_session=True)
+    child = Child("program", words, log, dict(os.environ), leader)
+    wait_until(lambda: gone(psutil.Process(leader.pid)), 30)
+    assert leader.returncode is None
+    member = psutil.Process(int(left.read_text()))
+    assert "ended (exit 3)" in child.death()
+    assert gone(member)
+
+    def of_another(session):
+        raise AssertionError(f"the session {session} may be another's by now")
+
+    monkeypatch.setattr(foreground, "session_members", of_another)
+    monkeypatch.setattr(foreground, "end_session", of_another)
+    monkeypatch.setattr(foreground, "_spawned", lambda *_: leader)
+    assert "ended (exit 3)" in child.death()
+    child.start_again()
+    child.end()
+
+
+def test_a_program_that_runs_has_not_ended(tmp_path):
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as leader:
+        child = Child("program", [], tmp_path / "log", {}, leader)
+        assert child.death() is None
+        child.end()
+        assert leader.returncode is not None
