@@ -42,6 +42,7 @@ BEGIN
             (pipeline, {posts}, 'SELECT, INSERT, UPDATE'),
             (pipeline, 'categories', 'SELECT, INSERT'),
             (pipeline, 'authors', 'SELECT, INSERT'),
+            (pipeline, 'media', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'content_tasks', 'SELECT, UPDATE')
         ) AS v (role, relation, rights)
         JOIN pg_class c ON c.oid = to_regclass(v.relation)
@@ -53,7 +54,7 @@ BEGIN
         FROM pg_depend d
         JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
         WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
-          AND d.refobjid IN (to_regclass('categories'), to_regclass('authors'), to_regclass({posts}))
+          AND d.refobjid IN (to_regclass('categories'), to_regclass('authors'), to_regclass('media'), to_regclass({posts}))
     LOOP
         EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %I', wanted.name, pipeline);
     END LOOP;

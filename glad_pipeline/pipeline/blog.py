@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from glad_pipeline.database import Database
-from glad_pipeline.diagnosis import Diagnosis, require
+from glad_pipeline.database import Connection, Database
+from glad_pipeline.diagnosis import Diagnosis, Level, require
+from glad_pipeline.pipeline import identity
 from glad_pipeline.publishing import trial
 from glad_pipeline.publishing.blog_schema import look
 from glad_pipeline.records import Prompt
@@ -14,8 +15,29 @@ from glad_pipeline.storage.protocol import ObjectStore
 
 
 def require_blog(database: Database, store: ObjectStore) -> None:
-    """Raises `GladError`, with each cure, where the blog would refuse posts that show this store's pictures."""
-    require(database.read(partial(trial.examine, picture_url=store.url(original_key("0" * 64)))))
+    """Raises `GladError`, with each cure, where the blog would refuse posts that show this store's pictures.
+
+    A post is tried only where something that decides about it has changed since one went through: what triggers do
+    outside of the database is not rolled back.
+    """
+    url = store.url(original_key("0" * 64))
+    if mark := database.read(partial(mark_to_remember, url=url)):
+        identity.remember_blog(database, mark)
+
+
+def mark_to_remember(connection: Connection, *, url: str) -> str | None:
+    """The mark to be remembered of a blog that takes posts; None: it is, or no post could be tried.
+
+    Raises `GladError`, with each cure, where it takes none.
+    """
+    schema = look(connection)
+    require(trial.seen(schema, url))
+    mark = trial.mark_of(connection, schema, url)
+    if mark == identity.blog_mark(connection):
+        return None
+    found = trial.try_post(connection, schema, url)
+    require(found)
+    return None if any(each.level is Level.NOT_TESTED for each in found) else mark
 
 
 def look_at_blog(database: Database) -> list[Diagnosis]:

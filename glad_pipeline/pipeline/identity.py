@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
-from glad_pipeline.database import Connection, Database, describe, named_queries
+from glad_pipeline.database import Connection, Database, describe, named_queries, value
 from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
@@ -100,6 +100,17 @@ def check(database: Database, store: ObjectStore) -> Seen:
 def remember(database: Database, probe: str) -> None:
     """Keep what was found of the store (JSON) with the bucket that belongs to this database."""
     database.transact("identity", lambda connection: connection.execute(SQL["remember"], {"probe": probe}))
+
+
+def blog_mark(connection: Connection) -> str | None:
+    """What the blog's schema was like when a post on trial last went through."""
+    mark: str | None = value(connection, SQL["blog_mark"])
+    return mark
+
+
+def remember_blog(database: Database, mark: str) -> None:
+    """A post on trial went through. Nothing is kept before the first run has made the two belong together."""
+    database.transact("identity", lambda connection: connection.execute(SQL["remember_blog"], {"mark": mark}))
 
 
 def adopt(database: Database, store: ObjectStore) -> Identity:

@@ -29,3 +29,9 @@ ON CONFLICT (id) DO UPDATE SET bucket = excluded.bucket, place = excluded.place,
 
 -- name: remember
 UPDATE deployments SET probe = %(probe)s WHERE current
+
+-- name: blog_mark
+SELECT blog_mark FROM deployments WHERE current
+
+-- name: remember_blog
+UPDATE deployments SET blog_mark = %(mark)s WHERE current

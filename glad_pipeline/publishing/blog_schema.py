@@ -176,10 +176,8 @@ def _asked(connection: Connection, names: BlogNames, posts: BlogTable | None) ->
     own = posts.columns.get("id")
     if own is not None and (kept := value(connection, SQL["kept_ids"])):
         found += blog_problems.other_ids(posts, own, kept)
-    if own is not None and own.type in NUMBERS and own.has_default and not own.identity and posts.kind in "rp":
-        bound = {"relation": sql.Identifier(posts.schema, posts.relation).as_string(connection), "column": own.name}
-        if sequence := value(connection, SQL["sequence"], bound):
-            found.append(blog_problems.no_sequence(str(sequence), posts.user))
+    if own is not None and own.type in NUMBERS and own.has_default and posts.kind in "rp":
+        found += _of_numbers(connection, posts, own)
     status = posts.columns.get("status")
     if status is not None and status.is_text:
         for check in posts.checks:
@@ -188,6 +186,20 @@ def _asked(connection: Connection, names: BlogNames, posts: BlogTable | None) ->
                     check, _refused_by(connection, check, status, names), posts, names
                 )
     return found
+
+
+def _of_numbers(connection: Connection, posts: BlogTable, own: BlogColumn) -> list[Diagnosis]:
+    relation = sql.Identifier(posts.schema, posts.relation)
+    bound = {"relation": relation.as_string(connection), "column": own.name}
+    sequence = connection.execute(SQL["sequence"], bound).fetchone()
+    if sequence is None:
+        return []
+    if not sequence["may_use"] and not own.identity:
+        return [blog_problems.no_sequence(sequence["name"], posts.user)]
+    taken = sql.SQL("SELECT true AS taken FROM {} WHERE {} = %s").format(relation, sql.Identifier(own.name))
+    if sequence["next"] is None or not own.may_select or not value(connection, taken, [sequence["next"]]):
+        return []
+    return [blog_problems.late_sequence(sequence["name"], sequence["next"], posts, own)]
 
 
 def _refused_by(connection: Connection, check: Check, status: BlogColumn, names: BlogNames) -> list[str]:

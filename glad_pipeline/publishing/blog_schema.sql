@@ -3,7 +3,8 @@
 -- name: relations
 -- Each of these relations that there is, with everything that decides whether and how we may write it, in one answer.
 SELECT w.name, n.nspname AS schema, c.relname AS relation, c.relkind::text AS kind, current_user::text AS "user",
-       row_security_active(c.oid) AS row_security,
+       EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+               AND t.tgtype & 7 = 7) AS fills_rows,  -- for each row, before, INSERT
        pg_relation_is_updatable(c.oid, true) & 8 <> 0 AS takes_inserts,
        pg_relation_is_updatable(c.oid, true) & 4 <> 0 AS takes_updates,
        pg_relation_is_updatable(c.oid, true) & 16 <> 0 AND has_table_privilege(c.oid, 'DELETE') AS takes_deletes,
@@ -53,7 +54,19 @@ WHERE c.relname = %(relation)s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ORDER BY n.nspname
 
 -- name: sequence
--- The sequence that numbers a serial column, where we lack the right to use it.
-SELECT pg_get_serial_sequence(%(relation)s, %(column)s) AS sequence
-WHERE pg_get_serial_sequence(%(relation)s, %(column)s) IS NOT NULL
-  AND NOT has_sequence_privilege(pg_get_serial_sequence(%(relation)s, %(column)s), 'USAGE')
+-- The sequence that numbers a column, whether we may use it, and what it gives next.
+SELECT format('%%I.%%I', n.nspname, c.relname) AS name, has_sequence_privilege(c.oid, 'USAGE') AS may_use,
+       CASE WHEN has_sequence_privilege(c.oid, 'SELECT, USAGE')
+            THEN coalesce(pg_sequence_last_value(c.oid::regclass) + s.seqincrement, s.seqstart) END AS next
+FROM pg_attribute AS a,
+LATERAL (SELECT d.refobjid AS oid
+         FROM pg_attrdef AS f JOIN pg_depend AS d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+         WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum AND d.refclassid = 'pg_class'::regclass
+         UNION
+         SELECT d.objid FROM pg_depend AS d
+         WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+           AND d.classid = 'pg_class'::regclass AND d.deptype = 'i') AS of
+JOIN pg_class AS c ON c.oid = of.oid AND c.relkind = 'S'
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_sequence AS s ON s.seqrelid = c.oid
+WHERE a.attrelid = to_regclass(%(relation)s) AND a.attname = %(column)s

@@ -78,7 +78,7 @@ class BlogTable:
     relation: str  # its own name, without the schema
     kind: str  # pg_class.relkind
     user: str  # who looks
-    row_security: bool  # policies decide about this user
+    fills_rows: bool  # a trigger BEFORE INSERT may give what a row lacks, its id too
     takes_inserts: bool  # a table, or a view with INSTEAD OF triggers or simple enough; grants are with the columns
     takes_updates: bool
     takes_deletes: bool  # and may be done by this user

@@ -24,7 +24,7 @@ class Labelled:
 
     values: dict[str, Any] = field(default_factory=dict)  # columns of posts
     metadata: dict[str, str] = field(default_factory=dict)  # what only the post's metadata take
-    problem: str | None = None  # why the prompt is refused instead
+    unplaced: list[str] = field(default_factory=list)  # what the blog has no place for, in words
 
 
 def labels_of(connection: Connection, schema: BlogSchema, prompts: Sequence[DuePrompt]) -> dict[int, Labelled]:
@@ -50,8 +50,9 @@ def _labelled(prompt: DuePrompt, schema: BlogSchema, ids: dict[str, dict[str, An
             found.values[label] = name
         elif there is None and schema.writes("metadata"):
             found.metadata[label] = name
-        elif there is None and label in ids and label == "author":
-            return Labelled(problem=f"author: the blog has no author {name!r} and wants more than a name to add one")
+        elif there is None and label in ids:
+            text = f"{label}: the blog has no {label} {name!r} and wants more than a name to add one"
+            found.unplaced.append(text)
     return found
 
 

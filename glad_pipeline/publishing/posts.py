@@ -115,7 +115,7 @@ class Blog:
                 new.append(each)
         conflicts, replaced = self._illustrate(connection, old, posts)
         post_ids.update({each.id: post for each, post in old if each.id not in conflicts})
-        created, refused = self._create(connection, new)
+        created, refused, unplaced = self._create(connection, new)
         post_ids |= created
         done = [each for each in due if each.id in post_ids]
         tasks.tell(connection, done)
@@ -133,7 +133,7 @@ class Blog:
             rejected=rejected | refused,
             conflicts=conflicts,
             unplaced={
-                **{each.id: self.schema.without_place(each) for each in new if each.id in created},
+                **{i: [*self.schema.without_place(each), *unplaced[i]] for each in new if (i := each.id) in created},
                 **{each.id: self.schema.picture_without_place(each) for each, _ in old if each.id in post_ids},
             },
         )
@@ -144,18 +144,19 @@ class Blog:
         rows = connection.execute(SQL["lock_posts"], {"ids": list(ids)}) if ids else ()
         return {row["id"]: row["version"] for row in rows}
 
-    def _create(self, connection: Connection, prompts: Sequence[DuePrompt]) -> tuple[dict[int, PostId], dict[int, str]]:
-        """Insert new posts. Returns their ids and, for prompts whose slug or author cannot be had, why."""
+    def _create(
+        self, connection: Connection, prompts: Sequence[DuePrompt]
+    ) -> tuple[dict[int, PostId], dict[int, str], dict[int, list[str]]]:
+        """Insert new posts. Returns their ids; for prompts whose slug cannot be had, why; and what has no place."""
         slugs, rejected = self._slugs(connection, prompts)
         labels = labels_of(connection, self.schema, [each for each in prompts if each.id not in rejected])
-        rejected |= {i: found.problem for i, found in labels.items() if found.problem}
         accepted = [each for each in prompts if each.id not in rejected]
         rows = [self._new(each, slugs.get(each.id), labels[each.id]) for each in accepted]
         ids = dict(zip((each.id for each in accepted), self.rows.insert(connection, rows), strict=True))
         if self.schema.alt_text_in == "media":
             for each in accepted:
                 self._describe(connection, each, ids[each.id])
-        return ids, rejected
+        return ids, rejected, {i: found.unplaced for i, found in labels.items()}
 
     def _new(self, prompt: DuePrompt, slug: str | None, labelled: Labelled) -> dict[str, Any]:
         metadata = {**self._metadata(prompt), **labelled.metadata}

@@ -17,6 +17,8 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.database.migrations.post_ids import retype_sql, to_retype
 from glad_pipeline.diagnosis import Level
 from glad_pipeline.errors import GladError, UnavailableError
+from glad_pipeline.pipeline.blog import mark_to_remember
+from glad_pipeline.pipeline.identity import SQL as IDENTITY
 from glad_pipeline.publishing.posts import Blog
 from glad_pipeline.publishing.trial import examine
 from glad_pipeline.records import DuePrompt
@@ -137,6 +139,14 @@ WORKS = {
         CREATE TRIGGER touch BEFORE UPDATE ON posts FOR EACH ROW EXECUTE FUNCTION touch()""",
     "partitioned, slugs not unique": table(slug="text NOT NULL", id="uuid NOT NULL") + """ PARTITION BY HASH (id);
         CREATE TABLE posts_0 PARTITION OF posts FOR VALUES WITH (MODULUS 1, REMAINDER 0)""",
+    "numbers are positive": table(id="bigserial PRIMARY KEY CHECK (id > 0)"),
+    "numbers are partitioned by": table(id="bigserial PRIMARY KEY", slug="text NOT NULL") + """ PARTITION BY RANGE (id);
+        CREATE TABLE posts_0 PARTITION OF posts FOR VALUES FROM (1) TO (1000)""",
+    "numbers are a trigger's": "CREATE SEQUENCE own; " + table(id="bigint PRIMARY KEY", owner="int NOT NULL") + """;
+        CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN NEW.id = nextval(''own''); NEW.owner = 1; RETURN NEW; END';
+        CREATE TRIGGER number BEFORE INSERT ON posts FOR EACH ROW EXECUTE FUNCTION number()""",
+    "a content of some length": table(content="text NOT NULL CHECK (length(content) >= 2)", title="text NOT NULL CHECK (length(title) > 5)"),
     "a simple view": table("articles") + "; CREATE VIEW posts AS SELECT * FROM articles",
     "a constraint judged at the end": table(task_id="text UNIQUE DEFERRABLE INITIALLY DEFERRED"),
 }
@@ -172,7 +182,13 @@ REFUSED = {
     "a trigger that is broken": (table() + """; CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql
         AS 'BEGIN NEW.gone = 1; RETURN NEW; END';
         CREATE TRIGGER no BEFORE INSERT ON posts FOR EACH ROW EXECUTE FUNCTION no()""", 'record "new" has no field "gone"'),
-    "a check of another column": (table(content="text NOT NULL CHECK (length(content) > 500)"), r"posts_content_check.*CHECK \(\(length"),
+    "a check of a column that nobody fills": (table(views="int DEFAULT -1 CHECK (views >= 0)"), r"posts_views_check.*CHECK \(\(views"),
+    "a sequence that lags behind": (table(id="serial PRIMARY KEY") + "; INSERT INTO posts VALUES (1, 'a', 'a', 'a', 'draft')",
+        r"posts_id_seq, which gives 1 next, and a post has that id: SELECT setval\('public.posts_id_seq', \(SELECT max"),
+    "a sequence that is not the column's and lags behind": ("CREATE SEQUENCE own; "
+        + table(id="bigint PRIMARY KEY DEFAULT nextval('own')") + "; INSERT INTO posts VALUES (1, 'a', 'a', 'a', 'draft')", "public.own, which"),
+    "a function that numbers with what is taken": ("CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'; "
+        + table(id="int PRIMARY KEY DEFAULT one()") + "; INSERT INTO posts VALUES (1, 'a', 'a', 'a', 'draft')", "posts_pkey.*setval"),
     "a check deferred to the end": (table(editor="int DEFAULT 7 REFERENCES editors DEFERRABLE INITIALLY DEFERRED"), "posts_editor_fkey"),
     "a rule": (table() + "; CREATE RULE no AS ON INSERT TO posts DO INSTEAD NOTHING", "cannot perform INSERT RETURNING|takes no INSERT"),
 }
@@ -224,6 +240,112 @@ def test_a_blog_whose_ids_our_tables_do_not_follow_yet_is_refused_until_migrate(
     assert re.search(rf"posts.id is .*, and prompts.post_id is {kept}: run ./glad migrate", found.in_words())
     fit_ids(database)
     assert examine(database) == []
+
+
+def levels(database: Connection) -> list[tuple[Level, str]]:
+    return [(each.level, each.in_words()) for each in examine(database)]
+
+
+def test_what_only_some_prompts_would_be_refused_for_is_a_warning(database):
+    database.execute(table(content="text NOT NULL CHECK (length(content) > 5000)"))
+    ((level, said),) = levels(database)
+    assert level is Level.WARNING
+    assert "posts_content_check" in said
+    done = Blog(database).publish(database, [due(1, content="word " * 2000), due(2)])
+    assert ([each.prompt_id for each in done.published], list(done.rejected)) == ([1], [2])
+
+
+def test_a_category_that_must_be_is_tried_with_one_and_a_warning_where_it_cannot_be_added(database):
+    database.execute("CREATE TABLE categories (id serial PRIMARY KEY, name text NOT NULL, colour text)")
+    database.execute(table(category_id="int NOT NULL REFERENCES categories"))
+    assert levels(database) == []
+    database.execute("ALTER TABLE categories ALTER colour SET NOT NULL")
+    ((level, said),) = levels(database)
+    assert (level, "category_id" in said) == (Level.WARNING, True)
+
+
+@pytest.mark.parametrize("label", ["author", "category"])
+def test_an_author_or_category_that_cannot_be_added_is_told_and_the_post_published(database, label):
+    beside = {"author": "authors", "category": "categories"}[label]
+    database.execute(f"CREATE TABLE {beside} (id serial PRIMARY KEY, name text NOT NULL, colour text NOT NULL)")
+    database.execute(table(metadata=None, image_alt="text", **{f"{label}_id": f"int REFERENCES {beside}"}))
+    assert levels(database) == []
+    told = kept(database, due(**{label: "Sea"}))["untold"]
+    assert told == [f"{label}: the blog has no {label} 'Sea' and wants more than a name to add one"]
+
+
+@pytest.mark.parametrize(("beside", "column"), [("authors", "author_id"), ("media", None)])
+def test_rights_to_the_tables_beside_the_posts_are_tried_and_named(database, writer, beside, column):
+    given = {column: "int REFERENCES authors"} if column else {}
+    database.execute("CREATE TABLE authors (id serial PRIMARY KEY, name text NOT NULL)")
+    database.execute(table(metadata=None, **given))
+    database.execute("CREATE TABLE media (id serial, url text NOT NULL, alt_text text, post_id uuid)")
+    database.execute(f"GRANT ALL ON posts, authors, media TO {writer}")
+    others = {"authors", "media"} - {beside}
+    database.execute(f"GRANT USAGE ON SEQUENCE {others.pop()}_id_seq TO {writer}")
+    database.execute(f"SET LOCAL ROLE {writer}")
+    ((level, said),) = levels(database)
+    assert level is Level.ERROR
+    assert said.endswith(f'GRANT USAGE ON SEQUENCE {beside}_id_seq TO "{writer}"')
+
+
+def test_the_right_to_a_sequence_that_is_not_the_columns_is_named(database, writer):
+    database.execute("CREATE SEQUENCE own; " + table(id="bigint PRIMARY KEY DEFAULT nextval('own')"))
+    fit_ids(database)
+    database.execute(f"GRANT SELECT, INSERT, UPDATE ON posts TO {writer}")
+    database.execute(f"SET LOCAL ROLE {writer}")
+    assert levels(database)[0][1].endswith(f'GRANT USAGE ON SEQUENCE public.own TO "{writer}"')
+
+
+def test_a_picture_that_could_not_be_taken_down_is_told(database):
+    database.execute(table(featured_image_url="text NOT NULL CHECK (featured_image_url ~ '^https?://')"))
+    ((level, said),) = levels(database)
+    assert level is Level.WARNING
+    assert "none can be taken down" in said
+
+
+def test_a_trigger_that_drops_one_post_has_that_prompt_rejected_in_words(database):
+    database.execute(table())
+    database.execute("""CREATE FUNCTION drop() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN IF NEW.title = ''A hill 1'' THEN RETURN NULL; END IF; RETURN NEW; END';
+        CREATE TRIGGER dropping BEFORE INSERT ON posts FOR EACH ROW EXECUTE FUNCTION drop()""")
+    done = Blog(database).publish(database, [due(1), due(2)])
+    assert done.rejected == {1: "the blog refused the post: a trigger of the blog dropped the post"}
+    assert [each.prompt_id for each in done.published] == [2]
+
+
+CHANGES = {
+    "a trigger's function": "CREATE OR REPLACE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'",
+    "a trigger": "DROP TRIGGER quiet ON posts",
+    "a constraint": "ALTER TABLE posts ADD CHECK (length(title) > 1)",
+    "a column": "ALTER TABLE posts ADD views int",
+    "a policy": "ALTER TABLE posts ENABLE ROW LEVEL SECURITY; CREATE POLICY a ON posts FOR SELECT USING (true)",
+    "a right": "GRANT SELECT ON posts TO {writer}",
+    "a right to the sequence": "GRANT USAGE ON SEQUENCE posts_id_seq TO {writer}",
+    "a table beside it": "CREATE TABLE authors (id serial PRIMARY KEY, name text)",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_run_tries_a_post_only_where_what_decides_about_it_has_changed(database, writer, change):
+    database.execute(table(id="serial PRIMARY KEY"))
+    database.execute("""CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER quiet BEFORE INSERT ON posts FOR EACH ROW EXECUTE FUNCTION quiet()""")
+    fit_ids(database)
+    database.execute("DELETE FROM deployments")
+    database.execute("""INSERT INTO deployments (id, bucket, place, database, database_name, current)
+        VALUES (gen_random_uuid(), 'b', 'p', 'd', 'n', true)""")
+
+    def tried() -> int:
+        return database.execute("SELECT coalesce(pg_sequence_last_value('posts_id_seq'), 0) AS n").fetchone()["n"]
+
+    mark = mark_to_remember(database, url=URL)
+    assert (mark is not None, tried()) == (True, 1)
+    database.execute(IDENTITY["remember_blog"], {"mark": mark})
+    assert (mark_to_remember(database, url=URL), tried()) == (None, 1)
+    database.execute(CHANGES[change].format(writer=writer))
+    assert mark_to_remember(database, url=URL) not in (None, mark)
+    assert tried() == 2
 
 
 def test_a_view_is_written_through_its_triggers(database):
