@@ -18,6 +18,7 @@ from glad_pipeline.display import one_line
 from glad_pipeline.limits import URL_CHARS
 from glad_pipeline.media.gates import blank
 from glad_pipeline.outbox.messages import dead
+from glad_pipeline.pipeline.visit import problem_of_url
 from glad_pipeline.prompts.queue import Claim, hold_back
 from glad_pipeline.prompts.queue_state import newest_texts, overdue
 from glad_pipeline.prompts.syntax import text_notices
@@ -25,7 +26,6 @@ from glad_pipeline.publishing import images
 from glad_pipeline.publishing.posts import bad_urls
 from glad_pipeline.redaction import redact
 from glad_pipeline.storage.protocol import ObjectStore
-from glad_pipeline.storage.public import problem_of_visit
 
 SAMPLE = 20
 VISITS = 3
@@ -130,7 +130,7 @@ def urls_are_public(database: Database) -> Finding:
 def pictures_answer(database: Database) -> Finding:
     """The newest 3 pictures answer to anybody, as they will to the blog's visitors."""
     newest = database.read(partial(images.newest, limit=VISITS))
-    silent = {image.url: problem for image in newest if (problem := problem_of_visit(image.url))}
+    silent = {image.url: problem for image in newest if (problem := problem_of_url(image.url))}
     description = "; ".join(f"{url}: {problem}" for url, problem in silent.items()) or f"{len(newest)} looked at"
     return Finding(
         passed=not silent, description=description, figures={"looked_at": len(newest), "silent": list(silent)}

@@ -20,9 +20,9 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.outbox.messages import Message
 from glad_pipeline.outbox.targets import Refused, joined
 from glad_pipeline.pipeline import identity
+from glad_pipeline.pipeline.visit import problem_of_url
 from glad_pipeline.storage.keys import QUARANTINE
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
-from glad_pipeline.storage.public import problem_of_visit
 
 SQL = named_queries(__package__, "removal.sql")
 # How a visit begins to a picture that is not there. Not with 403: programs are answered so where browsers are not.
@@ -126,7 +126,7 @@ class Removal:
         keys, urls = joined([message], "keys"), joined([message], "urls")
         if not urls or urls[0] == self.store.url(keys[0]) or self.store.head(keys[0]) is not None:
             return
-        problem = problem_of_visit(urls[0])
+        problem = problem_of_url(urls[0])
         if problem is None or not problem.startswith(GONE):
             raise Refused(
                 f"the picture is not in the bucket {self.store.bucket!r} and visitors know it as {urls[0]} "

@@ -27,7 +27,8 @@ MORE = 65_536  # bytes that are read beyond the picture's own, to see that there
 LARGEST = 64_000_000  # bytes that are read at most
 CURE = (
     "see that AWS_CLOUDFRONT_DOMAIN or GLAD_PUBLIC_BASE_URL is the address of this bucket, and that anybody may read "
-    "generated/*. Where visitors reach it and this machine does not: GLAD_PUBLIC_CHECK=warn, or off"
+    "generated/*. Where visitors reach it and this machine does not: GLAD_PUBLIC_CHECK=warn, or off; a visit knows "
+    "the authorities of SSL_CERT_FILE and the proxy of HTTPS_PROXY, not AWS_CA_BUNDLE and GLAD_S3_PROXY_URL"
 )
 
 
@@ -117,6 +118,14 @@ def problem_of_picture(picture: Expected) -> str | None:
     except NoAnswer as error:
         return f"does not answer: {error}"
     return problem_of_answer(answer) or _problem_of_body(answer.body, picture)
+
+
+def problem_of_url(url: str) -> str | None:
+    """Why a browser would show no picture at this URL, whichever; None: it would. One request, without the picture."""
+    try:
+        return problem_of_answer(ask("HEAD", url, seconds=SECONDS, redirects=True))
+    except NoAnswer as error:
+        return f"does not answer: {error}"
 
 
 def problem_of_answer(answer: Answer) -> str | None:

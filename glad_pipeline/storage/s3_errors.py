@@ -112,9 +112,13 @@ def refuse_pages(response_dict: Mapping[str, Any], **_: Any) -> None:
     headers, status = response_dict["headers"], response_dict["status_code"]
     is_page = str(headers.get("content-type", "")).lower().startswith("text/html")
     is_stores = any(name in headers for name in ("x-amz-request-id", "x-amz-id-2", "etag"))
-    was_200 = status == 500 and b"500" not in bytes(response_dict["body"][:1_000])
-    if is_page and not is_stores and (status < 400 or was_200):
+    if is_page and not is_stores and (status < 400 or (status == 500 and _was_200(response_dict["body"]))):
         raise NoStoreError("with a page (text/html)")
+
+
+def _was_200(page: bytes) -> bool:
+    """Whether a page says nothing of the 500 it came with. That of a HEAD is empty, and tells nothing."""
+    return bool(page) and b"500" not in page[:1_000]
 
 
 def cure_of(error: ClientError) -> str | None:

@@ -20,7 +20,7 @@ from glad_pipeline.storage.keys import PREFIX
 from glad_pipeline.storage.probe import Abilities, Checksum, Probed
 from glad_pipeline.storage.protocol import CACHE_CONTROL, StoreError
 from glad_pipeline.storage.s3_client import checked_by
-from glad_pipeline.storage.s3_errors import CURES, code_of, explained, in_words, skew_of, status_of, words_of
+from glad_pipeline.storage.s3_errors import CURES, code_of, explained, in_words, may_pass, skew_of, status_of, words_of
 
 if TYPE_CHECKING:
     from glad_pipeline.storage.s3 import S3Store
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 BODY, OTHER = b"glad_pipeline looks at this store\n", b"glad_pipeline looked at this store\n"
 METADATA = {"recipe-hash": "ab" * 32, "provenance": '{"device": "a probe", "slot": [0, 1]}'}
 KIND = "image/png"
+PICTURE = f"{PREFIX}a.png"  # what is sent with a trial object is sent as with a picture: no other key gets its ACL
 ONCE = {"IfNoneMatch": "*"}
+DAMAGED = ("BadDigest", "XAmzContentSHA256Mismatch")  # a checksum that is wrong, or that the store reckons otherwise
 MOST_SKEW = 60.0  # seconds; AWS refuses requests from 900 on
 TRIALS: tuple[tuple[str, dict[str, Any]], ...] = (  # what a policy may demand, by the setting that says it
     ("GLAD_S3_SSE=AES256", {"sse": "AES256"}),
@@ -80,7 +82,7 @@ class Looking:
             ContentType=KIND,
             CacheControl=CACHE_CONTROL,
             Metadata=METADATA,
-            **store.asked_to_write(key),
+            **store.asked_to_write(PICTURE),
             **said,
         )
 
@@ -160,12 +162,14 @@ class Looking:
         return self._say("checksums", Level.OK, "the store checks no upload: each picture is read again once stored")
 
     def _refuses_damage(self, checksum: Checksum) -> bool:
-        try:
-            self._put(self.second, checked_by(checksum, BODY))
-            self._put(self.third, checked_by(checksum, OTHER))
-        except ClientError as error:
-            return status_of(error) == 400 and code_of(error) not in ("NotImplemented", "InvalidArgument")
-        return False
+        with suppress(StoreError), explained("store a damaged trial object", self.store.where):
+            try:
+                self._put(self.second, checked_by(checksum, BODY))
+                self._put(self.third, checked_by(checksum, OTHER))
+            except ClientError as error:
+                unknown = code_of(error) in ("NotImplemented", "InvalidArgument") or _is_hiccup(error)
+                return status_of(error) == 400 and not unknown
+        return False  # also for one that does not answer: to read again finds all damage
 
     # --- reading ---
 
@@ -250,25 +254,21 @@ class Looking:
             self._say("listing", Level.OK, "keys are listed at once and in order")
         region = page["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
         if self.store.endpoint_url is None and region not in (None, self.store.region):
+            detour = "each request takes a detour" if self.store.public_base_url else None
             self._say(
                 "region",
-                Level.ERROR,
-                f"lives in the region {region}: pictures would get URLs that do not open",
+                Level.WARNING if detour else Level.ERROR,
+                f"lives in the region {region}: {detour or 'pictures would get URLs that do not open'}",
                 f"set AWS_S3_REGION={region}",
             )
 
     def _copy(self) -> None:
         store = self.store
         try:
-            self.client.copy_object(
-                Bucket=store.bucket,
-                Key=self.third,
-                CopySource={"Bucket": store.bucket, "Key": self.first},
-                **store.asked_to_write(self.third),
-            )
-            copy = self.client.head_object(Bucket=store.bucket, Key=self.third, **store.asked)
-        except ClientError as error:
-            problem = f"copies no object ({words_of(error)})"
+            with explained("copy a trial object", store.where):
+                copy = self._copied()
+        except StoreError as error:
+            problem = f"copies no object ({error})"
         else:
             problem = (
                 "" if copy["Metadata"] == METADATA or self._has("metadata", Level.ERROR) else "drops metadata in copies"
@@ -277,6 +277,16 @@ class Looking:
             self._say("copies", Level.WARNING, problem, "./glad audit --fix cannot move what it finds to quarantine/")
         else:
             self._say("copies", Level.OK, "objects are copied with their metadata")
+
+    def _copied(self) -> Mapping[str, Any]:
+        store = self.store
+        self.client.copy_object(
+            Bucket=store.bucket,
+            Key=self.third,
+            CopySource={"Bucket": store.bucket, "Key": self.first},
+            **store.asked_to_write(self.third),
+        )
+        return cast("Mapping[str, Any]", self.client.head_object(Bucket=store.bucket, Key=self.third, **store.asked))
 
     def _has(self, check: str, level: Level) -> bool:
         return any(each.check == f"store: {check}" and each.level is level for each in self.found)
@@ -319,18 +329,22 @@ class Looking:
 
     def _asked_for(self, what: str, operation: str) -> Mapping[str, Any]:
         try:
-            answer: Mapping[str, Any] = getattr(self.client, operation)(Bucket=self.store.bucket)
-        except ClientError as error:
-            nothing = status_of(error) == 404
-            text = f"there are no {what}" if nothing else f"the store does not tell {what} ({words_of(error)})"
-            self._say(what, Level.OK if nothing else Level.NOT_TESTED, text)
-            return {}
-        return answer
+            with explained(f"ask for {what}", self.store.where, expected=(404,)):
+                return cast("Mapping[str, Any]", getattr(self.client, operation)(Bucket=self.store.bucket))
+            self._say(what, Level.OK, f"there are no {what}")
+        except StoreError as error:
+            self._say(what, Level.NOT_TESTED, f"the store does not tell {what} ({error})")
+        return {}
 
 
 def _is_unknown(error: ClientError) -> bool:
     """Whether a store may refuse so what it does not know."""
-    return status_of(error) in (400, 501) and code_of(error) not in CURES.keys() - {"NotImplemented", "BadDigest"}
+    known = code_of(error) in CURES.keys() - {"NotImplemented", "BadDigest"} or _is_hiccup(error)
+    return status_of(error) in (400, 501) and not known
+
+
+def _is_hiccup(error: ClientError) -> bool:
+    return may_pass(error) and code_of(error) not in DAMAGED
 
 
 def _prefix_of(rule: Mapping[str, Any]) -> str:

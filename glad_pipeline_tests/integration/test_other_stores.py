@@ -9,17 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.diagnosis import Diagnosis, Level
 from glad_pipeline.pipeline import store_check
+from glad_pipeline.storage import s3_probe
 from glad_pipeline.storage.keys import PREFIX
 from glad_pipeline.storage.probe import ALL, Abilities, Probed, recalled
 from glad_pipeline.storage.protocol import StoreError
 from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.s3_probe import Looking
 from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests import gateways
 from glad_pipeline_tests.gateways import Gateway
@@ -175,6 +179,50 @@ def test_rules_for_other_keys_and_what_may_not_be_asked_are_no_warning(gate, sto
     probed = store_at(gate(private).url).probe()
     assert probed.warnings() == []
     assert levels(probed, Level.NOT_TESTED).keys() == {"lifecycle rules", "Object Lock"}
+
+
+def test_what_a_gateway_answers_with_nonsense_is_not_told_and_no_reason_to_stop(gate, store_at):
+    def babble(asked):
+        return gateways.logging_in(asked) if "lifecycle" in asked.path or "object-lock" in asked.path else None
+
+    probed = store_at(gate(babble).url).probe()
+    assert probed.warnings() == []
+    assert levels(probed, Level.NOT_TESTED).keys() == {"lifecycle rules", "Object Lock"}
+    store_check.require(probed)
+
+
+def test_an_acl_that_a_bucket_takes_for_no_picture_is_found_at_the_look(gate, store_at):
+    def enforced(asked):
+        if asked.headers.get("x-amz-acl") == "public-read":
+            return gateways.error(400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
+        return None
+
+    with pytest.raises(StoreError, match="unset GLAD_S3_ACL"):
+        store_at(gate(enforced).url, acl="public-read").probe()
+
+
+@pytest.mark.parametrize(("base", "level"), [(None, Level.ERROR), ("https://cdn.example", Level.WARNING)])
+def test_a_wrong_region_is_an_error_where_public_urls_are_made_of_it(base, level):
+    store = S3Store(bucket="pictures", region="us-east-1", public_base_url=base)
+    vars(store)["client"] = client = Mock()
+    looking = Looking(store)
+    client.list_objects_v2.return_value = {
+        "Contents": [{"Key": looking.second}, {"Key": looking.first}],
+        "ResponseMetadata": {"HTTPHeaders": {"x-amz-bucket-region": "eu-north-1"}},
+    }
+    looking._list()
+    (region,) = [each for each in looking.found if each.check == "store: region"]
+    assert region.level is level
+    assert region.cure == "set AWS_S3_REGION=eu-north-1"
+
+
+def test_a_hiccup_is_nothing_that_a_store_does_not_know():
+    def refused(status, code):
+        answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        return s3_probe._is_unknown(ClientError(answer, "PutObject"))
+
+    assert [refused(400, code) for code in ("RequestTimeout", "SlowDown", "ExpiredToken")] == [False] * 3
+    assert [refused(400, "BadDigest"), refused(400, "InvalidArgument"), refused(501, "NotImplemented")] == [True] * 3
 
 
 def test_a_store_that_does_not_let_us_delete_is_told_with_what_stays(gate, store_at):

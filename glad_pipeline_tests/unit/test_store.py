@@ -167,6 +167,7 @@ def test_a_page_in_the_store_s_place_is_known_from_the_store_s_own_answers():
         answer(200, b"<html>", x_amz_request_id="1"),
         answer(502, b"<html>502 Bad Gateway"),
         answer(500, b"<html>500 Internal Server Error"),
+        answer(500, b""),  # of a HEAD
         answer(200, b"<xml/>", content_type="application/xml"),
     ):
         refuse_pages(own)
