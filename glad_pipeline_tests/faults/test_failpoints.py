@@ -91,7 +91,7 @@ TRANSACTIONS = {
     },
     "outbox/deliver.py": {"deliver": "one DELETE of what is long over"},
     "publishing/blog_schema.py": {"_refused_by": "a savepoint around a look"},
-    "publishing/trial.py": {"try_post": "a savepoint that is always rolled back"},
+    "publishing/trial.py": {EVERY: "savepoints in one that is always rolled back"},
     "blame.py": {"together_or_alone": "a savepoint in the caller's transaction"},
     "local/stack.py": {EVERY: "creates databases before anything else is there"},
     "local/postgres.py": {"_wait_until_ready": "a look"},

@@ -32,7 +32,7 @@ LATER = (  # made by later migrations than the one that the rows name
     "DROP INDEX prompts_pending_due",
     "ALTER TABLE prompts DROP COLUMN prompt_syntax CASCADE",
     "ALTER TABLE prompts DROP COLUMN idempotency_key, DROP COLUMN replace, DROP COLUMN replaced_image_url, DROP COLUMN replaced_alt_text",
-    "ALTER TABLE deployments DROP COLUMN probe",
+    "ALTER TABLE deployments DROP COLUMN probe, DROP COLUMN blog_mark",
 )
 
 

@@ -148,7 +148,7 @@ def test_a_view_on_a_column_that_has_to_be_retyped_is_named_before_anything_is_d
     migrate(database_url)
     sql(
         database_url,
-        "ALTER TABLE deployments DROP probe; UPDATE glad_alembic_version SET version_num = '0013';"
+        "ALTER TABLE deployments DROP probe, DROP blog_mark; UPDATE glad_alembic_version SET version_num = '0013';"
         "CREATE VIEW their_view AS SELECT post_id FROM prompts; DROP TABLE posts; CREATE TABLE posts (id int)",
     )
     before = dump(database_url)
