@@ -172,7 +172,7 @@ def _asked(connection: Connection, names: BlogNames, posts: BlogTable | None) ->
     if posts is None:
         rows = connection.execute(SQL["elsewhere"], {"relation": names.table[-1]}).fetchall()
         return [blog_problems.no_posts(names, [(row["schema"], row["may_use"]) for row in rows], _user(connection))]
-    found = []
+    found: list[Diagnosis] = []
     own = posts.columns.get("id")
     if own is not None and (kept := value(connection, SQL["kept_ids"])):
         found += blog_problems.other_ids(posts, own, kept)
