@@ -59,6 +59,10 @@ TRANSACTIONS = {
     "database/migrations/__init__.py": {
         EVERY: "under a lock, in Alembic's own transactions; a migration that broke is run again",
     },
+    "database/migrations/steps.py": {EVERY: "the connection of a migration, for Alembic"},
+    "database/sessions.py": {"connected": "opens every connection there is"},
+    "operations/doctor/of_database.py": {"database": "reads"},
+    "operations/doctor/of_drawing.py": {"workers": "connects to Ray"},
     "operations/audit/walk.py": {EVERY: "reads"},
     "prompts/queue.py": {"_beat": "renews a lease, again and again"},
     "prompts/queue_state.py": {"readiness": "reads"},
