@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from glad_pipeline.operations.audit.report import Report
     from glad_pipeline.storage.protocol import ObjectStore
 
-HALF_WAY = "failed half way (nothing is half done: begin again)"
 TELL_EVERY = 3.0  # seconds between lines of progress
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 

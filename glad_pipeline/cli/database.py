@@ -48,12 +48,12 @@ def migrate(
     url = environment["DATABASE_URL"]
     done = migrate(url, blog=settings.blog)
     print(f"{describe(url)}: {', '.join(done) if done else 'up to date'}")
-    _look_at_blog(url, settings)
+    takes_posts = _look_at_blog(url, settings)
     if adopt:
         _adopt(url, environment)
     if Runtime.of(context).settings.s3_bucket is not None:
         _look_at_store(url)
-    return 0
+    return 0 if takes_posts else 1
 
 
 def _print_plan(settings: Settings, *, adopt: bool) -> int:
@@ -80,14 +80,18 @@ def _adopt(url: str, environment: dict[str, str]) -> None:
     print(f"the bucket {own.bucket!r} at {own.place} belongs to the database {own.database_name} from now on")
 
 
-def _look_at_blog(url: str, settings: Settings) -> None:
-    """Try a post, so that a blog that refuses it is known before anything waits for it."""
+def _look_at_blog(url: str, settings: Settings) -> bool:
+    """Try a post, so that a blog that refuses it is known before anything waits for it. Whether it takes one."""
     from glad_pipeline.database import Database
+    from glad_pipeline.diagnosis import Level
     from glad_pipeline.pipeline.blog import look_at_blog
 
+    store = store_of(settings) if settings.s3_bucket else None
     with Database(url, application_name="glad migrate", blog=settings.blog) as database:
-        for each in look_at_blog(database):
-            print(f"glad: warning: {each.in_words()}", file=sys.stderr)
+        found = look_at_blog(database, store)
+    for each in found:
+        print(f"glad: {'error' if each.level is Level.ERROR else 'warning'}: {each.in_words()}", file=sys.stderr)
+    return not any(each.level is Level.ERROR for each in found)
 
 
 def _look_at_store(url: str) -> None:

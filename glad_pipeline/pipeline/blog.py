@@ -40,9 +40,13 @@ def mark_to_remember(connection: Connection, *, url: str) -> str | None:
     return None if any(each.level is Level.NOT_TESTED for each in found) else mark
 
 
-def look_at_blog(database: Database) -> list[Diagnosis]:
-    """What stands in the way of complete posts, or is lost on this blog; a post is tried and rolled back."""
-    return database.read(trial.examine)
+def look_at_blog(database: Database, store: ObjectStore | None) -> list[Diagnosis]:
+    """What stands in the way of complete posts, or is lost on this blog; a post is tried and rolled back.
+
+    `store`: whose pictures it shows; None: not known yet.
+    """
+    url = store.url(original_key("0" * 64)) if store else trial.URL
+    return database.read(partial(trial.examine, picture_url=url))
 
 
 def without_place(database: Database, prompt: Prompt) -> list[str]:

@@ -51,8 +51,8 @@ _canonical_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separator
 def add_prompt(database: Database, given: Mapping[str, Any], *, zone: tzinfo = UTC) -> tuple[int, bool]:
     """Put one prompt into the queue; return its id and whether it is new.
 
-    The same `task_id`, or without one the same fields, is the same prompt: its id, and False. `zone`: that of a time
-    without one.
+    The same `idempotency_key` or `task_id`, or without them the same fields, is the same prompt: its id, and False.
+    `zone`: that of a time without one.
     Raises `UsageError` with every reason if the fields break a rule, the slug or the `idempotency_key` is another
     prompt's, or the blog has no such post or task.
     """

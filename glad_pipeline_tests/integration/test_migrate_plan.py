@@ -79,6 +79,17 @@ def test_a_plan_needs_no_right_to_write(database_url: str, capsys: pytest.Captur
     assert pending(database_url)
 
 
+def test_migrate_fails_with_the_cure_where_the_blog_takes_no_post(database_url: str, capsys, monkeypatch) -> None:
+    sql(database_url, blog("uuid PRIMARY KEY DEFAULT gen_random_uuid()", "tenant int NOT NULL"))
+    monkeypatch.setattr("glad_pipeline.local.stack.ensure", lambda settings: {"DATABASE_URL": database_url})
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    assert main(["migrate"]) == 1
+    assert re.search("glad: error: .*tenant.*default", capsys.readouterr().err)
+    assert pending(database_url) == []
+    sql(database_url, "ALTER TABLE posts ALTER COLUMN tenant SET DEFAULT 1")
+    assert main(["migrate"]) == 0
+
+
 @pytest.mark.parametrize(
     ("ids", "ours"),
     [
