@@ -115,7 +115,7 @@ WRITES_ALLOWED: dict[str, dict[str, str]] = {
     },
     "storage/s3_probe.py": {
         "_put": "trial objects under .glad/ that nothing reads",
-        "_copy": "the same",
+        "_copied": "the same",
     },
     "storage/spool.py": {
         "quarantine": "a damaged file counts as not there, wherever it lies",

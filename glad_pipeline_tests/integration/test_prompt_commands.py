@@ -176,15 +176,16 @@ def test_add_takes_every_field_and_says_which_prompt_it_became(
         "author": "a", "alt-text": "t", "task-id": "t1", "post-id": "0b7d4f6e-3c1a-4f5e-9a55-0d6f3a1c2b4d", "seed": "5",
         "width": "512", "height": "512", "num-inference-steps": "9", "guidance-scale": "5", "scheduler": "euler",
         "preset": "base", "lora": "a*1", "model": "m", "model-revision": "a" * 40, "priority": "-1",
-        "publish-at": "2030-01-01", "size": "512x512", "prompt-syntax": "plain",
+        "publish-at": "2030-01-01", "size": "512x512", "prompt-syntax": "plain", "idempotency-key": "k",
     }  # fmt: skip
-    assert {name.replace("-", "_") for name in options} | {"prompt", "needs_approval"} == {*FIELDS, "size"}
+    flags = {"prompt", "needs_approval", "replace"}
+    assert {name.replace("-", "_") for name in options} | flags == {*FIELDS, "size"}
     with database.transaction() as connection:
         connection.execute(
             "INSERT INTO posts (id, title, slug, content) VALUES (%s, 'A', 'a', '')", [options["post-id"]]
         )
     words = [f"--{name}={value}" for name, value in options.items()]
-    assert glad("add", "a lake 🌊", *words, "--needs-approval") == 0
+    assert glad("add", "a lake 🌊", *words, "--needs-approval", "--replace") == 0
     [row] = management.list_prompts(database)
     assert capsys.readouterr().out == (
         f"prompt {row.id} is in the queue\nit is published at 2030-01-01 00:00 UTC or soon after\n"
@@ -197,7 +198,7 @@ def test_add_takes_every_field_and_says_which_prompt_it_became(
         True,
     )
     assert all(full[name] is not None for name in FIELDS)
-    assert glad("add", "a lake 🌊", *words, "--needs-approval") == 0
+    assert glad("add", "a lake 🌊", *words, "--needs-approval", "--replace") == 0
     assert "already" in capsys.readouterr().out
 
 
