@@ -20,13 +20,14 @@ from glad_pipeline.publishing.columns import ALT_COLUMNS
 # By SQLSTATE: features, authorization, names and what is no statement: no other row would fare better.
 _SCHEMAS = ("0A", "3D", "3F", "42")
 _LOCKED = "55P03"
-_CHECKED, _NULL, _TAKEN = "23514", "23502", "23505"
+_CHECKED, _NULL, _TAKEN, _UNKNOWN = "23514", "23502", "23505", "23503"
 # The columns of posts that one prompt fills otherwise than the next: what is refused there may be that row's own
 _OF_A_PROMPT = (
     *("title", "slug", "content", "excerpt", "author", "category", "author_id", "category_id"),
     *("seo_title", "seo_description", "task_id", "published_at", "metadata", *ALT_COLUMNS),
 )
 _DENIED = re.compile(r"(?:permission denied|policy) for (sequence|table|view|schema|function) \"?([^\s\"]+)")
+_KEY = re.compile(r"\(([^()]*)\)=\(")  # of a reference to what is not there, in any language
 _RIGHTS = {"sequence": "USAGE ON SEQUENCE", "schema": "USAGE ON SCHEMA", "function": "EXECUTE ON FUNCTION"}
 _OUTSIDE = ("08", "25", "28", "40", "53", "54", "57", "58", "XX")  # nothing that a schema is the cause of
 
@@ -71,6 +72,9 @@ def _is_of_a_prompt(error: psycopg.Error, schema: BlogSchema) -> bool:
     filled = {columns[ours].name for ours in _OF_A_PROMPT if ours in columns}
     if error.sqlstate == _NULL:
         return error.diag.column_name in filled
+    if error.sqlstate == _UNKNOWN:
+        key = _KEY.search(error.diag.message_detail or "")
+        return key is not None and not filled.isdisjoint(key[1].split(", "))
     if error.sqlstate != _CHECKED:
         return False
     checks = schema.posts.checks if schema.posts else ()

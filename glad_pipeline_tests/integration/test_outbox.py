@@ -631,7 +631,10 @@ def test_an_edit_between_two_runs_of_which_the_first_died_is_an_edit(blog):
     blog.run()
     assert blog.prompts()[prompt]["status"] == "published"
     blog.sql("UPDATE posts SET updated_at = now() + interval '2 seconds' WHERE id = %s", FIRST)
-    blog.run(config={"prompt_ids": [prompt]})  # redone on purpose: the post as it is now
+    blog.run(config={"prompt_ids": [prompt]})  # redone on purpose: the approval was for one publication
+    assert blog.prompts()[prompt]["status"] == "awaiting_approval"
+    assert cli.main(["prompts", "approve", str(prompt)]) == 0  # the post as it is now
+    blog.run()
     assert blog.prompts()[prompt]["status"] == "published"
 
 

@@ -63,9 +63,9 @@ def test_columns_that_cannot_be_are_refused_by_name(text, said):
     ("text", "said"),
     [
         ("live", "pairs of ours=theirs"),
-        ("publish=live", "'publish' is no state that this pipeline writes"),
+        ("publish=live", "'publish' is no state that this pipeline gives a post"),
         ("published=live,published=on", "twice"),
-        ("published=draft", "published and draft would both be 'draft'"),
+        ("published=draft", "published and draft would be the same state 'draft'"),
     ],
 )
 def test_states_that_cannot_be_are_refused_by_name(text, said):
