@@ -29,8 +29,8 @@ def site_revalidations(names: Names) -> dg.AssetsDefinition:
             metadata={
                 "delivered": report.delivered,
                 "skipped": report.skipped,
-                "will_be_tried_again": report.waiting,
-                "dead": report.dead,
+                **({"will_be_tried_again": report.waiting} if report.waiting else {}),
+                **({"dead": report.dead} if report.dead else {}),
                 **({"errors": report.errors} if report.errors else {}),
             }
         )

@@ -42,7 +42,9 @@ slug: character varying(255)
 content: text
 excerpt: text
 featured_image_url: character varying(500): the picture
-cover_image_url: character varying(500): the blog's own
+cover_image_url: character varying(500): the picture too, unless a person chose another
+image_file_size: integer: bytes
+image_s3_key: character varying(500): of the picture's object
 category_id: uuid
 author_id: uuid
 tag_ids: uuid[]: the blog's own
@@ -55,8 +57,6 @@ metadata: jsonb: the prompt's task and the picture's alt text
 published_at: timestamp with time zone
 created_at: timestamp with time zone
 updated_at: timestamp with time zone
-image_s3_key: character varying(500): of the picture's object
-image_file_size: integer: bytes
 """
 
 
