@@ -268,6 +268,7 @@ def test_another_version_of_ray(home, up):
     assert "Install the same Ray and Python on both" in told
 
 
+@pytest.mark.deep  # Ray's client server starts a process for each client, and on a busy machine not within its time
 def test_a_machine_that_is_no_node_draws_and_looks_through_ray_s_client(home, up):
     known = json.loads((home / "state.json").read_text())
     own = Cluster(Settings(GLAD_HOME=home).engine)._environment()
