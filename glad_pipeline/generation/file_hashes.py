@@ -51,7 +51,7 @@ class FileHashes:
             return
         name = None
         try:
-            self._memory.parent.mkdir(parents=True, exist_ok=True)
+            self._memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._memory.parent, prefix=self._memory.name)
             with os.fdopen(handle, "w") as stream:
                 json.dump(self._known, stream, indent=1)
