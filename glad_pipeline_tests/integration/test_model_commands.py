@@ -335,7 +335,7 @@ from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.recipe import Recipe
-pictures = []
+pictures, weights = [], []
 for given in ({"model": "demo"}, {"model": sys.argv[1], "checkpoint_config": sys.argv[2]}):
     options = EngineOptions(device="cpu", gpu_batch=1, **given)
     profile = resolve_model(options)
@@ -343,9 +343,15 @@ for given in ({"model": "demo"}, {"model": sys.argv[1], "checkpoint_config": sys
     assert (profile.width, profile.height) == (256, 256)
     recipe = Recipe(prompt="a red sunset", seed=7, width=128, height=128, num_inference_steps=2, guidance_scale=3.0,
                     scheduler="euler", model=model, model_revision=revision)
-    (drawn,) = Engine(profile, options).generate([recipe])
+    engine = Engine(profile, options)
+    (drawn,) = engine.generate([recipe])
     assert drawn.error is None, drawn.error
     pictures.append(drawn.pixels.astype(int))
+    parts = engine._pipelines.base.components
+    weights.append({f"{part}.{name}": value for part in ("unet", "vae", "text_encoder", "text_encoder_2")
+                    for name, value in parts[part].state_dict().items()})
+assert weights[0].keys() == weights[1].keys() and len(weights[0]) > 100
+assert all(value.equal(weights[1][name]) for name, value in weights[0].items())
 # some CPUs round in another way where weights lie elsewhere in memory
 print(abs(pictures[0] - pictures[1]).max())
 """

@@ -20,7 +20,7 @@ WORDS = {
     "FATAL:  the database system is starting up": "Wait until",
     "FATAL:  the database system is in recovery mode": "Wait until",
     "server does not support SSL, but SSL was required": "sslmode=disable",
-    'root certificate file "/root/.postgresql/root.crt" does not exist': "sslrootcert",
+    'root certificate file "/home/blog/.postgresql/root.crt" does not exist': "sslrootcert",
     "FATAL:  unsupported startup parameter: extra_float_digits": "ignore_startup_parameters",
     "FATAL:  query_wait_timeout": "pool",
     'FATAL:  role "me" does not exist': "Correct the name",
