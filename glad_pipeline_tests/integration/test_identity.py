@@ -91,7 +91,9 @@ def test_the_first_run_gives_both_the_same_identity_which_no_visitor_can_read(wo
         urllib.request.urlopen(image["url"].replace(image["key"], identity.KEY), timeout=10)
     world.add("another", title="Another")
     world.run()
-    assert told(world) == (of_bucket, of_database)
+    again, row = told(world)
+    found = ("probe", "blog_mark")  # what later runs find out of the store and the blog is remembered here too
+    assert (again, row | dict.fromkeys(found)) == (of_bucket, of_database | dict.fromkeys(found))
 
 
 def test_another_database_moves_nothing_in_a_bucket_that_is_not_its_own(world, other_database, monkeypatch, glad):

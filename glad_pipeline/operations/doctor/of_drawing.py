@@ -22,7 +22,6 @@ from glad_pipeline.operations.doctor.examination import Deployment
 from glad_pipeline.operations.doctor.lines import not_tested, right, risk, wrong
 from glad_pipeline.prompts.queue_state import live_workers
 from glad_pipeline.workers.cluster import Cluster
-from glad_pipeline.workers.members import members, states_of
 
 DRAWING_SECONDS = 300.0  # loading SDXL from a slow disk included
 ANSWER = 5.0  # seconds that a worker may take
@@ -111,6 +110,8 @@ def workers(deployment: Deployment) -> Iterator[Diagnosis]:
         else:
             yield not_tested("workers", "none run; each run draws in its own process")
         return
+    from glad_pipeline.workers.members import members, states_of  # brings NumPy
+
     cluster.connect()
     try:
         states = states_of(members(), patience=ANSWER)
