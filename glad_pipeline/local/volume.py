@@ -34,7 +34,7 @@ class VolumeServer:
 
     @property
     def port(self) -> int | None:
-        known = self._home.recall("port volume")
+        known = self._home.recall("port pictures")
         return int(known) if known else None
 
     @property
@@ -102,7 +102,7 @@ class VolumeServer:
                 f"port {known} of the file server is taken by {holder_of(known)}. The URLs of the published pictures "
                 "contain it: end that program, or set GLAD_PUBLIC_BASE_URL to the address of a web server of your own"
             )
-        return self._home.port("volume")
+        return self._home.port("pictures")
 
 
 def _environment() -> dict[str, str]:
