@@ -1,7 +1,7 @@
 """A web server for the folder of pictures, where nobody has another: the public area alone, on 127.0.0.1, to read.
 
-A program of its own (`python -m glad_pipeline.local.file_server FOLDER PORT`), started for `glad demo` and `glad up`.
-It answers GET and HEAD of keys, with ranges; it lists nothing, follows no link and leaves the folder by no path. A blog
+A program of its own (`python -m glad_pipeline.local.file_server FOLDER PORT [HOST]`), started for `glad demo` and `glad
+up`. It answers GET and HEAD of keys, with ranges; it lists nothing, follows no link and leaves the folder by no path. A blog
 on the internet has nginx or Caddy do this (docs/setup.md).
 """
 
@@ -22,21 +22,21 @@ from urllib.parse import unquote, urlsplit
 from glad_pipeline.storage.keys import is_private
 from glad_pipeline.storage.protocol import CACHE_CONTROL
 from glad_pipeline.storage.volume_files import MARK, find, parts_of
-from glad_pipeline.storage.volume_folders import FOLDER
+from glad_pipeline.storage.volume_folders import FOLDER, IsLinkError
 
-READY = "/.glad/ready"  # answers 204: somebody is there
+READY = "/.glad/ready"  # answers 200: somebody is there
 SECONDS = 20.0  # for one that says nothing
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class FileServer(ThreadingHTTPServer):
-    """One folder, at one port of 127.0.0.1."""
+    """One folder, at one port."""
 
     daemon_threads = True
 
-    def __init__(self, root: str, port: int) -> None:
+    def __init__(self, root: str, port: int, host: str = "127.0.0.1") -> None:
         self.root = root
-        super().__init__(("127.0.0.1", port), Visit)
+        super().__init__((host, port), Visit)
 
 
 class Visit(BaseHTTPRequestHandler):
@@ -44,8 +44,10 @@ class Visit(BaseHTTPRequestHandler):
 
     server: FileServer
     protocol_version = "HTTP/1.1"
-    server_version, sys_version = "glad", ""
     timeout = SECONDS
+
+    def version_string(self) -> str:
+        return "glad"
 
     def do_GET(self) -> None:
         self._answer()
@@ -59,7 +61,7 @@ class Visit(BaseHTTPRequestHandler):
         except ValueError:
             return self._say(HTTPStatus.BAD_REQUEST)
         if path == READY:
-            return self._say(HTTPStatus.NO_CONTENT)
+            return self._say(HTTPStatus.OK)
         key = path.removeprefix("/")
         if is_private(key) or parts_of(key) is None:
             return self._say(HTTPStatus.NOT_FOUND)
@@ -72,6 +74,8 @@ class Visit(BaseHTTPRequestHandler):
                 return self._say(HTTPStatus.NOT_FOUND) if found is None else self._give(found[0], found[1].content_type)
         except (ConnectionError, TimeoutError):  # the visitor has gone
             self.close_connection = True
+        except IsLinkError:
+            return self._say(HTTPStatus.NOT_FOUND)
         except OSError:
             return self._say(HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -113,7 +117,7 @@ class Visit(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
-        if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+        if status != HTTPStatus.NOT_MODIFIED:
             self.send_header("Content-Length", str(length))
         self.end_headers()
         if file is not None and self.command == "GET":
@@ -145,8 +149,8 @@ def _copy(file: IO[bytes], target: BufferedIOBase, length: int) -> None:
 
 def main(arguments: list[str]) -> None:
     """Serve until somebody ends it."""
-    root, port = arguments
-    with FileServer(root, int(port)) as server:
+    root, port, *host = arguments
+    with FileServer(root, int(port), *host) as server:
         server.serve_forever()
 
 

@@ -36,8 +36,8 @@ STORE = {  # beside AWS's
 }
 _ONLY_HERE = (
     "DATABASE_URL is set and GLAD_PUBLIC_BASE_URL is not: posts in {where} would get the pictures' URLs of a file "
-    "server of this machine, http://127.0.0.1:…, which nobody else can open. Set it to the address at which your web server "
-    "shows `public` in GLAD_VOLUME, or GLAD_EMBEDDED_STORE=true if that is what you want"
+    "server of this machine, http://127.0.0.1:…, which nobody else can open. Set it to the address at which your web "
+    "server shows `public` in GLAD_VOLUME, or GLAD_EMBEDDED_STORE=true if that is what you want"
 )
 # libpq reads these too: dagster.yaml can then stay with host, port, user, password and database.
 LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}

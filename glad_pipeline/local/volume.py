@@ -20,7 +20,7 @@ from glad_pipeline.local.home import Home, port_is_free
 from glad_pipeline.local.processes import end, holder_of, is_still, spawn, wait_until
 from glad_pipeline.local.progress import Step
 
-READY = "/.glad/ready"  # as `file_server` answers it
+READY, OK = "/.glad/ready", 200  # as `file_server` answers it
 
 
 class VolumeServer:
