@@ -25,6 +25,7 @@ from glad_pipeline.local.home import Home, listens, port_is_free, write_atomical
 from glad_pipeline.local.processes import end, holder_of, running_in, spawn, wait_until
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.seaweedfs import GRPC, PARTS
+from glad_pipeline.storage.s3_client import new_session
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -117,15 +118,16 @@ class S3Server:
 
     def client(self) -> S3Client:
         """A boto3 client of its own settings, whatever the shell or ~/.aws say."""
-        import boto3
         from botocore.config import Config
 
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=REGION,
+        session = new_session(
             aws_access_key_id=self._home.secret("s3 access key"),
             aws_secret_access_key=self._home.secret("s3 secret key"),
+            region_name=REGION,
+        )
+        return session.client(
+            "s3",
+            endpoint_url=self.endpoint,
             config=Config(
                 s3={"addressing_style": "path"}, retries={"max_attempts": 1}, connect_timeout=5, read_timeout=10
             ),

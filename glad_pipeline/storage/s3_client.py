@@ -16,6 +16,8 @@ from glad_pipeline.storage.protocol import CONCURRENCY, StoreError
 from glad_pipeline.storage.s3_errors import refuse_pages
 
 if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.loaders import Loader
     from mypy_boto3_s3 import S3Client
 
 TRIED = (4, 48)  # SeaweedFS's version
@@ -26,12 +28,11 @@ def client_of(options: S3Options, heard: dict[str, str]) -> S3Client:
 
     `heard` is given the headers of every answer.
     """
-    import boto3
     from botocore.config import Config
 
     if options.ca_bundle and not Path(options.ca_bundle).exists():
         raise StoreError(f"AWS_CA_BUNDLE is {quoted(options.ca_bundle, 200)}, and there is no such file: correct it")
-    session = boto3.session.Session(
+    session = new_session(
         aws_access_key_id=options.access_key_id,
         aws_secret_access_key=options.secret_access_key,
         aws_session_token=options.session_token,
@@ -61,6 +62,28 @@ def client_of(options: S3Options, heard: dict[str, str]) -> S3Client:
     return client
 
 
+def new_session(**given: str | None) -> Session:
+    """A boto3 session of these arguments. What botocore knows of AWS is parsed once in a process: two megabytes of
+    JSON, which each session would else read again for its first client."""
+    import boto3
+    import botocore.session
+
+    core = botocore.session.get_session()
+    loader = _loader()
+    core.register_component("data_loader", loader)
+    session = boto3.session.Session(botocore_session=core, **given)
+    loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each session has added boto3's own
+    return session
+
+
+@cache
+def _loader() -> Loader:
+    import botocore.session
+
+    loader: Loader = botocore.session.get_session().get_component("data_loader")
+    return loader
+
+
 def is_tried(options: S3Options, heard: Mapping[str, str]) -> bool:
     """Whether it is a SeaweedFS on this machine of the embedded one's version or newer: what it does our tests try."""
     if not (options.endpoint_url or "").startswith("http://127.0.0.1:"):
@@ -87,11 +110,10 @@ def public_base_of(options: S3Options) -> str:
 @cache
 def _resolved(bucket: str, region: str, endpoint_url: str | None, style: Any) -> str:
     """By boto3's own rules: partitions such as China's, and FIPS and dual-stack where its variables ask for them."""
-    import boto3
     from botocore import UNSIGNED
     from botocore.config import Config
 
-    session = boto3.session.Session(aws_access_key_id="nobody", aws_secret_access_key="nobody", region_name=region)  # noqa: S106
+    session = new_session(aws_access_key_id="nobody", aws_secret_access_key="nobody", region_name=region)  # noqa: S106
     config = Config(
         signature_version=UNSIGNED, s3={"addressing_style": style, "us_east_1_regional_endpoint": "regional"}
     )
