@@ -55,6 +55,10 @@ class S3Server:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def address(self) -> str:
+        return self.endpoint
+
     def environment(self) -> dict[str, str]:
         """What a client needs, by the names `settings` knows."""
         return {
