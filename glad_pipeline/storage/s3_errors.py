@@ -103,14 +103,16 @@ def explained(doing: str, place: str, expected: Container[str | int] = ()) -> It
         raise StoreError(f"{failed}: {error} {cure}", transient=_connection_may_return(error)) from error
 
 
-def refuse_pages(response_dict: Mapping[str, Any], **_: Any) -> None:
+def refuse_pages(response_dict: Mapping[str, Any], operation_model: Any = None, **_: Any) -> None:
     """botocore takes a page with status 200 for an object, or for an error that may pass: it makes 500 of the status.
 
     Raises `NoStoreError` for one that is not the store's: its own answers and objects have a request id or an ETag,
     and we store no pages.
     """
     headers, status = response_dict["headers"], response_dict["status_code"]
-    is_page = str(headers.get("content-type", "")).lower().startswith("text/html")
+    is_head = operation_model is None or operation_model.http.get("method") == "HEAD"
+    is_text = bool(response_dict["body"]) or is_head  # moto calls an empty answer text/html
+    is_page = is_text and str(headers.get("content-type", "")).lower().startswith("text/html")
     is_stores = any(name in headers for name in ("x-amz-request-id", "x-amz-id-2", "etag"))
     if is_page and not is_stores and (status < 400 or (status == 500 and _was_200(response_dict["body"]))):
         raise NoStoreError("with a page (text/html)")
@@ -127,7 +129,7 @@ def cure_of(error: ClientError) -> str | None:
     cure = CURES.get("NotImplemented" if status_of(error) == 501 else code)
     if code == "AccessDenied":
         return next((cure for sign, cure in _OF_WORDS.items() if sign in words), cure)
-    if cure == _REGION and (region := _region_of(error)):
+    if cure == _REGION and (region := region_of(error)):
         return f"the bucket lives in the region {region}: set AWS_S3_REGION={region}"
     if code == "RequestTimeTooSkewed" and (skew := skew_of(_headers(error).get("date"))):
         return f"this machine's clock is {in_words(skew)} the store's: set it"
@@ -186,7 +188,8 @@ def _headers(error: ClientError) -> Mapping[str, str]:
     return error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
 
 
-def _region_of(error: ClientError) -> str | None:
+def region_of(error: ClientError) -> str | None:
+    """Where the bucket really lives, if the store says so."""
     region = _headers(error).get("x-amz-bucket-region") or error.response.get("Error", {}).get("Region")
     return one_line(str(region), 40) if region else None
 
