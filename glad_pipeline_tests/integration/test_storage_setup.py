@@ -4,9 +4,11 @@ import json
 import logging
 import urllib.request
 import uuid
+from functools import cache
 
 import boto3
 import pytest
+from botocore.loaders import JSONFileLoader
 from moto.server import ThreadedMotoServer
 
 from glad_pipeline import cli
@@ -20,6 +22,15 @@ FOREIGN_RULE = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}
 PARTS = ["objects", "ownership", "Block Public Access", "encryption", "CORS", "lifecycle", "versioning"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _models_read_once():
+    """Most of a command's time boto3 reads the models of S3 and CloudFormation."""
+    read = cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda self, path: read(path))
+        yield
+
+
 @pytest.fixture(scope="module")
 def moto():
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -30,7 +41,7 @@ def moto():
     server.stop()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def formation(monkeypatch):
     server = CloudFormation()
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", server.url)
