@@ -30,10 +30,8 @@ Template.add_multi_constructor("!", _tagged)
 
 def problems(text):
     """What is wrong with a template, by the name of the promise that it breaks."""
-    resources = {
-        name: (each["Type"], each["Properties"]) for name, each in yaml.load(text, Template)["Resources"].items()
-    }
-    kinds = {kind: each for kind, each in resources.values()}
+    resources = yaml.load(text, Template)["Resources"].values()
+    kinds = {each["Type"]: each["Properties"] for each in resources}
     cdn = kinds["AWS::CloudFront::Distribution"]["DistributionConfig"]
     behaviour, (origin,) = cdn["DefaultCacheBehavior"], cdn["Origins"]
     access = kinds.get("AWS::CloudFront::OriginAccessControl", {}).get("OriginAccessControlConfig", {})
