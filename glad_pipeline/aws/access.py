@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.redaction import redact
-from glad_pipeline.storage.options import StoreOptions
+from glad_pipeline.storage.options import S3Options
 from glad_pipeline.storage.s3_client import client_of
 from glad_pipeline.storage.s3_errors import CURES, NoStoreError, code_of, region_of, status_of, words_of
 
@@ -94,7 +94,7 @@ class Refused(AwsError):
 class Access:
     """One bucket, by name, and the AWS account that its credentials are of."""
 
-    options: StoreOptions
+    options: S3Options
 
     @property
     def bucket(self) -> str:

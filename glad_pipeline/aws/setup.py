@@ -14,7 +14,7 @@ from glad_pipeline.aws.parts import Part, Tell, denied
 from glad_pipeline.aws.policies import Place
 from glad_pipeline.diagnosis import Level
 from glad_pipeline.errors import UsageError
-from glad_pipeline.storage.options import StoreOptions
+from glad_pipeline.storage.options import S3Options, options_of
 
 if TYPE_CHECKING:
     from glad_pipeline.settings import Settings
@@ -34,8 +34,14 @@ class Wish:
 
 
 def access_of(settings: Settings) -> Access:
-    """To the bucket of the settings. Raises `UsageError` where they name none."""
-    return Access(options=StoreOptions.of(settings))
+    """To the bucket of the settings. Raises `UsageError` where they name none, or another kind of store."""
+    options = options_of(settings)
+    if not isinstance(options, S3Options):
+        raise UsageError(
+            f"this is for buckets on S3, and the pictures are kept by {settings.store_kind}, which needs none of it: set "
+            "AWS_S3_BUCKET (and GLAD_STORE=s3)"
+        )
+    return Access(options=options)
 
 
 def place_of(settings: Settings) -> Place:

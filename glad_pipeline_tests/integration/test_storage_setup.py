@@ -464,6 +464,7 @@ def test_a_policy_of_others_is_not_written_over(glad, formation):
         (["--cdn"], {"AWS_S3_REGION": "cn-north-1"}, "aws-cn"),
         (["--cdn"], {"AWS_S3_REGION": "mars-1"}, "no region 'mars-1'"),
         ([], {"AWS_S3_BUCKET": ""}, "AWS_S3_BUCKET"),
+        ([], {"GLAD_VOLUME": "/x", "GLAD_PUBLIC_BASE_URL": "https://x.example", "GLAD_STORE": "volume"}, "by volume"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(glad, formation, monkeypatch, words, environment, message):

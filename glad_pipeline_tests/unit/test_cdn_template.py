@@ -11,7 +11,7 @@ import yaml
 from glad_pipeline.aws import stack
 from glad_pipeline.aws.access import Access
 from glad_pipeline.storage.keys import PREFIX
-from glad_pipeline.storage.options import StoreOptions
+from glad_pipeline.storage.options import S3Options
 
 YEAR = 365 * 24 * 3600
 
@@ -175,5 +175,5 @@ def test_cfn_lint_finds_what_aws_would_refuse(tmp_path):
 
 @pytest.mark.parametrize("bucket", ["pictures", "img.example.com", "a" * 63])
 def test_a_stack_s_name_is_one_that_aws_takes(bucket):
-    name = stack.Stack(access=Access(options=StoreOptions(bucket=bucket))).name
+    name = stack.Stack(access=Access(options=S3Options(bucket=bucket))).name
     assert re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}", name)
