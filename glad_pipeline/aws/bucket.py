@@ -71,6 +71,8 @@ def _exists(access: Access) -> bool:
             raise AwsError(
                 f"the bucket {access.bucket} lives in the region {refused.region}: set AWS_S3_REGION={refused.region}"
             ) from None
+        if not refused.is_denied:
+            raise
         raise AwsError(
             f"the bucket {access.bucket} is somebody else's, or these credentials lack s3:ListBucket: names are taken "
             "worldwide, so choose another AWS_S3_BUCKET, or allow it"

@@ -19,6 +19,7 @@ from glad_pipeline.storage.options import S3Options, options_of
 if TYPE_CHECKING:
     from glad_pipeline.settings import Settings
 
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ORIGIN = re.compile(r"https?://[^/\s?#@,]+")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _CERTIFICATE = re.compile(r"arn:aws:acm:us-east-1:[0-9]{12}:certificate/[A-Za-z0-9-]+")
@@ -38,9 +39,11 @@ def access_of(settings: Settings) -> Access:
     options = options_of(settings)
     if not isinstance(options, S3Options):
         raise UsageError(
-            f"this is for buckets on S3, and the pictures are kept by {settings.store_kind}, which needs none of it: set "
-            "AWS_S3_BUCKET (and GLAD_STORE=s3)"
+            f"this is for buckets on S3, and the pictures are kept by {settings.store_kind}, which needs none of it: "
+            "set AWS_S3_BUCKET (and GLAD_STORE=s3)"
         )
+    if not _BUCKET.fullmatch(options.bucket) or ".." in options.bucket:
+        raise UsageError(f"AWS_S3_BUCKET {options.bucket!r} is no bucket's name: 3 to 63 of a-z, 0-9, - and . are one")
     return Access(options=options)
 
 

@@ -63,7 +63,9 @@ def setup(
         return int(wrong)
     else:
         print("\nDoing it:")
-        whole = work.change(parts, lambda part: _print([part]), lambda text: print(f"{'':11}… {text}", flush=True))
+        whole = work.change(
+            parts, lambda part: _print([part], done=True), lambda text: print(f"{'':11}… {text}", flush=True)
+        )
         wrong = wrong or not whole
     if not wrong:
         print("\nSettings that lead there, in the environment or in .env:")
@@ -108,9 +110,14 @@ def policy(
     return 0
 
 
-def _print(parts: Iterable[Part], *, planned: bool = False) -> None:
+def _tell(text: str) -> None:
+    print(f"{'':11}… {text}", flush=True)
+
+
+def _print(parts: Iterable[Part], *, planned: bool = False, done: bool = False) -> None:
     for each in parts:
         mark = "to do" if planned and each.change else _MARKS[each.level]
+        mark = "done" if done and each.level is Level.OK else mark
         cure = None if planned and each.change else each.diagnosis().cure
         line = f"{mark:11}{each.name}: {each.text}" + (f"\n{'':11}→ {cure}" if cure else "")
         print(line, flush=True)

@@ -25,12 +25,13 @@ _CREDENTIALS = (
 )
 _KMS = "GLAD_S3_KMS_KEY has to name a key that is enabled, in the bucket's region, and that these credentials may use"
 _DAMAGED = "the object was damaged on the way: try again, and look at the network"
+_NO_SUCH_BUCKET = "the bucket does not exist: create it or correct AWS_S3_BUCKET (./glad storage setup creates it)"
 _REGION = "the bucket lives in another region: correct AWS_S3_REGION"
 _ELSEWHERE = "a proxy or login page answers in the store's place: check AWS_ENDPOINT_URL_S3, and GLAD_S3_PROXY_URL"
 
 CURES = {
-    "NoSuchBucket": "the bucket does not exist: create it or correct AWS_S3_BUCKET",
-    "404": "the bucket does not exist: create it or correct AWS_S3_BUCKET",
+    "NoSuchBucket": _NO_SUCH_BUCKET,
+    "404": _NO_SUCH_BUCKET,
     "InvalidAccessKeyId": "the store does not know this AWS_ACCESS_KEY_ID: correct it",
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY does not fit AWS_ACCESS_KEY_ID, or AWS_S3_REGION is not the "
     "store's: correct them",

@@ -245,6 +245,32 @@ def test_wrong_credentials_end_it_with_one_message(glad, settings, monkeypatch, 
     assert "a-secret-of-nobody" not in said
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (gateways.error(403, "AccessDenied", "Access Denied"), "is somebody else's, or these credentials lack"),
+        (gateways.error(301, "Moved", "x", x_amz_bucket_region="ap-south-1"), "set AWS_S3_REGION=ap-south-1"),
+        (gateways.Answer(200, b"<html>Log in</html>", {"content-type": "text/html"}), "something else answers"),
+    ],
+    ids=["another's", "another region", "login page"],
+)
+def test_a_bucket_that_cannot_be_looked_at_is_told_in_a_sentence(glad, settings, monkeypatch, answer, words):
+    glad.make()
+    with gateways.Gateway(settings | {"AWS_ENDPOINT_URL_S3": settings["AWS_ENDPOINT_URL"]}, lambda _: answer) as gate:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", gate.url)
+        code, said = glad("setup")
+    assert (code, words in said, said.count("\n")) == (1, True, 1), said
+
+
+def test_a_name_that_somebody_else_has_taken_is_told(glad, settings, monkeypatch):
+    taken = gateways.error(409, "BucketAlreadyExists", "The requested bucket name is not available")
+    front = settings | {"AWS_ENDPOINT_URL_S3": settings["AWS_ENDPOINT_URL"]}
+    with gateways.Gateway(front, lambda asked: taken if asked.method == "PUT" else None) as gate:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", gate.url)
+        code, said = glad("setup")
+    assert (code, "is taken by somebody else" in said, said.count("WRONG")) == (1, True, 1), said
+
+
 def test_without_credentials_it_says_which_to_set(glad, monkeypatch, tmp_path):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
@@ -464,6 +490,7 @@ def test_a_policy_of_others_is_not_written_over(glad, formation):
         (["--cdn"], {"AWS_S3_REGION": "cn-north-1"}, "aws-cn"),
         (["--cdn"], {"AWS_S3_REGION": "mars-1"}, "no region 'mars-1'"),
         ([], {"AWS_S3_BUCKET": ""}, "AWS_S3_BUCKET"),
+        ([], {"AWS_S3_BUCKET": "My_Pictures"}, "no bucket's name"),
         ([], {"GLAD_VOLUME": "/x", "GLAD_PUBLIC_BASE_URL": "https://x.example", "GLAD_STORE": "volume"}, "by volume"),
     ],
 )
