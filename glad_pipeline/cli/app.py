@@ -28,6 +28,7 @@ from glad_pipeline.cli import (
     reproduce,
     servers,
     settings,
+    storage,
     workers,
 )
 from glad_pipeline.cli.group import CHECKS, MODELS, QUEUE, SERVERS, SETTINGS, group
@@ -61,6 +62,7 @@ def application() -> typer.Typer:
     app.command("migrate", rich_help_panel=SETTINGS)(database.migrate)
     app.command("psql", rich_help_panel=SETTINGS)(database.psql)
     app.add_typer(database.sql_commands, name="sql", rich_help_panel=SETTINGS)
+    app.add_typer(storage.commands, name="storage", rich_help_panel=SETTINGS)
     app.command("settings", rich_help_panel=SETTINGS)(settings.settings)
     for name, about in LAUNCHERS.items():
         app.command(name, rich_help_panel=SETTINGS, help=f"{about} (by the launcher: ./glad {name}).")(_of_the_launcher)

@@ -54,6 +54,7 @@ def test_every_command_is_in_the_help():
         "migrate",
         "psql",
         "settings",
+        "storage",
         "prompts",
         "model",
         "test",
