@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,8 +22,10 @@ from glad_pipeline.blame import is_the_deployments, one_row
 from glad_pipeline.display import in_bytes
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.pipeline.renditions import Rendering
 from glad_pipeline.pipeline.spooled_picture import SpooledPicture, name_of
 from glad_pipeline.pipeline.upload import NotOursError, Uploaded, now, upload
+from glad_pipeline.publishing.renditions import Renditions
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 from glad_pipeline.storage.spool import Spool, SpoolFull
 
@@ -83,9 +85,11 @@ class UploadTotals:
     seconds: float = 0.0
     drawing_seconds: float = 0.0
     encode_seconds: float = 0.0  # of all threads
+    render_seconds: float = 0.0  # of all threads
     upload_seconds: float = 0.0  # of all threads
     first: list[Uploaded] = field(default_factory=list)  # the first FIRST
     stored: Collection[str] = ()  # keys that this run has put: the store has checked what it took
+    renditions: Mapping[str, Renditions] = field(default_factory=dict)  # by their original's key
 
     def add(self, done: Uploaded) -> None:
         self.uploaded += done.written
@@ -93,6 +97,7 @@ class UploadTotals:
         self.bytes += done.bytes
         self.drawing_seconds += done.drawing_seconds
         self.encode_seconds += done.encode_seconds
+        self.render_seconds += done.render_seconds
         self.upload_seconds += done.upload_seconds
         if len(self.first) < FIRST:
             self.first.append(done)
@@ -116,6 +121,7 @@ def upload_all(stream: PictureStream) -> UploadTotals:
             settle(delivery.finished())
         settle(delivery.rest())
     totals.stored = delivery.stored
+    totals.renditions = delivery.renditions
     totals.seconds = time.monotonic() - started
     return totals
 
@@ -127,8 +133,18 @@ class Delivery:
     `finished` and `rest` to the one that judges what was drawn, and the uploaders are ours.
     """
 
-    def __init__(self, store: ObjectStore, spool: Spool, *, run_id: str, log: logging.Logger) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        spool: Spool,
+        *,
+        run_id: str,
+        log: logging.Logger,
+        rendering: Rendering | None = None,
+    ) -> None:
+        self.rendering = rendering
         self.stored: set[str] = set()  # keys that this run has put: the store has checked what it took
+        self.renditions: dict[str, Renditions] = {}  # of the pictures of this run, by their original's key
         self.from_spool = 0  # pictures of earlier runs that are in the store now
         self._spool = spool
         self._run_id = run_id
@@ -335,12 +351,17 @@ class Delivery:
 
     def _deliver(self, name: str, picture: SpooledPicture) -> Uploaded | None:
         try:
-            done = upload(self._store, picture.run_id, picture.drawn, drawn_at=picture.drawn_at)
+            done = upload(
+                self._store, picture.run_id, picture.drawn, drawn_at=picture.drawn_at, rendering=self.rendering
+            )
         except NotOursError as error:
             self._log.warning("%s. The picture waits in %s until then", error, self._spool.folder)
             return None
         if done.written:
             self.stored.add(done.key)
+        self.renditions[done.key] = done.renditions
+        if done.renditions.problem:
+            self._log.warning("not all renditions of %s could be made: %s", done.key, done.renditions.problem)
         self._remove(name)
         return done
 

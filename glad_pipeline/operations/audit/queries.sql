@@ -47,7 +47,7 @@ SELECT q.id, q.image_id, q.status, q.claimed_by,
        q.claim_token IS NOT NULL AND (q.lease_expires_at >= now()
            OR q.claim_token IN (SELECT token FROM prompts_live_holds())) AS held,
        q.status = 'published' AND q.published_post_id IS NOT NULL
-           AND coalesce(strpos(p.featured_image_url, i.key), 0) = 0 AS unshown
+           AND coalesce(strpos(p.featured_image_url, left(i.key, -4)), 0) = 0 AS unshown
 FROM prompts AS q
 JOIN images AS i ON i.id = q.image_id
 LEFT JOIN {posts} AS p ON p.id = q.published_post_id
@@ -60,7 +60,7 @@ FROM images AS i
 JOIN prompts AS q ON q.image_id = i.id
 JOIN {posts} AS p ON p.id = q.published_post_id
 WHERE i.id = ANY(%(ids)s) AND coalesce(to_jsonb(p) ->> 'status', 'published') = 'published'
-  AND strpos(p.featured_image_url, i.key) > 0
+  AND strpos(p.featured_image_url, left(i.key, -4)) > 0
 ORDER BY p.id, q.id
 
 -- name: links_to_removed
@@ -70,7 +70,7 @@ FROM images AS i
 JOIN prompts AS q ON q.image_id = i.id
 JOIN {posts} AS p ON p.id = q.published_post_id
 WHERE i.removed_at IS NOT NULL AND coalesce(to_jsonb(p) ->> 'status', 'published') = 'published'
-  AND strpos(p.featured_image_url, i.key) > 0
+  AND strpos(p.featured_image_url, left(i.key, -4)) > 0
 ORDER BY q.id LIMIT %(limit)s
 
 -- name: lost
@@ -149,7 +149,7 @@ WITH users AS (
            OR (q.lease_expires_at < now() AND q.claim_token NOT IN (SELECT token FROM prompts_live_holds())))
       AND (q.status <> 'published' OR q.published_post_id IS NULL
            OR EXISTS (SELECT FROM {posts} AS p
-                      WHERE p.id = q.published_post_id AND strpos(p.featured_image_url, i.key) > 0))
+                      WHERE p.id = q.published_post_id AND strpos(p.featured_image_url, left(i.key, -4)) > 0))
     ORDER BY q.id FOR UPDATE OF q SKIP LOCKED
 )
 UPDATE prompts AS p SET status = 'pending', attempts = 0, claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL,
@@ -165,7 +165,7 @@ WHERE i.id = q.image_id AND q.image_id = ANY(%(ids)s) AND q.status IN ('failed',
                   WHERE other.image_id = i.id
                     AND (other.status NOT IN ('failed', 'rejected', 'cancelled')
                          OR (coalesce(to_jsonb(p) ->> 'status', 'published') = 'published'
-                             AND strpos(p.featured_image_url, i.key) > 0)))
+                             AND strpos(p.featured_image_url, left(i.key, -4)) > 0)))
 
 -- name: delete_unused_images
 -- Rows of pictures that are gone and that no prompt wants.
