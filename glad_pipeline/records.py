@@ -88,9 +88,8 @@ class DuePrompt(Prompt):
     image_sha256: str  # of the stored bytes, hex
     image_width: int  # pixels
     image_height: int
-    image_id: int = 0  # images.id
     image_placeholder: str | None = None  # a data URI to be shown while it loads
-    image_renditions: Sequence[Mapping[str, Any]] = ()  # rows of `renditions`: kind, width, height, key
+    image_renditions: Sequence[Mapping[str, Any]] = ()  # rows of `renditions`: kind, width, key
     image_removed_at: datetime | None = None  # taken down meanwhile
     image_removed_reason: str | None = None
 

@@ -18,8 +18,8 @@ from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.display import numbers
 from glad_pipeline.errors import UsageError
 from glad_pipeline.pipeline.catalogue import PromptWithObject, look_up
-from glad_pipeline.pipeline.delivery import PictureStream, UploadTotals, upload_all
 from glad_pipeline.pipeline.draw import recipes_of
+from glad_pipeline.pipeline.picture_stream import PictureStream, UploadTotals, upload_all
 from glad_pipeline.pipeline.results import rows_of
 from glad_pipeline.records import Prompt, columns_of, values_of
 

@@ -75,7 +75,7 @@ RETURNING id
 SELECT DISTINCT task_id FROM prompts WHERE image_id = %(image)s AND task_id IS NOT NULL
 
 -- name: mark_removed
-UPDATE images SET removed_at = now(), removed_reason = %(reason)s WHERE id = %(image)s
+UPDATE images SET removed_at = now(), removed_reason = %(reason)s, placeholder = NULL WHERE id = %(image)s
 
 -- name: undeleted
 -- Whether the objects of a picture are still to be deleted, and why they could not be.

@@ -20,7 +20,8 @@ from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media import gates
 from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
-from glad_pipeline.pipeline.delivery import Delivery, DrawReport, PictureStream
+from glad_pipeline.pipeline.delivery import Delivery
+from glad_pipeline.pipeline.picture_stream import DrawReport, PictureStream
 from glad_pipeline.pipeline.sdxl import Draws
 from glad_pipeline.pipeline.spooled_picture import name_of
 from glad_pipeline.prompts.queue import Claim, NothingLeft

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +21,7 @@ from glad_pipeline.failpoints import reached
 from glad_pipeline.publishing import renditions as table
 from glad_pipeline.publishing.renditions import Renditions, RenditionsOf, StoredRendition
 from glad_pipeline.rendition_plan import CENTRE, Focus, Kind, Planned, Wanted, planned
-from glad_pipeline.storage.keys import rendition_key, stem_of
+from glad_pipeline.storage.keys import rendition_key
 from glad_pipeline.storage.protocol import ObjectStore, StoredObject, StoreError
 
 if TYPE_CHECKING:
@@ -161,12 +161,17 @@ def read_back(store: ObjectStore, recipe_hash: str, keys: Collection[str]) -> Re
 
 
 def complete_all(
-    database: Database, store: ObjectStore, wanted: Wanted, *, due: bool = False, dry_run: bool = False
+    database: Database,
+    store: Callable[[], ObjectStore],
+    wanted: Wanted,
+    *,
+    due: bool = False,
+    dry_run: bool = False,
 ) -> Iterable[Completed]:
     """Make what is lacking of all catalogued pictures, or of those that are `due`; yields how far it is, page by page.
 
     In flat memory; stopped anywhere and begun again, it goes on with what is lacking still. Raises `GladError` where
-    the store or the database does not answer.
+    the store or the database does not answer. `store`: asked for only where something is lacking.
     """
     done, after = Completed(), 0
     while page := database.read(partial(table.pictures, due=due, after=after, limit=PAGE)):
@@ -174,8 +179,8 @@ def complete_all(
         lacking = [each.id for each in page if each.lacking(wanted)]
         done.looked_at += len(page)
         done.lacking += len(lacking)
-        if not dry_run:
-            complete(database, store, wanted, lacking, done)
+        if lacking and not dry_run:
+            complete(database, store(), wanted, lacking, done)
         yield done
 
 
@@ -236,8 +241,3 @@ def _made_anew(store: ObjectStore, image: RenditionsOf, plans: Plans, *, placeho
         raise GladError(f"its original {image.key} is damaged: `glad audit --fix --deep` has it drawn again")
     pixels = decode_png(body)
     return stored_from(store, pixels, plans, recipe_hash=image.recipe_hash, placeholder=placeholder)
-
-
-def keys_by_stem(store: ObjectStore, original: str, *, under: str = "") -> list[str]:
-    """Every object in the store that is of this picture, recorded or not; `under`: its copies in quarantine/, say."""
-    return [each.key for each in store.listing(f"{under}{stem_of(original)}")]

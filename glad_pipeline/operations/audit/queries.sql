@@ -9,18 +9,21 @@ SET LOCAL idle_in_transaction_session_timeout = 0
 
 -- name: expected
 -- Each key that the catalogue knows, in the order of its bytes. What was taken down and allowed again may be there, and
--- a thumbnail that is not recorded. What lies in a bucket that this database had before is not expected here.
+-- a thumbnail that is not recorded; a picture's original comes last. What lies in a bucket that this database had before is not expected here.
 WITH here AS NOT MATERIALIZED (
     SELECT images.*, barred_at FROM images LEFT JOIN barred_recipes USING (recipe_hash)
     WHERE deployment_id IS NULL OR deployment_id IN (SELECT id FROM deployments WHERE current)
 )
 SELECT * FROM (
-    SELECT key, id, bytes, false AS thumbnail, removed_at IS NULL AS required, barred_at IS NOT NULL AS removed
+    SELECT key, id, bytes, 'original' AS kind, removed_at IS NULL AS required, barred_at IS NOT NULL AS removed
     FROM here
     UNION ALL
-    SELECT coalesce(thumbnail_key, regexp_replace(key, '\.png$', '-256.webp')), id, NULL, true,
+    SELECT coalesce(thumbnail_key, regexp_replace(key, '\.png$', '-256.webp')), id, NULL, 'thumbnail',
            removed_at IS NULL AND thumbnail_key IS NOT NULL, barred_at IS NOT NULL
     FROM here
+    UNION ALL
+    SELECT r.key, here.id, r.bytes, 'rendition', removed_at IS NULL, barred_at IS NOT NULL
+    FROM renditions AS r JOIN here ON here.id = r.image_id
 ) AS expected
 ORDER BY key COLLATE "C"
 
@@ -178,9 +181,10 @@ RETURNING id
 SELECT DISTINCT image_id AS id FROM prompts WHERE image_id = ANY(%(ids)s) AND status IN ('pending', 'claimed')
 
 -- name: removed_keys
--- Originals and thumbnails of pictures that are taken down and whose deletion nobody waits for any more. One that was
--- allowed again may have been drawn since.
-SELECT key, coalesce(thumbnail_key, regexp_replace(key, '\.png$', '-256.webp')) AS thumbnail_key
+-- Originals, thumbnails and renditions of pictures that are taken down and whose deletion nobody waits for any more. One
+-- that was allowed again may have been drawn since.
+SELECT ARRAY[key, coalesce(thumbnail_key, regexp_replace(key, '\.png$', '-256.webp'))]
+       || ARRAY(SELECT r.key FROM renditions AS r WHERE r.image_id = images.id) AS keys
 FROM images JOIN barred_recipes USING (recipe_hash)
 WHERE id = ANY(%(ids)s)
   AND NOT EXISTS (SELECT FROM outbox WHERE subject = 'image:' || key AND kind = 'delete' AND status = 'waiting')
