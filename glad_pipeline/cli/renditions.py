@@ -6,6 +6,7 @@ Exit codes: 0 all are there, 1 some could not be made, or the store or the datab
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,7 +45,7 @@ def make(
     ):
         store = belonging(database, runtime.store(), writes=not dry_run)
         for done in complete_all(database, lambda: store, runtime.settings.wanted, dry_run=dry_run):
-            progress.tell(lambda: f"… {_so_far(done)}")
+            progress.tell(partial(_so_far, done))
     if json:
         print_json(values_of(done) | {"problems": {str(image): why for image, why in done.problems.items()}})
     else:

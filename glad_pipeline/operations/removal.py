@@ -135,7 +135,7 @@ class Removal:
 
 
 def objects_of(store: ObjectStore, keys: Sequence[str]) -> list[str]:
-    """All that may be in the store of pictures with these keys: renditions that nobody has recorded, copies in quarantine."""
+    """All that may be in the store of pictures with these keys: unrecorded renditions and copies in quarantine too."""
     found = [each for key in keys for each in (key, f"{QUARANTINE}{key}")]
     for original in dict.fromkeys(original for key in keys if (original := key_in(key))):
         for area in ("", QUARANTINE):

@@ -75,8 +75,8 @@ class Publishing:
                 report.add(done)
 
     def _complete(self) -> None:
-        """Make the renditions that pictures which are due lack: a run was killed before it recorded them, say, or its row
-        has another focus since. No post waits for one that cannot be made."""
+        """Make the renditions that pictures which are due lack: a run was killed before it recorded them, say, or the
+        row has another focus since. No post waits for one that cannot be made."""
         if not self.wanted:
             return
         problems: dict[int, str] = {}

@@ -21,11 +21,12 @@ from glad_pipeline.failpoints import reached
 from glad_pipeline.publishing import renditions as table
 from glad_pipeline.publishing.renditions import Renditions, RenditionsOf, StoredRendition
 from glad_pipeline.rendition_plan import CENTRE, Focus, Kind, Planned, Wanted, planned
-from glad_pipeline.storage.keys import rendition_key
+from glad_pipeline.storage.keys import original_key, rendition_key
 from glad_pipeline.storage.protocol import ObjectStore, StoredObject, StoreError
 
 if TYPE_CHECKING:
     from glad_pipeline.media.encoding import Pixels
+    from glad_pipeline.media.renditions import Rendition
 
 THREADS = 4  # pictures that are rendered at once from the store; each may have 25 MB of pixels
 TOGETHER = 8  # pictures of one transaction: who takes one of them down waits for it
@@ -52,6 +53,14 @@ class Rendering:
             for plan in planned(self.wanted, width=width, height=height, focus=focus)
         }
 
+    def stored(self, store: ObjectStore, pixels: Pixels, recipe_hash: str) -> Renditions:
+        """Make and store those of a picture that was drawn now. See `stored_from`."""
+        if not self.wanted:
+            return Renditions()
+        height, width = pixels.shape[:2]
+        plans = self.plans(original_key(recipe_hash), recipe_hash, width=width, height=height)
+        return stored_from(store, pixels, plans, recipe_hash=recipe_hash, placeholder=self.wanted.placeholder)
+
 
 @dataclass(kw_only=True, slots=True)
 class Completed:
@@ -75,6 +84,7 @@ def stored_from(store: ObjectStore, pixels: Pixels, plans: Plans, *, recipe_hash
     Raises `StoreError` where the store does not answer.
     """
     from glad_pipeline.media.renditions import placeholder as placeholder_of
+    from glad_pipeline.media.renditions import rendered
 
     problems: list[str] = []
     stored: list[StoredRendition] = []
@@ -83,43 +93,38 @@ def stored_from(store: ObjectStore, pixels: Pixels, plans: Plans, *, recipe_hash
         uri = placeholder_of(pixels) if placeholder else None
         for focus in dict.fromkeys(focus for _, focus in plans.values()):
             some = {key: plan for key, (plan, of) in plans.items() if of == focus}
-            stored.extend(_stored(store, pixels, some, focus, recipe_hash, uri, problems))  # those before a failure too
+            made = rendered(pixels, some.values(), focus)
+            for key, each in zip(some, made, strict=True):
+                found = _stored(store, key, each, recipe_hash=recipe_hash, placeholder=uri)
+                if isinstance(found, str):
+                    problems.append(found)
+                else:
+                    stored.append(found)
     return Renditions(stored=stored, placeholder=uri, problem=problems[0] if problems else None)
 
 
 def _stored(
-    store: ObjectStore,
-    pixels: Pixels,
-    plans: Mapping[str, Planned],
-    focus: Focus,
-    recipe_hash: str,
-    placeholder: str | None,
-    problems: list[str],
-) -> Iterable[StoredRendition]:
-    from glad_pipeline.media.renditions import rendered
-
-    for key, each in zip(plans, rendered(pixels, plans.values(), focus), strict=True):
-        sha256 = hashlib.sha256(each.body).hexdigest()
-        metadata = {"recipe-hash": recipe_hash, "sha256": sha256, "width": str(each.width), "height": str(each.height)}
-        if placeholder:
-            metadata["placeholder"] = placeholder
-        try:
-            reached("rendition.before")
-            written = store.put_once(key, each.body, content_type=each.content_type, metadata=metadata)
-            reached("rendition.after")
-        except StoreError as error:
-            if error.transient:
-                raise
-            problems.append(str(error))
-            continue
-        if written:
-            yield StoredRendition(
-                key=key, kind=each.kind, width=each.width, height=each.height, bytes=len(each.body), sha256=sha256
-            )
-        elif found := seen(store.head(key), each.kind, recipe_hash):
-            yield found[0]
-        else:
-            problems.append(f"the object {key} was not written by this pipeline: remove it from the bucket")
+    store: ObjectStore, key: str, made: Rendition, *, recipe_hash: str, placeholder: str | None
+) -> StoredRendition | str:
+    """It as it is in the store now, or why it is not there. Raises `StoreError` where the store does not answer."""
+    sha256 = hashlib.sha256(made.body).hexdigest()
+    metadata = {"recipe-hash": recipe_hash, "sha256": sha256, "width": str(made.width), "height": str(made.height)}
+    if placeholder:
+        metadata["placeholder"] = placeholder
+    try:
+        reached("rendition.before")
+        written = store.put_once(key, made.body, content_type=made.content_type, metadata=metadata)
+        reached("rendition.after")
+    except StoreError as error:
+        if error.transient:
+            raise
+        return str(error)
+    if written:
+        return StoredRendition(
+            key=key, kind=made.kind, width=made.width, height=made.height, bytes=len(made.body), sha256=sha256
+        )
+    found = seen(store.head(key), made.kind, recipe_hash)
+    return found[0] if found else f"the object {key} was not written by this pipeline: remove it from the bucket"
 
 
 def seen(stored: StoredObject | None, kind: Kind, recipe_hash: str) -> tuple[StoredRendition, str | None] | None:

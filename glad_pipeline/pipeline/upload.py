@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
-from glad_pipeline.pipeline.renditions import Rendering, stored_from
+from glad_pipeline.pipeline.renditions import Rendering
 from glad_pipeline.publishing.renditions import Renditions
 from glad_pipeline.storage.keys import original_key, thumbnail_key
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
@@ -49,18 +49,12 @@ def now() -> str:
 
 
 def upload(
-    store: ObjectStore,
-    run_id: str,
-    drawn: Drawn,
-    *,
-    drawn_at: str | None = None,
-    rendering: Rendering | None = None,
+    store: ObjectStore, run_id: str, drawn: Drawn, *, drawn_at: str | None = None, rendering: Rendering | None = None
 ) -> Uploaded:
     """Encode a picture and store it once, with all that is needed to catalogue it from the bucket alone.
 
-    Recipe and provenance are in the PNG; as much of them as the store's metadata takes (ASCII) is there too. The
-    thumbnail goes first: where the picture is, its thumbnail is. So do the renditions, as far as they can be made and
-    stored. Raises `StoreError`, `NotOursError`.
+    Recipe and provenance are in the PNG; as much of them as the store's metadata takes (ASCII) is there too. First go
+    the thumbnail, and the renditions as far as they can be had. Raises `StoreError`, `NotOursError`.
     """
     from glad_pipeline.generation.provenance import completed
     from glad_pipeline.media.encoding import encode_png, thumbnail
@@ -82,13 +76,8 @@ def upload(
         _stored(store, metadata["thumbnail"], small, content_type="image/webp", metadata={"recipe-hash": recipe.hash})
         reached("thumbnail.after")
     key = original_key(recipe.hash)
-    thumbnailed, small_ones = time.monotonic(), Renditions()
-    if rendering is not None and rendering.wanted:
-        height, width = drawn.pixels.shape[:2]
-        plans = rendering.plans(key, recipe.hash, width=width, height=height)
-        small_ones = stored_from(
-            store, drawn.pixels, plans, recipe_hash=recipe.hash, placeholder=rendering.wanted.placeholder
-        )
+    thumbnailed = time.monotonic()
+    renditions = rendering.stored(store, drawn.pixels, recipe.hash) if rendering else Renditions()
     rendered = time.monotonic()
     reached("store.before")
     written = _stored(store, key, body, content_type="image/png", metadata=metadata)
@@ -96,7 +85,7 @@ def upload(
     return Uploaded(
         key=key,
         thumbnail_key=metadata.get("thumbnail"),
-        renditions=small_ones,
+        renditions=renditions,
         bytes=len(body),
         written=written,
         drawing_seconds=drawn.seconds,

@@ -88,8 +88,8 @@ class PostRows:
     ) -> str | None:
         """Set columns of a post, those that there are, and add to its metadata or take names out of it.
 
-        Who sets the picture sets the one for social networks too (`cover`, or else the same), if that was none or ours. The post's new version:
-        `updated_at` as text, or ""; None: there was nothing to set, or there is no such post.
+        Who sets the picture sets the one for social networks too (`cover`, or else the same), if that was none or ours.
+        The post's new version: `updated_at` as text, or ""; None: there was nothing to set, or there is no such post.
         """
         fitting = self._fitting({**values, "updated_at": datetime.now(UTC)})
         bound: dict[str, Any] = {DATA: fitting.pop(DATA)} if DATA in fitting else {}
@@ -123,7 +123,7 @@ class PostRows:
         return width is None or len(url or "") <= width
 
     def _data(self, data: Jsonb | None) -> sql.Composed:
-        """`featured_image_data` set to this, or to what it was before ours. A person's own is kept in ours until then."""
+        """`featured_image_data` becomes this, or what it was before ours: a person's own is kept inside ours."""
         after = (
             "{data}::jsonb || CASE WHEN {column} IS NULL THEN '{{}}'::jsonb WHEN NOT {is_ours} THEN "
             "jsonb_build_object('replaced', {column}::jsonb) WHEN {column}::jsonb ? 'replaced' THEN "

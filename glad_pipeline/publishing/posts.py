@@ -277,7 +277,7 @@ class Blog:
         """In the caller's transaction: set columns of a post that `lock` has locked, those that there are.
 
         `metadata` is added to the post's own, `without` taken out; `cover`: the picture for social networks, where it
-        is another one. Returns its new version; that it is ours and no person's is noted. Raises `BlogRefused` where the blog's schema refuses it.
+        is another one. Returns its new version; that it is ours and no person's is noted. Raises `BlogRefused`.
         """
         with in_words(self.schema):
             after = self.rows.update(connection, post, values, metadata=metadata or {}, without=without, cover=cover)

@@ -39,7 +39,7 @@ def stem_of(original: str) -> str:
 
 
 def key_in(text: str) -> str | None:
-    """The original's key that a key or a URL ends with, a thumbnail's or a rendition's included; None: there is none."""
+    """The original's key that a key or a URL ends with, a thumbnail's or a rendition's included; None: with none."""
     found = _KEY.search(text)
     return f"{found[1]}.png" if found else None
 

@@ -47,20 +47,19 @@ def rebuild(
     """Write a row of `images` for every original in the bucket that is whole; rows that are there are confirmed.
 
     Args:
-        quick: believe size and SHA-256 in the object's metadata and read its first bytes alone; else all of it.
-        skipped: called with the key of each object that is left out, and why.
-        tell: called with the progress now and then.
+        quick: believe size and SHA-256 in the metadata, read the first bytes alone; else all of it.
+        skipped, tell: called with the key of each object that is left out, and why; with the progress.
 
     Raises `GladError` where the store or the database does not answer; what was recorded stays.
     """
     done = Rebuilt()
+    skip = partial(_skip, done, skipped)
 
     def originals() -> Iterator[str]:
         for stored in store.listing(PREFIX):
             original = key_in(stored.key)
             if original is None or not stored.key.startswith(PREFIX):
-                done.skipped += 1
-                skipped(stored.key, "not a key of this pipeline's")
+                skip(stored.key, "not a key of this pipeline's")
             elif original == stored.key:
                 yield original
             elif is_rendition(stored.key):
@@ -69,18 +68,12 @@ def rebuild(
     derived: dict[str, list[str]] = {}  # keys of renditions by their original's, which is listed just after them
     keys = originals()
     while some := list(islice(keys, TOGETHER)):
-        entries = []
         reads: dict[str, CatalogueEntry | str] = store.each(partial(_read, store, quick), some)
-        for key, read in reads.items():
-            if isinstance(read, str):
-                done.skipped += 1
-                skipped(key, read)
-            else:
-                entries.append(read)
-        of_these = {entry.recipe_hash: derived.get(entry.key, ()) for entry in entries}
-        made = {recipe_hash: read_back(store, recipe_hash, found) for recipe_hash, found in of_these.items() if found}
-        for key in some:
-            derived.pop(key, None)
+        entries = [read for read in reads.values() if not isinstance(read, str)]
+        for key, why in ((key, read) for key, read in reads.items() if isinstance(read, str)):
+            skip(key, why)
+        made = {each.recipe_hash: read_back(store, each.recipe_hash, derived.get(each.key, ())) for each in entries}
+        derived = {original: found for original, found in derived.items() if original > some[-1]}
         recorded, barred = database.transact("catalogue", partial(_recorded, entries, made))
         done.renditions += sum(len(each.stored) for each in made.values())
         done.looked_at += len(some)
@@ -88,6 +81,11 @@ def rebuild(
         done.barred += barred
         tell(done)
     return done
+
+
+def _skip(done: Rebuilt, tell: Callable[[str, str], None], key: str, why: str) -> None:
+    done.skipped += 1
+    tell(key, why)
 
 
 def _recorded(entries: list[CatalogueEntry], made: Mapping[str, Renditions], connection: Connection) -> tuple[int, int]:
