@@ -21,7 +21,7 @@ from glad_pipeline.outbox.messages import Message
 from glad_pipeline.outbox.targets import Refused, joined
 from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.visit import problem_of_url
-from glad_pipeline.storage.keys import QUARANTINE
+from glad_pipeline.storage.keys import QUARANTINE, key_in, stem_of
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 
 SQL = named_queries(__package__, "removal.sql")
@@ -51,9 +51,8 @@ class Removal:
             for store in stores[deployment]:
                 keys[store] += joined([message], "keys")
         for store, some in keys.items():
-            each = dict.fromkeys(some)
             try:
-                store.delete([*each, *(f"{QUARANTINE}{key}" for key in each)])
+                store.delete(objects_of(store, list(dict.fromkeys(some))))
             except StoreError as error:
                 if error.transient or store is self.store:
                     raise
@@ -133,6 +132,15 @@ class Removal:
                 f"({problem or 'which shows it'}): it lies in a bucket that the settings named before. "
                 + _cure("its bucket", "its endpoint")
             )
+
+
+def objects_of(store: ObjectStore, keys: Sequence[str]) -> list[str]:
+    """All that may be in the store of pictures with these keys: unrecorded renditions and copies in quarantine too."""
+    found = [each for key in keys for each in (key, f"{QUARANTINE}{key}")]
+    for original in dict.fromkeys(original for key in keys if (original := key_in(key))):
+        for area in ("", QUARANTINE):
+            found += [each.key for each in store.listing(f"{area}{stem_of(original)}")]
+    return found
 
 
 def _deployment(message: Message) -> UUID | None:

@@ -20,11 +20,12 @@ from glad_pipeline.outbox import messages as outbox
 from glad_pipeline.publishing import blocklist, images
 from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.publishing.posts import Blog
+from glad_pipeline.publishing.public_picture import DATA
 from glad_pipeline.publishing.tasks import clear_tasks
 from glad_pipeline.records import PostId, Replaced, records_of
 
 SQL = named_queries(__package__, "takedown.sql")
-NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None}
+NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None, DATA: None}
 
 
 @dataclass(kw_only=True)
@@ -192,7 +193,7 @@ def _put_back(connection: Connection, blog: Blog, post: PostId, back: Replaced, 
     if column and not inner:
         values[column] = back.alt_text
     metadata = {name: back.alt_text for name in inner if back.alt_text}
-    without = [name for name in inner if name not in metadata]
+    without = [*(name for name in inner if name not in metadata), DATA]
     try:
         blog.write(connection, post, values, metadata=metadata, without=without, version=version)
     except psycopg.IntegrityError as error:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from glad_pipeline.publishing.blocklist import blocked_because
+from glad_pipeline.publishing.public_picture import DATA, PublicPicture
 from glad_pipeline.records import DuePrompt, Prompt
 
 MAX_URL = 500
@@ -23,11 +24,12 @@ def title_of(prompt: Prompt) -> str:
     return short[:1].upper() + short[1:]
 
 
-def new_post(prompt: DuePrompt) -> dict[str, Any]:
-    """The columns of a new post that its prompt alone decides."""
+def new_post(prompt: DuePrompt, shown: PublicPicture | None = None) -> dict[str, Any]:
+    """The columns of a new post that its prompt and its picture, as it is shown, decide."""
+    shown = shown or PublicPicture.of(prompt)
     return {
-        **picture_of(prompt),
-        "cover_image_url": prompt.image_url,  # for social networks
+        **picture_of(prompt, shown),
+        "cover_image_url": shown.social,
         "title": title_of(prompt),
         "content": prompt.content or prompt.excerpt or prompt.prompt,
         "excerpt": prompt.excerpt,
@@ -41,10 +43,11 @@ def new_post(prompt: DuePrompt) -> dict[str, Any]:
     }
 
 
-def picture_of(prompt: DuePrompt) -> dict[str, Any]:
+def picture_of(prompt: DuePrompt, shown: PublicPicture) -> dict[str, Any]:
     """The columns of a post that say what it shows."""
     return {
-        "featured_image_url": prompt.image_url,
+        "featured_image_url": shown.url,
+        **({DATA: {**shown.data, "alt": alt_text_of(prompt)}} if shown.data else {}),
         "image_file_size": prompt.image_bytes,
         "image_s3_key": prompt.image_key,
     }
