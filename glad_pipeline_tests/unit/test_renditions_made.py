@@ -79,14 +79,17 @@ def test_any_shape_becomes_files_of_the_size_and_kind_that_they_say(height, widt
 
 def test_while_all_encoders_are_busy_nobody_else_encodes():
     pixels, held = coloured(8, 8), 0
+    tiny = planned(Wanted(social=False), width=8, height=8)  # some milliseconds
     while ENCODERS.acquire(blocking=False):
         held += 1
     with ThreadPoolExecutor(1) as pool:
-        rendering = pool.submit(render, pixels, Wanted())
-        with pytest.raises(TimeoutError):
-            rendering.result(timeout=0.2)
-        ENCODERS.release(held)
-        assert rendering.result(timeout=60) == render(pixels, Wanted())
+        rendering = pool.submit(lambda: list(rendered(pixels, tiny)))
+        try:
+            with pytest.raises(TimeoutError):
+                rendering.result(timeout=0.7)
+        finally:
+            ENCODERS.release(held)
+        assert rendering.result(timeout=60) == list(rendered(pixels, tiny))
     assert held == max(1, len(os.sched_getaffinity(0)) - 1)
 
 
