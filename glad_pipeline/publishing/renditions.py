@@ -105,7 +105,7 @@ def known_renditions(connection: Connection, keys: Collection[str]) -> set[str]:
 
 
 def lock_pictures(connection: Connection, ids: Collection[int]) -> None:
-    """In the caller's transaction: nobody takes these pictures (images.id) down until it ends."""
+    """In the caller's transaction: nobody else makes renditions of these pictures (images.id), or takes them down."""
     connection.execute(SQL["lock"], {"ids": list(ids)})
 
 

@@ -16,8 +16,9 @@ UPDATE images SET placeholder = %(placeholder)s WHERE id = %(image_id)s AND plac
 SELECT key FROM renditions WHERE key = ANY(%(keys)s)
 
 -- name: lock
--- They stay as they are until this transaction ends; in the order of their ids, as all lock them.
-SELECT id FROM images WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY id FOR SHARE
+-- They stay as they are until this transaction ends, and nobody else makes renditions of them; in the order of their keys,
+-- as the catalogue writes them.
+SELECT id FROM images WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY key FOR NO KEY UPDATE
 
 -- name: pictures
 -- Pictures with all that decides which renditions they should have: these alone, or only those of prompts that are due.
