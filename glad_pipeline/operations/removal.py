@@ -178,7 +178,9 @@ def forget_previews(dagster_url: str) -> int:
 def forget_galleries(files: Sequence[Path], keys: Sequence[str]) -> list[Path]:
     """Remove the galleries of `glad demo` that show one of these pictures; which they were. Raises `GladError`."""
     found = [
-        file for file in files if file.is_file() and any(key in file.read_text("utf-8", "replace") for key in keys)
+        file
+        for file in files
+        if file.is_file() and any(stem_of(key) in file.read_text("utf-8", "replace") for key in keys)
     ]
     for file in found:
         try:

@@ -150,6 +150,13 @@ def seen(stored: StoredObject | None, kind: Kind, recipe_hash: str) -> tuple[Sto
     )
 
 
+def unmakeable(wanted: Wanted) -> str | None:
+    """Why this installation cannot make what is wanted, with the cure; None where it can."""
+    from glad_pipeline.media.renditions import problem_of
+
+    return problem_of(wanted)
+
+
 def kind_of(key: str) -> Kind:
     """The kind of a rendition, by its key."""
     return "social" if key.endswith(".jpg") else "avif" if key.endswith(".avif") else "webp"
