@@ -172,7 +172,11 @@ def _orphans(
     pages = store.client.get_paginator("list_objects_v2").paginate(Bucket=store.bucket, Prefix=PREFIX)
     objects = {item["Key"] for page in pages for item in page.get("Contents", [])}
     live = [image for image in images.values() if image.get("removed_at") is None]
-    known = renditions | {image["key"] for image in live} | {image["thumbnail_key"] for image in live if image["thumbnail_key"]}
+    known = (
+        renditions
+        | {image["key"] for image in live}
+        | {image["thumbnail_key"] for image in live if image["thumbnail_key"]}
+    )
     wanted = {p["image_id"] for p in prompts}
     return [
         *(f"object {key} has no row" for key in sorted(objects - known)),
