@@ -27,7 +27,7 @@ from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import Publishing, PublishReport
-from glad_pipeline.pipeline.renditions import Rendering
+from glad_pipeline.pipeline.renditions import Rendering, unmakeable
 from glad_pipeline.pipeline.visit import Visitor
 from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.redaction import redact
@@ -145,6 +145,8 @@ def _drawing(context: dg.AssetExecutionContext, ours: Resources) -> Drawing:
         log=context.log,
         rendering=Rendering(wanted=object_store.wanted),
     )
+    if problem := unmakeable(object_store.wanted):
+        context.log.warning("pictures are published without their renditions: %s", problem)
     store = object_store.for_writing(delivery.explained)
     delivery.use(store)
     return Drawing(

@@ -150,6 +150,13 @@ def seen(stored: StoredObject | None, kind: Kind, recipe_hash: str) -> tuple[Sto
     )
 
 
+def unmakeable(wanted: Wanted) -> str | None:
+    """Why this installation cannot make what is wanted, with the cure; None where it can."""
+    from glad_pipeline.media.renditions import problem_of
+
+    return problem_of(wanted)
+
+
 def kind_of(key: str) -> Kind:
     """The kind of a rendition, by its key."""
     return "social" if key.endswith(".jpg") else "avif" if key.endswith(".avif") else "webp"
@@ -179,8 +186,9 @@ def complete_all(
     the store or the database does not answer. `store`: asked for only where something is lacking.
     """
     done, after = Completed(), 0
-    while page := database.read(partial(table.pictures, due=due, after=after, limit=PAGE)):
-        after = page[-1].id
+    while ids := database.read(partial(table.next_ids, due=due, after=after, limit=PAGE)):
+        after = ids[-1]
+        page = database.read(partial(table.pictures, ids=ids))
         lacking = [each.id for each in page if each.lacking(wanted)]
         done.looked_at += len(page)
         done.lacking += len(lacking)
@@ -207,7 +215,7 @@ def complete(database: Database, store: ObjectStore, wanted: Wanted, ids: Sequen
 
 def _complete(store: ObjectStore, wanted: Wanted, ids: Sequence[int], connection: Connection) -> dict[int, Renditions]:
     table.lock_pictures(connection, ids)
-    images = table.pictures(connection, ids=ids)
+    images = table.pictures(connection, ids)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="glad-render") as pool:
         made = dict(zip((each.id for each in images), pool.map(partial(_made, store, wanted), images), strict=True))
     for image, found in sorted(made.items()):

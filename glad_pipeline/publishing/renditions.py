@@ -105,21 +105,16 @@ def known_renditions(connection: Connection, keys: Collection[str]) -> set[str]:
 
 
 def lock_pictures(connection: Connection, ids: Collection[int]) -> None:
-    """In the caller's transaction: nobody takes these pictures (images.id) down until it ends."""
+    """In the caller's transaction: nobody else makes renditions of these pictures (images.id), or takes them down."""
     connection.execute(SQL["lock"], {"ids": list(ids)})
 
 
-def pictures(
-    connection: Connection,
-    *,
-    ids: Collection[int] | None = None,
-    due: bool = False,
-    after: int = 0,
-    limit: int | None = None,
-) -> list[RenditionsOf]:
-    """Pictures that are in the bucket of now and not taken down, by images.id, those after `after` alone.
+def next_ids(connection: Connection, *, after: int, limit: int, due: bool = False) -> list[int]:
+    """The next `limit` of images.id after this one that are not taken down; `due`: whose prompts are to be published."""
+    statement = SQL["due_ids"] if due else SQL["ids"]
+    return [row["id"] for row in connection.execute(statement, {"after": after, "limit": limit})]
 
-    `ids`: these; `due`: only those of prompts whose time to be published has come.
-    """
-    bound = {"ids": None if ids is None else list(ids), "due": due, "after": after, "limit": limit}
-    return records_of(RenditionsOf, connection.execute(SQL["pictures"], bound))
+
+def pictures(connection: Connection, ids: Collection[int]) -> list[RenditionsOf]:
+    """Those of these pictures (images.id) that are in the bucket of now and not taken down, by their ids."""
+    return records_of(RenditionsOf, connection.execute(SQL["pictures"], {"ids": list(ids)}))

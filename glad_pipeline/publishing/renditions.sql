@@ -16,20 +16,28 @@ UPDATE images SET placeholder = %(placeholder)s WHERE id = %(image_id)s AND plac
 SELECT key FROM renditions WHERE key = ANY(%(keys)s)
 
 -- name: lock
--- They stay as they are until this transaction ends; in the order of their ids, as all lock them.
-SELECT id FROM images WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY id FOR SHARE
+-- They stay as they are until this transaction ends, and nobody else makes renditions of them; in the order of their keys,
+-- as the catalogue writes them.
+SELECT id FROM images WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY key FOR NO KEY UPDATE
+
+-- name: ids
+-- The next pictures, by their ids.
+SELECT id FROM images WHERE id > %(after)s AND removed_at IS NULL ORDER BY id LIMIT %(limit)s
+
+-- name: due_ids
+-- The next of those whose prompts are due to be published.
+SELECT DISTINCT image_id AS id FROM prompts
+WHERE status = 'generated' AND coalesce(publish_at, '-infinity'::timestamptz) <= now() AND image_id > %(after)s
+ORDER BY image_id LIMIT %(limit)s
 
 -- name: pictures
--- Pictures with all that decides which renditions they should have: these alone, or only those of prompts that are due.
+-- Pictures with all that decides which renditions they should have.
 SELECT i.id, i.key, i.recipe_hash, i.sha256, i.width, i.height, i.placeholder,
        coalesce((SELECT jsonb_object_agg(r.key, jsonb_build_object('kind', r.kind, 'width', r.width, 'height', r.height,
                                                                    'bytes', r.bytes))
                  FROM renditions AS r WHERE r.image_id = i.id), '{}'::jsonb) AS renditions,
        ARRAY(SELECT DISTINCT focus FROM prompts WHERE image_id = i.id) AS focuses
 FROM images AS i
-WHERE i.id > %(after)s AND i.removed_at IS NULL
+WHERE i.id = ANY(%(ids)s) AND i.removed_at IS NULL
   AND (i.deployment_id IS NULL OR i.deployment_id IN (SELECT id FROM deployments WHERE current))
-  AND (%(ids)s::bigint[] IS NULL OR i.id = ANY(%(ids)s))
-  AND (NOT %(due)s OR i.id IN (SELECT image_id FROM prompts
-                               WHERE status = 'generated' AND coalesce(publish_at, '-infinity'::timestamptz) <= now()))
-ORDER BY i.id LIMIT %(limit)s
+ORDER BY i.id

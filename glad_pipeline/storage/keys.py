@@ -12,6 +12,7 @@ from glad_pipeline.rendition_plan import SUFFIX
 
 PREFIX = "generated/"
 QUARANTINE = "quarantine/"  # what an audit takes out of PREFIX, under its old key: no visitor may read it
+DEPLOYMENT = ".glad/deployment.json"  # whose the bucket is: the first object that a new one is given
 _KEY = re.compile(rf"({PREFIX}[0-9a-f]{{2}}/[0-9a-f]{{32}})(-256\.webp|{SUFFIX}|\.png)$")
 
 
@@ -36,6 +37,11 @@ def rendition_key(original: str, suffix: str) -> str:
 def stem_of(original: str) -> str:
     """What the keys of all objects of a picture begin with, and no other picture's: the original's without `.png`."""
     return original.removesuffix(".png")
+
+
+def is_private(key: str) -> bool:
+    """Whether no visitor may read what is under this key: all but PREFIX, such as `quarantine/…` and `.glad/…`."""
+    return not key.startswith(PREFIX)
 
 
 def key_in(text: str) -> str | None:

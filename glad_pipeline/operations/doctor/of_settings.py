@@ -23,7 +23,7 @@ def settings(deployment: Deployment) -> Iterator[Diagnosis]:
     if not found and not unknown:
         whose = [
             "the database is yours" if own.database_url else "the database is the embedded one",
-            "the store is yours" if own.s3_bucket else "the store is the embedded one",
+            "the store is yours" if own.names_store else "the store is the embedded one",
         ]
         yield right("settings", f"each is known, and they go together; {', '.join(whose)}")
 
@@ -48,6 +48,10 @@ def _web(own: Settings) -> None:
 
 
 def _contradictions(own: Settings) -> Iterator[Diagnosis]:
+    from glad_pipeline.media.renditions import problem_of
+
+    if problem := problem_of(own.wanted):
+        yield wrong("GLAD_RENDITIONS", problem, None)
     base = own.public_base_url
     if base and own.cloudfront_domain and own.cloudfront_domain.lower() not in base.lower():
         yield risk(
