@@ -25,6 +25,7 @@ from glad_pipeline import redaction  # noqa: E402
 
 _nowhere = tempfile.TemporaryDirectory(prefix="glad-test-")  # where a test that names no GLAD_HOME ends up
 os.environ["GLAD_HOME"] = _nowhere.name
+os.environ["GLAD_RENDITIONS"] = "none"  # those cost more than all else that a test does: tests of them ask for them
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -25,6 +25,7 @@ from glad_pipeline.cli import (
     prompt_files,
     prompts_edit,  # noqa: F401  its command is one of the group `prompts`
     redraw,
+    renditions,
     reproduce,
     servers,
     settings,
@@ -51,6 +52,7 @@ def application() -> typer.Typer:
     app.add_typer(prompt_files.commands, name="prompts", rich_help_panel=QUEUE)
     app.add_typer(posts.post_commands, name="posts", rich_help_panel=QUEUE)
     app.add_typer(posts.image_commands, name="images", rich_help_panel=QUEUE)
+    app.add_typer(renditions.commands, name="renditions", rich_help_panel=QUEUE)
     app.command("redraw", rich_help_panel=QUEUE)(redraw.redraw)
     app.add_typer(outbox.commands, name="outbox", rich_help_panel=QUEUE)
     app.add_typer(models.commands, name="model", rich_help_panel=MODELS)

@@ -160,6 +160,22 @@ def is_hidden(world: World) -> str | None:
     return None if (post["status"], post["featured_image_url"]) == ("draft", None) else f"the post is {post}"
 
 
+def with_renditions(world: World) -> str | None:
+    os.environ.update(RENDITIONS)
+    return world.run()
+
+
+def make_renditions(world: World) -> str | None:
+    os.environ.update(RENDITIONS)
+    return glad("renditions", "make")
+
+
+def have_renditions(world: World) -> str | None:
+    lacking = world.sql("SELECT key FROM images WHERE id NOT IN (SELECT image_id FROM renditions)")
+    return f"without renditions: {lacking}" if lacking else None
+
+
+RENDITIONS = {"GLAD_RENDITIONS": "webp", "GLAD_RENDITION_WIDTHS": "native"}
 HIDDEN = "hill-0"
 TAKEDOWN = Scenario(
     prepare=a_post_to_hide,
@@ -188,6 +204,19 @@ SCENARIOS: dict[str, Scenario] = {  # by commit point
     "quarantine": MENDING,
     "audit_fix": MENDING,
     "takedown": TAKEDOWN,
+    "rendition": Scenario(
+        prepare=a_dozen,
+        act=with_renditions,
+        recover=lambda world: [*world.recover(), make_renditions(world)],
+        expect=have_renditions,
+    ),
+    "renditions": Scenario(
+        prepare=a_post_to_hide,
+        act=make_renditions,
+        recover=lambda world: [make_renditions(world), *world.recover()],
+        patient=False,
+        expect=have_renditions,
+    ),
     "thumbnail": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(side=300))),
 }
 # which time it is reached; else the first
@@ -199,7 +228,7 @@ OCCURRENCE = {
     "store.after": 2,
 }
 # commit points of other things than the database
-NO_TRANSACTION = {"mark_bucket", "spool", "thumbnail", "store", "unspool", "deliver", "quarantine"}
+NO_TRANSACTION = {"mark_bucket", "spool", "thumbnail", "rendition", "store", "unspool", "deliver", "quarantine"}
 
 
 def scenario_of(point: str) -> Scenario:

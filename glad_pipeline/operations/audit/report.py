@@ -31,6 +31,7 @@ PROBLEMS = {
     "not_removed": ("objects of pictures that were taken down", "--fix deletes them"),
     "orphans": ("objects that no row of images knows", "--fix moves them to quarantine/"),
     "missing_thumbnails": ("pictures whose thumbnail is gone", "--fix makes them anew"),
+    "missing_renditions": ("pictures of which renditions are gone or damaged", "--fix makes them anew"),
     "dead_messages": (
         "outbox messages that were given up",
         "`glad outbox list` says why, `glad outbox retry` sends them again",
