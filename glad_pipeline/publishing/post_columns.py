@@ -13,6 +13,7 @@ from glad_pipeline.publishing.blocklist import blocked_because
 from glad_pipeline.records import DuePrompt, Prompt
 
 MAX_URL = 500
+NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None}  # a post without one
 
 
 def title_of(prompt: Prompt) -> str:
