@@ -82,7 +82,7 @@ def audit(
 
         store = _belonging(database, runtime.store(), writes=fix)
         report = audit(database, store, grace=spared, fix=fix, deep=deep, at_most=at_most, tell=tell)
-        look_at_addresses(database, store.url("").rstrip("/"), report, visits=visits, tell=tell)
+        look_at_addresses(database, store, report, visits=visits, tell=tell)
         unseen = problem_of_newest(database, store) if runtime.settings.public_check != "off" else None
     if json:
         print_json(report.as_dict() | {"visitors": unseen})

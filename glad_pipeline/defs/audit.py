@@ -67,7 +67,7 @@ def audit(names: Names) -> dg.AssetsDefinition:
                 deep=config.deep,
                 at_most=config.at_most,
             )
-            look_at_addresses(database, store.url("").rstrip("/"), report, visits=visits)
+            look_at_addresses(database, store, report, visits=visits)
         return dg.MaterializeResult(
             metadata=_figures(report),
             check_results=[

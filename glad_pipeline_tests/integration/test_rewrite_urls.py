@@ -21,6 +21,7 @@ from glad_pipeline.operations.audit import addresses
 from glad_pipeline.operations.audit.report import Report
 from glad_pipeline.pipeline.visit import problem_of_address
 from glad_pipeline.publishing.blocklist import hold_off_takedowns
+from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.keys import original_key, thumbnail_key
 from glad_pipeline_tests.cdn import Cdn
 from glad_pipeline_tests.integration.test_graph import World
@@ -194,6 +195,26 @@ def test_who_publishes_by_the_old_address_meanwhile_is_waited_for(moved, databas
     assert all(post["featured_image_url"].startswith(moved.new) for post in moved.posts())
 
 
+def test_a_blog_with_names_and_a_clock_of_its_own_is_rewritten_as_well(moved, glad, monkeypatch, database_url):
+    """Its trigger sets the time of change; that this was no person is noted."""
+    moved.sql("ALTER TABLE posts RENAME featured_image_url TO hero")
+    moved.sql("ALTER TABLE posts RENAME updated_at TO touched")
+    moved.sql("ALTER TABLE posts RENAME TO articles")
+    moved.sql("CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+              " NEW.touched := clock_timestamp(); RETURN NEW; END $$")  # fmt: skip
+    moved.sql("CREATE TRIGGER touch BEFORE UPDATE ON articles FOR EACH ROW EXECUTE FUNCTION touch()")
+    monkeypatch.setenv("GLAD_POSTS_TABLE", "articles")
+    monkeypatch.setenv("GLAD_POSTS_COLUMNS", "featured_image_url=hero,updated_at=touched")
+    assert glad("urls", "rewrite", "--from", moved.old, "--to", moved.new, "--yes")[0] == 0
+    assert all(post["hero"].startswith(moved.new) for post in moved.sql("SELECT hero FROM articles"))
+    noted = moved.sql(
+        "SELECT to_jsonb(articles) ->> 'touched' AS now, after FROM articles JOIN post_writes ON post_id = id"
+    )
+    assert [row["after"] == row["now"] for row in noted] == [True, True]
+    with Database(database_url, blog=load_settings().blog) as database:
+        assert addresses.bases(database) == {moved.new: 2}
+
+
 def test_rows_that_cannot_take_the_address_stay_and_are_told(moved, glad):
     long = f"{ELSEWHERE}/{'x' * 400}"
     moved.sql("ALTER TABLE posts ADD og text")
@@ -245,7 +266,7 @@ def look(moved, database_url):
 
         def look(visits="all"):
             report = Report(place="", fix=False, deep=False)
-            addresses.look_at_addresses(database, moved.old, report, visits=visits)
+            addresses.look_at_addresses(database, moved.store, report, visits=visits)
             return report
 
         yield look
@@ -271,6 +292,17 @@ def test_the_audit_says_which_addresses_are_not_those_of_the_settings_and_which_
     faults = json.loads(out)["faults"]
     assert (faults["dead_addresses"]["found"], faults["other_addresses"]["found"]) == (0, 1)
     assert glad("audit", "--urls", "some")[0] == 2
+
+
+def test_an_object_that_is_gone_is_no_fault_of_its_address(moved, look):
+    store, key = moved.store, moved.sql("SELECT key FROM images ORDER BY id LIMIT 1")[0]["key"]
+    body = store.fetch(key)
+    store.delete([key])
+    try:
+        report = look()
+        assert (report.visited, report.remaining()) == (2, 0)
+    finally:
+        store.put_once(key, body, content_type="image/png", metadata={})
 
 
 def test_pictures_of_others_and_drafts_are_not_visited(moved, look):

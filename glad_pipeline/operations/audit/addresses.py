@@ -23,6 +23,7 @@ from glad_pipeline.publishing.blog_schema import look
 from glad_pipeline.publishing.images import known_keys
 from glad_pipeline.settings.stores import PublicCheck
 from glad_pipeline.storage.keys import key_in
+from glad_pipeline.storage.protocol import ObjectStore
 
 SQL = named_queries(__package__, "addresses.sql")
 Visits = Literal["all", "sample", "none"]
@@ -45,28 +46,28 @@ def visits_of(text: str | None, public_check: PublicCheck) -> Visits:
 
 def look_at_addresses(
     database: Database,
-    base: str,
+    store: ObjectStore,
     report: Report,
     *,
     visits: Visits = "sample",
     tell: Callable[[Report], None] = lambda report: None,
 ) -> None:
-    """Add to the report the addresses of our pictures on posts that are not of this base, and those that show none.
+    """Add to the report the addresses of our pictures on posts that are not of this store, and those that show none.
 
     Args:
-        base: what precedes the `/` before the keys, by the settings.
+        store: says what precedes the keys. Where an object of it is gone, that is no fault of the address.
         visits: visit what all published posts show, or SAMPLE of them by lot, or nothing.
         tell: called with the report so far.
     """
-    found = bases(database)
-    for other, count in found.items():
+    base = store.url("").rstrip("/")
+    for other, count in bases(database).items():
         if other != base:
             cure = f"./glad urls rewrite --from {other} --to {base}"
             report.count("other_addresses", count, [f"{other}: {count:,} ({cure})"])
     if visits == "none":
         return
     with _shown(database, visits) as shown, ThreadPoolExecutor(AT_ONCE) as visitors:
-        _visit(shown, visitors, report, tell)
+        _visit(shown, visitors, partial(_problem_of, store, base), report, tell)
 
 
 def bases(database: Database) -> dict[str, int]:
@@ -106,6 +107,7 @@ def _shown(database: Database, visits: Visits) -> Iterator[Iterator[list[tuple[s
 def _visit(
     shown: Iterator[list[tuple[str, str]]],
     visitors: ThreadPoolExecutor,
+    problem_of: Callable[[str], str | None],
     report: Report,
     tell: Callable[[Report], None],
 ) -> None:
@@ -116,13 +118,20 @@ def _visit(
             hopeless = [pair for pair in some if dark[_base(pair[1])] >= HOPELESS]
             report.add("unvisited", [f"post {slug!r} shows {url}" for slug, url in hopeless])
             some = [pair for pair in some if pair not in hopeless]
-            problems = visitors.map(problem_of_address, [url for _, url in some])
+            problems = visitors.map(problem_of, [url for _, url in some])
             for (slug, url), problem in zip(some, problems, strict=True):
                 report.visited += 1
                 if problem is not None:
                     dark[_base(url)] += 1
                     report.add("dead_addresses", [f"post {slug!r} shows {url}: it {problem}"])
             tell(report)
+
+
+def _problem_of(store: ObjectStore, base: str, url: str) -> str | None:
+    problem = problem_of_address(url)
+    if problem is None or (_base(url) == base and store.head(url.removeprefix(f"{base}/")) is None):
+        return None
+    return problem
 
 
 def _base(url: str) -> str:
