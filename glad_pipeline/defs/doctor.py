@@ -1,5 +1,6 @@
 """The checks of `glad doctor` in the UI: a group of asset checks on the asset `audit`, once a day with it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -25,6 +26,7 @@ def doctor_checks(names: Names, settings: Settings) -> dg.AssetChecksDefinition:
         name="__".join([*key.path, "doctor"]),
         specs=[dg.AssetCheckSpec(f"doctor_{each.name}", asset=key, description=_about(each.look)) for each in SHOWN],
         required_resource_keys=set(map(names.of, ("postgres", "object_store"))),
+        can_subset=True,  # else the UI offers to execute none of them
     )
     def doctor(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         ours = names.resources(context)
@@ -36,7 +38,10 @@ def doctor_checks(names: Names, settings: Settings) -> dg.AssetChecksDefinition:
             draws=False,
         )
         found = list(examine(deployment, SHOWN))
+        wanted = {each.name for each in context.selected_asset_check_keys}
         for each in SHOWN:
+            if f"doctor_{each.name}" not in wanted:
+                continue  # looked at all the same, since others need it
             own = [one for one in found if one.check.partition(":")[0] == each.name]
             worst = worst_of(own)
             yield dg.AssetCheckResult(
@@ -54,6 +59,13 @@ def _about(look: object) -> str:
 
 
 def _in_lines(found: Sequence[Diagnosis]) -> str:
-    """What is wrong, or else all of it."""
+    """What is wrong, or else all of it, as a list in markdown; the UI puts plain lines together to one."""
     wrong = [each for each in found if each.level not in PASSED]
-    return "\n".join(each.in_words() for each in wrong or found)
+    lines = [f"- {_part_of(each)}{each.in_words()}" for each in wrong or found]
+    return "\n".join(re.sub(r"([<*`])", r"\\\1", line) for line in lines)
+
+
+def _part_of(found: Diagnosis) -> str:
+    part = found.check.partition(": ")[2]
+    not_tested = "not tested: " if found.level is Level.NOT_TESTED else ""
+    return f"{part}: {not_tested}" if part else not_tested
