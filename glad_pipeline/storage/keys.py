@@ -10,6 +10,7 @@ import re
 
 PREFIX = "generated/"
 QUARANTINE = "quarantine/"  # what an audit takes out of PREFIX, under its old key: no visitor may read it
+DEPLOYMENT = ".glad/deployment.json"  # whose the bucket is: the first object that a new one is given
 _KEY = re.compile(rf"{PREFIX}[0-9a-f]{{2}}/[0-9a-f]{{32}}(?=(-256\.webp|\.png)$)")
 
 
@@ -24,6 +25,11 @@ def original_key(recipe_hash: str) -> str:
 def thumbnail_key(recipe_hash: str) -> str:
     """The key of its thumbnail, whose longer side is 256 pixels: `generated/ab/abcd…-256.webp`."""
     return f"{_stem(recipe_hash)}-256.webp"
+
+
+def is_private(key: str) -> bool:
+    """Whether no visitor may read what is under this key: all but PREFIX, such as `quarantine/…` and `.glad/…`."""
+    return not key.startswith(PREFIX)
 
 
 def key_in(text: str) -> str | None:
