@@ -425,6 +425,13 @@ def _(world, monkeypatch):
         yield {"DATABASE_URL": url}
 
 
+@fault("a table of ours that is gone", "schema", "schema: tables", "lacks takedowns.*restore them from a backup")
+def _(world, monkeypatch):
+    world.sql("ALTER TABLE takedowns RENAME TO gone")
+    yield {}
+    world.sql("ALTER TABLE gone RENAME TO takedowns")
+
+
 @fault("a bucket that is not this database's", "together", "together", "belongs to the bucket.*glad migrate --adopt")
 def _(world, monkeypatch):
     name = f"test-{uuid.uuid4().hex[:12]}"
