@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -100,6 +101,33 @@ def test_status_tells_of_each_worker(home, up):
     assert "warm shapes" in told
     assert "worker-1" in told
     assert "workers" in glad(home, "status", AWS_S3_BUCKET="none", DATABASE_URL="postgresql://u:p@127.0.0.1:9/none")
+
+
+LOOK = """
+from glad_pipeline.operations.doctor.examination import Deployment
+from glad_pipeline.operations.doctor.of_drawing import workers
+from glad_pipeline.settings import load_settings
+for each in workers(Deployment(settings=load_settings())):
+    print(each.level.value, each.text, each.cure)
+"""
+
+
+@pytest.mark.deep
+def test_the_doctor_names_a_worker_that_does_not_answer(home, up):
+    def looked():
+        own = {"GLAD_HOME": str(home), "GLAD_WORKERS": "2", "GLAD_WORKER_CPUS": "0.1"}
+        command = [sys.executable, "-c", LOOK]
+        return subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True, check=True).stdout
+
+    assert looked().startswith("ok 2 answer at 127.0.0.1:")
+    silent = json.loads(glad(home, "workers", "status", "--json"))[0]
+    os.kill(silent["pid"], signal.SIGSTOP)
+    try:
+        (told,) = looked().splitlines()
+    finally:
+        os.kill(silent["pid"], signal.SIGCONT)
+    assert told.startswith(f"warning {silent['worker']} has not answered for 5 s")
+    assert told.endswith("./glad workers down, then up")
 
 
 def test_nobody_reaches_it_from_another_machine(home, up):
