@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from glad_pipeline.boto_sessions import new_session
 from glad_pipeline.embedded import report
 from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import local_status
@@ -25,7 +26,6 @@ from glad_pipeline.local.home import Home, listens, port_is_free, write_atomical
 from glad_pipeline.local.processes import end, holder_of, running_in, spawn, wait_until
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.seaweedfs import GRPC, PARTS
-from glad_pipeline.storage.s3_client import new_session
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -10,14 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glad_pipeline.boto_sessions import new_session
 from glad_pipeline.display import quoted
 from glad_pipeline.storage.options import S3Options
 from glad_pipeline.storage.protocol import CONCURRENCY, StoreError
 from glad_pipeline.storage.s3_errors import refuse_pages
 
 if TYPE_CHECKING:
-    from boto3.session import Session
-    from botocore.loaders import Loader
     from mypy_boto3_s3 import S3Client
 
 TRIED = (4, 48)  # SeaweedFS's version
@@ -60,28 +59,6 @@ def client_of(options: S3Options, heard: dict[str, str]) -> S3Client:
         "before-parse.s3", lambda response_dict, **_: heard.update(server=response_dict["headers"].get("server", ""))
     )
     return client
-
-
-def new_session(**given: str | None) -> Session:
-    """A boto3 session of these arguments. What botocore knows of AWS is parsed once in a process: two megabytes of
-    JSON, which each session would else read again for its first client."""
-    import boto3
-    import botocore.session
-
-    core = botocore.session.get_session()
-    loader = _loader()
-    core.register_component("data_loader", loader)
-    session = boto3.session.Session(botocore_session=core, **given)
-    loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each session has added boto3's own
-    return session
-
-
-@cache
-def _loader() -> Loader:
-    import botocore.session
-
-    loader: Loader = botocore.session.get_session().get_component("data_loader")
-    return loader
 
 
 def is_tried(options: S3Options, heard: Mapping[str, str]) -> bool:
