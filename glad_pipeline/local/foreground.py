@@ -7,7 +7,6 @@ Knows how Dagster's programs are started; imports no Dagster.
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -197,9 +196,7 @@ def _lay_sockets(home: Home) -> tuple[Path, str]:
 
 def _clear_sockets(home: Home) -> None:
     with home.lock():
-        (home.sockets() / "code.sock").unlink(missing_ok=True)
-        shutil.rmtree(home.sockets() / "tmp", ignore_errors=True)
-        home.leave_sockets()
+        home.leave_sockets("code.sock", "tmp")
 
 
 def _lay_workspace(home: Home, code: Path) -> Path:

@@ -160,6 +160,46 @@ def is_hidden(world: World) -> str | None:
     return None if (post["status"], post["featured_image_url"]) == ("draft", None) else f"the post is {post}"
 
 
+def with_renditions(world: World) -> str | None:
+    os.environ.update(RENDITIONS)
+    return world.run()
+
+
+def make_renditions(world: World) -> str | None:
+    os.environ.update(RENDITIONS)
+    return glad("renditions", "make")
+
+
+def have_renditions(world: World) -> str | None:
+    lacking = world.sql("SELECT key FROM images WHERE id NOT IN (SELECT image_id FROM renditions)")
+    return f"without renditions: {lacking}" if lacking else None
+
+
+RENDITIONS = {"GLAD_RENDITIONS": "webp", "GLAD_RENDITION_WIDTHS": "native"}
+
+
+def a_cdn_that_is_gone(world: World) -> None:
+    """All that is published is shown by an address that is no more."""
+    a_post_to_hide(world)
+    now = world.store.url("").rstrip("/")
+    world.sql("UPDATE images SET url = replace(url, %s, %s)", now, GONE)
+    world.sql(
+        "UPDATE posts SET featured_image_url = replace(featured_image_url, %s, %s),"
+        " cover_image_url = replace(cover_image_url, %s, %s)",
+        *(now, GONE) * 2,
+    )
+
+
+def rewrite(world: World) -> str | None:
+    return glad("urls", "rewrite", "--from", GONE, "--to", world.store.url(""), "--yes")
+
+
+def shows_nothing_gone(world: World) -> str | None:
+    left = world.sql("SELECT id FROM posts WHERE strpos(to_jsonb(posts)::text, %s) > 0", GONE)
+    return f"posts show the old address: {left}" if left else None
+
+
+GONE = "http://gone.example/pictures"
 HIDDEN = "hill-0"
 TAKEDOWN = Scenario(
     prepare=a_post_to_hide,
@@ -188,6 +228,25 @@ SCENARIOS: dict[str, Scenario] = {  # by commit point
     "quarantine": MENDING,
     "audit_fix": MENDING,
     "takedown": TAKEDOWN,
+    "rendition": Scenario(
+        prepare=a_dozen,
+        act=with_renditions,
+        recover=lambda world: [*world.recover(), make_renditions(world)],
+        expect=have_renditions,
+    ),
+    "renditions": Scenario(
+        prepare=a_post_to_hide,
+        act=make_renditions,
+        recover=lambda world: [make_renditions(world), *world.recover()],
+        patient=False,
+        expect=have_renditions,
+    ),
+    "rewrite_urls": Scenario(
+        prepare=a_cdn_that_is_gone,
+        act=rewrite,
+        recover=lambda world: [rewrite(world), *world.recover()],
+        expect=shows_nothing_gone,
+    ),
     "thumbnail": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(side=300))),
 }
 # which time it is reached; else the first
@@ -197,9 +256,11 @@ OCCURRENCE = {
     "spool.before": 3,
     "spool.after": 3,
     "store.after": 2,
+    "rewrite_urls.before": 3,  # that of the posts, after images and prompts
+    "rewrite_urls.after": 3,
 }
 # commit points of other things than the database
-NO_TRANSACTION = {"mark_bucket", "spool", "thumbnail", "store", "unspool", "deliver", "quarantine"}
+NO_TRANSACTION = {"mark_bucket", "spool", "thumbnail", "rendition", "store", "unspool", "deliver", "quarantine"}
 
 
 def scenario_of(point: str) -> Scenario:

@@ -64,6 +64,7 @@ TRANSACTIONS = {
     "operations/doctor/of_database.py": {"database": "reads"},
     "operations/doctor/of_drawing.py": {"workers": "connects to Ray"},
     "operations/audit/walk.py": {EVERY: "reads"},
+    "operations/audit/addresses.py": {EVERY: "reads"},
     "prompts/queue.py": {"_beat": "renews a lease, again and again"},
     "prompts/queue_state.py": {"readiness": "reads"},
     "cli/workers.py": {EVERY: "connects to Ray"},
@@ -120,6 +121,9 @@ WRITES_ALLOWED: dict[str, dict[str, str]] = {
     "storage/spool.py": {
         "quarantine": "a damaged file counts as not there, wherever it lies",
         "waiting": "removes what a dead process had not finished writing",
+    },
+    "storage/volume_folders.py": {
+        "removed": "as `_delete_many` of S3; and what was being written in tmp/, where nobody looks",
     },
 }
 
