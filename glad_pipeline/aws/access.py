@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from glad_pipeline.boto_sessions import new_session
 from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.redaction import redact
@@ -119,11 +120,10 @@ class Access:
         return self._made(self._cloudformation)
 
     def _cloudformation(self) -> Any:
-        import boto3
         from botocore.config import Config
 
         proxy = self.options.proxy_url
-        session = boto3.session.Session(
+        session = new_session(
             aws_access_key_id=self.options.access_key_id,
             aws_secret_access_key=self.options.secret_access_key,
             aws_session_token=self.options.session_token,
@@ -199,10 +199,9 @@ def _refusal(error: ClientError, operation: str) -> AwsError:
 
 def partition_of(region: str) -> str:
     """`aws`, `aws-cn` or `aws-us-gov`: the second word of ARNs in this region. Raises `UsageError`."""
-    import boto3
     from botocore.exceptions import BotoCoreError
 
     try:
-        return str(boto3.session.Session(region_name=region).get_partition_for_region(region))
+        return str(new_session(region_name=region).get_partition_for_region(region))
     except (BotoCoreError, ValueError):
         raise UsageError(f"AWS has no region {region!r}: correct AWS_S3_REGION") from None

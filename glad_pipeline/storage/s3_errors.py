@@ -101,7 +101,8 @@ def explained(doing: str, place: str, expected: Container[str | int] = ()) -> It
         ) from None
     except BotoCoreError as error:
         cure = trouble_at(place) or _cure_of_connection(error)
-        raise StoreError(f"{failed}: {error} {cure}", transient=_connection_may_return(error)) from error
+        words = str(error).rstrip(". ")
+        raise StoreError(f"{failed}: {words}. {cure}", transient=_connection_may_return(error)) from error
 
 
 def refuse_pages(response_dict: Mapping[str, Any], operation_model: Any = None, **_: Any) -> None:

@@ -382,6 +382,7 @@ def database(database_url):
         yield database
 
 
+@pytest.mark.deep
 def test_a_store_is_tried_once_and_again_when_its_options_change(gate, store_at, database):
     gateway, told = gate(gateways.as_backblaze), []
     store = store_at(gateway.url)
@@ -532,6 +533,7 @@ def test_on_a_store_as_backblaze_every_picture_is_published_once(world, gate, mo
 END_TO_END = ["metadata dropped"]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "name", [name if name in END_TO_END else pytest.param(name, marks=pytest.mark.deep) for name in REFUSED]
 )
