@@ -33,6 +33,7 @@ COMMIT_POINTS = {
     "quarantine": "orphaned or damaged objects, whose copies are in quarantine/, are gone from generated/",
     "audit_fix": "prompts of lost pictures wait again, taken-down objects are gone, or thumbnails are back",
     "renditions": "renditions that pictures in the store lacked are recorded",
+    "rewrite_urls": "some published addresses have the new base, and the outbox messages tell of their posts",
     "release": "a run ends: what it did not finish waits again",
 }
 POINTS = tuple(f"{name}.{when}" for name in COMMIT_POINTS for when in ("before", "after"))

@@ -32,25 +32,36 @@ _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 catalogue_commands = group("The table images: rebuild it from the bucket.")
 
 
+AtMost = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="with --fix: how many pictures and objects may be moved, deleted or drawn again where it is over a tenth",
+    ),
+]
+Urls = Annotated[
+    str | None,
+    typer.Option(
+        metavar="all|sample|none",
+        help="visit published pictures by their addresses; absent: a sample, none with GLAD_PUBLIC_CHECK=off",
+    ),
+]
+
+
 def audit(
     context: typer.Context,
     *,
     fix: Annotated[bool, typer.Option("--fix", help="mend what can be mended safely")] = False,
-    at_most: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="with --fix: how many pictures and objects may be moved, deleted or drawn again "
-            "where it is over a tenth",
-        ),
-    ] = None,
+    at_most: AtMost = None,
     deep: Annotated[bool, typer.Option("--deep", help="read every picture whole and compare its SHA-256")] = False,
     grace: Annotated[
         str, typer.Option(metavar="TIME", help="spare objects without a row that are younger: 90s, 30m, 1h, 2d")
     ] = "1h",
+    urls: Urls = None,
     json: Json = False,
 ) -> int:
     """Walk bucket and database both ways and say what is amiss; changes nothing without --fix."""
+    from glad_pipeline.operations.audit.addresses import look_at_addresses, visits_of
     from glad_pipeline.operations.audit.walk import audit
     from glad_pipeline.pipeline.visit import problem_of_newest
 
@@ -58,17 +69,19 @@ def audit(
     spared = duration(grace)
     if at_most is not None and (at_most < 0 or not fix):
         raise UsageError(f"--at-most {at_most} goes with --fix, and is not negative")
+    visits = visits_of(urls, runtime.settings.public_check)
     with (
         runtime.database(name="glad audit", patient=True) as database,
         Progress(every=TELL_EVERY, quiet=TELL_EVERY) as progress,
     ):
 
         def tell(report: Report) -> None:
-            progress.tell(lambda: f"… {report.objects:,} objects and {report.pictures:,} pictures compared")
+            progress.tell(lambda: f"… {_compared(report)}")
 
         store = runtime.store()
         store = belonging(database, store, writes=fix)
         report = audit(database, store, grace=spared, fix=fix, deep=deep, at_most=at_most, tell=tell)
+        look_at_addresses(database, store, report, visits=visits, tell=tell)
         unseen = problem_of_newest(database, store) if runtime.settings.public_check != "off" else None
     if json:
         print_json(report.as_dict() | {"visitors": unseen})
@@ -77,6 +90,11 @@ def audit(
     if unseen:
         print(f"glad: {redact(unseen)}", file=sys.stderr)
     return 1 if report.remaining() or unseen else 0
+
+
+def _compared(report: Report) -> str:
+    visited = f", {report.visited:,} addresses visited" if report.visited else ""
+    return f"{report.objects:,} objects and {report.pictures:,} pictures compared{visited}"
 
 
 @catalogue_commands.command("rebuild")

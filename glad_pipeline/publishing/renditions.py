@@ -110,7 +110,10 @@ def lock_pictures(connection: Connection, ids: Collection[int]) -> None:
 
 
 def next_ids(connection: Connection, *, after: int, limit: int, due: bool = False) -> list[int]:
-    """The next `limit` of images.id after this one that are not taken down; `due`: whose prompts are to be published."""
+    """The next `limit` of images.id after this one, of pictures that are not taken down.
+
+    `due`: only those whose prompts are to be published.
+    """
     statement = SQL["due_ids"] if due else SQL["ids"]
     return [row["id"] for row in connection.execute(statement, {"after": after, "limit": limit})]
 
