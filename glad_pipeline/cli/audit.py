@@ -17,16 +17,14 @@ from glad_pipeline.cli.group import group
 from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json
 from glad_pipeline.cli.progress import Progress
-from glad_pipeline.cli.runtime import Runtime
+from glad_pipeline.cli.runtime import Runtime, belonging
 from glad_pipeline.errors import UsageError
 from glad_pipeline.records import values_of
 from glad_pipeline.redaction import redact
 
 if TYPE_CHECKING:
-    from glad_pipeline.database import Database
     from glad_pipeline.operations.audit.rebuild import Rebuilt
     from glad_pipeline.operations.audit.report import Report
-    from glad_pipeline.storage.protocol import ObjectStore
 
 TELL_EVERY = 3.0  # seconds between lines of progress
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -80,7 +78,8 @@ def audit(
         def tell(report: Report) -> None:
             progress.tell(lambda: f"… {_compared(report)}")
 
-        store = _belonging(database, runtime.store(), writes=fix)
+        store = runtime.store()
+        store = belonging(database, store, writes=fix)
         report = audit(database, store, grace=spared, fix=fix, deep=deep, at_most=at_most, tell=tell)
         look_at_addresses(database, store, report, visits=visits, tell=tell)
         unseen = problem_of_newest(database, store) if runtime.settings.public_check != "off" else None
@@ -122,7 +121,7 @@ def rebuild(
         Progress(every=TELL_EVERY, quiet=TELL_EVERY) as progress,
     ):
         store = runtime.store()
-        store = _belonging(database, store, writes=True)
+        store = belonging(database, store, writes=True)
         done = rebuild(
             database, store, quick=quick, skipped=skipped, tell=lambda done: progress.tell(lambda: _so_far(done))
         )
@@ -131,8 +130,8 @@ def rebuild(
     else:
         barred = f" ({done.barred:,} of them taken down, as before)" if done.barred else ""
         print(
-            f"bucket {store.bucket}: {done.looked_at:,} originals read, {done.recorded:,} recorded{barred}, "
-            f"{done.skipped:,} skipped"
+            f"bucket {store.bucket}: {done.looked_at:,} originals read, {done.recorded:,} recorded{barred}"
+            f"{f', with {done.renditions:,} renditions' if done.renditions else ''}, {done.skipped:,} skipped"
         )
     return 1 if done.skipped else 0
 
@@ -147,18 +146,3 @@ def duration(text: str) -> timedelta:
     if found is None or (not found[2] and int(found[1])):
         raise UsageError(f"--grace {text!r} is no time: write a number and s, m, h or d, for example 30m or 1h")
     return timedelta(seconds=int(found[1]) * _UNITS.get(found[2], 1))
-
-
-def _belonging(database: Database, store: ObjectStore, *, writes: bool) -> ObjectStore:
-    """The store as it is to be used. Raises `GladError` where bucket and database do not belong together."""
-    from glad_pipeline.pipeline import identity, store_check
-
-    if not writes:
-        identity.check(database, store)
-        return store
-    return store_check.require_store(
-        database,
-        store,
-        exclusively=store_check.under_a_lock(database),
-        tell=lambda text: print(f"glad: {text}", file=sys.stderr),
-    )

@@ -112,10 +112,9 @@ def a_bucket_in_disorder(world: World) -> None:
     """An object gone, one damaged, and one that nobody knows."""
     a_post_to_hide(world)
     gone, damaged = [row["key"] for row in world.sql("SELECT key FROM images ORDER BY id LIMIT 2")]
-    client, bucket = world.store.client, world.store.bucket
-    client.delete_object(Bucket=bucket, Key=gone)
-    client.put_object(Bucket=bucket, Key=damaged, Body=b"not a picture", ContentType="image/png")
-    client.put_object(Bucket=bucket, Key=original_key("ab" * 32), Body=b"nobody's", ContentType="image/png")
+    world.store.delete([gone, damaged])
+    for key, body in ((damaged, b"not a picture"), (original_key("ab" * 32), b"nobody's")):
+        world.store.put_once(key, body, content_type="image/png", metadata={})
 
 
 def pictures_of_yesterday(world: World) -> None:
@@ -125,7 +124,7 @@ def pictures_of_yesterday(world: World) -> None:
     world.sql("UPDATE prompts SET status = 'generated' WHERE title = 'Approve me'")
     world.sql("UPDATE images SET verified_at = now() - interval '1 day'")
     [image] = world.sql("SELECT key FROM images JOIN prompts ON image_id = images.id WHERE title = 'Later'")
-    world.store.client.delete_object(Bucket=world.store.bucket, Key=image["key"])
+    world.store.delete([image["key"]])
 
 
 def without_the_gate(world: World) -> str | None:
@@ -159,6 +158,24 @@ def mend(world: World) -> str | None:
 def is_hidden(world: World) -> str | None:
     [post] = world.sql("SELECT status, featured_image_url FROM posts WHERE slug = %s", HIDDEN)
     return None if (post["status"], post["featured_image_url"]) == ("draft", None) else f"the post is {post}"
+
+
+def with_renditions(world: World) -> str | None:
+    os.environ.update(RENDITIONS)
+    return world.run()
+
+
+def make_renditions(world: World) -> str | None:
+    os.environ.update(RENDITIONS)
+    return glad("renditions", "make")
+
+
+def have_renditions(world: World) -> str | None:
+    lacking = world.sql("SELECT key FROM images WHERE id NOT IN (SELECT image_id FROM renditions)")
+    return f"without renditions: {lacking}" if lacking else None
+
+
+RENDITIONS = {"GLAD_RENDITIONS": "webp", "GLAD_RENDITION_WIDTHS": "native"}
 
 
 def a_cdn_that_is_gone(world: World) -> None:
@@ -211,6 +228,19 @@ SCENARIOS: dict[str, Scenario] = {  # by commit point
     "quarantine": MENDING,
     "audit_fix": MENDING,
     "takedown": TAKEDOWN,
+    "rendition": Scenario(
+        prepare=a_dozen,
+        act=with_renditions,
+        recover=lambda world: [*world.recover(), make_renditions(world)],
+        expect=have_renditions,
+    ),
+    "renditions": Scenario(
+        prepare=a_post_to_hide,
+        act=make_renditions,
+        recover=lambda world: [make_renditions(world), *world.recover()],
+        patient=False,
+        expect=have_renditions,
+    ),
     "rewrite_urls": Scenario(
         prepare=a_cdn_that_is_gone,
         act=rewrite,
@@ -230,7 +260,7 @@ OCCURRENCE = {
     "rewrite_urls.after": 3,
 }
 # commit points of other things than the database
-NO_TRANSACTION = {"mark_bucket", "spool", "thumbnail", "store", "unspool", "deliver", "quarantine"}
+NO_TRANSACTION = {"mark_bucket", "spool", "thumbnail", "rendition", "store", "unspool", "deliver", "quarantine"}
 
 
 def scenario_of(point: str) -> Scenario:
@@ -364,13 +394,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", type=Path, metavar="DOCUMENT")
     parser.add_argument("--only", default="", help="points that contain this")
+    parser.add_argument("--store", choices=("s3", "volume"), default="s3", help="what keeps the pictures")
     args = parser.parse_args()
     forget_the_persons()
     wanted = [(point, mode) for point, mode in cells() if args.only in point]
     with tempfile.TemporaryDirectory(prefix="glad-matrix-") as folder:
         settings = own_settings(Path(folder) / "home")
         try:
-            done = run_matrix(stack.ensure(settings, foreground=True), Path(folder) / "cells", wanted, tell=_tell)
+            servers = {**stack.ensure(settings, foreground=True), "GLAD_STORE": args.store}
+            done = run_matrix(servers, Path(folder) / "cells", wanted, tell=_tell)
         finally:
             stack.stop(settings)
     outcomes = [outcome for outcome in done if isinstance(outcome, Outcome)]

@@ -35,6 +35,7 @@ PROBLEMS = {
     "not_removed": ("objects of pictures that were taken down", "--fix deletes them"),
     "orphans": ("objects that no row of images knows", "--fix moves them to quarantine/"),
     "missing_thumbnails": ("pictures whose thumbnail is gone", "--fix makes them anew"),
+    "missing_renditions": ("pictures of which renditions are gone or damaged", "--fix makes them anew"),
     "other_addresses": (
         "addresses of our pictures on posts that are not those of the settings",
         "`glad urls rewrite`, or set GLAD_PUBLIC_BASE_URL to what they have",
