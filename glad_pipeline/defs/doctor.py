@@ -55,12 +55,13 @@ def doctor_checks(names: Names, settings: Settings) -> dg.AssetChecksDefinition:
                 description=_in_lines(own),
             )
 
-    return dg.AssetChecksDefinition.create(
+    checks: dg.AssetChecksDefinition = dg.AssetChecksDefinition.create(
         keys_by_input_name={},
         node_def=doctor,
         check_specs_by_output_name={spec.get_python_identifier(): spec for spec in specs},
         can_subset=True,
     )
+    return checks
 
 
 def _about(look: object) -> str:
