@@ -33,6 +33,7 @@ from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.local.processes import end, end_members, end_session, gone, is_still, session_members, spawn
 from glad_pipeline.local.progress import Step
+from glad_pipeline.local.volume import VolumeServer
 from glad_pipeline.settings import Settings
 
 LOCATION = "glad_pipeline"
@@ -296,18 +297,19 @@ def _servers(settings: Settings, home: Home) -> list[Part]:
                 database.start(die_with_us=True, port=port)
 
         parts.append(Part(name="PostgreSQL", death=_death_of(database), start=start_database, place=home.path))
-    if settings.store_kind is None:
-        store = S3Server(home)
+    if not settings.names_store:
+        store = stack.server_of(settings, home)
+        name = "the S3 server" if isinstance(store, S3Server) else "the file server"
 
         def start_store() -> None:
             with home.lock():
                 store.start(die_with_us=True)
 
-        parts.append(Part(name="the S3 server", death=_death_of(store), start=start_store, place=home.path))
+        parts.append(Part(name=name, death=_death_of(store), start=start_store, place=home.path))
     return parts
 
 
-def _death_of(server: Postgres | S3Server) -> Callable[[], str | None]:
+def _death_of(server: Postgres | S3Server | VolumeServer) -> Callable[[], str | None]:
     return lambda: None if server.running() is not None else f"died. Its log: {report(server.log)}"
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from glad_pipeline import disk
 from glad_pipeline.errors import GladError, UsageError
@@ -27,7 +28,7 @@ from glad_pipeline.local.progress import Step
 from glad_pipeline.redaction import hide
 
 PORTS = range(15_000, 22_000)  # with twins 10,000 above: below the range systems give out to clients
-CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "tls", "ray-tls", "run", "dagster", "logs")
+CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "volume", "tls", "ray-tls", "run", "dagster", "logs")
 FILES = (
     ".env",
     "secrets.json",
@@ -199,9 +200,10 @@ class Home:
             self.path.rmdir()
 
     def _clear_spool(self) -> None:
-        """Pictures that wait for our own S3 server go with it; those that wait for the person's bucket stay."""
+        """Pictures that wait for a store of our own go with it; those that wait for the person's stay."""
         folders = self.path / "spool"
-        for folder in folders.glob(f"*@127.0.0.1_{self.recall('port s3')}"):
+        ours = folders / f"{quote(str(self.path / 'volume'), safe='')}@volume"
+        for folder in (*folders.glob(f"*@127.0.0.1_{self.recall('port s3')}"), ours):
             shutil.rmtree(folder, ignore_errors=True)
         for folder in (*folders.glob("*@*"), folders):
             with suppress(OSError):  # not empty, or not there

@@ -5,17 +5,20 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from glad_pipeline.database import connect
 from glad_pipeline.database.migrations import migrate
+from glad_pipeline.local.file_server import FileServer
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline_tests.faults.processes import call
@@ -40,7 +43,8 @@ def side_by_side(
     """
     with ExitStack() as resources:
         free: SimpleQueue[dict[str, str]] = SimpleQueue()
-        for variables in resources.enter_context(buckets(stack, AT_ONCE)):
+        places = volumes(AT_ONCE) if stack.get("GLAD_STORE") == "volume" else buckets(stack, AT_ONCE)
+        for variables in resources.enter_context(places):
             free.put(variables)
         urls = resources.enter_context(databases(stack["DATABASE_URL"], len(cells)))
 
@@ -52,6 +56,7 @@ def side_by_side(
                 **variables,
                 "DATABASE_URL": urls[place],
                 "GLAD_HOME": str(own / "home"),
+                "GLAD_RENDITIONS": "none",
                 DRAW_LOG: str(own / "draws"),
                 SITE_LOG: str(own / "told"),
             }
@@ -105,6 +110,28 @@ def buckets(stack: Mapping[str, str], count: int) -> Iterator[list[dict[str, str
         for name in names:
             with suppress(Exception):
                 store.client().delete_bucket(Bucket=name)
+
+
+@contextmanager
+def volumes(count: int) -> Iterator[list[dict[str, str]]]:
+    """The variables of `count` folders, each shown to visitors by a file server; removed afterwards."""
+    with ExitStack() as resources:
+        yield [resources.enter_context(shown_volume()) for _ in range(count)]
+
+
+@contextmanager
+def shown_volume() -> Iterator[dict[str, str]]:
+    """The variables of a folder that a file server of this process shows; both gone afterwards."""
+    with TemporaryDirectory(prefix="rig-volume-") as root, FileServer(root, 0) as server:
+        serving = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        serving.start()
+        yield {
+            "GLAD_STORE": "volume",
+            "GLAD_VOLUME": root,
+            "GLAD_PUBLIC_BASE_URL": f"http://127.0.0.1:{server.server_address[1]}",
+        }
+        server.shutdown()
+        serving.join()
 
 
 _numbers = itertools.count()

@@ -112,10 +112,9 @@ def a_bucket_in_disorder(world: World) -> None:
     """An object gone, one damaged, and one that nobody knows."""
     a_post_to_hide(world)
     gone, damaged = [row["key"] for row in world.sql("SELECT key FROM images ORDER BY id LIMIT 2")]
-    client, bucket = world.store.client, world.store.bucket
-    client.delete_object(Bucket=bucket, Key=gone)
-    client.put_object(Bucket=bucket, Key=damaged, Body=b"not a picture", ContentType="image/png")
-    client.put_object(Bucket=bucket, Key=original_key("ab" * 32), Body=b"nobody's", ContentType="image/png")
+    world.store.delete([gone, damaged])
+    for key, body in ((damaged, b"not a picture"), (original_key("ab" * 32), b"nobody's")):
+        world.store.put_once(key, body, content_type="image/png", metadata={})
 
 
 def pictures_of_yesterday(world: World) -> None:
@@ -125,7 +124,7 @@ def pictures_of_yesterday(world: World) -> None:
     world.sql("UPDATE prompts SET status = 'generated' WHERE title = 'Approve me'")
     world.sql("UPDATE images SET verified_at = now() - interval '1 day'")
     [image] = world.sql("SELECT key FROM images JOIN prompts ON image_id = images.id WHERE title = 'Later'")
-    world.store.client.delete_object(Bucket=world.store.bucket, Key=image["key"])
+    world.store.delete([image["key"]])
 
 
 def without_the_gate(world: World) -> str | None:
@@ -161,6 +160,46 @@ def is_hidden(world: World) -> str | None:
     return None if (post["status"], post["featured_image_url"]) == ("draft", None) else f"the post is {post}"
 
 
+def with_renditions(world: World) -> str | None:
+    os.environ.update(RENDITIONS)
+    return world.run()
+
+
+def make_renditions(world: World) -> str | None:
+    os.environ.update(RENDITIONS)
+    return glad("renditions", "make")
+
+
+def have_renditions(world: World) -> str | None:
+    lacking = world.sql("SELECT key FROM images WHERE id NOT IN (SELECT image_id FROM renditions)")
+    return f"without renditions: {lacking}" if lacking else None
+
+
+RENDITIONS = {"GLAD_RENDITIONS": "webp", "GLAD_RENDITION_WIDTHS": "native"}
+
+
+def a_cdn_that_is_gone(world: World) -> None:
+    """All that is published is shown by an address that is no more."""
+    a_post_to_hide(world)
+    now = world.store.url("").rstrip("/")
+    world.sql("UPDATE images SET url = replace(url, %s, %s)", now, GONE)
+    world.sql(
+        "UPDATE posts SET featured_image_url = replace(featured_image_url, %s, %s),"
+        " cover_image_url = replace(cover_image_url, %s, %s)",
+        *(now, GONE) * 2,
+    )
+
+
+def rewrite(world: World) -> str | None:
+    return glad("urls", "rewrite", "--from", GONE, "--to", world.store.url(""), "--yes")
+
+
+def shows_nothing_gone(world: World) -> str | None:
+    left = world.sql("SELECT id FROM posts WHERE strpos(to_jsonb(posts)::text, %s) > 0", GONE)
+    return f"posts show the old address: {left}" if left else None
+
+
+GONE = "http://gone.example/pictures"
 HIDDEN = "hill-0"
 TAKEDOWN = Scenario(
     prepare=a_post_to_hide,
@@ -189,6 +228,25 @@ SCENARIOS: dict[str, Scenario] = {  # by commit point
     "quarantine": MENDING,
     "audit_fix": MENDING,
     "takedown": TAKEDOWN,
+    "rendition": Scenario(
+        prepare=a_dozen,
+        act=with_renditions,
+        recover=lambda world: [*world.recover(), make_renditions(world)],
+        expect=have_renditions,
+    ),
+    "renditions": Scenario(
+        prepare=a_post_to_hide,
+        act=make_renditions,
+        recover=lambda world: [make_renditions(world), *world.recover()],
+        patient=False,
+        expect=have_renditions,
+    ),
+    "rewrite_urls": Scenario(
+        prepare=a_cdn_that_is_gone,
+        act=rewrite,
+        recover=lambda world: [rewrite(world), *world.recover()],
+        expect=shows_nothing_gone,
+    ),
     "thumbnail": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(side=300))),
 }
 # which time it is reached; else the first
@@ -198,9 +256,11 @@ OCCURRENCE = {
     "spool.before": 3,
     "spool.after": 3,
     "store.after": 2,
+    "rewrite_urls.before": 3,  # that of the posts, after images and prompts
+    "rewrite_urls.after": 3,
 }
 # commit points of other things than the database
-NO_TRANSACTION = {"mark_bucket", "spool", "thumbnail", "store", "unspool", "deliver", "quarantine"}
+NO_TRANSACTION = {"mark_bucket", "spool", "thumbnail", "rendition", "store", "unspool", "deliver", "quarantine"}
 
 
 def scenario_of(point: str) -> Scenario:
@@ -334,13 +394,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", type=Path, metavar="DOCUMENT")
     parser.add_argument("--only", default="", help="points that contain this")
+    parser.add_argument("--store", choices=("s3", "volume"), default="s3", help="what keeps the pictures")
     args = parser.parse_args()
     forget_the_persons()
     wanted = [(point, mode) for point, mode in cells() if args.only in point]
     with tempfile.TemporaryDirectory(prefix="glad-matrix-") as folder:
         settings = own_settings(Path(folder) / "home")
         try:
-            done = run_matrix(stack.ensure(settings, foreground=True), Path(folder) / "cells", wanted, tell=_tell)
+            servers = {**stack.ensure(settings, foreground=True), "GLAD_STORE": args.store}
+            done = run_matrix(servers, Path(folder) / "cells", wanted, tell=_tell)
         finally:
             stack.stop(settings)
     outcomes = [outcome for outcome in done if isinstance(outcome, Outcome)]

@@ -225,6 +225,7 @@ def test_a_pool_of_runs_that_draw_by_themselves_has_nothing_to_do_with_workers(h
         assert limits(instance) == {}
 
 
+@pytest.mark.deep
 def test_up_with_other_settings_says_that_they_do_not_hold(home, up):
     told = glad(home, "workers", "up", code=1, GLAD_WORKER_IDLE_SECONDS="900")
     assert "was started with other settings than now: ./glad workers down, then ./glad workers up" in told
@@ -289,6 +290,7 @@ def connecting(change, **environment):
     return done.stderr
 
 
+@pytest.mark.deep
 def test_another_version_of_ray(home, up):
     own = Cluster(Settings(GLAD_HOME=home).engine)._environment()
     told = connecting("ray.__version__ = '2.0.0'", GLAD_HOME=str(home), **own)
@@ -333,11 +335,13 @@ def test_a_machine_that_is_no_node_draws_and_looks_through_ray_s_client(home, up
     assert done.stdout == "6\n", done.stderr
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("address", ["somewhere", "http://x:1", "host:port", "a:1/b"])
 def test_an_address_that_can_be_none_is_refused(tmp_path, address):
     assert "GLAD_RAY_ADDRESS" in glad(tmp_path / "home", "workers", "status", code=2, GLAD_RAY_ADDRESS=address)
 
 
+@pytest.mark.deep
 def test_loopback_by_its_names(tmp_path):
     for host in ("127.0.0.1", "localhost"):
         Cluster(Settings(GLAD_HOME=tmp_path, GLAD_RAY_HOST=host, _env_file=None).engine)._refuse_to_be_reached()

@@ -57,6 +57,10 @@ def web_ui(deployment: Deployment) -> Iterator[Diagnosis]:
 
 
 def _contradictions(own: Settings) -> Iterator[Diagnosis]:
+    from glad_pipeline.media.renditions import problem_of
+
+    if problem := problem_of(own.wanted):
+        yield wrong("GLAD_RENDITIONS", problem, None)
     base = own.public_base_url
     if base and own.cloudfront_domain and own.cloudfront_domain.lower() not in base.lower():
         yield risk(
