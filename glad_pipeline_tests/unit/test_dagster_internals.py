@@ -14,7 +14,9 @@ USED_IN = {
     "defs/kept_connections.py",  # SQLite where no database is named
     "local/foreground.py",  # the daemon as a module
 }
-PRIVATE = re.compile(r"dagster\._|event_log_storage|daemon_cursor_storage|run_op_concurrency|AssetChecksDefinition\.create")
+PRIVATE = re.compile(
+    r"dagster\._|event_log_storage|daemon_cursor_storage|run_op_concurrency|AssetChecksDefinition\.create"
+)
 
 
 def test_private_parts_of_dagster_are_used_in_these_files_only():
