@@ -6,7 +6,10 @@ import pytest
 
 from glad_pipeline import cli
 from glad_pipeline.database import Database
+from glad_pipeline.diagnosis import Level
 from glad_pipeline.operations.audit.rebuild import rebuild
+from glad_pipeline.operations.doctor.checks import CHECKS
+from glad_pipeline.operations.doctor.examination import Deployment, examine
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage import volume as room
 from glad_pipeline.storage.opening import open_store
@@ -43,13 +46,24 @@ def keys(world, prefix=""):
     return [listed.key for listed in world.store.listing(prefix)]
 
 
+def examined(world):
+    """What the doctor says of a folder and of its pictures, but for what is not tested."""
+    database = Database(load_settings().database_url.get_secret_value())
+    checks = [each for each in CHECKS if each.name in ("database", "schema", "store", "together", "public")]
+    with database:
+        deployment = Deployment(settings=load_settings(), own_database=database, own_store=world.store)
+        return [each for each in examine(deployment, checks) if each.level is not Level.OK]
+
+
 def test_pictures_are_published_audited_mended_rebuilt_and_taken_down(world, capsys):
+    assert [(each.check, each.level) for each in examined(world)] == [("public: visit", Level.NOT_TESTED)]
     for n in range(3):
         world.add(f"a hill {n}", title=f"Hill {n}", seed=n)
     world.run(sdxl=LARGE)
     assert world.statuses() == ["published"] * 3
     urls = [post["featured_image_url"] for post in world.posts()]
     assert [visited(url)[0] for url in urls] == [200] * 3
+    assert not [each for each in examined(world) if each.level is Level.ERROR]
     assert cli.main(["audit", "--deep", "--grace", "0s"]) == 0
 
     originals = [key for key in keys(world, "generated/") if key.endswith(".png")]

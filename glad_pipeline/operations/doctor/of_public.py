@@ -30,6 +30,9 @@ PROBE = f"{PREFIX}.glad-doctor-"  # one that is left over is foreign to the audi
 
 def public(deployment: Deployment) -> Iterator[Diagnosis]:
     """A picture is given to anybody, as it is, by https, to be kept by browsers; and nothing else is."""
+    if deployment.store.is_blank():
+        yield not_tested("visit", "nothing is stored yet: the first run begins the folder")
+        return
     yield from _left_over(deployment)
     with _picture(deployment) as picture:
         if picture is None:
