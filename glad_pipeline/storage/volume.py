@@ -53,6 +53,7 @@ from glad_pipeline.storage.volume_files import (
     read_mark,
     read_sidecar,
     stored,
+    sweep,
 )
 from glad_pipeline.storage.volume_folders import (
     FOLDER,
@@ -70,6 +71,7 @@ METADATA_BYTES = 2_048  # as on S3: what fits here fits there
 PIECE = 1 << 20  # bytes of a file read at once
 
 _marks: dict[str, str] = {}  # by folder: the mark that this process has seen in it
+_swept: set[str] = set()  # folders in which this process has removed what dead ones left
 _marks_lock = threading.Lock()
 
 
@@ -160,13 +162,7 @@ class VolumeStore(VolumeOptions):
             raise refusal(doing, self.bucket, cure)
         if not all(text.isascii() for pair in metadata.items() for text in pair):
             raise refusal(doing, self.bucket, "its metadata is not ASCII")
-        said = {
-            "key": key,
-            "type": content_type,
-            "metadata": dict(metadata),
-            "bytes": len(body),
-            "sha256": hashlib.sha256(body).hexdigest(),
-        }
+        said = {"key": key, "type": content_type, "metadata": dict(metadata)}
         with self._at(doing, begin=key == DEPLOYMENT) as top:
             if top is None:
                 cure = "nothing was ever stored in it: is the volume mounted? A run of the pipeline begins it"
@@ -181,6 +177,7 @@ class VolumeStore(VolumeOptions):
         try:
             with opened(top, folder) as there, opened_file(there, name):
                 said = read_sidecar(top, key)
+                synced(there)  # who wrote it may have died before
         except OSError as error:
             if error.errno in NOT_THERE:
                 return False
@@ -201,6 +198,7 @@ class VolumeStore(VolumeOptions):
         with opened(top, [TMP], make=HIDDEN[0]) as tmp:
             try:
                 written(tmp, unique, pieces, modes[1])
+                self._sweep(top, tmp, unique)
                 written(tmp, f"{unique}.json", iter([json.dumps(said, indent=1).encode()]), HIDDEN[1])
                 with (
                     locked(tmp, lock_of(key)),
@@ -208,6 +206,7 @@ class VolumeStore(VolumeOptions):
                     opened(top, parts, make=modes[0]) as folder,
                 ):
                     if not again and is_there(folder, name):
+                        synced(folder)
                         return False
                     os.replace(f"{unique}.json", f"{name}.json", src_dir_fd=tmp, dst_dir_fd=beside)
                     synced(beside)
@@ -221,6 +220,12 @@ class VolumeStore(VolumeOptions):
                 removed(tmp, unique)
                 removed(tmp, f"{unique}.json")
 
+    def _sweep(self, top: int, tmp: int, fresh: str) -> None:
+        """Once for each process; `fresh`: a file that has just been written."""
+        if self.bucket not in _swept:
+            _swept.add(self.bucket)
+            sweep(top, os.stat(fresh, dir_fd=tmp).st_mtime)
+
     @patiently
     def copy(self, key: str, target: str) -> bool:
         """Copy a file with its type and metadata; whether there was one. Raises `StoreError`."""
@@ -231,8 +236,7 @@ class VolumeStore(VolumeOptions):
             if top is None or found is None:
                 return False
             file, said = found
-            length = os.fstat(file.fileno()).st_size
-            about = {"key": target, "type": said.content_type, "metadata": dict(said.metadata), "bytes": length}
+            about = {"key": target, "type": said.content_type, "metadata": dict(said.metadata)}
             return self._write(top, target, iter(lambda: file.read(PIECE), b""), about, again=True)
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -295,7 +299,8 @@ class VolumeStore(VolumeOptions):
     def _walk(self, area: str, folder: str, prefix: str) -> Iterator[Listed]:
         """What is under `folder` (a key's beginning, "" or with its last /) of an area and under the prefix."""
         now = datetime.now(UTC)
-        for each in self._scanned(area, folder, prefix):
+        beginning = prefix[len(folder) :].partition("/")[0]  # "" where the prefix ends above
+        for each in self._scanned(area, folder, prefix, beginning):
             path = f"{folder}{each.name}"
             if each.is_folder:
                 if f"{path}/".startswith(prefix) or prefix.startswith(f"{path}/"):
@@ -305,12 +310,12 @@ class VolumeStore(VolumeOptions):
                 yield Listed(key=path, bytes=each.bytes, modified=modified, now=now)
 
     @patiently
-    def _scanned(self, area: str, folder: str, prefix: str) -> list[Entry]:
+    def _scanned(self, area: str, folder: str, prefix: str, beginning: str) -> list[Entry]:
         with self._at(f"list {prefix}") as top:
             try:
                 with ExitStack() as folders:
                     parts = [area, *folder.split("/")[:-1]]
-                    return entries(folders.enter_context(opened(top, parts))) if top is not None else []
+                    return entries(folders.enter_context(opened(top, parts)), beginning) if top is not None else []
             except FileNotFoundError:
                 return []
 
@@ -343,7 +348,14 @@ class VolumeStore(VolumeOptions):
         if found is None and self.bucket in _marks:
             raise lost(doing, self.bucket)
         if found is None:
-            if theirs := [name for name in os.listdir(top) if not name.startswith(OURS) and name != "lost+found"]:
+            theirs = [name for name in os.listdir(top) if not name.startswith(OURS) and name != "lost+found"]
+            if theirs and set(theirs) <= {PUBLIC, PRIVATE, SIDECARS, TMP}:
+                cure = (
+                    f"its mark {MARK} is missing: copy that file too from where these were. If it is lost for good, and "
+                    f"this is the volume, any file does: date > {self.bucket}/{MARK}"
+                )
+                raise refusal(doing, self.bucket, cure)
+            if theirs:
                 cure = (
                     f"it holds {quoted(min(theirs), 80)} and has no mark {MARK}: it is not a folder of this pipeline. "
                     "Correct GLAD_VOLUME, or give it an empty folder"

@@ -17,7 +17,7 @@ from zlib import crc32
 
 from glad_pipeline.storage.keys import is_private
 from glad_pipeline.storage.protocol import StoredObject
-from glad_pipeline.storage.volume_folders import locked, opened, opened_file, removed, synced, written
+from glad_pipeline.storage.volume_folders import entries, locked, opened, opened_file, removed, synced, written
 
 MARK = ".glad-volume"  # the file that tells a volume of ours from the mount point where it is not mounted
 PUBLIC, PRIVATE, SIDECARS, TMP = "public", "private", "sidecars", "tmp"
@@ -25,6 +25,7 @@ SHOWN, HIDDEN = (0o755, 0o644), (0o700, 0o600)  # permissions of folders and fil
 OURS = ".glad-"  # precedes the names of ours in the folder itself
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)  # of a file or a folder on the way to it
 LONGEST_NAME = 250  # bytes of a part of a key: with `.json` it is a file's name
+OLD = 3600.0  # seconds after which nobody is writing it any more
 LOCKS = 64  # files; the keys are spread over them
 KINDS = {".png": "image/png", ".webp": "image/webp", ".avif": "image/avif", ".jpg": "image/jpeg"}
 
@@ -120,6 +121,18 @@ def _kind_of(name: str) -> str:
 def stored(key: str, file: IO[bytes], said: Sidecar) -> StoredObject:
     length = os.fstat(file.fileno()).st_size
     return StoredObject(key=key, bytes=length, content_type=said.content_type, metadata=said.metadata)
+
+
+def sweep(top: int, now: float) -> None:
+    """Remove what processes that were killed have left of their writes and trials: it is older than `OLD`.
+
+    `now`: by the clock of the file system.
+    """
+    for parts in ([TMP], [PUBLIC], [PRIVATE], [SIDECARS]):
+        with suppress(OSError), opened(top, parts) as folder:
+            for each in entries(folder, "" if parts == [TMP] else OURS):
+                if not each.is_folder and not each.name.startswith("lock-") and now - each.modified > OLD:
+                    removed(folder, each.name)
 
 
 def read_mark(top: int) -> str | None:

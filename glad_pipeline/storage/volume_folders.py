@@ -38,6 +38,8 @@ class Entry:
 def opened(top: int, parts: Sequence[str], *, make: int | None = None) -> Iterator[int]:
     """The folder `top/parts…`; with `make` (permissions) folders that are missing are made, and are there for good.
 
+    One that lacks some of these permissions gets them: who made it may have died before it gave them.
+
     Raises `IsLinkError` for a link on the way, other `OSError`s as the system does.
     """
     folder = os.dup(top)
@@ -54,15 +56,17 @@ def opened(top: int, parts: Sequence[str], *, make: int | None = None) -> Iterat
 def _step(folder: int, part: str, make: int | None) -> int:
     with _links_told(part, folder):
         try:
-            return os.open(part, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            below = os.open(part, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
         except FileNotFoundError:
             if make is None:
                 raise
-        with suppress(FileExistsError):  # another one made it
-            os.mkdir(part, make, dir_fd=folder)
-        below = os.open(part, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
-        os.fchmod(below, make)  # whatever the umask is
-        synced(folder)
+            with suppress(FileExistsError):  # another one made it
+                os.mkdir(part, make, dir_fd=folder)
+            below = os.open(part, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            synced(folder)
+        if make is not None and make & ~(mode := stat.S_IMODE(os.fstat(below).st_mode)):
+            with suppress(PermissionError):  # it is another user's
+                os.fchmod(below, mode | make)  # whatever the umask is
         return below
 
 
@@ -145,14 +149,16 @@ def locked(folder: int, name: str) -> Iterator[None]:
         os.close(handle)
 
 
-def entries(folder: int) -> list[Entry]:
-    """Folders and regular files, in the order in which the bytes of their paths come, those below a folder included.
+def entries(folder: int, beginning: str = "") -> list[Entry]:
+    """Folders and regular files whose names begin so, in the order in which the bytes of their paths come, those below a folder included.
 
     Links, and names that are not UTF-8, are none of ours.
     """
     found = []
     with os.scandir(folder) as there:
         for each in there:
+            if not each.name.startswith(beginning):  # before it is looked at, which takes longer than its name
+                continue
             with suppress(FileNotFoundError, UnicodeEncodeError):  # it has gone meanwhile
                 each.name.encode()
                 seen = each.stat(follow_symlinks=False)

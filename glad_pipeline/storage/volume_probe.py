@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from glad_pipeline import disk
 from glad_pipeline.diagnosis import Diagnosis, Level
 from glad_pipeline.display import in_bytes
+from glad_pipeline.storage.keys import PREFIX
 from glad_pipeline.storage.probe import ALL, Probed
 from glad_pipeline.storage.volume_errors import NOT_ABLE, explained, refusal
 from glad_pipeline.storage.volume_files import HIDDEN, OURS, PRIVATE, PUBLIC, SHOWN, SIDECARS, TMP, read_mark
@@ -91,16 +92,27 @@ def _permissions(top: int, root: str, public_base_url: str, keeps_permissions: b
             text=f"the file system of {root} keeps no permissions: other users of this machine may read {PRIVATE}",
             cure="mount it for this user alone (umask=077), or use another one",
         )
-    elif not local and not os.fstat(top).st_mode & stat.S_IXOTH:
+    elif not local and (shut := _shut(top)) is not None:
+        folder = os.path.join(root, *shut)
         yield Diagnosis(
             check="store: permissions",
             level=Level.WARNING,
-            text=f"a web server that runs as another user cannot enter {root}, and would show no picture",
-            cure=f"chmod o+x {root}, unless it runs as user {os.geteuid()}",
+            text=f"a web server that runs as another user cannot enter {folder}, and would show no picture",
+            cure=f"chmod o+x {folder}, unless it runs as user {os.geteuid()}",
         )
     else:
         text = f"files can be written, named once and kept from others in {root}"
         yield Diagnosis(check="store: permissions", level=Level.OK, text=text)
+
+
+def _shut(top: int) -> list[str] | None:
+    """The first folder on the way to the pictures that other users cannot enter."""
+    with suppress(FileNotFoundError):  # there are none yet
+        for folder in ([], [PUBLIC], [PUBLIC, PREFIX.rstrip("/")]):
+            with opened(top, folder) as found:
+                if not os.fstat(found).st_mode & stat.S_IXOTH:
+                    return folder
+    return None
 
 
 def _room(root: str) -> Diagnosis:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import threading
 import pytest
 
 from glad_pipeline.local.file_server import FileServer
-from glad_pipeline.storage import volume_files, volume_folders
+from glad_pipeline.diagnosis import Level
+from glad_pipeline.storage import volume, volume_files, volume_folders
 from glad_pipeline.storage.keys import DEPLOYMENT
 from glad_pipeline.storage.protocol import StoreError
 from glad_pipeline.storage.volume import VolumeStore
+from glad_pipeline.storage.volume_folders import Entry
 from glad_pipeline_tests.integration.store_contract import Place, StoreContract, noise
 
 PNG = {"content_type": "image/png", "metadata": {}}
@@ -112,6 +115,63 @@ def test_visitors_files_are_every_users_and_the_rest_is_ours_alone(store, root):
             assert mode == (0o755 if (root / path).is_dir() else 0o644), path
         elif path.name != ".glad-volume":
             assert mode == (0o700 if (root / path).is_dir() else 0o600), path
+
+
+def test_a_folder_whose_maker_died_before_it_was_every_users_becomes_it_and_the_probe_says_which_is_not(store, root):
+    store.put_once(KEY, b"x", **PNG)
+    folders = [root / "public", root / "public/generated", (root / "public" / KEY).parent]
+    for folder in folders:
+        folder.chmod(0o700)
+    (shut,) = [each for each in store.probe().found if each.level is Level.WARNING]  # it has opened public
+    assert f"cannot enter {root}/public/generated," in shut.text
+    store.put_once(KEY.replace(".png", "-256.webp"), b"x", **PNG)
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o755] * 3
+    assert Level.WARNING not in [each.level for each in store.probe().found]
+
+
+def test_what_killed_processes_left_is_removed_by_the_next_one_that_writes(store, root, monkeypatch):
+    store.put_once(KEY, b"x", **PNG)
+    unique = "c0" * 16
+    names = [f"tmp/{unique}", f"tmp/{unique}.json", f"tmp/.glad-{unique}-lock", f"public/.glad-{unique}-there"]
+    for name in [*names, "tmp/fresh"]:
+        (root / name).write_bytes(b"x" * 1000)
+    for path in [root / name for name in names] + [*(root / "tmp").glob("lock-*")]:
+        os.utime(path, (1, 1))
+    locks = {path.name for path in (root / "tmp").glob("lock-*")}
+    monkeypatch.setattr(volume, "_swept", set())  # as a process that has just been started
+    store.put_once(KEY.replace(".png", "-256.webp"), b"x", **PNG)
+    assert [name for name in names if (root / name).exists()] == []
+    assert {path.name for path in (root / "tmp").iterdir()} >= {"fresh", *locks}
+
+
+def test_a_file_is_said_to_be_there_once_its_folder_is_on_the_disk(store, root, monkeypatch):
+    """Who wrote it may have died between the name and the disk, and a row is written upon the answer."""
+    store.put_once(KEY, b"x", **PNG)
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    assert store.put_once(KEY, b"x", **PNG) is False
+    assert (root / "public" / KEY).parent.stat().st_ino in synced
+
+
+def test_a_copy_without_its_mark_is_said_to_lack_it(store, root):
+    store.put_once(KEY, b"x", **PNG)
+    copied = root.with_name("copied")
+    shutil.copytree(root, copied, ignore=shutil.ignore_patterns(".glad-volume"))
+    copy = VolumeStore(bucket=str(copied), public_base_url="https://img.example.com")
+    refused(copy.check, "its mark .glad-volume is missing: copy that file too", cure := f"date > {copied}/.glad-volume")
+    subprocess.run(cure, shell=True, check=True)
+    assert copy.fetch(KEY) == b"x"
+
+
+def test_a_listing_below_a_prefix_looks_at_its_own_files_alone(store, monkeypatch):
+    """A takedown lists one picture's files, of a 256th of all."""
+    keys = [f"generated/ab/ab{n:030x}.png" for n in range(20)]
+    for key in keys:
+        store.put_once(key, b"x", **PNG)
+    looked = []
+    monkeypatch.setattr(volume_folders, "Entry", lambda **about: looked.append(about["name"]) or Entry(**about))
+    assert [each.key for each in store.listing(keys[7].removesuffix(".png"))] == [keys[7]]
+    assert looked == ["generated", "ab", keys[7].rpartition("/")[2]]
 
 
 def test_nothing_is_left_in_tmp_and_a_file_is_never_seen_in_parts(store, root):
