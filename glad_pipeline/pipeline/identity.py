@@ -22,7 +22,7 @@ from glad_pipeline.failpoints import reached
 from glad_pipeline.publishing.images import known_keys
 from glad_pipeline.records import columns_of, records_of, values_of
 from glad_pipeline.storage.keys import DEPLOYMENT, PREFIX, key_in
-from glad_pipeline.storage.options import naming_variable
+from glad_pipeline.storage.options import VOLUME, naming_variable
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 
 SQL = named_queries(__package__, "identity.sql")
@@ -122,7 +122,8 @@ def adopt(database: Database, store: ObjectStore) -> Identity:
     except NotTogetherError:  # it cannot be read: it is written anew
         found, there = None, True
     here = _here(database, store)
-    own = replace(here, id=found.id) if found and found.bucket == here.bucket else here
+    is_same = found and (found.bucket == here.bucket or _has_moved(found, store))
+    own = replace(here, id=found.id) if found and is_same else here
     database.transact("identity", partial(_write, own, marked=False))
     reached("mark_bucket.before")
     if there:
@@ -265,6 +266,15 @@ def _tell_of_pictures(database: Database, store: ObjectStore, tell: Callable[[st
             f"{_bucket(store)} has pictures already, of the first {len(keys)} the database {describe(database.url)} "
             f"knows {known}. From now on the bucket belongs to that database"
         )
+
+
+def _has_moved(found: Identity, store: ObjectStore) -> bool:
+    """Whether this is the folder that was at another path before: nothing is there any more."""
+    there = store.neighbour(found.bucket, found.place) if store.place == VOLUME else None
+    try:
+        return there is not None and there.is_blank()
+    except StoreError as error:
+        return error.answer == "no bucket"
 
 
 def _put(store: ObjectStore, own: Identity) -> bool:

@@ -30,6 +30,7 @@ class Looked:
     seen: identity.Seen  # whose bucket it is
     probed: Probed  # what its store does
     is_new: bool  # it was tried just now, and nothing remembers it yet
+    is_recalled: bool  # it was told when it was tried
 
 
 def look(database: Database, store: ObjectStore) -> Looked:
@@ -40,10 +41,11 @@ def look(database: Database, store: ObjectStore) -> Looked:
     """
     seen = identity.check(database, store)
     # a bucket that has lost its object was made anew, maybe by another store
-    known = store.known() or (recalled(seen.probe, store.options_mark) if seen.agree else None)
-    probed = known or store.probe()
+    known = store.known()
+    past = recalled(seen.probe, store.options_mark) if seen.agree and not known else None
+    probed = known or past or store.probe()
     require(probed)
-    return Looked(seen=seen, probed=probed, is_new=known is None)
+    return Looked(seen=seen, probed=probed, is_new=not (known or past), is_recalled=past is not None)
 
 
 def require(probed: Probed) -> None:
@@ -62,13 +64,15 @@ def require_store(
 ) -> ObjectStore:
     """The bucket as it is to be used, once it belongs to this database and its store can take pictures.
 
-    `tell` hears once what is to be known of the store; `looked`: what `look` has just found. Raises as `look`.
+    `tell` hears what is to be known of the store, of one that is remembered once; `looked`: what `look` has just found.
+    Raises as `look`.
     """
     looked = looked or look(database, store)
     adapted = store.adapted(looked.probed.able, exclusively)
     identity.settle(database, adapted, tell=tell, seen=looked.seen)
     if looked.is_new:
         identity.remember(database, looked.probed.remembered(store.options_mark))
+    if not looked.is_recalled:
         for warning in looked.probed.warnings():
             tell(warning)
     return adapted

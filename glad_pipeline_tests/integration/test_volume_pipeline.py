@@ -10,8 +10,10 @@ from glad_pipeline.diagnosis import Level
 from glad_pipeline.operations.audit.rebuild import rebuild
 from glad_pipeline.operations.doctor.checks import CHECKS
 from glad_pipeline.operations.doctor.examination import Deployment, examine
+from glad_pipeline.pipeline.store_check import require_store, under_a_lock
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage import volume as room
+from glad_pipeline.storage import volume_probe
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.faults.cells import shown_volume
@@ -86,6 +88,31 @@ def test_pictures_are_published_audited_mended_rebuilt_and_taken_down(world, cap
     assert cli.main(["images", "delete", key, "--reason", "a test"]) == 0, capsys.readouterr()
     assert visited(shown)[0] == 404, slug
     assert not [left for left in keys(world) if left.startswith(key.removesuffix(".png"))]
+
+
+def test_a_volume_that_is_mounted_elsewhere_is_the_same_and_each_run_tells_what_threatens_it(
+    world, variables, monkeypatch, capsys
+):
+    world.add("a hill", title="Hill", seed=1)
+    world.run()
+    [key] = [row["key"] for row in world.sql("SELECT key FROM images")]
+    root = Path(variables["GLAD_VOLUME"])
+    away = root.with_name(f"{root.name}.away")
+    root.rename(away)
+    monkeypatch.setenv("GLAD_VOLUME", str(away))
+    monkeypatch.setattr(room, "_marks", {})  # as a process sees it that has just been started
+    monkeypatch.setattr(volume_probe, "LITTLE", 1 << 80)
+    told = []
+    try:
+        assert cli.main(["migrate", "--adopt"]) == 0, capsys.readouterr().err
+        with Database(load_settings().database_url.get_secret_value()) as database:
+            for _ in range(2):
+                require_store(database, world.store, exclusively=under_a_lock(database), tell=told.append)
+        assert cli.main(["images", "delete", key, "--reason", "a test"]) == 0, capsys.readouterr().err
+        assert not [left for left in keys(world) if left.startswith("generated/")]
+    finally:
+        away.rename(root)
+    assert [each.startswith("only ") for each in told] == [True] * 2
 
 
 def test_a_volume_that_is_not_mounted_is_no_loss_of_all_pictures(world, variables, monkeypatch, capsys):
