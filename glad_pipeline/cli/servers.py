@@ -135,7 +135,7 @@ def reset(
     down(settings)
     home.prepare().clear()
     print(f"deleted the data in {home.path}")
-    if settings.database_url is not None and not settings.names_store:
+    if settings.database_url is not None and not settings.names_store and settings.volume is None:
         print(
             "your own database still names the bucket that was deleted: ./glad migrate --adopt has it take the next one"
         )

@@ -238,6 +238,7 @@ def _given_store(settings: Settings) -> dict[str, str]:
     optional = {
         "GLAD_STORE": settings.store,
         "GLAD_VOLUME": settings.volume,
+        "GLAD_PUBLIC_BASE_URL": settings.public_base_url,
         "SUPABASE_URL": settings.supabase_url,
         "SUPABASE_KEY": settings.supabase_key and settings.supabase_key.get_secret_value(),
         "GLAD_SUPABASE_BUCKET": settings.supabase_bucket if settings.store_kind == "supabase" else None,

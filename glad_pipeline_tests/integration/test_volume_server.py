@@ -8,6 +8,7 @@ from contextlib import closing
 import psutil
 import pytest
 
+from glad_pipeline import cli
 from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import local_status
 from glad_pipeline.local import stack as local_stack
@@ -77,3 +78,17 @@ def test_the_store_of_the_settings_is_started_as_far_as_it_is_missing(home, tmp_
     brought = local_stack.start_store(settings(GLAD_STORE="volume"), home)
     assert brought["GLAD_VOLUME"] == f"{home.path}/volume"
     assert local_stack.start_store(settings(**folder), home)["GLAD_VOLUME"] == folder["GLAD_VOLUME"]
+
+
+def test_a_command_and_other_shells_find_a_folder_of_ones_own_with_its_address():
+    given = {"GLAD_VOLUME": "/data/images", "GLAD_PUBLIC_BASE_URL": "https://img.example.com"}
+    assert local_stack._given_store(settings_of(given)) == given
+
+
+@pytest.mark.parametrize(("folder", "says"), [({"GLAD_VOLUME": "/data/images"}, False), ({}, True)])
+def test_a_reset_says_that_the_pictures_are_gone_where_they_are(home, monkeypatch, capsys, folder, says):
+    own = {"GLAD_HOME": str(home.path), "DATABASE_URL": "postgresql://127.0.0.1:1/none", "GLAD_STORE": "volume"}
+    for name, value in {**own, **folder}.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main(["reset", "--yes"]) == 0
+    assert ("names the bucket that was deleted" in capsys.readouterr().out) is says
