@@ -11,12 +11,13 @@ import os
 import re
 import shutil
 import sys
+import threading
 from contextlib import ExitStack
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
-from typing import IO
+from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 from glad_pipeline.storage.keys import is_private
@@ -26,7 +27,8 @@ from glad_pipeline.storage.volume_folders import FOLDER, IsLinkError
 
 READY = "/.glad/ready"  # answers 200: somebody is there
 SECONDS = 20.0  # for one that says nothing
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+AT_ONCE = 64  # visitors that are answered; who comes then waits, and is sent away after SECONDS
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 class FileServer(ThreadingHTTPServer):
@@ -36,7 +38,24 @@ class FileServer(ThreadingHTTPServer):
 
     def __init__(self, root: str, port: int, host: str = "127.0.0.1") -> None:
         self.root = root
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
         super().__init__((host, port), Visit)
+
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._turns.acquire(timeout=SECONDS):
+            return self.shutdown_request(request)
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be started
+            self._turns.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._turns.release()
 
 
 class Visit(BaseHTTPRequestHandler):
@@ -56,6 +75,7 @@ class Visit(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
+        self._has_begun = False
         try:
             path = unquote(urlsplit(self.path).path, errors="strict")
         except ValueError:
@@ -77,7 +97,9 @@ class Visit(BaseHTTPRequestHandler):
         except IsLinkError:
             return self._say(HTTPStatus.NOT_FOUND)
         except OSError:
-            return self._say(HTTPStatus.SERVICE_UNAVAILABLE)
+            if not self._has_begun:
+                return self._say(HTTPStatus.SERVICE_UNAVAILABLE)
+            self.close_connection = True  # of what was promised not all is there
 
     def _give(self, file: IO[bytes], kind: str) -> None:
         about = os.fstat(file.fileno())
@@ -91,7 +113,8 @@ class Visit(BaseHTTPRequestHandler):
             "Access-Control-Allow-Origin": "*",
             "X-Content-Type-Options": "nosniff",
         }
-        if tag in [each.strip() for each in self.headers.get("If-None-Match", "").split(",")]:
+        known = [each.strip().removeprefix("W/") for each in self.headers.get("If-None-Match", "").split(",")]
+        if tag in known or "*" in known:
             return self._say(HTTPStatus.NOT_MODIFIED, headers)
         wanted = self.headers.get("Range", "")
         if self.headers.get("If-Range", tag) != tag:
@@ -119,6 +142,7 @@ class Visit(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if status != HTTPStatus.NOT_MODIFIED:
             self.send_header("Content-Length", str(length))
+        self._has_begun = True
         self.end_headers()
         if file is not None and self.command == "GET":
             _copy(file, self.wfile, length)
