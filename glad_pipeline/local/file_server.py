@@ -41,7 +41,6 @@ class FileServer(ThreadingHTTPServer):
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         super().__init__((host, port), Visit)
 
-
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._turns.acquire(timeout=SECONDS):
             return self.shutdown_request(request)

@@ -351,8 +351,8 @@ class VolumeStore(VolumeOptions):
             theirs = [name for name in os.listdir(top) if not name.startswith(OURS) and name != "lost+found"]
             if theirs and set(theirs) <= {PUBLIC, PRIVATE, SIDECARS, TMP}:
                 cure = (
-                    f"its mark {MARK} is missing: copy that file too from where these were. If it is lost for good, and "
-                    f"this is the volume, any file does: date > {self.bucket}/{MARK}"
+                    f"its mark {MARK} is missing: copy that file too from where these were. If it is lost for good, "
+                    f"and this is the volume, any file does: date > {self.bucket}/{MARK}"
                 )
                 raise refusal(doing, self.bucket, cure)
             if theirs:

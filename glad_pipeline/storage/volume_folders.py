@@ -150,9 +150,9 @@ def locked(folder: int, name: str) -> Iterator[None]:
 
 
 def entries(folder: int, beginning: str = "") -> list[Entry]:
-    """Folders and regular files whose names begin so, in the order in which the bytes of their paths come, those below a folder included.
+    """Folders and regular files whose names begin so, in the order of the bytes of their paths.
 
-    Links, and names that are not UTF-8, are none of ours.
+    A folder stands where what is below it does. Links, and names that are not UTF-8, are none of ours.
     """
     found = []
     with os.scandir(folder) as there:

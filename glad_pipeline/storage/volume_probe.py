@@ -93,7 +93,7 @@ def _permissions(top: int, root: str, public_base_url: str, keeps_permissions: b
             cure="mount it for this user alone (umask=077), or use another one",
         )
     elif not local and (shut := _shut(top)) is not None:
-        folder = os.path.join(root, *shut)
+        folder = "/".join([root, *shut])
         yield Diagnosis(
             check="store: permissions",
             level=Level.WARNING,

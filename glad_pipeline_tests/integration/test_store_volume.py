@@ -11,8 +11,8 @@ import threading
 
 import pytest
 
-from glad_pipeline.local.file_server import FileServer
 from glad_pipeline.diagnosis import Level
+from glad_pipeline.local.file_server import FileServer
 from glad_pipeline.storage import volume, volume_files, volume_folders
 from glad_pipeline.storage.keys import DEPLOYMENT
 from glad_pipeline.storage.protocol import StoreError
