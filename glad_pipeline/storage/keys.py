@@ -10,7 +10,13 @@ import re
 
 PREFIX = "generated/"
 QUARANTINE = "quarantine/"  # what an audit takes out of PREFIX, under its old key: no visitor may read it
+PRIVATE = (QUARANTINE, ".glad/")
 _KEY = re.compile(rf"{PREFIX}[0-9a-f]{{2}}/[0-9a-f]{{32}}(?=(-256\.webp|\.png)$)")
+
+
+def is_private(key: str) -> bool:
+    """Whether no visitor may read what has this key, by the key alone."""
+    return key.startswith(PRIVATE)
 
 
 def original_key(recipe_hash: str) -> str:
