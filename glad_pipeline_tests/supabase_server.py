@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -71,6 +71,7 @@ class Supabase:
     damaged: int = 0  # uploads that lose a byte on the way, from now on
     lost: list[str] = field(default_factory=list)  # paths whose next request is done, and not answered
     failing: list[tuple[int, bytes]] = field(default_factory=list)  # what the next requests are answered with
+    before: dict[str, Callable[[], None]] = field(default_factory=dict)  # what is done before a path's next request
     powerless: bool = False  # every key may read and write, and not delete
     hanging: float = 30.0  # seconds
     page: bytes | None = None  # answered to every request, as a login page is
@@ -134,6 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.supabase.asked.append((self.command, self.path_asked))
             self.supabase.headers.append({name.lower(): value for name, value in self.headers.items()})
             failing = self.supabase.failing.pop(0) if self.supabase.failing else None
+            meanwhile = self.supabase.before.pop(self.path_asked, None)
+        if meanwhile:
+            meanwhile()
         if self.supabase.page:
             self._body()
             return self._send(200, self.supabase.page, {"Content-Type": "text/html"})

@@ -105,6 +105,22 @@ def test_a_move_whose_answer_was_lost_to_another_writer_has_not_written(supabase
     assert store.fetch(KEY) == b"theirs"
 
 
+def test_an_upload_that_has_vanished_is_not_taken_for_what_another_has_written(supabase, store):
+    store.put_once(f"{KEY}-2", b"x", **PNG)  # the private bucket is there
+    theirs = supabase.buckets["images"].objects[f"{KEY}-2"]
+
+    def meanwhile():
+        supabase.buckets["images-private"].objects.clear()
+        supabase.buckets["images"].objects[KEY] = theirs
+
+    supabase.before["/object/move"] = meanwhile
+    assert store.put_once(KEY, b"ours", **PNG) is False
+    supabase.before["/object/move"] = supabase.buckets["images-private"].objects.clear
+    with pytest.raises(StoreError, match="the upload has vanished: try again") as error:
+        store.put_once(f"{KEY}-3", b"ours", **PNG)
+    assert error.value.transient
+
+
 def test_uploads_that_were_never_moved_are_removed_an_hour_later_and_younger_ones_kept(supabase, store):
     store.put_once(KEY, b"x", **PNG)
     objects = supabase.buckets["images-private"].objects
