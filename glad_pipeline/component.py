@@ -39,9 +39,14 @@ class GladPipelineScaffolder(dg.Scaffolder):
 
 
 class Store(dg.Model, dg.Resolvable):
-    """The object store of the pictures: AWS S3 or any S3-compatible one."""
+    """The object store of the pictures: AWS S3 or any S3-compatible one, Supabase Storage, or a folder."""
 
-    bucket: Annotated[str | None, Field(description="AWS_S3_BUCKET")]
+    kind: Annotated[str | None, Field(description="GLAD_STORE: s3, supabase or volume. Absent: what is named")] = None
+    bucket: Annotated[str | None, Field(description="AWS_S3_BUCKET")] = None
+    volume: Annotated[str | None, Field(description="GLAD_VOLUME: the folder's absolute path")] = None
+    supabase_url: Annotated[str | None, Field(description="SUPABASE_URL")] = None
+    supabase_key: Annotated[str | None, Field(description="SUPABASE_KEY")] = None
+    supabase_bucket: Annotated[str | None, Field(description="GLAD_SUPABASE_BUCKET; absent: images")] = None
     region: Annotated[str, Field(description="AWS_S3_REGION")] = "us-east-1"
     endpoint_url: Annotated[str | None, Field(description="AWS_ENDPOINT_URL_S3; absent: AWS")] = None
     access_key_id: Annotated[str | None, Field(description="AWS_ACCESS_KEY_ID; absent: boto3's own chain")] = None
@@ -121,6 +126,11 @@ class GladPipeline(dg.Component, dg.Model, dg.Resolvable):
         store = self.store
         ours = {
             "DATABASE_URL": self.database,
+            "GLAD_STORE": store.kind,
+            "GLAD_VOLUME": store.volume,
+            "SUPABASE_URL": store.supabase_url,
+            "SUPABASE_KEY": store.supabase_key,
+            "GLAD_SUPABASE_BUCKET": store.supabase_bucket,
             "AWS_S3_BUCKET": store.bucket,
             "AWS_S3_REGION": store.region,
             "AWS_ENDPOINT_URL_S3": store.endpoint_url,

@@ -51,7 +51,7 @@ def migrate(
     takes_posts = _look_at_blog(url, settings)
     if adopt:
         _adopt(url, environment)
-    if Runtime.of(context).settings.s3_bucket is not None:
+    if Runtime.of(context).settings.names_store:
         _look_at_store(url)
     return 0 if takes_posts else 1
 
@@ -86,7 +86,7 @@ def _look_at_blog(url: str, settings: Settings) -> bool:
     from glad_pipeline.diagnosis import Level
     from glad_pipeline.pipeline.blog import look_at_blog
 
-    store = store_of(settings) if settings.s3_bucket else None
+    store = store_of(settings) if settings.names_store else None
     with Database(url, application_name="glad migrate", blog=settings.blog) as database:
         found = look_at_blog(database, store)
     for each in found:

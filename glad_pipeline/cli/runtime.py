@@ -161,7 +161,7 @@ def require_store(settings: Settings) -> None:
 
     The embedded one has to be wanted for a database of their own.
     """
-    if settings.s3_bucket is None:
+    if not settings.names_store:
         from glad_pipeline.local.stack import check_embedded_store
 
         check_embedded_store(settings)
@@ -171,7 +171,7 @@ def require_store(settings: Settings) -> None:
 
 def require_together(url: str, settings: Settings) -> None:
     """A person's own bucket has to be this database's. Raises `GladError` with both names where it is another's."""
-    if settings.s3_bucket is None:  # a run finds out
+    if not settings.names_store:  # a run finds out
         return
     from glad_pipeline.database import Database
     from glad_pipeline.pipeline.identity import check

@@ -84,12 +84,12 @@ def status(context: typer.Context, json: Json = False) -> int:
     """What runs, where, whether database and store answer, and how far the queue is."""
     from glad_pipeline.local.status import report
     from glad_pipeline.operations.answers import ask, problem_of_visit
-    from glad_pipeline.storage.options import StoreOptions
+    from glad_pipeline.storage.options import options_of
 
     settings = Runtime.of(context).settings
     rows, url, stored = report(settings)
     rows.append(_state_of_workers(settings))
-    database, store = ask(url, settings.blog, StoreOptions.of(stored) if stored else None)
+    database, store = ask(url, settings.blog, options_of(stored) if stored else None)
     looks = url and database and database.queue is not None and settings.public_check != "off"
     unseen = problem_of_visit(url, settings.blog) if url and looks else None
     names = ("part", "state", "address", "pid")
@@ -135,7 +135,7 @@ def reset(
     down(settings)
     home.prepare().clear()
     print(f"deleted the data in {home.path}")
-    if settings.database_url is not None and settings.s3_bucket is None:
+    if settings.database_url is not None and not settings.names_store:
         print(
             "your own database still names the bucket that was deleted: ./glad migrate --adopt has it take the next one"
         )

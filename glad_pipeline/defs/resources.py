@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +34,7 @@ from glad_pipeline.records import Prompt
 from glad_pipeline.redaction import redact
 from glad_pipeline.settings.stores import PublicCheck
 from glad_pipeline.storage.opening import open_store
-from glad_pipeline.storage.options import StoreOptions
+from glad_pipeline.storage.options import options_of_kind
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 from glad_pipeline.storage.spool import Spool, spool_of
 
@@ -214,10 +213,11 @@ class OutboxResource(FixedResource):
 
 
 class ObjectStoreResource(FixedResource):
-    """The bucket of the pictures, on AWS S3 or any S3-compatible store."""
+    """Where the pictures are kept: a bucket on S3 or Supabase Storage, or a folder."""
 
     postgres: dg.ResourceDependency[PostgresResource]
-    bucket: str = ""
+    kind: str = Field(default="s3", description="s3, supabase or volume.")
+    bucket: str = Field(default="", description="The bucket's name, or the folder's path.")
     region: str = "us-east-1"
     endpoint_url: str | None = None
     access_key_id: str | None = None
@@ -233,6 +233,8 @@ class ObjectStoreResource(FixedResource):
     storage_class: str | None = None
     ca_bundle: str | None = Field(default=None, description="File of CA certificates.")
     proxy_url: str | None = Field(default=None, description="HTTP proxy to the store.")
+    supabase_url: str | None = None
+    supabase_key: str | None = None
     public_check: PublicCheck = Field(default="off", description="What follows where visitors are not given a picture.")
     patience: float = Field(default=0.0, description="Seconds for which a run waits for a store that is unreachable.")
     spool_folder: str = Field(default=".glad/spool", description="Where drawn pictures wait for the store.")
@@ -262,10 +264,8 @@ class ObjectStoreResource(FixedResource):
     @property
     def unchecked(self) -> ObjectStore:
         """The bucket, whosever it is: nothing may be written with it."""
-        if not self.bucket:
-            raise UsageError("no bucket is named: set AWS_S3_BUCKET, or `bucket` of the component's `store`")
         if self._store is None:
-            options = StoreOptions(**{each.name: getattr(self, each.name) for each in fields(StoreOptions)})
+            options = options_of_kind(self.kind, {name: getattr(self, name) for name in type(self).model_fields})
             self._store = open_store(options, patience=self.patience)
         return self._store
 

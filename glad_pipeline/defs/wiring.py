@@ -34,7 +34,8 @@ from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.redaction import hide, hide_url
 from glad_pipeline.settings import Settings
-from glad_pipeline.storage.options import ways_of
+from glad_pipeline.settings.stores import NAMED_BY
+from glad_pipeline.storage.options import bucket_of, ways_of
 
 
 def definitions(settings: Settings, names: Names, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -103,9 +104,11 @@ def build_resources(
 
 
 def _object_store(settings: Settings, postgres: PostgresResource, names: Names) -> ObjectStoreResource:
+    kind = settings.store_kind or "s3"
     return ObjectStoreResource(
         postgres=postgres,
-        bucket=_by_name(settings.s3_bucket, "AWS_S3_BUCKET") or "",
+        kind=kind,
+        bucket=_by_name(bucket_of(settings), "GLAD_SUPABASE_BUCKET" if kind == "supabase" else NAMED_BY[kind]) or "",
         region=settings.s3_region,
         endpoint_url=settings.s3_endpoint_url,
         access_key_id=_by_name(settings.s3_access_key_id, "AWS_ACCESS_KEY_ID"),
@@ -113,6 +116,8 @@ def _object_store(settings: Settings, postgres: PostgresResource, names: Names) 
         session_token=_secret(settings.s3_session_token, "AWS_SESSION_TOKEN", names),
         public_base_url=settings.picture_base_url,
         proxy_url=_secret(settings.s3_proxy_url, "GLAD_S3_PROXY_URL", names),
+        supabase_url=settings.supabase_url,
+        supabase_key=_secret(settings.supabase_key, "SUPABASE_KEY", names),
         **ways_of(settings),
         public_check=settings.public_check,
         patience=settings.store_patience_seconds,

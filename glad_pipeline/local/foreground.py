@@ -149,7 +149,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
             raise GladError(
                 f"the web UI at {url} answers whoever asks. This is a fault of glad_pipeline: nothing is served"
             )
-        _announce(web.address(url, settings), environment, home)
+        _announce(web.address(url, settings), environment, home, settings)
         if token is None:
             print("GLAD_WEB_TOKEN is off: every user and program of this machine can use the web UI", file=sys.stderr)
         _watch(settings, home, children, url)
@@ -249,10 +249,20 @@ def _wait_for(children: list[Child], doing: str, ready: Callable[[], bool], seco
             time.sleep(0.3)
 
 
-def _announce(url: str, environment: dict[str, str], home: Home) -> None:
+def _store_in(environment: dict[str, str], settings: Settings) -> str:
+    """The store, for people."""
+    if settings.store_kind == "volume":
+        base = settings.picture_base_url or environment["GLAD_PUBLIC_BASE_URL"]
+        return f"{environment['GLAD_VOLUME']}  (shown at {base})"
+    if settings.store_kind == "supabase":
+        return f"{settings.supabase_url}  (bucket {settings.supabase_bucket})"
+    return f"{environment.get('AWS_ENDPOINT_URL_S3', 'AWS')}  (bucket {environment['AWS_S3_BUCKET']})"
+
+
+def _announce(url: str, environment: dict[str, str], home: Home, settings: Settings) -> None:
     print(
         f"\nDagster       {url}\n"
-        f"object store  {environment.get('AWS_ENDPOINT_URL_S3', 'AWS')}  (bucket {environment['AWS_S3_BUCKET']})\n"
+        f"object store  {_store_in(environment, settings)}\n"
         f"database      {environment['DAGSTER_PG_HOST']}:{environment['DAGSTER_PG_PORT']}\n"
         f"logs          {home.logs}\n"
         f"environment   set -a; . '{home.path}/.env'\n\n"
@@ -289,7 +299,7 @@ def _servers(settings: Settings, home: Home) -> list[Part]:
                 database.start(die_with_us=True, port=port)
 
         parts.append(Part(name="PostgreSQL", death=_death_of(database), start=start_database, place=home.path))
-    if settings.s3_bucket is None:
+    if settings.store_kind is None:
         store = S3Server(home)
 
         def start_store() -> None:

@@ -24,11 +24,13 @@ from glad_pipeline.local.home import Home, write_atomically
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.settings import Settings, unknown_variables
+from glad_pipeline.storage.options import options_of
 from glad_pipeline.urls import libpq_url, parts_of
 
 DATABASE = "glad"
 EMBEDDED = "GLAD_EMBEDDED"  # which exported values are ours, each with its fingerprint
 GROUPS = ("database", "store")  # of exported variables
+STORE = ("GLAD_STORE", "GLAD_VOLUME", "SUPABASE_URL", "SUPABASE_KEY", "GLAD_SUPABASE_BUCKET")  # beside AWS's
 # libpq reads these too: dagster.yaml can then stay with host, port, user, password and database.
 LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
 
@@ -68,7 +70,7 @@ def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
         if settings.dagster_database_url is None:
             # DAGSTER_PG_* is overwritten each time and read by no setting
             ours |= {name: value for name, value in dagster.items() if not name.startswith("DAGSTER_PG_")}
-        if settings.s3_bucket is None:
+        if settings.store_kind is None:
             store = S3Server(home)
             store.start(die_with_us=foreground)
             exports |= store.environment()
@@ -114,7 +116,7 @@ def _is(name: str, given: str | None, exported: str) -> bool:
 
 def _group(name: str) -> str | None:
     """Which of GROUPS a variable belongs to: they are given together, or not at all."""
-    if name.startswith("AWS_"):
+    if name.startswith("AWS_") or name in STORE:
         return "store"
     return "database" if name != "DAGSTER_HOME" and name.startswith(("DATABASE_", "DAGSTER_", "PGSSL")) else None
 
@@ -138,7 +140,7 @@ def _fingerprint(value: str) -> str:
 
 def check(settings: Settings) -> None:
     """Raises `UsageError` for a store that is named by half."""
-    if settings.s3_bucket is None:
+    if settings.store_kind is None:
         for name, value in (
             ("AWS_ENDPOINT_URL_S3", settings.s3_endpoint_url),
             ("AWS_CLOUDFRONT_DOMAIN", settings.cloudfront_domain),
@@ -152,6 +154,8 @@ def check(settings: Settings) -> None:
                     f"{name} is set to {value} but AWS_S3_BUCKET is not. Set AWS_S3_BUCKET to use that store, "
                     f"or unset {name} to use the embedded one"
                 )
+    elif settings.store_kind != "s3":
+        options_of(settings)
     elif (settings.s3_access_key_id is None) != (settings.s3_secret_access_key is None):
         given, missing = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
         if settings.s3_access_key_id is None:
@@ -165,7 +169,7 @@ def check_embedded_store(settings: Settings) -> None:
     Those open on this machine alone, so a database on this machine may have them, unless a variable of the store is
     misspelt.
     """
-    if settings.database_url is None or settings.s3_bucket is not None or settings.embedded_store:
+    if settings.database_url is None or settings.names_store or settings.embedded_store:
         return
     url = settings.database_url.get_secret_value()
     misspelt = "; ".join(
@@ -184,7 +188,7 @@ def check_embedded_store(settings: Settings) -> None:
 def environment(settings: Settings, exports: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with the exports in it, and this Python's programs first on PATH."""
     inherited = dict(os.environ)
-    if settings.s3_bucket is None:  # a person's AWS profile, token or endpoint must not reach the embedded store
+    if settings.store_kind is None:  # a person's AWS profile, token or endpoint must not reach the embedded store
         inherited = {name: value for name, value in inherited.items() if not name.startswith("AWS_")}
     programs = str(Path(sys.executable).parent)
     path = [programs, *(part for part in inherited.get("PATH", "").split(os.pathsep) if part != programs)]
@@ -204,8 +208,13 @@ def stop(settings: Settings) -> list[str]:
 
 def _given_store(settings: Settings) -> dict[str, str]:
     """A store of the person's own, by the names every process of ours reads; what is absent is left to boto3."""
-    region = {"AWS_S3_REGION": settings.s3_region}
+    always = {"AWS_S3_REGION": settings.s3_region} if settings.store_kind == "s3" else {}
     optional = {
+        "GLAD_STORE": settings.store,
+        "GLAD_VOLUME": settings.volume,
+        "SUPABASE_URL": settings.supabase_url,
+        "SUPABASE_KEY": settings.supabase_key and settings.supabase_key.get_secret_value(),
+        "GLAD_SUPABASE_BUCKET": settings.supabase_bucket if settings.store_kind == "supabase" else None,
         "AWS_S3_BUCKET": settings.s3_bucket,
         "AWS_ENDPOINT_URL_S3": settings.s3_endpoint_url,
         "AWS_ACCESS_KEY_ID": settings.s3_access_key_id,
@@ -213,7 +222,7 @@ def _given_store(settings: Settings) -> dict[str, str]:
         "AWS_SESSION_TOKEN": settings.s3_session_token and settings.s3_session_token.get_secret_value(),
         "AWS_CLOUDFRONT_DOMAIN": settings.cloudfront_domain,
     }
-    return region | {name: value for name, value in optional.items() if value}
+    return always | {name: value for name, value in optional.items() if value}
 
 
 def _dagster_database(settings: Settings, database_url: str) -> dict[str, str]:

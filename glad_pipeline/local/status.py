@@ -9,6 +9,8 @@ from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.local.stack import DATABASE
 from glad_pipeline.settings import Settings, settings_of
+from glad_pipeline.settings.stores import NAMED_BY
+from glad_pipeline.storage.options import bucket_of
 
 STORE = ("AWS_S3_BUCKET", "AWS_S3_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 Row = tuple[str, str, str, str]
@@ -28,10 +30,13 @@ def report(settings: Settings) -> tuple[list[Row], str | None, Settings | None]:
         process = server.running()
         url = server.url(DATABASE) if process else None
         rows.append(("PostgreSQL", *_described(process, f"127.0.0.1:{server.port}/{DATABASE}")))
-    if settings.s3_bucket is not None:
+    if settings.store_kind is not None:
         stored = settings
-        where = settings.s3_endpoint_url or "AWS"
-        rows.append(("object store", "yours (AWS_S3_BUCKET)", f"{where} {settings.s3_bucket}", ""))
+        where = {"volume": "", "supabase": settings.supabase_url}.get(
+            settings.store_kind, settings.s3_endpoint_url or "AWS"
+        )
+        address = f"{where} {bucket_of(settings)}".strip()
+        rows.append(("object store", f"yours ({NAMED_BY[settings.store_kind]})", address, ""))
     else:
         store = S3Server(home)
         process = store.running()

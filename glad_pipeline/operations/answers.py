@@ -41,8 +41,8 @@ class Answer:
 def ask(url: str | None, blog: BlogNames, store: StoreOptions | None) -> tuple[Answer | None, Answer | None]:
     """The database at a URL and the store: what each answers, in SECONDS at most; None for what is not in use."""
     opened = open_store(store) if store else None
-    if opened:
-        warm_up()  # which takes seconds on a busy machine, and is no silence of the store's
+    if store:
+        warm_up(store)  # which takes seconds on a busy machine, and is no silence of the store's
     with ThreadPoolExecutor(2) as both:
         of_database = both.submit(_in_time, partial(_of_database, url, blog)) if url else None
         of_store = both.submit(_in_time, partial(_of_store, opened)) if opened else None

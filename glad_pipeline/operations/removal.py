@@ -22,6 +22,7 @@ from glad_pipeline.outbox.targets import Refused, joined
 from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.visit import problem_of_url
 from glad_pipeline.storage.keys import QUARANTINE
+from glad_pipeline.storage.options import named_in_words
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 
 SQL = named_queries(__package__, "removal.sql")
@@ -144,10 +145,9 @@ def _deployment(message: Message) -> UUID | None:
 
 
 def _cure(bucket: str, place: str) -> str:
-    endpoint = "" if place.startswith("AWS ") else f" AWS_ENDPOINT_URL_S3={place}"
     return (
-        f"Delete it there by hand, or with credentials for it: AWS_S3_BUCKET={bucket}{endpoint} AWS_ACCESS_KEY_ID=… "
-        "AWS_SECRET_ACCESS_KEY=… for `glad outbox retry --dead` and `glad outbox deliver`"
+        f"Delete it there by hand, or with credentials for it: {named_in_words(bucket, place)} for `glad outbox retry "
+        "--dead` and `glad outbox deliver`"
     )
 
 

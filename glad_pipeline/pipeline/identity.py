@@ -21,11 +21,12 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
 from glad_pipeline.publishing.images import known_keys
 from glad_pipeline.records import columns_of, records_of, values_of
-from glad_pipeline.storage.keys import PREFIX, key_in
-from glad_pipeline.storage.protocol import ObjectStore
+from glad_pipeline.storage.keys import DEPLOYMENT, PREFIX, key_in
+from glad_pipeline.storage.options import naming_variable
+from glad_pipeline.storage.protocol import ObjectStore, StoreError
 
 SQL = named_queries(__package__, "identity.sql")
-KEY = ".glad/deployment.json"  # beside `generated/`, which is all that visitors may read
+KEY = DEPLOYMENT
 SAMPLE = 100  # pictures of a bucket without identity that are looked up in the catalogue
 ADOPT = "If these two are to belong together from now on: ./glad migrate --adopt"
 
@@ -138,8 +139,10 @@ def holds(database: Database, store: ObjectStore, deployment: UUID) -> bool:
     Raises `NotTogetherError` where that bucket is another database's by now, or was another's than this one.
     """
     row = database.read(partial(_row, query="known_as", id=deployment))
-    here, found = _here(database, store), _object(store)
     known = row[0] if row else None
+    if known:
+        _require_mounted(known, store)
+    here, found = _here(database, store), _object(store)
     if known is None or known.database != here.database:
         whose = f"the bucket {known.bucket!r} of {known.database_name}" if known else f"a deployment {deployment}"
         raise NotTogetherError(
@@ -172,6 +175,8 @@ def buckets(database: Database) -> list[tuple[str, str]]:
 def _look(database: Database, store: ObjectStore) -> Seen:
     row = database.read(partial(_row, query="current"))
     here = _here(database, store)
+    if row and row[1]:
+        _require_mounted(row[0], store)
     return Seen(
         here=here,
         row=row[0] if row else None,
@@ -213,10 +218,20 @@ def _object(store: ObjectStore) -> Identity | None:
 # --- what follows ---
 
 
+def _require_mounted(known: Identity, store: ObjectStore) -> None:
+    """Raises `StoreError` where a folder that has pictures of ours looks as if nothing was ever in it."""
+    if (known.bucket, known.place) == (store.bucket, store.place) and store.is_blank():
+        raise StoreError(
+            f"the folder {store.bucket} is empty, and the database {known.database_name} keeps its pictures there: the "
+            "volume is not mounted. Mount it; nothing was changed. If it is to begin anew: ./glad migrate --adopt",
+            answer="no bucket",
+        )
+
+
 def _require_together(seen: Seen) -> None:
     """Raises `NotTogetherError` unless each names the other, or knows of none."""
     here, row, found = seen.here, seen.row if seen.marked else None, seen.object
-    cure = f"Nothing was changed. If AWS_S3_BUCKET or DATABASE_URL is wrong, correct it. {ADOPT}"
+    cure = f"Nothing was changed. If {naming_variable(here.place)} or DATABASE_URL is wrong, correct it. {ADOPT}"
     bucket = f"the bucket {here.bucket!r} at {here.place}"
     if row and row.database != here.database:
         raise NotTogetherError(

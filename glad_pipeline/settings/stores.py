@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+from os.path import normpath
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr, model_validator
+from pydantic import AfterValidator, AliasChoices, BaseModel, Field, SecretStr, model_validator
 
 from glad_pipeline import limits
 from glad_pipeline.settings.kinds import ONE_LINE, VISIBLE, SecretWebAddress, WebAddress, like
 
 PublicCheck: TypeAlias = Literal["stop", "warn", "off"]
+StoreKind: TypeAlias = Literal["s3", "supabase", "volume"]
+NAMED_BY: dict[str, str] = {"s3": "AWS_S3_BUCKET", "supabase": "SUPABASE_URL", "volume": "GLAD_VOLUME"}
 
 
 class StoreSettings(BaseModel):
     """Part of `Settings`."""
 
+    store: StoreKind | None = Field(
+        None,
+        description="Where pictures are kept: `s3` (AWS_S3_BUCKET), `supabase` (SUPABASE_URL) or `volume` "
+        "(GLAD_VOLUME, a folder). Absent: the one of them that is set; none: an embedded S3 server.",
+    )
+    volume: (
+        Annotated[str, like(r"/[^\x00-\x1f]*", "it has to be an absolute path of a folder"), AfterValidator(normpath)]
+        | None
+    ) = Field(
+        None,
+        description="Folder for the pictures: a volume that lasts. Visitors get what is in `public` in it from your "
+        "web server, whose address is GLAD_PUBLIC_BASE_URL.",
+    )
+    supabase_url: WebAddress | None = Field(
+        None, alias="SUPABASE_URL", description="Address of a Supabase project whose Storage keeps the pictures."
+    )
+    supabase_key: Annotated[SecretStr, VISIBLE] | None = Field(
+        None, alias="SUPABASE_KEY", description="Its secret key (`sb_secret_…`), or the older service_role key."
+    )
+    supabase_bucket: Annotated[str, VISIBLE] = Field(
+        "images", description="Its public bucket for the pictures. What no visitor may see is in `<name>-private`."
+    )
     s3_bucket: str | None = Field(
         None, alias="AWS_S3_BUCKET", description="Bucket for the pictures. Absent: an embedded S3 server."
     )
     embedded_store: bool = Field(
         False,
-        description="Whether posts of your own DATABASE_URL may show pictures of the embedded S3 server. Their URLs, "
-        "`http://127.0.0.1…`, open on this machine only.",
+        description="Whether posts of your own DATABASE_URL may show pictures of a server that `./glad` starts. Their "
+        "URLs, `http://127.0.0.1…`, open on this machine only.",
     )
     s3_region: str = Field(
         "us-east-1",
@@ -100,6 +125,44 @@ class StoreSettings(BaseModel):
         description="Most megabytes of drawn pictures that wait for the store in `spool` in GLAD_HOME (3 a picture of "
         "1024 × 1024). When it is full, drawing waits.",
     )
+
+    @property
+    def store_kind(self) -> StoreKind | None:
+        """Which store keeps the pictures; None: the embedded S3 server."""
+        return self.store or next(iter(self._named_stores), None)
+
+    @property
+    def names_store(self) -> bool:
+        """Whether a store is named at which visitors find the pictures; else `./glad` starts what is missing of it."""
+        if self.store_kind == "volume":
+            return bool(self.public_base_url or self.cloudfront_domain)
+        return self.store_kind is not None
+
+    @property
+    def _named_stores(self) -> list[StoreKind]:
+        given: dict[StoreKind, str | None] = {
+            "s3": self.s3_bucket,
+            "supabase": self.supabase_url,
+            "volume": self.volume,
+        }
+        return [kind for kind, value in given.items() if value]
+
+    @model_validator(mode="after")
+    def _is_one_store(self) -> Self:
+        named = self._named_stores
+        if self.store is None and len(named) > 1:
+            variables = " and ".join(NAMED_BY[kind] for kind in named)
+            raise ValueError(
+                f"{variables} are set, and each names a store: set GLAD_STORE to the one that keeps the pictures "
+                f"({' or '.join(named)}), or unset the others"
+            )
+        if self.store and self.store not in named and (self.store != "volume" or self.names_store):
+            raise ValueError(
+                f"GLAD_STORE is {self.store} and {NAMED_BY[self.store]} is not set: set it, or unset GLAD_STORE"
+            )
+        if self.store_kind == "supabase" and self.supabase_key is None:
+            raise ValueError("SUPABASE_URL is set and SUPABASE_KEY is not: set it to the project's secret key")
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

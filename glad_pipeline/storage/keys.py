@@ -10,13 +10,8 @@ import re
 
 PREFIX = "generated/"
 QUARANTINE = "quarantine/"  # what an audit takes out of PREFIX, under its old key: no visitor may read it
-PRIVATE = (QUARANTINE, ".glad/")
+DEPLOYMENT = ".glad/deployment.json"  # whose the bucket is: the first object that a new one is given
 _KEY = re.compile(rf"{PREFIX}[0-9a-f]{{2}}/[0-9a-f]{{32}}(?=(-256\.webp|\.png)$)")
-
-
-def is_private(key: str) -> bool:
-    """Whether no visitor may read what has this key, by the key alone."""
-    return key.startswith(PRIVATE)
 
 
 def original_key(recipe_hash: str) -> str:
@@ -30,6 +25,11 @@ def original_key(recipe_hash: str) -> str:
 def thumbnail_key(recipe_hash: str) -> str:
     """The key of its thumbnail, whose longer side is 256 pixels: `generated/ab/abcd…-256.webp`."""
     return f"{_stem(recipe_hash)}-256.webp"
+
+
+def is_private(key: str) -> bool:
+    """Whether no visitor may read what is under this key: all but PREFIX, such as `quarantine/…` and `.glad/…`."""
+    return not key.startswith(PREFIX)
 
 
 def key_in(text: str) -> str | None:

@@ -127,6 +127,10 @@ class MemoryStore:
         with self._asked_to("list objects"):
             pass
 
+    def is_blank(self) -> bool:
+        """False: a bucket is always itself."""
+        return False
+
     def probe(self) -> Probed:
         """It does everything."""
         self.check()

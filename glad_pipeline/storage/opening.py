@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from glad_pipeline.storage.options import StoreOptions
+from glad_pipeline.storage.options import S3Options, StoreOptions, VolumeOptions, options_of
 
 if TYPE_CHECKING:
     from glad_pipeline.settings import Settings
@@ -17,10 +17,20 @@ def open_store(settings: Settings | StoreOptions, *, patience: float = 0.0) -> O
 
     `patience`: seconds for which every request is made again while the store answers nobody.
     """
+    options = settings if isinstance(settings, StoreOptions) else options_of(settings)
+    if isinstance(options, S3Options):
+        return _open_s3(options, patience)
+    module, name = ("volume", "VolumeStore") if isinstance(options, VolumeOptions) else ("supabase", "SupabaseStore")
+    opened: ObjectStore = getattr(import_module(f"glad_pipeline.storage.{module}"), name)(
+        **vars(options), patience=patience
+    )
+    return opened
+
+
+def _open_s3(options: S3Options, patience: float) -> ObjectStore:
     from glad_pipeline.storage.memory import SCHEME, MemoryStore
     from glad_pipeline.storage.s3 import S3Store
 
-    options = settings if isinstance(settings, StoreOptions) else StoreOptions.of(settings)
     if options.endpoint_url and options.endpoint_url.startswith(SCHEME):  # no setting can say so: tests alone do
         return MemoryStore(
             bucket=options.bucket,
@@ -32,7 +42,8 @@ def open_store(settings: Settings | StoreOptions, *, patience: float = 0.0) -> O
     return S3Store(**vars(options), patience=patience)
 
 
-def warm_up() -> None:
+def warm_up(options: StoreOptions) -> None:
     """Import what the first request would import. Asks nobody, and looks for no credentials."""
-    for name in ("boto3.session", "botocore.config", "botocore.credentials", "botocore.endpoint"):
-        import_module(name)
+    if isinstance(options, S3Options):
+        for name in ("boto3.session", "botocore.config", "botocore.credentials", "botocore.endpoint"):
+            import_module(name)

@@ -115,6 +115,10 @@ class Outage:
 class ObjectStore(Protocol):
     """One bucket: write once, look, list, copy, delete. Thread-safe, hashable, equal to a store of the same settings.
 
+    It has two areas, and a key's name alone says in which of them it is (`keys.is_private`): the public one, which
+    visitors may read, and the private one, which they may not, whatever address they guess. How it keeps the second
+    from them is the store's own: by a policy, in a bucket or in a folder that nobody is shown.
+
     Every method that asks the server raises `StoreError`, whose message names the object, the bucket and the cure, and
     no secret. While the server answers nobody, each request is made again for `patience` seconds, but for `delete`,
     which its callers repeat. An object that is not there is None (or False, or left out), never an error.
@@ -145,6 +149,10 @@ class ObjectStore(Protocol):
     def check(self) -> None:
         """Raise `StoreError` with the cure unless the bucket exists and takes our credentials."""
 
+    def is_blank(self) -> bool:
+        """Whether this is a folder in which nothing was ever stored, as a mount point is while its volume is not
+        mounted. False for a bucket: an empty one is itself."""
+
     def probe(self) -> Probed:
         """Find out what the store does, by trying it on a few small objects under `.glad/`, which are removed again.
 
@@ -166,7 +174,10 @@ class ObjectStore(Protocol):
         """Whether what is deleted stays as an older version; None: the store does not say."""
 
     def url(self, key: str) -> str:
-        """The public URL of a key, at which any visitor is given the object with its type and `CACHE_CONTROL`."""
+        """The public URL of a key, at which any visitor is given the object with its type and `CACHE_CONTROL`.
+
+        Of a key in the private area: where it would be, and is not given.
+        """
 
     def metadata_room(self, metadata: Mapping[str, str]) -> int:
         """Bytes that may be added to this metadata by the store's limit; negative: it is too large already."""

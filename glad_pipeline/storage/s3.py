@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.storage.keys import PREFIX
-from glad_pipeline.storage.options import StoreOptions
+from glad_pipeline.storage.options import S3Options
 from glad_pipeline.storage.probe import ALL, Abilities, Exclusively, Probed
 from glad_pipeline.storage.protocol import CACHE_CONTROL, Listed, Outage, Seen, StoredObject, StoreError
 from glad_pipeline.storage.retrying import each_of, patiently
@@ -45,11 +45,11 @@ METADATA_BYTES = 2_048  # keys and values of an object, by S3's limit; what a ke
 
 
 _NOT_PROBED = {"access_key_id", "secret_access_key", "session_token", "public_base_url", "ca_bundle", "proxy_url"}
-_PROBED = {each.name for each in fields(StoreOptions)} - _NOT_PROBED
+_PROBED = {each.name for each in fields(S3Options)} - _NOT_PROBED
 
 
 @dataclass(frozen=True, kw_only=True)
-class S3Store(StoreOptions):
+class S3Store(S3Options):
     """One bucket, opened with these options.
 
     Args:
@@ -327,6 +327,10 @@ class S3Store(StoreOptions):
         with self._explained("list objects"):
             self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=1, **self.asked)
 
+    def is_blank(self) -> bool:
+        """False: a bucket is always itself."""
+        return False
+
     @patiently
     def probe(self) -> Probed:
         """Look at what the store does, with a few small objects under `.glad/` that are removed again."""
@@ -341,7 +345,7 @@ class S3Store(StoreOptions):
     @property
     def options_mark(self) -> str:
         """Of all on which the probe's answer depends. The credentials are not in it: temporary ones change hourly."""
-        said = {each.name: getattr(self, each.name) for each in fields(StoreOptions) if each.name in _PROBED}
+        said = {each.name: getattr(self, each.name) for each in fields(S3Options) if each.name in _PROBED}
         return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()[:32]
 
     def adapted(self, able: Abilities, exclusively: Exclusively) -> S3Store:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.display import quoted
-from glad_pipeline.storage.options import StoreOptions
+from glad_pipeline.storage.options import S3Options
 from glad_pipeline.storage.protocol import CONCURRENCY, StoreError
 from glad_pipeline.storage.s3_errors import refuse_pages
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TRIED = (4, 48)  # SeaweedFS's version
 
 
-def client_of(options: StoreOptions, heard: dict[str, str]) -> S3Client:
+def client_of(options: S3Options, heard: dict[str, str]) -> S3Client:
     """A client of these options alone. Raises `StoreError` for a file of certificates that is not there.
 
     `heard` is given the headers of every answer.
@@ -61,7 +61,7 @@ def client_of(options: StoreOptions, heard: dict[str, str]) -> S3Client:
     return client
 
 
-def is_tried(options: StoreOptions, heard: Mapping[str, str]) -> bool:
+def is_tried(options: S3Options, heard: Mapping[str, str]) -> bool:
     """Whether it is a SeaweedFS on this machine of the embedded one's version or newer: what it does our tests try."""
     if not (options.endpoint_url or "").startswith("http://127.0.0.1:"):
         return False
@@ -69,7 +69,7 @@ def is_tried(options: StoreOptions, heard: Mapping[str, str]) -> bool:
     return version is not None and (int(version[1]), int(version[2])) >= TRIED
 
 
-def style_of(options: StoreOptions) -> Any:
+def style_of(options: S3Options) -> Any:
     """`path` or `virtual`. boto3 puts a bucket with a dot in its name into the path all the same: no certificate is
     valid for it as a host."""
     if options.addressing != "auto":
@@ -77,7 +77,7 @@ def style_of(options: StoreOptions) -> Any:
     return "path" if options.endpoint_url else "virtual"
 
 
-def public_base_of(options: StoreOptions) -> str:
+def public_base_of(options: S3Options) -> str:
     """What precedes `/key` in the URL at which the store itself shows a bucket to visitors."""
     if options.endpoint_url and style_of(options) == "path":
         return f"{options.endpoint_url.rstrip('/')}/{options.bucket}"

@@ -21,6 +21,7 @@ from functools import partial
 
 import pytest
 
+from glad_pipeline.storage.keys import is_private
 from glad_pipeline.storage.protocol import CONCURRENCY, TELL_EVERY, ObjectStore, StoreError
 from glad_pipeline_tests.door import Door
 
@@ -29,7 +30,10 @@ RACERS = 8
 
 
 class Place(ABC):
-    """A bucket for tests: anyone may read what is under `generated/` in it, and nothing else."""
+    """A bucket for tests: anyone may read what is under `generated/` in it, and nothing else.
+
+    It belongs to a deployment: it holds the object `keys.DEPLOYMENT`.
+    """
 
     door: Door  # a way to its server that can be shut
     settings: Sequence[str]  # one of these is named by the cure for wrong credentials
@@ -48,8 +52,13 @@ class Place(ABC):
         """The same, by the way through `door`."""
 
     @abstractmethod
-    def with_wrong_credentials(self) -> tuple[ObjectStore, str]:
-        """The same with a secret that is wrong, and that secret."""
+    def with_wrong_credentials(self) -> tuple[ObjectStore, str] | None:
+        """The same with a secret that is wrong, and that secret; None: it asks for none."""
+
+    def visit(self, key: str) -> tuple[int, bytes]:
+        """Status and body that a visitor is given at the public URL of a key."""
+        status, _, body = visited(self.store().url(key))
+        return status, body
 
 
 def visited(url: str):
@@ -264,6 +273,22 @@ class StoreContract:
         assert visited(store.url(target))[0] in place.absent
         assert visited(store.url(key))[0] == 200
 
+    @pytest.mark.parametrize("private", ["quarantine/{}", ".glad/{}", "candidates/{}"])
+    def test_no_visitor_reads_the_private_area(self, place, store, key, private):
+        key = private.format(key)
+        assert is_private(key)
+        assert store.put_once(key, b"nobody's to see", **PNG) is True
+        assert [listed.key for listed in store.listing(key)] == [key]
+        status, body = place.visit(key)
+        assert status in (400, 401, 403, 404)
+        assert b"nobody's to see" not in body
+        store.delete([key])
+        assert store.head(key) is None
+
+    def test_a_place_where_something_was_stored_is_not_blank(self, store, key):
+        store.put_once(key, b"x", **PNG)
+        assert store.is_blank() is False
+
     def test_nothing_is_copied_of_what_is_not_there(self, store, key):
         assert store.copy(key, f"quarantine/{key}") is False
         assert store.head(f"quarantine/{key}") is None
@@ -393,7 +418,9 @@ class StoreContract:
             store.head(key)
 
     def test_wrong_credentials_are_a_mistake_with_the_cure_and_the_secret_is_not_told(self, place, key):
-        store, secret = place.with_wrong_credentials()
+        if (wrong := place.with_wrong_credentials()) is None:
+            pytest.skip("it asks for no credentials")
+        store, secret = wrong
         store = store.with_patience(2)  # which it does not wait for
         for ask in (store.check, partial(store.head, key), partial(store.put_once, key, b"x", **PNG)):
             with pytest.raises(StoreError, match="|".join(place.settings)) as error:

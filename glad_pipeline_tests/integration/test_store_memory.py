@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from glad_pipeline.storage.memory import Memory
-from glad_pipeline.storage.opening import StoreOptions, open_store
+from glad_pipeline.storage.opening import open_store
+from glad_pipeline.storage.options import S3Options
 from glad_pipeline.storage.protocol import StoreError
 from glad_pipeline_tests.integration.store_contract import Place, StoreContract
 
@@ -63,7 +64,7 @@ def test_two_memories_know_nothing_of_each_other():
 
 def test_the_one_place_that_opens_stores_opens_it_by_its_address():
     with Memory("pictures") as memory:
-        options = StoreOptions(
+        options = S3Options(
             bucket="pictures",
             region="any",
             endpoint_url=memory.address,

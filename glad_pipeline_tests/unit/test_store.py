@@ -10,7 +10,7 @@ from glad_pipeline.errors import UsageError
 from glad_pipeline.redaction import hide_url
 from glad_pipeline.settings import Settings, settings_of
 from glad_pipeline.storage.opening import open_store
-from glad_pipeline.storage.options import StoreOptions
+from glad_pipeline.storage.options import S3Options, options_of
 from glad_pipeline.storage.protocol import Outage, StoreError
 from glad_pipeline.storage.s3 import S3Store, _hex
 from glad_pipeline.storage.s3_client import _resolved
@@ -135,8 +135,8 @@ def test_every_way_of_asking_is_set_by_a_variable():
         "AWS_CA_BUNDLE": "/etc/ours.pem",
         "GLAD_S3_PROXY_URL": "http://proxy:3128",
     }
-    plain, changed = (StoreOptions.of(settings_of({"AWS_S3_BUCKET": "b", **more})) for more in ({}, ways))
-    told = {each.name for each in fields(StoreOptions) if getattr(plain, each.name) != getattr(changed, each.name)}
+    plain, changed = (options_of(settings_of({"AWS_S3_BUCKET": "b", **more})) for more in ({}, ways))
+    told = {each.name for each in fields(S3Options) if getattr(plain, each.name) != getattr(changed, each.name)}
     assert told == {
         "addressing",
         "checksum",
@@ -184,7 +184,7 @@ def test_credentials_reach_the_store_and_are_not_in_its_representation():
     store = open_store(settings)
     credentials = store.client._request_signer._credentials
     assert (credentials.access_key, credentials.secret_key, credentials.token) == ("a", "seekrit", "tokken")
-    for told in (repr(store), repr(StoreOptions.of(settings))):
+    for told in (repr(store), repr(options_of(settings))):
         assert "seekrit" not in told
         assert "tokken" not in told
 

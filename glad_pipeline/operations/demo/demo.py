@@ -198,7 +198,7 @@ def _write_gallery(exhibits: list[Exhibit], root: Path, home: Home) -> Path:
 
 def _print_next_steps(settings: Settings, gallery: Path) -> None:
     print(f"\nGallery: {gallery.as_uri()}")
-    if settings.database_url is None or settings.s3_bucket is None:
+    if settings.database_url is None or not settings.names_store:
         print("The embedded servers stay up, so that these URLs work. Stop them with: ./glad down")
     print(
         "\nTry next:\n"

@@ -23,7 +23,7 @@ def settings(deployment: Deployment) -> Iterator[Diagnosis]:
     if not found and not unknown:
         whose = [
             "the database is yours" if own.database_url else "the database is the embedded one",
-            "the store is yours" if own.s3_bucket else "the store is the embedded one",
+            "the store is yours" if own.names_store else "the store is the embedded one",
         ]
         yield right("settings", f"each is known, and they go together; {', '.join(whose)}")
 

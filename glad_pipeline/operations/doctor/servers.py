@@ -61,12 +61,12 @@ def _what_there_is(given: Settings, why: str) -> dict[str, str]:
                     os.environ["DATABASE_URL"] = server.url(stack.DATABASE)
                 else:
                     trouble[DATABASE] = why
-            if given.s3_bucket is None:
+            if given.store_kind is None:
                 store = S3Server(home)
                 store.start()
                 os.environ.update(store.environment())
     except (GladError, OSError) as error:
-        missing = {DATABASE: given.database_url is None, STORE: given.s3_bucket is None}
+        missing = {DATABASE: given.database_url is None, STORE: given.store_kind is None}
         trouble |= {part: redact(str(error)) for part, ours in missing.items() if ours and part not in trouble}
         if "DATABASE_URL" in os.environ:
             trouble.pop(DATABASE, None)
