@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from glad_pipeline.http_client import Arriving
 from glad_pipeline.storage.keys import is_private
+from glad_pipeline.storage.options import SUPABASE, SupabaseOptions
 from glad_pipeline.storage.probe import Abilities, Exclusively, Probed
 from glad_pipeline.storage.protocol import Listed, Outage, Seen, StoredObject, StoreError
 from glad_pipeline.storage.retrying import each_of, patiently
@@ -35,21 +36,13 @@ STALE = timedelta(hours=1)  # after which nobody is still moving an upload
 
 
 @dataclass(frozen=True, kw_only=True)
-class SupabaseStore:
-    """The two buckets of one name in a project.
+class SupabaseStore(SupabaseOptions):
+    """The two buckets of one name in a project, opened with these options.
 
     Args:
-        project_url: the project's address, `https://….supabase.co`.
-        key: the secret key, or the service_role key.
-        bucket: the name of the public bucket.
-        public_base_url: what precedes the key in a public URL; None: where Supabase shows the bucket.
         patience: seconds for which every request is made again while the project answers nobody.
     """
 
-    project_url: str
-    key: str = field(repr=False)
-    bucket: str = "images"
-    public_base_url: str | None = None
     patience: float = 0.0
 
     @cached_property
@@ -58,7 +51,7 @@ class SupabaseStore:
 
     @cached_property
     def _client(self) -> Client:
-        return Client(project_url=self.place, key=self.key)
+        return Client(project_url=self._address, key=self.supabase_key, place=self.place)
 
     @cached_property
     def _preparing(self) -> Lock:
@@ -69,9 +62,13 @@ class SupabaseStore:
         return Event()
 
     @property
+    def _address(self) -> str:
+        return self.supabase_url.rstrip("/")
+
+    @property
     def place(self) -> str:
-        """The project's address."""
-        return self.project_url.rstrip("/")
+        """`Supabase`, and the project's address."""
+        return f"{SUPABASE}{self._address}"
 
     @property
     def private_bucket(self) -> str:
@@ -93,7 +90,7 @@ class SupabaseStore:
         """The public URL of a key."""
         if self.public_base_url:
             return f"{self.public_base_url.rstrip('/')}/{key}"
-        return f"{self.place}{API}/object/public/{self.bucket}/{key}"
+        return f"{self._address}{API}/object/public/{self.bucket}/{key}"
 
     def metadata_room(self, metadata: Mapping[str, str]) -> int:
         """Bytes that may be added to this metadata; negative: it is too large already. Ours is S3's limit: the header
@@ -107,6 +104,10 @@ class SupabaseStore:
         """Raise `StoreError` with the cure unless the bucket is there and public, and our key may look."""
         self._require_public(self._look_at_bucket(self.bucket, "look at the bucket"))
         self._require_private(self._look_at_bucket(self.private_bucket, "look at the bucket", absent=True))
+
+    def is_blank(self) -> bool:
+        """False: a bucket is always itself."""
+        return False
 
     @patiently
     def probe(self) -> Probed:

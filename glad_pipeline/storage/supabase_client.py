@@ -40,13 +40,18 @@ class Sent:
 class Client:
     """Requests with one key to one project. Thread-safe."""
 
-    def __init__(self, *, project_url: str, key: str) -> None:
-        """Raises `StoreError` for an address or a key with which nothing could be stored."""
+    def __init__(self, *, project_url: str, key: str | None, place: str) -> None:
+        """Raises `StoreError` for an address or a key with which nothing could be stored.
+
+        `place`: the project, for people.
+        """
         if problem := problem_of_project_url(project_url):
             raise StoreError(f"SUPABASE_URL cannot be used: {problem}")
+        if not key:
+            raise StoreError("SUPABASE_URL is set and SUPABASE_KEY is not: set it to the project's secret key")
         if problem := problem_of_key(key):
             raise StoreError(f"SUPABASE_KEY cannot be used: {problem}")
-        self.place = project_url
+        self.place = place
         self._base = project_url.rstrip("/") + API
         self._headers = {"apikey": key}
         if payload_of(key) is not None:  # the newer keys are no JWT, and gateways refuse them here

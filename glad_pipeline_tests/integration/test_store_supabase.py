@@ -17,6 +17,10 @@ from glad_pipeline_tests.integration.store_contract import Place, StoreContract,
 from glad_pipeline_tests.supabase_server import SECRET, Supabase
 
 
+def opened(supabase):
+    return SupabaseStore(bucket="images", supabase_url=supabase.url, supabase_key=SECRET)
+
+
 class SupabasePlace(Place):
     settings = ("SUPABASE_KEY",)
     absent = (400,)
@@ -28,14 +32,14 @@ class SupabasePlace(Place):
         self.supabase, self.door = supabase, Door(supabase.url)
 
     def store(self):
-        return SupabaseStore(project_url=self.supabase.url, key=SECRET)
+        return opened(self.supabase)
 
     def behind_door(self, *, patience=0.0):
-        return replace(self.store(), project_url=self.door.url, patience=patience)
+        return replace(self.store(), supabase_url=self.door.url, patience=patience)
 
     def with_wrong_credentials(self):
         secret = f"sb_secret_wrong-{uuid.uuid4().hex}"
-        return replace(self.store(), key=secret), secret
+        return replace(self.store(), supabase_key=secret), secret
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,7 @@ def supabase():
 
 @pytest.fixture
 def store(supabase):
-    return SupabaseStore(project_url=supabase.url, key=SECRET)
+    return opened(supabase)
 
 
 def staged(supabase):
@@ -184,7 +188,7 @@ def test_a_bucket_that_is_private_where_it_has_to_be_public_is_refused_and_the_o
 ):
     supabase.buckets[bucket] = supabase_server.Bucket(public=public)
     with pytest.raises(
-        StoreError, match=rf"'{bucket}' at {supabase.url} is (private|public).*make it (private|public)"
+        StoreError, match=rf"'{bucket}' at Supabase {supabase.url} is (private|public).*make it (private|public)"
     ):
         store.check()
     if public:
@@ -246,14 +250,14 @@ def test_a_key_of_the_newer_generation_is_no_bearer_and_one_of_the_older_is_both
     store.check()
     assert "authorization" not in supabase.headers[-1]
     older = supabase_server.jwt("service_role")
-    replace(store, key=older).check()
+    replace(store, supabase_key=older).check()
     assert (supabase.headers[-1]["apikey"], supabase.headers[-1]["authorization"]) == (older, f"Bearer {older}")
 
 
 def test_a_key_that_the_project_does_not_know_is_told_with_the_cure(store):
     unknown = supabase_server.jwt("service_role", signature="anothers")
     with pytest.raises(StoreError, match=r"SUPABASE_KEY is not a key of this project.*signature verification") as error:
-        replace(store, key=unknown).check()
+        replace(store, supabase_key=unknown).check()
     assert not error.value.transient
     assert unknown not in str(error.value)
 
@@ -268,7 +272,7 @@ def test_a_key_that_the_project_does_not_know_is_told_with_the_cure(store):
 )
 def test_a_store_of_a_key_or_an_address_that_cannot_be_asks_nobody(supabase, store, url, key, reason):
     with pytest.raises(StoreError, match=reason) as error:
-        replace(store, project_url=url or supabase.url, key=key).check()
+        replace(store, supabase_url=url or supabase.url, supabase_key=key).check()
     assert key not in str(error.value)
     assert supabase.asked == []
 
