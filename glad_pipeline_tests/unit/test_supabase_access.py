@@ -5,7 +5,11 @@ import json
 
 import pytest
 
+from glad_pipeline.errors import UsageError
+from glad_pipeline.redaction import redact
+from glad_pipeline.settings import load_settings
 from glad_pipeline.settings.supabase import problem_of_key, problem_of_project_url
+from glad_pipeline.storage.opening import open_store
 from glad_pipeline.storage.supabase_names import is_taken
 
 
@@ -99,3 +103,34 @@ def test_a_key_that_may_not_store_is_refused_with_the_reason_and_not_repeated(ke
 )
 def test_keys_are_those_that_supabase_takes_and_no_way_leads_up(key, taken):
     assert is_taken(key) is taken
+
+
+SETTINGS = {"SUPABASE_URL": "https://abcdefgh.supabase.co", "SUPABASE_KEY": "sb_secret_abcdefgh"}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"SUPABASE_KEY": "sb_publishable_geheim"}, "SUPABASE_KEY.*publishable key"),
+        ({"SUPABASE_KEY": f"{jwt({'role': 'anon'})}geheim"}, "SUPABASE_KEY.*anon key"),
+        ({"SUPABASE_URL": "https://abcdefgh.supabase.co/rest/v1"}, "SUPABASE_URL.*behind the host"),
+        ({"SUPABASE_URL": "http://abcdefgh.supabase.co"}, "SUPABASE_URL.*begin with https"),
+        ({"GLAD_SUPABASE_BUCKET": "a/b"}, "GLAD_SUPABASE_BUCKET.*letters"),
+        ({"SUPABASE_KEY": ""}, "SUPABASE_URL is set and SUPABASE_KEY is not"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_by_their_variable(monkeypatch, given, told):
+    for name, value in (SETTINGS | given).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=f"(?s){told}") as error:
+        load_settings()
+    assert "geheim" not in str(error.value)
+
+
+def test_the_key_is_masked_wherever_it_stands_also_one_that_is_no_setting(monkeypatch):
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    store = open_store(load_settings())
+    assert SETTINGS["SUPABASE_KEY"] not in repr(store)
+    assert redact("it was abcdefgh: sb_secret_another1") == "it was ***: sb_secret_***"
+    assert redact("take the key sb_secret_…") == "take the key sb_secret_…"
