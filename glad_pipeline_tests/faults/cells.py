@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,9 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from glad_pipeline.database import connect
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline.local.home import Home
-from glad_pipeline.local.object_store import S3Server
 from glad_pipeline_tests.faults.processes import call
+from glad_pipeline_tests.faults.stores import buckets
 from glad_pipeline_tests.faults.world import DRAW_LOG, SITE_LOG, emptied
 
 AT_ONCE = 3
@@ -89,22 +86,3 @@ def databases(url: str, count: int) -> Iterator[list[str]]:
 def database_on(url: str, name: str) -> str:
     """The URL of another database on the same server."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-
-
-@contextmanager
-def buckets(stack: Mapping[str, str], count: int) -> Iterator[list[dict[str, str]]]:
-    """The variables of `count` buckets on this stack's S3 server; removed afterwards."""
-    store = S3Server(Home(Path(stack["GLAD_HOME"])))
-    names = [f"rig-{os.getpid()}-{number}" for number in itertools.islice(_numbers, count)]
-    for name in names:
-        store.prepare_bucket(name)
-    common = {name: value for name, value in stack.items() if name.startswith("AWS_")}
-    try:
-        yield [{**common, "AWS_S3_BUCKET": name} for name in names]
-    finally:
-        for name in names:
-            with suppress(Exception):
-                store.client().delete_bucket(Bucket=name)
-
-
-_numbers = itertools.count()

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from glad_pipeline.database import Connection
 from glad_pipeline.storage.keys import PREFIX
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline_tests.faults.generators import draws
 from glad_pipeline_tests.faults.site import told
 
@@ -54,7 +54,7 @@ class Findings:
 
 def examine(
     connection: Connection,
-    store: S3Store,
+    store: ObjectStore,
     *,
     draw_log: Path,
     site_log: Path | None = None,
@@ -160,10 +160,9 @@ def _untold(
     ]
 
 
-def _orphans(prompts: Collection[Mapping[str, Any]], images: Mapping[int, Any], store: S3Store) -> list[str]:
+def _orphans(prompts: Collection[Mapping[str, Any]], images: Mapping[int, Any], store: ObjectStore) -> list[str]:
     """Objects that no row knows, rows whose object is not there, and pictures that nobody asked for."""
-    pages = store.client.get_paginator("list_objects_v2").paginate(Bucket=store.bucket, Prefix=PREFIX)
-    objects = {item["Key"] for page in pages for item in page.get("Contents", [])}
+    objects = {each.key for each in store.listing(PREFIX)}
     live = [image for image in images.values() if image.get("removed_at") is None]
     known = {image["key"] for image in live} | {image["thumbnail_key"] for image in live if image["thumbnail_key"]}
     wanted = {p["image_id"] for p in prompts}

@@ -32,6 +32,7 @@ from glad_pipeline_tests.faults.cells import side_by_side
 from glad_pipeline_tests.faults.document import write_between
 from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.processes import Child
+from glad_pipeline_tests.faults.stores import KIND, KINDS
 from glad_pipeline_tests.faults.world import POSTS_BEFORE, World, shorten_grace
 from glad_pipeline_tests.own import forget_the_persons, own_settings
 
@@ -112,10 +113,9 @@ def a_bucket_in_disorder(world: World) -> None:
     """An object gone, one damaged, and one that nobody knows."""
     a_post_to_hide(world)
     gone, damaged = [row["key"] for row in world.sql("SELECT key FROM images ORDER BY id LIMIT 2")]
-    client, bucket = world.store.client, world.store.bucket
-    client.delete_object(Bucket=bucket, Key=gone)
-    client.put_object(Bucket=bucket, Key=damaged, Body=b"not a picture", ContentType="image/png")
-    client.put_object(Bucket=bucket, Key=original_key("ab" * 32), Body=b"nobody's", ContentType="image/png")
+    world.store.delete([gone, damaged])
+    world.store.put_once(damaged, b"not a picture", content_type="image/png", metadata={})
+    world.store.put_once(original_key("ab" * 32), b"nobody's", content_type="image/png", metadata={})
 
 
 def pictures_of_yesterday(world: World) -> None:
@@ -125,7 +125,7 @@ def pictures_of_yesterday(world: World) -> None:
     world.sql("UPDATE prompts SET status = 'generated' WHERE title = 'Approve me'")
     world.sql("UPDATE images SET verified_at = now() - interval '1 day'")
     [image] = world.sql("SELECT key FROM images JOIN prompts ON image_id = images.id WHERE title = 'Later'")
-    world.store.client.delete_object(Bucket=world.store.bucket, Key=image["key"])
+    world.store.delete([image["key"]])
 
 
 def without_the_gate(world: World) -> str | None:
@@ -333,6 +333,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", type=Path, metavar="DOCUMENT")
+    parser.add_argument("--store", default="s3", choices=KINDS, help="the kind of store that the worlds have")
     parser.add_argument("--only", default="", help="points that contain this")
     args = parser.parse_args()
     forget_the_persons()
@@ -340,7 +341,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="glad-matrix-") as folder:
         settings = own_settings(Path(folder) / "home")
         try:
-            done = run_matrix(stack.ensure(settings, foreground=True), Path(folder) / "cells", wanted, tell=_tell)
+            servers = stack.ensure(settings, foreground=True) | {KIND: args.store}
+            done = run_matrix(servers, Path(folder) / "cells", wanted, tell=_tell)
         finally:
             stack.stop(settings)
     outcomes = [outcome for outcome in done if isinstance(outcome, Outcome)]

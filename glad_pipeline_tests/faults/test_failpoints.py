@@ -10,23 +10,56 @@ from pathlib import Path
 import pytest
 
 from glad_pipeline import failpoints
-from glad_pipeline_tests.faults import matrix
+from glad_pipeline_tests.faults import matrix, stores
 
 PACKAGE = Path(failpoints.__file__).parent
 DOCUMENT = PACKAGE.parent / "docs" / "reliability.md"
 CELLS = matrix.cells()
+CORE = (  # where it matters which store it is: tried on each
+    ("mark_bucket.after", "kill -9"),
+    ("store.before", "kill -9"),
+    ("store.after", "kill -9"),
+    ("quarantine.after", "exception"),
+    ("takedown.after", "kill -9"),
+)
+OTHERS = [
+    pytest.param((kind, *cell), marks=() if cell in CORE else pytest.mark.deep, id=f"{kind}-{cell[0]}-{cell[1]}")
+    for kind in stores.KINDS
+    if kind != "s3"
+    for cell in CELLS
+]
+
+
+def asked_for(request, name):
+    """The values of this parameter that were asked for, in all tests of this file."""
+    return [
+        item.callspec.params[name]
+        for item in request.session.items
+        if item.fspath == request.node.fspath and hasattr(item, "callspec") and name in item.callspec.params
+    ]
+
+
+def run_all(stack, folder, wanted):
+    """The outcome of each cell, a few at once."""
+    done = matrix.run_matrix(stack, folder, wanted, tell=lambda outcome: None)
+    return dict(zip(wanted, done, strict=True))
 
 
 @pytest.fixture(scope="module")
 def outcomes(request, stack, tmp_path_factory):
-    """The outcome of each cell that was asked for, all run beforehand, a few at once."""
-    wanted = [
-        item.callspec.params["cell"]
-        for item in request.session.items
-        if item.fspath == request.node.fspath and hasattr(item, "callspec") and "cell" in item.callspec.params
-    ]
-    done = matrix.run_matrix(stack, tmp_path_factory.mktemp("matrix"), wanted, tell=lambda outcome: None)
-    return dict(zip(wanted, done, strict=True))
+    """The outcome of each cell that was asked for, all run beforehand."""
+    return run_all(stack, tmp_path_factory.mktemp("matrix"), asked_for(request, "cell"))
+
+
+@pytest.fixture(scope="module")
+def outcomes_elsewhere(request, stack, tmp_path_factory):
+    """The same on the other kinds of stores."""
+    wanted, done = asked_for(request, "elsewhere"), {}
+    for kind in dict.fromkeys(kind for kind, *_ in wanted):
+        cells = [(point, mode) for each, point, mode in wanted if each == kind]
+        found = run_all({**stack, stores.KIND: kind}, tmp_path_factory.mktemp(f"matrix-{kind}"), cells)
+        done |= {(kind, *cell): outcome for cell, outcome in found.items()}
+    return done
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell[0]}-{cell[1]}".replace(" ", "-"))
@@ -36,6 +69,11 @@ def test_nothing_is_lost_or_done_twice_when_it_breaks_at(cell, outcomes):
         raise outcome
     assert not outcome.faults
     assert outcome.findings.published >= 1
+
+
+@pytest.mark.parametrize("elsewhere", OTHERS)
+def test_nothing_is_lost_or_done_twice_on_another_store_when_it_breaks_at(elsewhere, outcomes_elsewhere):
+    test_nothing_is_lost_or_done_twice_when_it_breaks_at(elsewhere, outcomes_elsewhere)
 
 
 # --- no commit point without its test --------------------------------------------------------------------------------

@@ -24,7 +24,9 @@ from glad_pipeline.operations.audit.report import PROBLEMS
 from glad_pipeline.operations.audit.walk import audit
 from glad_pipeline.prompts import queue
 from glad_pipeline.settings import load_settings
-from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.storage.keys import PREFIX, QUARANTINE
+from glad_pipeline.storage.opening import open_store
+from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline_tests.faults.generators import LoggedSdxl
 from glad_pipeline_tests.faults.invariants import Findings, examine
 from glad_pipeline_tests.faults.site import settle_in
@@ -46,16 +48,8 @@ class World:
             settle_in(str(self.site_log))
 
     @cached_property
-    def store(self) -> S3Store:
-        settings = load_settings()
-        secret = settings.s3_secret_access_key
-        return S3Store(
-            bucket=settings.s3_bucket or "",
-            region=settings.s3_region,
-            endpoint_url=settings.s3_endpoint_url,
-            access_key_id=settings.s3_access_key_id,
-            secret_access_key=secret.get_secret_value() if secret else None,
-        )
+    def store(self) -> ObjectStore:
+        return open_store(load_settings())
 
     def sql(self, statement: Any, *values: Any) -> list[Any]:
         with connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
@@ -114,11 +108,8 @@ class World:
         return replace(findings, audited=said)
 
     def empty_bucket(self) -> None:
-        store = self.store
-        for page in store.client.get_paginator("list_objects_v2").paginate(Bucket=store.bucket):
-            keys: Any = [{"Key": item["Key"]} for item in page.get("Contents", [])]
-            if keys:
-                store.client.delete_objects(Bucket=store.bucket, Delete={"Objects": keys, "Quiet": True})
+        for prefix in (PREFIX, QUARANTINE, ".glad/"):
+            self.store.delete([each.key for each in self.store.listing(prefix)])
 
 
 def _reason(event: dg.DagsterEvent) -> str:
