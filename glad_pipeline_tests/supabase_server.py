@@ -82,11 +82,19 @@ class Supabase:
             return sorted(self.buckets[bucket].objects) if bucket in self.buckets else []
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """Whoever asks may be killed meanwhile."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def serving(supabase: Supabase, port: int = 0) -> Iterator[Supabase]:
     handler = type("Handler", (_Handler,), {"supabase": supabase})
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", port), handler)
     supabase.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

@@ -405,7 +405,7 @@ class SupabaseStore(SupabaseOptions):
             Listed(
                 key=each["name"],
                 bytes=int((each.get("metadata") or {}).get("size") or 0),
-                modified=datetime.fromisoformat(each["updated_at"]),
+                modified=datetime.fromisoformat(each["updated_at"]).replace(microsecond=0),  # as `now` is told
                 now=now,
             )
             for each in page["objects"]
