@@ -81,6 +81,7 @@ DATABASE_PATIENCE_SECONDS = Range(0, 3_600)
 STORE_PATIENCE_SECONDS = Range(0, 86_400)
 SPOOL_MB = Range(0, 10_000_000)
 MOST_PIXELS = Range(SIDE.low**2, MAX_PIXELS)  # that a row may ask for
+RENDITION_WIDTH = Range(16, 4_096)  # pixels
 GPU_BATCH = Range(1, 256)  # pictures drawn at once
 WORKERS = Range(1, 10_000)
 WORKER_GPUS = Range(0, 1)

@@ -17,7 +17,7 @@ SQL = named_queries(__package__, "content_tasks.sql")
 PICTURE = ("s3_image_url", "featured_image_url")  # where a task keeps its picture: one of them at least
 TOLD = (*PICTURE, "featured_image_prompt", "updated_at")  # all that is written of a task
 
-NUMBERS = ("smallint", "integer", "bigint")
+NUMBERS = frozenset({"smallint", "integer", "bigint"})  # types of whole numbers
 
 NO_SUCH_TASK = "the blog's content_tasks has no such task"
 OTHERWISE = "With a title the row becomes a post; a key of your own goes into idempotency_key"

@@ -1,1 +1,1 @@
-"""Pixels to files and back: PNG and its texts, previews, gates. Knows no torch and no store."""
+"""Pixels to files and back: PNG and its texts, previews, renditions, gates. Knows no torch and no store."""

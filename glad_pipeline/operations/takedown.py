@@ -19,12 +19,12 @@ from glad_pipeline.limits import REASON_CHARS
 from glad_pipeline.outbox import messages as outbox
 from glad_pipeline.publishing import blocklist, images
 from glad_pipeline.publishing.images import CataloguedImage
+from glad_pipeline.publishing.post_columns import NO_PICTURE
 from glad_pipeline.publishing.posts import Blog
 from glad_pipeline.publishing.tasks import clear_tasks
 from glad_pipeline.records import PostId, Replaced, records_of
 
 SQL = named_queries(__package__, "takedown.sql")
-NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None}
 
 
 @dataclass(kw_only=True)

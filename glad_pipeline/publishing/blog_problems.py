@@ -10,9 +10,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from glad_pipeline.blog_names import BlogNames
+from glad_pipeline.database.content_tasks import NUMBERS
 from glad_pipeline.diagnosis import Diagnosis, Level
 from glad_pipeline.limits import CHARS
-from glad_pipeline.publishing.columns import ALT_COLUMNS, KINDS, NUMBERS, BlogColumn, BlogTable, Check
+from glad_pipeline.publishing.columns import ALT_COLUMNS, KINDS, BlogColumn, BlogTable, Check
 
 if TYPE_CHECKING:
     from glad_pipeline.publishing.blog_schema import BlogSchema
@@ -245,7 +246,7 @@ def _widths(schema: BlogSchema, posts: BlogTable) -> Iterator[Diagnosis]:
             yield warning(ours, text, f"ALTER TABLE {posts.relation} ALTER {column.name} TYPE varchar({CHARS[ours]})")
 
 
-def problem_of_url(schema: BlogSchema, url: str) -> Diagnosis | None:
+def problem_of_length(schema: BlogSchema, url: str) -> Diagnosis | None:
     """Why pictures whose URLs are as long as this one cannot be published, or None."""
     column = schema.posts.columns.get("featured_image_url") if schema.posts else None
     if schema.posts is None or column is None or column.width is None or len(url) <= column.width:

@@ -19,9 +19,10 @@ from psycopg.types.json import Jsonb
 from glad_pipeline.blog_names import BlogNames
 from glad_pipeline.database import Connection, named_queries, value
 from glad_pipeline.database.blog import names_of, regclass
+from glad_pipeline.database.content_tasks import NUMBERS
 from glad_pipeline.diagnosis import Diagnosis
 from glad_pipeline.publishing import blog_problems
-from glad_pipeline.publishing.columns import ALT_COLUMNS, KINDS, NUMBERS, OTHERS, BlogColumn, BlogTable, Check
+from glad_pipeline.publishing.columns import ALT_COLUMNS, KINDS, OTHERS, BlogColumn, BlogTable, Check
 from glad_pipeline.records import Prompt, records_of
 
 SQL = named_queries(__package__, "blog_schema.sql")

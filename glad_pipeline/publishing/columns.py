@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from glad_pipeline.database.content_tasks import NUMBERS
+
 OTHERS = ("categories", "authors", "media")  # tables of the blog's that are named the same everywhere
 TEXTS = frozenset({"text", "character varying", "character", "citext"})
-NUMBERS = frozenset({"smallint", "integer", "bigint"})
 TIMES = frozenset({"timestamp with time zone", "timestamp without time zone", "date"})
 ALT_COLUMNS = ("featured_image_alt", "image_alt", "alt_text", "cover_image_alt")
 _JSON = frozenset({"jsonb", "json"})

@@ -8,10 +8,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from glad_pipeline.publishing.alt_text import alt_text_from
 from glad_pipeline.publishing.blocklist import blocked_because
 from glad_pipeline.records import DuePrompt, Prompt
 
 MAX_URL = 500
+NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None}  # a post without one
 
 
 def title_of(prompt: Prompt) -> str:
@@ -51,8 +53,8 @@ def picture_of(prompt: DuePrompt) -> dict[str, Any]:
 
 
 def alt_text_of(prompt: DuePrompt) -> str:
-    """What its picture shows, for who cannot see it."""
-    return prompt.alt_text or title_of(prompt)
+    """What its picture shows, for who cannot see it: the row's own text, or one made of its prompt; never empty."""
+    return prompt.alt_text or alt_text_from(prompt.prompt)
 
 
 def metadata_of(prompt: DuePrompt) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from glad_pipeline.database.blog import regclass
 from glad_pipeline.diagnosis import Diagnosis, Level
 from glad_pipeline.publishing import media_rows
 from glad_pipeline.publishing.blog_errors import diagnosis_of
-from glad_pipeline.publishing.blog_problems import error, problem_of_url, warning
+from glad_pipeline.publishing.blog_problems import error, problem_of_length, warning
 from glad_pipeline.publishing.blog_schema import BlogSchema, look
 from glad_pipeline.publishing.columns import OTHERS
 from glad_pipeline.publishing.labels import Labelled, labels_of
-from glad_pipeline.publishing.post_columns import alt_text_of, new_post
+from glad_pipeline.publishing.post_columns import NO_PICTURE, alt_text_of, new_post
 from glad_pipeline.publishing.post_rows import PostRows
 from glad_pipeline.records import DuePrompt
 
@@ -32,7 +32,6 @@ SQL = named_queries(__package__, "trial.sql")
 KEY = f"generated/00/{'0' * 32}.png"
 URL = f"https://example.com/{KEY}"  # as long as a picture's is at least
 TRIAL = 1  # counted up with each change of what is tried: what passed before is tried again
-_NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None}
 # What one row may be refused for, and the next not
 _OF_A_ROW = (psycopg.DataError, psycopg.IntegrityError, errors.RaiseException)
 _TEXT = (
@@ -60,7 +59,7 @@ def examine(connection: Connection, *, picture_url: str = URL) -> list[Diagnosis
 
 def seen(schema: BlogSchema, picture_url: str) -> list[Diagnosis]:
     """What is wrong with the schema as far as its catalogue tells."""
-    too_long = problem_of_url(schema, picture_url)
+    too_long = problem_of_length(schema, picture_url)
     return schema.problems() + ([too_long] if too_long else [])
 
 
@@ -110,7 +109,7 @@ def _tried(connection: Connection, schema: BlogSchema, url: str) -> list[Diagnos
         return [*found, error("", text, _policy(schema, "UPDATE"))]
     cure = "have the column take NULL, or an empty text"
     with _told(connection, found, "a post without a picture, so none can be taken down", cure):
-        rows.update(connection, post, _NO_PICTURE, metadata={}, without=["glad_trial"])
+        rows.update(connection, post, NO_PICTURE, metadata={}, without=["glad_trial"])
         if schema.alt_text_in == "media":
             media_rows.forget(connection, schema, post)
         connection.execute(SQL["judge"])

@@ -331,7 +331,7 @@ class Looking:
         try:
             with explained(f"ask for {what}", self.store.where, expected=(404,)):
                 return cast("Mapping[str, Any]", getattr(self.client, operation)(Bucket=self.store.bucket))
-            self._say(what, Level.OK, f"there are no {what}")
+            self._say(what, Level.OK, f"the bucket has no {what}")
         except StoreError as error:
             self._say(what, Level.NOT_TESTED, f"the store does not tell {what} ({error})")
         return {}

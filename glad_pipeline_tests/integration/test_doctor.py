@@ -487,7 +487,7 @@ def _(world, monkeypatch):
 def _(world, monkeypatch):
     from glad_pipeline.operations.doctor import of_public
 
-    monkeypatch.setattr(of_public, "LOOPBACK", ())
+    monkeypatch.setattr(of_public, "is_loopback", lambda host: False)
     yield {}
 
 

@@ -41,8 +41,8 @@ CHECKS = (
     Check(name="site", look=of_site.site),
     Check(name="images", look=of_site.images, needs=("schema", "store", "public", "site")),
     Check(name="clock", look=of_machine.clock, needs=("database",)),
-    Check(name="model", look=of_drawing.model, seconds=300.0),
-    Check(name="drawing", look=of_drawing.drawing, needs=("model",), seconds=330.0, early=True),
     Check(name="workers", look=of_drawing.workers, seconds=60.0),
     Check(name="dagster", look=dagster, needs=("database",), seconds=60.0),
+    Check(name="model", look=of_drawing.model, seconds=300.0),
+    Check(name="drawing", look=of_drawing.drawing, needs=("model",), seconds=330.0, early=True),
 )

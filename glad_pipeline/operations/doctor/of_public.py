@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from glad_pipeline.diagnosis import Diagnosis
+from glad_pipeline.guard.hosts import is_loopback
 from glad_pipeline.http_client import Answer, NoAnswer, ask
 from glad_pipeline.operations.doctor.examination import Deployment
 from glad_pipeline.operations.doctor.lines import not_tested, right, risk, wrong
@@ -25,7 +26,6 @@ from glad_pipeline.storage.protocol import CACHE_CONTROL, ObjectStore
 
 SECONDS = 10.0
 PROBE = f"{PREFIX}.glad-doctor-"  # one that is left over is foreign to the audit: it leaves it alone
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def public(deployment: Deployment) -> Iterator[Diagnosis]:
@@ -102,7 +102,7 @@ def _transport(deployment: Deployment, url: str) -> Diagnosis:
     host = urlsplit(url).hostname or ""
     if url.startswith("https://"):
         return right("https", "picture URLs are https")
-    if host in LOOPBACK:
+    if is_loopback(host):
         return right("https", f"picture URLs are of this machine alone ({host})")
     cure = "put a CDN in front (AWS_CLOUDFRONT_DOMAIN), or set GLAD_PUBLIC_BASE_URL to an https address"
     return risk("https", f"picture URLs are http ({host}): pages on https do not show them", cure)
