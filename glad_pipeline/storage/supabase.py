@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
 from itertools import islice
-from threading import Event, Lock
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +25,7 @@ from glad_pipeline.storage.options import SUPABASE, SupabaseOptions
 from glad_pipeline.storage.probe import Abilities, Exclusively, Probed
 from glad_pipeline.storage.protocol import Listed, Outage, Seen, StoredObject, StoreError
 from glad_pipeline.storage.retrying import each_of, patiently
+from glad_pipeline.storage.supabase_buckets import Buckets
 from glad_pipeline.storage.supabase_client import API, Client, Sent, is_absent, path_of, texts_of, upload
 from glad_pipeline.storage.supabase_errors import Refusal
 from glad_pipeline.storage.supabase_names import METADATA_BYTES, is_taken, require_fitting
@@ -54,12 +54,8 @@ class SupabaseStore(SupabaseOptions):
         return Client(project_url=self._address, key=self.supabase_key, place=self.place)
 
     @cached_property
-    def _preparing(self) -> Lock:
-        return Lock()
-
-    @cached_property
-    def _prepared(self) -> Event:
-        return Event()
+    def _buckets(self) -> Buckets:
+        return Buckets(self._client, public=self.bucket, private=self.private_bucket)
 
     @property
     def _address(self) -> str:
@@ -102,8 +98,7 @@ class SupabaseStore(SupabaseOptions):
     @patiently
     def check(self) -> None:
         """Raise `StoreError` with the cure unless the bucket is there and public, and our key may look."""
-        self._require_public(self._look_at_bucket(self.bucket, "look at the bucket"))
-        self._require_private(self._look_at_bucket(self.private_bucket, "look at the bucket", absent=True))
+        self._buckets.check()
 
     def is_blank(self) -> bool:
         """False: a bucket is always itself."""
@@ -132,53 +127,10 @@ class SupabaseStore(SupabaseOptions):
     def keeps_versions(self) -> bool | None:
         """False: what is deleted is gone. None: it does not answer."""
         try:
-            self._look_at_bucket(self.bucket, "look at the bucket")
+            self._buckets.look_at(self.bucket, "look at the bucket")
         except StoreError:
             return None
         return False
-
-    def _look_at_bucket(self, bucket: str, doing: str, *, absent: bool = False) -> dict[str, Any] | None:
-        """What Supabase says of a bucket; None with `absent`: there is none."""
-        expected: Callable[[Refusal], bool] = is_absent if absent else lambda _: False
-        found = self._client.ask(doing, bucket, Sent(method="GET", path=path_of("bucket", bucket)), expected=expected)
-        return None if found is None else dict(found[0])
-
-    def _require_public(self, bucket: dict[str, Any] | None) -> None:
-        if bucket is not None and bucket.get("public") is not True:
-            raise StoreError(
-                f"the bucket {self.bucket!r} at {self.place} is private, and visitors would see no picture: make it "
-                "public in Supabase's dashboard, or name another one by GLAD_SUPABASE_BUCKET",
-                answer="refusal",
-            )
-
-    def _require_private(self, bucket: dict[str, Any] | None) -> None:
-        if bucket is not None and bucket.get("public") is not False:
-            raise StoreError(
-                f"the bucket {self.private_bucket!r} at {self.place} is public, and has to keep from visitors what is "
-                "taken down or set aside: make it private in Supabase's dashboard",
-                answer="refusal",
-            )
-
-    def _prepare(self) -> None:
-        """Before the first write: the private bucket is there and private, and old uploads are cleared away."""
-        with self._preparing:
-            if self._prepared.is_set():
-                return
-            doing = "look at the private bucket"
-            found = self._look_at_bucket(self.private_bucket, doing, absent=True)
-            if found is None:
-                body = {"id": self.private_bucket, "name": self.private_bucket, "public": False}
-                self._client.ask(
-                    "make the private bucket",
-                    self.private_bucket,
-                    Sent(method="POST", path="/bucket", json=body),
-                    expected=lambda refusal: refusal.is_duplicate,  # another process was first
-                )
-                found = self._look_at_bucket(self.private_bucket, doing)
-            self._require_private(found)
-            with suppress(StoreError):
-                self._clear_staging()
-            self._prepared.set()
 
     def _clear_staging(self) -> None:
         """Remove what processes have left there that died between upload and move."""
@@ -198,7 +150,7 @@ class SupabaseStore(SupabaseOptions):
         Returns whether it was written (False: the key was taken, which a retry expects). Raises `StoreError`.
         """
         require_fitting(key, metadata, where=self._where)
-        self._prepare()
+        self._buckets.prepare(self._clear_staging)
         staged = f"{STAGING}{uuid4().hex}"
         row = self._stage(staged, key, body, content_type, metadata)
         if self._move(staged, key, row):
@@ -247,7 +199,7 @@ class SupabaseStore(SupabaseOptions):
         found = self._info(key)
         if found is None:
             if bucket == self.bucket:
-                self._look_at_bucket(bucket, doing)  # it may be the bucket that is missing
+                self._buckets.look_at(bucket, doing)  # it may be the bucket that is missing
             raise StoreError(f"could not {doing} in {self._where}: the upload has vanished: try again", transient=True)
         return row is not None and found.get("id") == row
 
@@ -257,7 +209,7 @@ class SupabaseStore(SupabaseOptions):
         if not is_taken(key):
             return False
         require_fitting(target, {}, where=self._where)
-        self._prepare()
+        self._buckets.prepare(self._clear_staging)
         body = {
             "bucketId": self._bucket_of(key),
             "sourceKey": key,
@@ -271,7 +223,7 @@ class SupabaseStore(SupabaseOptions):
             return True
         if self._info(key) is None:
             return False
-        self._look_at_bucket(bucket, doing)  # it may be the bucket of the copy that is missing
+        self._buckets.look_at(bucket, doing)  # it may be the bucket of the copy that is missing
         raise StoreError(f"could not {doing} in {self._where}: Supabase does not find it: try again", transient=True)
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -398,7 +350,7 @@ class SupabaseStore(SupabaseOptions):
         assert answer is not None  # noqa: S101  nothing is expected
         page, headers = answer
         if not page["objects"] and after is None and bucket == self.bucket:
-            self._look_at_bucket(bucket, doing)  # a bucket that does not exist is listed as an empty one
+            self._buckets.look_at(bucket, doing)  # a bucket that does not exist is listed as an empty one
         date = headers.get("date")
         now = parsedate_to_datetime(date) if date else None
         found = [
