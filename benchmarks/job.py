@@ -35,10 +35,11 @@ class Ran:
 
 
 @contextmanager
-def own_world() -> Iterator[ObjectStore]:
+def own_world(*, renditions: str = "none") -> Iterator[ObjectStore]:
     """A PostgreSQL and an S3 server for the benchmark alone, which the environment then names; yields the store.
 
-    What the environment and `.env` had named is not touched, and counts again afterwards.
+    `renditions`: as GLAD_RENDITIONS. What the environment and `.env` had named is not touched, and counts again
+    afterwards.
     """
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="glad-benchmark-") as folder:
@@ -46,6 +47,7 @@ def own_world() -> Iterator[ObjectStore]:
         settings = own_settings(Path(folder) / "home")
         try:
             os.environ.update(stack.ensure(settings, foreground=True))
+            os.environ["GLAD_RENDITIONS"] = renditions
             migrate(os.environ["DATABASE_URL"])
             yield bucket()
         finally:

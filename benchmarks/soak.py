@@ -6,8 +6,10 @@ Starts a PostgreSQL and an S3 server of its own in a temporary directory. `--wor
 `publish_prompts` again and again with a GPU that draws noise; prompts come in almost to the end. Every few
 seconds something breaks, drawn at random from `--seed`: a run is killed (kill -9) or stopped (SIGSTOP) for shorter or
 longer than its lease, a server is killed and started again or stopped, its connections are cut, reset, refused,
-half-closed, slowed down or swallowed. Then the workers finish without faults, and every row, object and link is held
-against every other. Writes `benchmarks/results/soak.json`, prints the figures last; exit 1 unless all are 0.
+half-closed, slowed down or swallowed; with `--store volume` the pictures are in a folder, which is unmounted for
+seconds in place of what happens to the S3 server. Then the workers finish without faults, and every row, object and
+link is held against every other. Writes `benchmarks/results/soak.json`, prints the figures last; exit 1 unless all
+are 0.
 """
 
 from __future__ import annotations
@@ -33,14 +35,15 @@ from benchmarks import report
 from glad_pipeline.database import connect
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.testing.generator import BATCH
+from glad_pipeline_tests.faults.cells import shown_volume
 from glad_pipeline_tests.faults.document import write_between
 from glad_pipeline_tests.faults.generators import drawn_for_nothing
 from glad_pipeline_tests.faults.invariants import Findings
-from glad_pipeline_tests.faults.processes import Child, call
+from glad_pipeline_tests.faults.processes import Child, call, eventually
 from glad_pipeline_tests.faults.proxy import Proxy
 from glad_pipeline_tests.faults.servers import Servers
 from glad_pipeline_tests.faults.takeovers import WHYS, takeovers, watch
-from glad_pipeline_tests.faults.world import DRAW_LOG, SITE_LOG, examined, run_once, work_to_be_done
+from glad_pipeline_tests.faults.world import DRAW_LOG, SITE_LOG, begun, examined, run_once, work_to_be_done
 from glad_pipeline_tests.own import forget_the_persons
 
 LEASE = 5  # seconds
@@ -58,6 +61,7 @@ PER_MINUTE = {  # how often each fault comes
     "S3 server stopped": 0.3,
     "S3 server cut off": 1.2,
 }
+UNMOUNTED = {"volume unmounted": 2.0}  # in place of what happens to the S3 server
 
 
 @dataclass
@@ -77,6 +81,7 @@ class Soak:
     killed: set[str] = field(default_factory=set)  # runs
     later: list[tuple[float, Callable[[], object]]] = field(default_factory=list)  # when what has to be undone
     started: int = 0
+    volume: Path | None = None  # where the pictures are, if they are in a folder
 
     def tend(self) -> None:
         """Bury runs that ended, start others while there is work, and undo faults whose time is over."""
@@ -141,6 +146,7 @@ class Soak:
             "S3 server killed": self._kill_store,
             "S3 server stopped": lambda: self._stop_server(self.servers.signal_store),
             "S3 server cut off": lambda: self._cut_off(self.servers.store),
+            "volume unmounted": self._unmount,
         }[fault]()
         self.done[fault] += 1
         return True
@@ -166,6 +172,17 @@ class Soak:
         self.servers.signal_store(signal.SIGKILL)
         time.sleep(self.chance.uniform(0, 2))
         self.servers.start_store()
+
+    def _unmount(self) -> None:
+        """An empty mount point is left, into which nothing may be written."""
+        assert self.volume is not None
+        away = self.volume.with_name(f"{self.volume.name}.away")
+        self.volume.rename(away)
+        self.volume.mkdir()
+        time.sleep(self.chance.uniform(0.5, 4))
+        eventually(lambda: not any(self.volume.iterdir()), what="an empty mount point")  # a trial is over in no time
+        self.volume.rmdir()
+        away.rename(self.volume)
 
     def _stop_server(self, send: Callable[[signal.Signals], None]) -> None:
         send(signal.SIGSTOP)
@@ -199,9 +216,9 @@ class Soak:
         self.later.clear()
 
 
-def schedule(chance: random.Random, minutes: float) -> list[tuple[float, str]]:
+def schedule(chance: random.Random, minutes: float, rates: Mapping[str, float]) -> list[tuple[float, str]]:
     """When (seconds from the start) which fault comes: each kind as often as it has to, in random order."""
-    faults = [fault for fault, rate in PER_MINUTE.items() for _ in range(max(1, round(rate * minutes)))]
+    faults = [fault for fault, rate in rates.items() for _ in range(max(1, round(rate * minutes)))]
     chance.shuffle(faults)
     span = minutes * 60 * BREAKING / len(faults)
     return [((place + chance.random()) * span, fault) for place, fault in enumerate(faults)]
@@ -210,7 +227,8 @@ def schedule(chance: random.Random, minutes: float) -> list[tuple[float, str]]:
 def soak(state: Soak, *, minutes: float, prompts: int, finish_minutes: float) -> None:
     """Insert, break and tend for `minutes`, then tend until all is done, for `finish_minutes` at most."""
     start = time.monotonic()
-    waiting = schedule(state.chance, minutes)
+    rates = PER_MINUTE if state.volume is None else UNMOUNTED | {k: v for k, v in PER_MINUTE.items() if "S3" not in k}
+    waiting = schedule(state.chance, minutes, rates)
     inserted = 0
     told = burst = 0.0
     while (now := time.monotonic() - start) < minutes * 60 or waiting:
@@ -267,6 +285,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--seconds-each", type=float, default=0.05, help="how long the GPU takes for a picture")
     parser.add_argument("--finish-minutes", type=float, default=5, help="how long the work may go on after the faults")
+    parser.add_argument("--store", choices=("s3", "volume"), default="s3", help="what keeps the pictures")
     parser.add_argument("--write", type=Path, metavar="DOCUMENT", help="put the figures into docs/reliability.md")
     parser.add_argument("--keep", action="store_true", help="keep the directory of logs and data")
     args = parser.parse_args()
@@ -291,10 +310,14 @@ def main() -> None:
             "GLAD_DATABASE_PATIENCE_SECONDS": "20",
             "GLAD_STORE_PATIENCE_SECONDS": "20",
         }
-        direct = {**servers.direct, **own}
+        volume = resources.enter_context(shown_volume()) if args.store == "volume" else {}
+        direct = {**servers.direct, **own, **volume}
+        if volume:
+            call(begun, environment=direct, log=folder / "logs" / "begin.log")
         state = Soak(
             servers=servers,
-            environment=servers.through_proxies(direct),
+            environment={**servers.through_proxies(direct), **volume},
+            volume=Path(volume["GLAD_VOLUME"]) if volume else None,
             folder=folder,
             workers=args.workers,
             seconds_each=args.seconds_each,

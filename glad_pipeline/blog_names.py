@@ -15,7 +15,7 @@ from difflib import get_close_matches
 COLUMNS = (
     *("id", "title", "slug", "content", "excerpt", "status", "category_id", "author_id", "author", "category"),
     *("seo_title", "seo_description", "task_id", "published_at", "created_at", "updated_at", "metadata"),
-    *("featured_image_url", "cover_image_url", "image_file_size", "image_s3_key"),
+    *("featured_image_url", "cover_image_url", "image_file_size", "image_s3_key", "featured_image_data"),
     *("featured_image_alt", "image_alt", "alt_text", "cover_image_alt"),
 )
 STATES = ("published", "draft")  # of a post: what we publish is the one, what a takedown hides the other

@@ -15,6 +15,7 @@ COMMIT_POINTS = {
     "begin_drawing": "a try is counted for each prompt of the batch to be drawn",
     "spool": "a drawn picture is on the local disk under its name",
     "thumbnail": "a picture's thumbnail is in the store",
+    "rendition": "a rendition of a picture is in the store",
     "store": "a picture is in the store",
     "unspool": "the local copy of a stored picture is gone",
     "refund": "the tries are given back, since something else was at fault",
@@ -31,6 +32,8 @@ COMMIT_POINTS = {
     "takedown": "posts hidden, pictures removed and blocked, and the outbox messages that tell of it",
     "quarantine": "orphaned or damaged objects, whose copies are in quarantine/, are gone from generated/",
     "audit_fix": "prompts of lost pictures wait again, taken-down objects are gone, or thumbnails are back",
+    "renditions": "renditions that pictures in the store lacked are recorded",
+    "rewrite_urls": "some published addresses have the new base, and the outbox messages tell of their posts",
     "release": "a run ends: what it did not finish waits again",
 }
 POINTS = tuple(f"{name}.{when}" for name in COMMIT_POINTS for when in ("before", "after"))

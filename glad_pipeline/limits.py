@@ -68,6 +68,7 @@ PRIORITY = Range(-(2**31), 2**31 - 1)  # a PostgreSQL integer
 PUBLISH_YEARS = Range(1900, 9998)  # so that every zone's time of it is a date that Python holds
 POST_NUMBER = Range(-(2**63), 2**63 - 1)  # the id of a post on a blog that numbers them: a PostgreSQL bigint
 POST_ID_CHARS = 255  # of the id of a post on a blog whose ids are text
+FOCUS_CHARS = 40  # of the point that a crop keeps, in words or numbers
 REASON_CHARS = 500  # why a person refuses a picture or takes it down
 URL_CHARS = 500  # of a picture's public address, as the blog's columns have it
 

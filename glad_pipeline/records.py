@@ -8,7 +8,7 @@ may be is in `prompts/validation.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -49,6 +49,7 @@ class NewPrompt:
     priority: int = 0  # higher first
     publish_at: datetime | None = None  # not before; without a zone it is taken as UTC
     needs_approval: bool = False  # wait for `glad prompts approve` before publishing
+    focus: str | None = None  # what a crop of its picture keeps: `0.5,0.3`, `top left`; absent: the centre
     replace: bool = False  # its picture may take the place of one on the post that is not this pipeline's
 
 
@@ -87,6 +88,8 @@ class DuePrompt(Prompt):
     image_sha256: str  # of the stored bytes, hex
     image_width: int  # pixels
     image_height: int
+    image_placeholder: str | None = None  # a data URI to be shown while it loads
+    image_renditions: Sequence[Mapping[str, Any]] = ()  # rows of `renditions`: kind, width, key
     image_removed_at: datetime | None = None  # taken down meanwhile
     image_removed_reason: str | None = None
 

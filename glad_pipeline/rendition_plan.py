@@ -41,6 +41,9 @@ class Wanted:
         return bool(self.formats or self.social or self.placeholder)
 
 
+NOTHING = Wanted(widths=(), formats=(), social=False, placeholder=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Focus:
     """What a crop keeps: the point of the picture that is to be as near to the crop's centre as its edges allow."""
@@ -108,7 +111,7 @@ def wanted_of(renditions: str, widths: str = DEFAULT_WIDTHS) -> Wanted:
             raise ValueError(f"{quoted(text)}: {problem}")
     formats = tuple(dict.fromkeys(_words(renditions)))
     if formats == ("none",):
-        return Wanted(widths=(), formats=(), social=False, placeholder=False)
+        return NOTHING
     return Wanted(
         widths=tuple(dict.fromkeys(NATIVE if word == "native" else int(word) for word in _words(widths))),
         formats=cast("tuple[Format, ...]", formats),
@@ -131,6 +134,37 @@ def problem_of_widths(text: str) -> str | None:
     return (
         f"it has to be widths of {RENDITION_WIDTH} pixels, separated by commas, such as {DEFAULT_WIDTHS}; `native` is "
         "the picture's own width"
+    )
+
+
+def featured_of(text: str) -> tuple[Format, int] | None:
+    """Format and width (NATIVE: the picture's own) of the rendition that posts show; None: the original.
+
+    `original`, `webp-1200`, `avif-native`. Raises ValueError with what it has to be.
+    """
+    plain = text.strip().lower()
+    if plain == "original":
+        return None
+    form, _, width = plain.partition("-")
+    if form in FORMATS and (width == "native" or (_is_number(width) and int(width) in RENDITION_WIDTH)):
+        return form, NATIVE if width == "native" else int(width)
+    raise ValueError(
+        f"it has to be `original`, or a rendition: {' or '.join(FORMATS)}, a hyphen, and a width of {RENDITION_WIDTH} "
+        "pixels or `native`, such as webp-1200"
+    )
+
+
+def problem_of_featured(text: str, wanted: Wanted | None = None) -> str | None:
+    """Why a text names nothing that posts can show, of what is made; without repeating it. None where it does."""
+    try:
+        named = featured_of(text)
+    except ValueError as error:
+        return str(error)
+    if named is None or wanted is None or (named[0] in wanted.formats and named[1] in wanted.widths):
+        return None
+    return (
+        "no such rendition is made: name one whose format is in GLAD_RENDITIONS and whose width is in "
+        "GLAD_RENDITION_WIDTHS, or `original`"
     )
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import tempfile
 import uuid
+from collections import defaultdict
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from glad_pipeline import redaction  # noqa: E402
 
 _nowhere = tempfile.TemporaryDirectory(prefix="glad-test-")  # where a test that names no GLAD_HOME ends up
 os.environ["GLAD_HOME"] = _nowhere.name
+os.environ["GLAD_RENDITIONS"] = "none"  # those cost more than all else that a test does: tests of them ask for them
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,9 +36,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Without --deep the deep tests are deselected, which pytest counts in its last line."""
     if config.getoption("--deep"):
         return
-    if deep := [item for item in items if item.get_closest_marker("deep")]:
+    if deep := [item for item in items if item.get_closest_marker("deep")] + _beyond_few(items):
         config.hook.pytest_deselected(items=deep)
         items[:] = [item for item in items if item not in deep]
+
+
+def _beyond_few(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of a test marked `few(n)` all cases but n, which are taken evenly from the first to the last."""
+    cases = defaultdict(list)
+    for item in items:
+        if (few := item.get_closest_marker("few")) and not item.get_closest_marker("deep"):
+            cases[item.nodeid.partition("[")[0], few.args[0]].append(item)
+    beyond = []
+    for (_, number), found in cases.items():
+        kept = {index * len(found) // number for index in range(number)}
+        beyond += [item for index, item in enumerate(found) if index not in kept]
+    return beyond
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,9 +25,12 @@ from glad_pipeline.cli import (
     prompt_files,
     prompts_edit,  # noqa: F401  its command is one of the group `prompts`
     redraw,
+    renditions,
     reproduce,
     servers,
     settings,
+    storage,
+    urls,
     workers,
 )
 from glad_pipeline.cli.group import CHECKS, MODELS, QUEUE, SERVERS, SETTINGS, group
@@ -50,7 +53,9 @@ def application() -> typer.Typer:
     app.add_typer(prompt_files.commands, name="prompts", rich_help_panel=QUEUE)
     app.add_typer(posts.post_commands, name="posts", rich_help_panel=QUEUE)
     app.add_typer(posts.image_commands, name="images", rich_help_panel=QUEUE)
+    app.add_typer(renditions.commands, name="renditions", rich_help_panel=QUEUE)
     app.command("redraw", rich_help_panel=QUEUE)(redraw.redraw)
+    app.add_typer(urls.commands, name="urls", rich_help_panel=QUEUE)
     app.add_typer(outbox.commands, name="outbox", rich_help_panel=QUEUE)
     app.add_typer(models.commands, name="model", rich_help_panel=MODELS)
     app.add_typer(workers.commands, name="workers", rich_help_panel=MODELS)
@@ -61,6 +66,7 @@ def application() -> typer.Typer:
     app.command("migrate", rich_help_panel=SETTINGS)(database.migrate)
     app.command("psql", rich_help_panel=SETTINGS)(database.psql)
     app.add_typer(database.sql_commands, name="sql", rich_help_panel=SETTINGS)
+    app.add_typer(storage.commands, name="storage", rich_help_panel=SETTINGS)
     app.command("settings", rich_help_panel=SETTINGS)(settings.settings)
     for name, about in LAUNCHERS.items():
         app.command(name, rich_help_panel=SETTINGS, help=f"{about} (by the launcher: ./glad {name}).")(_of_the_launcher)

@@ -17,16 +17,14 @@ from glad_pipeline.cli.group import group
 from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json
 from glad_pipeline.cli.progress import Progress
-from glad_pipeline.cli.runtime import Runtime
+from glad_pipeline.cli.runtime import Runtime, belonging
 from glad_pipeline.errors import UsageError
 from glad_pipeline.records import values_of
 from glad_pipeline.redaction import redact
 
 if TYPE_CHECKING:
-    from glad_pipeline.database import Database
     from glad_pipeline.operations.audit.rebuild import Rebuilt
     from glad_pipeline.operations.audit.report import Report
-    from glad_pipeline.storage.protocol import ObjectStore
 
 TELL_EVERY = 3.0  # seconds between lines of progress
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -34,25 +32,36 @@ _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 catalogue_commands = group("The table images: rebuild it from the bucket.")
 
 
+AtMost = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="with --fix: how many pictures and objects may be moved, deleted or drawn again where it is over a tenth",
+    ),
+]
+Urls = Annotated[
+    str | None,
+    typer.Option(
+        metavar="all|sample|none",
+        help="visit published pictures by their addresses; absent: a sample, none with GLAD_PUBLIC_CHECK=off",
+    ),
+]
+
+
 def audit(
     context: typer.Context,
     *,
     fix: Annotated[bool, typer.Option("--fix", help="mend what can be mended safely")] = False,
-    at_most: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="with --fix: how many pictures and objects may be moved, deleted or drawn again "
-            "where it is over a tenth",
-        ),
-    ] = None,
+    at_most: AtMost = None,
     deep: Annotated[bool, typer.Option("--deep", help="read every picture whole and compare its SHA-256")] = False,
     grace: Annotated[
         str, typer.Option(metavar="TIME", help="spare objects without a row that are younger: 90s, 30m, 1h, 2d")
     ] = "1h",
+    urls: Urls = None,
     json: Json = False,
 ) -> int:
     """Walk bucket and database both ways and say what is amiss; changes nothing without --fix."""
+    from glad_pipeline.operations.audit.addresses import look_at_addresses, visits_of
     from glad_pipeline.operations.audit.walk import audit
     from glad_pipeline.pipeline.visit import problem_of_newest
 
@@ -60,17 +69,19 @@ def audit(
     spared = duration(grace)
     if at_most is not None and (at_most < 0 or not fix):
         raise UsageError(f"--at-most {at_most} goes with --fix, and is not negative")
+    visits = visits_of(urls, runtime.settings.public_check)
     with (
         runtime.database(name="glad audit", patient=True) as database,
         Progress(every=TELL_EVERY, quiet=TELL_EVERY) as progress,
     ):
 
         def tell(report: Report) -> None:
-            progress.tell(lambda: f"… {report.objects:,} objects and {report.pictures:,} pictures compared")
+            progress.tell(lambda: f"… {_compared(report)}")
 
         store = runtime.store()
-        store = _belonging(database, store, writes=fix)
+        store = belonging(database, store, writes=fix)
         report = audit(database, store, grace=spared, fix=fix, deep=deep, at_most=at_most, tell=tell)
+        look_at_addresses(database, store, report, visits=visits, tell=tell)
         unseen = problem_of_newest(database, store) if runtime.settings.public_check != "off" else None
     if json:
         print_json(report.as_dict() | {"visitors": unseen})
@@ -79,6 +90,11 @@ def audit(
     if unseen:
         print(f"glad: {redact(unseen)}", file=sys.stderr)
     return 1 if report.remaining() or unseen else 0
+
+
+def _compared(report: Report) -> str:
+    visited = f", {report.visited:,} addresses visited" if report.visited else ""
+    return f"{report.objects:,} objects and {report.pictures:,} pictures compared{visited}"
 
 
 @catalogue_commands.command("rebuild")
@@ -105,7 +121,7 @@ def rebuild(
         Progress(every=TELL_EVERY, quiet=TELL_EVERY) as progress,
     ):
         store = runtime.store()
-        store = _belonging(database, store, writes=True)
+        store = belonging(database, store, writes=True)
         done = rebuild(
             database, store, quick=quick, skipped=skipped, tell=lambda done: progress.tell(lambda: _so_far(done))
         )
@@ -114,8 +130,8 @@ def rebuild(
     else:
         barred = f" ({done.barred:,} of them taken down, as before)" if done.barred else ""
         print(
-            f"bucket {store.bucket}: {done.looked_at:,} originals read, {done.recorded:,} recorded{barred}, "
-            f"{done.skipped:,} skipped"
+            f"bucket {store.bucket}: {done.looked_at:,} originals read, {done.recorded:,} recorded{barred}"
+            f"{f', with {done.renditions:,} renditions' if done.renditions else ''}, {done.skipped:,} skipped"
         )
     return 1 if done.skipped else 0
 
@@ -130,18 +146,3 @@ def duration(text: str) -> timedelta:
     if found is None or (not found[2] and int(found[1])):
         raise UsageError(f"--grace {text!r} is no time: write a number and s, m, h or d, for example 30m or 1h")
     return timedelta(seconds=int(found[1]) * _UNITS.get(found[2], 1))
-
-
-def _belonging(database: Database, store: ObjectStore, *, writes: bool) -> ObjectStore:
-    """The store as it is to be used. Raises `GladError` where bucket and database do not belong together."""
-    from glad_pipeline.pipeline import identity, store_check
-
-    if not writes:
-        identity.check(database, store)
-        return store
-    return store_check.require_store(
-        database,
-        store,
-        exclusively=store_check.under_a_lock(database),
-        tell=lambda text: print(f"glad: {text}", file=sys.stderr),
-    )

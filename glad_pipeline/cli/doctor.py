@@ -78,8 +78,16 @@ def _print(lines: Iterable[Diagnosis], *, json: bool) -> list[Diagnosis]:
         print_json({"level": worst_of(found), "checks": [asdict(each) for each in found]})
         return found
     found = list(_told(lines))
-    print(f"\n{counted({level.value: sum(one.level is level for one in found) for level in reversed(Level)})}")
+    print(f"\n{counted(dict(_totals(found)))}")
     return found
+
+
+def _totals(found: list[Diagnosis]) -> Iterator[tuple[str, int]]:
+    """How many there are of each level, the worst first."""
+    for level in reversed(Level):
+        total = sum(one.level is level for one in found)
+        is_many = total != 1 and level in (Level.WARNING, Level.ERROR)
+        yield f"{level.value}s" if is_many else level.value, total
 
 
 def _told(lines: Iterable[Diagnosis]) -> Iterator[Diagnosis]:

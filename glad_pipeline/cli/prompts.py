@@ -49,6 +49,7 @@ FIELDS = {  # as options of `add` and `edit`; their rules are in prompts/validat
     "model": "a directory or hub id, instead of GLAD_MODEL",
     "model_revision": "commit of a hub model, 40 hex digits",
     "lora": f"a path or hub id with its weight (≤ {CHARS['lora']} characters)",
+    "focus": "what a crop keeps: 0.5,0.3 (across, down), or top, left, bottom right …; absent: the centre",
     "priority": "higher goes first; high is 10, normal 0, low -10; 0 if absent",
     "publish_at": "not before this time, ISO 8601; without a zone it is of GLAD_TIMEZONE",
 }

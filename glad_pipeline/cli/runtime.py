@@ -185,3 +185,18 @@ def store_of(settings: Settings) -> ObjectStore:
     from glad_pipeline.storage.opening import open_store
 
     return open_store(settings)
+
+
+def belonging(database: Database, store: ObjectStore, *, writes: bool) -> ObjectStore:
+    """The store as it is to be used. Raises `GladError` where bucket and database do not belong together."""
+    from glad_pipeline.pipeline import identity, store_check
+
+    if not writes:
+        identity.check(database, store)
+        return store
+    return store_check.require_store(
+        database,
+        store,
+        exclusively=store_check.under_a_lock(database),
+        tell=lambda text: print(f"glad: {text}", file=sys.stderr),
+    )

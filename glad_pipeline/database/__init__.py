@@ -26,7 +26,7 @@ from psycopg.sql import Composed
 
 from glad_pipeline.blog_names import BlogNames
 from glad_pipeline.database.blog import know_blog
-from glad_pipeline.database.cures import cure_at_connecting, cure_of_statement, problems_of_server
+from glad_pipeline.database.cures import cure_at_connecting, cure_of_statement, is_refusal, problems_of_server
 from glad_pipeline.database.reading import read_everything
 from glad_pipeline.database.sessions import ANSWER, open_session
 from glad_pipeline.database.sessions import answering_within as answering_within
@@ -107,7 +107,8 @@ def connect(
     except GladError as error:
         raise DatabaseError(str(error)) from None
     except psycopg.Error as error:
-        cure = trouble_at(describe(url)) or cure_at_connecting(error, parts_of(url).get("host", ""))
+        trouble = None if is_refusal(error) else trouble_at(describe(url))
+        cure = trouble or cure_at_connecting(error, parts_of(url).get("host", ""))
         raise DatabaseError(f"cannot connect to PostgreSQL at {describe(url)}: {first_words(error)}. {cure}") from error
 
 

@@ -11,6 +11,8 @@ from glad_pipeline.diagnosis import Diagnosis, Level
 MINIMUM_SERVER = 14
 CHECK = "Check DATABASE_URL (host, port, user, password, database) and that the server runs"
 
+_REFUSALS = r"authentication failed|no password supplied|not permitted to log in|(database|role) .* does not exist"
+
 # By SQLSTATE, of a statement
 _OF_STATES = {
     "53100": "its disk is full: make room there",
@@ -62,6 +64,11 @@ _OF_WORDS = {
     ),
 }
 _OF_SETTINGS = "See `options`, `schema` and the time-outs in DATABASE_URL, which are set in each session"
+
+
+def is_refusal(error: psycopg.Error) -> bool:
+    """Whether a server that could not be connected to is well, and does not let this user in: its log tells nothing."""
+    return re.search(_REFUSALS, str(error)) is not None
 
 
 def cure_at_connecting(error: psycopg.Error, host: str) -> str:

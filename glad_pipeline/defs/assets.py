@@ -27,6 +27,7 @@ from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import Publishing, PublishReport
+from glad_pipeline.pipeline.renditions import Rendering, unmakeable
 from glad_pipeline.pipeline.visit import Visitor
 from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.redaction import redact
@@ -137,7 +138,15 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
 
 def _drawing(context: dg.AssetExecutionContext, ours: Resources) -> Drawing:
     queue, object_store = ours.queue, ours.object_store
-    delivery = Delivery(object_store.unchecked, object_store.spool, run_id=context.run_id, log=context.log)
+    delivery = Delivery(
+        object_store.unchecked,
+        object_store.spool,
+        run_id=context.run_id,
+        log=context.log,
+        rendering=Rendering(wanted=object_store.wanted),
+    )
+    if problem := unmakeable(object_store.wanted):
+        context.log.warning("pictures are published without their renditions: %s", problem)
     store = object_store.for_writing(delivery.explained)
     delivery.use(store)
     return Drawing(
@@ -239,6 +248,8 @@ def _publishing(context: dg.AssetExecutionContext, ours: Resources) -> Publishin
         store=lambda: ours.object_store.store,
         visitor=Visitor(check=ours.object_store.public_check, warn=context.log.warning),
         base=ours.object_store.unchecked.url(""),
+        wanted=ours.object_store.wanted,
+        featured=ours.object_store.featured,
     )
 
 

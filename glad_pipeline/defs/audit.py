@@ -9,6 +9,7 @@ from pydantic import Field
 from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.jobs import AUDIT
 from glad_pipeline.defs.names import Names
+from glad_pipeline.operations.audit.addresses import look_at_addresses, visits_of
 from glad_pipeline.operations.audit.report import BROKEN_PROMISES, LEFT_OVER, NOTES, PROBLEMS, Report
 from glad_pipeline.operations.audit.walk import audit as look_through
 
@@ -25,6 +26,11 @@ class AuditConfig(dg.Config):
         default=None,
         ge=0,
         description="How many pictures and objects may be moved where that is more than a tenth of all.",
+    )
+    urls: str | None = Field(
+        default=None,
+        description="Visit published pictures by their addresses: all, sample or none. Absent: a sample, or none where "
+        "GLAD_PUBLIC_CHECK is off.",
     )
     grace_seconds: int = Field(default=3_600, ge=0, description="Objects without a row that are younger are spared.")
 
@@ -51,14 +57,17 @@ def audit(names: Names) -> dg.AssetsDefinition:
         """
         ours = names.resources(context)
         with as_failure():
+            visits = visits_of(config.urls, ours.object_store.public_check)
+            database, store = ours.postgres.database, ours.object_store.store
             report = look_through(
-                ours.postgres.database,
-                ours.object_store.store,
+                database,
+                store,
                 grace=timedelta(seconds=config.grace_seconds),
                 fix=config.fix,
                 deep=config.deep,
                 at_most=config.at_most,
             )
+            look_at_addresses(database, store, report, visits=visits)
         return dg.MaterializeResult(
             metadata=_figures(report),
             check_results=[

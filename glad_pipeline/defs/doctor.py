@@ -1,5 +1,6 @@
 """The checks of `glad doctor` in the UI: a group of asset checks on the asset `audit`, once a day with it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -18,12 +19,17 @@ PASSED = (Level.OK, Level.NOT_TESTED)
 
 
 def doctor_checks(names: Names, settings: Settings) -> dg.AssetChecksDefinition:
-    """One step for all of them. A check that fails fails no run."""
-    key = names.key(AUDIT)
+    """One step for all of them. A check that fails fails no run.
 
-    @dg.multi_asset_check(
+    The step does not wait for the asset, as `dg.multi_asset_check` would have it: where something is wrong the audit
+    itself may fail, and they tell what it is. Each can be executed alone.
+    """
+    key = names.key(AUDIT)
+    specs = [dg.AssetCheckSpec(f"doctor_{each.name}", asset=key, description=_about(each.look)) for each in SHOWN]
+
+    @dg.op(
         name="__".join([*key.path, "doctor"]),
-        specs=[dg.AssetCheckSpec(f"doctor_{each.name}", asset=key, description=_about(each.look)) for each in SHOWN],
+        out={spec.get_python_identifier(): dg.Out(dg.Nothing, is_required=False) for spec in specs},
         required_resource_keys=set(map(names.of, ("postgres", "object_store"))),
     )
     def doctor(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
@@ -36,7 +42,10 @@ def doctor_checks(names: Names, settings: Settings) -> dg.AssetChecksDefinition:
             draws=False,
         )
         found = list(examine(deployment, SHOWN))
+        wanted = {each.name for each in context.selected_asset_check_keys}
         for each in SHOWN:
+            if f"doctor_{each.name}" not in wanted:
+                continue  # looked at all the same, since others need it
             own = [one for one in found if one.check.partition(":")[0] == each.name]
             worst = worst_of(own)
             yield dg.AssetCheckResult(
@@ -46,7 +55,13 @@ def doctor_checks(names: Names, settings: Settings) -> dg.AssetChecksDefinition:
                 description=_in_lines(own),
             )
 
-    return doctor
+    checks: dg.AssetChecksDefinition = dg.AssetChecksDefinition.create(
+        keys_by_input_name={},
+        node_def=doctor,
+        check_specs_by_output_name={spec.get_python_identifier(): spec for spec in specs},
+        can_subset=True,
+    )
+    return checks
 
 
 def _about(look: object) -> str:
@@ -54,6 +69,13 @@ def _about(look: object) -> str:
 
 
 def _in_lines(found: Sequence[Diagnosis]) -> str:
-    """What is wrong, or else all of it."""
+    """What is wrong, or else all of it, as a list in markdown; the UI puts plain lines together to one."""
     wrong = [each for each in found if each.level not in PASSED]
-    return "\n".join(each.in_words() for each in wrong or found)
+    lines = [f"- {_part_of(each)}{each.in_words()}" for each in wrong or found]
+    return "\n".join(re.sub(r"([<*`])", r"\\\1", line) for line in lines)
+
+
+def _part_of(found: Diagnosis) -> str:
+    part = found.check.partition(": ")[2]
+    not_tested = "not tested: " if found.level is Level.NOT_TESTED else ""
+    return f"{part}: {not_tested}" if part else not_tested

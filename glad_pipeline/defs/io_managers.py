@@ -18,8 +18,8 @@ from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.display import numbers
 from glad_pipeline.errors import UsageError
 from glad_pipeline.pipeline.catalogue import PromptWithObject, look_up
-from glad_pipeline.pipeline.delivery import PictureStream, UploadTotals, upload_all
 from glad_pipeline.pipeline.draw import recipes_of
+from glad_pipeline.pipeline.picture_stream import PictureStream, UploadTotals, upload_all
 from glad_pipeline.pipeline.results import rows_of
 from glad_pipeline.records import Prompt, columns_of, values_of
 
@@ -120,6 +120,7 @@ class S3ImageIOManager(RowsIOManager):
             **{f"seconds_{name}": round(spent, 3) for name, spent in ours.sdxl.sdxl.overhead_seconds.items()},
             "seconds_drawing": round(done.drawing_seconds, 3),
             "seconds_encoding_all_threads": round(done.encode_seconds, 3),
+            "seconds_rendering_all_threads": round(done.render_seconds, 3),
             "seconds_uploading_all_threads": round(done.upload_seconds, 3),
             **ours.queue.report(context.log, drawn=drawn),
         }
@@ -144,10 +145,14 @@ def io_managers(names: Names) -> dict[str, Any]:
     @dg.input_manager(required_resource_keys=drawn_needs, config_schema={})
     def drawn_objects(context: dg.InputContext) -> list[PromptWithObject]:
         ours = names.resources(context)
-        uploaded = ours.image_store.totals.stored
         with as_failure(ours.queue.explain), ours.queue.refunding():
             recipes = recipes_of(ours.queue.in_hand(ours.object_store), ours.sdxl, ours.queue.claim)
-            return look_up(recipes, ours.object_store.store, put_by_us=uploaded)
+            return look_up(
+                recipes,
+                ours.object_store.store,
+                put_by_us=ours.image_store.totals.stored,
+                made_by_us=ours.image_store.totals.renditions,
+            )
 
     return {
         names.of("queue_rows"): resource(lambda _: RowsIOManager(names), "postgres"),

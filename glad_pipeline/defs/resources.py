@@ -32,6 +32,7 @@ from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.reports import Reports
 from glad_pipeline.records import Prompt
 from glad_pipeline.redaction import redact
+from glad_pipeline.rendition_plan import DEFAULT_WIDTHS, Wanted, wanted_of
 from glad_pipeline.settings.stores import PublicCheck
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.storage.options import options_of_kind
@@ -239,6 +240,9 @@ class ObjectStoreResource(FixedResource):
     patience: float = Field(default=0.0, description="Seconds for which a run waits for a store that is unreachable.")
     spool_folder: str = Field(default=".glad/spool", description="Where drawn pictures wait for the store.")
     spool_mb: int = Field(default=2_048, description="Most megabytes that may wait there.")
+    renditions: str = Field(default="none", description="Formats of smaller copies of pictures, or none.")
+    rendition_widths: str = Field(default=DEFAULT_WIDTHS, description="Their widths in pixels.")
+    featured: str = Field(default="original", description="What posts show: original, or a rendition.")
     _store: ObjectStore | None = PrivateAttr(default=None)
     _ready: ObjectStore | None = PrivateAttr(default=None)
     _looked: store_check.Looked | None = PrivateAttr(default=None)  # before the claim
@@ -268,6 +272,11 @@ class ObjectStoreResource(FixedResource):
             options = options_of_kind(self.kind, {name: getattr(self, name) for name in type(self).model_fields})
             self._store = open_store(options, patience=self.patience)
         return self._store
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is made of every picture."""
+        return wanted_of(self.renditions, self.rendition_widths)
 
     def for_writing(self, explained: Callable[[StoreError], StoreError]) -> ObjectStore:
         """`store`; of a store that is unreachable `explained` says more."""

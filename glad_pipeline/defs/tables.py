@@ -34,6 +34,7 @@ thumbnail_url: text
 removed_at: timestamp with time zone: taken down
 removed_reason: text
 deployment_id: uuid: in whose bucket it lies
+placeholder: text: a data URI of 16 pixels, to be shown while it loads
 """
 POSTS = """
 id: uuid
@@ -42,7 +43,7 @@ slug: character varying(255)
 content: text
 excerpt: text
 featured_image_url: character varying(500): the picture
-cover_image_url: character varying(500): the picture too, unless a person chose another
+cover_image_url: character varying(500): for social networks, unless a person chose another
 image_file_size: integer: bytes
 image_s3_key: character varying(500): of the picture's object
 category_id: uuid

@@ -7,7 +7,6 @@ Knows how Dagster's programs are started; imports no Dagster.
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.local.processes import end, end_members, end_session, gone, is_still, session_members, spawn
 from glad_pipeline.local.progress import Step
+from glad_pipeline.local.volume import VolumeServer
 from glad_pipeline.settings import Settings
 
 LOCATION = "glad_pipeline"
@@ -196,9 +196,7 @@ def _lay_sockets(home: Home) -> tuple[Path, str]:
 
 def _clear_sockets(home: Home) -> None:
     with home.lock():
-        (home.sockets() / "code.sock").unlink(missing_ok=True)
-        shutil.rmtree(home.sockets() / "tmp", ignore_errors=True)
-        home.leave_sockets()
+        home.leave_sockets("code.sock", "tmp")
 
 
 def _lay_workspace(home: Home, code: Path) -> Path:
@@ -299,18 +297,19 @@ def _servers(settings: Settings, home: Home) -> list[Part]:
                 database.start(die_with_us=True, port=port)
 
         parts.append(Part(name="PostgreSQL", death=_death_of(database), start=start_database, place=home.path))
-    if settings.store_kind is None:
-        store = S3Server(home)
+    if not settings.names_store:
+        store = stack.server_of(settings, home)
+        name = "the S3 server" if isinstance(store, S3Server) else "the file server"
 
         def start_store() -> None:
             with home.lock():
                 store.start(die_with_us=True)
 
-        parts.append(Part(name="the S3 server", death=_death_of(store), start=start_store, place=home.path))
+        parts.append(Part(name=name, death=_death_of(store), start=start_store, place=home.path))
     return parts
 
 
-def _death_of(server: Postgres | S3Server) -> Callable[[], str | None]:
+def _death_of(server: Postgres | S3Server | VolumeServer) -> Callable[[], str | None]:
     return lambda: None if server.running() is not None else f"died. Its log: {report(server.log)}"
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from glad_pipeline import disk
 from glad_pipeline.errors import GladError, UsageError
@@ -27,7 +28,7 @@ from glad_pipeline.local.progress import Step
 from glad_pipeline.redaction import hide
 
 PORTS = range(15_000, 22_000)  # with twins 10,000 above: below the range systems give out to clients
-CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "tls", "ray-tls", "run", "dagster", "logs")
+CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "volume", "tls", "ray-tls", "run", "dagster", "logs")
 FILES = (
     ".env",
     "secrets.json",
@@ -151,21 +152,35 @@ class Home:
 
         `run` in here, or else one whose name in the temporary folder nobody can guess. Call it under the lock.
         """
-        if _is_short(self.path / "run"):
-            (self.path / "run").mkdir(mode=0o700, exist_ok=True)
-            return self.path / "run"
-        known = self.recall("sockets")
-        if known and _is_ours_alone(Path(known)):
-            return Path(known)
+        if known := self._known_sockets():
+            known.mkdir(mode=0o700, exist_ok=True)
+            return known
         base = tempfile.gettempdir()
         made = tempfile.mkdtemp(prefix="glad-", dir=base if _is_short(Path(base) / "glad-12345678") else "/tmp")  # noqa: S108
         self.remember("sockets", made)
         return Path(made)
 
-    def leave_sockets(self) -> None:
-        """Remove that folder again, unless somebody else has something in it. Call it under the lock."""
+    def _known_sockets(self) -> Path | None:
+        """That folder; None where there is none and it would have to be made."""
+        if _is_short(self.path / "run"):
+            return self.path / "run"
+        known = self.recall("sockets")
+        return Path(known) if known and _is_ours_alone(Path(known)) else None
+
+    def leave_sockets(self, *names: str) -> None:
+        """Remove these files and folders in it, and that folder unless somebody else has something in it.
+
+        Writes nothing, so that servers can be stopped when the disk is full. Call it under the lock.
+        """
+        folder = self._known_sockets()
+        if folder is None:
+            return
+        for name in names:
+            shutil.rmtree(folder / name, ignore_errors=True)
+            with suppress(OSError):
+                (folder / name).unlink()
         with suppress(OSError):
-            self.sockets().rmdir()
+            folder.rmdir()
 
     def clear(self) -> None:
         """Remove all that is ours in it, and nothing else. Beside other things its mark stays: it may be used again."""
@@ -185,9 +200,10 @@ class Home:
             self.path.rmdir()
 
     def _clear_spool(self) -> None:
-        """Pictures that wait for our own S3 server go with it; those that wait for the person's bucket stay."""
+        """Pictures that wait for a store of our own go with it; those that wait for the person's stay."""
         folders = self.path / "spool"
-        for folder in folders.glob(f"*@127.0.0.1_{self.recall('port s3')}"):
+        ours = folders / f"{quote(str(self.path / 'volume'), safe='')}@volume"
+        for folder in (*folders.glob(f"*@127.0.0.1_{self.recall('port s3')}"), ours):
             shutil.rmtree(folder, ignore_errors=True)
         for folder in (*folders.glob("*@*"), folders):
             with suppress(OSError):  # not empty, or not there

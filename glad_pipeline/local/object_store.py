@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from glad_pipeline.boto_sessions import new_session
 from glad_pipeline.embedded import report
 from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import local_status
@@ -53,6 +54,10 @@ class S3Server:
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def address(self) -> str:
+        return self.endpoint
 
     def environment(self) -> dict[str, str]:
         """What a client needs, by the names `settings` knows."""
@@ -117,15 +122,16 @@ class S3Server:
 
     def client(self) -> S3Client:
         """A boto3 client of its own settings, whatever the shell or ~/.aws say."""
-        import boto3
         from botocore.config import Config
 
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=REGION,
+        session = new_session(
             aws_access_key_id=self._home.secret("s3 access key"),
             aws_secret_access_key=self._home.secret("s3 secret key"),
+            region_name=REGION,
+        )
+        return session.client(
+            "s3",
+            endpoint_url=self.endpoint,
             config=Config(
                 s3={"addressing_style": "path"}, retries={"max_attempts": 1}, connect_timeout=5, read_timeout=10
             ),

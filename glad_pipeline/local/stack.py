@@ -23,14 +23,22 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local.home import Home, write_atomically
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
+from glad_pipeline.local.volume import VolumeServer
 from glad_pipeline.settings import Settings, unknown_variables
-from glad_pipeline.storage.options import options_of
 from glad_pipeline.urls import libpq_url, parts_of
 
 DATABASE = "glad"
 EMBEDDED = "GLAD_EMBEDDED"  # which exported values are ours, each with its fingerprint
 GROUPS = ("database", "store")  # of exported variables
-STORE = ("GLAD_STORE", "GLAD_VOLUME", "SUPABASE_URL", "SUPABASE_KEY", "GLAD_SUPABASE_BUCKET")  # beside AWS's
+STORE = {  # beside AWS's
+    *("GLAD_STORE", "GLAD_VOLUME", "GLAD_PUBLIC_BASE_URL"),
+    *("SUPABASE_URL", "SUPABASE_KEY", "GLAD_SUPABASE_BUCKET"),
+}
+_ONLY_HERE = (
+    "DATABASE_URL is set and GLAD_PUBLIC_BASE_URL is not: posts in {where} would get the pictures' URLs of a file "
+    "server of this machine, http://127.0.0.1:…, which nobody else can open. Set it to the address at which your web "
+    "server shows `public` in GLAD_VOLUME, or GLAD_EMBEDDED_STORE=true if that is what you want"
+)
 # libpq reads these too: dagster.yaml can then stay with host, port, user, password and database.
 LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
 
@@ -70,18 +78,28 @@ def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
         if settings.dagster_database_url is None:
             # DAGSTER_PG_* is overwritten each time and read by no setting
             ours |= {name: value for name, value in dagster.items() if not name.startswith("DAGSTER_PG_")}
-        if settings.store_kind is None:
-            store = S3Server(home)
-            store.start(die_with_us=foreground)
-            exports |= store.environment()
-            ours |= store.environment()
-        else:
-            exports |= _given_store(settings)
+        brought = start_store(settings, home, foreground=foreground)
+        exports |= _given_store(settings) | brought
+        ours |= {name: value for name, value in brought.items() if name != "GLAD_VOLUME" or settings.volume is None}
         _lay_dagster_home(home)
         exports[EMBEDDED] = ",".join(f"{name}:{_fingerprint(value)}" for name, value in ours.items())
         lines = [f"{name}={shlex.quote(value)}\n" for name, value in _lasting(home, exports).items()]
         write_atomically(home.path / ".env", "".join(lines))
     return environment(settings, exports)
+
+
+def start_store(settings: Settings, home: Home, *, foreground: bool = False) -> dict[str, str]:
+    """Start what is missing of the store, under the home's lock; what a client needs, by the settings' names."""
+    if settings.names_store:
+        return {}
+    server = server_of(settings, home)
+    server.start(die_with_us=foreground)
+    return server.environment()
+
+
+def server_of(settings: Settings, home: Home) -> S3Server | VolumeServer:
+    """What shows visitors the pictures where the settings name nobody who does."""
+    return VolumeServer(home, settings.volume) if settings.store_kind == "volume" else S3Server(home)
 
 
 def _lasting(home: Home, exports: Mapping[str, str]) -> dict[str, str]:
@@ -154,9 +172,7 @@ def check(settings: Settings) -> None:
                     f"{name} is set to {value} but AWS_S3_BUCKET is not. Set AWS_S3_BUCKET to use that store, "
                     f"or unset {name} to use the embedded one"
                 )
-    elif settings.store_kind != "s3":
-        options_of(settings)
-    elif (settings.s3_access_key_id is None) != (settings.s3_secret_access_key is None):
+    elif settings.store_kind == "s3" and (settings.s3_access_key_id is None) != (settings.s3_secret_access_key is None):
         given, missing = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
         if settings.s3_access_key_id is None:
             given, missing = missing, given
@@ -177,6 +193,10 @@ def check_embedded_store(settings: Settings) -> None:
         for name, nearest in unknown_variables(os.environ).items()
         if name.upper().startswith("AWS_") and nearest  # what is like none of ours is another tool's
     )
+    if settings.store_kind == "volume":
+        if not is_of_this_machine(url):
+            raise UsageError(_ONLY_HERE.format(where=describe(url)))
+        return
     if misspelt or not is_of_this_machine(url):
         raise UsageError(
             f"DATABASE_URL is set and AWS_S3_BUCKET is not{f' ({misspelt})' if misspelt else ''}: posts in "
@@ -202,12 +222,18 @@ def stop(settings: Settings) -> list[str]:
         return []
     home.prepare()
     with home.lock():
-        stopped = [("the S3 server", S3Server(home).stop()), ("PostgreSQL", Postgres(home).stop())]
+        stopped = [
+            ("the S3 server", S3Server(home).stop()),
+            ("the file server", VolumeServer(home, None).stop()),
+            ("PostgreSQL", Postgres(home).stop()),
+        ]
     return [name for name, ran in stopped if ran]
 
 
 def _given_store(settings: Settings) -> dict[str, str]:
     """A store of the person's own, by the names every process of ours reads; what is absent is left to boto3."""
+    if settings.store_kind is None:
+        return {}
     always = {"AWS_S3_REGION": settings.s3_region} if settings.store_kind == "s3" else {}
     optional = {
         "GLAD_STORE": settings.store,

@@ -5,14 +5,16 @@ from __future__ import annotations
 from glad_pipeline.database import describe as describe_database
 from glad_pipeline.local.foreground import describe
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
-from glad_pipeline.local.stack import DATABASE
+from glad_pipeline.local.stack import DATABASE, server_of
 from glad_pipeline.settings import Settings, settings_of
 from glad_pipeline.settings.stores import NAMED_BY
 from glad_pipeline.storage.options import bucket_of
 
-STORE = ("AWS_S3_BUCKET", "AWS_S3_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+STORE = (  # what opens one
+    *("AWS_S3_BUCKET", "AWS_S3_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    *("GLAD_VOLUME", "GLAD_PUBLIC_BASE_URL"),
+)
 Row = tuple[str, str, str, str]
 
 
@@ -30,7 +32,7 @@ def report(settings: Settings) -> tuple[list[Row], str | None, Settings | None]:
         process = server.running()
         url = server.url(DATABASE) if process else None
         rows.append(("PostgreSQL", *_described(process, f"127.0.0.1:{server.port}/{DATABASE}")))
-    if settings.store_kind is not None:
+    if settings.names_store and settings.store_kind is not None:
         stored = settings
         where = {"volume": "", "supabase": settings.supabase_url}.get(
             settings.store_kind, settings.s3_endpoint_url or "AWS"
@@ -38,10 +40,11 @@ def report(settings: Settings) -> tuple[list[Row], str | None, Settings | None]:
         address = f"{where} {bucket_of(settings)}".strip()
         rows.append(("object store", f"yours ({NAMED_BY[settings.store_kind]})", address, ""))
     else:
-        store = S3Server(home)
+        store = server_of(settings, home)
         process = store.running()
-        stored = settings_of({name: store.environment()[name] for name in STORE}) if process else None
-        rows.append(("object store", *_described(process, store.endpoint)))
+        environment = store.environment()
+        stored = settings_of({name: environment[name] for name in STORE if name in environment}) if process else None
+        rows.append(("object store", *_described(process, store.address)))
     up = describe(home)
     rows.append(
         ("Dagster (glad up)", "running", up["url"], str(up["pid"])) if up else ("Dagster (glad up)", "stopped", "", "")

@@ -21,7 +21,7 @@ from glad_pipeline.outbox.messages import Message
 from glad_pipeline.outbox.targets import Refused, joined
 from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.visit import problem_of_url
-from glad_pipeline.storage.keys import QUARANTINE
+from glad_pipeline.storage.keys import QUARANTINE, key_in, stem_of
 from glad_pipeline.storage.options import named_in_words
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 
@@ -54,9 +54,8 @@ class Removal:
             for store in stores[deployment]:
                 keys[store] += joined([message], "keys")
         for store, some in keys.items():
-            each = dict.fromkeys(some)
             try:
-                store.delete([*each, *(f"{QUARANTINE}{key}" for key in each)])
+                store.delete(objects_of(store, list(dict.fromkeys(some))))
             except StoreError as error:
                 if error.transient or store is self.store:
                     raise
@@ -139,6 +138,15 @@ class Removal:
             )
 
 
+def objects_of(store: ObjectStore, keys: Sequence[str]) -> list[str]:
+    """All that may be in the store of pictures with these keys: unrecorded renditions and copies in quarantine too."""
+    found = [each for key in keys for each in (key, f"{QUARANTINE}{key}")]
+    for original in dict.fromkeys(original for key in keys if (original := key_in(key))):
+        for area in ("", QUARANTINE):
+            found += [each.key for each in store.listing(f"{area}{stem_of(original)}")]
+    return found
+
+
 def _deployment(message: Message) -> UUID | None:
     named = message.payload.get("deployment")
     try:
@@ -173,7 +181,9 @@ def forget_previews(dagster_url: str) -> int:
 def forget_galleries(files: Sequence[Path], keys: Sequence[str]) -> list[Path]:
     """Remove the galleries of `glad demo` that show one of these pictures; which they were. Raises `GladError`."""
     found = [
-        file for file in files if file.is_file() and any(key in file.read_text("utf-8", "replace") for key in keys)
+        file
+        for file in files
+        if file.is_file() and any(stem_of(key) in file.read_text("utf-8", "replace") for key in keys)
     ]
     for file in found:
         try:

@@ -9,7 +9,7 @@ ORDER BY slug = %(post)s DESC, id::text = %(post)s DESC LIMIT 1
 -- What was drawn for a post and is not taken down yet, each with another published post that shows it too.
 SELECT i.*, (
     SELECT min(p.slug) FROM {posts} AS p
-    WHERE p.id <> %(post)s AND strpos(p.featured_image_url, i.key) > 0
+    WHERE p.id <> %(post)s AND strpos(p.featured_image_url, left(i.key, -4)) > 0
       AND coalesce(to_jsonb(p) ->> 'status', 'published') = 'published') AS elsewhere
 FROM images i
 WHERE i.removed_at IS NULL AND i.id IN (SELECT image_id FROM prompts WHERE published_post_id = %(post)s)
@@ -31,7 +31,7 @@ SELECT slug, to_jsonb(posts) ->> 'status' AS status FROM {posts} AS posts WHERE 
 SELECT p.id, p.slug, EXISTS (SELECT FROM prompts q WHERE q.image_id = i.id AND q.published_post_id = p.id
                              AND q.post_id IS NULL) AS made
 FROM {posts} AS p, images i
-WHERE i.id = %(image)s AND strpos(p.featured_image_url, i.key) > 0
+WHERE i.id = %(image)s AND strpos(p.featured_image_url, left(i.key, -4)) > 0
 ORDER BY p.id
 
 -- name: replaced_by
@@ -75,7 +75,7 @@ RETURNING id
 SELECT DISTINCT task_id FROM prompts WHERE image_id = %(image)s AND task_id IS NOT NULL
 
 -- name: mark_removed
-UPDATE images SET removed_at = now(), removed_reason = %(reason)s WHERE id = %(image)s
+UPDATE images SET removed_at = now(), removed_reason = %(reason)s, placeholder = NULL WHERE id = %(image)s
 
 -- name: undeleted
 -- Whether the objects of a picture are still to be deleted, and why they could not be.

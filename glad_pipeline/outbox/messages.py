@@ -67,9 +67,10 @@ class Settled:
         return timedelta(seconds=seconds * random.uniform(0.5, 1.0))  # noqa: S311
 
 
-def tell_of_posts(connection: Connection, ids: Collection[PostId], *, hidden: bool = False) -> None:
-    """In the caller's transaction: the site has to make the pages of these posts anew, drafts' too if `hidden`."""
-    connection.execute(SQL["tell_of_posts"], {"ids": list(ids), "hidden": hidden})
+def tell_of_posts(connection: Connection, ids: Collection[PostId], *, hidden: bool = False) -> int:
+    """In the caller's transaction: the site has to make the pages of these posts anew, drafts' too if `hidden`. Of how
+    many it is told."""
+    return connection.execute(SQL["tell_of_posts"], {"ids": list(ids), "hidden": hidden}).rowcount
 
 
 def ask_to_delete(connection: Connection, image: int) -> None:

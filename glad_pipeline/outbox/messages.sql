@@ -13,15 +13,20 @@ ORDER BY p.id
 -- The objects of a picture have to go from the bucket in which it lies, under the URLs that visitors know.
 INSERT INTO outbox (kind, subject, payload)
 SELECT 'delete', 'image:' || key, jsonb_build_object(
-    'keys', array_remove(ARRAY[key, thumbnail_key], NULL), 'urls', array_remove(ARRAY[url, thumbnail_url], NULL),
+    'keys', array_remove(ARRAY[key, thumbnail_key], NULL) || renditions.keys,
+    'urls', array_remove(ARRAY[url, thumbnail_url], NULL)
+        || ARRAY(SELECT left(url, -length(key)) || each FROM unnest(renditions.keys) AS each),
     'deployment', deployment_id)
-FROM images WHERE id = %(image)s
+FROM images, LATERAL (SELECT ARRAY(SELECT r.key FROM renditions AS r WHERE r.image_id = images.id ORDER BY r.key)) AS renditions (keys)
+WHERE id = %(image)s
 
 -- name: ask_to_delete_again
 -- What a run may have stored, in the bucket of now, after it had been deleted.
 INSERT INTO outbox (kind, subject, payload)
 VALUES ('delete', 'image:' || %(key)s::text, jsonb_build_object(
-    'keys', %(keys)s::text[], 'deployment', (SELECT id FROM deployments WHERE current)))
+    'keys', %(keys)s::text[] || ARRAY(SELECT r.key FROM renditions AS r JOIN images AS i ON i.id = r.image_id
+                                      WHERE i.key = %(key)s ORDER BY r.key),
+    'deployment', (SELECT id FROM deployments WHERE current)))
 
 -- name: take
 -- The first message of each subject and kind that is due: in one deliverer's hands until `taken_until`, then anybody's

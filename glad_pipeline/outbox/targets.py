@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from glad_pipeline.boto_sessions import new_session
 from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import NoAnswer, ask
@@ -152,11 +153,10 @@ class Cdn:
 
     @staticmethod
     def _client() -> Any:
-        import boto3
         from botocore.config import Config
 
         config = Config(connect_timeout=5, read_timeout=SECONDS, retries={"mode": "standard", "total_max_attempts": 2})
-        return boto3.session.Session().client("cloudfront", region_name="us-east-1", config=config)
+        return new_session().client("cloudfront", region_name="us-east-1", config=config)
 
 
 ABOUT_THE_MESSAGE = ("InvalidArgument", "BatchTooLarge", "InconsistentQuantities", "MissingBody")

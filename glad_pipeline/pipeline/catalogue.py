@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,8 +13,9 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
 from glad_pipeline.pipeline.stored_picture import described, entry_of, object_problem
 from glad_pipeline.prompts.queue import Claim
-from glad_pipeline.publishing import images
+from glad_pipeline.publishing import images, renditions
 from glad_pipeline.publishing.images import CatalogueEntry
+from glad_pipeline.publishing.renditions import Renditions
 from glad_pipeline.records import Prompt
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.protocol import ObjectStore, StoredObject
@@ -32,6 +33,7 @@ class PromptWithObject:
     provenance: str | None = None  # JSON, from the picture's own texts; pictures of the first version have none
     sha256: str | None = None  # of the bytes in the store; None where the store has checked them as this run put them
     problem: str | None = None  # why nothing can be said of what is stored
+    renditions: Renditions | None = None  # None: not made by this run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,9 +50,14 @@ class CatalogueReport:
 
 
 def look_up(
-    recipes: Sequence[tuple[Prompt, Recipe]], store: ObjectStore, *, put_by_us: Collection[str]
+    recipes: Sequence[tuple[Prompt, Recipe]],
+    store: ObjectStore,
+    *,
+    put_by_us: Collection[str],
+    made_by_us: Mapping[str, Renditions],
 ) -> list[PromptWithObject]:
-    """What the store holds for these prompts. `put_by_us`: keys whose bytes the store has just checked."""
+    """What the store holds for these prompts. `put_by_us`: keys whose bytes the store has just checked; `made_by_us`:
+    renditions, by their original's key."""
     problems: dict[str, str] = {}  # by key
 
     def seen(key: str) -> tuple[StoredObject, str | None] | None:
@@ -68,6 +75,7 @@ def look_up(
             provenance=provenance,
             sha256=sums.get(key),
             problem=problems.get(key),
+            renditions=made_by_us.get(key),
         )
         for prompt, recipe in recipes
         for key in [original_key(recipe.hash)]
@@ -123,6 +131,9 @@ class Cataloguing:
             each.recipe.hash: catalogue_entry(each, self.url) for each in some if each.recipe.hash not in reasons
         }
         ids = images.record(connection, list(entries.values()))
+        made = {ids[each.recipe.hash]: each.renditions for each in some if each.recipe.hash in ids and each.renditions}
+        for image, found in sorted(made.items()):
+            renditions.record(connection, image, found)
         drawn = {each.prompt.id: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
         moved, awaiting = self.claim.generated(connection, drawn)
         return Counter(moved=moved, awaiting_approval=awaiting, taken_down=len(blocked))

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline import disk
@@ -22,8 +20,10 @@ from glad_pipeline.blame import is_the_deployments, one_row
 from glad_pipeline.display import in_bytes
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.pipeline.renditions import Rendering
 from glad_pipeline.pipeline.spooled_picture import SpooledPicture, name_of
 from glad_pipeline.pipeline.upload import NotOursError, Uploaded, now, upload
+from glad_pipeline.publishing.renditions import Renditions
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 from glad_pipeline.storage.spool import Spool, SpoolFull
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 UPLOADERS = 8
 WRITERS = 4
 HELD = 2 * UPLOADERS  # pictures that wait for an uploader in memory; the others are read back from the spool
-FIRST = 24  # uploads that are reported one by one
 
 
 class DrawingIsOver(UnavailableError):
@@ -49,77 +48,6 @@ class Unstored:
     reason: str
 
 
-@dataclass(kw_only=True, slots=True)
-class DrawReport:
-    """What became of the prompts of one drawing; filled while its pictures are consumed."""
-
-    prompts: int
-    already_stored: int = 0
-    to_draw: int = 0  # recipes
-    model: str = ""
-    model_revision: str = ""
-    rejected: int = 0
-    failed: int = 0
-    cut: int = 0  # pictures drawn without the end of their texts
-
-
-@dataclass(kw_only=True)
-class PictureStream:
-    """Pictures as they are drawn, and, when all are, the report about them."""
-
-    pictures: Generator[Drawn, None, None]
-    delivery: Delivery
-    refuse: Callable[[Recipe, str], None]  # settles the prompts of a picture that cannot be stored, with the reason
-    report: DrawReport
-
-
-@dataclass(kw_only=True, slots=True)
-class UploadTotals:
-    """What one run's uploads came to."""
-
-    uploaded: int = 0
-    found: int = 0  # another run had stored this very recipe meanwhile
-    bytes: int = 0
-    seconds: float = 0.0
-    drawing_seconds: float = 0.0
-    encode_seconds: float = 0.0  # of all threads
-    upload_seconds: float = 0.0  # of all threads
-    first: list[Uploaded] = field(default_factory=list)  # the first FIRST
-    stored: Collection[str] = ()  # keys that this run has put: the store has checked what it took
-
-    def add(self, done: Uploaded) -> None:
-        self.uploaded += done.written
-        self.found += not done.written
-        self.bytes += done.bytes
-        self.drawing_seconds += done.drawing_seconds
-        self.encode_seconds += done.encode_seconds
-        self.upload_seconds += done.upload_seconds
-        if len(self.first) < FIRST:
-            self.first.append(done)
-
-
-def upload_all(stream: PictureStream) -> UploadTotals:
-    """Upload pictures while the next are drawn; returns when all are stored. Raises what ends the run."""
-    started = time.monotonic()
-    totals = UploadTotals()
-
-    def settle(finished: Iterable[Uploaded | Unstored]) -> None:
-        for done in finished:
-            if isinstance(done, Unstored):
-                stream.refuse(done.recipe, done.reason)
-            else:
-                totals.add(done)
-
-    with stream.delivery as delivery, closing(stream.pictures):
-        for drawn in stream.pictures:
-            delivery.send(drawn)
-            settle(delivery.finished())
-        settle(delivery.rest())
-    totals.stored = delivery.stored
-    totals.seconds = time.monotonic() - started
-    return totals
-
-
 class Delivery:
     """One run's deliveries; a context manager that ends them.
 
@@ -127,8 +55,18 @@ class Delivery:
     `finished` and `rest` to the one that judges what was drawn, and the uploaders are ours.
     """
 
-    def __init__(self, store: ObjectStore, spool: Spool, *, run_id: str, log: logging.Logger) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        spool: Spool,
+        *,
+        run_id: str,
+        log: logging.Logger,
+        rendering: Rendering | None = None,
+    ) -> None:
+        self.rendering = rendering
         self.stored: set[str] = set()  # keys that this run has put: the store has checked what it took
+        self.renditions: dict[str, Renditions] = {}  # of the pictures of this run, by their original's key
         self.from_spool = 0  # pictures of earlier runs that are in the store now
         self._spool = spool
         self._run_id = run_id
@@ -335,12 +273,17 @@ class Delivery:
 
     def _deliver(self, name: str, picture: SpooledPicture) -> Uploaded | None:
         try:
-            done = upload(self._store, picture.run_id, picture.drawn, drawn_at=picture.drawn_at)
+            done = upload(
+                self._store, picture.run_id, picture.drawn, drawn_at=picture.drawn_at, rendering=self.rendering
+            )
         except NotOursError as error:
             self._log.warning("%s. The picture waits in %s until then", error, self._spool.folder)
             return None
         if done.written:
             self.stored.add(done.key)
+        self.renditions[done.key] = done.renditions
+        if done.renditions.problem:
+            self._log.warning("not all renditions of %s could be made: %s", done.key, done.renditions.problem)
         self._remove(name)
         return done
 

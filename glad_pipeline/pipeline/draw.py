@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,13 @@ from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media import gates
 from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
-from glad_pipeline.pipeline.delivery import Delivery, DrawReport, PictureStream
+from glad_pipeline.pipeline.delivery import Delivery
+from glad_pipeline.pipeline.picture_stream import DrawReport, PictureStream
 from glad_pipeline.pipeline.sdxl import Draws
 from glad_pipeline.pipeline.spooled_picture import name_of
 from glad_pipeline.prompts.queue import Claim, NothingLeft
 from glad_pipeline.publishing import blocklist
+from glad_pipeline.publishing.renditions import focuses_of
 from glad_pipeline.records import Prompt
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.protocol import ObjectStore
@@ -90,8 +92,13 @@ class Drawing:
     def _recipes(self, prompts: Sequence[Prompt]) -> dict[Recipe, list[int]]:
         """The prompt ids of each recipe; prompts that cannot have one are rejected."""
         by_recipe: dict[Recipe, list[int]] = {}
+        focuses: dict[str, set[str | None]] = {}
         for prompt, recipe in recipes_of(prompts, self.sdxl, self.claim):
             by_recipe.setdefault(recipe, []).append(prompt.id)
+            focuses.setdefault(recipe.hash, set()).add(prompt.focus)
+        if self.delivery.rendering is not None:
+            known = {recipe_hash: focuses_of(texts) for recipe_hash, texts in focuses.items()}
+            self.delivery.rendering = replace(self.delivery.rendering, focuses=known)
         return by_recipe
 
     def _without_blocked(self, by_recipe: dict[Recipe, list[int]]) -> dict[Recipe, list[int]]:

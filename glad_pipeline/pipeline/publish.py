@@ -8,14 +8,17 @@ from functools import partial
 
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.outbox import messages
+from glad_pipeline.pipeline.renditions import complete_all
 from glad_pipeline.pipeline.visit import Visitor
 from glad_pipeline.prompts.queue import Claim, require_approval
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.publishing.posts import Blog, Outcomes
 from glad_pipeline.records import SeenPicture
-from glad_pipeline.storage.protocol import ObjectStore
+from glad_pipeline.rendition_plan import NOTHING, Wanted
+from glad_pipeline.storage.protocol import ObjectStore, StoreError
 
 POSTS_PER_TRANSACTION = 100
+CURE = "`glad renditions make` makes them later"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +47,8 @@ class Publishing:
     store: Callable[[], ObjectStore]  # asked for only where a picture has to be looked at again
     visitor: Visitor  # sees the first picture before any is published
     base: str | None = None  # what precedes the key in public URLs now; None: as the pictures were catalogued
+    wanted: Wanted = NOTHING  # renditions that are to be there before their picture is published
+    featured: str = "original"  # what posts show
 
     def publish_due(self) -> PublishReport:
         """Publish every picture whose time has come. A post that a person has edited since, or that shows
@@ -52,6 +57,7 @@ class Publishing:
         Raises `NotPublicError` before the first where visitors would not see it; then nothing is published.
         """
         report = PublishReport()
+        self._complete()
         visited = self.visitor.check == "off"
         while True:
             stale = self.claim.stale(POSTS_PER_TRANSACTION, base=self.base)
@@ -61,11 +67,30 @@ class Publishing:
                 publishable = partial(self.claim.publishable, batch=POSTS_PER_TRANSACTION, base=self.base)
                 due = self.database.read(publishable)
                 visited = self.visitor.visit(due)
-            done = self.database.transact("publish", partial(publish_some, self.claim, base=self.base))
+            work = partial(publish_some, self.claim, base=self.base, featured=self.featured)
+            done = self.database.transact("publish", work)
             if not done and not stale:
                 return report
             if done:
                 report.add(done)
+
+    def _complete(self) -> None:
+        """Make the renditions that pictures which are due lack: a run was killed before it recorded them, say, or the
+        row has another focus since. No post waits for one that cannot be made."""
+        if not self.wanted:
+            return
+        problems: dict[int, str] = {}
+        try:
+            for done in complete_all(self.database, self.store, self.wanted, due=True):
+                problems = done.problems
+        except StoreError as error:
+            self.visitor.warn(
+                f"renditions that are lacking are not made now, and posts go on without them: {error}. {CURE}"
+            )
+        for image, reason in problems.items():
+            self.visitor.warn(
+                f"not all renditions of picture {image} can be made, its post goes on without: {reason}. {CURE}"
+            )
 
     def _look_again(self, stale: Sequence[SeenPicture]) -> list[int]:
         """Look at pictures once more that were stored a while ago, or were public by another address: those that are
@@ -77,7 +102,9 @@ class Publishing:
         return self.database.transact("look_again", looked_again)
 
 
-def publish_some(claim: Claim, connection: Connection, *, base: str | None = None) -> Outcomes | None:
+def publish_some(
+    claim: Claim, connection: Connection, *, base: str | None = None, featured: str = "original"
+) -> Outcomes | None:
     """Publish up to POSTS_PER_TRANSACTION pictures whose time has come, by URLs with this base; None when there are
     none."""
     blocklist.hold_off_takedowns(connection)
@@ -90,7 +117,7 @@ def publish_some(claim: Claim, connection: Connection, *, base: str | None = Non
         claim.published(connection, {each.prompt_id: each.post_id for each in done.published}, replaced)
         messages.tell_of_posts(connection, {each.post_id for each in done.published if each.post_id is not None})
 
-    outcomes = Blog(connection).publish(connection, due, then=settle)
+    outcomes = Blog(connection, featured=featured).publish(connection, due, then=settle)
     claim.reject_locked(connection, due, outcomes.rejected)
     require_approval(connection, outcomes.conflicts)
     return outcomes

@@ -1,4 +1,5 @@
-"""A drawn picture to its objects in the store: encoded with recipe and provenance, stored once, with a thumbnail."""
+"""A drawn picture to its objects in the store: encoded with recipe and provenance, stored once, with a thumbnail and
+renditions."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
+from glad_pipeline.pipeline.renditions import Rendering
+from glad_pipeline.publishing.renditions import Renditions
 from glad_pipeline.storage.keys import original_key, thumbnail_key
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 
@@ -32,10 +35,12 @@ class Uploaded:
 
     key: str
     thumbnail_key: str | None  # None: the picture itself is no larger
+    renditions: Renditions
     bytes: int
     written: bool  # False: another run had stored this very recipe meanwhile
     drawing_seconds: float
     encode_seconds: float
+    render_seconds: float  # making and storing the renditions
     upload_seconds: float
 
 
@@ -43,11 +48,13 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def upload(store: ObjectStore, run_id: str, drawn: Drawn, *, drawn_at: str | None = None) -> Uploaded:
+def upload(
+    store: ObjectStore, run_id: str, drawn: Drawn, *, drawn_at: str | None = None, rendering: Rendering | None = None
+) -> Uploaded:
     """Encode a picture and store it once, with all that is needed to catalogue it from the bucket alone.
 
-    Recipe and provenance are in the PNG; as much of them as the store's metadata takes (ASCII) is there too. The
-    thumbnail goes first: where the picture is, its thumbnail is. Raises `StoreError`, `NotOursError`.
+    Recipe and provenance are in the PNG; as much of them as the store's metadata takes (ASCII) is there too. First go
+    the thumbnail, and the renditions as far as they can be had. Raises `StoreError`, `NotOursError`.
     """
     from glad_pipeline.generation.provenance import completed
     from glad_pipeline.media.encoding import encode_png, thumbnail
@@ -69,17 +76,22 @@ def upload(store: ObjectStore, run_id: str, drawn: Drawn, *, drawn_at: str | Non
         _stored(store, metadata["thumbnail"], small, content_type="image/webp", metadata={"recipe-hash": recipe.hash})
         reached("thumbnail.after")
     key = original_key(recipe.hash)
+    thumbnailed = time.monotonic()
+    renditions = rendering.stored(store, drawn.pixels, recipe.hash) if rendering else Renditions()
+    rendered = time.monotonic()
     reached("store.before")
     written = _stored(store, key, body, content_type="image/png", metadata=metadata)
     reached("store.after")
     return Uploaded(
         key=key,
         thumbnail_key=metadata.get("thumbnail"),
+        renditions=renditions,
         bytes=len(body),
         written=written,
         drawing_seconds=drawn.seconds,
         encode_seconds=encoded - began,
-        upload_seconds=time.monotonic() - encoded,
+        render_seconds=rendered - thumbnailed,
+        upload_seconds=time.monotonic() - rendered + thumbnailed - encoded,
     )
 
 

@@ -128,6 +128,16 @@ def problem_of_url(url: str) -> str | None:
         return f"does not answer: {error}"
 
 
+def problem_of_address(url: str) -> str | None:
+    """As `problem_of_url`, asked once more by GET: a server may refuse HEAD alone, or have been away for a moment."""
+    if problem_of_url(url) is None:
+        return None
+    try:
+        return problem_of_answer(ask("GET", url, seconds=SECONDS, redirects=True))
+    except NoAnswer as error:
+        return f"does not answer: {error}"
+
+
 def problem_of_answer(answer: Answer) -> str | None:
     """What is wrong with the answer to a visit, whatever the picture in it."""
     if any(one.startswith("https://") and not other.startswith("https://") for one, other in _steps(answer)):

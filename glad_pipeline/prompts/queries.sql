@@ -210,7 +210,9 @@ RETURNING prompts.id
 -- Pictures whose time has come: this hold's own, and those that no living run holds; each seen in the store just now.
 SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.sha256 AS image_sha256,
        i.width AS image_width, i.height AS image_height, i.removed_at AS image_removed_at,
-       i.removed_reason AS image_removed_reason
+       i.removed_reason AS image_removed_reason, i.placeholder AS image_placeholder,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('key', r.key, 'kind', r.kind, 'width', r.width))
+                 FROM renditions AS r WHERE r.image_id = i.id), '[]'::jsonb) AS image_renditions
 FROM prompts p JOIN images i ON i.id = p.image_id
 WHERE p.status = 'generated' AND coalesce(p.publish_at, '-infinity'::timestamptz) <= now()
   AND (i.removed_at IS NOT NULL

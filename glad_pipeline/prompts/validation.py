@@ -22,6 +22,7 @@ from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import CHARS, PRESETS, PROMPT_SYNTAXES, SCHEDULERS, SEED, SIDE, STEPS, Range
 from glad_pipeline.prompts.spellings import PRIORITIES, fault_of_size, understood
 from glad_pipeline.records import NewPrompt, PostId, PostIdKind
+from glad_pipeline.rendition_plan import FOCUS, parse_focus
 from glad_pipeline.weighted_text import reasons_against_weights
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -228,6 +229,15 @@ def _of_zone(value: Any, time: datetime, zone: tzinfo) -> datetime:
     return either[0]
 
 
+def _focus(value: Any) -> str:
+    text = _text(limits.FOCUS_CHARS, blank=False, one_line=True)(value)
+    try:
+        parse_focus(text)
+    except ValueError:
+        raise _Fault(f"{quoted(text)} must be {FOCUS}") from None
+    return text
+
+
 def _yes_or_no(value: Any) -> bool:
     answer = _WORDS.get(str(value).strip().lower()) if isinstance(value, (str, int)) else None
     if answer is None:
@@ -274,6 +284,7 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "priority": _whole(limits.PRIORITY, f", or {', '.join(PRIORITIES)}"),
     "publish_at": partial(_publish_at, zone=UTC),
     "needs_approval": _yes_or_no,
+    "focus": _focus,
     "replace": _yes_or_no,
 }
 

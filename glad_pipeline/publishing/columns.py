@@ -27,7 +27,7 @@ KINDS: Mapping[str, frozenset[str] | None] = {
     **dict.fromkeys(("published_at", "created_at", "updated_at"), TIMES),
     **dict.fromkeys(("category_id", "author_id"), None),
     "status": None,
-    "metadata": _JSON,
+    **dict.fromkeys(("metadata", "featured_image_data"), _JSON),
     "image_file_size": NUMBERS | {"numeric"},
 }
 

@@ -48,6 +48,7 @@ class CataloguedImage(CatalogueEntry):
 
     id: int
     verified_at: datetime  # when the object was last seen in the store, whole
+    placeholder: str | None  # a data URI to be shown while the picture loads
     removed_at: datetime | None  # taken down: the object has to be gone from the store
 
 

@@ -10,10 +10,13 @@ from typing import Any
 
 from glad_pipeline.publishing.alt_text import alt_text_from
 from glad_pipeline.publishing.blocklist import blocked_because
+from glad_pipeline.publishing.public_picture import DATA, PublicPicture
 from glad_pipeline.records import DuePrompt, Prompt
 
 MAX_URL = 500
-NO_PICTURE = {"featured_image_url": None, "image_s3_key": None, "image_file_size": None}  # a post without one
+NO_PICTURE = {  # a post without one
+    **dict.fromkeys(("featured_image_url", "image_s3_key", "image_file_size", DATA)),
+}
 
 
 def title_of(prompt: Prompt) -> str:
@@ -25,11 +28,12 @@ def title_of(prompt: Prompt) -> str:
     return short[:1].upper() + short[1:]
 
 
-def new_post(prompt: DuePrompt) -> dict[str, Any]:
-    """The columns of a new post that its prompt alone decides."""
+def new_post(prompt: DuePrompt, shown: PublicPicture | None = None) -> dict[str, Any]:
+    """The columns of a new post that its prompt and its picture, as it is shown, decide."""
+    shown = shown or PublicPicture.of(prompt)
     return {
-        **picture_of(prompt),
-        "cover_image_url": prompt.image_url,  # for social networks
+        **picture_of(prompt, shown),
+        "cover_image_url": shown.social,
         "title": title_of(prompt),
         "content": prompt.content or prompt.excerpt or prompt.prompt,
         "excerpt": prompt.excerpt,
@@ -43,10 +47,11 @@ def new_post(prompt: DuePrompt) -> dict[str, Any]:
     }
 
 
-def picture_of(prompt: DuePrompt) -> dict[str, Any]:
+def picture_of(prompt: DuePrompt, shown: PublicPicture) -> dict[str, Any]:
     """The columns of a post that say what it shows."""
     return {
-        "featured_image_url": prompt.image_url,
+        "featured_image_url": shown.url,
+        **({DATA: {**shown.data, "alt": alt_text_of(prompt)}} if shown.data else {}),
         "image_file_size": prompt.image_bytes,
         "image_s3_key": prompt.image_key,
     }

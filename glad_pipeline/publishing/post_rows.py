@@ -17,6 +17,7 @@ from glad_pipeline.database import Connection, value
 from glad_pipeline.errors import GladError
 from glad_pipeline.publishing.blog_schema import BlogSchema
 from glad_pipeline.publishing.columns import ALT_COLUMNS
+from glad_pipeline.publishing.public_picture import DATA
 from glad_pipeline.records import PostId
 
 _CUT = ("excerpt", "seo_title", "seo_description", "category", "author", *ALT_COLUMNS)  # to the column's width
@@ -83,19 +84,25 @@ class PostRows:
         *,
         metadata: Mapping[str, Any],
         without: Sequence[str] = (),
+        cover: str | None = None,
     ) -> str | None:
         """Set columns of a post, those that there are, and add to its metadata or take names out of it.
 
-        Who sets the picture sets the one for social networks too, if that was none or ours. The post's new version:
-        `updated_at` as text, or ""; None: there was nothing to set, or there is no such post.
+        Who sets the picture sets the one for social networks too (`cover`, or else the same), if that was none or ours.
+        The post's new version: `updated_at` as text, or ""; None: there was nothing to set, or there is no such post.
         """
         fitting = self._fitting({**values, "updated_at": datetime.now(UTC)})
+        bound: dict[str, Any] = {DATA: fitting.pop(DATA)} if DATA in fitting else {}
+        data = [self._data(bound[DATA])] if bound else []
         fitting = {name: self._empty(name) if found is None else found for name, found in fitting.items()}
         pairs = [sql.SQL("{} = {}").format(self._name(name), sql.Placeholder(name)) for name in fitting]
-        bound = dict(fitting)
-        if "featured_image_url" in fitting and "cover_image_url" not in values and self._may_cover(fitting):
-            pairs.append(self._cover())
-            bound["cover"] = fitting["featured_image_url"] or self._empty("cover_image_url")
+        pairs += data
+        bound |= fitting
+        if "featured_image_url" in fitting and "cover_image_url" not in values:
+            url = cover or fitting["featured_image_url"]
+            if self._may_cover(url):
+                pairs.append(self._cover())
+                bound["cover"] = url or self._empty("cover_image_url")
         if (metadata or without) and self.schema.writes("metadata"):
             changed = sql.SQL("{0} = (coalesce({0}::jsonb, '{{}}'::jsonb) || {1}) - {2}::text[]")
             pairs.append(changed.format(self._name("metadata"), sql.Placeholder("more"), sql.Placeholder("less")))
@@ -109,9 +116,28 @@ class PostRows:
         after: str | None = value(connection, statement, {**bound, "post": post})
         return after
 
-    def _may_cover(self, fitting: Mapping[str, Any]) -> bool:
-        width = self._columns["cover_image_url"].width if self.schema.writes("cover_image_url") else 0
-        return width is None or len(fitting["featured_image_url"] or "") < width
+    def _may_cover(self, url: str | None) -> bool:
+        if not self.schema.writes("cover_image_url"):
+            return False
+        width = self._columns["cover_image_url"].width
+        return width is None or len(url or "") <= width
+
+    def _data(self, data: Jsonb | None) -> sql.Composed:
+        """`featured_image_data` becomes this, or what it was before ours: a person's own is kept inside ours."""
+        after = (
+            "{data}::jsonb || CASE WHEN {column} IS NULL THEN '{{}}'::jsonb WHEN NOT {is_ours} THEN "
+            "jsonb_build_object('replaced', {column}::jsonb) WHEN {column}::jsonb ? 'replaced' THEN "
+            "jsonb_build_object('replaced', {column}::jsonb -> 'replaced') ELSE '{{}}'::jsonb END"
+            if data is not None
+            else "CASE WHEN {is_ours} THEN {column}::jsonb -> 'replaced' ELSE {column}::jsonb END"
+        )
+        empty = "coalesce({after}, '{{}}'::jsonb)" if self._columns[DATA].not_null else "{after}"
+        column = sql.SQL("posts.{}").format(self._name(DATA))
+        is_ours = sql.SQL("EXISTS (SELECT FROM images WHERE key = substring({}::text FROM {}) || '.png')").format(
+            column, _OURS
+        )
+        value_of = sql.SQL(after).format(data=sql.Placeholder(DATA), column=column, is_ours=is_ours)
+        return sql.SQL("{} = {}").format(self._name(DATA), sql.SQL(empty).format(after=value_of))
 
     def _cover(self) -> sql.Composed:
         return sql.SQL(
@@ -145,8 +171,9 @@ class PostRows:
                 fitting[name] = fitting[name][: self._columns[name].width]
         if fitting.get("status"):
             fitting["status"] = self.schema.status(fitting["status"])
-        if "metadata" in fitting:
-            fitting["metadata"] = Jsonb(fitting["metadata"])
+        for name in ("metadata", DATA):
+            if fitting.get(name) is not None:
+                fitting[name] = Jsonb(fitting[name])
         cover = self._columns["cover_image_url"].width if "cover_image_url" in fitting else None
         if cover and len(fitting["cover_image_url"] or "") > cover:
             del fitting["cover_image_url"]

@@ -20,6 +20,7 @@ from glad_pipeline.publishing.blog_schema import BlogSchema, look
 from glad_pipeline.publishing.labels import Labelled, labels_of
 from glad_pipeline.publishing.post_columns import alt_text_of, metadata_of, new_post, picture_of, problem_of, title_of
 from glad_pipeline.publishing.post_rows import PostRows
+from glad_pipeline.publishing.public_picture import DATA, PublicPicture
 from glad_pipeline.publishing.shown import ShownPictures
 from glad_pipeline.publishing.slugs import MAX_LENGTH, free_slug, slugify, with_id
 from glad_pipeline.publishing.tasks import Tasks, is_for_a_task
@@ -58,8 +59,10 @@ class Outcomes:
 class Blog:
     """The blog's tables as they are in this database."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, featured: str = "original") -> None:
+        """`featured`: which of a picture's renditions posts show (GLAD_FEATURED)."""
         self.schema: BlogSchema = look(connection)
+        self._featured = featured
         if self.schema.posts is None:
             require(self.schema.problems())
         self.rows = PostRows(self.schema)
@@ -159,14 +162,24 @@ class Blog:
         return ids, rejected, {i: found.unplaced for i, found in labels.items()}
 
     def _new(self, prompt: DuePrompt, slug: str | None, labelled: Labelled) -> dict[str, Any]:
-        metadata = {**self._metadata(prompt), **labelled.metadata}
-        values = {**new_post(prompt), **self._alt_text(prompt), "slug": slug, **labelled.values, "metadata": metadata}
+        shown = self._shown(prompt)
+        metadata = {**self._metadata(prompt, shown), **labelled.metadata}
+        values = {**new_post(prompt, shown), **self._alt_text(prompt), **labelled.values}
+        values |= {"slug": slug, "metadata": metadata}
         if not prompt.title and self.schema.writes("title"):
             values["title"] = values["title"][: self.schema.written["title"].width]
         return values
 
-    def _metadata(self, prompt: DuePrompt) -> dict[str, Any]:
-        return metadata_of(prompt) if self.schema.writes("metadata") else {}
+    def _shown(self, prompt: DuePrompt) -> PublicPicture:
+        columns = (self.schema.written.get(name) for name in ("featured_image_url", "cover_image_url"))
+        widths = [column.width for column in columns if column and column.width is not None]
+        return PublicPicture.of(prompt, self._featured, longest=min(widths, default=None))
+
+    def _metadata(self, prompt: DuePrompt, shown: PublicPicture) -> dict[str, Any]:
+        if not self.schema.writes("metadata"):
+            return {}
+        data = None if self.schema.writes(DATA) else picture_of(prompt, shown).get(DATA)
+        return metadata_of(prompt) | ({DATA: data} if data else {})
 
     def _alt_text(self, prompt: DuePrompt) -> dict[str, str]:
         place = self.schema.alt_text_in
@@ -174,7 +187,8 @@ class Blog:
 
     def _describe(self, connection: Connection, prompt: DuePrompt, post: PostId) -> None:
         text = alt_text_of(prompt)
-        media_rows.say_what_is_shown(connection, self.schema, post, url=prompt.image_url, alt_text=text)
+        url = self._shown(prompt).url
+        media_rows.say_what_is_shown(connection, self.schema, post, url=url, alt_text=text)
 
     def _slugs(self, connection: Connection, prompts: Sequence[DuePrompt]) -> tuple[dict[int, str], dict[int, str]]:
         """A free slug for each: the one it asks for, or one made from its title; none where the blog computes it."""
@@ -223,10 +237,21 @@ class Blog:
                 conflicts[each.id] = problem
                 continue
             replaced[each.id] = shown.replace(each, post)
-            values = {**picture_of(each), **self._alt_text(each)}
+            public = self._shown(each)
+            values = {**picture_of(each, public), **self._alt_text(each)}
+            if not public.data:
+                values[DATA] = None  # that of the picture before
             if each.taken_down_at and each.post_id is None:  # we hid it, and a person had its prompt retried
                 values["status"] = "published"
-            versions[post] = self.write(connection, post, values, metadata=self._metadata(each), version=versions[post])
+            versions[post] = self.write(
+                connection,
+                post,
+                values,
+                metadata=self._metadata(each, public),
+                without=[] if public.data else [DATA],
+                cover=public.social,
+                version=versions[post],
+            )
             if self.schema.alt_text_in == "media":
                 self._describe(connection, each, post)
         return conflicts, replaced
@@ -246,15 +271,16 @@ class Blog:
         *,
         metadata: Mapping[str, Any] | None = None,
         without: Sequence[str] = (),
+        cover: str | None = None,
         version: str,
     ) -> str:
         """In the caller's transaction: set columns of a post that `lock` has locked, those that there are.
 
-        `metadata` is added to the post's own, `without` taken out. Returns its new version; that it is ours and no
-        person's is noted. Raises `BlogRefused` where the blog's schema refuses it.
+        `metadata` is added to the post's own, `without` taken out; `cover`: the picture for social networks, where it
+        is another one. Returns its new version; that it is ours and no person's is noted. Raises `BlogRefused`.
         """
         with in_words(self.schema):
-            after = self.rows.update(connection, post, values, metadata=metadata or {}, without=without)
+            after = self.rows.update(connection, post, values, metadata=metadata or {}, without=without, cover=cover)
         if after is None:
             return version
         if version != after:

@@ -33,6 +33,7 @@ from glad_pipeline.settings.kinds import (
     problem_of_networks,
     problem_of_zone,
 )
+from glad_pipeline.settings.pictures import PictureSettings
 from glad_pipeline.settings.stores import StoreSettings
 
 
@@ -41,7 +42,7 @@ def _variable(name: str) -> str:
     return "GLAD_COMPILE" if name == "compiling" else f"GLAD_{name.upper()}"
 
 
-class Settings(EngineSettings, StoreSettings, DatabaseSettings, BaseSettings):
+class Settings(EngineSettings, StoreSettings, PictureSettings, DatabaseSettings, BaseSettings):
     """What a deployment may set. Absent means the default; an empty value counts as absent."""
 
     # never populate_by_name: it reads the fields' own names from the environment too, and HOME is not GLAD_HOME

@@ -20,8 +20,11 @@ def open_store(settings: Settings | StoreOptions, *, patience: float = 0.0) -> O
     options = settings if isinstance(settings, StoreOptions) else options_of(settings)
     if isinstance(options, S3Options):
         return _open_s3(options, patience)
-    module, name = ("volume", "VolumeStore") if isinstance(options, VolumeOptions) else ("supabase", "SupabaseStore")
-    opened: ObjectStore = getattr(import_module(f"glad_pipeline.storage.{module}"), name)(
+    if isinstance(options, VolumeOptions):
+        from glad_pipeline.storage.volume import VolumeStore
+
+        return VolumeStore(**vars(options), patience=patience)
+    opened: ObjectStore = import_module("glad_pipeline.storage.supabase").SupabaseStore(
         **vars(options), patience=patience
     )
     return opened

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glad_pipeline.boto_sessions import new_session
 from glad_pipeline.display import quoted
 from glad_pipeline.storage.options import S3Options
 from glad_pipeline.storage.protocol import CONCURRENCY, StoreError
@@ -26,12 +27,11 @@ def client_of(options: S3Options, heard: dict[str, str]) -> S3Client:
 
     `heard` is given the headers of every answer.
     """
-    import boto3
     from botocore.config import Config
 
     if options.ca_bundle and not Path(options.ca_bundle).exists():
         raise StoreError(f"AWS_CA_BUNDLE is {quoted(options.ca_bundle, 200)}, and there is no such file: correct it")
-    session = boto3.session.Session(
+    session = new_session(
         aws_access_key_id=options.access_key_id,
         aws_secret_access_key=options.secret_access_key,
         aws_session_token=options.session_token,
@@ -87,11 +87,10 @@ def public_base_of(options: S3Options) -> str:
 @cache
 def _resolved(bucket: str, region: str, endpoint_url: str | None, style: Any) -> str:
     """By boto3's own rules: partitions such as China's, and FIPS and dual-stack where its variables ask for them."""
-    import boto3
     from botocore import UNSIGNED
     from botocore.config import Config
 
-    session = boto3.session.Session(aws_access_key_id="nobody", aws_secret_access_key="nobody", region_name=region)  # noqa: S106
+    session = new_session(aws_access_key_id="nobody", aws_secret_access_key="nobody", region_name=region)  # noqa: S106
     config = Config(
         signature_version=UNSIGNED, s3={"addressing_style": style, "us_east_1_regional_endpoint": "regional"}
     )

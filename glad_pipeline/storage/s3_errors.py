@@ -25,12 +25,13 @@ _CREDENTIALS = (
 )
 _KMS = "GLAD_S3_KMS_KEY has to name a key that is enabled, in the bucket's region, and that these credentials may use"
 _DAMAGED = "the object was damaged on the way: try again, and look at the network"
+_NO_SUCH_BUCKET = "the bucket does not exist: create it or correct AWS_S3_BUCKET (./glad storage setup creates it)"
 _REGION = "the bucket lives in another region: correct AWS_S3_REGION"
 _ELSEWHERE = "a proxy or login page answers in the store's place: check AWS_ENDPOINT_URL_S3, and GLAD_S3_PROXY_URL"
 
 CURES = {
-    "NoSuchBucket": "the bucket does not exist: create it or correct AWS_S3_BUCKET",
-    "404": "the bucket does not exist: create it or correct AWS_S3_BUCKET",
+    "NoSuchBucket": _NO_SUCH_BUCKET,
+    "404": _NO_SUCH_BUCKET,
     "InvalidAccessKeyId": "the store does not know this AWS_ACCESS_KEY_ID: correct it",
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY does not fit AWS_ACCESS_KEY_ID, or AWS_S3_REGION is not the "
     "store's: correct them",
@@ -100,17 +101,20 @@ def explained(doing: str, place: str, expected: Container[str | int] = ()) -> It
         ) from None
     except BotoCoreError as error:
         cure = trouble_at(place) or _cure_of_connection(error)
-        raise StoreError(f"{failed}: {error} {cure}", transient=_connection_may_return(error)) from error
+        words = str(error).rstrip(". ")
+        raise StoreError(f"{failed}: {words}. {cure}", transient=_connection_may_return(error)) from error
 
 
-def refuse_pages(response_dict: Mapping[str, Any], **_: Any) -> None:
+def refuse_pages(response_dict: Mapping[str, Any], operation_model: Any = None, **_: Any) -> None:
     """botocore takes a page with status 200 for an object, or for an error that may pass: it makes 500 of the status.
 
     Raises `NoStoreError` for one that is not the store's: its own answers and objects have a request id or an ETag,
     and we store no pages.
     """
     headers, status = response_dict["headers"], response_dict["status_code"]
-    is_page = str(headers.get("content-type", "")).lower().startswith("text/html")
+    is_head = operation_model is None or operation_model.http.get("method") == "HEAD"
+    is_text = bool(response_dict["body"]) or is_head  # moto calls an empty answer text/html
+    is_page = is_text and str(headers.get("content-type", "")).lower().startswith("text/html")
     is_stores = any(name in headers for name in ("x-amz-request-id", "x-amz-id-2", "etag"))
     if is_page and not is_stores and (status < 400 or (status == 500 and _was_200(response_dict["body"]))):
         raise NoStoreError("with a page (text/html)")
@@ -127,7 +131,7 @@ def cure_of(error: ClientError) -> str | None:
     cure = CURES.get("NotImplemented" if status_of(error) == 501 else code)
     if code == "AccessDenied":
         return next((cure for sign, cure in _OF_WORDS.items() if sign in words), cure)
-    if cure == _REGION and (region := _region_of(error)):
+    if cure == _REGION and (region := region_of(error)):
         return f"the bucket lives in the region {region}: set AWS_S3_REGION={region}"
     if code == "RequestTimeTooSkewed" and (skew := skew_of(_headers(error).get("date"))):
         return f"this machine's clock is {in_words(skew)} the store's: set it"
@@ -186,7 +190,8 @@ def _headers(error: ClientError) -> Mapping[str, str]:
     return error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
 
 
-def _region_of(error: ClientError) -> str | None:
+def region_of(error: ClientError) -> str | None:
+    """Where the bucket really lives, if the store says so."""
     region = _headers(error).get("x-amz-bucket-region") or error.response.get("Error", {}).get("Region")
     return one_line(str(region), 40) if region else None
 

@@ -202,8 +202,8 @@ class Looking:
                 "metadata",
                 Level.ERROR,
                 f"{lost} the metadata of objects (x-amz-meta-…), by which pictures are known again",
-                "have it keep them (JuiceFS: start the gateway with --object-meta; rclone: serve a remote that keeps "
-                "metadata), or use another store",
+                "have it keep them (JuiceFS: start the gateway with --object-meta), or use another store "
+                "(`rclone serve s3` forgets them when it ends)",
             )
         else:
             self._say("metadata", Level.OK, "metadata come back as they were given")
@@ -333,7 +333,10 @@ class Looking:
                 return cast("Mapping[str, Any]", getattr(self.client, operation)(Bucket=self.store.bucket))
             self._say(what, Level.OK, f"the bucket has no {what}")
         except StoreError as error:
-            self._say(what, Level.NOT_TESTED, f"the store does not tell {what} ({error})")
+            if isinstance(error.__cause__, ClientError) and status_of(error.__cause__) == 501:
+                self._say(what, Level.OK, f"the store knows no {what}")
+            else:
+                self._say(what, Level.NOT_TESTED, f"the store does not tell {what} ({error})")
         return {}
 
 

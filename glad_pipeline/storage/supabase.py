@@ -9,6 +9,7 @@ visitor may read lies in a second bucket, `{bucket}-private`, which is made when
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from typing import Any
 from uuid import uuid4
 
 from glad_pipeline.http_client import Arriving
-from glad_pipeline.storage.keys import is_private
+from glad_pipeline.storage.keys import PREFIX, is_private
 from glad_pipeline.storage.options import SUPABASE, SupabaseOptions
 from glad_pipeline.storage.probe import Abilities, Exclusively, Probed
 from glad_pipeline.storage.protocol import Listed, Outage, Seen, StoredObject, StoreError
@@ -326,7 +327,11 @@ class SupabaseStore(SupabaseOptions):
 
     def listing(self, prefix: str) -> Iterator[Listed]:
         """Everything under `prefix`, page by page, in the order of the keys' bytes. Raises `StoreError`."""
-        yield from self._listing(self._bucket_of(prefix), prefix)
+        if PREFIX.startswith(prefix) and prefix != PREFIX:  # it may begin keys of both areas
+            both = (self._listing(bucket, prefix) for bucket in (self.bucket, self.private_bucket))
+            yield from heapq.merge(*both, key=lambda listed: listed.key.encode())
+        else:
+            yield from self._listing(self._bucket_of(prefix), prefix)
 
     def _listing(self, bucket: str, prefix: str) -> Iterator[Listed]:
         after: str | None = None

@@ -88,7 +88,7 @@ def temporary_pipeline(
             one is made.
         sdxl: what draws. None: `InstantSdxl()`.
         settings: values by their variables, as in docs/settings.md: `{"GLAD_BATCH_SIZE": 2}`. Those of database, store
-            and model have no effect, because the resources are given.
+            and model have no effect, because the resources are given. Renditions: only if it has GLAD_RENDITIONS.
 
     Raises `UsageError` for a setting that is not allowed, `GladError` where there is no server.
 
@@ -110,9 +110,11 @@ def temporary_pipeline(
             posts_columns=own.posts_columns,
             posts_status=own.posts_status,
         )
+        asked = own.renditions if "GLAD_RENDITIONS" in (settings or {}) else "none"
+        pictures = memory_object_store(memory, postgres, spool=Path(spool), renditions=asked)
         overrides = {
             "postgres": postgres,
-            "object_store": memory_object_store(memory, postgres, spool=Path(spool)),
+            "object_store": pictures,
             "sdxl": sdxl or InstantSdxl(),
         }
         yield TemporaryPipeline(database_url=url, memory=memory, settings=own, overrides=overrides)
@@ -125,13 +127,14 @@ def _migrated(database: str, own: Settings) -> Iterator[str]:
 
 
 def memory_object_store(
-    memory: Memory, postgres: PostgresResource, *, spool: Path, bucket: str = BUCKET
+    memory: Memory, postgres: PostgresResource, *, spool: Path, bucket: str = BUCKET, renditions: str = "none"
 ) -> ObjectStoreResource:
     """The resource `object_store` on a bucket of `memory`.
 
     Args:
         postgres: the resource of the database that the bucket belongs to.
         spool: a folder in which drawn pictures wait while the memory is `unreachable`.
+        renditions: formats that are made of each picture, as GLAD_RENDITIONS.
     """
     return ObjectStoreResource(
         postgres=postgres,
@@ -139,4 +142,5 @@ def memory_object_store(
         endpoint_url=memory.address,
         secret_access_key=memory.secret_access_key,
         spool_folder=str(spool),
+        renditions=renditions,
     )

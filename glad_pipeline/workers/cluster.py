@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import socket
 import sys
 import time
@@ -160,10 +159,7 @@ class Cluster:
         (self._home.path / FILE).unlink(missing_ok=True)
         if self._home.path.exists():
             with suppress(GladError), self._home.prepare().lock():
-                folder = self._home.sockets()
-                shutil.rmtree(folder / "ray", ignore_errors=True)
-                (folder / "python").unlink(missing_ok=True)
-                self._home.leave_sockets()
+                self._home.leave_sockets("ray", "python")
         return known is not None
 
     def _refuse_to_be_reached(self) -> None:

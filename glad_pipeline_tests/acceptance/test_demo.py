@@ -45,6 +45,7 @@ def test_a_second_demo_draws_and_publishes_nothing_and_shows_all_though_a_post_w
     assert (ROOT / "gallery.html").read_text(encoding="utf-8").count("data:image/") == len(TITLES)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "command",
     [
@@ -94,6 +95,7 @@ def test_a_run_that_is_killed_leaves_nothing_behind_that_the_next_does_not_finis
     assert machine.sql("SELECT count(*) AS n FROM posts WHERE title LIKE %s", f"{name} %") == [{"n": 60}]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["interrupted", "terminated"])
 def test_a_run_that_is_told_to_end_does_so_and_gives_its_prompts_back(machine, halfway, number):
     process, name, _ = halfway
@@ -122,6 +124,7 @@ def test_a_demo_that_is_told_to_end_ends_its_run_and_the_next_one_works_on(machi
     assert states == [{"status": "published", "n": 6}]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
@@ -140,6 +143,7 @@ def test_a_wrong_setting_is_told_without_a_stack_trace(machine, monkeypatch, var
         assert word in told
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [

@@ -49,6 +49,7 @@ def side_by_side(
                 **variables,
                 "DATABASE_URL": urls[place],
                 "GLAD_HOME": str(own / "home"),
+                "GLAD_RENDITIONS": "none",
                 DRAW_LOG: str(own / "draws"),
                 SITE_LOG: str(own / "told"),
             }

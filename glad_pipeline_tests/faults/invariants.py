@@ -73,14 +73,18 @@ def examine(
     ).fetchall()
     posts = {row["id"]: row for row in connection.execute("SELECT * FROM posts")}
     images = {row["id"]: row for row in connection.execute("SELECT * FROM images")}
+    renditions = connection.execute(
+        "SELECT r.key, r.sha256, left(i.url, -length(i.key)) || r.key AS url FROM renditions AS r"
+        " JOIN images AS i ON i.id = r.image_id WHERE i.removed_at IS NULL"
+    ).fetchall()
     lost = [f"prompt {p['id']} {fault}" for p in prompts if (fault := _loss(p, posts, images))]
     drawn = draws(draw_log)
     live = {image["url"]: image for image in images.values() if image.get("removed_at") is None}
     return Findings(
         lost=lost,
         duplicated=_duplicates(prompts, posts, posts_before),
-        dead_links=_dead_links(posts, live),
-        orphans=_orphans(prompts, images, store),
+        dead_links=_dead_links(posts, live | {each["url"]: each for each in renditions}),
+        orphans=_orphans(prompts, images, {each["key"] for each in renditions}, store),
         untold=_untold(connection, posts, prompts, site_log),
         redrawn=sum(len(pids) - 1 for pids in drawn.values()),
         published=sum(p["status"] == "published" for p in prompts),
@@ -123,9 +127,10 @@ def _duplicates(
 
 def _dead_links(posts: Mapping[UUID, Any], images: Mapping[str, Any]) -> list[str]:
     """Every link that a visitor meets, followed: each picture whole, as the catalogue has it."""
-    shown = {post["featured_image_url"] for post in posts.values() if post["status"] == "published"} - {None}
+    columns = ("featured_image_url", "cover_image_url")
+    shown = {post[each] for post in posts.values() if post["status"] == "published" for each in columns} - {None}
     wanted = {url: images[url]["sha256"] if url in images else None for url in shown | images.keys()}
-    wanted |= {image["thumbnail_url"]: None for image in images.values() if image["thumbnail_url"]}
+    wanted |= {image["thumbnail_url"]: None for image in images.values() if image.get("thumbnail_url")}
     with ThreadPoolExecutor(16) as pool:
         found = pool.map(_fault_of, wanted, wanted.values())
         return [f"{url} {fault}" for url, fault in zip(wanted, found, strict=True) if fault]
@@ -160,11 +165,17 @@ def _untold(
     ]
 
 
-def _orphans(prompts: Collection[Mapping[str, Any]], images: Mapping[int, Any], store: ObjectStore) -> list[str]:
+def _orphans(
+    prompts: Collection[Mapping[str, Any]], images: Mapping[int, Any], renditions: set[str], store: ObjectStore
+) -> list[str]:
     """Objects that no row knows, rows whose object is not there, and pictures that nobody asked for."""
-    objects = {each.key for each in store.listing(PREFIX)}
+    objects = {listed.key for listed in store.listing(PREFIX)}
     live = [image for image in images.values() if image.get("removed_at") is None]
-    known = {image["key"] for image in live} | {image["thumbnail_key"] for image in live if image["thumbnail_key"]}
+    known = (
+        renditions
+        | {image["key"] for image in live}
+        | {image["thumbnail_key"] for image in live if image["thumbnail_key"]}
+    )
     wanted = {p["image_id"] for p in prompts}
     return [
         *(f"object {key} has no row" for key in sorted(objects - known)),

@@ -114,8 +114,8 @@ def a_bucket_in_disorder(world: World) -> None:
     a_post_to_hide(world)
     gone, damaged = [row["key"] for row in world.sql("SELECT key FROM images ORDER BY id LIMIT 2")]
     world.store.delete([gone, damaged])
-    world.store.put_once(damaged, b"not a picture", content_type="image/png", metadata={})
-    world.store.put_once(original_key("ab" * 32), b"nobody's", content_type="image/png", metadata={})
+    for key, body in ((damaged, b"not a picture"), (original_key("ab" * 32), b"nobody's")):
+        world.store.put_once(key, body, content_type="image/png", metadata={})
 
 
 def pictures_of_yesterday(world: World) -> None:
@@ -161,6 +161,46 @@ def is_hidden(world: World) -> str | None:
     return None if (post["status"], post["featured_image_url"]) == ("draft", None) else f"the post is {post}"
 
 
+def with_renditions(world: World) -> str | None:
+    os.environ.update(RENDITIONS)
+    return world.run()
+
+
+def make_renditions(world: World) -> str | None:
+    os.environ.update(RENDITIONS)
+    return glad("renditions", "make")
+
+
+def have_renditions(world: World) -> str | None:
+    lacking = world.sql("SELECT key FROM images WHERE id NOT IN (SELECT image_id FROM renditions)")
+    return f"without renditions: {lacking}" if lacking else None
+
+
+RENDITIONS = {"GLAD_RENDITIONS": "webp", "GLAD_RENDITION_WIDTHS": "native"}
+
+
+def a_cdn_that_is_gone(world: World) -> None:
+    """All that is published is shown by an address that is no more."""
+    a_post_to_hide(world)
+    now = world.store.url("").rstrip("/")
+    world.sql("UPDATE images SET url = replace(url, %s, %s)", now, GONE)
+    world.sql(
+        "UPDATE posts SET featured_image_url = replace(featured_image_url, %s, %s),"
+        " cover_image_url = replace(cover_image_url, %s, %s)",
+        *(now, GONE) * 2,
+    )
+
+
+def rewrite(world: World) -> str | None:
+    return glad("urls", "rewrite", "--from", GONE, "--to", world.store.url(""), "--yes")
+
+
+def shows_nothing_gone(world: World) -> str | None:
+    left = world.sql("SELECT id FROM posts WHERE strpos(to_jsonb(posts)::text, %s) > 0", GONE)
+    return f"posts show the old address: {left}" if left else None
+
+
+GONE = "http://gone.example/pictures"
 HIDDEN = "hill-0"
 TAKEDOWN = Scenario(
     prepare=a_post_to_hide,
@@ -189,6 +229,25 @@ SCENARIOS: dict[str, Scenario] = {  # by commit point
     "quarantine": MENDING,
     "audit_fix": MENDING,
     "takedown": TAKEDOWN,
+    "rendition": Scenario(
+        prepare=a_dozen,
+        act=with_renditions,
+        recover=lambda world: [*world.recover(), make_renditions(world)],
+        expect=have_renditions,
+    ),
+    "renditions": Scenario(
+        prepare=a_post_to_hide,
+        act=make_renditions,
+        recover=lambda world: [make_renditions(world), *world.recover()],
+        patient=False,
+        expect=have_renditions,
+    ),
+    "rewrite_urls": Scenario(
+        prepare=a_cdn_that_is_gone,
+        act=rewrite,
+        recover=lambda world: [rewrite(world), *world.recover()],
+        expect=shows_nothing_gone,
+    ),
     "thumbnail": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(side=300))),
 }
 # which time it is reached; else the first
@@ -198,9 +257,11 @@ OCCURRENCE = {
     "spool.before": 3,
     "spool.after": 3,
     "store.after": 2,
+    "rewrite_urls.before": 3,  # that of the posts, after images and prompts
+    "rewrite_urls.after": 3,
 }
 # commit points of other things than the database
-NO_TRANSACTION = {"mark_bucket", "spool", "thumbnail", "store", "unspool", "deliver", "quarantine"}
+NO_TRANSACTION = {"mark_bucket", "spool", "thumbnail", "rendition", "store", "unspool", "deliver", "quarantine"}
 
 
 def scenario_of(point: str) -> Scenario:
@@ -333,15 +394,15 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", type=Path, metavar="DOCUMENT")
-    parser.add_argument("--store", default="s3", choices=KINDS, help="the kind of store that the worlds have")
     parser.add_argument("--only", default="", help="points that contain this")
+    parser.add_argument("--store", choices=KINDS, default="s3", help="what keeps the pictures")
     args = parser.parse_args()
     forget_the_persons()
     wanted = [(point, mode) for point, mode in cells() if args.only in point]
     with tempfile.TemporaryDirectory(prefix="glad-matrix-") as folder:
         settings = own_settings(Path(folder) / "home")
         try:
-            servers = stack.ensure(settings, foreground=True) | {KIND: args.store}
+            servers = {**stack.ensure(settings, foreground=True), KIND: args.store}
             done = run_matrix(servers, Path(folder) / "cells", wanted, tell=_tell)
         finally:
             stack.stop(settings)

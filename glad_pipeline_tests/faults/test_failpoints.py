@@ -15,13 +15,7 @@ from glad_pipeline_tests.faults import matrix, stores
 PACKAGE = Path(failpoints.__file__).parent
 DOCUMENT = PACKAGE.parent / "docs" / "reliability.md"
 CELLS = matrix.cells()
-CORE = (  # where it matters which store it is: tried on each
-    ("mark_bucket.after", "kill -9"),
-    ("store.before", "kill -9"),
-    ("store.after", "kill -9"),
-    ("quarantine.after", "exception"),
-    ("takedown.after", "kill -9"),
-)
+CORE = [("mark_bucket.after", "kill -9"), ("store.after", "kill -9"), ("quarantine.before", "kill -9")]  # on each store
 OTHERS = [
     pytest.param((kind, *cell), marks=() if cell in CORE else pytest.mark.deep, id=f"{kind}-{cell[0]}-{cell[1]}")
     for kind in stores.KINDS
@@ -102,6 +96,7 @@ TRANSACTIONS = {
     "operations/doctor/of_database.py": {"database": "reads"},
     "operations/doctor/of_drawing.py": {"workers": "connects to Ray"},
     "operations/audit/walk.py": {EVERY: "reads"},
+    "operations/audit/addresses.py": {EVERY: "reads"},
     "prompts/queue.py": {"_beat": "renews a lease, again and again"},
     "prompts/queue_state.py": {"readiness": "reads"},
     "cli/workers.py": {EVERY: "connects to Ray"},

@@ -55,6 +55,7 @@ def healed(outcome):
     return outcome
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("outage", SHORT, ids=str)
 def test_a_run_lives_through_an_outage_shorter_than_its_patience(outage, survived):
     outcome = healed(survived[outage])
@@ -63,6 +64,7 @@ def test_a_run_lives_through_an_outage_shorter_than_its_patience(outage, survive
     assert outcome.attempts == 1
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("outage", LONG, ids=str)
 def test_a_longer_outage_fails_the_run_in_plain_words_and_the_next_run_finishes(outage, survived):
     outcome = healed(survived[outage])

@@ -22,9 +22,9 @@ from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.jobs import JOB_NAME
 from glad_pipeline.operations.audit.report import PROBLEMS
 from glad_pipeline.operations.audit.walk import audit
+from glad_pipeline.pipeline import identity
 from glad_pipeline.prompts import queue
 from glad_pipeline.settings import load_settings
-from glad_pipeline.storage.keys import PREFIX, QUARANTINE
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline_tests.faults.generators import LoggedSdxl
@@ -108,8 +108,7 @@ class World:
         return replace(findings, audited=said)
 
     def empty_bucket(self) -> None:
-        for prefix in (PREFIX, QUARANTINE, ".glad/"):
-            self.store.delete([each.key for each in self.store.listing(prefix)])
+        self.store.delete([listed.key for listed in self.store.listing("")])
 
 
 def _reason(event: dg.DagsterEvent) -> str:
@@ -148,6 +147,12 @@ def run_once(fields: Mapping[str, Any], run_id: str | None = None) -> str | None
     """In a process of its own: one run, with a GPU of these `fields`."""
     world = World()
     return world.run(world.sdxl(**fields), run_id=run_id)
+
+
+def begun() -> None:
+    """In a process of its own: the store belongs to the database before anything happens to it."""
+    with Database(os.environ["DATABASE_URL"]) as database:
+        identity.settle(database, World().store, tell=lambda text: None)
 
 
 def emptied() -> None:

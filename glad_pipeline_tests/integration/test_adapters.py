@@ -142,6 +142,7 @@ def test_a_lora_by_diffusers_or_kohya_gives_the_bits_that_diffusers_own_loader_g
                 assert torch.equal(weight, after[component][key]), (name, component, key)
 
 
+@pytest.mark.deep
 def test_old_and_foreign_spellings_of_the_same_lora_are_the_same(shapes, tmp_path):
     name, unet = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q", "unet"
     down, up = lora({name: shapes[unet][name]}, RANK)[name]

@@ -65,6 +65,7 @@ def words_of_a_run(pipeline, url):
     return str(result.failure_data_for_node("prompts").user_failure_data.description)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("statement", "said", "cure"),
     [
@@ -93,6 +94,7 @@ def test_a_password_that_expires_meanwhile_is_told_at_once_and_not_waited_for(ro
             database.read(lambda c: c.execute("SELECT 1").fetchone())
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("statement", "said"),
     [

@@ -32,6 +32,9 @@ LATER = (  # made by later migrations than the one that the rows name
     "DROP INDEX prompts_pending_due",
     "ALTER TABLE prompts DROP COLUMN prompt_syntax CASCADE",
     "ALTER TABLE prompts DROP COLUMN idempotency_key, DROP COLUMN replace, DROP COLUMN replaced_image_url, DROP COLUMN replaced_alt_text",
+    "DROP TABLE renditions",
+    "ALTER TABLE images DROP COLUMN placeholder",
+    "ALTER TABLE prompts DROP COLUMN focus",
     "ALTER TABLE deployments DROP COLUMN probe, DROP COLUMN blog_mark",
 )
 
@@ -57,6 +60,7 @@ def left(world, monkeypatch):
         "0011_run_reports",
         "0013_rows",
         "0014_store_probe",
+        "0015_renditions",
     ]
     for each in OBJECTS:
         world.store.client.put_object(

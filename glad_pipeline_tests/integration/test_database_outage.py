@@ -283,6 +283,7 @@ def test_where_no_try_was_begun_nothing_is_asked_to_give_it_back(database, admin
 # ---- checks
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("check", [no_expired_lease, no_blank_picture, urls_are_public, no_dead_message])
 def test_a_check_waits_for_the_database_as_the_assets_do(database, admin, caplog, check):
     looked = []

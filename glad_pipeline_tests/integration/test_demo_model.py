@@ -113,6 +113,7 @@ def test_a_training_starts_only_from_a_checkpoint_of_the_same_words(train):
         train("further", start_from=first)
 
 
+@pytest.mark.deep
 def test_nearly_clean_pictures_are_trained_on_less_often():
     import torch
 
@@ -142,6 +143,7 @@ def test_the_normalised_autoencoder_draws_what_it_drew_before():
         assert torch.allclose(vae.decode(after.mean).sample, drawn, atol=1e-4)
 
 
+@pytest.mark.deep
 def test_the_faster_group_normalisation_has_torchs_gradients():
     import torch
 

@@ -122,6 +122,7 @@ def test_the_refiner_draws_on_on_the_gpu(gpu, monkeypatch):
     assert picture.provenance["seconds"].keys() == {"text", "denoise", "refine", "decode"}
 
 
+@pytest.mark.deep
 def test_fp8_quantizes_the_unets_linear_layers_on_the_gpu(gpu, monkeypatch):
     """Compiled, as on a GPU it is; every kind of block at full width, of the deepest ones not all ten."""
     pytest.importorskip("torchao", reason="the extra `fp8` is not installed")
@@ -150,6 +151,7 @@ def test_every_scheduler_keeps_latents_on_the_gpu(gpu, monkeypatch):
     assert {each.recipe.scheduler: each.error for each in drawn} == dict.fromkeys(SCHEDULERS)
 
 
+@pytest.mark.deep
 def test_fused_projections_draw_the_same_and_take_no_more_memory_than_the_ones_they_replace():
     from diffusers import AutoencoderKL, UNet2DConditionModel
 

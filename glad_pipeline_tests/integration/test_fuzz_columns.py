@@ -125,6 +125,7 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "priority": INT4,
     "publish_at": DATES,
     "needs_approval": st.booleans(),
+    "focus": mostly(st.sampled_from(["0.5,0.3", "top left", " Centre"]), TEXTS),
     "replace": st.booleans(),
     "status": st.sampled_from(["pending", "claimed", "published", "failed", "", "PENDING"]) | KEPT,
     "attempts": INT4,

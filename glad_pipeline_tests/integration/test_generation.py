@@ -467,6 +467,7 @@ def test_the_demo_models_single_thread_is_not_left_to_the_next_model(engine):
     devices.set_switches("cpu", is_demo=True)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_any_number_of_lanes_draws_the_same_in_the_same_order(engine, lanes):
     recipes = [recipe(f"prompt {place}", seed=place, width=(64, 72)[place % 2]) for place in range(13)]

@@ -180,6 +180,7 @@ def test_a_blank_picture_rejects_its_prompt_and_a_failed_one_costs_an_attempt_th
     assert world.prompts()[nan]["status"] == "failed"
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("columns", "word"),
     [
@@ -762,6 +763,7 @@ def test_a_failing_check_keeps_the_picture_it_is_about_from_being_posted_and_onl
     assert set(world.statuses()) == {"published"}  # what a person approves is not held again
 
 
+@pytest.mark.deep
 def test_memory_stays_flat_however_many_pictures_a_run_draws(world):
     """Peaks of the Python heap (NumPy's arrays included) for 60 (more than may wait at once) and 200 of 0.75 MB."""
     peaks = []
@@ -775,6 +777,7 @@ def test_memory_stays_flat_however_many_pictures_a_run_draws(world):
     assert peaks[1] < peaks[0] + 20e6, peaks
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("missing", ["deleted", "overwritten"])
 def test_a_picture_that_is_gone_when_its_time_comes_is_drawn_again_and_not_published_dead(world, missing):
     later = world.add("a hill", title="Later", publish_at="2100-01-01")

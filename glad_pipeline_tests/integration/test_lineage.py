@@ -291,6 +291,7 @@ def broken_at(point):
     failpoints.arm(reached)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("point", ["publish.after", "report.before", "report.after"])
 def test_posts_of_a_run_that_died_before_or_after_it_had_listed_them_are_listed_once(world, point):
     first = world.add("a hill", title="Hill")
@@ -335,6 +336,7 @@ def named_as_put_aside(result):
     return [] if check.passed else check.metadata["prompts"].value
 
 
+@pytest.mark.deep
 def test_the_check_names_once_what_any_process_of_the_run_or_a_run_that_ended_has_put_aside_for_good(
     world, monkeypatch
 ):
@@ -352,6 +354,7 @@ def test_the_check_names_once_what_any_process_of_the_run_or_a_run_that_ended_ha
     assert world.sql("SELECT * FROM run_reports") == []
 
 
+@pytest.mark.deep
 def test_what_a_killed_run_has_put_aside_is_named_a_day_later_and_not_kept_for_ever(world):
     odd, older = world.add("impossible", width=100_000), world.add("impossible too", width=100_000)
     died = world.run("prompts").run_id

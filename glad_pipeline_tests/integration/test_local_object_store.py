@@ -211,6 +211,7 @@ def test_every_socket_is_on_loopback(store):
     assert addresses == {"127.0.0.1"}
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("killed", [["s3", "filer", "volume", "master"], ["master"], ["volume"], ["filer"]])
 def test_acknowledged_objects_survive_kill_9_of_any_part_and_the_address_stays(store, killed):
     client = store.client()

@@ -173,6 +173,7 @@ def test_a_shell_that_has_read_the_servers_file_is_not_taken_for_servers_of_the_
     assert shown.stdout.count("PostgreSQL         running") == shown.stdout.count("object store       running") == 2
 
 
+@pytest.mark.deep
 def test_a_value_changed_since_in_that_shell_is_the_person_s_own(stack, database_url):
     script = '. "$GLAD_HOME/.env"; export GLAD_EMBEDDED DATABASE_URL="$1"; shift; "$@" status'
     shown = subprocess.run(
@@ -186,6 +187,7 @@ def test_a_value_changed_since_in_that_shell_is_the_person_s_own(stack, database
     assert "yours (AWS_S3_BUCKET)" not in shown.stdout
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("command", "code", "told"),
     [

@@ -193,6 +193,7 @@ def test_the_largest_number_of_pieces_draws(engine):
     drawn_by(engine, recipe)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("text", ["İ" * 37, "Ⱥ" * 37, "\u0958" * 12, "ﬀ" * 25, "x" * 75, "…" * 25])
 def test_no_text_that_is_taken_for_short_without_counting_is_long(text):
     """Small letters may take more bytes than capital ones, and composed ones more than what they are made of."""

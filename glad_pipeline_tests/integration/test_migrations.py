@@ -39,12 +39,14 @@ ALL = [
     "0011_run_reports",
     "0013_rows",
     "0014_store_probe",
+    "0015_renditions",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
 OURS = {
     "prompts",
     "images",
+    "renditions",
     "outbox",
     "barred_recipes",
     "takedowns",

@@ -109,6 +109,7 @@ def test_a_model_may_be_named_instead_of_the_settings(glad, hub):
     assert hub.fetched() == NEEDED_ONCE
 
 
+@pytest.mark.deep
 def test_the_vae_the_refiner_and_the_loras_of_the_settings_are_pulled_too(glad, hub, repository, refiner, tmp_path):
     vae = shutil.copytree(repository / "vae", tmp_path / "vae repository")
     (vae / "diffusion_pytorch_model.bin").write_bytes(b"never fetch this")
@@ -158,6 +159,7 @@ def refiner(tmp_path):
     return directory
 
 
+@pytest.mark.deep
 def test_a_damaged_file_is_found_by_verify_and_only_it_is_fetched_again(glad, hub, snapshot):
     glad("pull")
     damage(snapshot / UNET)
@@ -194,6 +196,7 @@ def test_a_connection_that_breaks_in_mid_file_is_taken_up_where_it_broke(glad, h
     assert (snapshot / UNET).read_bytes() == (DEMO_CHECKPOINT / UNET).read_bytes()
 
 
+@pytest.mark.deep
 def test_half_a_file_is_never_taken_for_whole_and_the_next_pull_fetches_what_is_missing(glad, hub, snapshot):
     hub.cut.add(UNET)
     hub.down.add(UNET)
@@ -209,6 +212,7 @@ def test_half_a_file_is_never_taken_for_whole_and_the_next_pull_fetches_what_is_
     assert hub.fetched() == {UNET}
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("refusal", "told"),
     [
@@ -269,6 +273,7 @@ def test_a_repository_that_is_no_pipeline_or_lacks_the_file_is_refused(glad, hub
     assert hub.fetched() == set()
 
 
+@pytest.mark.deep
 def test_of_a_repository_with_fp16_weights_only_those_are_pulled_and_loaded(
     glad, hub, repository, tmp_path, monkeypatch
 ):

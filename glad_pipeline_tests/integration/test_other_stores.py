@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 import threading
 import uuid
@@ -13,6 +14,7 @@ from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.server import ThreadedMotoServer
 
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
@@ -380,6 +382,7 @@ def database(database_url):
         yield database
 
 
+@pytest.mark.deep
 def test_a_store_is_tried_once_and_again_when_its_options_change(gate, store_at, database):
     gateway, told = gate(gateways.as_backblaze), []
     store = store_at(gateway.url)
@@ -530,6 +533,7 @@ def test_on_a_store_as_backblaze_every_picture_is_published_once(world, gate, mo
 END_TO_END = ["metadata dropped"]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "name", [name if name in END_TO_END else pytest.param(name, marks=pytest.mark.deep) for name in REFUSED]
 )
@@ -576,3 +580,29 @@ def test_a_bucket_that_is_deleted_meanwhile_ends_the_run_and_its_pictures_wait_a
     world.run(sdxl=Watched())
     assert len(drawn) == 3
     assert attempts(world) == {("published", 0)}  # a try is counted with a drawing, and that one was given back
+
+
+@pytest.mark.deep
+def test_on_moto_every_picture_is_published_once(world, monkeypatch):
+    """A server that somebody else wrote by AWS's documents."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
+    try:
+        world.store.client.create_bucket(Bucket=world.store.bucket)
+        anybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [anybody | {"Resource": f"arn:aws:s3:::{world.store.bucket}/*"}],
+        }
+        world.store.client.put_bucket_policy(Bucket=world.store.bucket, Policy=json.dumps(policy))
+        for n in range(3):
+            world.add(f"a hill {n}", title=f"Hill {n}")
+        world.run()
+        assert attempts(world) == {("published", 1)}
+        assert len(world.objects()) == len(world.posts()) == 3
+        assert world.store.put_once(world.objects()[0], b"another", **PICTURE) is False
+    finally:
+        server.stop()

@@ -596,6 +596,7 @@ def post_of(blog):
     return blog.sql("SELECT * FROM posts WHERE id = %s", FIRST)[0]
 
 
+@pytest.mark.few(1)
 def test_a_post_edited_meanwhile_is_left_alone_until_a_person_approves(blog):
     prompt = blog.add("a hill", post_id=FIRST)
     blog.run("prompts", "generated_images", "s3_objects")
@@ -620,6 +621,7 @@ def test_a_post_edited_meanwhile_is_left_alone_until_a_person_approves(blog):
     assert after["featured_image_url"] == blog.sql("SELECT url FROM images")[0]["url"]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("blog", ["b"], indirect=True)
 def test_an_edit_between_two_runs_of_which_the_first_died_is_an_edit(blog):
     prompt = blog.add("a hill", post_id=FIRST)
@@ -638,6 +640,7 @@ def test_an_edit_between_two_runs_of_which_the_first_died_is_an_edit(blog):
     assert blog.prompts()[prompt]["status"] == "published"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("blog", ["a", "d"], indirect=True)
 def test_a_posts_first_edit_ever_is_an_edit(blog):
     blog.sql("UPDATE posts SET updated_at = NULL WHERE id = %s", FIRST)  # as in blogs that set it at an edit alone
@@ -656,6 +659,7 @@ def test_a_posts_first_edit_ever_is_an_edit(blog):
     assert blog.prompts()[again]["status"] == "awaiting_approval"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("blog", ["d"], indirect=True)
 def test_our_own_writes_are_no_edits_in_one_batch_or_two(blog):
     ids = [blog.add(f"a hill {n}", post_id=FIRST) for n in range(4)]

@@ -49,6 +49,7 @@ UNRESOLVABLE = [
 ]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("allowed", [None, "*,/*"], ids=["nothing allowed", "everything allowed"])
 def test_what_cannot_be_resolved_is_rejected_alone(world, allowed):
     bad, good = [world.add("a poison", **columns) for columns in UNRESOLVABLE], world.add("a good hill")
@@ -64,6 +65,7 @@ def _without(path, text):
     return re.sub(rf"'{re.escape(path[:40])}[^']*'(… \(\d+ characters\))?", "…", text.replace(path, path[:40]))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("column", ["model", "lora"])
 def test_a_refusal_tells_nothing_of_the_files_that_are_here(world, tmp_path, column):
     secret, folder, file = tmp_path / "secret", tmp_path / "models", tmp_path / "models" / "one.safetensors"
@@ -293,6 +295,7 @@ class Marked(InstantSdxl):
             yield drawn
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(("name", "error"), FORESEEN_NOWHERE, ids=lambda each: str(each)[:20])
 def test_an_exception_that_nobody_foresaw_is_that_rows_own(world, monkeypatch, name, error):
     monkeypatch.setenv("GLAD_MAX_ATTEMPTS", "1")
@@ -309,6 +312,7 @@ def test_an_exception_that_nobody_foresaw_is_that_rows_own(world, monkeypatch, n
     assert len(world.posts()) == 3
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("name", "error"), NOT_ITS_OWN, ids=lambda each: str(each)[:20])
 def test_what_is_shown_to_be_the_deployments_fails_the_run_and_costs_no_row_a_try(world, monkeypatch, name, error):
     monkeypatch.setenv("GLAD_DATABASE_PATIENCE_SECONDS", "0")

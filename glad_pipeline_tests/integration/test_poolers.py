@@ -39,6 +39,7 @@ def run(pipeline, url):
     return job.execute_in_process(raise_on_error=False)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("options", [{}, {"ignore_startup_parameters": "options", "server_round_robin": 1}])
 def test_session_mode_publishes_with_the_right_times_in_a_database_in_new_york(pipeline, options):
     name = urlsplit(pipeline.database_url).path[1:]
@@ -61,6 +62,7 @@ TURNS = {"server_round_robin": 1, "min_pool_size": 3}
 ONE = {"default_pool_size": 1}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("mode", "options"),
     [

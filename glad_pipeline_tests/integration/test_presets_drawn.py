@@ -168,6 +168,7 @@ def test_guidance_cut_off_is_the_same_in_any_company_and_begins_like_full_guidan
     assert not np.array_equal(cut[0], unguided[0])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["lightning-4", "lcm-4"])
 def test_few_step_presets_draw_with_their_scheduler_and_a_lora(demo, lora, name):
     profile = dataclasses.replace(demo, loras=(lora,))

@@ -38,14 +38,14 @@ from glad_pipeline_tests.integration.test_prompt_commands import PATHS, prompt_i
 
 POSTS_OWN = {  # fields that decide no picture; every other does
     *("title", "slug", "excerpt", "content", "category", "author", "alt_text", "task_id", "post_id"),
-    *("idempotency_key", "priority", "publish_at", "needs_approval", "replace"),
+    *("idempotency_key", "priority", "publish_at", "needs_approval", "focus", "replace"),
 }
 OTHER = {  # another value of each field that decides the picture
     "prompt": "another lake", "negative_prompt": "people", "seed": 77, "width": 128, "height": 128,
     "num_inference_steps": 9, "guidance_scale": 3.5, "scheduler": "ddim", "preset": "fast", "model": "m",
     "model_revision": "b" * 40, "lora": "a*1", "prompt_syntax": "a1111",
 }  # fmt: skip
-UNWATCHED = {"idempotency_key", "priority", "publish_at", "replace"}  # of no picture and no post
+UNWATCHED = {"idempotency_key", "priority", "publish_at", "focus", "replace"}  # of no picture and no post
 DRAWN = ("claimed", "generated", "awaiting_approval")
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -89,6 +89,7 @@ def test_a_copy_of_the_database_takes_no_picture_from_the_original(world, other_
     assert answer(image["url"]) == 200
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("there", [True, False], ids=["still shown", "gone"])
 def test_an_old_picture_whose_bucket_nobody_knows_is_done_only_if_it_is_gone(moved, there, glad):  # noqa: F811
     moved.sql("UPDATE images SET deployment_id = NULL")  # as an earlier version has catalogued it

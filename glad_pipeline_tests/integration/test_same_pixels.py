@@ -53,6 +53,7 @@ def seen(engines):
     return {}
 
 
+@pytest.mark.few(1)
 @given(some=st.lists(recipes, min_size=1, max_size=4), batch=st.sampled_from(BATCHES), data=st.data())
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

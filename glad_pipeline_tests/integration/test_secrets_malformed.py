@@ -137,6 +137,7 @@ PROCESSES = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("process", PROCESSES)
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DAGSTER_DATABASE_URL"])
 def test_a_real_process_refuses_a_broken_url_by_its_part_and_writes_it_nowhere(tmp_path, process, name):
@@ -159,6 +160,7 @@ def test_a_real_process_refuses_a_broken_url_by_its_part_and_writes_it_nowhere(t
         assert not any(piece.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("token", ["hf_\x01a/b@c:secret", "hf_geheim-§-secret", "hf_two words secret"])
 def test_a_token_of_the_hub_that_no_header_can_hold_is_refused_by_name(monkeypatch, token):
     monkeypatch.setenv("HF_TOKEN", token)

@@ -142,6 +142,7 @@ def test_a_file_that_predicts_v_says_so_itself_by_metadata_or_by_the_setting(tmp
     assert np.array_equal(pixels, drawn(DEMO_CHECKPOINT).pixels)  # which is trained so, and says so in its folder
 
 
+@pytest.mark.deep
 def test_the_vae_in_the_file_is_used_unless_another_is_named(demo_file, tmp_path):
     shutil.copytree(DEMO_CHECKPOINT / "vae", tmp_path / "other")
     weights = next((tmp_path / "other").glob("*.safetensors"))
@@ -178,6 +179,7 @@ def test_a_file_of_another_layout_than_its_configuration_is_told_so(demo_file, f
     assert "text_encoder" in told(DEMO_CHECKPOINT, "text", without="conditioner.embedders.1.model.ln_final")
 
 
+@pytest.mark.deep
 def test_a_folder_of_mixed_variants_is_drawn_with_as_diffusers_takes_it(tmp_path):
     mixed = shutil.copytree(DEMO_CHECKPOINT, tmp_path / "mixed")
     for name in ("unet", "text_encoder"):

@@ -197,6 +197,14 @@ def test_a_bucket_that_is_private_where_it_has_to_be_public_is_refused_and_the_o
         assert supabase.keys(bucket) == []
 
 
+def test_a_listing_of_everything_has_both_areas_in_one_order(store):
+    for key in ("quarantine/a", "generated/b", ".glad/c", "generated/a", "z"):
+        store.put_once(key, b"x", **PNG)
+    for prefix, ends in (("", 5), ("gen", 2), ("generated/", 2), ("quarantine/", 1)):
+        listed = [each.key for each in store.listing(prefix)]
+        assert (listed, len(listed)) == (sorted(listed), ends)
+
+
 def test_a_prefix_whose_signs_stand_for_others_lists_only_what_begins_with_it(store):
     for name in ("generated/a_b", "generated/axb"):
         store.put_once(f"{name}.png", b"x", **PNG)

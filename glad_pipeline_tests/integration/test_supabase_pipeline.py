@@ -93,6 +93,21 @@ def test_rows_become_posts_whose_pictures_anybody_sees_and_nothing_else(world, s
     assert problems(deep=True) == {}
 
 
+@pytest.mark.parametrize(
+    "key", [f"sb_secret_{'geheim' * 4}", supabase_server.jwt("service_role", signature="geheim" * 4)]
+)
+def test_a_key_that_is_refused_is_nowhere_in_what_a_run_leaves(world, monkeypatch, tmp_path, key, capfd):
+    monkeypatch.setenv("SUPABASE_KEY", key)
+    hills(world, 1)
+    result = world.run(expect_success=False)
+    told = str([event.event_specific_data for event in result.all_events]) + "".join(capfd.readouterr())
+    told += str([world.sql(f"SELECT * FROM {table}") for table in ("prompts", "deployments", "run_reports")])
+    told += "".join(file.read_text(errors="replace") for file in tmp_path.rglob("*") if file.is_file())
+    assert "SUPABASE_KEY is not a key of this project" in told
+    assert "geheim" not in told
+    assert world.statuses() == ["pending"]
+
+
 def test_an_audit_mends_a_bucket_in_disorder_and_a_lost_catalogue_is_rebuilt(world, supabase, problems, migrated_url):
     hills(world, 3)
     world.run(sdxl=LARGE)

@@ -90,6 +90,7 @@ def test_every_check_passes_and_anybody_is_given_the_picture_of_a_post(pipeline)
         assert answer.read() == pipeline.store.fetch(objects(pipeline)[0])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("prompt", "status", "reason"),
     [("BLANK", "rejected", "blank"), ("UNDRAWABLE", "pending", "NaN"), ("TOO LARGE", "pending", "memory")],
@@ -104,6 +105,7 @@ def test_a_prompt_that_asks_for_a_fault_fails_alone(pipeline, prompt, status, re
     assert reason in failed["last_error"]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("prompt", ["GPU DIES", "NO COMPILER"])
 def test_a_generator_that_can_draw_nothing_more_fails_the_run_and_the_rows_wait(pipeline, prompt):
     pipeline.add(prompt)

@@ -54,6 +54,7 @@ def test_every_command_is_in_the_help():
         "migrate",
         "psql",
         "settings",
+        "storage",
         "prompts",
         "model",
         "test",
@@ -68,6 +69,7 @@ def test_status_of_nothing_is_quick_and_starts_nothing(tmp_path):
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("arguments", "environment", "told"),
     [
@@ -120,6 +122,7 @@ def test_what_the_servers_file_exports_is_no_setting_unless_a_person_changed_it(
     assert variables == {"AWS_S3_BUCKET": "theirs now", "OTHER": "ours"}
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "command", [["up"], ["down"], ["demo"], ["reset", "--yes"], ["migrate"], ["prompts", "list"], ["model", "list"]]
 )

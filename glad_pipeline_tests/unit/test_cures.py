@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from glad_pipeline.database import first_words
-from glad_pipeline.database.cures import CHECK, cure_at_connecting
+from glad_pipeline.database.cures import CHECK, cure_at_connecting, is_refusal
 
 WORDS = {
     "connection failed: FATAL:  sorry, too many clients already": "max_connections",
@@ -45,3 +45,18 @@ def test_a_question_of_libpq_s_is_not_the_reason():
         'connection to server at "::1", port 1 failed: Connection refused\n\tIs the server running on that host?'
     )
     assert first_words(error) == 'connection to server at "::1", port 1 failed: Connection refused'
+
+
+@pytest.mark.parametrize(
+    ("words", "refuses"),
+    [
+        ('connection failed: FATAL:  password authentication failed for user "glad"', True),
+        ('FATAL:  role "me" does not exist', True),
+        ('FATAL:  database "blog" does not exist', True),
+        ("FATAL:  the database system is starting up", False),
+        ("connection failed: Connection refused", False),
+        ('root certificate file "/home/blog/.postgresql/root.crt" does not exist', False),
+    ],
+)
+def test_the_log_of_an_embedded_server_is_told_only_where_the_server_is_in_trouble(words, refuses):
+    assert is_refusal(psycopg.OperationalError(words)) is refuses

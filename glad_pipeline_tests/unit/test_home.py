@@ -87,3 +87,18 @@ def test_it_goes_with_the_rest_and_is_left_while_somebody_is_in_it(long_home):
     (folder / "ray").mkdir()
     long_home.clear()
     assert not folder.exists()
+
+
+def test_leaving_sockets_makes_no_folder_and_takes_away_what_is_named(long_home):
+    """Else `glad down` could not stop the servers of a full disk."""
+    long_home.leave_sockets("code.sock", "tmp")
+    assert long_home.recall("sockets") is None
+    folder = long_home.sockets()
+    (folder / "tmp" / "deep").mkdir(parents=True)
+    (folder / "python").symlink_to("/")
+    (folder / "another").touch()
+    long_home.leave_sockets("code.sock", "tmp", "python")
+    assert [each.name for each in folder.iterdir()] == ["another"]
+    (folder / "another").unlink()
+    long_home.leave_sockets()
+    assert not folder.exists()

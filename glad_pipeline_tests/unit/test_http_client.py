@@ -1,6 +1,7 @@
 """Our own requests against real little servers: what is sent, what is read, what is not followed, when it is over."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import closing
 import pytest
 
 from glad_pipeline.http_client import NoAnswer, ask, local_status
+from glad_pipeline.local import certificates
 
 Answering = Callable[[Callable[[socket.socket], None]], str]
 
@@ -136,3 +138,40 @@ def test_a_server_of_this_machine_is_asked_past_any_proxy_with_its_token(answeri
 
     port = int(answering(answer).rpartition(":")[2])
     assert (local_status(port, "/"), local_status(port, "/", "t0ken"), local_status(1, "/")) == (401, 200, None)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_server_is_believed_by_the_authorities_of_ssl_cert_file(answering, monkeypatch, tmp_path, named):
+    """As the cure of a visit says (`pipeline/visit.py`)."""
+    certificates.lay(tmp_path / "keys")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "keys" / "cert.pem", tmp_path / "keys" / "key.pem")
+
+    def answer(connection):
+        with context.wrap_socket(connection, server_side=True) as inside:
+            says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")(inside)
+
+    url = answering(answer).replace("http://", "https://")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "keys" / "ca.pem"))
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    if named:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "keys" / "ca.pem"))
+        assert ask("GET", url, seconds=5).body == b"ok"
+    else:
+        with pytest.raises(NoAnswer, match="certificate"):
+            ask("GET", url, seconds=5)
+
+
+def test_a_server_elsewhere_is_asked_by_the_proxy_of_https_proxy(answering, monkeypatch):
+    """As the cure of a visit says (`pipeline/visit.py`)."""
+    asked = []
+
+    def proxy(connection):
+        asked.append(read_request(connection).split(b"\r\n")[0])
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    monkeypatch.setenv("GLAD_S3_PROXY_URL", answering(says(b"HTTP/1.1 200 OK\r\n\r\n")))
+    monkeypatch.setenv("HTTPS_PROXY", answering(proxy))
+    with pytest.raises(NoAnswer):
+        ask("GET", "https://pictures.invalid/a.png", seconds=5)
+    assert asked == [b"CONNECT pictures.invalid:443 HTTP/1.1"]

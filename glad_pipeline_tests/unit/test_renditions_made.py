@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, features
 
 from benchmarks.photos import photo, ssim
-from glad_pipeline.media.renditions import crop_box, placeholder, problem_of, render, rendered
+from glad_pipeline.media.renditions import ENCODERS, crop_box, placeholder, problem_of, render, rendered
 from glad_pipeline.rendition_plan import CENTRE, SOCIAL_SIZE, Focus, Wanted, planned, wanted_of
 
 PIL_NAMES = {"webp": "WEBP", "avif": "AVIF", "social": "JPEG"}
@@ -74,6 +75,22 @@ def test_any_shape_becomes_files_of_the_size_and_kind_that_they_say(height, widt
         assert not image.getexif()
         assert not {"exif", "xmp", "icc_profile"} & {key for key, value in image.info.items() if value}
     assert uri is not None
+
+
+def test_while_all_encoders_are_busy_nobody_else_encodes():
+    pixels, held = coloured(8, 8), 0
+    tiny = planned(Wanted(social=False), width=8, height=8)  # some milliseconds
+    while ENCODERS.acquire(blocking=False):
+        held += 1
+    with ThreadPoolExecutor(1) as pool:
+        rendering = pool.submit(lambda: list(rendered(pixels, tiny)))
+        try:
+            with pytest.raises(TimeoutError):
+                rendering.result(timeout=0.7)
+        finally:
+            ENCODERS.release(held)
+        assert rendering.result(timeout=60) == list(rendered(pixels, tiny))
+    assert held == max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 def test_none_is_nothing():

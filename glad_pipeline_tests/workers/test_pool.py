@@ -132,6 +132,7 @@ def test_a_worker_that_hangs_while_it_draws_is_replaced_and_its_batch_drawn_else
     eventually(lambda: not psutil.pid_exists(victim), 30, what="the end of the worker that hung")
 
 
+@pytest.mark.deep
 def test_a_worker_that_hung_before_it_was_asked_is_replaced(pool_of, monkeypatch):
     monkeypatch.setattr(members_module, "SILENCE", 3.0)
     pool = pool_of(GLAD_WORKERS=1)
@@ -141,6 +142,7 @@ def test_a_worker_that_hung_before_it_was_asked_is_replaced(pool_of, monkeypatch
     eventually(lambda: not psutil.pid_exists(victim), 30, what="the end of the worker that hung")
 
 
+@pytest.mark.deep
 def test_a_batch_that_never_ends_costs_two_workers_and_is_answered_as_failed(pool_of, monkeypatch):
     monkeypatch.setattr(members_module, "SILENCE", 2.0)
     monkeypatch.setattr(members_module, "STUCK", 2.0)
@@ -150,6 +152,7 @@ def test_a_batch_that_never_ends_costs_two_workers_and_is_answered_as_failed(poo
     assert all(drawn[recipe].pixels is not None for recipe in wanted[1:])
 
 
+@pytest.mark.deep
 def test_a_gpu_that_fails_again_and_again_is_left_alone(pool_of, caplog):
     wanted = recipes(800, "for 0.5 s DEVICE OF worker-0 FAILS")  # more than the other can draw meanwhile
     stream = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate(wanted)
@@ -168,6 +171,7 @@ def test_when_no_gpu_works_the_run_is_told(pool_of):
         list(stream)
 
 
+@pytest.mark.deep
 def test_another_run_s_poison_costs_this_run_s_pictures_nothing(pool_of, monkeypatch):
     monkeypatch.setattr(jobs, "LOSSES", 1)
     pool = pool_of(GLAD_WORKERS=1)
@@ -294,6 +298,7 @@ def test_a_cluster_that_is_started_again_draws_the_rest(pool_of, ray_home):
     assert drawn_twice(ray_home, wanted) <= 3 * BATCH
 
 
+@pytest.mark.deep
 def test_a_cluster_that_goes_for_good_is_said_to_have_gone(pool_of, ray_home, monkeypatch):
     from glad_pipeline.workers.cluster import Cluster
 

@@ -112,6 +112,7 @@ def test_a_model_that_workers_cannot_read_costs_no_prompt_a_try(world, monkeypat
     assert {(row["status"], row["attempts"], row["claim_token"]) for row in rows} == {("pending", 0, None)}
 
 
+@pytest.mark.deep
 def test_a_prompt_s_own_model_that_workers_cannot_read_is_tried_again_and_not_rejected(world, monkeypatch, tmp_path):
     shutil.copytree(DEMO_CHECKPOINT, tmp_path / "model")
     world.add_hills(2)
@@ -126,6 +127,7 @@ def test_a_prompt_s_own_model_that_workers_cannot_read_is_tried_again_and_not_re
     assert {row["status"] for row in rows.values()} == {"published"}
 
 
+@pytest.mark.deep
 def test_waiting_for_workers_ends_when_the_run_does(ray_home, monkeypatch):
     class Enough(UnavailableError):
         pass

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -102,6 +103,33 @@ def test_status_tells_of_each_worker(home, up):
     assert "workers" in glad(home, "status", AWS_S3_BUCKET="none", DATABASE_URL="postgresql://u:p@127.0.0.1:9/none")
 
 
+LOOK = """
+from glad_pipeline.operations.doctor.examination import Deployment
+from glad_pipeline.operations.doctor.of_drawing import workers
+from glad_pipeline.settings import load_settings
+for each in workers(Deployment(settings=load_settings())):
+    print(each.level.value, each.text, each.cure)
+"""
+
+
+@pytest.mark.deep
+def test_the_doctor_names_a_worker_that_does_not_answer(home, up):
+    def looked():
+        own = {"GLAD_HOME": str(home), "GLAD_WORKERS": "2", "GLAD_WORKER_CPUS": "0.1"}
+        command = [sys.executable, "-c", LOOK]
+        return subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True, check=True).stdout
+
+    assert looked().startswith("ok 2 answer at 127.0.0.1:")
+    silent = json.loads(glad(home, "workers", "status", "--json"))[0]
+    os.kill(silent["pid"], signal.SIGSTOP)
+    try:
+        (told,) = looked().splitlines()
+    finally:
+        os.kill(silent["pid"], signal.SIGCONT)
+    assert told.startswith(f"warning {silent['worker']} has not answered for 5 s")
+    assert told.endswith("./glad workers down, then up")
+
+
 def test_nobody_reaches_it_from_another_machine(home, up):
     told = Cluster(Settings(GLAD_HOME=home).engine).describe()
     listening = [
@@ -197,6 +225,7 @@ def test_a_pool_of_runs_that_draw_by_themselves_has_nothing_to_do_with_workers(h
         assert limits(instance) == {}
 
 
+@pytest.mark.deep
 def test_up_with_other_settings_says_that_they_do_not_hold(home, up):
     told = glad(home, "workers", "up", code=1, GLAD_WORKER_IDLE_SECONDS="900")
     assert "was started with other settings than now: ./glad workers down, then ./glad workers up" in told
@@ -261,6 +290,7 @@ def connecting(change, **environment):
     return done.stderr
 
 
+@pytest.mark.deep
 def test_another_version_of_ray(home, up):
     own = Cluster(Settings(GLAD_HOME=home).engine)._environment()
     told = connecting("ray.__version__ = '2.0.0'", GLAD_HOME=str(home), **own)
@@ -305,11 +335,13 @@ def test_a_machine_that_is_no_node_draws_and_looks_through_ray_s_client(home, up
     assert done.stdout == "6\n", done.stderr
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("address", ["somewhere", "http://x:1", "host:port", "a:1/b"])
 def test_an_address_that_can_be_none_is_refused(tmp_path, address):
     assert "GLAD_RAY_ADDRESS" in glad(tmp_path / "home", "workers", "status", code=2, GLAD_RAY_ADDRESS=address)
 
 
+@pytest.mark.deep
 def test_loopback_by_its_names(tmp_path):
     for host in ("127.0.0.1", "localhost"):
         Cluster(Settings(GLAD_HOME=tmp_path, GLAD_RAY_HOST=host, _env_file=None).engine)._refuse_to_be_reached()

@@ -16,7 +16,7 @@ from glad_pipeline.operations.audit.reading import guarded
 from glad_pipeline.publishing.blocklist import hold_off_takedowns
 from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.records import records_of
-from glad_pipeline.storage.keys import QUARANTINE
+from glad_pipeline.storage.keys import QUARANTINE, stem_of
 from glad_pipeline.storage.protocol import CONCURRENCY, ObjectStore, StoreError
 
 SQL = named_queries(__package__)
@@ -82,8 +82,13 @@ def draw_again(
     if not gone:
         return set()
     deleted, waiting = database.transact("audit_fix", partial(_requeue, gone))
-    thumbnails = [image.thumbnail_key for image in (*missing, *free) if image.id in deleted and image.thumbnail_key]
-    quarantine(store, thumbnails, lambda: thumbnails)
+    left = [
+        each.key
+        for image in (*missing, *free)
+        if image.id in deleted
+        for each in store.listing(f"{stem_of(image.key)}-")
+    ]
+    quarantine(store, left, lambda: left)
     return deleted | waiting
 
 
@@ -110,7 +115,7 @@ def delete_removed(database: Database, store: ObjectStore, ids: Sequence[int], k
     def work(connection: Connection) -> int:
         hold_off_takedowns(connection)  # and `glad images allow`
         rows = connection.execute(SQL["removed_keys"], {"ids": list(ids)}).fetchall()
-        sure = [key for row in rows for key in (row["key"], row["thumbnail_key"]) if key in keys]
+        sure = [key for row in rows for key in row["keys"] if key in keys]
         store.delete(sure)
         return len(sure)
 

@@ -9,18 +9,21 @@ SET LOCAL idle_in_transaction_session_timeout = 0
 
 -- name: expected
 -- Each key that the catalogue knows, in the order of its bytes. What was taken down and allowed again may be there, and
--- a thumbnail that is not recorded. What lies in a bucket that this database had before is not expected here.
+-- a thumbnail that is not recorded; a picture's original comes last. What lies in a bucket that this database had before is not expected here.
 WITH here AS NOT MATERIALIZED (
     SELECT images.*, barred_at FROM images LEFT JOIN barred_recipes USING (recipe_hash)
     WHERE deployment_id IS NULL OR deployment_id IN (SELECT id FROM deployments WHERE current)
 )
 SELECT * FROM (
-    SELECT key, id, bytes, false AS thumbnail, removed_at IS NULL AS required, barred_at IS NOT NULL AS removed
+    SELECT key, id, bytes, 'original' AS kind, removed_at IS NULL AS required, barred_at IS NOT NULL AS removed
     FROM here
     UNION ALL
-    SELECT coalesce(thumbnail_key, regexp_replace(key, '\.png$', '-256.webp')), id, NULL, true,
+    SELECT coalesce(thumbnail_key, regexp_replace(key, '\.png$', '-256.webp')), id, NULL, 'thumbnail',
            removed_at IS NULL AND thumbnail_key IS NOT NULL, barred_at IS NOT NULL
     FROM here
+    UNION ALL
+    SELECT r.key, here.id, r.bytes, 'rendition', removed_at IS NULL, barred_at IS NOT NULL
+    FROM renditions AS r JOIN here ON here.id = r.image_id
 ) AS expected
 ORDER BY key COLLATE "C"
 
@@ -47,7 +50,7 @@ SELECT q.id, q.image_id, q.status, q.claimed_by,
        q.claim_token IS NOT NULL AND (q.lease_expires_at >= now()
            OR q.claim_token IN (SELECT token FROM prompts_live_holds())) AS held,
        q.status = 'published' AND q.published_post_id IS NOT NULL
-           AND coalesce(strpos(p.featured_image_url, i.key), 0) = 0 AS unshown
+           AND coalesce(strpos(p.featured_image_url, left(i.key, -4)), 0) = 0 AS unshown
 FROM prompts AS q
 JOIN images AS i ON i.id = q.image_id
 LEFT JOIN {posts} AS p ON p.id = q.published_post_id
@@ -60,7 +63,7 @@ FROM images AS i
 JOIN prompts AS q ON q.image_id = i.id
 JOIN {posts} AS p ON p.id = q.published_post_id
 WHERE i.id = ANY(%(ids)s) AND coalesce(to_jsonb(p) ->> 'status', 'published') = 'published'
-  AND strpos(p.featured_image_url, i.key) > 0
+  AND strpos(p.featured_image_url, left(i.key, -4)) > 0
 ORDER BY p.id, q.id
 
 -- name: links_to_removed
@@ -70,7 +73,7 @@ FROM images AS i
 JOIN prompts AS q ON q.image_id = i.id
 JOIN {posts} AS p ON p.id = q.published_post_id
 WHERE i.removed_at IS NOT NULL AND coalesce(to_jsonb(p) ->> 'status', 'published') = 'published'
-  AND strpos(p.featured_image_url, i.key) > 0
+  AND strpos(p.featured_image_url, left(i.key, -4)) > 0
 ORDER BY q.id LIMIT %(limit)s
 
 -- name: lost
@@ -149,7 +152,7 @@ WITH users AS (
            OR (q.lease_expires_at < now() AND q.claim_token NOT IN (SELECT token FROM prompts_live_holds())))
       AND (q.status <> 'published' OR q.published_post_id IS NULL
            OR EXISTS (SELECT FROM {posts} AS p
-                      WHERE p.id = q.published_post_id AND strpos(p.featured_image_url, i.key) > 0))
+                      WHERE p.id = q.published_post_id AND strpos(p.featured_image_url, left(i.key, -4)) > 0))
     ORDER BY q.id FOR UPDATE OF q SKIP LOCKED
 )
 UPDATE prompts AS p SET status = 'pending', attempts = 0, claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL,
@@ -165,7 +168,7 @@ WHERE i.id = q.image_id AND q.image_id = ANY(%(ids)s) AND q.status IN ('failed',
                   WHERE other.image_id = i.id
                     AND (other.status NOT IN ('failed', 'rejected', 'cancelled')
                          OR (coalesce(to_jsonb(p) ->> 'status', 'published') = 'published'
-                             AND strpos(p.featured_image_url, i.key) > 0)))
+                             AND strpos(p.featured_image_url, left(i.key, -4)) > 0)))
 
 -- name: delete_unused_images
 -- Rows of pictures that are gone and that no prompt wants.
@@ -178,9 +181,10 @@ RETURNING id
 SELECT DISTINCT image_id AS id FROM prompts WHERE image_id = ANY(%(ids)s) AND status IN ('pending', 'claimed')
 
 -- name: removed_keys
--- Originals and thumbnails of pictures that are taken down and whose deletion nobody waits for any more. One that was
--- allowed again may have been drawn since.
-SELECT key, coalesce(thumbnail_key, regexp_replace(key, '\.png$', '-256.webp')) AS thumbnail_key
+-- Originals, thumbnails and renditions of pictures that are taken down and whose deletion nobody waits for any more. One
+-- that was allowed again may have been drawn since.
+SELECT ARRAY[key, coalesce(thumbnail_key, regexp_replace(key, '\.png$', '-256.webp'))]
+       || ARRAY(SELECT r.key FROM renditions AS r WHERE r.image_id = images.id) AS keys
 FROM images JOIN barred_recipes USING (recipe_hash)
 WHERE id = ANY(%(ids)s)
   AND NOT EXISTS (SELECT FROM outbox WHERE subject = 'image:' || key AND kind = 'delete' AND status = 'waiting')

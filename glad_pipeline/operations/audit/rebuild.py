@@ -5,17 +5,19 @@ Streams the listing and reads sixteen objects at a time; stopped anywhere and be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
 from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.pipeline.renditions import read_back
 from glad_pipeline.pipeline.stored_picture import entry_of, object_problem, recipe_in, with_texts
-from glad_pipeline.publishing import images
+from glad_pipeline.publishing import images, renditions
 from glad_pipeline.publishing.blocklist import hold_off_takedowns
 from glad_pipeline.publishing.images import CatalogueEntry
-from glad_pipeline.storage.keys import PREFIX, key_in, original_key
+from glad_pipeline.publishing.renditions import Renditions
+from glad_pipeline.storage.keys import PREFIX, is_rendition, key_in, original_key
 from glad_pipeline.storage.protocol import ObjectStore
 
 SQL = named_queries(__package__)
@@ -29,6 +31,7 @@ class Rebuilt:
 
     looked_at: int = 0  # originals
     recorded: int = 0
+    renditions: int = 0  # recorded beside them
     barred: int = 0  # of those: taken down once, and kept so
     skipped: int = 0  # damaged, or none of ours
 
@@ -44,34 +47,35 @@ def rebuild(
     """Write a row of `images` for every original in the bucket that is whole; rows that are there are confirmed.
 
     Args:
-        quick: believe size and SHA-256 in the object's metadata and read its first bytes alone; else all of it.
-        skipped: called with the key of each object that is left out, and why.
-        tell: called with the progress now and then.
+        quick: believe size and SHA-256 in the metadata, read the first bytes alone; else all of it.
+        skipped, tell: called with the key of each object that is left out, and why; with the progress.
 
     Raises `GladError` where the store or the database does not answer; what was recorded stays.
     """
     done = Rebuilt()
+    skip = partial(_skip, done, skipped)
 
     def originals() -> Iterator[str]:
         for stored in store.listing(PREFIX):
             original = key_in(stored.key)
             if original is None or not stored.key.startswith(PREFIX):
-                done.skipped += 1
-                skipped(stored.key, "not a key of this pipeline's")
+                skip(stored.key, "not a key of this pipeline's")
             elif original == stored.key:
                 yield original
+            elif is_rendition(stored.key):
+                derived.setdefault(original, []).append(stored.key)
 
+    derived: dict[str, list[str]] = {}  # keys of renditions by their original's, which is listed just after them
     keys = originals()
     while some := list(islice(keys, TOGETHER)):
-        entries = []
         reads: dict[str, CatalogueEntry | str] = store.each(partial(_read, store, quick), some)
-        for key, read in reads.items():
-            if isinstance(read, str):
-                done.skipped += 1
-                skipped(key, read)
-            else:
-                entries.append(read)
-        recorded, barred = database.transact("catalogue", partial(_recorded, entries))
+        entries = [read for read in reads.values() if not isinstance(read, str)]
+        for key, why in ((key, read) for key, read in reads.items() if isinstance(read, str)):
+            skip(key, why)
+        made = {each.recipe_hash: read_back(store, each.recipe_hash, derived.get(each.key, ())) for each in entries}
+        derived = {original: found for original, found in derived.items() if original > some[-1]}
+        recorded, barred = database.transact("catalogue", partial(_recorded, entries, made))
+        done.renditions += sum(len(each.stored) for each in made.values())
         done.looked_at += len(some)
         done.recorded += recorded
         done.barred += barred
@@ -79,10 +83,18 @@ def rebuild(
     return done
 
 
-def _recorded(entries: list[CatalogueEntry], connection: Connection) -> tuple[int, int]:
+def _skip(done: Rebuilt, tell: Callable[[str, str], None], key: str, why: str) -> None:
+    done.skipped += 1
+    tell(key, why)
+
+
+def _recorded(entries: list[CatalogueEntry], made: Mapping[str, Renditions], connection: Connection) -> tuple[int, int]:
     """How many rows were written, and how many of these pictures are taken down."""
     hold_off_takedowns(connection)
-    bound = {"ids": list(images.record(connection, entries).values())}
+    ids = images.record(connection, entries)
+    for recipe_hash, found in sorted(made.items()):
+        renditions.record(connection, ids[recipe_hash], found)
+    bound = {"ids": list(ids.values())}
     return len(bound["ids"]), len(connection.execute(SQL["removed"], bound).fetchall())
 
 

@@ -28,16 +28,34 @@ PROBLEMS = {
         "objects that are listed and cannot be read",
         "see to the store (its disks, its log); delete by hand what is lost for good, then --fix has it drawn again",
     ),
+    "dead_addresses": (
+        "addresses of our pictures on published posts at which visitors are given no picture",
+        "see that they lead to the store; `glad urls rewrite` where the public address has changed",
+    ),
     "not_removed": ("objects of pictures that were taken down", "--fix deletes them"),
     "orphans": ("objects that no row of images knows", "--fix moves them to quarantine/"),
     "missing_thumbnails": ("pictures whose thumbnail is gone", "--fix makes them anew"),
+    "missing_renditions": ("pictures of which renditions are gone or damaged", "--fix makes them anew"),
+    "other_addresses": (
+        "addresses of our pictures on posts that are not those of the settings",
+        "`glad urls rewrite`, or set GLAD_PUBLIC_BASE_URL to what they have",
+    ),
     "dead_messages": (
         "outbox messages that were given up",
         "`glad outbox list` says why, `glad outbox retry` sends them again",
     ),
 }
 # What a visitor, or the owner of a prompt, is harmed by; the rest costs space and time alone.
-BROKEN_PROMISES = ("lost", "duplicates", "dead_links", "ghosts", "damaged", "unreadable", "not_removed")
+BROKEN_PROMISES = (
+    "lost",
+    "duplicates",
+    "dead_links",
+    "ghosts",
+    "damaged",
+    "unreadable",
+    "dead_addresses",
+    "not_removed",
+)
 LEFT_OVER = tuple(kind for kind in PROBLEMS if kind not in BROKEN_PROMISES)
 MOVED = ("orphans", "ghosts", "damaged", "not_removed")  # findings for which --fix moves, deletes or redraws pictures
 # What is only reported: it is on its way, or none of ours.
@@ -47,6 +65,7 @@ NOTES = {
     "redrawing": "pictures without object that wait to be drawn again",
     "unshown": "pictures without object whose post is gone or shows another one; left alone",
     "elsewhere": "pictures in a bucket that this database had before; not looked at",
+    "unvisited": "addresses that were not visited, since too many others of their base show no picture",
     "foreign": "objects under generated/ that are none of ours; left alone",
     "stuck": "prompts held by a run that is gone; the next run takes them over",
     "waiting": "pictures that are due and not published yet; the next run publishes them",
@@ -73,6 +92,7 @@ class Report:
     shown: int = 10  # examples kept of each kind
     objects: int = 0  # under generated/
     pictures: int = 0  # in the catalogue and not taken down
+    visited: int = 0  # addresses on published posts
     stopped: bool = False  # --fix has reached the most that may be moved
     findings: dict[str, Finding] = field(default_factory=lambda: {kind: Finding() for kind in (*PROBLEMS, *NOTES)})
 
@@ -112,6 +132,7 @@ class Report:
             "bucket": self.place,
             "objects": self.objects,
             "pictures": self.pictures,
+            "visited": self.visited,
             "fix": self.fix,
             "deep": self.deep,
             "remaining": self.remaining(),
@@ -123,7 +144,8 @@ class Report:
 
     def __str__(self) -> str:
         how = "whole bodies read" if self.deep else "keys and sizes compared"
-        lines = [f"{self.place}: {self.objects:,} objects, {self.pictures:,} pictures in the catalogue, {how}"]
+        visits = f", {self.visited:,} addresses visited" if self.visited else ""
+        lines = [f"{self.place}: {self.objects:,} objects, {self.pictures:,} pictures in the catalogue, {how}{visits}"]
         for kind, (meaning, cure) in PROBLEMS.items():
             finding = self.findings[kind]
             if not finding.found:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import psycopg
 
@@ -22,14 +22,18 @@ from glad_pipeline.database import Connection, Database, named_queries, value
 from glad_pipeline.errors import GladError
 from glad_pipeline.limits import SEED
 from glad_pipeline.operations.audit import mend
+from glad_pipeline.operations.audit.asked import ask
 from glad_pipeline.operations.audit.mend import PictureUser
 from glad_pipeline.operations.audit.merge import in_order, merge
 from glad_pipeline.operations.audit.reading import Unreadable, guarded
 from glad_pipeline.operations.audit.report import MOVED, Report
+from glad_pipeline.pipeline.renditions import Completed, complete
 from glad_pipeline.pipeline.stored_picture import recipe_in, with_texts
 from glad_pipeline.publishing.images import CataloguedImage, known_keys
+from glad_pipeline.publishing.renditions import known_renditions
 from glad_pipeline.records import records_of
-from glad_pipeline.storage.keys import PREFIX, key_in
+from glad_pipeline.rendition_plan import NOTHING
+from glad_pipeline.storage.keys import PREFIX, is_rendition, key_in
 from glad_pipeline.storage.protocol import Listed, ObjectStore
 
 SQL = named_queries(__package__)
@@ -51,7 +55,7 @@ class Expected:
     key: str
     id: int  # images.id
     bytes: int | None  # None: a thumbnail's are not recorded
-    thumbnail: bool
+    kind: Literal["original", "thumbnail", "rendition"]
     required: bool  # False: it may be there: a thumbnail that is not recorded, or what was allowed again
     removed: bool  # taken down, and not allowed again: nothing may be there
 
@@ -93,7 +97,7 @@ def audit(
             tell(report)
     walk.finish()
     with _snapshot(database) as connection:
-        _ask(connection, report)
+        ask(connection, report)
     return report
 
 
@@ -148,9 +152,10 @@ class _Walk:
             "whole": self._read,
             "not_removed": self._not_removed,
             "thumbnails": self._thumbnails,
+            "renditions": self._renditions,
         }
         self._unreadable: set[str] = set()  # keys
-        self._lacking: int | None = None  # images.id of the thumbnail that was missing last
+        self._lacking: dict[str, int] = {}  # by kind, images.id of what was missing last beside an original
         self._batches: dict[str, list[Any]] = {name: [] for name in self._handlers}
 
     def ours(self, listing: Iterator[Listed]) -> Iterator[Listed]:
@@ -163,7 +168,7 @@ class _Walk:
                 yield stored
 
     def take(self, stored: Listed | None, expected: Expected | None) -> None:
-        if expected is not None and not expected.thumbnail and expected.required:
+        if expected is not None and expected.kind == "original" and expected.required:
             self.report.pictures += 1
         if expected is None:
             assert stored is not None  # noqa: S101  a key comes from one of the two
@@ -171,23 +176,24 @@ class _Walk:
         elif expected.removed:
             if stored is not None:
                 self._put("not_removed", expected)
-        elif expected.thumbnail:
-            if stored is None and expected.required:
-                self._lacking = expected.id
+        elif expected.kind != "original":
+            if expected.required and (stored is None or stored.bytes != (expected.bytes or stored.bytes)):
+                self._lacking[f"{expected.kind}s"] = expected.id
         elif not expected.required:
             pass
         elif stored is None:
             self._put("ghosts", expected.id)
         else:
-            if self._lacking == expected.id:  # a thumbnail's key is just before its original's
-                self._put("thumbnails", expected.id)
+            for kind, lacking in self._lacking.items():
+                if lacking == expected.id:  # the keys of what belongs to a picture are just before its original's
+                    self._put(kind, expected.id)
             if stored.bytes != expected.bytes:
                 self._put("differing", expected.id)
             elif self.report.deep:
                 self._put("whole", expected.id)
 
     def finish(self) -> None:
-        for kind in ("whole", "differing", "ghosts", "orphans", "not_removed", "thumbnails"):
+        for kind in ("whole", "differing", "ghosts", "orphans", "not_removed", "thumbnails", "renditions"):
             self._flush(kind)
 
     def _put(self, kind: str, item: Any) -> None:
@@ -232,11 +238,17 @@ class _Walk:
         """Those without a row by now, and nobody's; and those that a prompt in the queue may be about to use.
 
         An original belongs with the prompts in the queue that have its prompt and seed (its seed alone, where its
-        recipe cannot be read); a thumbnail with its original, or, where there is none, with whoever draws now.
+        recipe cannot be read); what was made of it with it, or, where there is none, with whoever draws now. A
+        rendition that is not recorded is nobody's, whether its original is catalogued or not.
         """
         originals = {each.key: key_in(each.key) or each.key for each in found}
         known = self._fresh(partial(known_keys, keys=set(originals.values())))
-        left = [each for each in found if originals[each.key] not in known]
+        recorded = self._fresh(partial(known_renditions, keys=[key for key in originals if is_rendition(key)]))
+        left = [
+            each
+            for each in found
+            if originals[each.key] not in known or (is_rendition(each.key) and each.key not in recorded)
+        ]
         accounts = self._each(partial(_account, self.store), {originals[each.key] for each in left})
         left = [each for each in left if originals[each.key] not in self._unreadable]
         seeds = {seed for seed, _ in accounts.values() if seed is not None}
@@ -303,7 +315,7 @@ class _Walk:
         """Objects that are there still, of pictures that are taken down still and that nobody is about to delete."""
         ids = [each.id for each in found]
         rows = self._look("removed_keys", ids=ids)
-        barred = {key for row in rows for key in (row["key"], row["thumbnail_key"])}
+        barred = {key for row in rows for key in row["keys"]}
         there = self.store.heads(each.key for each in found if each.key in barred)
         mended = mend.delete_removed(self.database, self.store, ids, there) if self._may_move(len(there)) else 0
         lines = [f"image {each.id} {each.key}" for each in found if each.key in there]
@@ -315,6 +327,14 @@ class _Walk:
         mended = mend.make_thumbnails(self.database, self.store, [each.id for each in images]) if self.report.fix else 0
         lines = [f"image {each.id} {each.thumbnail_key}" for each in images]
         self.report.add("missing_thumbnails", lines, mended=mended)
+
+    def _renditions(self, ids: list[int]) -> None:
+        """Those that are gone, or are not what is recorded, of pictures whose original is there."""
+        done = Completed()
+        if self.report.fix:
+            complete(self.database, self.store, NOTHING, ids, done)
+        lines = [f"image {each.id} {each.key}" for each in self._images(ids)]
+        self.report.add("missing_renditions", lines, mended=min(done.completed, len(lines)))
 
     def _images(self, ids: list[int]) -> list[CataloguedImage]:
         return records_of(CataloguedImage, self._look("images", ids=ids))
@@ -367,30 +387,3 @@ def _picture(image: CataloguedImage, users: Sequence[PictureUser]) -> str:
         + (f"prompts: {'; '.join(users_shown[:3])}" if users_shown else "no prompt")
         + ")"
     )
-
-
-# What the database alone can tell of prompts, posts and messages: the kind of finding, the query, and each in words.
-ASKED = (
-    ("lost", "lost", "prompt {id}: {why}"),
-    (
-        "dead_links",
-        "links_to_removed",
-        "post {slug!r} (prompt {prompt_id}) shows {url}, which was taken down: unpublish it",
-    ),
-    ("duplicates", "shared_posts", "post {post_id} is that of prompts {prompts}"),
-    ("duplicates", "doubled_posts", "post {slug!r} beside that of prompt {prompt_id}"),
-    ("stuck", "stuck", "prompt {id}, claimed by {claimed_by}"),
-    ("waiting", "waiting", "prompt {id}, drawn {generated_at:%Y-%m-%d %H:%M:%S} UTC"),
-    ("elsewhere", "elsewhere", "{key} in the bucket {bucket!r} at {place}"),
-    ("dead_messages", "dead_messages", "message {id} ({kind} {subject}): {last_error}"),
-    ("undelivered", "undelivered", "the oldest: message {id} ({kind} {subject}), {created_at:%Y-%m-%d %H:%M:%S} UTC"),
-)
-
-
-def _ask(connection: Connection, report: Report) -> None:
-    for kind, query, words in ASKED:
-        if query == "doubled_posts" and not value(connection, SQL["has_image_s3_key"]):
-            continue
-        rows = connection.execute(SQL[query], {"limit": report.shown}).fetchall()
-        if rows:
-            report.count(kind, rows[0]["found"], (words.format(**row) for row in rows))

@@ -19,7 +19,7 @@ from glad_pipeline.operations.doctor.lines import not_tested
 
 
 def dagster(deployment: Deployment) -> Iterator[Diagnosis]:
-    """Dagster's instance, by who knows it."""
+    """Dagster's storage and daemon work, runs queue, and the sensor and the schedules are on."""
     if deployment.instance is None:
         yield not_tested("dagster", "it was not looked at")
     else:
@@ -28,15 +28,16 @@ def dagster(deployment: Deployment) -> Iterator[Diagnosis]:
 
 CHECKS = (
     Check(name="settings", look=of_settings.settings),
+    Check(name="web", look=of_settings.web_ui),
     Check(name="home", look=of_machine.home),
     Check(name="database", look=of_database.database),
     Check(name="schema", look=of_database.schema, needs=("database",)),
     Check(name="queue", look=of_database.queue, needs=("schema",)),
-    Check(name="store", look=of_store.store, seconds=60.0),
+    Check(name="store", look=of_store.store, needs=("settings",), seconds=60.0),
     Check(name="together", look=of_store.together, needs=("schema", "store")),
     Check(name="blog", look=of_database.blog, needs=("schema", "store")),
     Check(name="spool", look=of_machine.spool, needs=("store",)),
-    Check(name="public", look=of_public.public, needs=("schema", "store"), seconds=90.0),
+    Check(name="public", look=of_public.public, needs=("schema", "store", "together"), seconds=90.0),
     Check(name="cdn", look=of_public.cdn),
     Check(name="site", look=of_site.site),
     Check(name="images", look=of_site.images, needs=("schema", "store", "public", "site")),

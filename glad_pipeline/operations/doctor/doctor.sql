@@ -13,6 +13,10 @@ SELECT current_setting('server_version') AS version,
            AS expires,
        current_user AS role
 
+-- name: gone
+-- Which of these relations of ours are not there.
+SELECT name FROM unnest(%(names)s::text[]) AS needed (name) WHERE to_regclass(quote_ident(name)) IS NULL ORDER BY name
+
 -- name: rights
 -- Which rights a run needs and this role lacks, of the tables that are there. As database/roles.sql grants them.
 SELECT needed.relation, needed.privilege

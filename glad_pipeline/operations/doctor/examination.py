@@ -62,7 +62,7 @@ class Deployment:
         """The bucket, asked once each time. Raises `GladError` where there is none."""
         if self.own_store is not None:
             return self.own_store
-        if self.settings.store_kind is None:
+        if "store" in self.trouble or self.settings.store_kind is None:
             raise GladError(self.trouble.get("store", "no bucket is named: set AWS_S3_BUCKET"))
         return open_store(self.settings)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from glad_pipeline.database import Connection, connect, describe, named_queries
 from glad_pipeline.database.cures import problem_of_writing, problems_of_server
-from glad_pipeline.database.migrations import pending
+from glad_pipeline.database.migrations import MADE, pending
 from glad_pipeline.diagnosis import Diagnosis
 from glad_pipeline.operations.doctor.examination import Deployment
 from glad_pipeline.operations.doctor.lines import right, risk, wrong
@@ -63,6 +63,11 @@ def schema(deployment: Deployment) -> Iterator[Diagnosis]:
         yield wrong("migrations", f"the database lacks {', '.join(missing)}{why}", "run ./glad migrate")
         return
     yield right("migrations", "its tables are up to date")
+    ours = [name for made in MADE.values() for name in made]
+    if gone := [row["name"] for row in deployment.database.read(partial(_asked, query="gone", names=ours))]:
+        text = f"the database lacks {', '.join(gone)}, which ./glad migrate has made: somebody dropped or renamed them"
+        yield wrong("tables", text, "rename them back, or restore them from a backup of this database")
+        return
     lacking = deployment.database.read(partial(_asked, query="rights"))
     if lacking:
         tables: dict[str, list[str]] = {}
@@ -112,5 +117,5 @@ def _ids(connection: Connection) -> list[dict[str, Any]]:
     return _asked(connection, "id_types")
 
 
-def _asked(connection: Connection, query: str) -> list[dict[str, Any]]:
-    return connection.execute(SQL[query]).fetchall()
+def _asked(connection: Connection, query: str, **parameters: Any) -> list[dict[str, Any]]:
+    return connection.execute(SQL[query], parameters or None).fetchall()

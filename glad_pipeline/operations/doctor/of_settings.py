@@ -8,7 +8,7 @@ from glad_pipeline.diagnosis import Diagnosis
 from glad_pipeline.errors import UsageError
 from glad_pipeline.local import stack, web
 from glad_pipeline.operations.doctor.examination import Deployment
-from glad_pipeline.operations.doctor.lines import right, risk, wrong
+from glad_pipeline.operations.doctor.lines import not_tested, right, risk, wrong
 from glad_pipeline.settings import Settings, unknown_variables
 
 
@@ -35,19 +35,32 @@ def _unknown(deployment: Deployment) -> Iterator[Diagnosis]:
 
 
 def _halves(own: Settings) -> Iterator[Diagnosis]:
-    for look in (stack.check, stack.check_embedded_store, _web):
+    for look in (stack.check, stack.check_embedded_store):
         try:
             look(own)
         except UsageError as error:
             yield wrong("settings", str(error), None)
 
 
-def _web(own: Settings) -> None:
-    if own.web_token is not None:  # without it one is made, which is more than a look
+def web_ui(deployment: Deployment) -> Iterator[Diagnosis]:
+    """Who may use the web UI is said without contradiction."""
+    own = deployment.given or deployment.settings
+    if own.web_token is None:  # one is made, which is more than a look
+        yield not_tested("web", "GLAD_WEB_TOKEN is not set: ./glad up makes one")
+        return
+    try:
         web.access(own)
+    except UsageError as error:
+        yield wrong("web", str(error), None)
+        return
+    yield right("web", "who may use the web UI is set")
 
 
 def _contradictions(own: Settings) -> Iterator[Diagnosis]:
+    from glad_pipeline.media.renditions import problem_of
+
+    if problem := problem_of(own.wanted):
+        yield wrong("GLAD_RENDITIONS", problem, None)
     base = own.public_base_url
     if base and own.cloudfront_domain and own.cloudfront_domain.lower() not in base.lower():
         yield risk(

@@ -8,7 +8,6 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.redaction import redact
 from glad_pipeline.settings import Settings, load_settings
@@ -61,12 +60,9 @@ def _what_there_is(given: Settings, why: str) -> dict[str, str]:
                     os.environ["DATABASE_URL"] = server.url(stack.DATABASE)
                 else:
                     trouble[DATABASE] = why
-            if given.store_kind is None:
-                store = S3Server(home)
-                store.start()
-                os.environ.update(store.environment())
+            os.environ.update(stack.start_store(given, home))
     except (GladError, OSError) as error:
-        missing = {DATABASE: given.database_url is None, STORE: given.store_kind is None}
+        missing = {DATABASE: given.database_url is None, STORE: not given.names_store}
         trouble |= {part: redact(str(error)) for part, ours in missing.items() if ours and part not in trouble}
         if "DATABASE_URL" in os.environ:
             trouble.pop(DATABASE, None)

@@ -1,0 +1,48 @@
+"""The settings of what is made of pictures beside the original, and of what posts show."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from glad_pipeline.rendition_plan import (
+    DEFAULT_FORMATS,
+    DEFAULT_WIDTHS,
+    Wanted,
+    problem_of_featured,
+    problem_of_formats,
+    problem_of_widths,
+    wanted_of,
+)
+from glad_pipeline.settings.kinds import checked
+
+
+class PictureSettings(BaseModel):
+    """Part of `Settings`."""
+
+    renditions: Annotated[str, checked(problem_of_formats)] = Field(
+        DEFAULT_FORMATS,
+        description="Formats of the smaller copies that are made of each picture, beside a JPEG for social networks "
+        "and a placeholder: `webp`, `avif`, or `none` of all these.",
+    )
+    rendition_widths: Annotated[str, checked(problem_of_widths)] = Field(
+        DEFAULT_WIDTHS,
+        description="Their widths in pixels; `native` is the picture's own. None is made wider than its picture.",
+    )
+    featured: Annotated[str, checked(problem_of_featured)] = Field(
+        "original",
+        description="What `featured_image_url` of posts names: `original`, or a rendition, such as `webp-1200` or "
+        "`webp-native`; of a picture that has no such one its original.",
+    )
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is made of every picture."""
+        return wanted_of(self.renditions, self.rendition_widths)
+
+    @model_validator(mode="after")
+    def _shows_what_is_made(self) -> Self:
+        if problem := problem_of_featured(self.featured, self.wanted):
+            raise ValueError(f"GLAD_FEATURED is {self.featured}: {problem}")
+        return self

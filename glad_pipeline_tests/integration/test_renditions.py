@@ -1,0 +1,411 @@
+"""Renditions of pictures on a real PostgreSQL and a real S3 server: made, shown, counted, lost, made anew, taken down."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import threading
+import urllib.error
+import urllib.request
+from datetime import timedelta
+
+import psycopg
+import pytest
+from PIL import Image
+from psycopg.types.json import Jsonb
+
+from glad_pipeline import cli
+from glad_pipeline.database import Database
+from glad_pipeline.errors import UsageError
+from glad_pipeline.failpoints import arm
+from glad_pipeline.operations import takedown
+from glad_pipeline.operations.audit.rebuild import rebuild
+from glad_pipeline.operations.audit.walk import audit
+from glad_pipeline.operations.removal import Removal
+from glad_pipeline.pipeline import renditions
+from glad_pipeline.prompts.validation import reasons_against
+from glad_pipeline.rendition_plan import wanted_of
+from glad_pipeline.settings import load_settings, settings_of
+from glad_pipeline.storage.keys import is_rendition, key_in, original_key, rendition_key, stem_of, thumbnail_key
+from glad_pipeline.storage.protocol import CACHE_CONTROL, StoreError
+from glad_pipeline.storage.s3 import S3Store
+from glad_pipeline.testing import InstantSdxl
+from glad_pipeline_tests.integration.test_graph import World, world  # noqa: F401  a fixture
+
+DRAWS = InstantSdxl(side=96)
+KINDS = ["avif-48", "avif-96", "social-1200", "webp-48", "webp-96"]
+
+
+@pytest.fixture
+def pictures(world, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("GLAD_RENDITIONS", "webp,avif")
+    monkeypatch.setenv("GLAD_RENDITION_WIDTHS", "48,4000,native")
+    return world
+
+
+@pytest.fixture
+def database(database_url):
+    with Database(database_url) as database:
+        yield database
+
+
+def visit(url: str) -> tuple[int, dict[str, str], bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as got:
+            return got.status, dict(got.headers), got.read()
+    except urllib.error.HTTPError as error:
+        return error.code, {}, b""
+
+
+def rows(world: World) -> list[dict]:  # noqa: F811
+    return world.sql("SELECT * FROM renditions ORDER BY kind, width")
+
+
+def named(world: World) -> list[str]:  # noqa: F811
+    return [f"{row['kind']}-{row['width']}" for row in rows(world)]
+
+
+def glad(*words: str) -> int:
+    return cli.main(list(words))
+
+
+# ---- made, stored, shown
+
+
+def test_a_picture_s_renditions_are_in_the_store_and_its_post_says_all_that_a_page_needs(pictures, monkeypatch):
+    monkeypatch.setenv("GLAD_FEATURED", "webp-48")
+    pictures.sql("ALTER TABLE posts ADD COLUMN featured_image_data jsonb")
+    pictures.add("a hill", title="Hill", alt_text="A green hill", focus="top left")
+    pictures.run(sdxl=DRAWS)
+
+    (image,) = pictures.sql("SELECT * FROM images")
+    base = image["url"].removesuffix(image["key"])
+    assert named(pictures) == KINDS
+    for row in rows(pictures):
+        status, headers, body = visit(base + row["key"])
+        assert status == 200
+        assert headers["Cache-Control"] == CACHE_CONTROL
+        assert headers["Content-Type"] == {"social": "image/jpeg"}.get(row["kind"], f"image/{row['kind']}")
+        assert Image.open(io.BytesIO(body)).size == (row["width"], row["height"])
+        assert row["bytes"] == len(body)
+        assert key_in(row["key"]) == image["key"]
+    by_name = {f"{row['kind']}-{row['width']}": base + row["key"] for row in rows(pictures)}
+    (post,) = pictures.posts()
+    assert post["featured_image_url"] == by_name["webp-48"]
+    assert post["cover_image_url"] == by_name["social-1200"]
+    assert post["cover_image_url"].endswith("-social-0-0.jpg")
+    assert post["image_s3_key"] == image["key"]
+    assert image["placeholder"].startswith("data:image/webp;base64,")
+    assert post["featured_image_data"] == {
+        "url": by_name["webp-48"],
+        "width": 96,
+        "height": 96,
+        "alt": "A green hill",
+        "placeholder": image["placeholder"],
+        "srcset": {kind: f"{by_name[f'{kind}-48']} 48w, {by_name[f'{kind}-96']} 96w" for kind in ("webp", "avif")},
+    }
+    assert "featured_image_data" not in post["metadata"]
+    assert audit(Database(load_settings().database_url.get_secret_value()), pictures.store).remaining() == 0
+
+
+def test_without_renditions_nothing_is_made_and_posts_are_as_before(world):  # noqa: F811
+    world.add("a hill", title="Hill")
+    world.run(sdxl=DRAWS)
+    (post,) = world.posts()
+    (image,) = world.sql("SELECT * FROM images")
+    assert rows(world) == []
+    assert post["featured_image_url"] == post["cover_image_url"] == image["url"]
+    assert set(post["metadata"]) == {"featured_image_alt"}
+    assert image["placeholder"] is None
+    assert len(world.objects()) == 1
+
+
+def test_two_rows_of_one_recipe_have_a_crop_each(pictures):
+    for focus in ("0.5,0.3", None, "0.5,0.3"):
+        pictures.add("a hill", title=f"Hill {focus}", seed=7, **({"focus": focus} if focus else {}))
+    pictures.run(sdxl=DRAWS)
+    covers = [re.search("-social.*", post["cover_image_url"]).group() for post in pictures.posts()]
+    assert covers == ["-social-50-30.jpg", "-social-50-30.jpg", "-social.jpg"]
+    assert named(pictures).count("social-1200") == 2
+
+
+def test_a_focus_that_is_another_one_since_is_what_the_cover_keeps(pictures):
+    prompt = pictures.add("a hill", title="Hill", needs_approval=True)
+    pictures.run(sdxl=DRAWS)
+    pictures.sql("UPDATE prompts SET focus = 'bottom' WHERE id = %s", prompt)
+    assert glad("prompts", "approve", str(prompt)) == 0
+    pictures.run(sdxl=DRAWS)
+    assert pictures.posts()[0]["cover_image_url"].endswith("-social-50-100.jpg")
+
+
+def test_a_focus_that_is_none_is_refused_wherever_it_comes_from(pictures, capsys):
+    for focus in ("up", "2,0", "0.5", "", "left,left,left"):
+        with pytest.raises(psycopg.errors.CheckViolation, match="prompts_focus_is_a_point"):
+            pictures.add("a hill", title="Hill", focus=focus)
+        assert reasons_against({"prompt": "a hill", "focus": focus})
+    for focus in ("0.5,0.3", " TOP Left", "centre", ".5 , 1", "bottom-right"):
+        assert pictures.add("a hill", title="Hill", focus=focus, status="pending")
+        assert not reasons_against({"prompt": "a hill", "focus": focus})
+    pictures.sql("DELETE FROM prompts")
+    assert glad("prompts", "add", "a hill", "--title=Hill", "--focus=left left") == 2
+    assert "focus 'left left' must be two numbers from 0 to 1" in capsys.readouterr().err
+    prompt = pictures.add("a hill", title="Hill", focus="left left")
+    pictures.run(sdxl=DRAWS)
+    assert "focus 'left left' must be two numbers" in pictures.prompts()[prompt]["last_error"]
+
+
+# ---- what goes wrong with one
+
+
+def test_a_rendition_that_cannot_be_made_or_stored_holds_up_no_post_and_is_made_later(pictures, monkeypatch, capsys):
+    put = S3Store.put_once
+
+    def refuses(self, key, body, **more):
+        if key.endswith(".avif"):
+            raise StoreError("the store takes no AVIF")
+        return put(self, key, body, **more)
+
+    pictures.add("a hill", title="Hill")
+    with monkeypatch.context() as broken:
+        broken.setattr(S3Store, "put_once", refuses)
+        pictures.run(sdxl=DRAWS)
+    (post,) = pictures.posts()
+    assert post["status"] == "published"
+    assert named(pictures) == ["social-1200", "webp-48", "webp-96"]
+    assert set(post["metadata"]["featured_image_data"]["srcset"]) == {"webp"}
+
+    assert glad("renditions", "make", "--dry-run") == 0
+    assert "1 pictures looked at, 1 lack renditions" in capsys.readouterr().out
+    assert len(rows(pictures)) == 3
+    assert glad("renditions", "make", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["looked_at"], told["lacking"], told["completed"]) == (1, 1, 1)
+    assert named(pictures) == KINDS
+    assert glad("renditions", "make") == 0
+    assert "0 lack renditions" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("point", ["rendition.after", "catalogue.before"])
+def test_a_run_that_breaks_off_leaves_nothing_that_the_next_does_not_finish(pictures, database, point):
+    def breaks(name):
+        if name == point:
+            raise RuntimeError("broken")
+
+    pictures.add("a hill", title="Hill")
+    arm(breaks)
+    try:
+        pictures.run(sdxl=DRAWS, expect_success=point.startswith("rendition"))
+    finally:
+        arm(None)
+    pictures.sql("UPDATE prompts SET status = 'pending' WHERE status = 'failed'")
+    pictures.run(sdxl=DRAWS)
+    assert pictures.statuses() == ["published"]
+    assert len(pictures.posts()) == 1
+    assert glad("renditions", "make") == 0
+    assert named(pictures) == KINDS
+    assert audit(database, pictures.store, grace=timedelta(0)).remaining() == 0
+
+
+def test_old_pictures_get_theirs_in_pages_by_one_or_two_at_once(pictures, database, monkeypatch):
+    monkeypatch.setenv("GLAD_RENDITIONS", "none")
+    for n in range(5):
+        pictures.add(f"a hill {n}", title=f"Hill {n}")
+    pictures.run(sdxl=DRAWS)
+    monkeypatch.setattr(renditions, "PAGE", 2)
+    wanted = wanted_of("webp", "native")
+    first = next(iter(renditions.complete_all(database, lambda: pictures.store, wanted)))  # killed after a page
+    assert first.looked_at == 2
+    assert len(rows(pictures)) == 4
+    found = []
+
+    def work():
+        with Database(database.url) as own:
+            found.extend(list(renditions.complete_all(own, lambda: pictures.store, wanted))[-1:])
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [done.problems for done in found] == [{}, {}]
+    assert len(rows(pictures)) == 10
+    assert pictures.sql("SELECT count(*) FROM images WHERE placeholder IS NULL") == [{"count": 0}]
+
+
+def test_a_picture_whose_original_is_gone_or_damaged_is_told_and_the_others_are_done(pictures, monkeypatch, capsys):
+    monkeypatch.setenv("GLAD_RENDITIONS", "none")
+    for n in range(3):
+        pictures.add(f"a hill {n}", title=f"Hill {n}")
+    pictures.run(sdxl=DRAWS)
+    monkeypatch.setenv("GLAD_RENDITIONS", "webp")
+    gone, damaged, _ = [row["key"] for row in pictures.sql("SELECT key FROM images ORDER BY id")]
+    pictures.store.delete([gone])
+    pictures.store.client.put_object(Bucket=pictures.store.bucket, Key=damaged, Body=b"no picture")
+    assert glad("renditions", "make") == 1
+    said = capsys.readouterr()
+    assert "3 lack renditions, 1 completed" in said.out
+    assert f"{gone} is gone from the store" in said.err
+    assert f"{damaged} is damaged" in said.err
+
+
+# ---- the audit, the rebuild
+
+
+def test_the_audit_finds_what_is_gone_damaged_or_nobody_s_and_mends_it(pictures, database):
+    for n in range(2):
+        pictures.add(f"a hill {n}", title=f"Hill {n}")
+    pictures.run(sdxl=DRAWS)
+    first, second = [row["key"] for row in rows(pictures) if row["kind"] == "webp" and row["width"] == 48]
+    before = {row["key"]: row["sha256"] for row in rows(pictures)}
+    stray = first.replace("-w48.webp", "-w47.webp")
+    pictures.store.delete([first])
+    pictures.store.client.put_object(Bucket=pictures.store.bucket, Key=second, Body=b"none", ContentType="image/webp")
+    pictures.store.client.put_object(Bucket=pictures.store.bucket, Key=stray, Body=b"none", ContentType="image/webp")
+
+    found = audit(database, pictures.store, grace=timedelta(0)).findings
+    assert (found["missing_renditions"].found, found["orphans"].found) == (2, 1)
+    report = audit(database, pictures.store, grace=timedelta(0), fix=True, at_most=10)
+    assert report.remaining() == 0
+    assert {row["key"]: row["sha256"] for row in rows(pictures)} == before
+    assert pictures.store.head(stray) is None
+    assert pictures.store.head(f"quarantine/{stray}") is not None
+    for key in (first, second):
+        assert pictures.store.sha256(key) == before[key]
+    assert audit(database, pictures.store, grace=timedelta(0), deep=True).remaining() == 0
+
+
+def test_the_catalogue_is_rebuilt_with_its_renditions_from_the_bucket_alone(pictures, database):
+    for n in range(2):
+        pictures.add(f"a hill {n}", title=f"Hill {n}")
+    pictures.run(sdxl=DRAWS)
+    columns = "SELECT r.key, r.kind, r.width, r.height, r.bytes, r.sha256, i.key AS original, i.placeholder"
+    all_of_it = f"{columns} FROM renditions AS r JOIN images AS i ON i.id = r.image_id ORDER BY r.key"
+    before = pictures.sql(all_of_it)
+    assert len(before) == 10
+    pictures.sql("DELETE FROM prompts")
+    pictures.sql("DELETE FROM images")
+    assert rows(pictures) == []
+    done = rebuild(database, pictures.store)
+    assert (done.recorded, done.renditions, done.skipped) == (2, 10, 0)
+    assert pictures.sql(all_of_it) == before
+    assert audit(database, pictures.store, grace=timedelta(0)).findings["orphans"].found == 0
+
+
+# ---- takedown
+
+
+def test_a_takedown_leaves_no_rendition_reachable_and_the_purge_names_them_all(pictures, database):
+    pictures.sql("ALTER TABLE posts ADD COLUMN featured_image_data jsonb")
+    pictures.add("a hill", title="Hill")
+    pictures.run(sdxl=DRAWS)
+    (image,) = pictures.sql("SELECT * FROM images")
+    base = image["url"].removesuffix(image["key"])
+    stray = rendition_key(image["key"], "-w7.webp")  # of a run that was killed: recorded nowhere
+    pictures.store.put_once(stray, b"x", content_type="image/webp", metadata={})
+    keys = sorted([image["key"], *(row["key"] for row in rows(pictures))])
+    assert all(visit(base + key)[0] == 200 for key in (*keys, stray))
+
+    takedown.delete_image(database, base + keys[0], reason="not ours to show")  # by the URL of a rendition
+    (message,) = pictures.sql("SELECT * FROM outbox WHERE kind = 'delete'")
+    assert sorted(message["payload"]["keys"]) == keys
+    assert sorted(message["payload"]["urls"]) == [base + key for key in keys]
+    assert glad("outbox", "deliver") == 0
+    assert [visit(base + key)[0] for key in (*keys, stray)] == [404] * (len(keys) + 1)
+    (purge,) = pictures.sql("SELECT payload FROM outbox WHERE kind = 'purge'")
+    assert sorted(purge["payload"]["paths"]) == [f"/{key}" for key in keys]
+    (post,) = pictures.posts()
+    assert (post["featured_image_url"], post["cover_image_url"], post["featured_image_data"]) == (None, None, None)
+    assert pictures.sql("SELECT placeholder FROM images") == [{"placeholder": None}]
+    assert audit(database, pictures.store, grace=timedelta(0)).remaining() == 0
+
+    (row,) = [row for row in rows(pictures) if row["kind"] == "social"]  # and what comes back all the same
+    pictures.store.put_once(row["key"], b"x", content_type="image/jpeg", metadata={})
+    assert audit(database, pictures.store).findings["not_removed"].found == 1
+    assert audit(database, pictures.store, fix=True, at_most=5).remaining() == 0
+    assert visit(base + row["key"])[0] == 404
+    assert glad("renditions", "make") == 0
+    assert visit(base + row["key"])[0] == 404
+
+
+def test_a_person_s_picture_and_what_is_said_of_it_come_back_with_a_takedown(pictures, database):
+    pictures.sql("ALTER TABLE posts ADD COLUMN featured_image_data jsonb")
+    theirs = {"url": "https://theirs.example/a.jpg", "credit": "Ada"}
+    (post,) = pictures.sql(
+        "INSERT INTO posts (title, slug, content, featured_image_url, featured_image_data) VALUES"
+        " ('Old', 'old', 'x', %s, %s) RETURNING id",
+        theirs["url"],
+        Jsonb(theirs),
+    )
+    for seed in (1, 2):
+        pictures.add("a hill", post_id=post["id"], seed=seed, replace=True)
+        pictures.run(sdxl=DRAWS)
+    (shown,) = pictures.posts()
+    assert shown["cover_image_url"].endswith("-social.jpg")
+    assert shown["featured_image_data"]["url"] == shown["featured_image_url"]
+    assert shown["featured_image_data"]["replaced"] == theirs
+    takedown.delete_image(database, shown["featured_image_url"], reason="x")
+    (after,) = pictures.posts()
+    assert (after["featured_image_url"], after["featured_image_data"]) == (theirs["url"], theirs)
+
+
+def test_a_blog_with_narrow_addresses_shows_the_original(pictures, monkeypatch):
+    monkeypatch.setenv("GLAD_FEATURED", "avif-native")
+    pictures.add("a hill", title="Hill")
+    length = len(pictures.store.url(original_key("0" * 64)))
+    pictures.sql(f"ALTER TABLE posts ALTER COLUMN featured_image_url TYPE varchar({length})")
+    pictures.run(sdxl=DRAWS)
+    (post,) = pictures.posts()
+    assert post["featured_image_url"].endswith(".png")
+
+
+# ---- settings, keys
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"GLAD_RENDITIONS": "jpeg"}, "GLAD_RENDITIONS is 'jpeg': it has to be one or more of webp, avif"),
+        ({"GLAD_RENDITION_WIDTHS": "8"}, "GLAD_RENDITION_WIDTHS is '8': it has to be widths of 16 to 4,096"),
+        ({"GLAD_FEATURED": "png-1200"}, "GLAD_FEATURED is 'png-1200': it has to be `original`, or a rendition"),
+        ({"GLAD_FEATURED": "webp-1000"}, "GLAD_FEATURED is webp-1000: no such rendition is made"),
+        ({"GLAD_FEATURED": "avif-800", "GLAD_RENDITIONS": "webp"}, "no such rendition is made"),
+        ({"GLAD_FEATURED": "webp-native", "GLAD_RENDITIONS": "none"}, "no such rendition is made"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_by_name(values, said):
+    with pytest.raises(UsageError, match=re.escape(said)):
+        settings_of(values)
+
+
+def test_every_key_of_a_picture_leads_to_its_original_and_no_other_does():
+    original = original_key("ab" * 32)
+    stem = stem_of(original)
+    for suffix in ("-w800.webp", "-w48.avif", "-social.jpg", "-social-50-100.jpg"):
+        key = rendition_key(original, suffix)
+        assert key_in(key) == key_in(f"https://cdn.example/{key}") == original
+        assert is_rendition(key)
+        assert key < original  # in a listing the original comes last
+    assert not is_rendition(original)
+    assert not is_rendition(thumbnail_key("ab" * 32))
+    for other in ("-w0.webp", "-w800.jpg", "-social.webp", "-social-1.jpg", ".jpg", "-w800.webp.html"):
+        assert key_in(f"{stem}{other}") is None
+
+
+def test_what_removes_a_picture_s_objects_asks_for_no_more_than_its_own(pictures, database):
+    for n in range(2):
+        pictures.add(f"a hill {n}", title=f"Hill {n}")
+    pictures.run(sdxl=DRAWS)
+    one, other = pictures.sql("SELECT * FROM images ORDER BY id")
+    takedown.delete_image(database, one["key"], reason="x")
+    messages = pictures.sql("SELECT * FROM outbox WHERE kind = 'delete'")
+    assert len(messages) == 1
+    Removal(database=database, store=pictures.store)([message_of(messages[0])])
+    left = {key_in(key) for key in pictures.objects()}
+    assert left == {other["key"]}
+
+
+def message_of(row):
+    from glad_pipeline.outbox.messages import Message
+
+    return Message(**{name: row[name] for name in ("id", "kind", "subject", "payload", "attempts")})
