@@ -161,7 +161,7 @@ def with_renditions(args: argparse.Namespace) -> None:
         warm_up(args)
         found = watch_speed(paced(args, args.seconds), args.pictures, args.repeat)
     figures = {"renditions": args.renditions, "pictures": args.pictures, "side": args.side, **found}
-    report.write("overlap", report.read("overlap") | {"with_renditions": {**figures, "goal": GOAL_WITH_RENDITIONS}})
+    report.write("overlap_renditions", {**figures, "goal": GOAL_WITH_RENDITIONS})
     print(
         f"overlap: {found['ratio']:.3f} of the generator's pictures per second at {args.seconds} s a picture with the "
         f"renditions {args.renditions} (goal ≥ {GOAL_WITH_RENDITIONS}); the whole job {found['whole_job_ratio']:.3f}"

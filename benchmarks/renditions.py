@@ -1,11 +1,15 @@
 """What renditions cost and what they save: CPU time a picture, bytes of a gallery, likeness to the original.
 
-    python -m benchmarks.renditions [--pictures 24] [--side 1024] [--threads 1 2]
+    python -m benchmarks.renditions [--pictures 24] [--side 1024] [--threads 1 2] [--browser]
 
 Renders photo-like pictures (`benchmarks/photos.py`) with the default settings. For each rendition: CPU milliseconds of
 making it alone (reduction included), bytes, and the least similarity to the picture reduced by Lanczos's filter (SSIM).
 For the gallery: bytes of all pictures at one width ÷ bytes of their PNGs, which is what a page saves that shows the
 renditions. With threads: pictures a second, each thread rendering whole pictures.
+
+`--browser`: what headless Chromium loads of a page with all pictures in `<picture>`, as docs/operations.md has it,
+three in a row, on screens of one and of two device pixels to a CSS pixel, ÷ what it loads of the same page with the
+originals.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks import report
+from benchmarks import gallery, report
 from benchmarks.photos import photo, ssim
 from glad_pipeline.media.encoding import Pixels, encode_png
 from glad_pipeline.media.renditions import LANCZOS, Rendition, placeholder, render, rendered
@@ -37,6 +41,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=24)
     parser.add_argument("--side", type=int, default=1_024)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--browser", action="store_true", help="needs Chromium and Playwright")
     args = parser.parse_args()
     pictures = [photo(seed, args.side, args.side) for seed in range(args.pictures)]
     originals = sum(len(encode_png(pixels, text={})) for pixels in pictures)
@@ -57,6 +62,11 @@ def main() -> None:
         "ssim": min(row["ssim"] for row in rows.values() if "ssim" in row),
         "goals": {"of_originals": GOAL, "ssim": GOAL_SSIM},
     }
+    if args.browser:
+        figures["browser_of_originals"] = gallery.loaded(pictures)
+        print(
+            f"gallery in a browser, bytes ÷ those of the originals, by device pixels: {figures['browser_of_originals']}"
+        )
     report.write("renditions", figures)
     print(
         f"renditions: {cpu:.0f} CPU ms a picture of {originals / args.pictures / 1e6:.2f} MB, "

@@ -21,6 +21,8 @@ LOOKS = (  # without them the doctor and the trial of a store say "not tested"
     "s3:GetBucketObjectLockConfiguration",
     "s3:GetBucketVersioning",
 )
+DRIFT = "cloudformation:DescribeStackDriftDetectionStatus"
+WITH_STACK = ("cloudformation:DetectStackResourceDrift", "cloudformation:TagResource")  # what others of these ask too
 _CLOUDFRONT = ("OriginAccessControl", "CachePolicy", "ResponseHeadersPolicy", "Distribution")
 
 
@@ -100,14 +102,15 @@ def _reader(place: Place) -> list[dict[str, Any]]:
 
 def _setup(place: Place) -> list[dict[str, Any]]:
     of_bucket = sorted({action for action in ACTIONS.values() if action.startswith("s3:")})
-    of_stack = sorted({action for action in ACTIONS.values() if action.startswith("cloudformation:")})
+    of_stack = {action for action in ACTIONS.values() if action.startswith("cloudformation:")} - {DRIFT}
     stack = f"arn:{place.partition}:cloudformation:{place.region}:*:stack/glad-{place.bucket.replace('.', '-')}/*"
     policies = ["s3:PutBucketPolicy", "s3:DeleteBucketPolicy"]
     of_cdn = [f"cloudfront:{verb}{what}" for what in _CLOUDFRONT for verb in ("Create", "Get", "Update", "Delete")]
     listing = [f"cloudfront:Get{what}Config" for what in _CLOUDFRONT]
     return [
         _allow("Bucket", [*of_bucket, *policies], [place.arn]),
-        _allow("Stack", of_stack, [stack]),
+        _allow("Stack", sorted(of_stack | set(WITH_STACK)), [stack]),
+        _allow("Drift", [DRIFT], ["*"]),  # it is asked by the number of a look, and not by a stack
         # CloudFormation makes these in the caller's name; their ids are not known before
         _allow("Cdn", sorted([*of_cdn, *listing, "cloudfront:TagResource", "cloudfront:ListTagsForResource"]), ["*"]),
     ]

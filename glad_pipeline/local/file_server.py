@@ -1,8 +1,8 @@
 """A web server for the folder of pictures, where nobody has another: the public area alone, on 127.0.0.1, to read.
 
-A program of its own (`python -m glad_pipeline.local.file_server FOLDER PORT [HOST]`), started for `glad demo` and `glad
-up`. It answers GET and HEAD of keys, with ranges; it lists nothing, follows no link and leaves the folder by no path. A
-blog on the internet has nginx or Caddy do this (docs/setup.md).
+A program of its own (`python -m glad_pipeline.local.file_server FOLDER PORT [HOST]`), started for `glad demo` and `up`.
+It answers GET and HEAD of keys, with ranges; it lists nothing, follows no link and leaves the folder by no path. A blog
+on the internet has nginx or Caddy do this (docs/setup.md).
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def report(settings: Settings) -> tuple[list[Row], str | None, Settings | None]:
     else:
         store = server_of(settings, home)
         process = store.running()
-        environment = store.environment()
+        environment = store.environment() if process else {}
         stored = settings_of({name: environment[name] for name in STORE if name in environment}) if process else None
         rows.append(("object store", *_described(process, store.address)))
     up = describe(home)

@@ -85,11 +85,11 @@ class VolumeServer:
         return True
 
     def _answers(self) -> bool:
-        return local_status(self.port, READY) == 204
+        return local_status(self.port, READY) == OK
 
     def _wait_for(self, child: subprocess.Popen[bytes], port: int) -> None:
         def ready() -> bool:
-            return child.poll() is not None or local_status(port, READY) == 204
+            return child.poll() is not None or local_status(port, READY) == OK
 
         if not wait_until(ready, 60) or child.poll() is not None:
             raise GladError(f"the file server did not come up: {report(self.log)}")

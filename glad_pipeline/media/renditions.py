@@ -1,9 +1,9 @@
 """Pixels to renditions: WebP and AVIF at the widths that a blog shows, the social JPEG, the placeholder.
 
-Which ones a picture gets is said in `rendition_plan.py`. Every encoder works on the caller's thread alone and lets go
-of the GIL, so several pictures are rendered at once by threads of the caller's: on all cores but one, which is left to
-the thread that draws. Equal pixels give equal bytes with one version of Pillow. The files are sRGB without any
-metadata. Knows no store and no database.
+Which ones a picture gets is said in `rendition_plan.py`. Every encoder works on one thread and lets go of the GIL, so
+callers' threads may render several pictures at once: on all cores but one, and on Linux with a low priority, so that
+the thread that draws and those that store originals never wait for a core. Equal pixels give equal bytes with one
+version of Pillow. The files are sRGB without any metadata. Knows no store and no database.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from __future__ import annotations
 import base64
 import io
 import os
+import sys
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from PIL import Image, features
@@ -22,6 +25,7 @@ from glad_pipeline.rendition_plan import CENTRE, SOCIAL_SIZE, Focus, Kind, Plann
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 ENCODERS = threading.BoundedSemaphore(max(1, _CORES - 1))  # whoever reduces or encodes a picture
+NICE = 10  # of 0 to 19: others' work goes first
 PLACEHOLDER_SIDE = 16  # pixels, the longer one
 LANCZOS = Image.Resampling.LANCZOS
 
@@ -58,22 +62,36 @@ def rendered(pixels: Pixels, plans: Iterable[Planned], focus: Focus = CENTRE) ->
     """
     image = Image.fromarray(pixels)
     small = image
-    for plan in plans:
-        with ENCODERS:
-            if plan.kind == "social":
-                body = _jpeg(_cropped(image, focus))
-            else:
-                if small.size != (plan.width, plan.height):
-                    small = image if image.size == (plan.width, plan.height) else _reduced(image, plan)
-                body = _webp(small, quality=93) if plan.kind == "webp" else _avif(small)
-        yield Rendition(
-            kind=plan.kind,
-            width=plan.width,
-            height=plan.height,
-            body=body,
-            content_type=plan.content_type,
-            suffix=plan.suffix,
-        )
+    with ThreadPoolExecutor(1, thread_name_prefix="glad-render", initializer=_let_others_go_first) as encoder:
+        for plan in plans:
+            body, small = encoder.submit(_encoded, image, small, plan, focus).result()
+            yield Rendition(
+                kind=plan.kind,
+                width=plan.width,
+                height=plan.height,
+                body=body,
+                content_type=plan.content_type,
+                suffix=plan.suffix,
+            )
+
+
+def _let_others_go_first() -> None:
+    """Lower this thread's priority. Only Linux has one for each thread, and none of them can be raised again."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # a container may forbid it: then this costs the others some time
+            mine = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, mine, max(NICE, os.getpriority(os.PRIO_PROCESS, mine)))
+
+
+def _encoded(image: Image.Image, small: Image.Image, plan: Planned, focus: Focus) -> tuple[bytes, Image.Image]:
+    """The file, and the reduced picture, which the next format may use; `small`: what the last plan has left."""
+    with ENCODERS:
+        if plan.kind == "social":
+            return _jpeg(_cropped(image, focus)), small
+        size = plan.width, plan.height
+        if small.size != size:
+            small = image if image.size == size else image.resize(size, LANCZOS)
+        return _webp(small, quality=93) if plan.kind == "webp" else _avif(small), small
 
 
 def placeholder(pixels: Pixels) -> str:
@@ -111,10 +129,6 @@ def crop_box(width: int, height: int, focus: Focus) -> tuple[float, float, float
 
 def _cropped(image: Image.Image, focus: Focus) -> Image.Image:
     return image.resize(SOCIAL_SIZE, LANCZOS, box=crop_box(*image.size, focus))
-
-
-def _reduced(image: Image.Image, plan: Planned) -> Image.Image:
-    return image.resize((plan.width, plan.height), LANCZOS)
 
 
 # Qualities are the lowest with a structural similarity of 0.98 on photo-like pictures (benchmarks/renditions.py), at

@@ -163,7 +163,7 @@ def _written(
         take_down_alone(connection)  # who publishes has read the old address and is done, or reads the new one
 
     def work(some: Sequence[Change]) -> list[bool]:
-        return [addresses.change(connection, place, row, changed) for row, changed, _ in some]
+        return addresses.change(connection, place, [(row, changed) for row, changed, _ in some])
 
     refused: list[int] = []
 

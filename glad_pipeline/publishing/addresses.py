@@ -189,25 +189,50 @@ def problem_of_change(place: Place, changed: Mapping[str, str], user: str) -> st
     return None
 
 
-def change(connection: Connection, place: Place, row: Row, changed: Mapping[str, str]) -> bool:
-    """In the caller's transaction: write these columns, if they are still as they were read; whether they were.
+def change(connection: Connection, place: Place, changes: Sequence[tuple[Row, Mapping[str, str]]]) -> list[bool]:
+    """In the caller's transaction: write these columns of each row, if they are still as they were read; whether they
+    were.
 
     A blog's own trigger may set the time of change: that this was no person is noted.
     """
+    if place.name == POSTS:  # in the order in which all lock them
+        connection.execute(SQL["lock_posts"], {"ids": [row.id for row, _ in changes]})
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for number, (_, changed) in enumerate(changes):
+        alike.setdefault(tuple(changed), []).append(number)
+    versions: dict[int, str | None] = {}
+    for columns, numbers in alike.items():
+        bound = [_bound(*changes[number]) for number in numbers]
+        with connection.cursor() as cursor:
+            cursor.executemany(_update(place, columns), bound, returning=True)
+            after = [next(iter(result), None) for result in cursor.results()]
+        found = zip(numbers, after, strict=True)
+        versions |= {number: None if row is None else row["version"] for number, row in found}
+    if place.name == POSTS:
+        _note(connection, [(row, version) for number, version in versions.items() for row, _ in [changes[number]]])
+    return [versions[number] is not None for number in range(len(changes))]
+
+
+def _update(place: Place, columns: Sequence[str]) -> sql.Composed:
     pairs, as_read = [], [sql.SQL("{} = %(id)s").format(_name(place.key))]
+    for number, name in enumerate(columns):
+        column = place.columns[name]
+        kind = sql.SQL(column.type if column is not None and column.type in _JSON else "text")
+        pairs.append(sql.SQL("{} = {}::{}").format(_name(name), sql.Placeholder(f"new{number}"), kind))
+        as_read.append(sql.SQL("{}::text = {}").format(_name(name), sql.Placeholder(f"old{number}")))
+    return sql.SQL("UPDATE {} SET {} WHERE {} RETURNING {} AS version").format(
+        place.table, sql.SQL(", ").join(pairs), sql.SQL(" AND ").join(as_read), _version(place)
+    )
+
+
+def _bound(row: Row, changed: Mapping[str, str]) -> dict[str, Any]:
     bound: dict[str, Any] = {"id": row.id}
     for number, (name, text) in enumerate(changed.items()):
-        column = place.columns[name]
-        kind = column.type if column is not None and column.type in _JSON else "text"
         bound |= {f"new{number}": text, f"old{number}": row.texts[name]}
-        pairs.append(sql.SQL("{} = {}::{}").format(
-            _name(name), sql.Placeholder(f"new{number}"), sql.SQL(kind)))  # fmt: skip
-        as_read.append(sql.SQL("{}::text = {}").format(_name(name), sql.Placeholder(f"old{number}")))
-    version = _version(place)
-    statement = sql.SQL("UPDATE {} SET {} WHERE {} RETURNING {} AS version").format(
-        place.table, sql.SQL(", ").join(pairs), sql.SQL(" AND ").join(as_read), version
-    )
-    after = value(connection, statement, bound)
-    if place.name == POSTS and after not in (None, row.version):
-        connection.execute(SQL["note_our_write"], {"post": row.id, "before": row.version, "after": after})
-    return after is not None
+    return bound
+
+
+def _note(connection: Connection, versions: Sequence[tuple[Row, str | None]]) -> None:
+    for row, after in versions:
+        if after not in (None, row.version):
+            connection.execute(SQL["note_our_write"], {"post": row.id, "before": row.version, "after": after})

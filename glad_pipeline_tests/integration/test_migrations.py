@@ -345,7 +345,7 @@ def test_rows_of_the_first_release_stay_as_they_are_and_may_be_told_more(
         " model_revision, verified_at) VALUES ('k', 'h', 'http://h/k', repeat('a', 64), 1, 1, 1, 'image/png', '{}', 'm',"
         " 'r', now()); INSERT INTO prompts (prompt) VALUES ('a fox')",
     )
-    later = "{pixels_sha256,thumbnail_key,thumbnail_url,removed_at,removed_reason,deployment_id}"
+    later = "{pixels_sha256,thumbnail_key,thumbnail_url,removed_at,removed_reason,deployment_id,placeholder}"
     told = f"SELECT to_jsonb(i) - '{later}'::text[] FROM images i"
     before = rows(database_url, told)
     assert migrate(database_url) == ALL[3:]

@@ -267,6 +267,7 @@ def test_edit_takes_every_field_and_an_empty_value_takes_one_out(
         "task_id": "t1",
         "idempotency_key": "k1",
         "post_id": "the-a",
+        "focus": "top left",
         "priority": -3,
         "publish_at": "2030-01-01T08:00+01:00",
     }

@@ -111,7 +111,9 @@ def spread(world):
     [one, other] = world.sql("SELECT i.*, p.published_post_id AS post FROM images i JOIN prompts p ON image_id = i.id"
                              " ORDER BY p.id")  # fmt: skip
     text = f"![a]({world.old}/{one['thumbnail_key']}), {world.old}/{other['key']}. And {world.old}/{NOT_OURS}"
-    shown = json.dumps({"url": one["url"], "srcset": [f"{one['thumbnail_url']} 256w"], "theirs": "http://b.example"})
+    stem = one["url"].removesuffix(".png")
+    renditions = f"{stem}-w800.avif 800w, {stem}-social-50-30.jpg 1200w"
+    shown = json.dumps({"url": one["url"], "srcset": renditions, "theirs": "http://b.example"})
     world.sql('UPDATE posts SET content = %s, metadata = metadata || %s::jsonb, "og %%" = %s WHERE id = %s',
               text, shown, shown, one["post"])  # fmt: skip
     world.sql("INSERT INTO media (url, post_id) VALUES (%s, %s)", one["url"], one["post"])
@@ -141,7 +143,7 @@ def test_every_address_of_ours_is_rewritten_and_back_and_nothing_else_is(moved, 
     after = json.loads(json.dumps(tables(moved), default=str).replace(moved.new, moved.old))
     assert after == json.loads(json.dumps(before, default=str))
     said = json.dumps(tables(moved), default=str)
-    assert said.count(moved.new) == 2 * 2 + 1 + (2 * 2) + 2 + 2 * 2 + 1 + 1
+    assert said.count(moved.new) == 2 * 2 + 1 + 2 * 2 + 2 + 2 * 3 + 1 + 1
     assert said.count(f"{moved.old}/{NOT_OURS}") == said.count(f"{moved.old}/") == 3
     messages = moved.sql("SELECT kind, payload ->> 'tags' AS tags FROM outbox ORDER BY id")
     assert [row["kind"] for row in messages] == ["revalidate"] * 2

@@ -64,6 +64,8 @@ def allows(role, action, resource, **more):
         ("setup", "s3:GetObject", PICTURE, False),
         ("setup", "cloudformation:CreateStack", "arn:aws:cloudformation:eu-central-1:1:stack/glad-pictures/1", True),
         ("setup", "cloudformation:CreateStack", "arn:aws:cloudformation:eu-central-1:1:stack/others/1", False),
+        ("setup", "cloudformation:DescribeStackDriftDetectionStatus", "*", True),
+        ("setup", "iam:CreateUser", "*", False),
     ],
 )
 def test_who_may_do_what(role, action, resource, allowed):
@@ -85,8 +87,8 @@ def test_each_is_of_its_partition_and_names_nothing_that_is_everything(role, par
     assert made["Version"] == "2012-10-17"
     for statement in made["Statement"]:
         resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
-        made_by_aws = role == "setup" and statement["Sid"] == "Cdn"  # ids that are not known before
-        assert made_by_aws or all(each.startswith(f"arn:{partition}:") for each in resources)
+        cannot_be_named = role == "setup" and statement["Sid"] in ("Cdn", "Drift")  # ids that are not known before
+        assert cannot_be_named or all(each.startswith(f"arn:{partition}:") for each in resources)
         assert statement["Effect"] == "Deny" or not any("*" in each for each in statement["Action"])
 
 

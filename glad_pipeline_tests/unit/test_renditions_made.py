@@ -3,6 +3,9 @@
 import base64
 import io
 import os
+import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -91,6 +94,30 @@ def test_while_all_encoders_are_busy_nobody_else_encodes():
             ENCODERS.release(held)
         assert rendering.result(timeout=60) == list(rendered(pixels, tiny))
     assert held == max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_encoders_let_others_go_first_and_leave_their_caller_s_priority_alone(picture):
+    with ThreadPoolExecutor(1) as pool:
+        before = pool.submit(priority).result()
+        rendering = pool.submit(render, picture, Wanted())
+        seen = set()
+        while not rendering.done():
+            seen |= {
+                priority(thread.native_id)
+                for thread in threading.enumerate()
+                if thread.name.startswith("glad-render") and thread.native_id
+            }
+            time.sleep(0.005)
+        assert max(seen) >= 10
+        assert pool.submit(priority).result() == before
+
+
+def priority(thread=None):
+    try:
+        return os.getpriority(os.PRIO_PROCESS, thread or threading.get_native_id())
+    except ProcessLookupError:  # it has ended meanwhile
+        return 0
 
 
 def test_none_is_nothing():

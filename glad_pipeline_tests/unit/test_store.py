@@ -1,5 +1,6 @@
 """Stores without a server: how long one is waited for, which errors may pass, what is opened and at which URL."""
 
+import re
 import time
 from dataclasses import fields
 
@@ -9,8 +10,9 @@ from botocore.exceptions import ClientError
 from glad_pipeline.errors import UsageError
 from glad_pipeline.redaction import hide_url
 from glad_pipeline.settings import Settings, settings_of
+from glad_pipeline.storage.keys import is_private
 from glad_pipeline.storage.opening import open_store
-from glad_pipeline.storage.options import S3Options, options_of
+from glad_pipeline.storage.options import KINDS, S3Options, named_in_words, naming_variable, options_of
 from glad_pipeline.storage.protocol import Outage, StoreError
 from glad_pipeline.storage.s3 import S3Store, _hex
 from glad_pipeline.storage.s3_client import _resolved
@@ -202,3 +204,81 @@ def test_on_aws_the_credentials_reach_every_region_and_elsewhere_only_the_same_e
     minio = S3Store(**GIVEN, endpoint_url="http://minio:9000")
     assert minio.neighbour("other", "http://minio:9000").bucket == "other"
     assert minio.neighbour("other", "AWS eu-north-1") is None
+
+
+# --- which store it is -------------------------------------------------------------------------------------------------
+
+S3, SUPABASE = {"AWS_S3_BUCKET": "b"}, {"SUPABASE_URL": "https://p.supabase.co", "SUPABASE_KEY": "sb_secret_x"}
+FOLDER = {"GLAD_VOLUME": "/data/images/", "GLAD_PUBLIC_BASE_URL": "https://img.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "bucket"),
+    [
+        ({}, None, None),
+        (S3, "s3", "b"),
+        (SUPABASE, "supabase", "images"),
+        (SUPABASE | {"GLAD_SUPABASE_BUCKET": "blog"}, "supabase", "blog"),
+        (FOLDER, "volume", "/data/images"),
+        (S3 | FOLDER | {"GLAD_STORE": "volume"}, "volume", "/data/images"),
+        (S3 | FOLDER | SUPABASE | {"GLAD_STORE": "s3"}, "s3", "b"),
+        ({"GLAD_STORE": "volume"}, "volume", None),  # `./glad` has a folder for it
+    ],
+)
+def test_the_store_is_the_one_that_is_set_or_that_glad_store_names(given, kind, bucket):
+    settings = settings_of(given)
+    assert settings.store_kind == kind
+    assert settings.names_store is (bucket is not None)
+    if bucket:
+        assert (options_of(settings).bucket, type(options_of(settings))) == (bucket, KINDS[kind])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (S3 | FOLDER, "AWS_S3_BUCKET and GLAD_VOLUME are set, .*set GLAD_STORE .*s3 or volume"),
+        (S3 | SUPABASE | FOLDER, "AWS_S3_BUCKET and SUPABASE_URL and GLAD_VOLUME are set"),
+        (S3 | {"GLAD_STORE": "supabase"}, "GLAD_STORE is supabase and SUPABASE_URL is not set"),
+        ({"GLAD_STORE": "s3"}, "GLAD_STORE is s3 and AWS_S3_BUCKET is not set"),
+        ({"GLAD_STORE": "volume", "GLAD_PUBLIC_BASE_URL": "https://img.example.com"}, "GLAD_VOLUME is not set"),
+        ({"GLAD_STORE": "ftp"}, "GLAD_STORE is 'ftp'.*'s3', 'supabase' or 'volume'"),
+        ({"SUPABASE_URL": "https://p.supabase.co"}, "SUPABASE_KEY is not"),
+        ({"GLAD_VOLUME": "images"}, "GLAD_VOLUME.*absolute path"),
+        (FOLDER | {"GLAD_PUBLIC_BASE_URL": "/images"}, "GLAD_PUBLIC_BASE_URL"),
+    ],
+)
+def test_two_stores_or_half_a_one_are_refused_with_the_names(given, told):
+    with pytest.raises(UsageError, match=told) as error:
+        settings_of(given)
+    assert "sb_secret" not in str(error.value)
+
+
+def test_a_folder_needs_the_address_at_which_it_is_shown():
+    with pytest.raises(UsageError, match=r"GLAD_PUBLIC_BASE_URL is not: set it to the address .*/data/images/public"):
+        options_of(settings_of({"GLAD_VOLUME": "/data/images"}))
+
+
+@pytest.mark.parametrize(
+    ("bucket", "place", "told"),
+    [
+        ("b", "AWS eu-central-1", "AWS_S3_BUCKET=b AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…"),
+        ("b", "https://s3.example.com", "AWS_ENDPOINT_URL_S3=https://s3.example.com"),
+        ("/data/images", "volume", "GLAD_VOLUME=/data/images"),
+        (
+            "images",
+            "Supabase https://p.supabase.co",
+            "SUPABASE_URL=https://p.supabase.co .*GLAD_SUPABASE_BUCKET=images",
+        ),
+    ],
+)
+def test_where_a_picture_lies_is_said_by_the_settings_that_lead_there(bucket, place, told):
+    assert re.search(told, named_in_words(bucket, place))
+    assert told.startswith(naming_variable(place)) or naming_variable(place) == "AWS_S3_BUCKET"
+
+
+@pytest.mark.parametrize(
+    ("key", "private"),
+    [("generated/ab/x.png", False), ("quarantine/generated/x.png", True), (".glad/deployment.json", True), ("x", True)],
+)
+def test_a_key_says_by_its_name_who_may_read_it(key, private):
+    assert is_private(key) is private

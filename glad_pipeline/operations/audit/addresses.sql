@@ -3,21 +3,21 @@
 -- name: featured_bases
 -- What precedes the keys of our pictures on posts, and how often.
 SELECT base, count(*) AS found
-FROM (SELECT substring(featured_image_url FROM '^(.*)/generated/[0-9a-f]{2}/[0-9a-f]{32}[^/]*$') AS base,
-             substring(featured_image_url FROM 'generated/[0-9a-f]{2}/[0-9a-f]{32}') || '.png' AS key
+FROM (SELECT left(featured_image_url, strpos(featured_image_url, '/generated/') - 1) AS base,
+             substr(featured_image_url, strpos(featured_image_url, '/generated/') + 1, 45) || '.png' AS key
       FROM {posts} AS p WHERE strpos(featured_image_url, '/generated/') > 0) AS shown
 JOIN images USING (key)
-WHERE base IS NOT NULL GROUP BY base ORDER BY found DESC, base LIMIT %(limit)s
+GROUP BY base ORDER BY found DESC, base LIMIT %(limit)s
 
 -- name: cover_bases
 -- The same of covers that are other pictures than the one in the post; asked where posts have such a column.
 SELECT base, count(*) AS found
-FROM (SELECT substring(cover_image_url FROM '^(.*)/generated/[0-9a-f]{2}/[0-9a-f]{32}[^/]*$') AS base,
-             substring(cover_image_url FROM 'generated/[0-9a-f]{2}/[0-9a-f]{32}') || '.png' AS key
+FROM (SELECT left(cover_image_url, strpos(cover_image_url, '/generated/') - 1) AS base,
+             substr(cover_image_url, strpos(cover_image_url, '/generated/') + 1, 45) || '.png' AS key
       FROM {posts} AS p
       WHERE strpos(cover_image_url, '/generated/') > 0 AND cover_image_url IS DISTINCT FROM featured_image_url) AS shown
 JOIN images USING (key)
-WHERE base IS NOT NULL GROUP BY base ORDER BY found DESC, base LIMIT %(limit)s
+GROUP BY base ORDER BY found DESC, base LIMIT %(limit)s
 
 -- name: sample
 -- What some published posts show, drawn by lot.
