@@ -6,6 +6,7 @@ import io
 import json
 import re
 import threading
+import tracemalloc
 import urllib.error
 import urllib.request
 from datetime import timedelta
@@ -231,6 +232,29 @@ def test_old_pictures_get_theirs_in_pages_by_one_or_two_at_once(pictures, databa
     assert [done.problems for done in found] == [{}, {}]
     assert len(rows(pictures)) == 10
     assert pictures.sql("SELECT count(*) FROM images WHERE placeholder IS NULL") == [{"count": 0}]
+
+
+@pytest.mark.deep
+def test_a_hundred_thousand_pictures_are_looked_at_in_flat_memory(pictures, database):
+    pictures.sql(
+        "INSERT INTO images (key, recipe_hash, url, sha256, bytes, width, height, content_type, recipe, model,"
+        " model_revision, verified_at) SELECT 'generated/' || left(h, 2) || '/' || left(h, 32) || '.png', h,"
+        " 'http://h/' || h, h, 1, 1024, 1024, 'image/png', '{}', 'm', 'r', now()"
+        " FROM (SELECT encode(sha256(n::text::bytea), 'hex') AS h FROM generate_series(1, 100000) AS n) AS hashes"
+    )
+    pictures.sql(
+        "INSERT INTO renditions (image_id, key, kind, width, height, bytes, sha256) SELECT id,"
+        " left(key, -4) || '-w' || w || '.webp', 'webp', w, w, 1, sha256 FROM images, unnest(ARRAY[400, 800]) AS w"
+    )
+    pictures.sql("ANALYZE images, renditions")
+    tracemalloc.start()
+    try:
+        for done in renditions.complete_all(database, lambda: pictures.store, wanted_of("webp"), dry_run=True):
+            looked_at, peak = done.looked_at, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (looked_at, done.lacking) == (100_000, 100_000)
+    assert peak < 16_000_000
 
 
 def test_a_picture_whose_original_is_gone_or_damaged_is_told_and_the_others_are_done(pictures, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """What shows a volume's pictures to visitors: our file server, and the configurations of nginx and Caddy in `deploy/`."""
 
 import http.client
+import json
 import re
 import shutil
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from glad_pipeline.local.file_server import FileServer
+from glad_pipeline.local.file_server import READY, FileServer
 from glad_pipeline.local.home import port_is_free
 from glad_pipeline.storage.keys import DEPLOYMENT
 from glad_pipeline.storage.protocol import CACHE_CONTROL
@@ -204,3 +205,19 @@ def test_the_configurations_say_what_visitors_are_told_word_for_word(name):
     assert f'Cache-Control "{CACHE_CONTROL}"' in text
     assert re.search(r"root (\* )?/data/images/public\b", text)
     assert "/generated/" in text
+
+
+def test_railways_file_waits_for_the_volume_that_the_set_up_names():
+    """Its keys are those of Railway's reference; a volume cannot be made by it."""
+    root = DEPLOY.parents[1]
+    said = json.loads((root / "railway.json").read_text())
+    assert set(said) == {"$schema", "build", "deploy"}
+    assert set(said["build"]) == {"builder", "dockerfilePath"}
+    assert (root / said["build"]["dockerfilePath"]).is_file()
+    assert set(said["deploy"]) == {
+        *("startCommand", "requiredMountPath", "healthcheckPath", "healthcheckTimeout", "overlapSeconds"),
+        *("restartPolicyType", "restartPolicyMaxRetries"),
+    }
+    assert said["deploy"]["healthcheckPath"] == READY
+    setup = (root / "docs" / "setup.md").read_text()
+    assert f"`GLAD_VOLUME={said['deploy']['requiredMountPath']}/images`" in setup
