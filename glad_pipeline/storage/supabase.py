@@ -94,8 +94,6 @@ class SupabaseStore(SupabaseOptions):
         that carries it is a third longer, and gateways take 8 KB."""
         return METADATA_BYTES - sum(len(name) + len(value) for name, value in metadata.items())
 
-    # --- what the project is like ---
-
     @patiently
     def check(self) -> None:
         """Raise `StoreError` with the cure unless the bucket is there and public, and our key may look."""
@@ -141,8 +139,6 @@ class SupabaseStore(SupabaseOptions):
             if (each.now or datetime.now(UTC)) - each.modified > STALE
         ]
         self._remove(self.private_bucket, stale)
-
-    # --- writing ---
 
     @patiently
     def put_once(self, key: str, body: bytes, *, content_type: str, metadata: Mapping[str, str]) -> bool:
@@ -253,8 +249,6 @@ class SupabaseStore(SupabaseOptions):
                 "service_role key",
                 answer="refusal",
             )
-
-    # --- reading ---
 
     def _info(self, key: str) -> dict[str, Any] | None:
         return self._info_in(self._bucket_of(key), key)
