@@ -6,7 +6,7 @@ import pytest
 
 from glad_pipeline_tests.faults import matrix
 
-CORE = [("mark_bucket.after", "kill -9"), ("store.after", "kill -9"), ("quarantine.before", "kill -9")]
+CORE = [("quarantine.before", "kill -9")]
 CELLS = [pytest.param(cell, marks=[] if cell in CORE else [pytest.mark.deep]) for cell in matrix.cells()]
 
 
