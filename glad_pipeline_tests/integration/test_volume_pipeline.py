@@ -16,7 +16,7 @@ from glad_pipeline.storage import volume as room
 from glad_pipeline.storage import volume_probe
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.testing import InstantSdxl
-from glad_pipeline_tests.faults.cells import shown_volume
+from glad_pipeline_tests.faults.stores import shown_volume
 from glad_pipeline_tests.integration.store_contract import visited
 from glad_pipeline_tests.integration.test_graph import World, failures
 
