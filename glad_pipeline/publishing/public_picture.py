@@ -11,7 +11,7 @@ from typing import Any
 
 from glad_pipeline.publishing.renditions import focuses_of
 from glad_pipeline.records import DuePrompt
-from glad_pipeline.rendition_plan import CENTRE, FORMATS, NATIVE, Wanted, featured_of, planned
+from glad_pipeline.rendition_plan import CENTRE, FORMATS, Wanted, featured_of, planned
 from glad_pipeline.storage.keys import rendition_key
 
 DATA = "featured_image_data"  # column of posts, or else a name in their metadata, that has `PublicPicture.data`
