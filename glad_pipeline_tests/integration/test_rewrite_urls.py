@@ -115,7 +115,7 @@ def spread(world):
     renditions = f"{stem}-w800.avif 800w, {stem}-social-50-30.jpg 1200w"
     shown = json.dumps({"url": one["url"], "srcset": renditions, "theirs": "http://b.example"})
     world.sql('UPDATE posts SET content = %s, metadata = metadata || %s::jsonb, "og %%" = %s WHERE id = %s',
-              text, shown, shown, one["post"])  # fmt: skip
+              text, shown, shown.replace("/", r"\/"), one["post"])  # fmt: skip
     world.sql("INSERT INTO media (url, post_id) VALUES (%s, %s)", one["url"], one["post"])
     world.sql("INSERT INTO content_tasks (task_id, featured_image_url) VALUES ('t1', %s), ('t2', %s)",
               other["url"], f"{world.old}/{NOT_OURS}")  # fmt: skip
