@@ -18,13 +18,13 @@ from glad_pipeline.database import Connection, named_queries, value
 from glad_pipeline.database.content_tasks import PICTURE, look_at_tasks
 from glad_pipeline.publishing.blog_schema import BlogSchema, look
 from glad_pipeline.publishing.columns import BlogColumn, BlogTable
-from glad_pipeline.storage.keys import PREFIX, key_in
+from glad_pipeline.storage.keys import PREFIX, STEM, key_in
 
 SQL = named_queries(__package__, "posts.sql")
 IMAGES, POSTS = "images", "posts"
 WIDEST = 500  # characters of an address in `images`, by its CHECK
 _JSON = frozenset({"jsonb", "json"})
-_KEY = rf"({PREFIX}[0-9a-f]{{2}}/[0-9a-f]{{32}}(?:-[\w-]+)?\.[a-z0-9]+)"
+_KEY = rf"({STEM}(?:-[\w-]+)?\.[a-z0-9]+)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,10 +19,10 @@ from glad_pipeline.publishing.blog_schema import BlogSchema
 from glad_pipeline.publishing.columns import ALT_COLUMNS
 from glad_pipeline.publishing.public_picture import DATA
 from glad_pipeline.records import PostId
+from glad_pipeline.storage.keys import STEM
 
 _CUT = ("excerpt", "seo_title", "seo_description", "category", "author", *ALT_COLUMNS)  # to the column's width
 _AS_TITLE = ("excerpt", "seo_description")  # where the blog wants a value and the prompt has none
-_OURS = "generated/[0-9a-f]{2}/[0-9a-f]{32}"  # in the address of a picture of ours
 
 
 class PostRows:
@@ -155,7 +155,7 @@ class PostRows:
             else "CASE WHEN {is_ours} THEN {before}::jsonb -> 'replaced' ELSE {before}::jsonb END"
         )
         is_ours = sql.SQL("EXISTS (SELECT FROM images WHERE key = substring({}::text FROM {}) || '.png')").format(
-            before, _OURS
+            before, STEM
         )
         return sql.SQL(after).format(data=sql.Placeholder(DATA), before=before, is_ours=is_ours)
 
@@ -167,7 +167,7 @@ class PostRows:
             column=self._name("cover_image_url"),
             cover=sql.SQL("posts.{}").format(self._name("cover_image_url")),
             shown=sql.SQL("posts.{}").format(self._name("featured_image_url")),
-            ours=_OURS,
+            ours=STEM,
             url=sql.Placeholder("cover"),
         )
 

@@ -24,7 +24,7 @@ from glad_pipeline.publishing.images import known_keys
 from glad_pipeline.publishing.public_picture import DATA
 from glad_pipeline.publishing.renditions import known_renditions
 from glad_pipeline.settings.stores import PublicCheck
-from glad_pipeline.storage.keys import is_rendition, key_in
+from glad_pipeline.storage.keys import STEM, is_rendition, key_in
 from glad_pipeline.storage.protocol import ObjectStore
 from glad_pipeline.urls import problem_of_web_address
 
@@ -94,7 +94,7 @@ def bases(database: Database) -> dict[str, int]:
         for name, query in _BASES.items():
             column = posts.columns.get(name) if posts else None
             if column is not None and column.may_select and (query not in _OF_JSON or column.type in ("json", "jsonb")):
-                rows = connection.execute(SQL[query], {"limit": BASES})
+                rows = connection.execute(SQL[query], {"limit": BASES, "stem": STEM})
                 found.update({row["base"]: row["found"] for row in rows})
         return found
 

@@ -1,4 +1,5 @@
--- Statements of `addresses.py`. A picture of ours on a post is known by its key, which its address ends with.
+-- Statements of `addresses.py`. A picture of ours on a post is known by its key, which its address ends with; `stem`: its
+-- pattern.
 
 -- name: featured_bases
 -- What precedes the keys of our pictures on posts, and how often.
@@ -23,7 +24,7 @@ GROUP BY base ORDER BY found DESC, base LIMIT %(limit)s
 -- The same of the renditions that a page is told of.
 SELECT found[1] AS base, count(*) AS found
 FROM {posts} AS p, regexp_matches(p.featured_image_data::jsonb::text,
-                                  '([^"[:space:],]*)/(generated/[0-9a-f]{2}/[0-9a-f]{32})', 'g') AS found
+                                  '([^"[:space:],]*)/(' || %(stem)s || ')', 'g') AS found
 JOIN images ON images.key = found[2] || '.png'
 GROUP BY base ORDER BY count(*) DESC, base LIMIT %(limit)s
 
@@ -31,7 +32,7 @@ GROUP BY base ORDER BY count(*) DESC, base LIMIT %(limit)s
 -- The same in the metadata of a blog without a column for it.
 SELECT found[1] AS base, count(*) AS found
 FROM {posts} AS p, regexp_matches((p.metadata::jsonb -> 'featured_image_data')::text,
-                                  '([^"[:space:],]*)/(generated/[0-9a-f]{2}/[0-9a-f]{32})', 'g') AS found
+                                  '([^"[:space:],]*)/(' || %(stem)s || ')', 'g') AS found
 JOIN images ON images.key = found[2] || '.png'
 GROUP BY base ORDER BY count(*) DESC, base LIMIT %(limit)s
 
