@@ -88,7 +88,7 @@ def _look_at_blog(url: str, settings: Settings) -> bool:
 
     store = store_of(settings) if settings.names_store else None
     with Database(url, application_name="glad migrate", blog=settings.blog) as database:
-        found = look_at_blog(database, store)
+        found = look_at_blog(database, store, renditions=bool(settings.wanted))
     for each in found:
         print(f"glad: {'error' if each.level is Level.ERROR else 'warning'}: {each.in_words()}", file=sys.stderr)
     return not any(each.level is Level.ERROR for each in found)

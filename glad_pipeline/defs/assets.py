@@ -246,7 +246,9 @@ def _publishing(context: dg.AssetExecutionContext, ours: Resources) -> Publishin
         claim=ours.queue.claim,
         database=ours.queue.postgres.database,
         store=lambda: ours.object_store.store,
-        visitor=Visitor(check=ours.object_store.public_check, warn=context.log.warning),
+        visitor=Visitor(
+            check=ours.object_store.public_check, warn=context.log.warning, featured=ours.object_store.featured
+        ),
         base=ours.object_store.unchecked.url(""),
         wanted=ours.object_store.wanted,
         featured=ours.object_store.featured,

@@ -308,7 +308,7 @@ class ObjectStoreResource(FixedResource):
     def require_blog(self) -> None:
         """Raises `GladError` where the blog would refuse posts with this store's pictures; tried once in a process."""
         if not self._fits_blog:
-            require_blog(self.postgres.database, self.unchecked)
+            require_blog(self.postgres.database, self.unchecked, renditions=bool(self.wanted))
             self._fits_blog = True
 
     def _identified(self) -> Database:

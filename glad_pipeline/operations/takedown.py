@@ -21,7 +21,6 @@ from glad_pipeline.publishing import blocklist, images
 from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.publishing.post_columns import NO_PICTURE
 from glad_pipeline.publishing.posts import Blog
-from glad_pipeline.publishing.public_picture import DATA
 from glad_pipeline.publishing.tasks import clear_tasks
 from glad_pipeline.records import PostId, Replaced, records_of
 
@@ -193,7 +192,7 @@ def _put_back(connection: Connection, blog: Blog, post: PostId, back: Replaced, 
     if column and not inner:
         values[column] = back.alt_text
     metadata = {name: back.alt_text for name in inner if back.alt_text}
-    without = [*(name for name in inner if name not in metadata), DATA]
+    without = [name for name in inner if name not in metadata]
     try:
         blog.write(connection, post, values, metadata=metadata, without=without, version=version)
     except psycopg.IntegrityError as error:

@@ -1,7 +1,8 @@
 """A picture's public URL visited as a visitor's browser would, before posts are published that show it.
 
 By this address a CDN that does not answer, a domain that is somebody else's or a proxy's login page would get into
-posts. One picture stands for all: they share the address up to the key. Knows HTTP and the catalogue.
+posts. One picture, with those of its renditions that its post names, stands for all: they share the address up to the
+key. Knows HTTP and the catalogue.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from glad_pipeline.database import Database
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.http_client import Answer, NoAnswer, ask
 from glad_pipeline.publishing.images import newest
+from glad_pipeline.publishing.public_picture import PublicPicture
 from glad_pipeline.records import DuePrompt
 from glad_pipeline.settings.stores import PublicCheck
 from glad_pipeline.storage.protocol import ObjectStore
@@ -53,31 +55,41 @@ class Visitor:
 
     check: PublicCheck  # what follows from a picture that visitors are not given
     warn: Callable[[str], None]
+    featured: str = "original"  # what posts show
 
     def visit(self, due: Sequence[DuePrompt]) -> bool:
-        """Visit the first picture among these that is not taken down; whether there was one.
+        """Visit the first picture among these that is not taken down, and what else its post names of it; whether
+        there was one.
 
         Raises `NotPublicError` where visitors are not given it, unless the settings say to warn only.
         """
         first = next((each for each in due if each.image_removed_at is None), None)
         if first is None:
             return False
-        problem = problem_after_tries(
-            Expected(
-                url=first.image_url,
-                sha256=first.image_sha256,
-                bytes=first.image_bytes,
-                width=first.image_width,
-                height=first.image_height,
-            )
+        original = Expected(
+            url=first.image_url,
+            sha256=first.image_sha256,
+            bytes=first.image_bytes,
+            width=first.image_width,
+            height=first.image_height,
         )
-        if problem is None:
+        if problem := problem_after_tries(original):
+            self._tell(f"visitors are not given the picture of prompt {first.id} at {original.url}: it {problem}", CURE)
             return True
-        found = f"visitors are not given the picture of prompt {first.id} at {first.image_url}: it {problem}"
-        if self.check == "stop":
-            raise NotPublicError(f"{found}. Nothing is published, and the pictures wait for the next run: {CURE}")
-        self.warn(f"{found}. Published all the same, since GLAD_PUBLIC_CHECK={self.check}: {CURE}")
+        shown = PublicPicture.of(first, self.featured)
+        for url in sorted({shown.url, shown.social} - {original.url}):
+            if problem := _after_tries(partial(problem_of_address, url)):
+                text = (
+                    f"visitors are given the picture of prompt {first.id}, and not its rendition at {url}: it {problem}"
+                )
+                self._tell(text, f"if its object is gone, `./glad audit --fix` makes it anew; else {CURE}")
+                break
         return True
+
+    def _tell(self, found: str, cure: str) -> None:
+        if self.check == "stop":
+            raise NotPublicError(f"{found}. Nothing is published, and the pictures wait for the next run: {cure}")
+        self.warn(f"{found}. Published all the same, since GLAD_PUBLIC_CHECK={self.check}: {cure}")
 
 
 def problem_of_newest(database: Database, store: ObjectStore | None = None) -> str | None:
@@ -98,12 +110,16 @@ def problem_of_newest(database: Database, store: ObjectStore | None = None) -> s
 
 def problem_after_tries(picture: Expected) -> str | None:
     """Why visitors are not given this picture, after a few tries over about ten seconds; None: they are."""
-    problem = problem_of_picture(picture)
+    return _after_tries(partial(problem_of_picture, picture))
+
+
+def _after_tries(problem_of: Callable[[], str | None]) -> str | None:
+    problem = problem_of()
     for pause in PAUSES:
         if problem is None:
             return None
         time.sleep(pause)
-        problem = problem_of_picture(picture)
+        problem = problem_of()
     return problem
 
 

@@ -1,7 +1,8 @@
 """Addresses of pictures of ours wherever tables have them: in which columns, and another base put into them.
 
 Ours is an address whose base is followed by the key of a picture of the catalogue, a thumbnail's or rendition's too,
-alone in a column or anywhere in a text or JSON. Everything else in a row, its time of change too, stays as it is.
+alone in a column or anywhere in a text or JSON, where PHP writes each `/` as `\\/`. Everything else in a row, its time
+of change too, stays as it is.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from glad_pipeline.database import Connection, named_queries, value
 from glad_pipeline.database.content_tasks import PICTURE, look_at_tasks
 from glad_pipeline.publishing.blog_schema import BlogSchema, look
 from glad_pipeline.publishing.columns import BlogColumn, BlogTable
-from glad_pipeline.storage.keys import PREFIX, key_in
+from glad_pipeline.storage.keys import PREFIX, STEM, key_in
 
 SQL = named_queries(__package__, "posts.sql")
 IMAGES, POSTS = "images", "posts"
 WIDEST = 500  # characters of an address in `images`, by its CHECK
 _JSON = frozenset({"jsonb", "json"})
-_KEY = rf"({PREFIX}[0-9a-f]{{2}}/[0-9a-f]{{32}}(?:-[\w-]+)?\.[a-z0-9]+)"
+_KEY = rf"({STEM}(?:-[\w-]+)?\.[a-z0-9]+)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,14 +116,20 @@ def rows_with(connection: Connection, place: Place, base: str, after: Any, end: 
     """The rows after one key, up to another (None: without such a limit), in which an address of this base may be."""
     names = list(place.columns)
     version = _version(place)
-    has = [sql.SQL("strpos({}::text, {}) > 0").format(_name(each), sql.Placeholder("base")) for each in names]
+    has = [
+        sql.SQL("strpos({}::text, {}) > 0").format(_name(each), sql.Placeholder(form))
+        for each in names
+        for form in ("base", "escaped")
+    ]
     statement = sql.SQL("SELECT {key} AS id, {version} AS version, ARRAY[{texts}] AS texts FROM {table} WHERE {within}"
                         " AND ({has}) ORDER BY {key}").format(
         key=_name(place.key), version=version, table=place.table, within=_range(place, after, end),
         texts=sql.SQL(", ").join(sql.SQL("{}::text").format(_name(each)) for each in names),
         has=sql.SQL(" OR ").join(has),
     )  # fmt: skip
-    rows = connection.execute(statement, {"after": after, "end": end, "base": f"{base}/{PREFIX}"})
+    begun = f"{base}/{PREFIX}"
+    bound = {"after": after, "end": end, "base": begun, "escaped": begun.replace("/", r"\/")}
+    rows = connection.execute(statement, bound)
     return [
         Row(
             id=row["id"],
@@ -154,10 +161,20 @@ def _name(column: str) -> sql.Identifier:
     return sql.Identifier(column.replace("%", "%%"))  # values are bound to each of these statements
 
 
+def _pattern(base: str) -> re.Pattern[str]:
+    """The key that follows this base: group 1, or with each `/` as `\\/` group 2."""
+    plain = f"{re.escape(base)}/{_KEY}"
+    return re.compile(f"{plain}|" + plain.replace("/", r"\\/"))
+
+
+def _key(match: re.Match[str]) -> str:
+    return match[1] or match[2].replace(r"\/", "/")
+
+
 def keys_in(rows: Sequence[Row], base: str) -> set[str]:
     """The originals' keys that follow this base in these rows, whether they are catalogued or not."""
-    pattern = re.compile(f"{re.escape(base)}/{_KEY}")
-    found = {match[1] for row in rows for text in row.texts.values() for match in pattern.finditer(text)}
+    pattern = _pattern(base)
+    found = {_key(match) for row in rows for text in row.texts.values() for match in pattern.finditer(text)}
     return {key for each in found if (key := key_in(each)) is not None}
 
 
@@ -167,12 +184,14 @@ def readdressed(row: Row, move: Move, known: Collection[str]) -> tuple[dict[str,
 
     def put(match: re.Match[str]) -> str:
         nonlocal count
-        if key_in(match[1]) not in known:
+        key = _key(match)
+        if key_in(key) not in known:
             return match[0]
         count += 1
-        return f"{move.new}/{match[1]}"
+        address = f"{move.new}/{key}"
+        return address if match[1] else address.replace("/", r"\/")
 
-    pattern = re.compile(f"{re.escape(move.old)}/{_KEY}")
+    pattern = _pattern(move.old)
     after = {name: pattern.sub(put, text) for name, text in row.texts.items()}
     return {name: text for name, text in after.items() if text != row.texts[name]}, count
 

@@ -62,6 +62,9 @@ _STYLE = re.compile(
 _BETWEEN = re.compile(r"(\s*(?:[,;\n，、；،؛]|[.!?](?=\s)|[。！？])\s*)")  # phrases and sentences
 _DANGLING = re.compile(r"(?:(?:^|\s)(?:and|of|with|in|a|an|the|by|on))+$", re.IGNORECASE)
 
+_LEADING = re.compile(r"^(?:(?:of|with|in|by)(?:\s|$))+", re.IGNORECASE)
+_BLANKS = re.compile(r"[^\S\n]+")
+
 
 def alt_text_from(prompt: str) -> str:
     """What a picture of this prompt shows: one line, 1 to LONGEST characters, no markup, its first letter a capital.
@@ -70,6 +73,7 @@ def alt_text_from(prompt: str) -> str:
     'Red fox in snow'
     """
     text = "".join(" " if unicodedata.category(each) == "Cc" and each != "\n" else each for each in prompt[:READ])
+    text = _BLANKS.sub(" ", text)
     for pattern, left in _MARKUP:
         text = pattern.sub(left, text)
     sections = ("".join(part.text for part in section) for section in read_weights(text).sections)
@@ -99,6 +103,8 @@ def _plain(phrase: str) -> str:
     without = " ".join(_STYLE.sub("", phrase).split()).strip(" .,:;-–—|/\\*#+&\"'`")
     if without != phrase:
         without = _DANGLING.sub("", without)
+        if not _LEADING.match(phrase):
+            without = _LEADING.sub("", without)
     return without if any(each.isalnum() for each in without) else ""
 
 

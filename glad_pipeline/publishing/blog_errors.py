@@ -106,16 +106,18 @@ def _cure(error: psycopg.Error, schema: BlogSchema) -> str:
         return f'grant it to "{user}": GRANT {rights} {name} TO "{user}"'
     if state == _TAKEN:
         return "where a sequence that lags behind numbers the rows, set it: SELECT setval('…', (SELECT max(id) FROM …))"
-    if state == _CHECKED and _is_of_status(error, schema):
+    if state == _CHECKED and _is_of("status", error, schema):
         return "say what the blog calls its states: GLAD_POSTS_STATUS=published=…,draft=…"
     if state == _NULL:
         return "give the column a default"
+    if state == _CHECKED and _is_of("featured_image_data", error, schema):
+        return "change the blog's constraint, or set GLAD_RENDITIONS=none"
     return "change the blog's constraint, trigger or rule; `./glad migrate` tries a post again"
 
 
-def _is_of_status(error: psycopg.Error, schema: BlogSchema) -> bool:
-    status = schema.posts.columns.get("status") if schema.posts else None
+def _is_of(ours: str, error: psycopg.Error, schema: BlogSchema) -> bool:
+    column = schema.posts.columns.get(ours) if schema.posts else None
     checks = schema.posts.checks if schema.posts else ()
-    return status is not None and any(
-        check.name == error.diag.constraint_name and status.name in check.columns for check in checks
+    return column is not None and any(
+        check.name == error.diag.constraint_name and column.name in check.columns for check in checks
     )

@@ -179,7 +179,7 @@ def _wanted(ours: str) -> str:
         return "a uuid, a whole number or a text"
     if ours.endswith("_at"):
         return "a time"
-    return {"metadata": "jsonb", "image_file_size": "a number"}.get(ours, "a text")
+    return {"metadata": "jsonb", "featured_image_data": "jsonb", "image_file_size": "a number"}.get(ours, "a text")
 
 
 def _numbered(schema: BlogSchema, posts: BlogTable) -> Iterator[Diagnosis]:

@@ -1,10 +1,10 @@
--- Statements of `media_rows.py`. A picture of ours is known by its key, which its address ends with.
+-- Statements of `media_rows.py`. A picture of ours is known by its key, which its address ends with; `stem`: its pattern.
 
 -- name: change
 -- The post showed another picture of ours before.
 UPDATE media SET url = %(url)s, alt_text = %(alt_text)s
 WHERE post_id = %(post)s AND EXISTS (
-    SELECT FROM images WHERE key = substring(media.url FROM 'generated/[0-9a-f]{2}/[0-9a-f]{32}') || '.png')
+    SELECT FROM images WHERE key = substring(media.url FROM %(stem)s) || '.png')
 
 -- name: add
 INSERT INTO media (post_id, url, alt_text) VALUES (%(post)s, %(url)s, %(alt_text)s)
@@ -12,4 +12,4 @@ INSERT INTO media (post_id, url, alt_text) VALUES (%(post)s, %(url)s, %(alt_text
 -- name: forget
 DELETE FROM media
 WHERE post_id = %(post)s AND EXISTS (
-    SELECT FROM images WHERE key = substring(media.url FROM 'generated/[0-9a-f]{2}/[0-9a-f]{32}') || '.png')
+    SELECT FROM images WHERE key = substring(media.url FROM %(stem)s) || '.png')

@@ -14,9 +14,7 @@ from glad_pipeline.publishing.public_picture import DATA, PublicPicture
 from glad_pipeline.records import DuePrompt, Prompt
 
 MAX_URL = 500
-NO_PICTURE = {  # a post without one
-    **dict.fromkeys(("featured_image_url", "image_s3_key", "image_file_size", DATA)),
-}
+NO_PICTURE = dict.fromkeys(("featured_image_url", "image_s3_key", "image_file_size", DATA))  # a post without one
 
 
 def title_of(prompt: Prompt) -> str:

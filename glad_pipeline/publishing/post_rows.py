@@ -19,10 +19,10 @@ from glad_pipeline.publishing.blog_schema import BlogSchema
 from glad_pipeline.publishing.columns import ALT_COLUMNS
 from glad_pipeline.publishing.public_picture import DATA
 from glad_pipeline.records import PostId
+from glad_pipeline.storage.keys import STEM
 
 _CUT = ("excerpt", "seo_title", "seo_description", "category", "author", *ALT_COLUMNS)  # to the column's width
 _AS_TITLE = ("excerpt", "seo_description")  # where the blog wants a value and the prompt has none
-_OURS = "generated/[0-9a-f]{2}/[0-9a-f]{32}"  # in the address of a picture of ours
 
 
 class PostRows:
@@ -88,24 +88,29 @@ class PostRows:
     ) -> str | None:
         """Set columns of a post, those that there are, and add to its metadata or take names out of it.
 
+        `featured_image_data` is a column, or else a name in the metadata; None: what of it is ours goes.
         Who sets the picture sets the one for social networks too (`cover`, or else the same), if that was none or ours.
         The post's new version: `updated_at` as text, or ""; None: there was nothing to set, or there is no such post.
         """
         fitting = self._fitting({**values, "updated_at": datetime.now(UTC)})
-        bound: dict[str, Any] = {DATA: fitting.pop(DATA)} if DATA in fitting else {}
-        data = [self._data(bound[DATA])] if bound else []
+        bound: dict[str, Any] = {}
+        if DATA in values:
+            bound[DATA] = Jsonb(values[DATA]) if values[DATA] else None
+        in_column = fitting.pop(DATA, bound) is not bound
         fitting = {name: self._empty(name) if found is None else found for name, found in fitting.items()}
         pairs = [sql.SQL("{} = {}").format(self._name(name), sql.Placeholder(name)) for name in fitting]
-        pairs += data
+        if in_column:
+            pairs.append(self._data_column(bound[DATA]))
         bound |= fitting
         if "featured_image_url" in fitting and "cover_image_url" not in values:
             url = cover or fitting["featured_image_url"]
             if self._may_cover(url):
                 pairs.append(self._cover())
                 bound["cover"] = url or self._empty("cover_image_url")
-        if (metadata or without) and self.schema.writes("metadata"):
-            changed = sql.SQL("{0} = (coalesce({0}::jsonb, '{{}}'::jsonb) || {1}) - {2}::text[]")
-            pairs.append(changed.format(self._name("metadata"), sql.Placeholder("more"), sql.Placeholder("less")))
+        in_metadata = DATA in values and not in_column
+        if (metadata or without or in_metadata) and self.schema.writes("metadata"):
+            changed = self._metadata(bound[DATA]) if in_metadata else self._metadata()
+            pairs.append(sql.SQL("{} = {}").format(self._name("metadata"), changed))
             bound |= {"more": Jsonb(dict(metadata)), "less": list(without)}
         if not pairs:
             return None
@@ -122,22 +127,37 @@ class PostRows:
         width = self._columns["cover_image_url"].width
         return width is None or len(url or "") <= width
 
-    def _data(self, data: Jsonb | None) -> sql.Composed:
+    def _metadata(self, *data: Jsonb | None) -> sql.Composed:
+        """The metadata with `more` and without `less`; `data`: and with this as their `featured_image_data`."""
+        column = sql.SQL("posts.{}").format(self._name("metadata"))
+        changed = sql.SQL("(coalesce({}::jsonb, '{{}}'::jsonb) || {}) - {}::text[]").format(
+            column, sql.Placeholder("more"), sql.Placeholder("less")
+        )
+        for each in data:
+            after = self._data(each, sql.SQL("({}::jsonb -> {})").format(column, DATA))
+            changed = sql.SQL("({0} - {1}) || coalesce((SELECT jsonb_build_object({1}, after) FROM (SELECT {2}) AS d"
+                              " (after) WHERE after IS NOT NULL), '{{}}')").format(changed, DATA, after)  # fmt: skip
+        return changed
+
+    def _data_column(self, data: Jsonb | None) -> sql.Composed:
+        after = self._data(data, sql.SQL("posts.{}").format(self._name(DATA)))
+        empty = "coalesce({}, '{{}}'::jsonb)" if self._columns[DATA].not_null else "{}"
+        return sql.SQL("{} = {}").format(self._name(DATA), sql.SQL(empty).format(after))
+
+    @staticmethod
+    def _data(data: Jsonb | None, before: sql.Composed) -> sql.Composed:
         """`featured_image_data` becomes this, or what it was before ours: a person's own is kept inside ours."""
         after = (
-            "{data}::jsonb || CASE WHEN {column} IS NULL THEN '{{}}'::jsonb WHEN NOT {is_ours} THEN "
-            "jsonb_build_object('replaced', {column}::jsonb) WHEN {column}::jsonb ? 'replaced' THEN "
-            "jsonb_build_object('replaced', {column}::jsonb -> 'replaced') ELSE '{{}}'::jsonb END"
+            "{data}::jsonb || CASE WHEN {before} IS NULL THEN '{{}}'::jsonb WHEN NOT {is_ours} THEN "
+            "jsonb_build_object('replaced', {before}::jsonb) WHEN {before}::jsonb ? 'replaced' THEN "
+            "jsonb_build_object('replaced', {before}::jsonb -> 'replaced') ELSE '{{}}'::jsonb END"
             if data is not None
-            else "CASE WHEN {is_ours} THEN {column}::jsonb -> 'replaced' ELSE {column}::jsonb END"
+            else "CASE WHEN {is_ours} THEN {before}::jsonb -> 'replaced' ELSE {before}::jsonb END"
         )
-        empty = "coalesce({after}, '{{}}'::jsonb)" if self._columns[DATA].not_null else "{after}"
-        column = sql.SQL("posts.{}").format(self._name(DATA))
         is_ours = sql.SQL("EXISTS (SELECT FROM images WHERE key = substring({}::text FROM {}) || '.png')").format(
-            column, _OURS
+            before, STEM
         )
-        value_of = sql.SQL(after).format(data=sql.Placeholder(DATA), column=column, is_ours=is_ours)
-        return sql.SQL("{} = {}").format(self._name(DATA), sql.SQL(empty).format(after=value_of))
+        return sql.SQL(after).format(data=sql.Placeholder(DATA), before=before, is_ours=is_ours)
 
     def _cover(self) -> sql.Composed:
         return sql.SQL(
@@ -147,7 +167,7 @@ class PostRows:
             column=self._name("cover_image_url"),
             cover=sql.SQL("posts.{}").format(self._name("cover_image_url")),
             shown=sql.SQL("posts.{}").format(self._name("featured_image_url")),
-            ours=_OURS,
+            ours=STEM,
             url=sql.Placeholder("cover"),
         )
 

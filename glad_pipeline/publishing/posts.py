@@ -247,8 +247,7 @@ class Blog:
                 connection,
                 post,
                 values,
-                metadata=self._metadata(each, public),
-                without=[] if public.data else [DATA],
+                metadata=metadata_of(each),
                 cover=public.social,
                 version=versions[post],
             )

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from glad_pipeline.publishing.renditions import focuses_of
 from glad_pipeline.records import DuePrompt
-from glad_pipeline.rendition_plan import FORMATS, NATIVE, Focus, Wanted, featured_of, parse_focus, planned
+from glad_pipeline.rendition_plan import CENTRE, FORMATS, Wanted, featured_of, planned
 from glad_pipeline.storage.keys import rendition_key
 
 DATA = "featured_image_data"  # column of posts, or else a name in their metadata, that has `PublicPicture.data`
@@ -55,15 +56,14 @@ def _featured(prompt: DuePrompt, featured: str) -> str:
     if named is None:
         return ""
     kind, width = named
-    wanted = Wanted(widths=(width or NATIVE,), formats=(kind,), social=False, placeholder=False)
+    wanted = Wanted(widths=(width,), formats=(kind,), social=False, placeholder=False)
     (plan,) = planned(wanted, width=prompt.image_width, height=prompt.image_height)
     return rendition_key(prompt.image_key, plan.suffix)
 
 
 def _social(prompt: DuePrompt, urls: Mapping[str, str]) -> str | None:
     """The one that keeps what the row says, or else the centre."""
-    focuses = [parse_focus(prompt.focus)] if prompt.focus else []
-    for focus in (*focuses, Focus()):
+    for focus in (*focuses_of([prompt.focus]), CENTRE):
         (plan,) = planned(_SOCIAL, width=prompt.image_width, height=prompt.image_height, focus=focus)
         if url := urls.get(rendition_key(prompt.image_key, plan.suffix)):
             return url

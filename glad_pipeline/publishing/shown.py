@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from glad_pipeline.database import Connection, named_queries
 from glad_pipeline.display import quoted
 from glad_pipeline.records import DuePrompt, PostId, Replaced, records_of
+from glad_pipeline.storage.keys import STEM
 
 SQL = named_queries(__package__, "shown.sql")
 
@@ -36,7 +37,7 @@ class ShownPictures:
     def __init__(
         self, connection: Connection, posts: Collection[PostId], alt_text_at: Sequence[str] | None = None
     ) -> None:
-        bound = {"ids": list(posts), "alt_text_at": None if alt_text_at is None else list(alt_text_at)}
+        bound = {"ids": list(posts), "alt_text_at": None if alt_text_at is None else list(alt_text_at), "stem": STEM}
         rows = records_of(Shown, connection.execute(SQL["shown"], bound)) if posts else []
         self._of = {each.id: each for each in rows}
 

@@ -7,7 +7,7 @@ SELECT p.id, p.url, p.alt_text, i.id IS NOT NULL AS is_ours, q.replaced_image_ur
 FROM (SELECT posts.id, coalesce(to_jsonb(posts) ->> 'featured_image_url', '') AS url,
              to_jsonb(posts) #>> %(alt_text_at)s::text[] AS alt_text
       FROM {posts} AS posts WHERE posts.id = ANY(%(ids)s)) AS p
-LEFT JOIN images AS i ON i.key = substring(p.url FROM 'generated/[0-9a-f]{2}/[0-9a-f]{32}') || '.png'
+LEFT JOIN images AS i ON i.key = substring(p.url FROM %(stem)s) || '.png'
 LEFT JOIN LATERAL (
     SELECT replaced_image_url, replaced_alt_text FROM prompts
     WHERE i.id IS NOT NULL AND published_post_id = p.id AND (image_id = i.id OR replaced_image_url IS NOT NULL)

@@ -26,12 +26,14 @@ from glad_pipeline.publishing.columns import OTHERS
 from glad_pipeline.publishing.labels import Labelled, labels_of
 from glad_pipeline.publishing.post_columns import NO_PICTURE, alt_text_of, new_post
 from glad_pipeline.publishing.post_rows import PostRows
+from glad_pipeline.publishing.public_picture import DATA
 from glad_pipeline.records import DuePrompt
+from glad_pipeline.storage.keys import key_in, rendition_key
 
 SQL = named_queries(__package__, "trial.sql")
 KEY = f"generated/00/{'0' * 32}.png"
 URL = f"https://example.com/{KEY}"  # as long as a picture's is at least
-TRIAL = 1  # counted up with each change of what is tried: what passed before is tried again
+TRIAL = 2  # counted up with each change of what is tried: what passed before is tried again
 # What one row may be refused for, and the next not
 _OF_A_ROW = (psycopg.DataError, psycopg.IntegrityError, errors.RaiseException)
 _TEXT = (
@@ -45,15 +47,16 @@ _TEXT = (
 )
 
 
-def examine(connection: Connection, *, picture_url: str = URL) -> list[Diagnosis]:
+def examine(connection: Connection, *, picture_url: str = URL, renditions: bool = True) -> list[Diagnosis]:
     """Look at the blog's schema and, where nothing is wrong with it, try a post; empty: complete posts are possible.
 
     A few milliseconds, and nothing is left of it. `picture_url`: an address of this deployment's, for its length.
+    `renditions`: whether pictures have any.
     """
     schema = look(connection)
     found = seen(schema, picture_url)
     if not any(each.level is Level.ERROR for each in found):
-        found += try_post(connection, schema, picture_url)
+        found += try_post(connection, schema, picture_url, renditions=renditions)
     return found
 
 
@@ -63,32 +66,35 @@ def seen(schema: BlogSchema, picture_url: str) -> list[Diagnosis]:
     return schema.problems() + ([too_long] if too_long else [])
 
 
-def mark_of(connection: Connection, schema: BlogSchema, picture_url: str) -> str:
+def mark_of(connection: Connection, schema: BlogSchema, picture_url: str, *, renditions: bool = True) -> str:
     """What the trial depends on, as a digest: as long as it is the same, a trial ends as the last one did."""
     names = schema.names
-    said = [TRIAL, picture_url, names.columns, names.statuses]
+    said = [TRIAL, picture_url, renditions, names.columns, names.statuses]
     bound = {"relations": [regclass(names), *OTHERS], "said": Jsonb(said)}
     return str(value(connection, SQL["mark"], bound))
 
 
-def try_post(connection: Connection, schema: BlogSchema, picture_url: str = URL) -> list[Diagnosis]:
+def try_post(
+    connection: Connection, schema: BlogSchema, picture_url: str = URL, *, renditions: bool = True
+) -> list[Diagnosis]:
     """What goes wrong when a post is written and changed as this pipeline does, in a savepoint that is rolled back."""
     try:
         with connection.transaction(force_rollback=True):
             connection.execute(SQL["not_long"])
-            found = _tried(connection, schema, picture_url)
+            found = _tried(connection, schema, picture_url, renditions=renditions)
             connection.execute(SQL["judge"])
             return found
     except psycopg.Error as refused:
         return [diagnosis_of(refused, schema)]
 
 
-def _tried(connection: Connection, schema: BlogSchema, url: str) -> list[Diagnosis]:
+def _tried(connection: Connection, schema: BlogSchema, url: str, *, renditions: bool) -> list[Diagnosis]:
     found: list[Diagnosis] = []
     rows, prompt, labels = PostRows(schema), _specimen(schema, url), Labelled()
     with _told(connection, found, "a new author or category", "add those that prompts name to the blog yourself"):
         labels = labels_of(connection, schema, [prompt])[prompt.id]
     given = _values(schema, prompt) | labels.values
+    data = {DATA: given.pop(DATA)}  # a post goes without where no rendition could be made
     post = rows.insert_one(connection, given)
     if post is None:
         cure = "have the trigger of the view give NEW.id back"
@@ -103,7 +109,7 @@ def _tried(connection: Connection, schema: BlogSchema, url: str) -> list[Diagnos
         text = f"who writes a post to {schema.names} cannot see it"
         return [*found, error("", text, _policy(schema, "SELECT"))]
     found += _changed(schema, given, now)
-    values = {"status": "draft", "featured_image_url": url}
+    values = {"status": "draft", "featured_image_url": url, **(data if renditions else {})}
     if rows.update(connection, post, values, metadata={"glad_trial": True}) is None:
         text = f"who writes a post to {schema.names} cannot change it"
         return [*found, error("", text, _policy(schema, "UPDATE"))]
@@ -161,7 +167,9 @@ def _specimen(schema: BlogSchema, url: str) -> DuePrompt:
         alt_text="A picture on trial",
         seed=0,
         image_url=url,
-        image_key=KEY,
+        image_key=key_in(url) or KEY,
+        image_placeholder="data:image/webp;base64,UklGRgAAAABXRUJQVlA4IA==",
+        image_renditions=[{"kind": "webp", "width": 1024, "key": rendition_key(key_in(url) or KEY, "-w1024.webp")}],
         image_bytes=100_000,
         image_sha256="0" * 64,
         image_width=1024,

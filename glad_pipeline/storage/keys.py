@@ -13,7 +13,8 @@ from glad_pipeline.rendition_plan import SUFFIX
 PREFIX = "generated/"
 QUARANTINE = "quarantine/"  # what an audit takes out of PREFIX, under its old key: no visitor may read it
 DEPLOYMENT = ".glad/deployment.json"  # whose the bucket is: the first object that a new one is given
-_KEY = re.compile(rf"({PREFIX}[0-9a-f]{{2}}/[0-9a-f]{{32}})(-256\.webp|{SUFFIX}|\.png)$")
+STEM = rf"{PREFIX}[0-9a-f]{{2}}/[0-9a-f]{{32}}"  # what all keys of a picture begin with; of Python and PostgreSQL
+_KEY = re.compile(rf"({STEM})(-256\.webp|{SUFFIX}|\.png)$")
 
 
 def original_key(recipe_hash: str) -> str:

@@ -190,6 +190,8 @@ REFUSED = {
     "a function that numbers with what is taken": ("CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'; "
         + table(id="int PRIMARY KEY DEFAULT one()") + "; INSERT INTO posts VALUES (1, 'a', 'a', 'a', 'draft')", "posts_pkey.*setval"),
     "a check deferred to the end": (table(editor="int DEFAULT 7 REFERENCES editors DEFERRABLE INITIALLY DEFERRED"), "posts_editor_fkey"),
+    "a check of what is said of renditions": (table(featured_image_data="jsonb CHECK (featured_image_data ? 'src')"),
+        "posts_featured_image_data_check.*GLAD_RENDITIONS=none"),
     "a rule": (table() + "; CREATE RULE no AS ON INSERT TO posts DO INSTEAD NOTHING", "cannot perform INSERT RETURNING|takes no INSERT"),
 }
 # fmt: on
@@ -217,6 +219,11 @@ def test_what_can_work_works(database, blog):
     blog_now.write(database, found[0]["id"], cleared, without=["featured_image_alt"], version=version)
     row = posts(database)[0]
     assert (row["status"], row["featured_image_url"] or None) == ("draft", None)
+
+
+def test_a_blog_that_takes_nothing_said_of_renditions_is_one_where_none_are_made(database):
+    database.execute(REFUSED["a check of what is said of renditions"][0])
+    assert examine(database, picture_url=URL, renditions=False) == []
 
 
 @pytest.mark.parametrize("blog", REFUSED)
@@ -253,6 +260,18 @@ def test_what_only_some_prompts_would_be_refused_for_is_a_warning(database):
     assert "posts_content_check" in said
     done = Blog(database).publish(database, [due(1, content="word " * 2000), due(2)])
     assert ([each.prompt_id for each in done.published], list(done.rejected)) == ([1], [2])
+
+
+def test_what_is_said_of_renditions_is_tried_in_metadata_where_there_is_no_column(database):
+    database.execute(table(metadata="jsonb CHECK (NOT metadata ? 'featured_image_data')"))
+    ((level, said),) = levels(database)
+    assert (level, "posts_metadata_check" in said) == (Level.WARNING, True)
+    database.execute("ALTER TABLE posts ADD featured_image_data text")
+    assert [text for _, text in levels(database)] == [
+        "posts.featured_image_data is text, where this pipeline has jsonb: it is left "
+        "alone: name the column that is meant: GLAD_POSTS_COLUMNS=featured_image_data=…",
+        said,
+    ]
 
 
 def test_a_category_that_must_be_is_tried_with_one_and_a_warning_where_it_cannot_be_added(database):

@@ -145,15 +145,17 @@ def test_a_focus_that_is_none_is_refused_wherever_it_comes_from(pictures, capsys
         with pytest.raises(psycopg.errors.CheckViolation, match="prompts_focus_is_a_point"):
             pictures.add("a hill", title="Hill", focus=focus)
         assert reasons_against({"prompt": "a hill", "focus": focus})
-    for focus in ("0.5,0.3", " TOP Left", "centre", ".5 , 1", "bottom-right"):
-        assert pictures.add("a hill", title="Hill", focus=focus, status="pending")
-        assert not reasons_against({"prompt": "a hill", "focus": focus})
-    pictures.sql("DELETE FROM prompts")
+    words = ("top", "bottom", "left", "right", "centre", "center", "middle")
+    pairs = [*(f"{one} {other}" for one in words for other in words), "1.5,0.5", "0.5,1.5", "1.0,1.00", "0,.999"]
+    for focus in ("0.5,0.3", " TOP Left", "centre", ".5 , 1", "bottom-right", *pairs):
+        if reasons_against({"prompt": "a hill", "focus": focus}):
+            with pytest.raises(psycopg.errors.CheckViolation, match="prompts_focus_is_a_point"):
+                pictures.add("a hill", title="Hill", focus=focus)
+            assert focus in pairs
+        else:
+            assert pictures.add("a hill", title="Hill", focus=focus)
     assert glad("prompts", "add", "a hill", "--title=Hill", "--focus=left left") == 2
     assert "focus 'left left' must be two numbers from 0 to 1" in capsys.readouterr().err
-    prompt = pictures.add("a hill", title="Hill", focus="left left")
-    pictures.run(sdxl=DRAWS)
-    assert "focus 'left left' must be two numbers" in pictures.prompts()[prompt]["last_error"]
 
 
 # ---- what goes wrong with one
@@ -352,25 +354,41 @@ def test_a_takedown_leaves_no_rendition_reachable_and_the_purge_names_them_all(p
     assert visit(base + row["key"])[0] == 404
 
 
-def test_a_person_s_picture_and_what_is_said_of_it_come_back_with_a_takedown(pictures, database):
-    pictures.sql("ALTER TABLE posts ADD COLUMN featured_image_data jsonb")
+@pytest.mark.parametrize("place", ["column", "metadata"])
+def test_a_person_s_picture_and_what_is_said_of_it_come_back_with_a_takedown(pictures, database, monkeypatch, place):
     theirs = {"url": "https://theirs.example/a.jpg", "credit": "Ada"}
+    kept = {"k": 1, "featured_image_data": theirs}  # beside a column, the metadata have nothing to do with ours
+    if place == "column":
+        pictures.sql("ALTER TABLE posts ADD COLUMN featured_image_data jsonb")
     (post,) = pictures.sql(
-        "INSERT INTO posts (title, slug, content, featured_image_url, featured_image_data) VALUES"
-        " ('Old', 'old', 'x', %s, %s) RETURNING id",
+        "INSERT INTO posts (title, slug, content, featured_image_url, metadata) VALUES ('Old', 'old', 'x', %s, %s)"
+        " RETURNING id",
         theirs["url"],
-        Jsonb(theirs),
+        Jsonb(kept),
     )
-    for seed in (1, 2):
+    if place == "column":
+        pictures.sql("UPDATE posts SET featured_image_data = %s", Jsonb(theirs))
+
+    def said(row):
+        return row["featured_image_data"] if place == "column" else row["metadata"]["featured_image_data"]
+
+    for seed, renditions_of in enumerate(("none", "webp", "none", "webp")):
+        monkeypatch.setenv("GLAD_RENDITIONS", renditions_of)
         pictures.add("a hill", post_id=post["id"], seed=seed, replace=True)
         pictures.run(sdxl=DRAWS)
-    (shown,) = pictures.posts()
+        (shown,) = pictures.posts()
+        assert shown["metadata"]["k"] == 1
+        if place == "column":
+            assert shown["metadata"]["featured_image_data"] == theirs
+        if renditions_of == "none":
+            assert said(shown) == theirs
+        else:
+            assert said(shown)["url"] == shown["featured_image_url"]
+            assert said(shown)["replaced"] == theirs
     assert shown["cover_image_url"].endswith("-social.jpg")
-    assert shown["featured_image_data"]["url"] == shown["featured_image_url"]
-    assert shown["featured_image_data"]["replaced"] == theirs
     takedown.delete_image(database, shown["featured_image_url"], reason="x")
     (after,) = pictures.posts()
-    assert (after["featured_image_url"], after["featured_image_data"]) == (theirs["url"], theirs)
+    assert (after["featured_image_url"], said(after), after["metadata"]) == (theirs["url"], theirs, kept)
 
 
 def test_a_blog_with_narrow_addresses_shows_the_original(pictures, monkeypatch):

@@ -115,7 +115,7 @@ def spread(world):
     renditions = f"{stem}-w800.avif 800w, {stem}-social-50-30.jpg 1200w"
     shown = json.dumps({"url": one["url"], "srcset": renditions, "theirs": "http://b.example"})
     world.sql('UPDATE posts SET content = %s, metadata = metadata || %s::jsonb, "og %%" = %s WHERE id = %s',
-              text, shown, shown, one["post"])  # fmt: skip
+              text, shown, shown.replace("/", r"\/"), one["post"])  # fmt: skip
     world.sql("INSERT INTO media (url, post_id) VALUES (%s, %s)", one["url"], one["post"])
     world.sql("INSERT INTO content_tasks (task_id, featured_image_url) VALUES ('t1', %s), ('t2', %s)",
               other["url"], f"{world.old}/{NOT_OURS}")  # fmt: skip
@@ -296,6 +296,36 @@ def test_the_audit_says_which_addresses_are_not_those_of_the_settings_and_which_
     assert glad("audit", "--urls", "some")[0] == 2
 
 
+@pytest.mark.parametrize("place", ["column", "metadata"])
+def test_the_audit_looks_at_what_pages_are_told_of_renditions_and_at_covers_of_other_pictures(moved, look, place):
+    dead = f"{moved.new}/{moved.sql('SELECT key FROM images ORDER BY id')[0]['key'][:-4]}-w40.webp"
+    data = json.dumps({"srcset": {"webp": f"{dead} 40w"}})
+    if place == "column":
+        moved.sql("ALTER TABLE posts ADD COLUMN featured_image_data json")
+        moved.sql("UPDATE posts SET featured_image_data = %s WHERE title = 'Hill 0'", data.replace("/", r"\/"))
+    else:
+        moved.sql("UPDATE posts SET metadata = jsonb_build_object('featured_image_data', %s::jsonb)"
+                  " WHERE title = 'Hill 0'", data)  # fmt: skip
+    moved.sql("UPDATE posts SET featured_image_url = 'https://theirs.example/a.jpg' WHERE title = 'Hill 1'")
+    report = look()
+    assert report.visited == 3  # the picture and a rendition of one, the cover of the other
+    assert report.findings["other_addresses"].found == 1
+    assert report.findings["dead_addresses"].examples == [f"post 'hill-0' shows {dead}: it answers 404"]
+
+
+def test_of_an_address_that_nothing_rewrites_no_command_is_said(moved, look):
+    moved.sql("UPDATE posts SET featured_image_url = '/' || substr(featured_image_url, %s), cover_image_url = NULL"
+              " WHERE title = 'Hill 1'", len(moved.old) + 2)  # fmt: skip
+    (said,) = look("none").findings["other_addresses"].examples
+    assert "urls rewrite" not in said
+
+
+def test_a_rendition_that_nobody_has_recorded_and_is_gone_is_a_dead_address(moved, look):
+    moved.sql("UPDATE posts SET cover_image_url = left(featured_image_url, -4) || '-social.jpg' WHERE title = 'Hill 0'")
+    (dead,) = look().findings["dead_addresses"].examples
+    assert "-social.jpg: it answers 404" in dead
+
+
 def test_an_object_that_is_gone_is_no_fault_of_its_address(moved, look):
     store, key = moved.store, moved.sql("SELECT key FROM images ORDER BY id LIMIT 1")[0]["key"]
     body = store.fetch(key)
@@ -307,8 +337,10 @@ def test_an_object_that_is_gone_is_no_fault_of_its_address(moved, look):
         store.put_once(key, body, content_type="image/png", metadata={})
 
 
-def test_pictures_of_others_and_drafts_are_not_visited(moved, look):
+def test_pictures_of_others_and_drafts_are_not_visited(moved, look, monkeypatch):
     moved.sql("UPDATE posts SET status = 'draft' WHERE title = 'Hill 0'")
+    monkeypatch.setattr(addresses, "SAMPLE", 1)
+    assert [look("sample").visited for _ in range(9)] == [1] * 9  # drafts are not drawn
     moved.sql("UPDATE posts SET featured_image_url = %s, cover_image_url = NULL WHERE title = 'Hill 1'",
               f"{moved.new}/{NOT_OURS}")  # fmt: skip
     report = look()

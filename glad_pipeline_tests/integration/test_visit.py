@@ -10,6 +10,7 @@ from PIL import Image
 
 from glad_pipeline.defs.resources import ObjectStoreResource
 from glad_pipeline.pipeline import visit
+from glad_pipeline.records import DuePrompt
 from glad_pipeline.testing import temporary_pipeline
 from glad_pipeline_tests.cdn import Cdn
 
@@ -124,6 +125,30 @@ def test_a_cdn_that_nobody_runs_is_named(served):
     cdn, expected = served
     cdn.close()
     assert visit.problem_of_picture(expected).startswith("does not answer: ")
+
+
+@pytest.mark.parametrize("gone", ["-w40.webp", "-social.jpg", None])
+def test_what_else_a_post_shows_is_visited_as_well(served, gone):
+    cdn, expected = served
+    right, stem = another_picture((40, 31)), f"generated/ab/{'ab' * 16}"
+    cdn.misbehave = lambda path, _: (
+        (404, HTML, b"") if gone and path.endswith(gone) else (200, {"content-type": "image/png"}, right)
+    )
+    prompt = DuePrompt(
+        **{"id": 1, "seed": 1, "prompt": "a hill", "image_url": f"{cdn.url}/{stem}.png", "image_key": f"{stem}.png"},
+        **{"image_bytes": expected.bytes, "image_sha256": expected.sha256, "image_width": 40, "image_height": 31},
+        image_renditions=[
+            {"kind": "webp", "width": 40, "key": f"{stem}-w40.webp"},
+            {"kind": "social", "width": 1200, "key": f"{stem}-social.jpg"},
+        ],
+    )
+    said = []
+    assert visit.Visitor(check="warn", warn=said.append, featured="webp-native").visit([prompt])
+    if gone is None:
+        assert (said, len(set(cdn.visits))) == ([], 3)
+    else:
+        assert len(said) == 1
+        assert f"not its rendition at {cdn.url}/{stem}{gone}: it answers 404" in said[0]
 
 
 @pytest.mark.parametrize(

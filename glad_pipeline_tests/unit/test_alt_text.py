@@ -29,6 +29,10 @@ MADE = {
     "a woman painted by Alphonse Mucha": "A woman",
     "a valley in the style of Ansel Adams": "A valley",
     "a beautiful woman in a stunning dress": "A woman in a dress",
+    "Professional photography of a cat in focus": "A cat",
+    "cinematic still of a 4k television": "A television",
+    "of a cat, 8k with snow": "Of a cat, snow",
+    "in the snow, in the snow 4k": "In the snow",
     # which are no words on style
     "a house by the sea, by night, by Lake Geneva": "A house by the sea, by night, by Lake Geneva",
     "a detailed map of Paris": "A detailed map of Paris",
@@ -68,6 +72,7 @@ def test_what_is_too_long_ends_with_a_phrase_or_else_with_a_word():
 @example("(" * 4_000)
 @example("a by " * 2_000)
 @example("[" * 2_000 + ":0.5]")
+@example("a" + " " * 3_998 + "b")
 def test_of_any_prompt_it_is_one_line_that_fits_and_is_not_empty(prompt):
     made = alt_text_from(prompt)
     assert 0 < len(made) <= LONGEST

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from glad_pipeline.publishing.public_picture import PublicPicture
+from glad_pipeline.records import DuePrompt
 from glad_pipeline.rendition_plan import CENTRE, NATIVE, SUFFIX, Focus, Wanted, parse_focus, planned, wanted_of
 
 EVERY = {"social": False, "placeholder": False}
@@ -136,3 +138,14 @@ def test_a_focus_is_two_numbers_or_words(text, focus):
 def test_what_is_no_focus_is_refused_with_the_cure(text):
     with pytest.raises(ValueError, match=re.escape(f"focus {text!r} must be two numbers from 0 to 1")):
         parse_focus(text)
+
+
+@pytest.mark.parametrize("focus", [None, "left right", "top left"])
+def test_a_post_s_cover_is_that_of_the_centre_where_the_row_names_no_point_or_its_own_is_not_there(focus):
+    stem = f"generated/ab/{'ab' * 16}"
+    prompt = DuePrompt(
+        **{"id": 1, "seed": 1, "prompt": "a hill", "focus": focus, "image_url": f"https://h/{stem}.png"},
+        **{"image_key": f"{stem}.png", "image_bytes": 1, "image_sha256": "0" * 64, "image_width": 9, "image_height": 9},
+        image_renditions=[{"kind": "social", "width": 1200, "key": f"{stem}-social.jpg"}],
+    )
+    assert PublicPicture.of(prompt).social == f"https://h/{stem}-social.jpg"

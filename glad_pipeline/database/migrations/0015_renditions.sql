@@ -18,5 +18,6 @@ ALTER TABLE images ADD COLUMN placeholder text CHECK (length(placeholder) <= 100
 
 -- What a crop of the picture keeps: two numbers from 0 to 1, across and down, or words. The picture does not depend on it.
 ALTER TABLE prompts ADD COLUMN focus text CONSTRAINT prompts_focus_is_a_point CHECK (length(focus) <= 40 AND focus ~* (
-    '^\s*(([01](\.[0-9]{1,9})?|\.[0-9]{1,9})\s*,\s*([01](\.[0-9]{1,9})?|\.[0-9]{1,9})'
-    '|(top|bottom|left|right|centre|center|middle)([\s,_-]+(top|bottom|left|right|centre|center|middle))?)\s*$'));
+    '^\s*((0?\.[0-9]{1,9}|0|1(\.0{1,9})?)\s*,\s*(0?\.[0-9]{1,9}|0|1(\.0{1,9})?)'
+    '|(top|bottom|centre|center|middle)([\s,_-]+(left|right|centre|center|middle))?'
+    '|(left|right|centre|center|middle)([\s,_-]+(top|bottom|centre|center|middle))?)\s*$'));

@@ -21,9 +21,12 @@ from glad_pipeline.operations.audit.report import Report
 from glad_pipeline.pipeline.visit import problem_of_address
 from glad_pipeline.publishing.blog_schema import look
 from glad_pipeline.publishing.images import known_keys
+from glad_pipeline.publishing.public_picture import DATA
+from glad_pipeline.publishing.renditions import known_renditions
 from glad_pipeline.settings.stores import PublicCheck
-from glad_pipeline.storage.keys import key_in
+from glad_pipeline.storage.keys import STEM, is_rendition, key_in
 from glad_pipeline.storage.protocol import ObjectStore
+from glad_pipeline.urls import problem_of_web_address
 
 SQL = named_queries(__package__, "addresses.sql")
 Visits = Literal["all", "sample", "none"]
@@ -32,6 +35,15 @@ BASES = 100  # the most that are told apart
 AT_ONCE = 16  # visits
 TOGETHER = 200  # posts that are looked up, and visited, together
 HOPELESS = 50  # addresses of one base that show no picture: no more of it are visited, each may take a minute
+
+_BASES = {  # columns of posts, and what asks for the addresses in them
+    "featured_image_url": "featured_bases",
+    "cover_image_url": "cover_bases",
+    DATA: "data_bases",
+    "metadata": "metadata_bases",
+}
+_OF_JSON = ("data_bases", "metadata_bases")
+_SHOWN = ("featured", "cover", "rendition")
 
 
 def visits_of(text: str | None, public_check: PublicCheck) -> Visits:
@@ -56,18 +68,21 @@ def look_at_addresses(
 
     Args:
         store: says what precedes the keys. Where an object of it is gone, that is no fault of the address.
-        visits: visit what all published posts show, or SAMPLE of them by lot, or nothing.
+        visits: visit what all published posts show (picture, cover, one of the renditions for a page), or SAMPLE of
+            them by lot, or nothing.
         tell: called with the report so far.
     """
     base = store.url("").rstrip("/")
     for other, count in bases(database).items():
         if other != base:
             cure = f"./glad urls rewrite --from {other} --to {base}"
-            report.count("other_addresses", count, [f"{other}: {count:,} ({cure})"])
+            if problem_of_web_address(other) is not None:
+                cure = "no web address, which nothing here rewrites: see what has written it"
+            report.count("other_addresses", count, [f"{other or 'none at all'}: {count:,} ({cure})"])
     if visits == "none":
         return
     with _shown(database, visits) as shown, ThreadPoolExecutor(AT_ONCE) as visitors:
-        _visit(shown, visitors, partial(_problem_of, store, base), report, tell)
+        _visit(shown, visitors, partial(_problem_of, database, store, base), report, tell)
 
 
 def bases(database: Database) -> dict[str, int]:
@@ -76,9 +91,10 @@ def bases(database: Database) -> dict[str, int]:
     def work(connection: Connection) -> Counter[str]:
         posts = look(connection).posts
         found: Counter[str] = Counter()
-        for column, query in (("featured_image_url", "featured_bases"), ("cover_image_url", "cover_bases")):
-            if posts is not None and column in posts.columns and posts.columns[column].may_select:
-                rows = connection.execute(SQL[query], {"limit": BASES})
+        for name, query in _BASES.items():
+            column = posts.columns.get(name) if posts else None
+            if column is not None and column.may_select and (query not in _OF_JSON or column.type in ("json", "jsonb")):
+                rows = connection.execute(SQL[query], {"limit": BASES, "stem": STEM})
                 found.update({row["base"]: row["found"] for row in rows})
         return found
 
@@ -94,7 +110,7 @@ def _shown(database: Database, visits: Visits) -> Iterator[Iterator[list[tuple[s
             cursor.itersize = TOGETHER
             cursor.execute(SQL["all" if visits == "all" else "sample"], {"limit": SAMPLE})
             while rows := list(islice(cursor, TOGETHER)):
-                urls = [(row["slug"], url) for row in rows for url in {row["featured"], row["cover"]} if url]
+                urls = [(row["slug"], url) for row in rows for url in {row[name] for name in _SHOWN} if url]
                 known = database.read(partial(known_keys, keys={key for _, url in urls if (key := key_in(url))}))
                 yield [(slug, url) for slug, url in urls if key_in(url) in known]
 
@@ -127,11 +143,14 @@ def _visit(
             tell(report)
 
 
-def _problem_of(store: ObjectStore, base: str, url: str) -> str | None:
+def _problem_of(database: Database, store: ObjectStore, base: str, url: str) -> str | None:
+    """A missing object that is recorded is found by its key."""
     problem = problem_of_address(url)
-    if problem is None or (_base(url) == base and store.head(url.removeprefix(f"{base}/")) is None):
-        return None
-    return problem
+    key = url.removeprefix(f"{base}/")
+    if problem is None or _base(url) != base or store.head(key) is not None:
+        return problem
+    is_recorded = not is_rendition(key) or database.read(partial(known_renditions, keys=[key]))
+    return None if is_recorded else problem
 
 
 def _base(url: str) -> str:

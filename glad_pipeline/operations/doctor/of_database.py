@@ -86,7 +86,8 @@ def schema(deployment: Deployment) -> Iterator[Diagnosis]:
 def blog(deployment: Deployment) -> Iterator[Diagnosis]:
     """The blog takes complete posts: one is written, changed and rolled back."""
     url = deployment.store.url(original_key("0" * 64))
-    found = deployment.database.read(partial(trial.examine, picture_url=url))
+    renditions = bool(deployment.settings.wanted)
+    found = deployment.database.read(partial(trial.examine, picture_url=url, renditions=renditions))
     yield from found
     if not found:
         yield right("posts", "a post was written, changed and rolled back")
