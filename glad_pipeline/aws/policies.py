@@ -101,7 +101,7 @@ def _reader(place: Place) -> list[dict[str, Any]]:
 
 
 def _setup(place: Place) -> list[dict[str, Any]]:
-    of_bucket = sorted({action for action in ACTIONS.values() if action.startswith("s3:")})
+    of_bucket = sorted({action for action in ACTIONS.values() if action.startswith("s3:")} - {"s3:GetObject"})
     of_stack = {action for action in ACTIONS.values() if action.startswith("cloudformation:")} - {DRIFT}
     stack = f"arn:{place.partition}:cloudformation:{place.region}:*:stack/glad-{place.bucket.replace('.', '-')}/*"
     policies = ["s3:PutBucketPolicy", "s3:DeleteBucketPolicy"]

@@ -188,13 +188,37 @@ def test_a_bucket_with_objects_of_others_is_not_touched(glad, key):
         glad.cors()
 
 
-def test_a_bucket_that_visitors_read_by_its_policy_keeps_it(glad):
+IS_PUBLIC = b"<PolicyStatus><IsPublic>true</IsPublic></PolicyStatus>"
+
+
+@pytest.mark.parametrize("condition", [{}, {"Condition": {"StringLike": {"aws:Referer": "https://blog.example/*"}}}])
+def test_a_bucket_that_visitors_read_by_its_policy_keeps_it(glad, settings, monkeypatch, condition):
     glad.make()
     public = {"Sid": "All", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:GetObject", "Resource": "x"}
-    glad.s3.put_bucket_policy(Bucket=glad.bucket, Policy=json.dumps({"Statement": [public]}))
-    code, said = glad("setup")
+    glad.s3.put_bucket_policy(Bucket=glad.bucket, Policy=json.dumps({"Statement": [public | condition]}))
+
+    def as_aws(asked):  # moto takes none with a condition for public
+        return gateways.Answer(200, IS_PUBLIC) if condition and "policyStatus" in asked.path else None
+
+    with gateways.Gateway(settings | {"AWS_ENDPOINT_URL_S3": settings["AWS_ENDPOINT_URL"]}, as_aws) as gate:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", gate.url)
+        code, said = glad("setup")
     assert code == 1
     assert "policy's All, which it would end" in said
+    assert "Nothing is changed" in said
+
+
+@pytest.mark.parametrize("off", [{}, {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}], ids=["both", "block"])
+def test_a_bucket_that_visitors_read_by_acls_keeps_them(glad, off):
+    glad.make()
+    if off:
+        glad.s3.put_bucket_ownership_controls(Bucket=glad.bucket, OwnershipControls=off)
+    glad.s3.put_object(Bucket=glad.bucket, Key="generated/bb/new.png", Body=b"x")
+    assert "visitors are given" not in glad("setup", "--plan")[1]
+    glad.s3.put_object(Bucket=glad.bucket, Key="generated/aa/old.png", Body=b"x", ACL="public-read")
+    code, said = glad("setup")
+    assert code == 1
+    assert said.count("visitors are given generated/aa/old.png by the bucket itself") == (1 if off else 2)
     assert "Nothing is changed" in said
 
 
