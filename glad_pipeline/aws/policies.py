@@ -22,7 +22,10 @@ LOOKS = (  # without them the doctor and the trial of a store say "not tested"
     "s3:GetBucketVersioning",
 )
 DRIFT = "cloudformation:DescribeStackDriftDetectionStatus"
-WITH_STACK = ("cloudformation:DetectStackResourceDrift", "cloudformation:TagResource")  # what others of these ask too
+WITH_STACK = (
+    *("cloudformation:DetectStackResourceDrift", "cloudformation:TagResource"),  # what others of these ask too
+    *("cloudformation:DeleteStack", "cloudformation:ContinueUpdateRollback"),  # what cures tell to do
+)
 _CLOUDFRONT = ("OriginAccessControl", "CachePolicy", "ResponseHeadersPolicy", "Distribution")
 
 
