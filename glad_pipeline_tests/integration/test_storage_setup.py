@@ -382,9 +382,12 @@ def test_a_domain_of_one_s_own_stays_when_it_is_not_named_again(glad, formation,
 def test_a_template_of_an_older_version_is_replaced(glad, formation):
     assert glad("setup", "--cdn")[0] == 0
     stack_of(glad, formation).template = "older"
+    stack_of(glad, formation).parameters |= {"DroppedSince": "x", "DomainName": "a.example"}
     code, said = glad("setup", "--cdn")
     assert (code, "template is not the one of this version" in said) == (0, True), said
     assert stack_of(glad, formation).template == stack.body()
+    kept = stack_of(glad, formation).parameters
+    assert ("DroppedSince" in kept, kept["DomainName"]) == (False, "a.example")
 
 
 def test_a_stack_that_fails_is_told_with_the_reason_and_the_cure(glad, formation):
@@ -515,7 +518,7 @@ def test_a_policy_of_others_is_not_written_over(glad, formation):
         (["--cdn"], {"AWS_S3_REGION": "mars-1"}, "no region 'mars-1'"),
         ([], {"AWS_S3_BUCKET": ""}, "AWS_S3_BUCKET"),
         ([], {"AWS_S3_BUCKET": "My_Pictures"}, "no bucket's name"),
-        ([], {"GLAD_VOLUME": "/x", "GLAD_PUBLIC_BASE_URL": "https://x.example", "GLAD_STORE": "volume"}, "by volume"),
+        ([], {"GLAD_VOLUME": "/x", "GLAD_STORE": "volume"}, "by volume"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(glad, formation, monkeypatch, words, environment, message):
