@@ -7,7 +7,8 @@ Starts a PostgreSQL and an S3 server of its own in a temporary directory. `--wor
 seconds something breaks, drawn at random from `--seed`: a run is killed (kill -9) or stopped (SIGSTOP) for shorter or
 longer than its lease, a server is killed and started again or stopped, its connections are cut, reset, refused,
 half-closed, slowed down or swallowed; with `--store volume` the pictures are in a folder, which is unmounted for
-seconds in place of what happens to the S3 server. Then the workers finish without faults, and every row, object and
+seconds in place of what happens to the S3 server; with `--store supabase` they are in the tests' Supabase, whose
+connections are broken. Then the workers finish without faults, and every row, object and
 link is held against every other. Writes `benchmarks/results/soak.json`, prints the figures last; exit 1 unless all
 are 0.
 """
@@ -41,7 +42,7 @@ from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.processes import Child, call, eventually
 from glad_pipeline_tests.faults.proxy import Proxy
 from glad_pipeline_tests.faults.servers import Servers
-from glad_pipeline_tests.faults.stores import shown_volume
+from glad_pipeline_tests.faults.stores import KIND, buckets
 from glad_pipeline_tests.faults.takeovers import WHYS, takeovers, watch
 from glad_pipeline_tests.faults.world import DRAW_LOG, SITE_LOG, begun, examined, run_once, work_to_be_done
 from glad_pipeline_tests.own import forget_the_persons
@@ -61,7 +62,10 @@ PER_MINUTE = {  # how often each fault comes
     "S3 server stopped": 0.3,
     "S3 server cut off": 1.2,
 }
-UNMOUNTED = {"volume unmounted": 2.0}  # in place of what happens to the S3 server
+ELSEWHERE = {  # by the kind of store: in place of what happens to the S3 server
+    "supabase": {"Supabase cut off": 2.0},
+    "volume": {"volume unmounted": 2.0},
+}
 
 
 @dataclass
@@ -146,6 +150,7 @@ class Soak:
             "S3 server killed": self._kill_store,
             "S3 server stopped": lambda: self._stop_server(self.servers.signal_store),
             "S3 server cut off": lambda: self._cut_off(self.servers.store),
+            "Supabase cut off": lambda: self._cut_off(self.servers.store),
             "volume unmounted": self._unmount,
         }[fault]()
         self.done[fault] += 1
@@ -227,7 +232,9 @@ def schedule(chance: random.Random, minutes: float, rates: Mapping[str, float]) 
 def soak(state: Soak, *, minutes: float, prompts: int, finish_minutes: float) -> None:
     """Insert, break and tend for `minutes`, then tend until all is done, for `finish_minutes` at most."""
     start = time.monotonic()
-    rates = PER_MINUTE if state.volume is None else UNMOUNTED | {k: v for k, v in PER_MINUTE.items() if "S3" not in k}
+    rates: Mapping[str, float] = PER_MINUTE
+    if kind := state.environment.get(KIND):
+        rates = ELSEWHERE[kind] | {fault: rate for fault, rate in PER_MINUTE.items() if "S3" not in fault}
     waiting = schedule(state.chance, minutes, rates)
     inserted = 0
     told = burst = 0.0
@@ -285,7 +292,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--seconds-each", type=float, default=0.05, help="how long the GPU takes for a picture")
     parser.add_argument("--finish-minutes", type=float, default=5, help="how long the work may go on after the faults")
-    parser.add_argument("--store", choices=("s3", "volume"), default="s3", help="what keeps the pictures")
+    parser.add_argument("--store", choices=("s3", *ELSEWHERE), default="s3", help="what keeps the pictures")
     parser.add_argument("--write", type=Path, metavar="DOCUMENT", help="put the figures into docs/reliability.md")
     parser.add_argument("--keep", action="store_true", help="keep the directory of logs and data")
     args = parser.parse_args()
@@ -310,14 +317,14 @@ def main() -> None:
             "GLAD_DATABASE_PATIENCE_SECONDS": "20",
             "GLAD_STORE_PATIENCE_SECONDS": "20",
         }
-        volume = resources.enter_context(shown_volume()) if args.store == "volume" else {}
-        direct = {**servers.direct, **own, **volume}
-        if volume:
+        store = resources.enter_context(buckets({KIND: args.store}, 1))[0] if args.store in ELSEWHERE else {}
+        direct = {**servers.direct, **own, **store}
+        if store:
             call(begun, environment=direct, log=folder / "logs" / "begin.log")
         state = Soak(
             servers=servers,
-            environment={**servers.through_proxies(direct), **volume},
-            volume=Path(volume["GLAD_VOLUME"]) if volume else None,
+            environment={**servers.through_proxies(direct), **servers.behind_proxy(store)},
+            volume=Path(store["GLAD_VOLUME"]) if "GLAD_VOLUME" in store else None,
             folder=folder,
             workers=args.workers,
             seconds_each=args.seconds_each,

@@ -142,10 +142,11 @@ class _Handler(BaseHTTPRequestHandler):
         with self.supabase.lock:
             self.supabase.asked.append((self.command, self.path_asked))
             self.supabase.headers.append({name.lower(): value for name, value in self.headers.items()})
-            failing = self.supabase.failing.pop(0) if self.supabase.failing else None
             meanwhile = self.supabase.before.pop(self.path_asked, None)
         if meanwhile:
             meanwhile()
+        with self.supabase.lock:
+            failing = self.supabase.failing.pop(0) if self.supabase.failing else None
         if self.supabase.page:
             self._body()
             return self._send(200, self.supabase.page, {"Content-Type": "text/html"})

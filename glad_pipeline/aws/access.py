@@ -37,6 +37,8 @@ ACTIONS = {  # operation of boto3: the right that it needs
     "put_bucket_lifecycle_configuration": "s3:PutLifecycleConfiguration",
     "get_bucket_versioning": "s3:GetBucketVersioning",
     "get_bucket_policy": "s3:GetBucketPolicy",
+    "get_bucket_policy_status": "s3:GetBucketPolicyStatus",
+    "get_object": "s3:GetObject",  # asked without credentials, as a visitor
     "describe_stacks": "cloudformation:DescribeStacks",
     "describe_stack_events": "cloudformation:DescribeStackEvents",
     "get_template": "cloudformation:GetTemplate",
@@ -115,6 +117,10 @@ class Access:
         return self._made(lambda: client_of(self.options, {}))
 
     @cached_property
+    def unsigned(self) -> Any:
+        return self._made(lambda: client_of(self.options, {}, signed=False))
+
+    @cached_property
     def cloudformation(self) -> Any:
         """Its endpoint by AWS_ENDPOINT_URL_CLOUDFORMATION, as boto3 reads it."""
         return self._made(self._cloudformation)
@@ -149,6 +155,17 @@ class Access:
     def ask(self, operation: str, **request: Any) -> dict[str, Any]:
         """The answer of S3 about the bucket. Raises `Refused`, `AwsError`."""
         return self._asked(self.s3, operation, Bucket=self.bucket, **request)
+
+    def gives_visitors(self, key: str) -> bool:
+        """Whether the bucket itself gives an object to who has no credentials. Raises `AwsError`."""
+        try:
+            answer = self._asked(self.unsigned, "get_object", Bucket=self.bucket, Key=key, Range="bytes=0-0")
+        except Refused as refused:
+            if 400 <= refused.status < 500:
+                return False
+            raise
+        answer["Body"].close()
+        return True
 
     def ask_cloudformation(self, operation: str, **request: Any) -> dict[str, Any]:
         """The answer of CloudFormation. Raises `Refused`, `AwsError`."""

@@ -153,10 +153,44 @@ def statements(access: Access) -> list[dict[str, Any]]:
     return [found] if isinstance(found, dict) else list(found)
 
 
-def _is_for_anybody(statement: Mapping[str, Any]) -> bool:
-    whom = statement.get("Principal")
-    anybody = whom == "*" or (isinstance(whom, dict) and "*" in _listed(whom.get("AWS")))
-    return statement.get("Effect") == "Allow" and anybody and not statement.get("Condition")
+def _opened(name: str, access: Access) -> Part | None:
+    """Why this part is left as it is: visitors read at the bucket itself, which it would end. None: they do not."""
+    if _is_public(access):
+        allowing = [each.get("Sid") or "(without Sid)" for each in statements(access) if each.get("Effect") == "Allow"]
+        return foreign(
+            name,
+            f"anybody may read by the bucket policy's {_some(allowing)}, which it would end",
+            "keep the bucket as it is; or put the CDN in its place: remove that statement and at once run ./glad "
+            "storage setup --cdn. For about five minutes visitors are then given no picture",
+        )
+    shown = next(filter(access.gives_visitors, _oldest_and_newest(access)), None)
+    if shown is None:
+        return None
+    if not access.is_aws:
+        return unknown(name, f"visitors are given {shown} by the store itself: left as it is")
+    return foreign(
+        name,
+        f"visitors are given {shown} by the bucket itself (by its ACL), which it would end",
+        "keep the bucket as it is; or put the CDN in its place: deploy glad_pipeline/aws/cdn.yaml by hand, move the "
+        "posts to its addresses (./glad urls rewrite), switch IgnorePublicAcls on, and run it again",
+    )
+
+
+def _is_public(access: Access) -> bool:
+    """As S3 itself sees its policy: by this it decides what Block Public Access ends. Conditions may count or not."""
+    try:
+        return bool((_configured(access, "get_bucket_policy_status", "PolicyStatus") or {}).get("IsPublic"))
+    except Refused as refused:
+        if refused.is_lacking and not access.is_aws:
+            return False
+        raise
+
+
+def _oldest_and_newest(access: Access) -> list[str]:
+    """Keys of a thousand pictures' oldest and newest: uploads may have had an ACL once, or only of late."""
+    found = access.ask("list_objects_v2", Prefix=PREFIX).get("Contents", [])
+    keys = [each["Key"] for each in sorted(found, key=lambda each: each["LastModified"])]
+    return list(dict.fromkeys([*keys[:1], *keys[-1:]]))
 
 
 # --- as it should be ---
@@ -166,13 +200,8 @@ def _block(access: Access, wanted: Wanted) -> Part:
     now = _configured(access, "get_public_access_block", "PublicAccessBlockConfiguration") or {}
     if all(now.get(name) for name in BLOCKED):
         return right("Block Public Access", "on")
-    if opened := [each.get("Sid") or "(without Sid)" for each in statements(access) if _is_for_anybody(each)]:
-        return foreign(
-            "Block Public Access",
-            f"anybody may read by the bucket policy's {_some(opened)}, which it would end",
-            "keep the bucket as it is; or put the CDN in its place: remove that statement and at once run ./glad "
-            "storage setup --cdn. For about five minutes visitors are then given no picture",
-        )
+    if opened := _opened("Block Public Access", access):
+        return opened
     off = [name for name in BLOCKED if not now.get(name)]
     return differs(
         "Block Public Access",
@@ -189,6 +218,8 @@ def _ownership(access: Access, wanted: Wanted) -> Part:
         return refused
     if owners == ["BucketOwnerEnforced"]:
         return right("ownership", "the bucket's owner owns every object, ACLs are off")
+    if opened := _opened("ownership", access):
+        return opened
     return differs(
         "ownership",
         f"it is {_some(owners) or 'not set'}: the bucket's owner is to own every object, ACLs are switched off",
@@ -335,10 +366,6 @@ def _kept(rules: Sequence[Mapping[str, Any]]) -> str:
 def _some(names: Sequence[Any], most: int = NAMED) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(quoted(each) if " " in str(each) else str(each) for each in names[:most]) + more
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 # by name: what is looked at, and what is done to a bucket that is made

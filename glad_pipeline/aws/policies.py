@@ -22,7 +22,10 @@ LOOKS = (  # without them the doctor and the trial of a store say "not tested"
     "s3:GetBucketVersioning",
 )
 DRIFT = "cloudformation:DescribeStackDriftDetectionStatus"
-WITH_STACK = ("cloudformation:DetectStackResourceDrift", "cloudformation:TagResource")  # what others of these ask too
+WITH_STACK = (
+    *("cloudformation:DetectStackResourceDrift", "cloudformation:TagResource"),  # what others of these ask too
+    *("cloudformation:DeleteStack", "cloudformation:ContinueUpdateRollback"),  # what cures tell to do
+)
 _CLOUDFRONT = ("OriginAccessControl", "CachePolicy", "ResponseHeadersPolicy", "Distribution")
 
 
@@ -101,7 +104,7 @@ def _reader(place: Place) -> list[dict[str, Any]]:
 
 
 def _setup(place: Place) -> list[dict[str, Any]]:
-    of_bucket = sorted({action for action in ACTIONS.values() if action.startswith("s3:")})
+    of_bucket = sorted({action for action in ACTIONS.values() if action.startswith("s3:")} - {"s3:GetObject"})
     of_stack = {action for action in ACTIONS.values() if action.startswith("cloudformation:")} - {DRIFT}
     stack = f"arn:{place.partition}:cloudformation:{place.region}:*:stack/glad-{place.bucket.replace('.', '-')}/*"
     policies = ["s3:PutBucketPolicy", "s3:DeleteBucketPolicy"]

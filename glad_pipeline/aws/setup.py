@@ -36,7 +36,7 @@ class Wish:
 
 def access_of(settings: Settings) -> Access:
     """To the bucket of the settings. Raises `UsageError` where they name none, or another kind of store."""
-    options = options_of(settings)
+    options = options_of(settings) if settings.store_kind in (None, "s3") else None
     if not isinstance(options, S3Options):
         raise UsageError(
             f"this is for buckets on S3, and the pictures are kept by {settings.store_kind}, which needs none of it: "

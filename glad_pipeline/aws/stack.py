@@ -21,6 +21,7 @@ from glad_pipeline.display import in_time, one_line
 PAUSES = (0.5, 10.0)  # seconds between two looks: at first, at most
 LONGEST = 45 * 60.0  # seconds that a stack is watched; CloudFront takes five minutes as a rule
 DOMAIN, CERTIFICATE, ORIGINS, BUCKET = "DomainName", "CertificateArn", "SiteOrigins", "BucketName"
+PARAMETERS = {DOMAIN, CERTIFICATE, ORIGINS, BUCKET}  # of the template that is shipped
 STUCK = {  # states out of which CloudFormation lets a stack no more: it has to be deleted
     "ROLLBACK_COMPLETE": "its making has failed and was rolled back",
     "ROLLBACK_FAILED": "its making has failed, and so has the rolling back",
@@ -173,7 +174,9 @@ class Stack:
 
     def _change(self, operation: str, wanted: Wanted, now: Mapping[str, str], tell: Tell) -> None:
         given = {BUCKET: self.access.bucket, **_values(wanted)}
-        kept = [{"ParameterKey": name, "UsePreviousValue": True} for name in now if name not in given]
+        kept = [
+            {"ParameterKey": name, "UsePreviousValue": True} for name in sorted(PARAMETERS & now.keys() - given.keys())
+        ]
         seen = self._events() if now else set()
         try:
             self.access.ask_cloudformation(

@@ -63,9 +63,7 @@ def setup(
         return int(wrong)
     else:
         print("\nDoing it:")
-        whole = work.change(
-            parts, lambda part: _print([part], done=True), lambda text: print(f"{'':11}… {text}", flush=True)
-        )
+        whole = work.change(parts, lambda part: _print([part], done=True), _tell)
         wrong = wrong or not whole
     if not wrong:
         print("\nSettings that lead there, in the environment or in .env:")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, AliasChoices, BaseModel, Field, SecretStr, model_validator
 
 from glad_pipeline import limits
-from glad_pipeline.settings.kinds import ONE_LINE, VISIBLE, SecretWebAddress, WebAddress, checked, like
+from glad_pipeline.settings.kinds import ONE_LINE, VISIBLE, SecretWebAddress, WebAddress, like
 from glad_pipeline.settings.supabase import BUCKET, problem_of_key, problem_of_project_url
 
 PublicCheck: TypeAlias = Literal["stop", "warn", "off"]
@@ -32,10 +32,10 @@ class StoreSettings(BaseModel):
         description="Folder for the pictures: a volume that lasts. Visitors get what is in `public` in it from your "
         "web server, whose address is GLAD_PUBLIC_BASE_URL.",
     )
-    supabase_url: Annotated[str, checked(problem_of_project_url)] | None = Field(
+    supabase_url: str | None = Field(
         None, alias="SUPABASE_URL", description="Address of a Supabase project whose Storage keeps the pictures."
     )
-    supabase_key: Annotated[SecretStr, checked(problem_of_key)] | None = Field(
+    supabase_key: SecretStr | None = Field(
         None, alias="SUPABASE_KEY", description="Its secret key (`sb_secret_…`), or the older service_role key."
     )
     supabase_bucket: Annotated[
@@ -163,9 +163,18 @@ class StoreSettings(BaseModel):
             raise ValueError(
                 f"GLAD_STORE is {self.store} and {NAMED_BY[self.store]} is not set: set it, or unset GLAD_STORE"
             )
-        if self.store_kind == "supabase" and self.supabase_key is None:
-            raise ValueError("SUPABASE_URL is set and SUPABASE_KEY is not: set it to the project's secret key")
+        if self.store_kind == "supabase":
+            self._require_project()
         return self
+
+    def _require_project(self) -> None:
+        """Of the store alone: a blog may have a project's variables for its site, with another key."""
+        if problem := problem_of_project_url(self.supabase_url or ""):
+            raise ValueError(f"SUPABASE_URL cannot be used: {problem}")
+        if self.supabase_key is None:
+            raise ValueError("SUPABASE_URL is set and SUPABASE_KEY is not: set it to the project's secret key")
+        if problem := problem_of_key(self.supabase_key.get_secret_value()):
+            raise ValueError(f"SUPABASE_KEY cannot be used: {problem}")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 TRIED = (4, 48)  # SeaweedFS's version
 
 
-def client_of(options: S3Options, heard: dict[str, str]) -> S3Client:
+def client_of(options: S3Options, heard: dict[str, str], *, signed: bool = True) -> S3Client:
     """A client of these options alone. Raises `StoreError` for a file of certificates that is not there.
 
-    `heard` is given the headers of every answer.
+    `heard` is given the headers of every answer. `signed`: whether requests have a signature, as no visitor's have.
     """
+    from botocore import UNSIGNED
     from botocore.config import Config
 
     if options.ca_bundle and not Path(options.ca_bundle).exists():
@@ -42,7 +43,7 @@ def client_of(options: S3Options, heard: dict[str, str]) -> S3Client:
         endpoint_url=options.endpoint_url,
         verify=options.ca_bundle,
         config=Config(
-            signature_version="s3v4",
+            signature_version="s3v4" if signed else UNSIGNED,
             s3={"addressing_style": style_of(options), "payload_signing_enabled": False},
             request_checksum_calculation="when_required",  # ours is sent; boto3's default costs twice the CPU
             response_checksum_validation="when_required",

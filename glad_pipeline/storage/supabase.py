@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -27,12 +28,13 @@ from glad_pipeline.storage.probe import Abilities, Exclusively, Probed
 from glad_pipeline.storage.protocol import Listed, Outage, Seen, StoredObject, StoreError
 from glad_pipeline.storage.retrying import each_of, patiently
 from glad_pipeline.storage.supabase_buckets import Buckets
-from glad_pipeline.storage.supabase_client import API, Client, Sent, is_absent, path_of, texts_of, upload
-from glad_pipeline.storage.supabase_errors import Refusal
+from glad_pipeline.storage.supabase_client import API, Client, Sent, is_absent, listed_of, path_of, stored_of, upload
+from glad_pipeline.storage.supabase_errors import Refusal, misunderstood
 from glad_pipeline.storage.supabase_names import METADATA_BYTES, is_taken, require_fitting
 
 AT_ONCE = 1_000  # objects in one page of a listing, and keys in one removal
 STAGING = "staging/"  # in the private bucket: uploads on their way to their keys
+_ENDING = re.compile(r"[-.][^/]*$")  # of a key: what precedes it all objects of its picture begin with
 STALE = timedelta(hours=1)  # after which nobody is still moving an upload
 
 
@@ -160,7 +162,7 @@ class SupabaseStore(SupabaseOptions):
         """Upload it under a name of its own, and read it again; the id that it keeps when it is moved."""
         doing = f"store {key}"
         sent = upload(self.private_bucket, staged, body, content_type, metadata)
-        answer = self._client.ask(doing, self.private_bucket, sent)
+        answer = self._client.ask(doing, self.private_bucket, sent, like={"Key": str})
         read = self._digest(self.private_bucket, staged, doing)
         if read != (len(body), hashlib.sha256(body).hexdigest()):
             with suppress(StoreError):
@@ -170,7 +172,7 @@ class SupabaseStore(SupabaseOptions):
                 "network",
                 transient=True,
             )
-        row = answer[0].get("Id") if answer and isinstance(answer[0], dict) else None
+        row = answer[0].get("Id") if answer else None
         return row if isinstance(row, str) else None
 
     def _move(self, staged: str, key: str, row: str | None) -> bool:
@@ -188,7 +190,8 @@ class SupabaseStore(SupabaseOptions):
             return refusal.is_duplicate or (is_absent(refusal) and not refusal.is_no_bucket)
 
         doing, bucket = f"store {key}", self._bucket_of(key)
-        if self._client.ask(doing, bucket, Sent(method="POST", path="/object/move", json=body), expected=expected):
+        sent = Sent(method="POST", path="/object/move", json=body)
+        if self._client.ask(doing, bucket, sent, like={"message": str}, expected=expected):
             return True
         if refused[-1].is_duplicate:
             return False
@@ -216,7 +219,7 @@ class SupabaseStore(SupabaseOptions):
         }
         doing, bucket = f"copy {key}", self._bucket_of(target)
         sent = Sent(method="POST", path="/object/copy", headers={"x-upsert": "true"}, json=body)
-        if self._client.ask(doing, bucket, sent, expected=is_absent) is not None:
+        if self._client.ask(doing, bucket, sent, like={"Key": str}, expected=is_absent) is not None:
             return True
         if self._info(key) is None:
             return False
@@ -237,15 +240,19 @@ class SupabaseStore(SupabaseOptions):
         while some := list(islice(keys, AT_ONCE)):
             doing = f"delete {some[0]} and {len(some) - 1} more"
             sent = Sent(method="DELETE", path=path_of("object", bucket), json={"prefixes": some})
-            answer = self._client.ask(doing, bucket, sent, expected=is_absent)
+            answer = self._client.ask(doing, bucket, sent, like=list, expected=is_absent)
             if answer is not None and not answer[0]:  # so it answers, without an error, whoever may not delete
                 self._require_gone(bucket, some, doing)
 
     def _require_gone(self, bucket: str, keys: list[str], doing: str) -> None:
-        if left := each_of(keys, partial(self._info_in, bucket), self.outage):
+        """Looked for by what the keys of one picture have in common: of most that it might have had there is none."""
+        stems = dict.fromkeys(_ENDING.sub("", key) for key in keys)
+        listed = each_of(stems, lambda stem: {each.key for each in self._listing(bucket, stem)}, self.outage)
+        there = set().union(*listed.values())
+        if left := [key for key in keys if key in there]:
             raise StoreError(
                 f"could not {doing} in bucket {bucket!r} at {self.place}: Supabase answers without an error, and "
-                f"{next(iter(left))} is still there: SUPABASE_KEY may not delete. Take the secret key, or the "
+                f"{left[0]} is still there: SUPABASE_KEY may not delete. Take the secret key, or the "
                 "service_role key",
                 answer="refusal",
             )
@@ -258,14 +265,14 @@ class SupabaseStore(SupabaseOptions):
         if not is_taken(key):
             return None
         sent = Sent(method="GET", path=path_of("object", "info", bucket, key))
-        found = self._client.ask(f"look at {key}", bucket, sent, expected=is_absent)
+        found = self._client.ask(f"look at {key}", bucket, sent, like={"id": str}, expected=is_absent)
         return None if found is None else dict(found[0])
 
     @patiently
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`, or None. Raises `StoreError`."""
         found = self._info(key)
-        return None if found is None else _stored(key, found)
+        return None if found is None else stored_of(key, found)
 
     def heads(self, keys: Iterable[str]) -> dict[str, StoredObject]:
         """`head` for many keys; those that are not there are left out."""
@@ -277,7 +284,7 @@ class SupabaseStore(SupabaseOptions):
         found = self._info(key)
         if found is None:
             return None
-        stored = _stored(key, found)
+        stored = stored_of(key, found)
         if not stored.bytes:
             return stored, b""
         start = self._get(key, partial(_first, length), headers={"Range": f"bytes=0-{length - 1}"})
@@ -304,7 +311,7 @@ class SupabaseStore(SupabaseOptions):
         found = self._info(key) if read else None
         if read is None or found is None:
             return None
-        return replace(_stored(key, found), bytes=read[0]), read[1]
+        return replace(stored_of(key, found), bytes=read[0]), read[1]
 
     def _digest(self, bucket: str, key: str, doing: str) -> tuple[int, str] | None:
         sent = Sent(method="GET", path=path_of("object", "authenticated", bucket, key))
@@ -345,37 +352,24 @@ class SupabaseStore(SupabaseOptions):
             path=path_of("object", "list-v2", bucket),
             json={**body, "cursor": after} if after else body,
         )
-        answer = self._client.ask(doing, bucket, sent)
+        answer = self._client.ask(doing, bucket, sent, like={"objects": list})
         assert answer is not None  # noqa: S101  nothing is expected
         page, headers = answer
         if not page["objects"] and after is None and bucket == self.bucket:
             self._buckets.look_at(bucket, doing)  # a bucket that does not exist is listed as an empty one
         date = headers.get("date")
         now = parsedate_to_datetime(date) if date else None
-        found = [
-            Listed(
-                key=each["name"],
-                bytes=int((each.get("metadata") or {}).get("size") or 0),
-                modified=datetime.fromisoformat(each["updated_at"]).replace(microsecond=0),  # as `now` is told
-                now=now,
-            )
-            for each in page["objects"]
-            if each["name"].startswith(prefix)  # a prefix's `_` and `%` may stand for others
-        ]
-        return found, page.get("nextCursor") if page.get("hasNext") else None
+        try:
+            found = [listed_of(each, now) for each in page["objects"]]
+            after = str(page["nextCursor"]) if page.get("hasNext") else None
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise misunderstood(doing, bucket, self.place, headers) from None
+        # a prefix's `_` and `%` may stand for others
+        return [each for each in found if each.key.startswith(prefix)], after
 
     @property
     def _where(self) -> str:
         return f"bucket {self.bucket!r} at {self.place}"
-
-
-def _stored(key: str, info: Mapping[str, Any]) -> StoredObject:
-    return StoredObject(
-        key=key,
-        bytes=int(info.get("size") or 0),
-        content_type=str(info.get("content_type") or ""),
-        metadata=texts_of(info.get("metadata")),
-    )
 
 
 def _first(length: int, answer: Arriving) -> bytes:

@@ -25,7 +25,8 @@ class Buckets:
     def look_at(self, bucket: str, doing: str, *, absent: bool = False) -> dict[str, Any] | None:
         """What Supabase says of a bucket; None with `absent`: there is none."""
         expected: Callable[[Refusal], bool] = is_absent if absent else lambda _: False
-        found = self._client.ask(doing, bucket, Sent(method="GET", path=path_of("bucket", bucket)), expected=expected)
+        sent = Sent(method="GET", path=path_of("bucket", bucket))
+        found = self._client.ask(doing, bucket, sent, like={"id": str, "public": bool}, expected=expected)
         return None if found is None else dict(found[0])
 
     def check(self) -> None:
@@ -54,6 +55,7 @@ class Buckets:
                     Sent(
                         method="POST", path="/bucket", json={"id": self.private, "name": self.private, "public": False}
                     ),
+                    like={"name": str},
                     expected=lambda refusal: refusal.is_duplicate,  # another process was first
                 )
                 found = self.look_at(self.private, doing)

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from glad_pipeline.http_client import Arriving, Connections, NoAnswer
 from glad_pipeline.settings.supabase import payload_of, problem_of_key, problem_of_project_url
-from glad_pipeline.storage.protocol import CACHE_CONTROL, CONCURRENCY, StoreError
+from glad_pipeline.storage.protocol import CACHE_CONTROL, CONCURRENCY, Listed, StoredObject, StoreError
 from glad_pipeline.storage.supabase_errors import Refusal, as_error, misunderstood, refusal_of, unanswered
 
 API = "/storage/v1"
@@ -64,16 +65,23 @@ class Client:
         bucket: str,
         sent: Sent,
         *,
+        like: type | Mapping[str, type] = dict,
         expected: Callable[[Refusal], bool] = lambda _: False,
     ) -> tuple[Any, Mapping[str, str]] | None:
-        """The JSON that is answered, and the headers; None: a refusal that was `expected`. Raises `StoreError`."""
+        """The JSON that is answered, and the headers; None: a refusal that was `expected`. Raises `StoreError`.
+
+        `like`: what Supabase answers, a list or an object with these fields. Anything else is another server's.
+        """
 
         def read(answer: Arriving) -> tuple[Any, Mapping[str, str]]:
             body = answer.read()
             try:
-                return json.loads(body), answer.headers
+                said = json.loads(body)
             except ValueError:
-                raise misunderstood(doing, bucket, self.place, answer.headers) from None
+                said = None
+            if not _is_like(said, like):
+                raise misunderstood(doing, bucket, self.place, answer.headers)
+            return said, answer.headers
 
         return self.read(doing, bucket, sent, read, expected=expected)
 
@@ -137,6 +145,12 @@ def upload(bucket: str, key: str, body: bytes, content_type: str, metadata: Mapp
     return Sent(method="POST", path=path_of("object", bucket, key), headers=headers, body=body, last=True)
 
 
+def _is_like(said: object, like: type | Mapping[str, type]) -> bool:
+    if isinstance(like, type):
+        return isinstance(said, like)
+    return isinstance(said, dict) and all(isinstance(said.get(name), kind) for name, kind in like.items())
+
+
 def is_absent(refusal: Refusal) -> bool:
     return refusal.is_absent
 
@@ -145,3 +159,22 @@ def texts_of(metadata: object) -> Mapping[str, str]:
     """The metadata of an object: of ours, and of what others have put there by hand."""
     given: Collection[tuple[object, object]] = metadata.items() if isinstance(metadata, dict) else ()
     return {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in given}
+
+
+def stored_of(key: str, info: Mapping[str, Any]) -> StoredObject:
+    return StoredObject(
+        key=key,
+        bytes=int(info.get("size") or 0),
+        content_type=str(info.get("content_type") or ""),
+        metadata=texts_of(info.get("metadata")),
+    )
+
+
+def listed_of(said: Mapping[str, Any], now: datetime | None) -> Listed:
+    """`now`: the server's time. Raises what reading another server's JSON raises."""
+    return Listed(
+        key=str(said["name"]),
+        bytes=int((said.get("metadata") or {}).get("size") or 0),
+        modified=datetime.fromisoformat(said["updated_at"]).replace(microsecond=0),  # as `now` is told
+        now=now,
+    )

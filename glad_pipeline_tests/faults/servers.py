@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit, urlunsplit
@@ -57,6 +58,18 @@ class Servers:
             "DATABASE_URL": urlunsplit(url._replace(netloc=place)),
             "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.store.port}",
             "GLAD_PUBLIC_BASE_URL": f"{endpoint}/{bucket}",
+        }
+
+    def behind_proxy(self, store: Mapping[str, str]) -> dict[str, str]:
+        """The variables of a store elsewhere; of Supabase's behind the proxy that is otherwise the S3 server's."""
+        if "SUPABASE_URL" not in store:
+            return dict(store)
+        url = store["SUPABASE_URL"]
+        self.store.target = ("127.0.0.1", urlsplit(url).port or 0)
+        return {
+            **store,
+            "SUPABASE_URL": f"http://127.0.0.1:{self.store.port}",
+            "GLAD_PUBLIC_BASE_URL": f"{url}/storage/v1/object/public/{store['GLAD_SUPABASE_BUCKET']}",
         }
 
     def signal_postgres(self, number: signal.Signals) -> None:

@@ -63,8 +63,9 @@ def test_a_benchmark_makes_its_own_servers(world: World, database_url, tmp_path)
 
 
 @pytest.mark.deep
-def test_the_soak_ends_and_leaves_the_person_s_own_queue_alone(world: World, database_url):
-    assert "published: 3" in started(SOAK, world, database_url)
+@pytest.mark.parametrize("store", ["s3", "supabase"])
+def test_the_soak_ends_and_leaves_the_person_s_own_queue_alone(world: World, database_url, store):
+    assert "published: 3" in started(SOAK.replace('"soak",', f'"soak", "--store", "{store}",'), world, database_url)
 
 
 def test_no_variable_of_the_person_s_own_is_left(monkeypatch, tmp_path):

@@ -172,6 +172,15 @@ def test_a_removal_that_was_not_done_is_noticed_though_supabase_answers_without_
     store.delete([f"{KEY}-none"])
 
 
+def test_a_pictures_absent_objects_are_looked_for_together(supabase, store):
+    store.put_once(f"quarantine/{KEY}", b"x", **PNG)
+    store.delete([f"quarantine/{KEY}"])
+    supabase.asked.clear()
+    stem = KEY.removesuffix(".png")
+    store.delete([f"quarantine/{stem}-{each}.webp" for each in range(9)])
+    assert len(supabase.asked) == 2
+
+
 def test_what_is_private_lies_in_a_bucket_of_its_own_that_is_made_when_it_is_needed(supabase, store):
     assert store.head(".glad/deployment.json") is None
     assert list(store.listing("quarantine/")) == []
@@ -249,6 +258,37 @@ def test_a_page_in_supabases_place_is_neither_an_object_nor_nothing(supabase, st
     supabase.failing.append((404, b'{"message": "no Route matched with those values"}'))
     with pytest.raises(StoreError, match="another server answers in Supabase's place"):
         store.head(KEY)
+
+
+@pytest.mark.parametrize("said", [b"{}", b"[]", b'"ok"', b"null", b'{"objects": [{}]}', b'{"id": 1, "size": "x"}'])
+def test_json_of_another_server_is_neither_an_object_nor_nothing(supabase, store, said):
+    asks = {
+        "check": store.check,
+        "head": lambda: store.head(KEY),
+        "listing": lambda: list(store.listing(KEY)),
+        "delete": lambda: store.delete([KEY]),
+        "copy": lambda: store.copy(KEY, f"{KEY}-2"),
+        "put_once": lambda: store.put_once(KEY, b"x", **PNG),
+    }
+    for name, ask in asks.items():
+        if name == "delete" and said == b"[]":  # Supabase's own: nothing was there
+            continue
+        with supabase.lock:
+            supabase.failing[:] = [(200, said)] * 9
+        with pytest.raises(StoreError, match="another server answers in Supabase's place") as error:
+            ask()
+        assert error.value.answer == "no bucket", name
+    supabase.failing.clear()
+    store.put_once(f"{KEY}-2", b"x", **PNG)
+    supabase.before["/object/move"] = lambda: supabase.failing.append((200, said))  # after the upload
+    with pytest.raises(StoreError, match="another server answers in Supabase's place"):
+        store.put_once(KEY, b"x", **PNG)
+
+
+def test_a_listing_whose_next_page_is_not_named_is_not_taken_for_all_of_it(supabase, store):
+    supabase.failing.append((200, b'{"objects": [], "hasNext": true}'))
+    with pytest.raises(StoreError, match="another server answers in Supabase's place"):
+        list(store.listing(KEY))
 
 
 # --- keys and addresses -----------------------------------------------------------------------------------------------

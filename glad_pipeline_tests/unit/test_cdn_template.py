@@ -99,6 +99,10 @@ def test_nothing_is_wrong_with_it():
     assert problems(stack.body()) == []
 
 
+def test_its_parameters_are_those_that_an_update_keeps():
+    assert set(yaml.load(stack.body(), Template)["Parameters"]) == stack.PARAMETERS
+
+
 def test_cfn_lint_finds_nothing(tmp_path):
     (tmp_path / "cdn.yaml").write_text(stack.body())
     found = linted(tmp_path / "cdn.yaml")

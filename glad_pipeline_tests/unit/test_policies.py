@@ -64,6 +64,13 @@ def allows(role, action, resource, **more):
         ("setup", "s3:GetObject", PICTURE, False),
         ("setup", "cloudformation:CreateStack", "arn:aws:cloudformation:eu-central-1:1:stack/glad-pictures/1", True),
         ("setup", "cloudformation:CreateStack", "arn:aws:cloudformation:eu-central-1:1:stack/others/1", False),
+        ("setup", "cloudformation:DeleteStack", "arn:aws:cloudformation:eu-central-1:1:stack/glad-pictures/1", True),
+        (
+            *("setup", "cloudformation:ContinueUpdateRollback"),
+            *("arn:aws:cloudformation:eu-central-1:1:stack/glad-pictures/1", True),
+        ),
+        ("setup", "s3:GetBucketPolicyStatus", WHOLE, True),
+        ("setup", "s3:GetObject", WHOLE, False),
         ("setup", "cloudformation:DescribeStackDriftDetectionStatus", "*", True),
         ("setup", "iam:CreateUser", "*", False),
     ],

@@ -127,6 +127,18 @@ def test_settings_that_cannot_be_are_refused_by_their_variable(monkeypatch, give
     assert "geheim" not in str(error.value)
 
 
+@pytest.mark.parametrize("given", [{"AWS_S3_BUCKET": "pictures", "GLAD_STORE": "s3"}, {"GLAD_STORE": "supabase"}])
+def test_a_project_that_the_site_alone_uses_is_not_looked_at(monkeypatch, given):
+    of_the_site = {"SUPABASE_URL": "http://supabase.internal/rest/v1", "SUPABASE_KEY": jwt({"role": "anon"})}
+    for name, value in (of_the_site | given).items():
+        monkeypatch.setenv(name, value)
+    if given["GLAD_STORE"] == "s3":
+        assert load_settings().store_kind == "s3"
+    else:
+        with pytest.raises(UsageError, match=r"SUPABASE_URL.*begin with https"):
+            load_settings()
+
+
 def test_the_key_is_masked_wherever_it_stands_also_one_that_is_no_setting(monkeypatch):
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
