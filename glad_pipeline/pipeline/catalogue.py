@@ -34,6 +34,7 @@ class PromptWithObject:
     sha256: str | None = None  # of the bytes in the store; None where the store has checked them as this run put them
     problem: str | None = None  # why nothing can be said of what is stored
     renditions: Renditions | None = None  # None: not made by this run
+    put: bool = False  # by this run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +77,7 @@ def look_up(
             sha256=sums.get(key),
             problem=problems.get(key),
             renditions=made_by_us.get(key),
+            put=key in put_by_us,
         )
         for prompt, recipe in recipes
         for key in [original_key(recipe.hash)]
@@ -130,7 +132,8 @@ class Cataloguing:
         entries = {
             each.recipe.hash: catalogue_entry(each, self.url) for each in some if each.recipe.hash not in reasons
         }
-        ids = images.record(connection, list(entries.values()))
+        put = {entries[each.recipe.hash].key for each in some if each.put and each.recipe.hash in entries}
+        ids = images.record(connection, list(entries.values()), put=put)
         made = {ids[each.recipe.hash]: each.renditions for each in some if each.recipe.hash in ids and each.renditions}
         for image, found in sorted(made.items()):
             renditions.record(connection, image, found)

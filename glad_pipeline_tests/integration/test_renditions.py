@@ -352,6 +352,26 @@ def test_a_takedown_leaves_no_rendition_reachable_and_the_purge_names_them_all(p
     assert visit(base + row["key"])[0] == 404
 
 
+def test_renditions_that_are_gone_are_not_believed_when_their_picture_is_drawn_again(pictures, database, monkeypatch):
+    prompts = [pictures.add(f"a hill {n}", title=f"Hill {n}") for n in range(2)]
+    pictures.run(sdxl=DRAWS)
+    down, lost = pictures.sql("SELECT key FROM images JOIN prompts ON image_id = images.id ORDER BY prompts.id")
+    takedown.delete_image(database, down["key"], reason="x")
+    assert glad("outbox", "deliver") == 0
+    assert len(rows(pictures)) == 10  # until it is drawn again: the audit goes by them
+    assert glad("images", "allow", down["key"]) == 0
+    assert glad("prompts", "retry", str(prompts[0])) == 0
+    pictures.store.delete([lost["key"], *(row["key"] for row in rows(pictures))])
+    assert audit(database, pictures.store, fix=True, at_most=5).findings["ghosts"].found == 1
+    monkeypatch.setenv("GLAD_RENDITIONS", "none")
+    pictures.run(sdxl=DRAWS)
+    assert pictures.statuses() == ["published", "published"]
+    assert rows(pictures) == []
+    for post in pictures.posts():
+        assert visit(post["cover_image_url"])[0] == 200
+        assert not post["metadata"].get("featured_image_data", {}).get("srcset")
+
+
 def test_a_person_s_picture_and_what_is_said_of_it_come_back_with_a_takedown(pictures, database):
     pictures.sql("ALTER TABLE posts ADD COLUMN featured_image_data jsonb")
     theirs = {"url": "https://theirs.example/a.jpg", "credit": "Ada"}
