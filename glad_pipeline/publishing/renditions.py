@@ -104,9 +104,15 @@ def known_renditions(connection: Connection, keys: Collection[str]) -> set[str]:
     return {row["key"] for row in connection.execute(SQL["known"], {"keys": list(keys)})}
 
 
-def lock_pictures(connection: Connection, ids: Collection[int]) -> None:
-    """In the caller's transaction: nobody else makes renditions of these pictures (images.id), or takes them down."""
-    connection.execute(SQL["lock"], {"ids": list(ids)})
+def lock_pictures(connection: Connection, ids: Collection[int]) -> set[int]:
+    """In the caller's transaction: which of these pictures (images.id) are not taken down. Their rows stay as they are,
+    and nobody else records renditions of them."""
+    return {row["id"] for row in connection.execute(SQL["lock"], {"ids": list(ids)})}
+
+
+def removed_pictures(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Which of these pictures (images.id) are taken down."""
+    return {row["id"] for row in connection.execute(SQL["removed"], {"ids": list(ids)})}
 
 
 def next_ids(connection: Connection, *, after: int, limit: int, due: bool = False) -> list[int]:
