@@ -142,20 +142,27 @@ def seen(stored: StoredObject | None, kind: Kind, recipe_hash: str) -> tuple[Sto
     given = stored.metadata
     if not _SHA256.fullmatch(given.get("sha256", "")):
         return None
-    if not (_SIDE.fullmatch(given.get("width", "")) and _SIDE.fullmatch(given.get("height", ""))):
+    size = size_of(stored)
+    if size is None:
         return None
     placeholder = given.get("placeholder", "")
     return (
         StoredRendition(
             key=stored.key,
             kind=kind,
-            width=int(given["width"]),
-            height=int(given["height"]),
+            width=size[0],
+            height=size[1],
             bytes=stored.bytes,
             sha256=given["sha256"],
         ),
         placeholder if _PLACEHOLDER.fullmatch(placeholder) else None,
     )
+
+
+def size_of(stored: StoredObject) -> tuple[int, int] | None:
+    """Width and height in pixels of a stored picture, as its metadata has them."""
+    sides = stored.metadata.get("width", ""), stored.metadata.get("height", "")
+    return (int(sides[0]), int(sides[1])) if all(map(_SIDE.fullmatch, sides)) else None
 
 
 def unmakeable(wanted: Wanted) -> str | None:
@@ -177,9 +184,17 @@ def kind_of(key: str) -> Kind:
     return "social" if key.endswith(".jpg") else "avif" if key.endswith(".avif") else "webp"
 
 
-def read_back(store: ObjectStore, recipe_hash: str, keys: Collection[str]) -> Renditions:
-    """What the store has of these renditions of a picture, whole; the others are left out."""
-    found = [each for key, stored in store.heads(keys).items() if (each := seen(stored, kind_of(key), recipe_hash))]
+def read_back(store: ObjectStore, keys: Mapping[str, Collection[str]]) -> dict[str, Renditions]:
+    """What the store has of these renditions of pictures (recipe hash → keys), whole; the others are left out."""
+    heads = store.heads(key for some in keys.values() for key in some)
+    return {
+        recipe_hash: _whole(recipe_hash, [heads[key] for key in some if key in heads])
+        for recipe_hash, some in keys.items()
+    }
+
+
+def _whole(recipe_hash: str, stored: Iterable[StoredObject]) -> Renditions:
+    found = [seen_whole for each in stored if (seen_whole := seen(each, kind_of(each.key), recipe_hash))]
     uri = next((placeholder for _, placeholder in found if placeholder), None)
     return Renditions(stored=[each for each, _ in found], placeholder=uri)
 

@@ -5,7 +5,7 @@ They are made from the picture and can be made anew: a row that is lost loses no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from glad_pipeline.database import Connection, named_queries
@@ -73,6 +73,14 @@ def focuses_of(texts: Collection[str | None]) -> list[Focus]:
     """What the crops of a picture keep whose prompts say these; the centre where none says anything."""
     found = {_focus_of(text) for text in texts} or {CENTRE}
     return sorted(found, key=lambda focus: focus.percent)
+
+
+def focuses_by_recipe(rows: Iterable[tuple[str, str | None]]) -> dict[str, list[Focus]]:
+    """`focuses_of` what the prompts of each recipe say; rows: recipe hash and `focus` of a prompt."""
+    texts: dict[str, set[str | None]] = {}
+    for recipe_hash, text in rows:
+        texts.setdefault(recipe_hash, set()).add(text)
+    return {recipe_hash: focuses_of(some) for recipe_hash, some in texts.items()}
 
 
 def _focus_of(text: str | None) -> Focus:

@@ -240,13 +240,18 @@ def test_a_run_that_breaks_off_leaves_nothing_that_the_next_does_not_finish(pict
         if name == point:
             raise RuntimeError("broken")
 
-    pictures.add("a hill", title="Hill")
+    prompt = pictures.add("a hill", title="Hill", needs_approval=True)
     arm(breaks)
     try:
         pictures.run(sdxl=DRAWS, expect_success=point.startswith("rendition"))
     finally:
         arm(None)
     pictures.sql("UPDATE prompts SET status = 'pending' WHERE status = 'failed'")
+    pictures.run(sdxl=DRAWS)
+    assert pictures.statuses() == ["awaiting_approval"]
+    if point.startswith("catalogue"):  # what the store has is known before anybody is about to publish it
+        assert audit(database, pictures.store, grace=timedelta(0)).remaining() == 0
+    assert glad("prompts", "approve", str(prompt)) == 0
     pictures.run(sdxl=DRAWS)
     assert pictures.statuses() == ["published"]
     assert len(pictures.posts()) == 1
