@@ -107,9 +107,9 @@ def record(connection: Connection, image: int, found: Renditions) -> None:
             cursor.execute(SQL["record_placeholder"], {"image_id": image, "placeholder": found.placeholder})
 
 
-def known_renditions(connection: Connection, keys: Collection[str]) -> set[str]:
-    """Which of these keys are recorded by now."""
-    return {row["key"] for row in connection.execute(SQL["known"], {"keys": list(keys)})}
+def known_renditions(connection: Connection, keys: Collection[str]) -> dict[str, str]:
+    """Which of these keys are recorded by now, with their SHA-256 (hex)."""
+    return {row["key"]: row["sha256"] for row in connection.execute(SQL["known"], {"keys": list(keys)})}
 
 
 def lock_pictures(connection: Connection, ids: Collection[int]) -> set[int]:

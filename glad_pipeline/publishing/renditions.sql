@@ -13,7 +13,7 @@ WHERE (renditions.image_id, renditions.kind, renditions.width, renditions.height
 UPDATE images SET placeholder = %(placeholder)s WHERE id = %(image_id)s AND placeholder IS DISTINCT FROM %(placeholder)s
 
 -- name: known
-SELECT key FROM renditions WHERE key = ANY(%(keys)s)
+SELECT key, sha256 FROM renditions WHERE key = ANY(%(keys)s)
 
 -- name: lock
 -- They stay as they are until this transaction ends, and nobody else records renditions of them; in the order of their

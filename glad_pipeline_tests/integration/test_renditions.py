@@ -332,7 +332,7 @@ def test_a_picture_whose_original_is_gone_or_damaged_is_told_and_the_others_are_
 # ---- the audit, the rebuild
 
 
-def test_the_audit_finds_what_is_gone_damaged_or_nobody_s_and_mends_it(pictures, database):
+def test_the_audit_finds_what_is_gone_damaged_or_nobody_s_and_mends_it(pictures, database, monkeypatch):
     for n in range(2):
         pictures.add(f"a hill {n}", title=f"Hill {n}")
     pictures.run(sdxl=DRAWS)
@@ -352,6 +352,20 @@ def test_the_audit_finds_what_is_gone_damaged_or_nobody_s_and_mends_it(pictures,
     assert pictures.store.head(f"quarantine/{stray}") is not None
     for key in (first, second):
         assert pictures.store.sha256(key) == before[key]
+    bucket, given = {"Bucket": pictures.store.bucket, "Key": second}, pictures.store.head(second)
+    pictures.store.client.put_object(
+        **bucket, Body=b"x" * given.bytes, ContentType=given.content_type, Metadata=dict(given.metadata)
+    )
+    assert audit(database, pictures.store, deep=True).findings["missing_renditions"].found == 1
+    lost = first.replace("webp", "avif")
+    pictures.store.delete([lost])
+    with monkeypatch.context() as broken:
+        no_avif_in(broken, "encoder")
+        report = audit(database, pictures.store, deep=True, fix=True, at_most=10)
+    missing = report.findings["missing_renditions"]
+    assert [missing.found, missing.mended, "KeyError: 'AVIF'" in missing.examples[0]] == [2, 1, True]
+    assert pictures.store.sha256(second) == before[second]
+    assert audit(database, pictures.store, fix=True, at_most=10).remaining() == 0
     assert audit(database, pictures.store, grace=timedelta(0), deep=True).remaining() == 0
 
 
@@ -393,7 +407,7 @@ def test_a_takedown_leaves_no_rendition_reachable_and_the_purge_names_them_all(p
     assert glad("outbox", "deliver") == 0
     assert [visit(base + key)[0] for key in (*keys, stray)] == [404] * (len(keys) + 1)
     (purge,) = pictures.sql("SELECT payload FROM outbox WHERE kind = 'purge'")
-    assert sorted(purge["payload"]["paths"]) == [f"/{key}" for key in keys]
+    assert sorted(purge["payload"]["paths"]) == sorted(f"/{key}" for key in (*keys, stray))
     (post,) = pictures.posts()
     assert (post["featured_image_url"], post["cover_image_url"], post["featured_image_data"]) == (None, None, None)
     assert pictures.sql("SELECT placeholder FROM images") == [{"placeholder": None}]
