@@ -35,13 +35,13 @@ from benchmarks import report
 from glad_pipeline.database import connect
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.testing.generator import BATCH
-from glad_pipeline_tests.faults.cells import shown_volume
 from glad_pipeline_tests.faults.document import write_between
 from glad_pipeline_tests.faults.generators import drawn_for_nothing
 from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.processes import Child, call, eventually
 from glad_pipeline_tests.faults.proxy import Proxy
 from glad_pipeline_tests.faults.servers import Servers
+from glad_pipeline_tests.faults.stores import shown_volume
 from glad_pipeline_tests.faults.takeovers import WHYS, takeovers, watch
 from glad_pipeline_tests.faults.world import DRAW_LOG, SITE_LOG, begun, examined, run_once, work_to_be_done
 from glad_pipeline_tests.own import forget_the_persons

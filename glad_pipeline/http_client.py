@@ -1,4 +1,4 @@
-"""HTTP requests of our own: to the blog's site, to the public URLs of pictures, to servers of this machine.
+"""HTTP requests of our own: to the blog's site, public URLs of pictures, stores over HTTP, servers of this machine.
 
 Nothing is followed, sent along or read that the caller has not asked for, and a request is over when its time is. Knows
 no room. httpx2 is imported with the first request that leaves this machine.
@@ -8,18 +8,31 @@ from __future__ import annotations
 
 import http.client
 import logging
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.deadline import within
+
+if TYPE_CHECKING:
+    import httpx2
 
 READ = 4_096  # bytes of an answer's body, unless the caller wants more
 
 
 class NoAnswer(Exception):
-    """Nobody answers at that address; the text says why."""
+    """Nobody answers at that address; the text says why.
+
+    `lasting`: the same request will not succeed later either (a host that does not exist, a wrong certificate).
+    """
+
+    def __init__(self, message: str, *, lasting: bool = False) -> None:
+        super().__init__(message)
+        self.lasting = lasting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,8 +62,7 @@ def ask(
     """
     import httpx2
 
-    for chatter in ("httpx2", "httpcore2"):  # they log each answer's headers, whatever a server puts there
-        logging.getLogger(chatter).setLevel(logging.WARNING)
+    _quiet()
 
     def work() -> Answer:
         trusted = ssl.create_default_context()
@@ -71,6 +83,86 @@ def ask(
         raise NoAnswer(f"no answer in {seconds:g} s") from None
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
         raise NoAnswer(str(error) or type(error).__name__) from None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arriving:
+    """An answer whose body is still to be read, once."""
+
+    status: int
+    headers: Mapping[str, str]  # by names in any case
+    pieces: Iterator[bytes]  # the body as it was sent
+
+    def read(self) -> bytes:
+        return b"".join(self.pieces)
+
+
+class Connections:
+    """Requests to one server over connections that are kept between them. Thread-safe.
+
+    Args:
+        connect: seconds for a connection to be made.
+        silence: seconds for which the server may say nothing while something of it is waited for.
+        most: connections at once; further requests wait for one.
+    """
+
+    def __init__(self, *, connect: float, silence: float, most: int) -> None:
+        self._connect, self._silence, self._most = connect, silence, most
+
+    @cached_property
+    def _client(self) -> httpx2.Client:
+        import httpx2
+
+        _quiet()
+        return httpx2.Client(
+            verify=ssl.create_default_context(),
+            timeout=httpx2.Timeout(self._silence, connect=self._connect, pool=None),
+            limits=httpx2.Limits(max_connections=self._most, max_keepalive_connections=self._most),
+            headers={"User-Agent": "glad", "Accept-Encoding": "identity"},
+        )
+
+    @contextmanager
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        json: Any = None,
+        body: bytes | None = None,
+        last: bool = False,
+    ) -> Iterator[Arriving]:
+        """Send one request; its answer may be read within the block. Redirections are the answer.
+
+        `last`: the connection is closed after it. Raises `NoAnswer`, also when the answer breaks off within the block;
+        its text may hold what the request carries.
+        """
+        import httpx2
+
+        sent = {**headers, "Connection": "close"} if last else headers
+        try:
+            with self._client.stream(method, url, headers=sent, json=json, content=body) as answer:
+                yield Arriving(status=answer.status_code, headers=answer.headers, pieces=answer.iter_raw())
+        except httpx2.TimeoutException:
+            raise NoAnswer(f"no answer in {self._silence:g} s") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            raise NoAnswer(str(error) or type(error).__name__, lasting=_is_lasting(error)) from None
+
+
+def _quiet() -> None:
+    for chatter in ("httpx2", "httpcore2"):  # they log each answer's headers, whatever a server puts there
+        logging.getLogger(chatter).setLevel(logging.WARNING)
+
+
+def _is_lasting(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        if isinstance(cause, socket.gaierror):
+            return cause.errno != socket.EAI_AGAIN
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def local_status(port: int | None, path: str, token: str | None = None) -> int | None:

@@ -26,7 +26,9 @@ _PASSWORD_IN_PAIRS = re.compile(r"\bpassword\s*=\s*('(?:[^'\\]|\\.)*'|\S+)")
 SHORTEST = 5  # characters; what is shorter is in half of all words
 PIECE = 8  # characters in a row of a longer secret that are masked wherever they stand
 # Whatever is called like this is a secret, a new setting of ours too. `_PATH` or `_FILE` behind it: no secret, a place.
-SECRET_NAME = re.compile(r"(SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|(ACCESS|API|PRIVATE|SECRET)_?KEY(_?ID)?)$", re.I)
+SECRET_NAME = re.compile(
+    r"(SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|(ACCESS|API|PRIVATE|SECRET|SUPABASE|SERVICE(_ROLE)?)_?KEY(_?ID)?)$", re.I
+)
 # Greedy, to the last @: in a broken URL the password has / and @ in it. A @ in a path alone is none of this.
 _USER_OF_URL = re.compile(
     r"\b[a-z][a-z0-9+.-]{0,30}://(?!user:password@)(?P<it>[^\s/@]*:[^\s\"'<>]*|[^\s/@]+(?:@[^\s/@]*)*)@", re.I
@@ -35,8 +37,10 @@ _IN_TEXT = (  # with the part to mask as the group `it`
     _USER_OF_URL,
     re.compile(r"\b(?:ssl)?password=(?P<it>'(?:[^'\\]|\\.)*'|[^\s&#,;)\"']+)", re.I),
     re.compile(r"\bX-Amz-(?:Signature|Credential|Security-Token)=(?P<it>[^\s&\"'<>]+)", re.I),
+    re.compile(r"\bsb_secret_(?P<it>[\w-]+)"),
     re.compile(r"\bBearer\s+(?P<it>[\w+/=.~-]{8,})"),
 )
+_KIND_OF_KEY = re.compile(r"^sb_(secret|publishable)_")  # in words for people, too: of such a key the rest is secret
 
 
 class _Known:
@@ -82,7 +86,7 @@ _known = _Known()
 def hide(*secrets: str | None) -> None:
     """From now on these are masked wherever this process tells something."""
     for secret in secrets:
-        _known.add(secret or "")
+        _known.add(_KIND_OF_KEY.sub("", secret or ""))
 
 
 def hide_url(url: str) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from glad_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-THEIRS = ("DATABASE_URL", "GLAD_", "AWS_", "DAGSTER_", "PG", "RAY_")  # how the names begin
+THEIRS = ("DATABASE_URL", "GLAD_", "AWS_", "DAGSTER_", "PG", "RAY_", "SUPABASE_")  # how the names begin
 OURS = {"GLAD_FUZZ", "GLAD_MODEL_EXAMPLES"}  # how much the tests try: no setting of the product
 
 

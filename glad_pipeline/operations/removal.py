@@ -28,6 +28,8 @@ from glad_pipeline.storage.protocol import ObjectStore, StoreError
 SQL = named_queries(__package__, "removal.sql")
 # How a visit begins to a picture that is not there. Not with 403: programs are answered so where browsers are not.
 GONE = ("answers 404", "answers 410")
+GONE_AT_SUPABASE = ("answers 400",)  # its public URLs, of which it says "404" in the body
+SUPABASE_PATH = "/storage/v1/object/public/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +141,8 @@ class Removal:
         if not urls or urls[0] == self.store.url(keys[0]) or self.store.head(keys[0]) is not None:
             return
         problem = problem_of_url(urls[0])
-        if problem is None or not problem.startswith(GONE):
+        gone = (*GONE, *GONE_AT_SUPABASE) if SUPABASE_PATH in urls[0] else GONE
+        if problem is None or not problem.startswith(gone):
             raise Refused(
                 f"the picture is not in the bucket {self.store.bucket!r} and visitors know it as {urls[0]} "
                 f"({problem or 'which shows it'}): it lies in a bucket that the settings named before. "

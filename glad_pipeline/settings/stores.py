@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, AliasChoices, BaseModel, Field, SecretStr, model_validator
 
 from glad_pipeline import limits
-from glad_pipeline.settings.kinds import ONE_LINE, VISIBLE, SecretWebAddress, WebAddress, like
+from glad_pipeline.settings.kinds import ONE_LINE, VISIBLE, SecretWebAddress, WebAddress, checked, like
+from glad_pipeline.settings.supabase import BUCKET, problem_of_key, problem_of_project_url
 
 PublicCheck: TypeAlias = Literal["stop", "warn", "off"]
 StoreKind: TypeAlias = Literal["s3", "supabase", "volume"]
@@ -31,13 +32,15 @@ class StoreSettings(BaseModel):
         description="Folder for the pictures: a volume that lasts. Visitors get what is in `public` in it from your "
         "web server, whose address is GLAD_PUBLIC_BASE_URL.",
     )
-    supabase_url: WebAddress | None = Field(
+    supabase_url: Annotated[str, checked(problem_of_project_url)] | None = Field(
         None, alias="SUPABASE_URL", description="Address of a Supabase project whose Storage keeps the pictures."
     )
-    supabase_key: Annotated[SecretStr, VISIBLE] | None = Field(
+    supabase_key: Annotated[SecretStr, checked(problem_of_key)] | None = Field(
         None, alias="SUPABASE_KEY", description="Its secret key (`sb_secret_…`), or the older service_role key."
     )
-    supabase_bucket: Annotated[str, VISIBLE] = Field(
+    supabase_bucket: Annotated[
+        str, like(BUCKET, "it has to be at most 54 letters, digits, . _ and -, and begin with a letter or digit")
+    ] = Field(
         "images", description="Its public bucket for the pictures. What no visitor may see is in `<name>-private`."
     )
     s3_bucket: str | None = Field(

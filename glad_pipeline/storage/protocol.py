@@ -196,7 +196,7 @@ class ObjectStore(Protocol):
         """`head` for many keys."""
 
     def start(self, key: str, length: int) -> tuple[StoredObject, bytes] | None:
-        """`head` together with the first `length` bytes (all, where there are fewer), in one request."""
+        """`head` together with the first `length` bytes (all, where there are fewer), in one request or two."""
 
     def fetch(self, key: str) -> bytes | None:
         """The whole object."""

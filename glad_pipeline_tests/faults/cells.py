@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import re
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from glad_pipeline.database import connect
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline.local.file_server import FileServer
-from glad_pipeline.local.home import Home
-from glad_pipeline.local.object_store import S3Server
 from glad_pipeline_tests.faults.processes import call
+from glad_pipeline_tests.faults.stores import buckets
 from glad_pipeline_tests.faults.world import DRAW_LOG, SITE_LOG, emptied
 
 AT_ONCE = 3
@@ -43,8 +37,7 @@ def side_by_side(
     """
     with ExitStack() as resources:
         free: SimpleQueue[dict[str, str]] = SimpleQueue()
-        places = volumes(AT_ONCE) if stack.get("GLAD_STORE") == "volume" else buckets(stack, AT_ONCE)
-        for variables in resources.enter_context(places):
+        for variables in resources.enter_context(buckets(stack, AT_ONCE)):
             free.put(variables)
         urls = resources.enter_context(databases(stack["DATABASE_URL"], len(cells)))
 
@@ -94,44 +87,3 @@ def databases(url: str, count: int) -> Iterator[list[str]]:
 def database_on(url: str, name: str) -> str:
     """The URL of another database on the same server."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-
-
-@contextmanager
-def buckets(stack: Mapping[str, str], count: int) -> Iterator[list[dict[str, str]]]:
-    """The variables of `count` buckets on this stack's S3 server; removed afterwards."""
-    store = S3Server(Home(Path(stack["GLAD_HOME"])))
-    names = [f"rig-{os.getpid()}-{number}" for number in itertools.islice(_numbers, count)]
-    for name in names:
-        store.prepare_bucket(name)
-    common = {name: value for name, value in stack.items() if name.startswith("AWS_")}
-    try:
-        yield [{**common, "AWS_S3_BUCKET": name} for name in names]
-    finally:
-        for name in names:
-            with suppress(Exception):
-                store.client().delete_bucket(Bucket=name)
-
-
-@contextmanager
-def volumes(count: int) -> Iterator[list[dict[str, str]]]:
-    """The variables of `count` folders, each shown to visitors by a file server; removed afterwards."""
-    with ExitStack() as resources:
-        yield [resources.enter_context(shown_volume()) for _ in range(count)]
-
-
-@contextmanager
-def shown_volume() -> Iterator[dict[str, str]]:
-    """The variables of a folder that a file server of this process shows; both gone afterwards."""
-    with TemporaryDirectory(prefix="rig-volume-") as root, FileServer(root, 0) as server:
-        serving = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        serving.start()
-        yield {
-            "GLAD_STORE": "volume",
-            "GLAD_VOLUME": root,
-            "GLAD_PUBLIC_BASE_URL": f"http://127.0.0.1:{server.server_address[1]}",
-        }
-        server.shutdown()
-        serving.join()
-
-
-_numbers = itertools.count()

@@ -32,6 +32,7 @@ from glad_pipeline_tests.faults.cells import side_by_side
 from glad_pipeline_tests.faults.document import write_between
 from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.processes import Child
+from glad_pipeline_tests.faults.stores import KIND, KINDS
 from glad_pipeline_tests.faults.world import POSTS_BEFORE, World, shorten_grace
 from glad_pipeline_tests.own import forget_the_persons, own_settings
 
@@ -394,14 +395,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", type=Path, metavar="DOCUMENT")
     parser.add_argument("--only", default="", help="points that contain this")
-    parser.add_argument("--store", choices=("s3", "volume"), default="s3", help="what keeps the pictures")
+    parser.add_argument("--store", choices=KINDS, default="s3", help="what keeps the pictures")
     args = parser.parse_args()
     forget_the_persons()
     wanted = [(point, mode) for point, mode in cells() if args.only in point]
     with tempfile.TemporaryDirectory(prefix="glad-matrix-") as folder:
         settings = own_settings(Path(folder) / "home")
         try:
-            servers = {**stack.ensure(settings, foreground=True), "GLAD_STORE": args.store}
+            servers = {**stack.ensure(settings, foreground=True), KIND: args.store}
             done = run_matrix(servers, Path(folder) / "cells", wanted, tell=_tell)
         finally:
             stack.stop(settings)

@@ -10,23 +10,50 @@ from pathlib import Path
 import pytest
 
 from glad_pipeline import failpoints
-from glad_pipeline_tests.faults import matrix
+from glad_pipeline_tests.faults import matrix, stores
 
 PACKAGE = Path(failpoints.__file__).parent
 DOCUMENT = PACKAGE.parent / "docs" / "reliability.md"
 CELLS = matrix.cells()
+CORE = [("quarantine.before", "kill -9")]  # tried on each store by default
+OTHERS = [
+    pytest.param((kind, *cell), marks=() if cell in CORE else pytest.mark.deep, id=f"{kind}-{cell[0]}-{cell[1]}")
+    for kind in stores.KINDS
+    if kind != "s3"
+    for cell in CELLS
+]
+
+
+def asked_for(request, name):
+    """The values of this parameter that were asked for, in all tests of this file."""
+    return [
+        item.callspec.params[name]
+        for item in request.session.items
+        if item.fspath == request.node.fspath and hasattr(item, "callspec") and name in item.callspec.params
+    ]
+
+
+def run_all(stack, folder, wanted):
+    """The outcome of each cell, a few at once."""
+    done = matrix.run_matrix(stack, folder, wanted, tell=lambda outcome: None)
+    return dict(zip(wanted, done, strict=True))
 
 
 @pytest.fixture(scope="module")
 def outcomes(request, stack, tmp_path_factory):
-    """The outcome of each cell that was asked for, all run beforehand, a few at once."""
-    wanted = [
-        item.callspec.params["cell"]
-        for item in request.session.items
-        if item.fspath == request.node.fspath and hasattr(item, "callspec") and "cell" in item.callspec.params
-    ]
-    done = matrix.run_matrix(stack, tmp_path_factory.mktemp("matrix"), wanted, tell=lambda outcome: None)
-    return dict(zip(wanted, done, strict=True))
+    """The outcome of each cell that was asked for, all run beforehand."""
+    return run_all(stack, tmp_path_factory.mktemp("matrix"), asked_for(request, "cell"))
+
+
+@pytest.fixture(scope="module")
+def outcomes_elsewhere(request, stack, tmp_path_factory):
+    """The same on the other kinds of stores."""
+    wanted, done = asked_for(request, "elsewhere"), {}
+    for kind in dict.fromkeys(kind for kind, *_ in wanted):
+        cells = [(point, mode) for each, point, mode in wanted if each == kind]
+        found = run_all({**stack, stores.KIND: kind}, tmp_path_factory.mktemp(f"matrix-{kind}"), cells)
+        done |= {(kind, *cell): outcome for cell, outcome in found.items()}
+    return done
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell[0]}-{cell[1]}".replace(" ", "-"))
@@ -36,6 +63,11 @@ def test_nothing_is_lost_or_done_twice_when_it_breaks_at(cell, outcomes):
         raise outcome
     assert not outcome.faults
     assert outcome.findings.published >= 1
+
+
+@pytest.mark.parametrize("elsewhere", OTHERS)
+def test_nothing_is_lost_or_done_twice_on_another_store_when_it_breaks_at(elsewhere, outcomes_elsewhere):
+    test_nothing_is_lost_or_done_twice_when_it_breaks_at(elsewhere, outcomes_elsewhere)
 
 
 # --- no commit point without its test --------------------------------------------------------------------------------
@@ -121,6 +153,14 @@ WRITES_ALLOWED: dict[str, dict[str, str]] = {
         "_put": "trial objects under .glad/ that nothing reads",
         "_copied": "the same",
     },
+    "storage/supabase.py": {
+        "_move": "called by `pipeline/upload.py` between its commit points",
+        "copy": "as that of `storage/s3.py`",
+        "_remove": "called by `outbox/deliver.py` and `operations/audit/mend.py` between their commit points, and for staging/",
+        "_page": "reads",
+    },
+    "storage/supabase_buckets.py": {"prepare": "the private bucket, empty; who was killed finds it there"},
+    "storage/supabase_client.py": {"upload": "under a name of its own in staging/, which is cleared"},
     "storage/spool.py": {
         "quarantine": "a damaged file counts as not there, wherever it lies",
         "waiting": "removes what a dead process had not finished writing",
@@ -152,6 +192,12 @@ def calls() -> Iterator[tuple[str, str, ast.Call, str, ast.AST]]:
 @functools.cache
 def _parsed(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def is_sent_to_write(call: ast.Call, called: str) -> bool:
+    """Whether it is a request to Supabase that may change something."""
+    methods = [each.value for each in call.keywords if each.arg == "method"]
+    return called == "Sent" and not any(isinstance(each, ast.Constant) and each.value == "GET" for each in methods)
 
 
 def literals_in(function: ast.AST) -> set[str]:
@@ -192,7 +238,7 @@ def test_every_other_transaction_is_known_with_the_reason_why_it_is_no_commit_po
 def test_whatever_changes_the_store_or_the_disk_is_a_commit_point():
     unknown = set()
     for file, function, call, called, node in calls():
-        if called not in WRITES or not file.startswith(WRITE_ROOMS):
+        if not (called in WRITES or is_sent_to_write(call, called)) or not file.startswith(WRITE_ROOMS):
             continue
         if called in ("rename", "replace") and (len(call.args) != 1 or call.keywords):
             continue  # a string's, a dataclass's

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from glad_pipeline.testing.generator import BATCH
-from glad_pipeline_tests.faults.cells import buckets, databases, side_by_side
+from glad_pipeline_tests.faults.cells import databases, side_by_side
 from glad_pipeline_tests.faults.kills import (
     add_hills,
     free_the_disk,
@@ -21,6 +21,7 @@ from glad_pipeline_tests.faults.kills import (
 )
 from glad_pipeline_tests.faults.processes import Child, call, eventually
 from glad_pipeline_tests.faults.servers import Servers
+from glad_pipeline_tests.faults.stores import buckets
 from glad_pipeline_tests.faults.world import DRAW_LOG, emptied
 
 PROMPTS = 30

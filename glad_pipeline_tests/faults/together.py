@@ -27,10 +27,11 @@ from glad_pipeline.defs.jobs import JOB_NAME
 from glad_pipeline.display import tail
 from glad_pipeline.local.processes import end_session, spawn
 from glad_pipeline.local.stack import project_root
-from glad_pipeline_tests.faults.cells import buckets, database_on, databases
+from glad_pipeline_tests.faults.cells import database_on, databases
 from glad_pipeline_tests.faults.invariants import Findings
 from glad_pipeline_tests.faults.kills import add_hills
 from glad_pipeline_tests.faults.processes import Child, call, eventually
+from glad_pipeline_tests.faults.stores import buckets
 from glad_pipeline_tests.faults.world import DRAW_LOG, emptied, examined, run_once, work_to_be_done
 from glad_pipeline_tests.own import forget_the_persons, own_settings, require_no_env_file
 

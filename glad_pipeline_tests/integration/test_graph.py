@@ -32,6 +32,7 @@ from glad_pipeline.pipeline import catalogue, publish
 from glad_pipeline.pipeline.stored_picture import described
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.keys import original_key
+from glad_pipeline.storage.opening import open_store
 from glad_pipeline.storage.protocol import CACHE_CONTROL, StoreError
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.testing import InstantSdxl
@@ -49,13 +50,7 @@ class World:
 
     @property
     def store(self):
-        settings = load_settings()
-        return S3Store(
-            bucket=settings.s3_bucket,
-            endpoint_url=settings.s3_endpoint_url,
-            access_key_id=settings.s3_access_key_id,
-            secret_access_key=settings.s3_secret_access_key.get_secret_value(),
-        )
+        return open_store(load_settings())
 
     def sql(self, statement, *values):
         cursor = self.connection.execute(statement, values or None)

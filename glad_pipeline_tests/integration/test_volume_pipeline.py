@@ -11,7 +11,7 @@ from glad_pipeline.settings import load_settings
 from glad_pipeline.storage import volume as room
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.testing import InstantSdxl
-from glad_pipeline_tests.faults.cells import shown_volume
+from glad_pipeline_tests.faults.stores import shown_volume
 from glad_pipeline_tests.integration.store_contract import visited
 from glad_pipeline_tests.integration.test_graph import World, failures
 
