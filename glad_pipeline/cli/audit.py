@@ -53,7 +53,9 @@ def audit(
     *,
     fix: Annotated[bool, typer.Option("--fix", help="mend what can be mended safely")] = False,
     at_most: AtMost = None,
-    deep: Annotated[bool, typer.Option("--deep", help="read every picture whole and compare its SHA-256")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="read pictures and renditions whole, compare their SHA-256")
+    ] = False,
     grace: Annotated[
         str, typer.Option(metavar="TIME", help="spare objects without a row that are younger: 90s, 30m, 1h, 2d")
     ] = "1h",

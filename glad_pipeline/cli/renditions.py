@@ -17,6 +17,7 @@ from glad_pipeline.cli.output import print_json
 from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime, belonging
 from glad_pipeline.display import in_bytes
+from glad_pipeline.errors import GladError
 from glad_pipeline.redaction import redact
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ def make(
     json: Json = False,
 ) -> int:
     """Make what GLAD_RENDITIONS asks for of pictures that are in the store without it; may be stopped and repeated."""
-    from glad_pipeline.pipeline.renditions import Completed, complete_all
+    from glad_pipeline.pipeline.renditions import Completed, complete_all, unmakeable
     from glad_pipeline.records import values_of
 
     runtime = Runtime.of(context)
+    if problem := unmakeable(runtime.settings.wanted):
+        raise GladError(problem)
     done = Completed()
     with (
         runtime.database(name="glad renditions", patient=True) as database,
@@ -52,7 +55,7 @@ def make(
         print(f"bucket {store.bucket}: {_so_far(done)}")
     for image, reason in done.problems.items():
         print(f"glad: picture {image}: {redact(reason)}", file=sys.stderr)
-    return 1 if not dry_run and done.completed < done.lacking else 0
+    return 1 if done.failed else 0
 
 
 def _so_far(done: Completed) -> str:

@@ -152,6 +152,7 @@ def io_managers(names: Names) -> dict[str, Any]:
                 ours.object_store.store,
                 put_by_us=ours.image_store.totals.stored,
                 made_by_us=ours.image_store.totals.renditions,
+                wanted=ours.object_store.wanted,
             )
 
     return {

@@ -13,15 +13,15 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from PIL import Image, features
 
 from glad_pipeline.media.encoding import Pixels
-from glad_pipeline.rendition_plan import CENTRE, SOCIAL_SIZE, Focus, Kind, Planned, Wanted, planned
+from glad_pipeline.rendition_plan import CENTRE, SOCIAL_SIZE, Focus, Format, Kind, Planned, Wanted, planned
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 ENCODERS = threading.BoundedSemaphore(max(1, _CORES - 1))  # whoever reduces or encodes a picture
@@ -56,23 +56,35 @@ def render(pixels: Pixels, wanted: Wanted, focus: Focus = CENTRE) -> tuple[list[
 
 
 def rendered(pixels: Pixels, plans: Iterable[Planned], focus: Focus = CENTRE) -> Iterator[Rendition]:
-    """These renditions, one after the other: a caller that stores each has one in memory.
+    """These renditions, one after the other: a caller that stores each has one in memory. See `renderer`."""
+    with renderer(pixels) as made:
+        for plan in plans:
+            yield made(plan, focus)
+
+
+@contextmanager
+def renderer(pixels: Pixels) -> Iterator[Callable[[Planned, Focus], Rendition]]:
+    """What makes renditions of this picture, one for each call; where one cannot be made, the others still can.
 
     In the order of `planned`, or any part of it, each width is reduced once, from the picture itself, for all formats.
     """
     image = Image.fromarray(pixels)
     small = image
+
+    def made(plan: Planned, focus: Focus) -> Rendition:
+        nonlocal small
+        body, small = encoder.submit(_encoded, image, small, plan, focus).result()
+        return Rendition(
+            kind=plan.kind,
+            width=plan.width,
+            height=plan.height,
+            body=body,
+            content_type=plan.content_type,
+            suffix=plan.suffix,
+        )
+
     with ThreadPoolExecutor(1, thread_name_prefix="glad-render", initializer=_let_others_go_first) as encoder:
-        for plan in plans:
-            body, small = encoder.submit(_encoded, image, small, plan, focus).result()
-            yield Rendition(
-                kind=plan.kind,
-                width=plan.width,
-                height=plan.height,
-                body=body,
-                content_type=plan.content_type,
-                suffix=plan.suffix,
-            )
+        yield made
 
 
 def _let_others_go_first() -> None:
@@ -103,9 +115,14 @@ def placeholder(pixels: Pixels) -> str:
     return "data:image/webp;base64," + base64.b64encode(_webp(tiny, quality=40)).decode("ascii")
 
 
+def can_make(kind: Format) -> bool:
+    """Whether this installation's Pillow encodes it."""
+    return bool(features.check(kind))
+
+
 def problem_of(wanted: Wanted) -> str | None:
     """Why this installation cannot make what is wanted, with the cure; None where it can."""
-    missing = " and ".join(kind for kind in wanted.formats if not features.check(kind))
+    missing = " and ".join(kind for kind in wanted.formats if not can_make(kind))
     if not missing:
         return None
     return (

@@ -17,7 +17,7 @@ import psycopg
 
 from glad_pipeline.database import Database, DatabaseError, connect, has_table, named_queries
 from glad_pipeline.errors import GladError
-from glad_pipeline.outbox.messages import Message
+from glad_pipeline.outbox.messages import Message, name_also
 from glad_pipeline.outbox.targets import Refused, joined
 from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.visit import problem_of_url
@@ -55,7 +55,9 @@ class Removal:
                 keys[store] += joined([message], "keys")
         for store, some in keys.items():
             try:
-                store.delete(objects_of(store, list(dict.fromkeys(some))))
+                found = objects_of(store, list(dict.fromkeys(some)))
+                self._name_all(messages, found)
+                store.delete(found)
             except StoreError as error:
                 if error.transient or store is self.store:
                     raise
@@ -88,6 +90,16 @@ class Removal:
             "backups of bucket and database, and what was copied from the blog",
             "Dagster's event log: prompt, title and key, until the run that drew it is deleted in the web UI",
         ]
+
+    def _name_all(self, messages: Sequence[Message], found: Sequence[str]) -> None:
+        """Add to each message what the store has of its picture beside what it names: once that is gone, the CDN has to
+        forget it too."""
+        for message in messages:
+            named = joined([message], "keys")
+            stems = tuple(stem_of(original) for key in named if (original := key_in(key)))
+            if unnamed := sorted({key for key in found if key.startswith(stems)} - set(named)):
+                with self.database.transaction() as connection:
+                    name_also(connection, message.id, unnamed)
 
     def _stores_of(self, deployment: UUID | None) -> list[ObjectStore]:
         """The bucket of that deployment (None: not known, then the settings'), which has to be ours still.

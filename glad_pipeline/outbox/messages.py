@@ -83,6 +83,11 @@ def ask_to_delete_again(connection: Connection, key: str, keys: Sequence[str]) -
     connection.execute(SQL["ask_to_delete_again"], {"key": key, "keys": list(keys)})
 
 
+def name_also(connection: Connection, message: int, keys: Sequence[str]) -> None:
+    """In the caller's transaction: this deletion, which is under way, is of these objects too."""
+    connection.execute(SQL["name_also"], {"id": message, "keys": list(keys)})
+
+
 def take(connection: Connection, kind: Kind, *, limit: int, subjects: Sequence[str] | None = None) -> list[Message]:
     """In the caller's transaction: take up to `limit` due messages, one of a subject, for VISIBILITY_TIMEOUT."""
     bound = {"kind": kind, "limit": limit, "subjects": subjects, "hold": VISIBILITY_TIMEOUT}

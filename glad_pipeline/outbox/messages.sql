@@ -28,6 +28,10 @@ VALUES ('delete', 'image:' || %(key)s::text, jsonb_build_object(
                                       WHERE i.key = %(key)s ORDER BY r.key),
     'deployment', (SELECT id FROM deployments WHERE current)))
 
+-- name: name_also
+UPDATE outbox SET payload = jsonb_set(payload, '{keys}', payload -> 'keys' || to_jsonb(%(keys)s::text[]))
+WHERE id = %(id)s AND kind = 'delete' AND status = 'waiting'
+
 -- name: take
 -- The first message of each subject and kind that is due: in one deliverer's hands until `taken_until`, then anybody's
 -- again. A deletion does not wait for a CDN.

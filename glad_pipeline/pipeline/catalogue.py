@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from glad_pipeline.blame import one_row, together_or_alone
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
+from glad_pipeline.pipeline.renditions import Rendering, read_back, size_of
 from glad_pipeline.pipeline.stored_picture import described, entry_of, object_problem
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.publishing import images, renditions
 from glad_pipeline.publishing.images import CatalogueEntry
 from glad_pipeline.publishing.renditions import Renditions
 from glad_pipeline.records import Prompt
+from glad_pipeline.rendition_plan import NOTHING, Wanted
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.protocol import ObjectStore, StoredObject
 
@@ -33,7 +35,8 @@ class PromptWithObject:
     provenance: str | None = None  # JSON, from the picture's own texts; pictures of the first version have none
     sha256: str | None = None  # of the bytes in the store; None where the store has checked them as this run put them
     problem: str | None = None  # why nothing can be said of what is stored
-    renditions: Renditions | None = None  # None: not made by this run
+    renditions: Renditions = field(default_factory=Renditions)  # made by this run, or found in the store
+    put: bool = False  # by this run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,9 +58,10 @@ def look_up(
     *,
     put_by_us: Collection[str],
     made_by_us: Mapping[str, Renditions],
+    wanted: Wanted = NOTHING,
 ) -> list[PromptWithObject]:
     """What the store holds for these prompts. `put_by_us`: keys whose bytes the store has just checked; `made_by_us`:
-    renditions, by their original's key."""
+    renditions, by their original's key. Of the other pictures those that are `wanted` are looked for."""
     problems: dict[str, str] = {}  # by key
 
     def seen(key: str) -> tuple[StoredObject, str | None] | None:
@@ -67,6 +71,12 @@ def look_up(
 
     objects = store.each(seen, {original_key(recipe.hash) for _, recipe in recipes})
     sums = store.each(store.sha256, objects.keys() - put_by_us)
+    others = {
+        recipe.hash: objects[key][0]
+        for _, recipe in recipes
+        if (key := original_key(recipe.hash)) in objects and key not in made_by_us
+    }
+    found = read_back(store, _keys_of(recipes, others, wanted))
     return [
         PromptWithObject(
             prompt=prompt,
@@ -75,12 +85,26 @@ def look_up(
             provenance=provenance,
             sha256=sums.get(key),
             problem=problems.get(key),
-            renditions=made_by_us.get(key),
+            renditions=made_by_us.get(key) or found.get(recipe.hash) or Renditions(),
+            put=key in put_by_us,
         )
         for prompt, recipe in recipes
         for key in [original_key(recipe.hash)]
         for stored, provenance in [objects.get(key, (None, None))]
     ]
+
+
+def _keys_of(
+    recipes: Sequence[tuple[Prompt, Recipe]], stored: Mapping[str, StoredObject], wanted: Wanted
+) -> dict[str, set[str]]:
+    """Recipe hash → keys of the renditions that its picture is to have; `stored`: originals by recipe hash."""
+    focuses = renditions.focuses_by_recipe((recipe.hash, prompt.focus) for prompt, recipe in recipes)
+    rendering = Rendering(wanted=wanted, focuses=focuses)
+    return {
+        recipe_hash: set(rendering.plans(original.key, recipe_hash, width=size[0], height=size[1]))
+        for recipe_hash, original in stored.items()
+        if (size := size_of(original)) is not None
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +154,9 @@ class Cataloguing:
         entries = {
             each.recipe.hash: catalogue_entry(each, self.url) for each in some if each.recipe.hash not in reasons
         }
-        ids = images.record(connection, list(entries.values()))
-        made = {ids[each.recipe.hash]: each.renditions for each in some if each.recipe.hash in ids and each.renditions}
+        put = {entries[each.recipe.hash].key for each in some if each.put and each.recipe.hash in entries}
+        ids = images.record(connection, list(entries.values()), put=put)
+        made = {ids[each.recipe.hash]: each.renditions for each in some if each.recipe.hash in ids}
         for image, found in sorted(made.items()):
             renditions.record(connection, image, found)
         drawn = {each.prompt.id: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}

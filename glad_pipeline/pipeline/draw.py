@@ -26,7 +26,7 @@ from glad_pipeline.pipeline.sdxl import Draws
 from glad_pipeline.pipeline.spooled_picture import name_of
 from glad_pipeline.prompts.queue import Claim, NothingLeft
 from glad_pipeline.publishing import blocklist
-from glad_pipeline.publishing.renditions import focuses_of
+from glad_pipeline.publishing.renditions import focuses_by_recipe
 from glad_pipeline.records import Prompt
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.protocol import ObjectStore
@@ -92,13 +92,12 @@ class Drawing:
     def _recipes(self, prompts: Sequence[Prompt]) -> dict[Recipe, list[int]]:
         """The prompt ids of each recipe; prompts that cannot have one are rejected."""
         by_recipe: dict[Recipe, list[int]] = {}
-        focuses: dict[str, set[str | None]] = {}
-        for prompt, recipe in recipes_of(prompts, self.sdxl, self.claim):
+        recipes = recipes_of(prompts, self.sdxl, self.claim)
+        for prompt, recipe in recipes:
             by_recipe.setdefault(recipe, []).append(prompt.id)
-            focuses.setdefault(recipe.hash, set()).add(prompt.focus)
         if self.delivery.rendering is not None:
-            known = {recipe_hash: focuses_of(texts) for recipe_hash, texts in focuses.items()}
-            self.delivery.rendering = replace(self.delivery.rendering, focuses=known)
+            focuses = focuses_by_recipe((recipe.hash, prompt.focus) for prompt, recipe in recipes)
+            self.delivery.rendering = replace(self.delivery.rendering, focuses=focuses)
         return by_recipe
 
     def _without_blocked(self, by_recipe: dict[Recipe, list[int]]) -> dict[Recipe, list[int]]:

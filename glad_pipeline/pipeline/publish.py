@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from glad_pipeline.database import Connection, Database
+from glad_pipeline.database import Connection, Database, DatabaseError
+from glad_pipeline.errors import GladError
 from glad_pipeline.outbox import messages
-from glad_pipeline.pipeline.renditions import complete_all
+from glad_pipeline.pipeline.renditions import Completed, complete_all
 from glad_pipeline.pipeline.visit import Visitor
 from glad_pipeline.prompts.queue import Claim, require_approval
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.publishing.posts import Blog, Outcomes
 from glad_pipeline.records import SeenPicture
 from glad_pipeline.rendition_plan import NOTHING, Wanted
-from glad_pipeline.storage.protocol import ObjectStore, StoreError
+from glad_pipeline.storage.protocol import ObjectStore
 
 POSTS_PER_TRANSACTION = 100
 CURE = "`glad renditions make` makes them later"
+COMPLETED = 100  # pictures of one run whose lacking renditions are made before they are published
+SECONDS = 60.0  # for that
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,18 +82,30 @@ class Publishing:
         row has another focus since. No post waits for one that cannot be made."""
         if not self.wanted:
             return
-        problems: dict[int, str] = {}
+        complete_due = partial(complete_all, due=True, most=COMPLETED, seconds=SECONDS)
+        done = Completed()
         try:
-            for done in complete_all(self.database, self.store, self.wanted, due=True):
-                problems = done.problems
-        except StoreError as error:
+            for each in complete_due(self.database, self._impatient_store, self.wanted):
+                done = each
+        except DatabaseError:
+            raise
+        except GladError as error:  # that of the store, or that there is none: what is due needs none otherwise
             self.visitor.warn(
                 f"renditions that are lacking are not made now, and posts go on without them: {error}. {CURE}"
             )
-        for image, reason in problems.items():
+        if done.stopped:
+            self.visitor.warn(
+                f"more pictures lack renditions than one run makes ({COMPLETED}, in {SECONDS:.0f} s), and the others' "
+                f"posts go on without them. {CURE}"
+            )
+        for image, reason in done.problems.items():
             self.visitor.warn(
                 f"not all renditions of picture {image} can be made, its post goes on without: {reason}. {CURE}"
             )
+
+    def _impatient_store(self) -> ObjectStore:
+        """No post waits for a store that does not answer."""
+        return self.store().with_patience(0)
 
     def _look_again(self, stale: Sequence[SeenPicture]) -> list[int]:
         """Look at pictures once more that were stored a while ago, or were public by another address: those that are

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,9 @@ from glad_pipeline.blame import one_row
 from glad_pipeline.database import Connection, Database
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
+from glad_pipeline.outbox.messages import ask_to_delete_again
 from glad_pipeline.publishing import renditions as table
+from glad_pipeline.publishing.blocklist import hold_off_takedowns
 from glad_pipeline.publishing.renditions import Renditions, RenditionsOf, StoredRendition
 from glad_pipeline.rendition_plan import CENTRE, Focus, Kind, Planned, Wanted, planned
 from glad_pipeline.storage.keys import original_key, rendition_key
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from glad_pipeline.media.renditions import Rendition
 
 THREADS = 4  # pictures that are rendered at once from the store; each may have 25 MB of pixels
-TOGETHER = 8  # pictures of one transaction: who takes one of them down waits for it
+TOGETHER = 8  # pictures that are made, and recorded in one transaction
 PAGE = 500  # pictures that are looked at together
 SHOWN = 5  # reasons kept in a report
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -50,7 +53,7 @@ class Rendering:
         return {
             rendition_key(original, plan.suffix): (plan, focus)
             for focus in self.focuses.get(recipe_hash) or (CENTRE,)
-            for plan in planned(self.wanted, width=width, height=height, focus=focus)
+            for plan in planned(makeable(self.wanted), width=width, height=height, focus=focus)
         }
 
     def stored(self, store: ObjectStore, pixels: Pixels, recipe_hash: str) -> Renditions:
@@ -71,9 +74,12 @@ class Completed:
     completed: int = 0  # of those: now it is
     made: int = 0  # renditions that were recorded
     bytes: int = 0  # of those
+    failed: int = 0  # of those: it could not be had. The others were taken down meanwhile
+    stopped: bool = False  # the bound was reached before the end
     problems: dict[int, str] = field(default_factory=dict)  # images.id → why not; the first SHOWN
 
-    def failed(self, image: int, reason: str) -> None:
+    def add_failure(self, image: int, reason: str) -> None:
+        self.failed += 1
         if len(self.problems) < SHOWN:
             self.problems[image] = reason
 
@@ -84,18 +90,17 @@ def stored_from(store: ObjectStore, pixels: Pixels, plans: Plans, *, recipe_hash
     Raises `StoreError` where the store does not answer.
     """
     from glad_pipeline.media.renditions import placeholder as placeholder_of
-    from glad_pipeline.media.renditions import rendered
+    from glad_pipeline.media.renditions import renderer
 
     problems: list[str] = []
     stored: list[StoredRendition] = []
     uri: str | None = None
     with one_row(problems.append):
         uri = placeholder_of(pixels) if placeholder else None
-        for focus in dict.fromkeys(focus for _, focus in plans.values()):
-            some = {key: plan for key, (plan, of) in plans.items() if of == focus}
-            made = rendered(pixels, some.values(), focus)
-            for key, each in zip(some, made, strict=True):
-                found = _stored(store, key, each, recipe_hash=recipe_hash, placeholder=uri)
+    with renderer(pixels) as made:
+        for key, (plan, focus) in plans.items():
+            with one_row(problems.append):
+                found = _stored(store, key, made(plan, focus), recipe_hash=recipe_hash, placeholder=uri)
                 if isinstance(found, str):
                     problems.append(found)
                 else:
@@ -123,7 +128,10 @@ def _stored(
         return StoredRendition(
             key=key, kind=made.kind, width=made.width, height=made.height, bytes=len(made.body), sha256=sha256
         )
-    found = seen(store.head(key), made.kind, recipe_hash)
+    there = store.head(key)
+    if there is None:
+        return f"{key} is not there yet: somebody else is about to write it, or has just removed it. It is made later"
+    found = seen(there, made.kind, recipe_hash)
     return found[0] if found else f"the object {key} was not written by this pipeline: remove it from the bucket"
 
 
@@ -134,20 +142,27 @@ def seen(stored: StoredObject | None, kind: Kind, recipe_hash: str) -> tuple[Sto
     given = stored.metadata
     if not _SHA256.fullmatch(given.get("sha256", "")):
         return None
-    if not (_SIDE.fullmatch(given.get("width", "")) and _SIDE.fullmatch(given.get("height", ""))):
+    size = size_of(stored)
+    if size is None:
         return None
     placeholder = given.get("placeholder", "")
     return (
         StoredRendition(
             key=stored.key,
             kind=kind,
-            width=int(given["width"]),
-            height=int(given["height"]),
+            width=size[0],
+            height=size[1],
             bytes=stored.bytes,
             sha256=given["sha256"],
         ),
         placeholder if _PLACEHOLDER.fullmatch(placeholder) else None,
     )
+
+
+def size_of(stored: StoredObject) -> tuple[int, int] | None:
+    """Width and height in pixels of a stored picture, as its metadata has them."""
+    sides = stored.metadata.get("width", ""), stored.metadata.get("height", "")
+    return (int(sides[0]), int(sides[1])) if all(map(_SIDE.fullmatch, sides)) else None
 
 
 def unmakeable(wanted: Wanted) -> str | None:
@@ -157,14 +172,29 @@ def unmakeable(wanted: Wanted) -> str | None:
     return problem_of(wanted)
 
 
+def makeable(wanted: Wanted) -> Wanted:
+    """Of what is wanted that which this installation can make."""
+    from glad_pipeline.media.renditions import can_make
+
+    return replace(wanted, formats=tuple(each for each in wanted.formats if can_make(each)))
+
+
 def kind_of(key: str) -> Kind:
     """The kind of a rendition, by its key."""
     return "social" if key.endswith(".jpg") else "avif" if key.endswith(".avif") else "webp"
 
 
-def read_back(store: ObjectStore, recipe_hash: str, keys: Collection[str]) -> Renditions:
-    """What the store has of these renditions of a picture, whole; the others are left out."""
-    found = [each for key, stored in store.heads(keys).items() if (each := seen(stored, kind_of(key), recipe_hash))]
+def read_back(store: ObjectStore, keys: Mapping[str, Collection[str]]) -> dict[str, Renditions]:
+    """What the store has of these renditions of pictures (recipe hash → keys), whole; the others are left out."""
+    heads = store.heads(key for some in keys.values() for key in some)
+    return {
+        recipe_hash: _whole(recipe_hash, [heads[key] for key in some if key in heads])
+        for recipe_hash, some in keys.items()
+    }
+
+
+def _whole(recipe_hash: str, stored: Iterable[StoredObject]) -> Renditions:
+    found = [seen_whole for each in stored if (seen_whole := seen(each, kind_of(each.key), recipe_hash))]
     uri = next((placeholder for _, placeholder in found if placeholder), None)
     return Renditions(stored=[each for each, _ in found], placeholder=uri)
 
@@ -179,48 +209,77 @@ def complete_all(
     *,
     due: bool = False,
     dry_run: bool = False,
+    most: int | None = None,
+    seconds: float | None = None,
 ) -> Iterable[Completed]:
     """Make what is lacking of all catalogued pictures, or of those that are `due`; yields how far it is, page by page.
 
-    In flat memory; stopped anywhere and begun again, it goes on with what is lacking still. Raises `GladError` where
-    the store or the database does not answer. `store`: asked for only where something is lacking.
+    In flat memory; stopped anywhere and begun again, it goes on with what is lacking still. Formats that this
+    installation cannot make are left out. Raises `GladError` where the store or the database does not answer.
+
+    Args:
+        store: asked for only where something is lacking.
+        most, seconds: stop after so many pictures that lack something, or so long.
     """
     done, after = Completed(), 0
-    while ids := database.read(partial(table.next_ids, due=due, after=after, limit=PAGE)):
+    wanted = makeable(wanted)
+    until = None if seconds is None else time.monotonic() + seconds
+    while not done.stopped and (ids := database.read(partial(table.next_ids, due=due, after=after, limit=PAGE))):
         after = ids[-1]
         page = database.read(partial(table.pictures, ids=ids))
         lacking = [each.id for each in page if each.lacking(wanted)]
+        some = lacking if most is None else lacking[: most - done.lacking]
         done.looked_at += len(page)
-        done.lacking += len(lacking)
-        if lacking and not dry_run:
-            complete(database, store(), wanted, lacking, done)
+        done.lacking += len(some)
+        done.stopped = len(some) < len(lacking)
+        if some and not dry_run:
+            complete(database, store(), wanted, some, done, until=until)
         yield done
 
 
-def complete(database: Database, store: ObjectStore, wanted: Wanted, ids: Sequence[int], done: Completed) -> None:
-    """Make and record what these pictures (images.id) lack: what is wanted, and what is recorded and gone."""
+def complete(
+    database: Database,
+    store: ObjectStore,
+    wanted: Wanted,
+    ids: Sequence[int],
+    done: Completed,
+    *,
+    until: float | None = None,
+) -> None:
+    """Make and record what these pictures (images.id) lack: what is wanted, and what is recorded and gone.
+
+    They are made outside of any transaction, however long that takes. `until`: stop at this time (monotonic).
+    """
     for start in range(0, len(ids), TOGETHER):
-        some = ids[start : start + TOGETHER]
-        made: Mapping[int, Renditions] = database.transact("renditions", partial(_complete, store, wanted, some))
-        for image in some:
-            found = made.get(image)
-            if found is None:  # taken down meanwhile
+        if until is not None and time.monotonic() >= until:
+            done.stopped = True
+            return
+        images = database.read(partial(table.pictures, ids=ids[start : start + TOGETHER]))
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="glad-render") as pool:
+            made = list(zip(images, pool.map(partial(_made, store, wanted), images), strict=True))
+        recorded = database.transact("renditions", partial(_record, made))
+        for image, found in made:
+            if image.id not in recorded:  # taken down meanwhile
                 continue
             done.made += len(found.stored)
             done.bytes += sum(each.bytes for each in found.stored)
             done.completed += found.problem is None
             if found.problem is not None:
-                done.failed(image, found.problem)
+                done.add_failure(image.id, found.problem)
 
 
-def _complete(store: ObjectStore, wanted: Wanted, ids: Sequence[int], connection: Connection) -> dict[int, Renditions]:
-    table.lock_pictures(connection, ids)
-    images = table.pictures(connection, ids)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="glad-render") as pool:
-        made = dict(zip((each.id for each in images), pool.map(partial(_made, store, wanted), images), strict=True))
-    for image, found in sorted(made.items()):
-        table.record(connection, image, found)
-    return made
+def _record(made: Sequence[tuple[RenditionsOf, Renditions]], connection: Connection) -> set[int]:
+    """Which of these pictures are there still. What was made of those that are taken down is deleted again."""
+    hold_off_takedowns(connection)
+    there = table.lock_pictures(connection, [image.id for image, _ in made])
+    for image, found in made:
+        if image.id in there:
+            table.record(connection, image.id, found)
+    removed = table.removed_pictures(connection, [image.id for image, _ in made])
+    for image, found in made:
+        if image.id in removed and found.stored:
+            ask_to_delete_again(connection, image.key, [image.key, *(each.key for each in found.stored)])
+    return there
 
 
 def _made(store: ObjectStore, wanted: Wanted, image: RenditionsOf) -> Renditions:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from glad_pipeline.database import Connection, named_queries
@@ -52,21 +53,25 @@ class CataloguedImage(CatalogueEntry):
     removed_at: datetime | None  # taken down: the object has to be gone from the store
 
 
-def record(connection: Connection, entries: Sequence[CatalogueEntry]) -> dict[str, int]:
+def record(connection: Connection, entries: Sequence[CatalogueEntry], *, put: Collection[str] = ()) -> dict[str, int]:
     """In the caller's transaction: write the rows, and return images.id by recipe hash.
 
-    In key order, so that two runs that share recipes cannot wait for each other.
+    In key order, so that two runs that share recipes cannot wait for each other. Rows of `renditions` do not outlive
+    their objects: those of pictures that were gone from the bucket are deleted, and the caller records what is there.
+    `put`: keys of pictures that the caller's run has stored.
     """
     bound = [
         {**values_of(entry), "recipe": Jsonb(entry.recipe), "provenance": Jsonb(entry.provenance)}
         for entry in sorted(entries, key=lambda entry: entry.key)
     ]
-    ids: dict[str, int] = {}
+    rows: list[DictRow] = []
     with connection.cursor() as cursor:
         cursor.executemany(SQL["record_image"], bound, returning=True)
         if bound:
-            for result in cursor.results():
-                ids.update((row["recipe_hash"], row["id"]) for row in result)
+            rows = [row for result in cursor.results() for row in result]
+    ids = {row["recipe_hash"]: row["id"] for row in rows}
+    drawn = {ids[entry.recipe_hash] for entry in entries if entry.key in put}
+    connection.execute(SQL["forget_renditions"], {"ids": [*drawn, *(row["id"] for row in rows if row["gone"])]})
     return ids
 
 

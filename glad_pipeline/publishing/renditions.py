@@ -5,7 +5,7 @@ They are made from the picture and can be made anew: a row that is lost loses no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from glad_pipeline.database import Connection, named_queries
@@ -75,6 +75,14 @@ def focuses_of(texts: Collection[str | None]) -> list[Focus]:
     return sorted(found, key=lambda focus: focus.percent)
 
 
+def focuses_by_recipe(rows: Iterable[tuple[str, str | None]]) -> dict[str, list[Focus]]:
+    """`focuses_of` what the prompts of each recipe say; rows: recipe hash and `focus` of a prompt."""
+    texts: dict[str, set[str | None]] = {}
+    for recipe_hash, text in rows:
+        texts.setdefault(recipe_hash, set()).add(text)
+    return {recipe_hash: focuses_of(some) for recipe_hash, some in texts.items()}
+
+
 def _focus_of(text: str | None) -> Focus:
     try:
         return CENTRE if text is None else parse_focus(text)
@@ -99,14 +107,20 @@ def record(connection: Connection, image: int, found: Renditions) -> None:
             cursor.execute(SQL["record_placeholder"], {"image_id": image, "placeholder": found.placeholder})
 
 
-def known_renditions(connection: Connection, keys: Collection[str]) -> set[str]:
-    """Which of these keys are recorded by now."""
-    return {row["key"] for row in connection.execute(SQL["known"], {"keys": list(keys)})}
+def known_renditions(connection: Connection, keys: Collection[str]) -> dict[str, str]:
+    """Which of these keys are recorded by now, with their SHA-256 (hex)."""
+    return {row["key"]: row["sha256"] for row in connection.execute(SQL["known"], {"keys": list(keys)})}
 
 
-def lock_pictures(connection: Connection, ids: Collection[int]) -> None:
-    """In the caller's transaction: nobody else makes renditions of these pictures (images.id), or takes them down."""
-    connection.execute(SQL["lock"], {"ids": list(ids)})
+def lock_pictures(connection: Connection, ids: Collection[int]) -> set[int]:
+    """In the caller's transaction: which of these pictures (images.id) are not taken down. Their rows stay as they are,
+    and nobody else records renditions of them."""
+    return {row["id"] for row in connection.execute(SQL["lock"], {"ids": list(ids)})}
+
+
+def removed_pictures(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Which of these pictures (images.id) are taken down."""
+    return {row["id"] for row in connection.execute(SQL["removed"], {"ids": list(ids)})}
 
 
 def next_ids(connection: Connection, *, after: int, limit: int, due: bool = False) -> list[int]:

@@ -13,12 +13,15 @@ WHERE (renditions.image_id, renditions.kind, renditions.width, renditions.height
 UPDATE images SET placeholder = %(placeholder)s WHERE id = %(image_id)s AND placeholder IS DISTINCT FROM %(placeholder)s
 
 -- name: known
-SELECT key FROM renditions WHERE key = ANY(%(keys)s)
+SELECT key, sha256 FROM renditions WHERE key = ANY(%(keys)s)
 
 -- name: lock
--- They stay as they are until this transaction ends, and nobody else makes renditions of them; in the order of their keys,
--- as the catalogue writes them.
+-- They stay as they are until this transaction ends, and nobody else records renditions of them; in the order of their
+-- keys, as the catalogue writes them.
 SELECT id FROM images WHERE id = ANY(%(ids)s) AND removed_at IS NULL ORDER BY key FOR NO KEY UPDATE
+
+-- name: removed
+SELECT id FROM images JOIN barred_recipes USING (recipe_hash) WHERE id = ANY(%(ids)s) AND removed_at IS NOT NULL
 
 -- name: ids
 -- The next pictures, by their ids.

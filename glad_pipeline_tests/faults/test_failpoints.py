@@ -116,7 +116,10 @@ TRANSACTIONS = {
         "_change": "one UPDATE",
     },
     "operations/demo/demo.py": {"_all": "reads", "_is_work_left": "reads", "_trouble": "reads"},
-    "operations/removal.py": {"forget_previews": "two UPDATEs of Dagster's tables, which done again change nothing"},
+    "operations/removal.py": {
+        "forget_previews": "two UPDATEs of Dagster's tables, which done again change nothing",
+        "_name_all": "an UPDATE, before what it names is deleted: who delivers the message again has it, or makes it",
+    },
     "defs/checks.py": {EVERY: "reads"},
     "defs/sensors.py": {EVERY: "reads"},
     "defs/site_revalidations.py": {EVERY: "reads"},

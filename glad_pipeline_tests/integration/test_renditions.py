@@ -18,13 +18,15 @@ from psycopg.types.json import Jsonb
 
 from glad_pipeline import cli
 from glad_pipeline.database import Database
-from glad_pipeline.errors import UsageError
+from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.failpoints import arm
 from glad_pipeline.operations import takedown
 from glad_pipeline.operations.audit.rebuild import rebuild
 from glad_pipeline.operations.audit.walk import audit
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.pipeline import renditions
+from glad_pipeline.pipeline.publish import Publishing
+from glad_pipeline.pipeline.visit import Visitor
 from glad_pipeline.prompts.validation import reasons_against
 from glad_pipeline.rendition_plan import wanted_of
 from glad_pipeline.settings import load_settings, settings_of
@@ -131,11 +133,24 @@ def test_two_rows_of_one_recipe_have_a_crop_each(pictures):
     assert named(pictures).count("social-1200") == 2
 
 
-def test_a_focus_that_is_another_one_since_is_what_the_cover_keeps(pictures):
+def warned_without_a_store(database) -> str:
+    """What a run that publishes says where its store cannot be had."""
+
+    def refuses():
+        raise GladError("the bucket is another database's")
+
+    told: list[str] = []
+    visitor = Visitor(check="off", warn=told.append)
+    Publishing(claim=None, database=database, store=refuses, visitor=visitor, wanted=wanted_of("webp"))._complete()
+    return " ".join(told)
+
+
+def test_a_focus_that_is_another_one_since_is_what_the_cover_keeps(pictures, database):
     prompt = pictures.add("a hill", title="Hill", needs_approval=True)
     pictures.run(sdxl=DRAWS)
     pictures.sql("UPDATE prompts SET focus = 'bottom' WHERE id = %s", prompt)
     assert glad("prompts", "approve", str(prompt)) == 0
+    assert "another database's" in warned_without_a_store(database)
     pictures.run(sdxl=DRAWS)
     assert pictures.posts()[0]["cover_image_url"].endswith("-social-50-100.jpg")
 
@@ -161,18 +176,50 @@ def test_a_focus_that_is_none_is_refused_wherever_it_comes_from(pictures, capsys
 # ---- what goes wrong with one
 
 
-def test_a_rendition_that_cannot_be_made_or_stored_holds_up_no_post_and_is_made_later(pictures, monkeypatch, capsys):
+def no_avif_in(broken, part: str) -> None:
+    """Have all but AVIF go well, for as long as `broken` does."""
     put = S3Store.put_once
 
     def refuses(self, key, body, **more):
-        if key.endswith(".avif"):
+        if not key.endswith(".avif"):
+            return put(self, key, body, **more)
+        if part == "store":
             raise StoreError("the store takes no AVIF")
-        return put(self, key, body, **more)
+        return False  # somebody is about to write it
 
+    def fails(image):
+        raise KeyError("AVIF")
+
+    if part in ("store", "other writer"):
+        broken.setattr(S3Store, "put_once", refuses)
+    else:
+        broken.setattr("glad_pipeline.media.renditions._avif", fails)
+    if part == "Pillow":
+        broken.setattr("PIL.features.check", lambda name: name != "avif")
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("store", "the store takes no AVIF"),
+        ("other writer", "w96.avif is not there yet"),
+        ("encoder", "KeyError: 'AVIF'"),
+        ("Pillow", "is built without avif"),
+    ],
+)
+def test_a_rendition_that_cannot_be_made_or_stored_holds_up_no_post_and_is_made_later(
+    pictures, monkeypatch, capsys, part, said
+):
     pictures.add("a hill", title="Hill")
     with monkeypatch.context() as broken:
-        broken.setattr(S3Store, "put_once", refuses)
+        no_avif_in(broken, part)
+        fetched = []
+        broken.setattr(S3Store, "fetch", lambda self, key, fetch=S3Store.fetch: fetched.append(key) or fetch(self, key))
         pictures.run(sdxl=DRAWS)
+        capsys.readouterr()
+        assert glad("renditions", "make") == 1
+        assert said in capsys.readouterr().err
+        assert part != "Pillow" or not [key for key in fetched if key.endswith(".png")]
     (post,) = pictures.posts()
     assert post["status"] == "published"
     assert named(pictures) == ["social-1200", "webp-48", "webp-96"]
@@ -195,13 +242,18 @@ def test_a_run_that_breaks_off_leaves_nothing_that_the_next_does_not_finish(pict
         if name == point:
             raise RuntimeError("broken")
 
-    pictures.add("a hill", title="Hill")
+    prompt = pictures.add("a hill", title="Hill", needs_approval=True)
     arm(breaks)
     try:
         pictures.run(sdxl=DRAWS, expect_success=point.startswith("rendition"))
     finally:
         arm(None)
     pictures.sql("UPDATE prompts SET status = 'pending' WHERE status = 'failed'")
+    pictures.run(sdxl=DRAWS)
+    assert pictures.statuses() == ["awaiting_approval"]
+    if point.startswith("catalogue"):  # what the store has is known before anybody is about to publish it
+        assert audit(database, pictures.store, grace=timedelta(0)).remaining() == 0
+    assert glad("prompts", "approve", str(prompt)) == 0
     pictures.run(sdxl=DRAWS)
     assert pictures.statuses() == ["published"]
     assert len(pictures.posts()) == 1
@@ -220,6 +272,10 @@ def test_old_pictures_get_theirs_in_pages_by_one_or_two_at_once(pictures, databa
     first = next(iter(renditions.complete_all(database, lambda: pictures.store, wanted)))  # killed after a page
     assert first.looked_at == 2
     assert len(rows(pictures)) == 4
+    for bound, done in (({"seconds": 0.0}, 4), ({"most": 1}, 6)):
+        *_, last = renditions.complete_all(database, lambda: pictures.store, wanted, **bound)
+        assert last.stopped
+        assert len(rows(pictures)) == done
     found = []
 
     def work():
@@ -278,7 +334,7 @@ def test_a_picture_whose_original_is_gone_or_damaged_is_told_and_the_others_are_
 # ---- the audit, the rebuild
 
 
-def test_the_audit_finds_what_is_gone_damaged_or_nobody_s_and_mends_it(pictures, database):
+def test_the_audit_finds_what_is_gone_damaged_or_nobody_s_and_mends_it(pictures, database, monkeypatch):
     for n in range(2):
         pictures.add(f"a hill {n}", title=f"Hill {n}")
     pictures.run(sdxl=DRAWS)
@@ -298,6 +354,20 @@ def test_the_audit_finds_what_is_gone_damaged_or_nobody_s_and_mends_it(pictures,
     assert pictures.store.head(f"quarantine/{stray}") is not None
     for key in (first, second):
         assert pictures.store.sha256(key) == before[key]
+    bucket, given = {"Bucket": pictures.store.bucket, "Key": second}, pictures.store.head(second)
+    pictures.store.client.put_object(
+        **bucket, Body=b"x" * given.bytes, ContentType=given.content_type, Metadata=dict(given.metadata)
+    )
+    assert audit(database, pictures.store, deep=True).findings["missing_renditions"].found == 1
+    lost = first.replace("webp", "avif")
+    pictures.store.delete([lost])
+    with monkeypatch.context() as broken:
+        no_avif_in(broken, "encoder")
+        report = audit(database, pictures.store, deep=True, fix=True, at_most=10)
+    missing = report.findings["missing_renditions"]
+    assert [missing.found, missing.mended, "KeyError: 'AVIF'" in missing.examples[0]] == [2, 1, True]
+    assert pictures.store.sha256(second) == before[second]
+    assert audit(database, pictures.store, fix=True, at_most=10).remaining() == 0
     assert audit(database, pictures.store, grace=timedelta(0), deep=True).remaining() == 0
 
 
@@ -339,7 +409,7 @@ def test_a_takedown_leaves_no_rendition_reachable_and_the_purge_names_them_all(p
     assert glad("outbox", "deliver") == 0
     assert [visit(base + key)[0] for key in (*keys, stray)] == [404] * (len(keys) + 1)
     (purge,) = pictures.sql("SELECT payload FROM outbox WHERE kind = 'purge'")
-    assert sorted(purge["payload"]["paths"]) == [f"/{key}" for key in keys]
+    assert sorted(purge["payload"]["paths"]) == sorted(f"/{key}" for key in (*keys, stray))
     (post,) = pictures.posts()
     assert (post["featured_image_url"], post["cover_image_url"], post["featured_image_data"]) == (None, None, None)
     assert pictures.sql("SELECT placeholder FROM images") == [{"placeholder": None}]
@@ -352,6 +422,48 @@ def test_a_takedown_leaves_no_rendition_reachable_and_the_purge_names_them_all(p
     assert visit(base + row["key"])[0] == 404
     assert glad("renditions", "make") == 0
     assert visit(base + row["key"])[0] == 404
+
+
+def test_renditions_that_are_gone_are_not_believed_when_their_picture_is_drawn_again(pictures, database, monkeypatch):
+    prompts = [pictures.add(f"a hill {n}", title=f"Hill {n}") for n in range(2)]
+    pictures.run(sdxl=DRAWS)
+    down, lost = pictures.sql("SELECT key FROM images JOIN prompts ON image_id = images.id ORDER BY prompts.id")
+    takedown.delete_image(database, down["key"], reason="x")
+    assert glad("outbox", "deliver") == 0
+    assert len(rows(pictures)) == 10  # until it is drawn again: the audit goes by them
+    assert glad("images", "allow", down["key"]) == 0
+    assert glad("prompts", "retry", str(prompts[0])) == 0
+    pictures.store.delete([lost["key"], *(row["key"] for row in rows(pictures))])
+    assert audit(database, pictures.store, fix=True, at_most=5).findings["ghosts"].found == 1
+    monkeypatch.setenv("GLAD_RENDITIONS", "none")
+    pictures.run(sdxl=DRAWS)
+    assert pictures.statuses() == ["published", "published"]
+    assert rows(pictures) == []
+    for post in pictures.posts():
+        assert visit(post["cover_image_url"])[0] == 200
+        assert not post["metadata"].get("featured_image_data", {}).get("srcset")
+
+
+def test_a_takedown_waits_for_no_rendition_and_those_made_meanwhile_are_deleted(pictures, database, monkeypatch):
+    monkeypatch.setenv("GLAD_RENDITIONS", "none")
+    pictures.add("a hill", title="Hill")
+    pictures.run(sdxl=DRAWS)
+    made = renditions._made
+
+    def takes_it_down(store, wanted, image):
+        found = made(store, wanted, image)
+        with Database(f"{database.url}{'&' if '?' in database.url else '?'}options=-c%20lock_timeout%3D2s") as other:
+            takedown.delete_image(other, image.key, reason="x")
+        return found
+
+    monkeypatch.setenv("GLAD_RENDITIONS", "webp")
+    monkeypatch.setattr(renditions, "_made", takes_it_down)
+    assert glad("renditions", "make") == 0
+    assert rows(pictures) == []
+    first, again = pictures.sql("SELECT payload -> 'keys' AS keys FROM outbox WHERE kind = 'delete' ORDER BY id")
+    assert [len(first["keys"]), {kind[-8:] for kind in again["keys"]} >= {"w48.webp", "w96.webp"}] == [1, True]
+    assert glad("outbox", "deliver") == 0
+    assert pictures.objects() == []
 
 
 @pytest.mark.parametrize("place", ["column", "metadata"])

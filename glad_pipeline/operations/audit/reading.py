@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from glad_pipeline.limits import SEED
+from glad_pipeline.pipeline.stored_picture import recipe_in, with_texts
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 
 Seen = TypeVar("Seen")
@@ -29,3 +32,18 @@ def guarded(store: ObjectStore, look: Callable[[str], Seen | None]) -> Callable[
             return Unreadable(str(error))
 
     return looked
+
+
+def account(store: ObjectStore, key: str) -> tuple[int | None, str | None] | None:
+    """Seed and prompt of a stored original; the prompt is None where its recipe cannot be read. None: no object."""
+    from glad_pipeline.media.png_text import RECIPE
+
+    seen = with_texts(store, key, RECIPE)
+    if seen is None:
+        return None
+    stored, texts = seen
+    recipe = recipe_in(texts)
+    if recipe is not None and isinstance(recipe.seed, int) and recipe.seed in SEED:
+        return recipe.seed, recipe.prompt
+    seed = stored.metadata.get("seed", "")
+    return int(seed) if re.fullmatch("[0-9]{1,19}", seed) and int(seed) in SEED else None, None

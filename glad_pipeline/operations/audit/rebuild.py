@@ -72,7 +72,7 @@ def rebuild(
         entries = [read for read in reads.values() if not isinstance(read, str)]
         for key, why in ((key, read) for key, read in reads.items() if isinstance(read, str)):
             skip(key, why)
-        made = {each.recipe_hash: read_back(store, each.recipe_hash, derived.get(each.key, ())) for each in entries}
+        made = read_back(store, {each.recipe_hash: derived.get(each.key, ()) for each in entries})
         derived = {original: found for original, found in derived.items() if original > some[-1]}
         recorded, barred = database.transact("catalogue", partial(_recorded, entries, made))
         done.renditions += sum(len(each.stored) for each in made.values())

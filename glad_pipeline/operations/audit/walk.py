@@ -7,7 +7,6 @@ read-only.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,15 +19,13 @@ import psycopg
 
 from glad_pipeline.database import Connection, Database, named_queries, value
 from glad_pipeline.errors import GladError
-from glad_pipeline.limits import SEED
 from glad_pipeline.operations.audit import mend
 from glad_pipeline.operations.audit.asked import ask
 from glad_pipeline.operations.audit.mend import PictureUser
 from glad_pipeline.operations.audit.merge import in_order, merge
-from glad_pipeline.operations.audit.reading import Unreadable, guarded
+from glad_pipeline.operations.audit.reading import Unreadable, account, guarded
 from glad_pipeline.operations.audit.report import MOVED, Report
 from glad_pipeline.pipeline.renditions import Completed, complete
-from glad_pipeline.pipeline.stored_picture import recipe_in, with_texts
 from glad_pipeline.publishing.images import CataloguedImage, known_keys
 from glad_pipeline.publishing.renditions import known_renditions
 from glad_pipeline.records import records_of
@@ -75,7 +72,7 @@ def audit(
 
     Args:
         grace: an object without a row that is younger, by the store's own clock, is only counted.
-        deep: also read every picture whole and compare its SHA-256 with the catalogue's.
+        deep: also read every picture and rendition whole and compare its SHA-256 with what is recorded.
         at_most: how many pictures and objects `fix` may move; None, or less: a tenth of what is looked at.
         shown: examples kept of each kind of finding.
         tell: called with the report so far, for each object or row.
@@ -150,6 +147,7 @@ class _Walk:
             "ghosts": self._ghosts,
             "differing": self._differing,
             "whole": self._read,
+            "whole_renditions": self._read_renditions,
             "not_removed": self._not_removed,
             "thumbnails": self._thumbnails,
             "renditions": self._renditions,
@@ -179,6 +177,8 @@ class _Walk:
         elif expected.kind != "original":
             if expected.required and (stored is None or stored.bytes != (expected.bytes or stored.bytes)):
                 self._lacking[f"{expected.kind}s"] = expected.id
+            elif expected.required and expected.kind == "rendition" and self.report.deep:
+                self._put("whole_renditions", expected)
         elif not expected.required:
             pass
         elif stored is None:
@@ -193,7 +193,8 @@ class _Walk:
                 self._put("whole", expected.id)
 
     def finish(self) -> None:
-        for kind in ("whole", "differing", "ghosts", "orphans", "not_removed", "thumbnails", "renditions"):
+        reading = ("whole", "whole_renditions")  # may add to the others
+        for kind in (*reading, "differing", "ghosts", "orphans", "not_removed", "thumbnails", "renditions"):
             self._flush(kind)
 
     def _put(self, kind: str, item: Any) -> None:
@@ -249,7 +250,7 @@ class _Walk:
             for each in found
             if originals[each.key] not in known or (is_rendition(each.key) and each.key not in recorded)
         ]
-        accounts = self._each(partial(_account, self.store), {originals[each.key] for each in left})
+        accounts = self._each(partial(account, self.store), {originals[each.key] for each in left})
         left = [each for each in left if originals[each.key] not in self._unreadable]
         seeds = {seed for seed, _ in accounts.values() if seed is not None}
         wanted = {(row["seed"], _nfc(row["prompt"])) for row in self._look("wanted_seeds", seeds=list(seeds))}
@@ -272,6 +273,16 @@ class _Walk:
         for key, image in images.items():
             if key not in self._unreadable and digests.get(key) != image.sha256:
                 self._put("differing", image.id)
+
+    def _read_renditions(self, found: list[Expected]) -> None:
+        """Renditions of the right size. Where their bytes are not those recorded, they are made anew."""
+        recorded = self._fresh(partial(known_renditions, keys=[each.key for each in found]))
+        digests = self._each(partial(_sha256, self.store), recorded)
+        wrong = {key for key in recorded.keys() - self._unreadable if digests.get(key) != recorded[key]}
+        if self.report.fix:
+            self.store.delete(wrong)
+        for image in sorted({each.id for each in found if each.key in wrong}):
+            self._put("renditions", image)
 
     def _differing(self, ids: list[int]) -> None:
         """Objects that are not as the catalogue says, now and not just when they were listed."""
@@ -332,8 +343,9 @@ class _Walk:
         """Those that are gone, or are not what is recorded, of pictures whose original is there."""
         done = Completed()
         if self.report.fix:
-            complete(self.database, self.store, NOTHING, ids, done)
-        lines = [f"image {each.id} {each.key}" for each in self._images(ids)]
+            complete(self.database, self.store, NOTHING, sorted(set(ids)), done)
+        images = sorted(self._images(ids), key=lambda each: each.id not in done.problems)  # those with a reason first
+        lines = [f"image {each.id} {each.key}{_why(done.problems.get(each.id))}" for each in images]
         self.report.add("missing_renditions", lines, mended=min(done.completed, len(lines)))
 
     def _images(self, ids: list[int]) -> list[CataloguedImage]:
@@ -352,21 +364,6 @@ class _Walk:
         return self.database.read(work)
 
 
-def _account(store: ObjectStore, key: str) -> tuple[int | None, str | None] | None:
-    """Seed and prompt of a stored original; the prompt is None where its recipe cannot be read. None: no object."""
-    from glad_pipeline.media.png_text import RECIPE
-
-    seen = with_texts(store, key, RECIPE)
-    if seen is None:
-        return None
-    stored, texts = seen
-    recipe = recipe_in(texts)
-    if recipe is not None and isinstance(recipe.seed, int) and recipe.seed in SEED:
-        return recipe.seed, recipe.prompt
-    seed = stored.metadata.get("seed", "")
-    return int(seed) if re.fullmatch("[0-9]{1,19}", seed) and int(seed) in SEED else None, None
-
-
 def _sha256(store: ObjectStore, key: str) -> str | None:
     seen = store.digest(key)
     return None if seen is None else seen[1]
@@ -378,6 +375,10 @@ def _nfc(text: str) -> str:
 
 def _object(stored: Listed) -> str:
     return f"{stored.key} ({stored.bytes:,} bytes, {stored.modified:%Y-%m-%d %H:%M:%S} UTC)"
+
+
+def _why(reason: str | None) -> str:
+    return f": {reason}" if reason else ""
 
 
 def _picture(image: CataloguedImage, users: Sequence[PictureUser]) -> str:
