@@ -1,6 +1,7 @@
 """The asset `audit`: bucket and database held against each other, on its own schedule and in its own job."""
 
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 import dagster as dg
@@ -17,6 +18,15 @@ PROMISES = "nothing_lost_doubled_or_dead"
 LEFT_OVERS = "nothing_left_over"
 
 
+class Visited(Enum):
+    """Which published pictures are visited by their addresses: a choice, since free text in run config may name a
+    variable of the environment."""
+
+    all = "all"
+    sample = "sample"
+    none = "none"
+
+
 class AuditConfig(dg.Config):
     """As `glad audit` takes it."""
 
@@ -27,7 +37,7 @@ class AuditConfig(dg.Config):
         ge=0,
         description="How many pictures and objects may be moved where that is more than a tenth of all.",
     )
-    urls: str | None = Field(
+    urls: Visited | None = Field(
         default=None,
         description="Visit published pictures by their addresses: all, sample or none. Absent: a sample, or none where "
         "GLAD_PUBLIC_CHECK is off.",
@@ -57,7 +67,7 @@ def audit(names: Names) -> dg.AssetsDefinition:
         """
         ours = names.resources(context)
         with as_failure():
-            visits = visits_of(config.urls, ours.object_store.public_check)
+            visits = visits_of(config.urls and config.urls.value, ours.object_store.public_check)
             database, store = ours.postgres.database, ours.object_store.store
             report = look_through(
                 database,

@@ -17,6 +17,7 @@ ALLOWED = {  # what an operator chooses for a run
     "ops/audit/config/deep",
     "ops/audit/config/at_most",
     "ops/audit/config/grace_seconds",
+    "ops/audit/config/urls",
 }
 
 
