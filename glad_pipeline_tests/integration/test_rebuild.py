@@ -102,7 +102,7 @@ def test_what_is_damaged_foreign_or_old_is_told_apart(world, restore, capsys, mo
     assert shown.endswith(": 8 originals read, 2 recorded, 7 skipped\n")
     store.delete([*skipped, flipped])
     assert cli.main(["catalogue", "rebuild", "--json"]) == 0
-    told = {"looked_at": 2, "recorded": 2, "barred": 0, "skipped": 0, "examples": []}
+    told = {"looked_at": 2, "recorded": 2, "renditions": 0, "barred": 0, "skipped": 0, "examples": []}
     assert json.loads(capsys.readouterr().out) == told
 
 
