@@ -36,7 +36,9 @@ class Wish:
 
 def access_of(settings: Settings) -> Access:
     """To the bucket of the settings. Raises `UsageError` where they name none, or another kind of store."""
-    options = options_of(settings) if settings.store_kind in (None, "s3") else None
+    if settings.store_kind is None:
+        raise UsageError("no bucket is named: set AWS_S3_BUCKET")
+    options = options_of(settings) if settings.store_kind == "s3" else None
     if not isinstance(options, S3Options):
         raise UsageError(
             f"this is for buckets on S3, and the pictures are kept by {settings.store_kind}, which needs none of it: "

@@ -41,6 +41,8 @@ def make(
     runtime = Runtime.of(context)
     if problem := unmakeable(runtime.settings.wanted):
         raise GladError(problem)
+    if runtime.settings.renditions == "none":
+        print("glad: GLAD_RENDITIONS is none: none are asked for", file=sys.stderr)
     done = Completed()
     with (
         runtime.database(name="glad renditions", patient=True) as database,
@@ -53,6 +55,8 @@ def make(
         print_json(values_of(done) | {"problems": {str(image): why for image, why in done.problems.items()}})
     else:
         print(f"bucket {store.bucket}: {_so_far(done)}")
+        if done.made:
+            print("posts that are published keep what they show")
     for image, reason in done.problems.items():
         print(f"glad: picture {image}: {redact(reason)}", file=sys.stderr)
     return 1 if done.failed else 0

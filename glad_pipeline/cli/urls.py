@@ -7,7 +7,7 @@ was asked cannot be right.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
@@ -76,7 +76,7 @@ def rewrite(
 
 def _tell_of_plan(plan: Rewritten, *, json: bool) -> None:
     if json:
-        print_json(values_of(plan))
+        print_json(_as_json(plan))
         return
     places = counted({f"in {name}": rows for name, rows in plan.rows.items()})
     print(f"{plan.total:,} rows have addresses of {plan.move.old}{f': {places}' if places else ''}")
@@ -87,12 +87,16 @@ def _tell_of_plan(plan: Rewritten, *, json: bool) -> None:
 
 def _tell_what_was_done(done: Rewritten, *, json: bool) -> None:
     if json:
-        print_json(values_of(done))
+        print_json(_as_json(done))
         return
     print(f"rewritten: {counted({f'in {name}': rows for name, rows in done.rows.items()}, none='nothing')}")
     if done.told:
         print(f"the site is told of {done.told:,} posts, by the sensor or `glad outbox deliver`")
     _tell_of_refused(done)
+
+
+def _as_json(rewritten: Rewritten) -> dict[str, Any]:
+    return values_of(rewritten) | {"move": values_of(rewritten.move)}
 
 
 def _tell_of_refused(done: Rewritten) -> None:

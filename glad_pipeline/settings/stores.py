@@ -160,8 +160,9 @@ class StoreSettings(BaseModel):
                 f"({' or '.join(named)}), or unset the others"
             )
         if self.store and self.store not in named and (self.store != "volume" or self.names_store):
+            own = ", to `volume` in GLAD_HOME for the folder of a demo" if self.store == "volume" else ""
             raise ValueError(
-                f"GLAD_STORE is {self.store} and {NAMED_BY[self.store]} is not set: set it, or unset GLAD_STORE"
+                f"GLAD_STORE is {self.store} and {NAMED_BY[self.store]} is not set: set it{own}, or unset GLAD_STORE"
             )
         if self.store_kind == "supabase":
             self._require_project()

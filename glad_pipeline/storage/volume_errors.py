@@ -56,7 +56,8 @@ def _of(error: OSError, doing: str, root: str) -> StoreError:
         cure = f"{error.strerror}: see whether a run on this volume is stopped"
         return refusal(doing, root, cure, transient=True, answer="none")
     if isinstance(error, PermissionError):
-        return refusal(doing, root, f"user {os.geteuid()} may not do that: have it own the folder (chown)")
+        cure = "have it own the folder (chown), with the right to write (chmod u+rwx)"
+        return refusal(doing, root, f"user {os.geteuid()} may not do that: {cure}")
     transient = error.errno in (*_MAY_PASS, errno.EMFILE, errno.ENFILE)
     cure = CURES.get(error.errno or 0, str(error))
     return refusal(doing, root, cure, transient=transient, answer="none" if transient else "refusal")

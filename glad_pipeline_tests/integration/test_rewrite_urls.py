@@ -132,6 +132,8 @@ def test_every_address_of_ours_is_rewritten_and_back_and_nothing_else_is(moved, 
     assert (code, error, tables(moved)) == (0, "", before)
     counts = "2 in images, 1 in prompts, 2 in posts, 1 in media, 1 in content_tasks"
     assert f"7 rows have addresses of {moved.old}: {counts}" in out
+    code, out, _ = glad("urls", "rewrite", "--from", moved.old, "--to", moved.new, "--dry-run", "--json")
+    assert (code, json.loads(out)["move"]) == (0, {"old": moved.old, "new": moved.new})
 
     code, out, error = glad("urls", "rewrite", "--from", moved.old, "--to", moved.new)
     assert (code, tables(moved)) == (1, before)
