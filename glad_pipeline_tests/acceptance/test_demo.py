@@ -109,19 +109,20 @@ def test_a_run_that_is_told_to_end_does_so_and_gives_its_prompts_back(machine, h
 
 
 def test_a_demo_that_is_told_to_end_ends_its_run_and_the_next_one_works_on(machine, demo):
-    machine.sql("INSERT INTO prompts (prompt, title) SELECT 'a moor ' || g, 'Moor' FROM generate_series(1, 6) g")
+    machine.sql("INSERT INTO prompts (prompt, title) SELECT 'a moor ' || g, 'Moor' FROM generate_series(1, 60) g")
     first = machine.start("demo", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     soon(lambda: machine.sql("SELECT 1 FROM prompts WHERE title = 'Moor' AND status = 'claimed'"), seconds=90)
     started = psutil.Process(first.pid).children(recursive=True)
     second = machine.start("demo", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert any("job execute" in " ".join(process.cmdline()) for process in started)
+    assert first.poll() is None  # in the middle of 60 pictures: six may be drawn before it is told
     first.send_signal(signal.SIGTERM)
     assert first.wait(timeout=90) == 128 + signal.SIGTERM
     assert [process for process in started if not gone(process)] == []
     said, _ = second.communicate(timeout=180)
     assert second.returncode == 0, said
     states = machine.sql("SELECT status, count(*) AS n FROM prompts WHERE title = 'Moor' GROUP BY 1")
-    assert states == [{"status": "published", "n": 6}]
+    assert states == [{"status": "published", "n": 60}]
 
 
 @pytest.mark.few(1)
