@@ -89,6 +89,7 @@ class QueueResource(FixedResource):
     postgres: dg.ResourceDependency[PostgresResource]
     batch_size: int = Field(description="Most prompts one run claims.")
     lease_seconds: int = Field(description="How long a silent run keeps its prompts.")
+    longest_wait_seconds: int = Field(default=3_600, description="How long a prompt waits whatever its priority.")
     max_attempts: int = Field(description="Claims after which a prompt is failed.")
     draw_ahead: bool = Field(default=True, description="Whether pictures are drawn before their `publish_at`.")
     _claim: Claim | None = PrivateAttr(default=None)
@@ -139,6 +140,7 @@ class QueueResource(FixedResource):
             lease=timedelta(seconds=self.lease_seconds),
             max_attempts=self.max_attempts,
             ahead=self.draw_ahead,
+            longest_wait=timedelta(seconds=self.longest_wait_seconds),
         ).open(patience=patience)
         self._claim = claim
         self._queue = claim.queue
@@ -189,6 +191,14 @@ class QueueResource(FixedResource):
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
         return reject_unfit(claimed, claim, self.postgres.database)
+
+    def paused(self, log: logging.Logger) -> dict[str, Any]:
+        """Metadata of what is paused, which is logged too; none where nothing is."""
+        found = self.claim.paused()
+        if not found:
+            return {}
+        log.warning("paused, and not claimed: %s", redact(found.in_words()))
+        return {"paused": dg.MetadataValue.text(redact(found.in_words()))}
 
     def in_hand(self, store: "ObjectStoreResource") -> list[Prompt]:
         """What this run has claimed and not settled; a run that starts further down the graph claims here."""
