@@ -134,7 +134,7 @@ def test_claims_at_the_same_moment_all_get_their_share_and_none_gets_another_s(d
 
 
 def test_a_claim_reads_as_little_whatever_waits(database):
-    """A million rows of one source, urgent rows of a paused one, and thousands of sources: pages of the index alone."""
+    """Many rows of one source, urgent rows of a paused one, and thousands of sources: pages of the index alone."""
     look = "SELECT * FROM prompts_in_turn(64, NULL, true, '')"
     add(database, 200, "bulk", -5)
     few = pages_read(database, look)
@@ -142,9 +142,9 @@ def test_a_claim_reads_as_little_whatever_waits(database):
     add(database, 60_000, "paused", 9)
     sources.pause(database, "paused")
     execute(database, "INSERT INTO prompts (prompt, source) SELECT 'p', 's' || n FROM generate_series(1, 10000) AS n")
-    assert pages_read(database, look) < few + 64 * 8  # a probe, and a row, for each of 64 sources
+    assert pages_read(database, look) < few + 64 * 12  # two probes and a row for each of 64 sources
     execute(database, "ANALYZE prompts")
-    assert pages_read(database, look) < few + 64 * 8
+    assert pages_read(database, look) < few + 64 * 12
 
 
 def test_urgent_rows_of_a_paused_source_with_a_priority_each_do_not_cost_a_probe_each(database):
@@ -154,7 +154,7 @@ def test_urgent_rows_of_a_paused_source_with_a_priority_each_do_not_cost_a_probe
     )
     sources.pause(database, "odd")
     add(database, 5)
-    assert pages_read(database, "SELECT * FROM prompts_in_turn(5, NULL, true, '')") < 30_000 + 1_000
+    assert pages_read(database, "SELECT * FROM prompts_in_turn(5, NULL, true, '')") < 1_500
 
 
 # --- more, and back
@@ -334,7 +334,7 @@ def test_what_goes_beyond_a_source_s_limits_is_refused_whoever_inserts_it(databa
     file.write_text("prompt,source\na hill,news\na lake,bulk\n")
     with pytest.raises(UsageError, match="may have 2 prompts waiting"):
         import_file(database, file)
-    assert len(execute(database, "SELECT FROM prompts")) == 2
+    assert len(execute(database, "SELECT id FROM prompts")) == 2
     sources.limit(database, "bulk", {"queued_limit": 3, "daily_limit": 2})
     with pytest.raises(UsageError, match=r'the source "bulk" may add 2 prompts in 24 hours'):
         add_prompt(database, {"prompt": "one more", "source": "bulk"})
@@ -371,7 +371,7 @@ def test_two_who_insert_at_once_do_not_pass_a_limit_together(database):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(execute(database, "SELECT FROM prompts")) == 3
+    assert len(execute(database, "SELECT id FROM prompts")) == 3
     assert refused
 
 
