@@ -162,6 +162,7 @@ def test_a_focus_that_is_none_is_refused_wherever_it_comes_from(pictures, capsys
         assert reasons_against({"prompt": "a hill", "focus": focus})
     words = ("top", "bottom", "left", "right", "centre", "center", "middle")
     pairs = [*(f"{one} {other}" for one in words for other in words), "1.5,0.5", "0.5,1.5", "1.0,1.00", "0,.999"]
+    pairs += ["top centre left", "top, middle right", "centre top left", "top,", " top\u00a0left", "0.5\u2003,0.5"]
     for focus in ("0.5,0.3", " TOP Left", "centre", ".5 , 1", "bottom-right", *pairs):
         if reasons_against({"prompt": "a hill", "focus": focus}):
             with pytest.raises(psycopg.errors.CheckViolation, match="prompts_focus_is_a_point"):
