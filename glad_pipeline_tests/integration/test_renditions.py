@@ -445,6 +445,27 @@ def test_renditions_that_are_gone_are_not_believed_when_their_picture_is_drawn_a
         assert not post["metadata"].get("featured_image_data", {}).get("srcset")
 
 
+@pytest.mark.parametrize("wanted", ["webp,avif", "none"])
+def test_renditions_that_are_gone_hold_up_no_post_and_are_made_anew_or_done_without(pictures, monkeypatch, wanted):
+    monkeypatch.setenv("GLAD_PUBLIC_CHECK", "stop")
+    monkeypatch.setattr("glad_pipeline.pipeline.visit.PAUSES", (0.01,))
+    for n in range(2):
+        pictures.add(f"a hill {n}", title=f"Hill {n}", publish_at="2999-01-01")
+    pictures.run(sdxl=DRAWS)
+    pictures.store.delete([row["key"] for row in rows(pictures) if row["kind"] == "social" or row["width"] == 48])
+    pictures.sql("UPDATE prompts SET publish_at = NULL")
+    monkeypatch.setenv("GLAD_RENDITIONS", wanted)
+    pictures.run(sdxl=DRAWS)
+    assert pictures.statuses() == ["published", "published"]
+    kept = ["avif-96"] * 2 + ["webp-96"] * 2
+    assert named(pictures) == (kept if wanted == "none" else sorted(KINDS * 2))
+    for post in pictures.posts():
+        srcset = post["metadata"]["featured_image_data"]["srcset"].values()
+        named_urls = [each.split()[0] for some in srcset for each in some.split(", ")]
+        assert len(named_urls) == (2 if wanted == "none" else 4)
+        assert {visit(url)[0] for url in [post["cover_image_url"], *named_urls]} == {200}
+
+
 def test_a_takedown_waits_for_no_rendition_and_those_made_meanwhile_are_deleted(pictures, database, monkeypatch):
     monkeypatch.setenv("GLAD_RENDITIONS", "none")
     pictures.add("a hill", title="Hill")
