@@ -34,6 +34,7 @@ COMMIT_POINTS = {
     "audit_fix": "prompts of lost pictures wait again, taken-down objects are gone, or thumbnails are back",
     "renditions": "renditions that pictures in the store lacked are recorded, or ones that are gone from it no more",
     "rewrite_urls": "some published addresses have the new base, and the outbox messages tell of their posts",
+    "renew_posts": "some published posts name the renditions that there are, and the outbox messages tell of them",
     "release": "a run ends: what it did not finish waits again",
 }
 POINTS = tuple(f"{name}.{when}" for name in COMMIT_POINTS for when in ("before", "after"))
