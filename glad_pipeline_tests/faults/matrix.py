@@ -268,7 +268,6 @@ SCENARIOS: dict[str, Scenario] = {  # by commit point
         prepare=pictures_without_renditions,
         act=renew_posts,
         recover=lambda world: [renew_posts(world), *world.recover()],
-        patient=False,
         expect=show_renditions,
     ),
     "thumbnail": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(side=300))),
