@@ -67,6 +67,9 @@ class Backlog(Protocol):
         """All of it, lazily."""
 
 
+Recipes = Backlog | Iterable[Recipe]
+
+
 class ListBacklog:
     """A backlog of recipes that are known, or made, in their order: full batches first, what is left over last.
 
@@ -102,7 +105,7 @@ class ListBacklog:
             yield from group
 
 
-def backlog_of(recipes: Backlog | Iterable[Recipe]) -> Backlog:
+def backlog_of(recipes: Recipes) -> Backlog:
     """The same, as a backlog."""
     return cast(Backlog, recipes) if hasattr(recipes, "take") else ListBacklog(recipes)
 
@@ -141,7 +144,7 @@ def next_batch(
 
 
 def grouped(
-    recipes: Backlog | Iterable[Recipe],
+    recipes: Recipes,
     profile: ModelProfile,
     batch_of: Callable[[Recipe], int],
     small_batch: int | None = None,

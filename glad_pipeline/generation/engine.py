@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import devices, schedulers
 from glad_pipeline.generation.artifacts import weight_hashes
-from glad_pipeline.generation.batches import MIN_REFINED_STEPS, Backlog, Batch, backlog_of, next_batch
+from glad_pipeline.generation.batches import MIN_REFINED_STEPS, Batch, Recipes, backlog_of, next_batch
 from glad_pipeline.generation.decoding import Clock, decode
 from glad_pipeline.generation.drawing_failures import Cause, cause_of
 from glad_pipeline.generation.loading import (
@@ -143,9 +143,7 @@ class Engine:
             with suppress(RuntimeError):  # of a device that has failed: that was reported
                 torch.cuda.empty_cache()
 
-    def generate(
-        self, recipes: Backlog | Iterable[Recipe], *, on_batch_start: Begun = lambda recipes: None
-    ) -> Iterator[Drawn]:
+    def generate(self, recipes: Recipes, *, on_batch_start: Begun = lambda recipes: None) -> Iterator[Drawn]:
         """Draws each recipe once and yields it as soon as its batch is done; of plain recipes full batches come first.
 
         `on_batch_start` is called with the recipes of each batch just before they are drawn: should the process die of
