@@ -189,7 +189,8 @@ class QueueResource(FixedResource):
     ) -> list[Prompt]:
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons.
 
-        `first`: so many for now, where drawing will claim the others. Raises `GladError`, and claims nothing, where the store or the blog would take no picture.
+        `first`: so many for now, where drawing will claim the others. Raises `GladError`, and claims nothing, where
+        the store or the blog would take no picture.
         """
         claim = self.claim  # the run's sign of life comes first: what follows may wait for the store
         store.require()

@@ -256,7 +256,7 @@ def test_everything_is_drawn_once_in_batches_of_one_shape_led_by_the_most_urgent
     waiting.end()
     while draw():
         pass
-    assert sorted(seeds(sum(groups, []))) == list(range(len(arrivals)))
+    assert sorted(each.seed for group in groups for each in group) == list(range(len(arrivals)))
 
 
 @settings(deadline=None, max_examples=60)
