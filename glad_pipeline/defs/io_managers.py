@@ -7,7 +7,7 @@ uses, may claim prompts.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -17,8 +17,11 @@ from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.display import numbers
 from glad_pipeline.errors import UsageError
+from glad_pipeline.operations.checks import Finding
+from glad_pipeline.outbox.deliver import Report
 from glad_pipeline.pipeline.catalogue import PromptWithObject, look_up
 from glad_pipeline.pipeline.draw import recipes_of
+from glad_pipeline.pipeline.follow import Follower
 from glad_pipeline.pipeline.picture_stream import PictureStream, UploadTotals, upload_all
 from glad_pipeline.pipeline.results import rows_of
 from glad_pipeline.records import Prompt, columns_of, values_of
@@ -89,6 +92,16 @@ class Drawing:
 
     stream: PictureStream
     ours: Resources
+    follower: Follower | None = None  # publishes the pictures while the next are drawn
+
+
+@dataclass
+class Ahead:
+    """What this run has done for the steps after `generated_images` while it drew: they report it as theirs."""
+
+    follower: Follower | None = None
+    findings: dict[str, list[Finding]] = field(default_factory=dict)  # what checks have found fault with, by name
+    told: Report = field(default_factory=Report)  # messages delivered
 
 
 class S3ImageIOManager(RowsIOManager):
@@ -97,12 +110,14 @@ class S3ImageIOManager(RowsIOManager):
     def __init__(self, names: Names) -> None:
         super().__init__(names)
         self.totals = UploadTotals()
+        self.ahead = Ahead()
 
     def handle_output(self, context: dg.OutputContext, obj: Drawing) -> None:
         ours, stream = obj.ours, obj.stream
         store = ours.object_store.store
         with as_failure(ours.queue.explain), ours.queue.refunding():
-            self.totals = done = upload_all(stream)
+            self.ahead.follower = obj.follower
+            self.totals = done = upload_all(stream, obj.follower)
         sheet = [f"![picture]({store.url(each.thumbnail_key or each.key)})" for each in done.first[:SHEET_PICTURES]]
         metadata: dict[str, Any] = {}
         if sheet:  # fetched by who looks at it: what is taken down later is not kept in Dagster's event log

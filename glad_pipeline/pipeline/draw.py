@@ -7,7 +7,7 @@ others go on.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -54,16 +54,20 @@ class Drawing:
     spool: Spool
     delivery: Delivery
     log: logging.Logger
+    stored_already: Callable[[Iterable[Recipe]], None] = lambda recipes: None  # hears of pictures that need no drawing
     _by_recipe: dict[Recipe, list[int]] = field(default_factory=dict)  # prompt ids
+    _prompts: dict[int, Prompt] = field(default_factory=dict)
     _report: DrawReport = field(default_factory=lambda: DrawReport(prompts=0))
 
     def begin(self, prompts: Sequence[Prompt]) -> PictureStream:
         """The pictures of these prompts; what earlier runs left in the spool is uploaded first. Raises `GladError`."""
+        self._prompts = {prompt.id: prompt for prompt in prompts}
         self._by_recipe = self._without_blocked(self._recipes(prompts))
         self._discard_blocked()
         rejected = self._leftovers()
         existing = self._existing()
         missing = [recipe for recipe in self._by_recipe if recipe.hash not in existing | rejected]
+        self.stored_already(recipe for recipe in self._by_recipe if recipe.hash in existing - rejected)
         self.log.info("%s prompts: %s to draw, %s already stored", len(prompts), len(missing), len(existing))
         self._report = DrawReport(
             prompts=len(prompts),
@@ -81,6 +85,10 @@ class Drawing:
         return PictureStream(
             pictures=self._fit_to_store(drawn), delivery=self.delivery, refuse=self._refuse, report=self._report
         )
+
+    def prompts_of(self, recipe: Recipe) -> list[Prompt]:
+        """Those of this run that get the picture with this recipe."""
+        return [self._prompts[prompt_id] for prompt_id in self._by_recipe[recipe]]
 
     @property
     def hashes(self) -> list[str]:
