@@ -4,6 +4,7 @@ Each asset takes what is ready for it, calls the step of `pipeline` that does th
 or after a crash, it picks up where the rows and the bucket say that work stopped.
 """
 
+import math
 import time
 from datetime import timedelta
 from typing import Any
@@ -55,7 +56,7 @@ class PromptsConfig(dg.Config):
         default=None,
         ge=BATCH_SIZE.low,
         le=BATCH_SIZE.high,
-        description="Most prompts to claim; absent: GLAD_BATCH_SIZE.",
+        description="Most prompts to claim in all; absent: GLAD_BATCH_SIZE.",
     )
 
 
@@ -73,7 +74,8 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         code_version="1",
     )
     def prompts(context: dg.AssetExecutionContext, config: PromptsConfig) -> dg.Output[Any]:
-        """The prompts this run has claimed from the table `prompts`, the most urgent and then the oldest first.
+        """The prompts this run has claimed from the table `prompts`, the most urgent and then the oldest first: a first
+        slice. While it draws it claims the others.
 
         A row that can never be drawn (empty, too long, an impossible size) is rejected here with the reason.
         Materialized alone it only looks: the claim ends with the run.
@@ -81,7 +83,9 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         ours = names.resources(context)
         with as_failure(ours.queue.explain):
             note_model(context, names, ours.sdxl.sdxl)
-            claimed = ours.queue.take(ours.object_store, batch=config.batch_size, ids=config.prompt_ids)
+            claimed = ours.queue.take(
+                ours.object_store, batch=config.batch_size, ids=config.prompt_ids, first=ours.sdxl.window
+            )
         first = markdown_table(claimed, ("id", "prompt", "title"))
         ids = [prompt.id for prompt in claimed]
         return versions.output(
@@ -164,6 +168,8 @@ def _drawing(context: dg.AssetExecutionContext, ours: Resources) -> Drawing:
         spool=object_store.spool,
         delivery=delivery,
         log=context.log,
+        most=queue.most,
+        seconds=math.inf if queue.most is None else queue.run_seconds,
     )
 
 

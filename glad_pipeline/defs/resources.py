@@ -1,7 +1,7 @@
 """What the assets work with: the database, this run's claim on the queue, the object store, and SDXL."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from glad_pipeline.defs.runs import QUEUE_TAG
 from glad_pipeline.display import markdown_reasons
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.generation.batches import Recipes
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.outbox.targets import Targets, targets
@@ -88,12 +89,14 @@ class QueueResource(FixedResource):
 
     postgres: dg.ResourceDependency[PostgresResource]
     batch_size: int = Field(description="Most prompts one run claims.")
+    run_seconds: int = Field(default=600, description="How long one run begins further batches.")
     lease_seconds: int = Field(description="How long a silent run keeps its prompts.")
     max_attempts: int = Field(description="Claims after which a prompt is failed.")
     draw_ahead: bool = Field(default=True, description="Whether pictures are drawn before their `publish_at`.")
     _claim: Claim | None = PrivateAttr(default=None)
     _run_id: str = PrivateAttr(default="")
     _claimed: bool = PrivateAttr(default=False)
+    _most: int | None = PrivateAttr(default=None)
     _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
     _queue: str = PrivateAttr(default="")
     _reported: set[int] = PrivateAttr(default_factory=set)
@@ -176,23 +179,37 @@ class QueueResource(FixedResource):
         """See `pipeline.claim.refunding`."""
         return refunding(lambda: self._claim)
 
-    def take(self, store: "ObjectStoreResource", *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Prompt]:
+    def take(
+        self,
+        store: "ObjectStoreResource",
+        *,
+        batch: int | None = None,
+        ids: Sequence[int] = (),
+        first: int | None = None,
+    ) -> list[Prompt]:
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons.
 
-        Raises `GladError`, and claims nothing, where the store or the blog would take no picture.
+        `first`: so many for now, where drawing will claim the others. Raises `GladError`, and claims nothing, where
+        the store or the blog would take no picture.
         """
         claim = self.claim  # the run's sign of life comes first: what follows may wait for the store
         store.require()
         store.require_blog()
-        claimed = claim.take(batch or self.batch_size, ids=ids)
-        self._claimed = True
+        most = batch or self.batch_size
+        claimed = claim.take(most if ids else min(most, first or most), ids=ids)
+        self._claimed, self._most = True, None if ids else most
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
         return reject_unfit(claimed, claim, self.postgres.database)
 
-    def in_hand(self, store: "ObjectStoreResource") -> list[Prompt]:
+    @property
+    def most(self) -> int | None:
+        """How many prompts this run may claim in all; None: no more than it has claimed, since they were named."""
+        return self._most
+
+    def in_hand(self, store: "ObjectStoreResource", *, first: int | None = None) -> list[Prompt]:
         """What this run has claimed and not settled; a run that starts further down the graph claims here."""
-        return self.claim.held() if self._claimed else self.take(store)
+        return self.claim.held() if self._claimed else self.take(store, first=first)
 
 
 class OutboxResource(FixedResource):
@@ -337,8 +354,13 @@ class SdxlResource(FixedResource, EngineOptions):
         """The complete recipe of a prompt. See `Sdxl.recipe`."""
         return self.sdxl.recipe(prompt)
 
+    @property
+    def window(self) -> int:
+        """Prompts that a run has in hand. See `Sdxl.window`."""
+        return self.sdxl.window
+
     def generate(
-        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+        self, recipes: Recipes, *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> "Iterator[Drawn]":
         """Draw each recipe. See `Sdxl.generate`."""
         return self.sdxl.generate(recipes, on_batch_start=on_batch_start)
