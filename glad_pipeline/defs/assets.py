@@ -15,15 +15,15 @@ from pydantic import Field
 from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.following import cataloguing_of, follower_of, publishing_of
-from glad_pipeline.defs.io_managers import PROMPT_IDS, frame
+from glad_pipeline.defs.io_managers import frame
 from glad_pipeline.defs.io_managers import Drawing as HandedOver
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.defs.pool_limit import is_limited
-from glad_pipeline.defs.reports import posts_are_listed, posts_to_list
+from glad_pipeline.defs.reports import posts_are_listed, posts_to_list, rows
 from glad_pipeline.defs.site_revalidations import deliver_due
 from glad_pipeline.defs.sources import note_model
 from glad_pipeline.defs.tables import table
-from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table, ranges
+from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table
 from glad_pipeline.limits import BATCH_SIZE
 from glad_pipeline.pipeline.catalogue import PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery
@@ -95,7 +95,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
             metadata={
                 "claimed": len(claimed),
                 "first": _markdown(first),
-                **_rows(ids),
+                **rows(ids),
                 **ours.queue.report(context.log),
             },
         )
@@ -138,11 +138,9 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
             follower = follower_of(context, names, ours, drawing)
             if follower is not None:
                 drawing.stored_already = follower.stored_already
-            rows = records_of(Prompt, prompts.to_dict("records"))
-            stream = drawing.begin(rows)
-        ids = ranges([prompt.id for prompt in rows])
-        handed_over = HandedOver(stream, ours, follower)
-        return versions.output(context, handed_over, of=drawing.hashes, metadata={PROMPT_IDS: ids})
+            stream = drawing.begin(records_of(Prompt, prompts.to_dict("records")))
+        handed_over = HandedOver(stream, ours, drawing.claimed, lambda: drawing.claimed, follower)
+        return versions.output(context, handed_over, of=drawing.hashes, metadata={})
 
     return generated_images
 
@@ -200,7 +198,7 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
                 "taken_down": done.taken_down,
                 "damaged": done.damaged,
                 "not_drawn_yet": done.not_drawn_yet,
-                **_rows([each.prompt_id for each in done.whole]),
+                **rows([each.prompt_id for each in done.whole]),
                 **ours.queue.report(context.log, stored=len(done.whole)),
             },
         )
@@ -270,13 +268,8 @@ def _of_posts(done: PublishReport, listed: list[int], started: float) -> dict[st
         **edited,
         "seconds": round(time.monotonic() - started, 3),
         "posts": _markdown(markdown_links((each.title, each.image_url) for each in done.published)),
-        **_rows(listed),
+        **rows(listed),
     }
-
-
-def _rows(ids: list[int]) -> dict[str, Any]:
-    """What Dagster calls the rows of a table, and which they are: who loads the asset gets these."""
-    return {"dagster/row_count": len(ids), PROMPT_IDS: ranges(ids)}
 
 
 def _markdown(text: str) -> dg.MarkdownMetadataValue:

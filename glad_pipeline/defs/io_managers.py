@@ -15,7 +15,8 @@ import dagster as dg
 from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.names import Names, Resources
-from glad_pipeline.display import numbers
+from glad_pipeline.defs.reports import PROMPT_IDS, claimed_in_all
+from glad_pipeline.display import numbers, ranges
 from glad_pipeline.errors import UsageError
 from glad_pipeline.operations.checks import Finding
 from glad_pipeline.outbox.deliver import Report
@@ -33,7 +34,6 @@ SHEET_PICTURES = 2  # Dagster keeps the metadata of a run twice, for good
 TABLES = {"prompts": "prompts", "generated_images": "images", "s3_objects": "images", "published_posts": "posts"}
 # Of a run's figures what stands elsewhere: the row count; it less `already_stored`; a column of `images`
 ELSEWHERE = ("prompts", "to_draw", "model_revision")
-PROMPT_IDS = "prompt_ids"  # metadata: of which prompts a materialization is, as ranges
 
 
 def frame(prompts: list[Prompt]) -> "pd.DataFrame":
@@ -92,7 +92,9 @@ class Drawing:
 
     stream: PictureStream
     ours: Resources
-    follower: Follower | None = None  # publishes the pictures while the next are drawn
+    first: list[int]  # the prompts that the drawing was begun with
+    claimed: Callable[[], list[int]]  # all that this run has had to draw
+    follower: Follower | None  # publishes the pictures while the next are drawn
 
 
 @dataclass
@@ -122,9 +124,13 @@ class S3ImageIOManager(RowsIOManager):
         metadata: dict[str, Any] = {}
         if sheet:  # fetched by who looks at it: what is taken down later is not kept in Dagster's event log
             metadata["contact_sheet"] = dg.MetadataValue.md(" ".join(sheet))
+        claimed = obj.claimed()
+        if set(claimed) != set(obj.first):
+            claimed_in_all(context, self.names, claimed)
         drawn = done.uploaded + done.found
         metadata |= {
             **{name: value for name, value in asdict(stream.report).items() if name not in ELSEWHERE},
+            PROMPT_IDS: ranges(claimed),
             "drawn": drawn,
             "stored": done.uploaded,
             "delivered_from_spool": stream.delivery.from_spool,
