@@ -225,7 +225,7 @@ class Sdxl:
         return self._pool
 
     def prepare(self) -> None:
-        """What takes seconds once, before there is anything to draw on workers. What fails is said when it is needed."""
+        """What takes seconds once, before there is anything to draw on workers. What fails is told when it is used."""
         with suppress(Exception):
             self.recipe(Prompt(id=0, prompt="a hill", seed=0))  # reads the tokenizer
         with suppress(GladError):
