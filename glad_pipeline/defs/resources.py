@@ -194,7 +194,8 @@ class QueueResource(FixedResource):
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons.
 
         Of what `sdxl` is to draw only a first slice: drawing claims the others. Where workers draw, it waits for a
-        drawing slot first, and claims nothing if others take all there is. Raises `GladError`, and claims nothing, where the store or the blog would take no picture.
+        drawing slot first, and claims nothing if others take all there is. Raises `GladError`, and claims nothing,
+        where the store or the blog would take no picture.
         """
         claim = self.claim  # the run's sign of life comes first: what follows may wait for the store
         store.require()
@@ -206,14 +207,14 @@ class QueueResource(FixedResource):
         claimed = claim.take(most if ids or sdxl is None else min(most, sdxl.window), ids=ids)
         if not claimed:
             self.free_slot()
-        self._claimed, self._most = True, None if ids else most
+        self._claimed, self._most = True, None if ids or not claimed else most
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
         return reject_unfit(claimed, claim, self.postgres.database)
 
     @property
     def most(self) -> int | None:
-        """How many prompts this run may claim in all; None: no more than it has claimed, since they were named."""
+        """How many prompts this run may claim in all; None: no more than it has, which were named, or none."""
         return self._most
 
     def in_hand(self, store: "ObjectStoreResource", sdxl: "SdxlResource | None" = None) -> list[Prompt]:
