@@ -15,8 +15,8 @@ from pydantic import Field
 from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.following import cataloguing_of, follower_of, publishing_of
-from glad_pipeline.defs.io_managers import frame
 from glad_pipeline.defs.io_managers import Drawing as HandedOver
+from glad_pipeline.defs.io_managers import frame
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.defs.pool_limit import is_limited
 from glad_pipeline.defs.reports import posts_are_listed, posts_to_list, rows

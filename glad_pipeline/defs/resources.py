@@ -194,7 +194,8 @@ class QueueResource(FixedResource):
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons.
 
         Of what `sdxl` is to draw only a first slice: drawing claims the others. Where workers draw, it waits for a
-        drawing slot first, and claims nothing if others take all there is. Raises `GladError`, and claims nothing, where the store or the blog would take no picture.
+        drawing slot first, and claims nothing if others take all there is. Raises `GladError`, and claims nothing,
+        where the store or the blog would take no picture.
         """
         claim = self.claim  # the run's sign of life comes first: what follows may wait for the store
         store.require()
