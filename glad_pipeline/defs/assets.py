@@ -30,6 +30,7 @@ from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import PublishReport
 from glad_pipeline.pipeline.renditions import Rendering, unmakeable
+from glad_pipeline.pipeline.slots import DrawnInSlot
 from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.redaction import redact
 
@@ -83,9 +84,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         ours = names.resources(context)
         with as_failure(ours.queue.explain):
             note_model(context, names, ours.sdxl.sdxl)
-            claimed = ours.queue.take(
-                ours.object_store, batch=config.batch_size, ids=config.prompt_ids, first=ours.sdxl.window
-            )
+            claimed = ours.queue.take(ours.object_store, ours.sdxl, batch=config.batch_size, ids=config.prompt_ids)
         first = markdown_table(claimed, ("id", "prompt", "title"))
         ids = [prompt.id for prompt in claimed]
         return versions.output(
@@ -159,7 +158,7 @@ def _drawing(context: dg.AssetExecutionContext, ours: Resources) -> Drawing:
     store = object_store.for_writing(delivery.explained)
     delivery.use(store)
     return Drawing(
-        sdxl=ours.sdxl,
+        sdxl=DrawnInSlot(sdxl=ours.sdxl, free=queue.free_slot),
         claim=queue.claim,
         database=queue.postgres.database,
         store=store,

@@ -155,13 +155,13 @@ def io_managers(names: Names) -> dict[str, Any]:
         keys = set(map(names.of, needed))
         return dg.io_manager(required_resource_keys=keys, config_schema={})(make)
 
-    claimed_needs = {names.of(each) for each in ("queue", "object_store", "sdxl")}
+    claim_needs = {names.of(each) for each in ("queue", "object_store", "sdxl")}
 
-    @dg.input_manager(required_resource_keys=claimed_needs, config_schema={})
+    @dg.input_manager(required_resource_keys=claim_needs, config_schema={})
     def claimed_rows(context: dg.InputContext) -> "pd.DataFrame":
         ours = names.resources(context)
         with as_failure():
-            return frame(ours.queue.in_hand(ours.object_store, first=ours.sdxl.window))
+            return frame(ours.queue.in_hand(ours.object_store, ours.sdxl))
 
     drawn_needs = {names.of(each) for each in ("queue", "object_store", "sdxl", "image_store")}
 

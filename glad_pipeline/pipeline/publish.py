@@ -9,12 +9,12 @@ from functools import partial
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.errors import GladError
 from glad_pipeline.outbox import messages
-from glad_pipeline.pipeline.renditions import Completed, complete_all
+from glad_pipeline.pipeline.renditions import Completed, complete_all, forget_gone
 from glad_pipeline.pipeline.visit import Visitor
 from glad_pipeline.prompts.queue import Claim, require_approval
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.publishing.posts import Blog, Outcomes
-from glad_pipeline.records import SeenPicture
+from glad_pipeline.records import DuePrompt, SeenPicture
 from glad_pipeline.rendition_plan import NOTHING, Wanted
 from glad_pipeline.storage.protocol import ObjectStore
 
@@ -70,7 +70,7 @@ class Publishing:
                 # in a transaction of its own: what is due is not kept locked for the length of a visit
                 publishable = partial(self.claim.publishable, batch=POSTS_PER_TRANSACTION, base=self.base)
                 due = self.database.read(publishable)
-                self._visited = self.visitor.visit(due)
+                self._visited = self.visitor.visit(due, mended=partial(self._mended, publishable))
             work = partial(publish_some, self.claim, base=self.base, featured=self.featured)
             done = self.database.transact("publish", work) or Outcomes()
             self.report.add(done)
@@ -103,6 +103,16 @@ class Publishing:
         if text not in self._told:
             self._told.add(text)
             self.visitor.warn(text)
+
+    def _mended(
+        self, due_now: Callable[[Connection], list[DuePrompt]], due: Sequence[DuePrompt]
+    ) -> Sequence[DuePrompt]:
+        """What is due, where renditions of it were recorded and gone from the store: made anew, or done without."""
+        keys = {each["key"] for prompt in due for each in prompt.image_renditions}
+        if not forget_gone(self.database, self.store(), keys):
+            return ()
+        self._complete()
+        return self.database.read(due_now)
 
     def _impatient_store(self) -> ObjectStore:
         """No post waits for a store that does not answer."""

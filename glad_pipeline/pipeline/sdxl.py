@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
@@ -208,11 +209,9 @@ class Sdxl:
     ) -> Engine | RemoteEngine:
         """What draws with a profile: this process, or the workers."""
         if self._drawn_by_workers():
-            from glad_pipeline.workers.pool import Pool
             from glad_pipeline.workers.remote import RemoteEngine
 
-            self._pool = self._pool or Pool(self.options, log=self.log)
-            return RemoteEngine(profile, self._pool, wanted=wanted, pulse=pulse)
+            return RemoteEngine(profile, self._workers(), wanted=wanted, pulse=pulse)
         from glad_pipeline.generation.engine import engine_of
 
         return engine_of(profile, self.options)
@@ -231,11 +230,24 @@ class Sdxl:
         return "recipe" if all(part.is_local for part in profile.artifacts) else "unknown"
 
     def _drawn_by_workers(self) -> bool:
-        if self.options.backend == "auto":
-            from glad_pipeline.workers.cluster import Cluster
+        if self.options.backend == "process":
+            return False
+        from glad_pipeline.workers.cluster import drawing_for
 
-            return Cluster(self.options).is_wanted
-        return self.options.backend == "ray"
+        return drawing_for(self.options) is not None
+
+    def _workers(self) -> Pool:
+        from glad_pipeline.workers.pool import Pool
+
+        self._pool = self._pool or Pool(self.options, log=self.log)
+        return self._pool
+
+    def prepare(self) -> None:
+        """What takes seconds once, before there is anything to draw on workers. What fails is told when it is used."""
+        with suppress(Exception):
+            self.recipe(Prompt(id=0, prompt="a hill", seed=0))  # reads the tokenizer
+        with suppress(GladError):
+            self._workers().cluster.connect()
 
     def close(self) -> None:
         """Leave the workers, if there were any."""
