@@ -108,9 +108,10 @@ def main() -> None:
     figures = {**vars(args), **posts, "ms_in_one_run": round(one, 2), "ms_in_short_runs": round(short, 2)}
     report.write("first_post", figures)
     print(f"in one run: {one:.2f} ms a prompt at {args.many:,}; in runs of {args.slice}: {short:.2f}")
+    print(f"picture to post: {posts['picture_to_post_median']} s, 95 % within {posts['picture_to_post_p95']} s")
     print(
-        f"picture to post: {posts['picture_to_post_median']} s, 95 % within {posts['picture_to_post_p95']} s; first post "
-        f"{posts['first_post']} s after the first batch of {args.seconds * args.batch:.1f} s began (goal ≤ that + {GOAL})"
+        f"first post {posts['first_post']} s after the first batch of {args.seconds * args.batch:.1f} s began "
+        f"(goal ≤ that + {GOAL:g})"
     )
 
 

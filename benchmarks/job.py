@@ -96,7 +96,8 @@ def run(sdxl: SdxlResource | None = None, *, claim: int, left: bool = False) -> 
     ]
     with connect(os.environ["DATABASE_URL"]) as connection:
         rest = connection.execute(
-            "SELECT status, last_error FROM prompts WHERE status <> 'published' AND NOT (%s AND status = 'pending')", [left]
+            "SELECT status, last_error FROM prompts WHERE status <> 'published' AND NOT (%s AND status = 'pending')",
+            [left],
         ).fetchall()
     assert not rest, f"{len(rest)} prompts were not published: {rest[:3]}"
     return Ran(seconds=seconds, steps=steps, told={name: value.value for name, value in told.items()})

@@ -10,9 +10,7 @@ from test_lineage import Look
 from test_outbox import SECRET, site  # noqa: F401  a fixture
 
 from glad_pipeline.database import DatabaseError
-from glad_pipeline.defs.resources import SdxlResource
 from glad_pipeline.generation.batches import backlog_of
-from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.pipeline import catalogue, follow, publish, upload
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.testing import InstantSdxl
