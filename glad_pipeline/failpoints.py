@@ -12,6 +12,7 @@ COMMIT_POINTS = {
     "identity": "the database knows which bucket belongs to it",
     "mark_bucket": "the bucket says which database it belongs to",
     "claim": "prompts are taken out of the queue",
+    "give_back": "claimed prompts that are not to be drawn now wait again",
     "begin_drawing": "a try is counted for each prompt of the batch to be drawn",
     "spool": "a drawn picture is on the local disk under its name",
     "thumbnail": "a picture's thumbnail is in the store",
@@ -32,8 +33,9 @@ COMMIT_POINTS = {
     "takedown": "posts hidden, pictures removed and blocked, and the outbox messages that tell of it",
     "quarantine": "orphaned or damaged objects, whose copies are in quarantine/, are gone from generated/",
     "audit_fix": "prompts of lost pictures wait again, taken-down objects are gone, or thumbnails are back",
-    "renditions": "renditions that pictures in the store lacked are recorded",
+    "renditions": "renditions that pictures in the store lacked are recorded, or ones that are gone from it no more",
     "rewrite_urls": "some published addresses have the new base, and the outbox messages tell of their posts",
+    "renew_posts": "some published posts name the renditions that there are, and the outbox messages tell of them",
     "release": "a run ends: what it did not finish waits again",
 }
 POINTS = tuple(f"{name}.{when}" for name in COMMIT_POINTS for when in ("before", "after"))

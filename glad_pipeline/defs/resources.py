@@ -1,7 +1,7 @@
 """What the assets work with: the database, this run's claim on the queue, the object store, and SDXL."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from glad_pipeline.defs.runs import QUEUE_TAG
 from glad_pipeline.display import markdown_reasons
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.generation.batches import Recipes
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.outbox.targets import Targets, targets
@@ -90,6 +91,7 @@ class QueueResource(FixedResource):
 
     postgres: dg.ResourceDependency[PostgresResource]
     batch_size: int = Field(description="Most prompts one run claims.")
+    run_seconds: int = Field(default=600, description="How long one run begins further batches.")
     lease_seconds: int = Field(description="How long a silent run keeps its prompts.")
     max_attempts: int = Field(description="Claims after which a prompt is failed.")
     draw_ahead: bool = Field(default=True, description="Whether pictures are drawn before their `publish_at`.")
@@ -97,6 +99,7 @@ class QueueResource(FixedResource):
     _slot: Slot | None = PrivateAttr(default=None)
     _run_id: str = PrivateAttr(default="")
     _claimed: bool = PrivateAttr(default=False)
+    _most: int | None = PrivateAttr(default=None)
     _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
     _queue: str = PrivateAttr(default="")
     _reported: set[int] = PrivateAttr(default_factory=set)
@@ -190,8 +193,8 @@ class QueueResource(FixedResource):
     ) -> list[Prompt]:
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons.
 
-        Where workers draw with `sdxl` it waits for a drawing slot first; claims nothing if others take all there is.
-        Raises `GladError`, and claims nothing, where the store or the blog would take no picture.
+        Of what `sdxl` is to draw only a first slice: drawing claims the others. Where workers draw, it waits for a
+        drawing slot first, and claims nothing if others take all there is. Raises `GladError`, and claims nothing, where the store or the blog would take no picture.
         """
         claim = self.claim  # the run's sign of life comes first: what follows may wait for the store
         store.require()
@@ -199,13 +202,19 @@ class QueueResource(FixedResource):
         if sdxl is not None and not self._has_slot(sdxl, on_purpose=bool(ids)):
             dg.get_dagster_logger().info("others draw all that is pending: nothing is left to this run")
             return []
-        claimed = claim.take(batch or self.batch_size, ids=ids)
+        most = batch or self.batch_size
+        claimed = claim.take(most if ids or sdxl is None else min(most, sdxl.window), ids=ids)
         if not claimed:
             self.free_slot()
-        self._claimed = True
+        self._claimed, self._most = True, None if ids else most
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
         return reject_unfit(claimed, claim, self.postgres.database)
+
+    @property
+    def most(self) -> int | None:
+        """How many prompts this run may claim in all; None: no more than it has claimed, since they were named."""
+        return self._most
 
     def in_hand(self, store: "ObjectStoreResource", sdxl: "SdxlResource | None" = None) -> list[Prompt]:
         """What this run has claimed and not settled; a run that starts further down the graph claims here.
@@ -375,8 +384,13 @@ class SdxlResource(FixedResource, EngineOptions):
         """The complete recipe of a prompt. See `Sdxl.recipe`."""
         return self.sdxl.recipe(prompt)
 
+    @property
+    def window(self) -> int:
+        """Prompts that a run has in hand. See `Sdxl.window`."""
+        return self.sdxl.window
+
     def generate(
-        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+        self, recipes: Recipes, *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> "Iterator[Drawn]":
         """Draw each recipe. See `Sdxl.generate`."""
         return self.sdxl.generate(recipes, on_batch_start=on_batch_start)

@@ -39,6 +39,14 @@ def faults_of(recipe: Recipe, profile: ModelProfile) -> list[str]:
     return faults
 
 
+Weights = tuple[tuple[str, ...], str]
+
+
+def weights_for(recipe: Recipe) -> Weights:
+    """What has to be loaded for a recipe: the weights, and their number format."""
+    return recipe.weights, PRESETS[recipe.preset].quantization or ""
+
+
 class Backlog(Protocol):
     """What waits to be drawn. An engine asks it for one batch at the moment it can begin one, and never earlier.
 

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ import psycopg
 
 from glad_pipeline.database import SILENCE, Connection, Database, answering_within, named_queries, value
 from glad_pipeline.engine_options import EngineOptions
+from glad_pipeline.generation.batches import Recipes
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.pipeline.sdxl import Draws
 from glad_pipeline.records import Prompt
@@ -123,11 +124,15 @@ class DrawnInSlot:
     def gpu_batch(self) -> int | None:
         return self.sdxl.gpu_batch
 
+    @property
+    def window(self) -> int:
+        return self.sdxl.window
+
     def recipe(self, prompt: Prompt) -> Recipe:
         return self.sdxl.recipe(prompt)
 
     def generate(
-        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+        self, recipes: Recipes, *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> Iterator[Drawn]:
         """As `Sdxl.generate`."""
         try:
