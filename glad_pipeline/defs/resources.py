@@ -215,7 +215,7 @@ class QueueResource(FixedResource):
 
     @property
     def most(self) -> int | None:
-        """How many prompts this run may claim in all; None: no more than it has: they were named, or none was there."""
+        """How many prompts this run may claim in all; None: no more than it has, which were named, or none."""
         return self._most
 
     def in_hand(self, store: "ObjectStoreResource", sdxl: "SdxlResource | None" = None) -> list[Prompt]:

@@ -118,7 +118,7 @@ class UrgentFirst:
         self._batches = 0
         self._loaded: Weights | None = None
         self._size = 0  # of the last batch
-        self._asked_for = False  # the engine waits
+        self._asked_for = False
         self._over = False
         self._failure: BaseException | None = None
         self.when_spent: Callable[[], None] = lambda: None  # on any thread: nothing is left, and nothing comes
@@ -182,7 +182,7 @@ class UrgentFirst:
 
     @property
     def is_asked(self) -> bool:
-        """Whether the engine waits for more."""
+        """Whether the engine has nothing to draw."""
         return self._asked_for
 
     def wait_for(self, needed: Callable[[], bool], seconds: float) -> None:
@@ -229,6 +229,8 @@ class UrgentFirst:
         with self._change:
             if wait:
                 self._until_there_is_some()
+            else:
+                self._ask(not self._waiting and not self._under_way)
             self._raise_failure()
             waiting = list(self._waiting.values())
             choice = self._choice(batch_of, prefer)
@@ -257,11 +259,15 @@ class UrgentFirst:
 
     def _until_there_is_some(self) -> None:
         self._raise_failure()
-        self._asked_for = not self._waiting
-        self._change.notify_all()
+        self._ask(not self._waiting)
         self._change.wait_for(lambda: self._waiting or self._over)
         self._asked_for = False
         self._raise_failure()
+
+    def _ask(self, for_more: bool) -> None:
+        self._asked_for = for_more
+        if for_more:
+            self._change.notify_all()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
