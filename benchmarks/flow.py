@@ -191,6 +191,7 @@ def watch_idle(prompts: int, seconds: float, batch: int, claim: int, *, workers:
         "gap_median": round(statistics.median(gaps(batches)), 4),
         "largest_gaps": [round(gap, 2) for gap in largest],
         "runs": len(runs),
+        "run_times": [[round(at - batches[0].began, 1) for at in run] for run in runs],
         "batches": len(batches),
         "runs_that_drew_nothing": len(runs) - -(-prompts // claim),
         "seconds": round(batches[-1].ended - batches[0].began, 1),

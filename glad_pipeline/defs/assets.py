@@ -30,7 +30,6 @@ from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import PublishReport
 from glad_pipeline.pipeline.renditions import Rendering, unmakeable
-from glad_pipeline.pipeline.slots import DrawnInSlot
 from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.redaction import redact
 
@@ -158,13 +157,14 @@ def _drawing(context: dg.AssetExecutionContext, ours: Resources) -> Drawing:
     store = object_store.for_writing(delivery.explained)
     delivery.use(store)
     return Drawing(
-        sdxl=DrawnInSlot(sdxl=ours.sdxl, free=queue.free_slot),
+        sdxl=ours.sdxl,
         claim=queue.claim,
         database=queue.postgres.database,
         store=store,
         spool=object_store.spool,
         delivery=delivery,
         log=context.log,
+        all_is_begun=queue.free_slot,
         most=queue.most,
         seconds=math.inf if queue.most is None else queue.run_seconds,
     )

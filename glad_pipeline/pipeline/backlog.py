@@ -121,6 +121,7 @@ class UrgentFirst:
         self._asked_for = False
         self._over = False
         self._failure: BaseException | None = None
+        self.when_spent: Callable[[], None] = lambda: None  # on any thread: nothing is left, and nothing comes
         self._change = threading.Condition()
 
     # for who feeds it
@@ -195,6 +196,11 @@ class UrgentFirst:
             self._over = True
             self._failure = self._failure or failure
             self._change.notify_all()
+        self._tell_if_spent()
+
+    def _tell_if_spent(self) -> None:
+        if self._over and not self._waiting:
+            self.when_spent()
 
     # for who draws
 
@@ -234,7 +240,9 @@ class UrgentFirst:
             if of not in (None, leader.weights):
                 return None
             self._loaded = leader.weights
-            return self._begin(choice.group(leader, waiting), batch_of(leader.recipe))
+            begun = self._begin(choice.group(leader, waiting), batch_of(leader.recipe))
+        self._tell_if_spent()
+        return begun
 
     def done(self, recipe: Recipe) -> None:
         """It is drawn, or cannot be."""

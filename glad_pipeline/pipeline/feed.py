@@ -101,7 +101,7 @@ class Feeder:
 
     def _feed(self) -> None:
         """Claim what is due; end where nothing is, and nothing is left to draw."""
-        asked = self.backlog.is_asked
+        asked = self.backlog.is_asked or self._has_had_all()
         claimed = self._claimed()
         self._found = bool(claimed)
         if claimed:
@@ -109,6 +109,9 @@ class Feeder:
             self._keep_bounds()
         elif asked and not self.backlog.priorities():
             self.backlog.end()
+
+    def _has_had_all(self) -> bool:
+        return self.claim.taken >= (self.most or 0)
 
     def _claimed(self) -> list[Prompt]:
         if self.most is None:

@@ -40,7 +40,7 @@ class RemoteEngine:
         wanted: what will be drawn: no more workers than that needs are asked for, the fittest first. None: all.
         pulse: called about once a second while we wait; what it raises ends the waiting.
 
-    `load_seconds` and `warm_seconds` are the slowest worker's; 0 where all was warm. Not thread-safe.
+    `load_seconds` and `warm_seconds` are the slowest worker's; 0 where all was warm.
     """
 
     def __init__(
@@ -156,13 +156,11 @@ class RemoteEngine:
             elif over:
                 return None
             else:
-                fits = partial(turns.fits, free)
-                small = self._pool.options.gpu_small_batch
-                batch = next_batch(backlog, self.profile, self._batch_of, small, prefer=fits, wait=False)
-                if batch is None:
-                    return None
-                if not batch.recipes:
-                    return POLL
+                small, fits = self._pool.options.gpu_small_batch, partial(turns.fits, free)
+                idle = not self._drawing  # then nothing else is to be heard
+                batch = next_batch(backlog, self.profile, self._batch_of, small, prefer=fits, wait=idle)
+                if batch is None or not batch.recipes:
+                    return None if batch is None else POLL
                 if batch.problem:
                     yield Drawn(recipe=batch.recipes[0], error=batch.problem, cause="recipe", provenance={})
                     continue
