@@ -185,6 +185,7 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
             metadata={
                 "bytes": sum(each.object.bytes for each in done.whole if each.object),
                 "awaiting_approval": done.awaiting_approval,
+                "ready": done.ready,
                 "taken_down": done.taken_down,
                 "damaged": done.damaged,
                 "not_drawn_yet": done.not_drawn_yet,

@@ -91,6 +91,7 @@ class QueueResource(FixedResource):
     lease_seconds: int = Field(description="How long a silent run keeps its prompts.")
     max_attempts: int = Field(description="Claims after which a prompt is failed.")
     draw_ahead: bool = Field(default=True, description="Whether pictures are drawn before their `publish_at`.")
+    events_days: int = Field(default=90, description="How long the history of a prompt that has ended is kept.")
     _claim: Claim | None = PrivateAttr(default=None)
     _run_id: str = PrivateAttr(default="")
     _claimed: bool = PrivateAttr(default=False)
@@ -139,6 +140,7 @@ class QueueResource(FixedResource):
             lease=timedelta(seconds=self.lease_seconds),
             max_attempts=self.max_attempts,
             ahead=self.draw_ahead,
+            keep_events=timedelta(days=self.events_days),
         ).open(patience=patience)
         self._claim = claim
         self._queue = claim.queue

@@ -87,6 +87,7 @@ def build_resources(
             lease_seconds=settings.lease_seconds,
             max_attempts=settings.max_attempts,
             draw_ahead=settings.draws_ahead,
+            events_days=settings.events_days,
         ),
         "object_store": given.get("object_store") or _object_store(settings, postgres, names),
         "outbox": given.get("outbox")

@@ -60,15 +60,16 @@ WITH ended AS (
 UPDATE prompts SET status = 'cancelled', last_error = %(reason)s, claim_token = NULL, claimed_by = NULL,
     lease_expires_at = NULL, taken_down_at = CASE WHEN published_post_id = ANY(%(posts)s) THEN now() END
 WHERE (published_post_id = ANY(%(posts)s) OR post_id = ANY(%(posts)s))
-  AND status IN ('pending', 'claimed', 'generated', 'awaiting_approval', 'published')
+  AND status IN ('pending', 'claimed', 'generated', 'awaiting_approval', 'published', 'ready')
 RETURNING id
 
 -- name: drop_prompts
--- Prompts whose picture is gone: published ones are over, and those that were about to be published are refused.
+-- Prompts whose picture is gone: published ones are over, and those that were about to be published, or asked for the
+-- picture alone, are refused.
 UPDATE prompts SET status = CASE status WHEN 'published' THEN 'cancelled' ELSE 'rejected' END,
     last_error = CASE status WHEN 'published' THEN %(reason)s ELSE %(refusal)s END,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
-WHERE image_id = %(image)s AND status IN ('generated', 'awaiting_approval', 'published')
+WHERE image_id = %(image)s AND status IN ('generated', 'awaiting_approval', 'published', 'ready')
 RETURNING id
 
 -- name: tasks_of

@@ -46,6 +46,7 @@ class CatalogueReport:
     whole: Sequence[PromptWithObject]  # in the store, and as they should be
     moved: int  # prompts that have their picture now
     awaiting_approval: int  # of those
+    ready: int  # of those: the picture alone was asked for
     taken_down: int
     damaged: int
     not_drawn_yet: int
@@ -128,6 +129,7 @@ class Cataloguing:
             whole=whole,
             moved=counts["moved"],
             awaiting_approval=counts["awaiting_approval"],
+            ready=counts["ready"],
             taken_down=counts["taken_down"],
             damaged=counts["damaged"] + len(problems),
             not_drawn_yet=len(found) - len(whole) - len(problems),
@@ -147,7 +149,8 @@ class Cataloguing:
         return sum(counts, Counter(damaged=len(refused)))
 
     def _together(self, connection: Connection, some: Sequence[PromptWithObject]) -> Counter[str]:
-        """How many prompts were ours still, how many of them wait for approval, how many were taken down meanwhile."""
+        """How many prompts were ours still, how many of them wait for approval or are ready, how many were taken down
+        meanwhile."""
         reasons = refuse_blocked(connection, keys_by_hash({each.recipe for each in some}))
         blocked = {each.prompt.id: reasons[each.recipe.hash] for each in some if each.recipe.hash in reasons}
         self.claim.rejected(connection, blocked)
@@ -160,8 +163,8 @@ class Cataloguing:
         for image, found in sorted(made.items()):
             renditions.record(connection, image, found)
         drawn = {each.prompt.id: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
-        moved, awaiting = self.claim.generated(connection, drawn)
-        return Counter(moved=moved, awaiting_approval=awaiting, taken_down=len(blocked))
+        moved, awaiting, ready = self.claim.generated(connection, drawn)
+        return Counter(moved=moved, awaiting_approval=awaiting, ready=ready, taken_down=len(blocked))
 
     def _problems(self, found: Iterable[PromptWithObject]) -> dict[int, str]:
         """Why prompts cannot be catalogued with what the store holds for them, by id."""

@@ -72,7 +72,7 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
         if _is_shown(row) and not STILL_OPEN.issuperset(changed):
             raise GladError(_why_not_published(row))
         status = _write(connection, row, after, lines) if changed else row["status"]
-    redrawn = status == "pending" and row["status"] in ("claimed", "generated", "awaiting_approval")
+    redrawn = status == "pending" and row["status"] in ("claimed", "generated", "awaiting_approval", "ready")
     return Edit(changed=changed, status=status, redrawn=redrawn)
 
 

@@ -80,6 +80,9 @@ class Settings(EngineSettings, StoreSettings, PictureSettings, DatabaseSettings,
         description="When prompts with a `publish_at` are drawn: `ahead` (at once, so that their posts appear on "
         "time), or `when-due` (not before that time: the post appears once its picture is drawn).",
     )
+    events_days: Annotated[int, limits.EVENTS_DAYS] = Field(
+        90, description="Days for which the history of a prompt that has ended is kept (`glad prompts show`)."
+    )
     timezone: Annotated[str, checked(problem_of_zone)] = Field(
         "UTC",
         description="Time zone of times that are given without one, and in which `glad prompts` shows times, such as "
