@@ -72,6 +72,19 @@ UPDATE prompts SET status = CASE status WHEN 'published' THEN 'cancelled' ELSE '
 WHERE image_id = %(image)s AND status IN ('generated', 'awaiting_approval', 'published', 'ready')
 RETURNING id
 
+-- name: ready_or_discarded
+SELECT status, image_id, status = 'ready' OR (publish = 'picture' AND status = 'cancelled' AND image_id IS NOT NULL) AS is_fit
+FROM prompts WHERE id = %(id)s
+
+-- name: other_user
+-- Another prompt that has a picture, or whose post shows it, and has not ended.
+SELECT id, status FROM prompts
+WHERE image_id = %(image)s AND id <> %(id)s AND status NOT IN ('rejected', 'failed', 'cancelled') ORDER BY id LIMIT 1
+
+-- name: discard
+UPDATE prompts SET status = 'cancelled', last_error = %(reason)s, claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+WHERE id = %(id)s AND status = 'ready'
+
 -- name: tasks_of
 SELECT DISTINCT task_id FROM prompts WHERE image_id = %(image)s AND task_id IS NOT NULL
 

@@ -45,7 +45,7 @@ def history(database: Database, prompt_id: int) -> list[Event]:
 
 
 def where_it_stands(database: Database, prompt_id: int) -> str | None:
-    """Where a prompt is now, in words: `waiting, 17 ahead`, `drawing, 3 of 8`, `stored`. None: there is no such prompt."""
+    """Where a prompt is now, in words: `waiting, 17 ahead`, `drawing, 3 of 8` … None: there is no such prompt."""
     return database.read(lambda connection: _stands(connection, prompt_id))
 
 

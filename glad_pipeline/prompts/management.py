@@ -174,11 +174,9 @@ def reject(database: Database, ids: Sequence[int], *, reason: str) -> Changes:
     return _change(database, "reject", ids, REVIEWABLE, reason=review_reason(reason))
 
 
-def discard(database: Database, ids: Sequence[int], *, reason: str | None = None) -> Changes:
-    """Put aside prompts whose picture is ready: no post is made of them. Their pictures stay in the store."""
-    return _change(
-        database, "discard", ids, DISCARDABLE, reason=review_reason(reason) if reason is not None else "discarded"
-    )
+def discard(database: Database, ids: Sequence[int], *, reason: str) -> Changes:
+    """Put aside prompts whose picture is ready: no post is made of them. Their pictures stay where they are."""
+    return _change(database, "discard", ids, DISCARDABLE, reason=f"discarded: {review_reason(reason)}")
 
 
 def _change(

@@ -24,12 +24,13 @@ DELETE FROM run_claims WHERE token = %(token)s
 DELETE FROM run_reports WHERE NOT published AND since < now() - interval '30 days'
 
 -- name: prune_events
--- The oldest history of prompts that have ended, a bounded part of it: the look begins anywhere in what is old enough, so
--- that what is kept, of prompts that wait still, is not passed over by every run.
+-- The oldest history of prompts that have ended, a bounded part of it. Every second look begins anywhere in what is old
+-- enough, so that what is kept, of prompts that wait still, does not hide the rest.
 WITH old AS MATERIALIZED (
     SELECT prompt_id, id FROM prompt_events
     WHERE at < now() - %(keep_events)s
-      AND at >= (SELECT min(at) + (random() * greatest(interval '0', now() - %(keep_events)s - min(at))) FROM prompt_events)
+      AND at >= (SELECT min(at) + greatest(0, random() * 2 - 1) * greatest(interval '0', now() - %(keep_events)s - min(at))
+                 FROM prompt_events)
     ORDER BY at LIMIT %(prune)s
 )
 DELETE FROM prompt_events AS e USING old, prompts AS p

@@ -40,6 +40,7 @@ ALL = [
     "0013_rows",
     "0014_store_probe",
     "0015_renditions",
+    "0017_events",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
@@ -55,6 +56,7 @@ OURS = {
     "run_claims",
     "prompt_aliases",
     "run_reports",
+    "prompt_events",
     "glad_alembic_version",
 }
 INDEXES = {"idx_posts_status_created", "idx_posts_category", "idx_posts_author"}

@@ -38,7 +38,7 @@ from glad_pipeline_tests.integration.test_prompt_commands import PATHS, prompt_i
 
 POSTS_OWN = {  # fields that decide no picture; every other does
     *("title", "slug", "excerpt", "content", "category", "author", "alt_text", "task_id", "post_id"),
-    *("idempotency_key", "priority", "publish_at", "needs_approval", "focus", "replace"),
+    *("idempotency_key", "priority", "publish_at", "needs_approval", "publish", "focus", "replace"),
 }
 OTHER = {  # another value of each field that decides the picture
     "prompt": "another lake", "negative_prompt": "people", "seed": 77, "width": 128, "height": 128,
@@ -46,7 +46,7 @@ OTHER = {  # another value of each field that decides the picture
     "model_revision": "b" * 40, "lora": "a*1", "prompt_syntax": "a1111",
 }  # fmt: skip
 UNWATCHED = {"idempotency_key", "priority", "publish_at", "focus", "replace"}  # of no picture and no post
-DRAWN = ("claimed", "generated", "awaiting_approval")
+DRAWN = ("claimed", "generated", "awaiting_approval", "ready")
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
