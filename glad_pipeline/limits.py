@@ -63,6 +63,7 @@ CHARS = {  # by column, at most
     "task_id": 255,
     "model": 255,
     "lora": 500,
+    "source": 64,
 }
 KEY_BYTES = 2_000  # of an idempotency key, in UTF-8: an index takes no longer ones
 PRIORITY = Range(-(2**31), 2**31 - 1)  # a PostgreSQL integer

@@ -189,7 +189,7 @@ def show(
         row = management.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
         lost = without_place(database, row) if row else []
         history = events.history(database, prompt_id) if row else []
-        stands = events.where_it_stands(database, prompt_id) if row else None
+        stands = events.where_it_stands(database, prompt_id, ahead=runtime.settings.draws_ahead) if row else None
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1

@@ -150,8 +150,8 @@ def _discard(prompt_id: int, reason: str, connection: Connection) -> TakenDown:
     _lock_prompts(connection, [], [row["image_id"]])
     if other := connection.execute(SQL["other_user"], {"id": prompt_id, "image": row["image_id"]}).fetchone():
         raise GladError(
-            f"its picture is that of prompt {other['id']} too, which is {other['status']}: without --delete-picture it is "
-            f"discarded and the picture stays; `glad images delete {row['image_id']} --reason TEXT` takes it down for both"
+            f"its picture is that of prompt {other['id']} too, which is {other['status']}: discard it without "
+            f"--delete-picture, or take it down for both with `glad images delete {row['image_id']} --reason TEXT`"
         )
     image = images.find(connection, str(row["image_id"]))
     assert image is not None  # noqa: S101  a foreign key

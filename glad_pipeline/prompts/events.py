@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from glad_pipeline.database import Connection, Database, named_queries, value
+from glad_pipeline.prompts.pauses import pauses
 from glad_pipeline.records import records_of
 
 QUERIES = named_queries("glad_pipeline.prompts", "events.sql")
@@ -44,21 +45,33 @@ def history(database: Database, prompt_id: int) -> list[Event]:
     return [Event(at=queued["at"], event="queued"), *reversed(found)] if queued else []
 
 
-def where_it_stands(database: Database, prompt_id: int) -> str | None:
-    """Where a prompt is now, in words: `waiting, 17 ahead`, `drawing, 3 of 8` … None: there is no such prompt."""
-    return database.read(lambda connection: _stands(connection, prompt_id))
+def where_it_stands(database: Database, prompt_id: int, *, ahead: bool = True) -> str | None:
+    """Where a prompt is now, in words: `waiting, 17 ahead`, `drawing, 3 of 8` … None: there is no such prompt.
+
+    `ahead`: whether prompts are drawn before their `publish_at`.
+    """
+    return database.read(lambda connection: _stands(connection, prompt_id, ahead))
 
 
-def _stands(connection: Connection, prompt_id: int) -> str | None:
+def _stands(connection: Connection, prompt_id: int, ahead: bool) -> str | None:
     row = connection.execute(QUERIES["stands"], {"id": prompt_id}).fetchone()
     if row is None:
         return None
     if row["status"] == "pending":
-        bound = {"id": prompt_id, "priority": row["priority"], "limit": COUNTED + 1}
-        ahead = value(connection, QUERIES["ahead"], bound)
-        return f"waiting, {f'more than {COUNTED:,}' if ahead > COUNTED else ahead} ahead"
+        return _waits(connection, prompt_id, row["source"], ahead=ahead, is_later=row["is_later"])
     if row["status"] == "claimed":
         return f"drawing, {row['detail']}" if row["event"] == "drawing" else "claimed, to be drawn next"
     if row["status"] == "generated":
         return "stored, its post waits for its time" if row["is_later"] else "stored, its post is next"
     return WORDS[row["status"]]
+
+
+def _waits(connection: Connection, prompt_id: int, source: str, *, ahead: bool, is_later: bool | None) -> str:
+    found = pauses(connection)
+    if (paused := found.all or found.sources.get(source)) is not None:
+        return f"paused since {paused}"
+    if is_later and not ahead:
+        return "waiting for its time"
+    bound = {"id": prompt_id, "limit": COUNTED + 1, "ahead": ahead}
+    place = value(connection, QUERIES["place"], bound)
+    return f"waiting, {place - 1 if place and place <= COUNTED else f'more than {COUNTED:,}'} ahead"

@@ -22,9 +22,7 @@ def database(migrated_url):
 
 def told(database, prompt_id):
     """What happened to a prompt: each event with its run and detail, where there are any."""
-    return [
-        tuple(filter(None, (each.event, each.run_id, each.detail))) for each in events.history(database, prompt_id)
-    ]
+    return [tuple(filter(None, (each.event, each.run_id, each.detail))) for each in events.history(database, prompt_id)]
 
 
 def store(database, holder, *ids):
@@ -82,6 +80,18 @@ def test_what_goes_wrong_is_told_with_its_reason(database):
     assert told(database, rejected) == [("queued",), ("claimed", "run-1"), ("rejected", "run-1", "six fingers")]
 
 
+def test_what_a_pause_gives_back_is_told_as_that(database):
+    begun, waits, back = add(database, 3)
+    with claim(database) as holder:
+        holder.take(10)
+        holder.begin_drawing([begun])
+        holder.give_back([begun, waits], reason="holidays", event="paused")
+        holder.give_back([back])
+        assert told(database, begun)[-1] == ("drawing", "run-1", "1 of 1")
+        assert told(database, waits)[-1] == ("paused", "run-1", "holidays")
+        assert told(database, back)[-1] == ("returned", "run-1")
+
+
 def test_people_s_doing_is_told_without_a_run(database):
     edited, approved, cancelled = add(database, 3, needs_approval=True)
     with claim(database) as holder:
@@ -125,7 +135,9 @@ def test_who_may_not_write_events_moves_prompts_and_nobody_can_forge_where_they_
     execute(database, "GRANT EXECUTE ON FUNCTION prompts_are_moved_by_us() TO events_editor")
     with database.transaction() as connection:
         connection.execute("SET ROLE events_editor")
-        connection.execute("CREATE TEMPORARY TABLE prompt_events (prompt_id bigint, event text, run_id text, detail text)")
+        connection.execute(
+            "CREATE TEMPORARY TABLE prompt_events (prompt_id bigint, event text, run_id text, detail text)"
+        )
         connection.execute("UPDATE prompts SET status = 'cancelled'")
         assert connection.execute("SELECT count(*) AS n FROM pg_temp.prompt_events").fetchone()["n"] == 0
         connection.execute("RESET ROLE")
@@ -137,10 +149,16 @@ def test_who_may_not_write_events_moves_prompts_and_nobody_can_forge_where_they_
 def test_old_history_of_prompts_that_have_ended_is_pruned_where_a_claim_ends(database):
     ended, waits, young = add(database, 3)
     execute(database, "UPDATE prompts SET status = 'cancelled' WHERE id <> %s", waits)
-    execute(database, "UPDATE prompts SET status = 'claimed', claim_token = 1, claimed_by = 'x', lease_expires_at = now() WHERE id = %s", waits)
+    execute(
+        database,
+        "UPDATE prompts SET status = 'claimed', claim_token = 1, claimed_by = 'x', lease_expires_at = now() WHERE id = %s",
+        waits,
+    )
     execute(database, "UPDATE prompt_events SET at = now() - interval '3 days' WHERE prompt_id <> %s", young)
     for _ in range(20):  # each looks from anywhere on
-        with Claim(database, worker="run", lease=timedelta(minutes=1), max_attempts=3, keep_events=timedelta(days=2)).open():
+        with Claim(
+            database, worker="run", lease=timedelta(minutes=1), max_attempts=3, keep_events=timedelta(days=2)
+        ).open():
             pass
     assert told(database, ended) == [("queued",)]
     assert ("claimed", "x") in told(database, waits)
@@ -154,7 +172,12 @@ def test_how_many_are_ahead_is_counted_up_to_a_thousand(database):
     assert events.where_it_stands(database, urgent) == "waiting, 0 ahead"
     assert events.where_it_stands(database, second) == "waiting, 2 ahead"
     assert events.where_it_stands(database, first + 500) == "waiting, 501 ahead"
+    (other,) = add(database, source="another")
+    assert events.where_it_stands(database, other) in ("waiting, 3 ahead", "waiting, 4 ahead")  # by turns
+    sources_paused = "UPDATE prompt_sources SET paused_since = now(), pause_reason = 'holidays'"
     assert events.where_it_stands(database, first + 1400) == "waiting, more than 1,000 ahead"
+    execute(database, sources_paused)
+    assert events.where_it_stands(database, second).endswith(" UTC: holidays")
     assert events.where_it_stands(database, 10**9) is None
     assert events.history(database, 10**9) == []
 

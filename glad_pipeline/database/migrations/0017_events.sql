@@ -142,6 +142,11 @@ CREATE OR REPLACE TRIGGER prompts_redraw_what_is_edited
         needs_approval, publish ON prompts
     FOR EACH ROW EXECUTE FUNCTION prompts_redraw_what_is_edited();
 
+-- A picture that is ready and is drawn again on purpose waits from then on too.
+CREATE OR REPLACE TRIGGER prompts_note_putting_back BEFORE UPDATE OF status ON prompts FOR EACH ROW
+    WHEN (NEW.status = 'pending' AND OLD.status IN ('rejected', 'failed', 'cancelled', 'published', 'ready'))
+    EXECUTE FUNCTION prompts_note_putting_back();
+
 -- The history of each prompt, written by the trigger below in the transaction that moves it. That it was queued is its
 -- `created_at`. Pruned by age where a claim ends.
 CREATE TABLE prompt_events (
