@@ -80,6 +80,7 @@ LISTED = Range(1, 100_000)  # rows of one answer
 ATTEMPTS = Range(1, 100)  # claims of a prompt; tries of a message
 SENSOR_SECONDS = Range(0, 45)  # one look; Dagster gives it 60
 EVENTS_DAYS = Range(1, 36_500)
+LONGEST_WAIT_SECONDS = Range(1, 31_536_000)
 LEASE_SECONDS = Range(5, 86_400)
 DATABASE_PATIENCE_SECONDS = Range(0, 3_600)
 STORE_PATIENCE_SECONDS = Range(0, 86_400)

@@ -51,13 +51,16 @@ FIELDS = {  # as options of `add` and `edit`; their rules are in prompts/validat
     "model_revision": "commit of a hub model, 40 hex digits",
     "lora": f"a path or hub id with its weight (≤ {CHARS['lora']} characters)",
     "focus": "what a crop keeps: 0.5,0.3 (across, down), or top, left, bottom right …; absent: the centre",
+    "source": f"who asks (≤ {CHARS['source']} characters): sources share the queue fairly, and can be paused",
     "priority": "higher goes first; high is 10, normal 0, low -10; 0 if absent",
     "publish": "post, or picture: a public picture and no post until `glad prompts publish`; post if absent",
     "publish_at": "not before this time, ISO 8601; without a zone it is of GLAD_TIMEZONE",
 }
 NAMES = {"post_id": ("--post", "--post-id")}  # of options that are not called as their column
 
-commands = group("The queue: add, import, export, list, show, edit, retry, cancel, approve, reject, publish, discard.")
+commands = group(
+    "The queue: add, import, export, list, show, edit, retry, cancel, approve, reject, publish, discard, pause, resume."
+)
 
 
 def with_fields(command: Callable[..., int]) -> Callable[..., int]:
@@ -127,7 +130,9 @@ def add(
 @commands.command("list")
 def list_(
     context: typer.Context,
+    *,
     status: Annotated[str | None, typer.Option(metavar="S", help=STATUSES)] = None,
+    source: Annotated[str | None, typer.Option(metavar="S", help="only those of this source")] = None,
     limit: Limit = 20,
     before: Annotated[int | None, typer.Option(metavar="ID", help="the next page: prompts older than this one")] = None,
     json: Json = False,
@@ -135,11 +140,13 @@ def list_(
     """List prompts, the newest first."""
     from glad_pipeline.database import jsonable
     from glad_pipeline.prompts import management
+    from glad_pipeline.prompts.pauses import pauses
 
     runtime = Runtime.of(context)
     with runtime.database() as database:
-        rows = management.list_prompts(database, status=status, limit=limit, before=before)
+        rows = management.list_prompts(database, status=status, source=source, limit=limit, before=before)
         counts = {} if json else management.counts_by_status(database)
+        paused = database.read(pauses)
         zone = runtime.settings.zone
     if json:
         print_json([jsonable(row) for row in rows])
@@ -148,6 +155,8 @@ def list_(
         short = sys.stdout.isatty()
         print_table(HEADERS[:-1] if short else HEADERS, [_summary(row, zone, short=short) for row in rows])
     print(counted(counts, none="the queue is empty"))
+    if paused:
+        print(f"paused: {one_line(paused.in_words(), 500)}")
     if len(rows) == limit:
         print(f"older ones: --before {rows[-1].id}")
     return 0

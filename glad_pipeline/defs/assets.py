@@ -92,6 +92,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
                 "claimed": len(claimed),
                 "first": _markdown(first),
                 **_rows(ids),
+                **ours.queue.paused(context.log),
                 **ours.queue.report(context.log),
             },
         )

@@ -85,6 +85,7 @@ def build_resources(
             postgres=postgres,
             batch_size=settings.batch_size,
             lease_seconds=settings.lease_seconds,
+            longest_wait_seconds=settings.longest_wait_seconds,
             max_attempts=settings.max_attempts,
             draw_ahead=settings.draws_ahead,
             events_days=settings.events_days,

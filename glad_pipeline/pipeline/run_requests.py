@@ -32,12 +32,17 @@ class RecentRuns:
 def skip_reason(ready: Readiness, lately: RecentRuns, limit: int) -> str | None:
     """Why no run is asked for now, or None: ask for one. Pure: what is, and what runs, decide."""
     if not ready:
-        return NOTHING_READY
+        return nothing_ready(ready)
     if lately.in_flight >= limit:
         return f"{lately.in_flight} of at most {limit} runs are under way and will take what is pending"
     if lately.starting:
         return "a run is about to begin and will take what is pending"
     return _failing(lately)
+
+
+def nothing_ready(ready: Readiness) -> str:
+    """Why there is nothing to do: nothing waits, or what waits is paused."""
+    return NOTHING_READY if ready.paused is None else f"what waits is paused: {ready.paused}"
 
 
 def delivery_skip_reason(due: bool, lately: RecentRuns) -> str | None:

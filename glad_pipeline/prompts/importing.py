@@ -23,6 +23,7 @@ from glad_pipeline.prompts.files.reading import STANDARD_INPUT, new_reading, rea
 from glad_pipeline.prompts.files.record import Reading, ReadOptions, Record
 from glad_pipeline.prompts.intake import QUERIES, as_given, as_row, ids_of_posts
 from glad_pipeline.prompts.refusals import SHOWN, Refusals
+from glad_pipeline.prompts.sources import kept_to_limits
 from glad_pipeline.prompts.syntax import notices
 from glad_pipeline.prompts.validation import new_prompt
 from glad_pipeline.records import FIELDS, NewPrompt, PostIdKind
@@ -205,7 +206,8 @@ class _Import:
             added = value(connection, QUERIES["count_new"])
         else:
             self._tell("writing", staged)
-            added = connection.execute(QUERIES["insert_staged"]).rowcount
+            with kept_to_limits():
+                added = connection.execute(QUERIES["insert_staged"]).rowcount
         return replace(
             report, added=added, existing=staged - added + self._exported.count, differing=differing, **times
         )

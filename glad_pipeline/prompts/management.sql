@@ -3,10 +3,11 @@
 
 -- name: list_prompts
 -- A page of prompts, the newest first.
-SELECT p.id, p.status, p.priority, p.attempts, p.title, p.prompt, p.slug, p.task_id, p.last_error, p.created_at,
+SELECT p.id, p.status, p.priority, p.source, p.attempts, p.title, p.prompt, p.slug, p.task_id, p.last_error, p.created_at,
        p.publish_at, p.published_at, CASE WHEN i.removed_at IS NULL THEN i.url END AS image_url
 FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id
 WHERE (%(status)s::text IS NULL OR p.status = %(status)s)
+  AND (%(source)s::text IS NULL OR p.source = %(source)s)
   AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
 ORDER BY p.id DESC LIMIT %(limit)s;
 

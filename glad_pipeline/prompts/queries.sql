@@ -349,9 +349,9 @@ WHERE claim_token = %(token)s AND status = 'generated'
 
 -- name: ready
 -- One look for the sensor, the same price whatever the table's size: is there anything a run could do now?
-SELECT CASE WHEN %(ahead)s THEN EXISTS (SELECT FROM prompts WHERE status = 'pending')
-            ELSE EXISTS (SELECT FROM prompts WHERE status = 'pending'
-                         AND coalesce(publish_at, '-infinity'::timestamptz) <= now()) END AS pending,
+SELECT waits.found AND NOT paused.found OR CASE WHEN waits.found AND paused.found
+           THEN EXISTS (SELECT FROM prompts_in_turn(1, NULL, %(ahead)s, '')) ELSE false END AS pending,
+       waits.found AS waits,
        EXISTS (SELECT FROM prompts WHERE status = 'generated'
                AND coalesce(publish_at, '-infinity'::timestamptz) <= now()
                AND (claim_token IS NULL OR lease_expires_at < now()
@@ -360,6 +360,10 @@ SELECT CASE WHEN %(ahead)s THEN EXISTS (SELECT FROM prompts WHERE status = 'pend
                AND (lease_expires_at < now() OR claim_token NOT IN (SELECT token FROM prompts_live_holds())))
        OR EXISTS (SELECT FROM run_reports WHERE published
                   AND run_id NOT IN (SELECT worker FROM prompts_live_holds())) AS abandoned
+FROM (SELECT CASE WHEN %(ahead)s THEN EXISTS (SELECT FROM prompts WHERE status = 'pending')
+                  ELSE EXISTS (SELECT FROM prompts WHERE status = 'pending'
+                               AND coalesce(publish_at, '-infinity'::timestamptz) <= now()) END AS found) AS waits,
+     (SELECT EXISTS (SELECT FROM prompt_sources WHERE paused_since IS NOT NULL) AS found) AS paused
 
 -- name: live_workers
 -- The runs whose hold is alive, whatever their prompts' state.

@@ -74,6 +74,11 @@ class Settings(EngineSettings, StoreSettings, PictureSettings, DatabaseSettings,
     lease_seconds: Annotated[int, limits.LEASE_SECONDS] = Field(
         120, description="How long a silent run keeps its prompts."
     )
+    longest_wait_seconds: Annotated[int, limits.LONGEST_WAIT_SECONDS] = Field(
+        3_600,
+        description="After so long a waiting prompt is drawn whatever its priority; one of eight pictures is for those "
+        "that wait so long. A prompt with a `publish_at` waits from then on.",
+    )
     max_attempts: Annotated[int, limits.ATTEMPTS] = Field(5, description="Claims after which a prompt is `failed`.")
     draw_scheduled: Literal["ahead", "when-due"] = Field(
         "ahead",

@@ -14,6 +14,7 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import hold, queue
 from glad_pipeline.prompts.queue import Claim, ClaimLost, NothingLeft
 from glad_pipeline.prompts.queue_state import live_workers, overdue, readiness
+from glad_pipeline_tests.rows import pages_read
 
 
 @pytest.fixture
@@ -368,13 +369,3 @@ def test_the_sensors_look_and_the_claim_read_only_what_is_ready(database, state,
     assert "prompts_in_turn" in claim
     assert "Seq Scan on prompts" not in claim
     assert pages_read(database, "SELECT * FROM prompts_in_turn(10, NULL, %(ahead)s, '')", ahead=ahead) < 100
-
-
-def pages_read(database, statement, **bound):
-    """How many pages of tables and indexes a statement looks at, where it is planned already."""
-    with database.transaction() as connection:
-        for _ in range(2):
-            [plan] = (
-                connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", bound).fetchone().values()
-            )
-    return plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]

@@ -126,7 +126,7 @@ def test_a_picture_that_a_post_shows_is_not_deleted_with_a_discarded_prompt(worl
 
 
 def test_a_ready_picture_is_rejected_when_it_is_taken_down_and_drawn_again_when_it_is_gone(world, glad):  # noqa: F811
-    prompt, image = ready(world)
+    _, image = ready(world)
     world.store.delete([image["key"]])
     code, out, _ = glad("audit", "--json", "--grace", "0")
     assert (code, json.loads(out)["faults"]["ghosts"]["found"]) == (1, 1)
