@@ -149,3 +149,13 @@ def test_a_ready_picture_is_drawn_again_on_purpose_by_its_id_or_by_a_redraw(worl
     world.run(config={"prompt_ids": [prompt]}, sdxl=LARGE)
     assert [each[0] for each in told(database, prompt)][-3:] == ["retried", "claimed", "ready"]
     assert len(world.objects()) == 2
+
+
+def test_an_import_asks_for_pictures_alone_where_its_rows_do_not_say_it(world, glad, tmp_path):  # noqa: F811
+    file = tmp_path / "prompts.csv"
+    file.write_text("prompt,publish\na hill,\na lake,post\na sea,picture\n")
+    assert glad("prompts", "import", file, "--publish", "picture")[0] == 0
+    assert [row["publish"] for row in world.prompts().values()] == ["picture", "post", "picture"]
+    assert glad("prompts", "import", file, "--publish", "picture")[:2] == (0, f"{file}: 0 added, 3 there already\n")
+    code, _, error = glad("prompts", "import", file, "--publish", "nothing")
+    assert code == 2
