@@ -21,7 +21,7 @@ from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.pool_limit import follow, pool_limit
 from glad_pipeline.defs.runs import OUTBOX_TAG, QUEUE_TAG, fail_orphaned_runs, recent_runs
 from glad_pipeline.outbox.messages import overdue
-from glad_pipeline.pipeline.run_requests import NOTHING_OVERDUE, NOTHING_READY, delivery_skip_reason, skip_reason
+from glad_pipeline.pipeline.run_requests import NOTHING_OVERDUE, delivery_skip_reason, nothing_ready, skip_reason
 from glad_pipeline.prompts.queue_state import Readiness, forget_runs, live_workers, orphaned_runs, readiness
 from glad_pipeline.settings import Settings
 from glad_pipeline.workers.cluster import Cluster
@@ -134,7 +134,7 @@ class Watch:
                 return NOTHING_OVERDUE
             return delivery_skip_reason(True, recent_runs(context.instance, OUTBOX_TAG, queue, now))
         if not seen.ready:
-            return NOTHING_READY
+            return nothing_ready(seen.ready)
         alive = live_workers(connection)
         runs = recent_runs(context.instance, QUEUE_TAG, queue, now, alive=alive, beginning=BEGINNING)
         drawing = drawing_at_once(context.instance, self.settings, self.names.pool)

@@ -72,6 +72,7 @@ def test_a_writer_gets_pictures(world, users):
         "seed": 1,
         "priority": 3,
         "needs_approval": False,
+        "publish": "post",
         "focus": "top",
         "replace": False,
     }
