@@ -190,8 +190,10 @@ SELECT * FROM prompts WHERE claim_token = %(token)s AND status = 'claimed' ORDER
 -- name: count_tries
 -- So many tries each of these prompts has now: one more when drawing begins, for a process that dies may die of it;
 -- as many as when it was claimed, when the store, the database or the GPU was the cause. The same when asked twice.
+-- The GPU waits for it: not for the server's disk too. A server that crashes within a second may forget it, we may not.
 UPDATE prompts p SET attempts = counted.attempts
-FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS counted (id, attempts)
+FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS counted (id, attempts),
+    set_config('synchronous_commit', 'off', true)
 WHERE p.id = counted.id AND p.claim_token = %(token)s AND p.status = 'claimed'
 
 -- name: taken_over
