@@ -172,6 +172,12 @@ def check(settings: Settings) -> None:
                     f"{name} is set to {value} but AWS_S3_BUCKET is not. Set AWS_S3_BUCKET to use that store, "
                     f"or unset {name} to use the embedded one"
                 )
+        for field, name in (("supabase_key", "SUPABASE_KEY"), ("supabase_bucket", "GLAD_SUPABASE_BUCKET")):
+            if field in settings.model_fields_set:
+                raise UsageError(
+                    f"{name} is set but SUPABASE_URL is not. Set SUPABASE_URL to the project's address to keep the "
+                    f"pictures there, or unset {name} to use the embedded store"
+                )
     elif settings.store_kind == "s3" and (settings.s3_access_key_id is None) != (settings.s3_secret_access_key is None):
         given, missing = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
         if settings.s3_access_key_id is None:
