@@ -2,8 +2,8 @@
 
 Ours is an address whose base is followed by the key of a picture of the catalogue, a thumbnail's or rendition's too,
 alone in a column or anywhere in a text or JSON: as it is, with each `/` as `\\/`, which PHP writes, or
-percent-encoded, as in a link to an image proxy (`/_next/image?url=…`). Everything else in a row, its time of change too,
-stays as it is.
+percent-encoded, as in a link to an image proxy (`/_next/image?url=…`). Everything else in a row, its time of change
+too, stays as it is.
 """
 
 from __future__ import annotations
