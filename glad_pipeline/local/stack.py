@@ -49,10 +49,14 @@ def project_root() -> Path:
     return root if (root / "pyproject.toml").exists() else Path.cwd()
 
 
+def settings_file() -> Path:
+    """The file of settings: `.env` in the repository, or the one that GLAD_ENV_FILE names."""
+    return Path(os.environ.get("GLAD_ENV_FILE") or project_root() / ".env")
+
+
 def lasting_settings() -> dict[str, str]:
-    """What the file of settings says: `.env` in the repository, or the one that GLAD_ENV_FILE names."""
-    path = os.environ.get("GLAD_ENV_FILE") or project_root() / ".env"
-    return {name: value for name, value in dotenv_values(path).items() if value}
+    """What the file of settings says."""
+    return {name: value for name, value in dotenv_values(settings_file()).items() if value}
 
 
 def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
