@@ -12,6 +12,7 @@ COMMIT_POINTS = {
     "identity": "the database knows which bucket belongs to it",
     "mark_bucket": "the bucket says which database it belongs to",
     "claim": "prompts are taken out of the queue",
+    "give_back": "claimed prompts that are not to be drawn now wait again",
     "begin_drawing": "a try is counted for each prompt of the batch to be drawn",
     "spool": "a drawn picture is on the local disk under its name",
     "thumbnail": "a picture's thumbnail is in the store",

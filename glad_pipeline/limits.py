@@ -62,6 +62,7 @@ CHARS = {  # by column, at most
     "task_id": 255,
     "model": 255,
     "lora": 500,
+    "source": 64,
 }
 KEY_BYTES = 2_000  # of an idempotency key, in UTF-8: an index takes no longer ones
 PRIORITY = Range(-(2**31), 2**31 - 1)  # a PostgreSQL integer
@@ -74,6 +75,7 @@ URL_CHARS = 500  # of a picture's public address, as the blog's columns have it
 
 # A deployment
 BATCH_SIZE = Range(1, 100_000)  # prompts that one run claims
+RUN_SECONDS = Range(1, 14_400)  # in which one run begins batches
 LISTED = Range(1, 100_000)  # rows of one answer
 ATTEMPTS = Range(1, 100)  # claims of a prompt; tries of a message
 SENSOR_SECONDS = Range(0, 45)  # one look; Dagster gives it 60

@@ -24,10 +24,11 @@ BEGIN
             -- asks for pictures, and sees what became of each; every other column is the pipeline's
             (writer, 'prompts', 'INSERT (prompt, negative_prompt, prompt_syntax, title, slug, excerpt, content, category, author, alt_text, '
                 'task_id, idempotency_key, post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model, '
-                'model_revision, lora, priority, publish_at, needs_approval, focus, "replace", content_hash)'),
+                'model_revision, lora, priority, publish_at, needs_approval, focus, source, "replace", content_hash)'),
             (writer, 'prompts', 'SELECT (id, task_id, idempotency_key, status, attempts, last_error, created_at, publish_at, published_at, '
                 'published_post_id)'),
             (pipeline, 'prompts', 'SELECT, INSERT, UPDATE'),
+            (pipeline, 'prompt_sources', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'images', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'renditions', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'outbox', 'SELECT, INSERT, UPDATE, DELETE'),

@@ -84,6 +84,7 @@ def build_resources(
         or QueueResource(
             postgres=postgres,
             batch_size=settings.batch_size,
+            run_seconds=settings.run_seconds,
             lease_seconds=settings.lease_seconds,
             max_attempts=settings.max_attempts,
             draw_ahead=settings.draws_ahead,

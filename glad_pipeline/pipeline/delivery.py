@@ -67,6 +67,9 @@ class Delivery:
         self.rendering = rendering
         self.stored: set[str] = set()  # keys that this run has put: the store has checked what it took
         self.renditions: dict[str, Renditions] = {}  # of the pictures of this run, by their original's key
+        self.tell: Callable[[Uploaded], None] = lambda done: (
+            None
+        )  # of each picture drawn by this run, once it is stored
         self.from_spool = 0  # pictures of earlier runs that are in the store now
         self._spool = spool
         self._run_id = run_id
@@ -252,6 +255,8 @@ class Delivery:
                 with self._change:
                     self._held -= 1
         self._safe(name)
+        if isinstance(done, Uploaded):
+            self.tell(done)
         return done
 
     # on any thread

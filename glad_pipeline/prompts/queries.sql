@@ -71,18 +71,18 @@ RETURNING p.id, p.status
 UPDATE prompts SET status = 'pending', attempts = 0, last_error = NULL, claim_token = NULL, claimed_by = NULL,
     lease_expires_at = NULL, post_version = NULL
 WHERE id = ANY(%(ids)s) AND status IN ('published', 'rejected', 'failed', 'cancelled')
+  AND NOT EXISTS (SELECT FROM prompt_sources s WHERE s.source IN (prompts.source, '*') AND s.paused_since IS NOT NULL)
 
 -- name: states_of
 -- What became of the prompts named on purpose.
 SELECT id, status, claimed_by FROM prompts WHERE id = ANY(%(ids)s)
 
--- name: claim
--- Take up to `batch` waiting prompts, the most urgent and then the oldest first; two runs never take the same row.
--- Named on purpose, or where the settings have pictures drawn ahead, a prompt does not wait for its `publish_at`.
+-- name: claim_named
+-- Take these, of sources that are not paused, whatever their priority and `publish_at`.
 WITH next AS MATERIALIZED (
     SELECT id FROM prompts
-    WHERE status = 'pending' AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
-      AND (%(ahead)s OR %(ids)s::bigint[] IS NOT NULL OR coalesce(publish_at, '-infinity'::timestamptz) <= now())
+    WHERE status = 'pending' AND id = ANY(%(ids)s)
+      AND NOT EXISTS (SELECT FROM prompt_sources s WHERE s.source IN (prompts.source, '*') AND s.paused_since IS NOT NULL)
     ORDER BY priority DESC, id
     LIMIT %(batch)s
     FOR UPDATE SKIP LOCKED
@@ -91,7 +91,74 @@ UPDATE prompts p
 SET status = 'claimed', claim_token = %(token)s, claimed_by = %(worker)s,
     lease_expires_at = now() + %(lease)s, claimed_at = now()
 FROM next WHERE p.id = next.id
-RETURNING p.id, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
+RETURNING p.id, p.source, p.id AS place, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
+
+-- name: claim_overdue
+-- Take up to `batch` rows that have waited for longer than the settings allow, the oldest first, whatever their priority.
+-- A probe of the index for each source that has waiting rows.
+WITH RECURSIVE sources AS (
+    (SELECT p.source FROM prompts p WHERE p.status = 'pending' ORDER BY p.source LIMIT 1)
+    UNION ALL
+    SELECT (SELECT p.source FROM prompts p WHERE p.status = 'pending' AND p.source > s.source ORDER BY p.source LIMIT 1)
+    FROM sources s WHERE s.source IS NOT NULL
+), waiting AS MATERIALIZED (
+    SELECT w.id, w.since FROM sources CROSS JOIN LATERAL (
+        SELECT p.id, greatest(p.created_at, p.put_back_at, p.publish_at) AS since FROM prompts p
+        WHERE p.status = 'pending' AND p.source = sources.source
+          AND greatest(p.created_at, p.put_back_at, p.publish_at) < now() - %(longest_wait)s
+        ORDER BY greatest(p.created_at, p.put_back_at, p.publish_at) LIMIT 2 * %(batch)s) AS w
+    WHERE NOT EXISTS (SELECT FROM prompt_sources s WHERE s.source IN (sources.source, '*') AND s.paused_since IS NOT NULL)
+), next AS MATERIALIZED (
+    SELECT p.id, waiting.since FROM waiting JOIN prompts p ON p.id = waiting.id
+    WHERE p.status = 'pending' ORDER BY waiting.since, p.id LIMIT %(batch)s
+    FOR UPDATE OF p SKIP LOCKED
+)
+UPDATE prompts p
+SET status = 'claimed', claim_token = %(token)s, claimed_by = %(worker)s,
+    lease_expires_at = now() + %(lease)s, claimed_at = now()
+FROM next WHERE p.id = next.id
+RETURNING p.id, p.source, next.since AS place, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
+
+-- name: claim
+-- Take up to `batch` waiting prompts, in the order of `prompts_in_turn`; two runs never take the same row. `among`: how many
+-- to choose from, since others take some of them at this very moment.
+-- Where the settings have pictures drawn ahead, a prompt does not wait for its `publish_at`.
+WITH turn AS MATERIALIZED (
+    SELECT t.prompt_id, t.place FROM prompts_in_turn(%(among)s, %(above)s, %(ahead)s,
+        coalesce((SELECT s.turn FROM prompt_sources s WHERE s.source = '*'), '')) AS t
+), next AS MATERIALIZED (
+    SELECT p.id, turn.place FROM turn JOIN prompts p ON p.id = turn.prompt_id
+    WHERE p.status = 'pending' ORDER BY turn.place LIMIT %(batch)s
+    FOR UPDATE OF p SKIP LOCKED
+)
+UPDATE prompts p
+SET status = 'claimed', claim_token = %(token)s, claimed_by = %(worker)s,
+    lease_expires_at = now() + %(lease)s, claimed_at = now()
+FROM next WHERE p.id = next.id
+RETURNING p.id, p.source, next.place, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
+
+-- name: note_turn
+-- The next claim begins after this source. Not worth waiting for another claim that writes it.
+UPDATE prompt_sources SET turn = %(source)s
+WHERE source = (SELECT source FROM prompt_sources WHERE source = '*' AND turn <> %(source)s FOR UPDATE SKIP LOCKED)
+
+-- name: in_turn
+-- Whether `more` would find anything.
+SELECT EXISTS (SELECT FROM prompts_in_turn(1, %(above)s, %(ahead)s, '')) AS found
+
+-- name: in_hand
+-- Which prompts this hold has in hand.
+SELECT id FROM prompts WHERE claim_token = %(token)s AND status = 'claimed'
+
+-- name: name_event
+-- What the history of a prompt calls what this transaction does.
+SELECT set_config('glad.event', %(event)s, true)
+
+-- name: give_back
+-- Claimed, and not to be drawn now: they wait again as before.
+UPDATE prompts SET status = 'pending', last_error = coalesce(%(reason)s::text, last_error),
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+WHERE id = ANY(%(ids)s) AND claim_token = %(token)s AND status = 'claimed'
 
 -- name: note_post_versions
 -- How the posts that these prompts aim at are now: edited from here on, they are not written over. What was noted before

@@ -9,9 +9,6 @@ every run is found out, and its neighbours are not blamed for it.
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -22,26 +19,13 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from glad_pipeline.blame import readable
-from glad_pipeline.database import (
-    SILENCE,
-    Connection,
-    Database,
-    DatabaseError,
-    answering_within,
-    named_queries,
-    require_fit,
-    value,
-)
-from glad_pipeline.database.this_database import database_mark
-from glad_pipeline.errors import UnavailableError, UsageError
-from glad_pipeline.records import DuePrompt, PostId, Prompt, Replaced, SeenPicture, records_of
+from glad_pipeline.database import Connection, Database, DatabaseError, named_queries, value
+from glad_pipeline.errors import UnavailableError
+from glad_pipeline.prompts.taking import Taking
+from glad_pipeline.records import DuePrompt, PostId, Replaced, SeenPicture, records_of
 
 SQL = named_queries(__package__)
-PING = 2.0  # seconds between looks at the heartbeat's connection
 FRESH = timedelta(minutes=1)  # how long a picture is believed to be in the store, once it was seen there
-GRACE = 5.0  # seconds without a lock after which a holder counts as gone: a living one is back by then
-
-log = logging.getLogger(__name__)
 
 
 class ClaimLost(UnavailableError):
@@ -73,124 +57,28 @@ def hold_back(connection: Connection, reasons: Mapping[str, str]) -> list[int]:
     return held
 
 
-class Claim:
-    """One run's claim on its prompts; a context manager that ends it. `open` first.
-
-    Args:
-        database: where the queue is.
-        worker: who holds, for people to read: the Dagster run id.
-        lease: how long a silent holder keeps its rows.
-        max_attempts: claims after which a prompt is failed instead of waiting again.
-        ahead: whether prompts are claimed before their `publish_at`.
-    """
+class Claim(Taking):
+    """One run's claim on its prompts; a context manager that ends it. `open` first. Its arguments: see `Taking`."""
 
     def __init__(
-        self, database: Database, *, worker: str, lease: timedelta, max_attempts: int, ahead: bool = True
+        self,
+        database: Database,
+        *,
+        worker: str,
+        lease: timedelta,
+        max_attempts: int,
+        ahead: bool = True,
+        longest_wait: timedelta | None = None,
     ) -> None:
-        self._database = database
-        self._worker = worker
-        self._lease = lease
-        self._max_attempts = max_attempts
-        self._ahead = ahead
-        self._token: int | None = None
-        self.queue = ""  # which database's, once it is open
+        super().__init__(
+            database, worker=worker, lease=lease, max_attempts=max_attempts, ahead=ahead, longest_wait=longest_wait
+        )
         self.reasons: dict[int, str] = {}  # why this claim has rejected or failed a prompt
         self.reason: str | None = None  # why the run fails, kept with the prompts it gives back
-        self._attempts: dict[int, int] = {}  # of each prompt, as it was claimed
-        self._begun: dict[int, int] = {}  # how often this claim began to draw a prompt: tries that are counted
-        self._stop = threading.Event()
-        self._heart: threading.Thread | None = None
-
-    def open(self, *, patience: float | None = None) -> Claim:
-        """Draw a token, lock it and start the heartbeat. Raises `DatabaseError`, after so many seconds."""
-        connection, self._token = self._database.connect_patiently(
-            application_name=f"glad-hold {self._worker}", prepare=self._locked_token, patience=patience
-        )
-        self._heart = threading.Thread(target=self._beat, args=(connection,), name="glad-lease", daemon=True)
-        self._heart.start()
-        return self
-
-    def _locked_token(self, connection: Connection) -> int:
-        require_fit(connection)
-        token = int(value(connection, SQL["next_token"]))
-        if not self._lock(connection, token):
-            raise UnavailableError(f"the claim token {token} is locked already: another database uses ours")
-        self.queue = database_mark(connection)
-        bound = {"token": token, "run_id": self._worker, "database": self.queue}
-        connection.execute(SQL["record_claim"], bound)
-        return token
-
-    def take(self, batch: int, *, ids: Sequence[int] = ()) -> list[Prompt]:
-        """Claim up to `batch` waiting prompts, and return all that this claim has in hand.
-
-        With `ids`, just these, even if they had ended before (a redo on purpose). Raises `UsageError`
-        for ids that do not exist. A prompt that another run holds is left to it. Where rows are held by a
-        run that seems gone, waits `GRACE` seconds to be sure.
-        """
-        before = {prompt.id for prompt in self.held()} if self._attempts else set()
-        bound = {
-            "token": self._token,
-            "worker": self._worker,
-            "lease": self._lease,
-            "batch": batch,
-            "ids": list(ids) or None,
-            "max_attempts": self._max_attempts,
-            "gone": self._gone(),
-            "ahead": self._ahead,
-        }
-
-        def work(connection: Connection) -> list[Prompt]:
-            for row in connection.execute(SQL["return_abandoned"], bound):
-                log.warning("prompt %s was abandoned by its run and is %s again", row["id"], row["status"])
-            if ids:
-                self._check_named(connection, bound)
-                connection.execute(SQL["requeue_named"], bound)
-            # a claim whose answer was lost has taken some already
-            taken = sum(row["id"] not in before for row in connection.execute(SQL["held"], bound))
-            claimed = connection.execute(SQL["claim"], {**bound, "batch": max(0, batch - taken)})
-            illustrating = [row["id"] for row in claimed if row["has_post"]]
-            if illustrating:
-                connection.execute(SQL["note_post_versions"], {"ids": illustrating})
-            return records_of(Prompt, connection.execute(SQL["held"], bound))
-
-        prompts = self._database.transact("claim", work)
-        for prompt in prompts:
-            if prompt.id not in before:
-                self._attempts[prompt.id] = prompt.attempts
-                self._begun.pop(prompt.id, None)
-        return prompts
-
-    def _gone(self) -> list[int]:
-        """Tokens without a lock, now and `GRACE` seconds later: their processes are gone."""
-        suspects = self._without_life()
-        if suspects:
-            time.sleep(GRACE)
-            suspects &= self._without_life()
-        return list(suspects)
-
-    def _without_life(self) -> set[int]:
-        rows = self._database.read(lambda connection: connection.execute(SQL["without_life"]).fetchall())
-        return {row["token"] for row in rows}
-
-    @staticmethod
-    def _check_named(connection: Connection, bound: Mapping[str, Any]) -> None:
-        known = {row["id"]: row for row in connection.execute(SQL["states_of"], bound)}
-        unknown = [i for i in bound["ids"] if i not in known]
-        if unknown:
-            raise UsageError(
-                f"prompt_ids: no prompt has the id {', '.join(map(str, unknown))}; `glad prompts list` shows them"
-            )
-        for row in known.values():
-            if row["status"] == "claimed" and row["claimed_by"] != bound["worker"]:
-                log.warning("prompt %s is held by run %s and left to it", row["id"], row["claimed_by"])
-
-    def held(self) -> list[Prompt]:
-        """The prompts that this claim has claimed and not settled yet."""
-        return self._database.read(lambda c: records_of(Prompt, c.execute(SQL["held"], {"token": self._token})))
 
     def has_settled(self) -> bool:
         """Whether any prompt that this claim has claimed is settled."""
-        return len(self.held()) < len(self._attempts)
+        return len(self._in_hand()) < len(self._attempts)
 
     def begin_drawing(self, ids: Collection[int]) -> None:
         """Count a try for these prompts: should this process die of one, it will be found out.
@@ -200,7 +88,7 @@ class Claim:
         """
         tries = {i: self._begun.get(i, 0) + 1 for i in ids}
         self._begun.update(tries)  # one step: another thread looks into it; and first: the answer may be lost for good
-        if not ids or self._database.transact("begin_drawing", partial(self._count, tries)) or self.held():
+        if not ids or self._database.transact("begin_drawing", partial(self._count, tries)) or self._in_hand():
             return
         bound = {"ids": list(ids), "token": self._token}
         if not self._database.read(lambda connection: value(connection, SQL["taken_over"], bound)):
@@ -318,11 +206,6 @@ class Claim:
         """In the caller's transaction: put aside prompts that `publishable` has locked."""
         self._settle(connection, "settle_rejected", reasons, {prompt.id: prompt.claim_token for prompt in due})
 
-    @property
-    def taken(self) -> int:
-        """How many prompts this claim has claimed in all."""
-        return len(self._attempts)
-
     def drew(self, prompt_id: int) -> bool:
         """Whether this claim began to draw that prompt."""
         return prompt_id in self._begun
@@ -331,9 +214,7 @@ class Claim:
         """End the claim: unfinished prompts wait again, pictures not yet due belong to nobody, the heartbeat stops."""
         if self._token is None:
             return
-        self._stop.set()
-        if self._heart is not None:
-            self._heart.join(timeout=15)
+        self._end_heartbeat()
         reason = readable(self.reason) if self.reason else None
         bound = {"token": self._token, "max_attempts": self._max_attempts, "reason": reason}
         self._token = None
@@ -351,49 +232,3 @@ class Claim:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @staticmethod
-    def _lock(connection: Connection, token: int) -> bool:
-        return bool(value(connection, SQL["lock_token"], {"token": token}))
-
-    def _beat(self, connection: Connection) -> None:
-        """Renew the lease three times per lease and keep the lock; a lost connection is made anew within seconds."""
-        every = self._lease.total_seconds() / 3
-        renew_at = time.monotonic() + every  # only when to ask: whether a lease is over is for the server's clock
-        locked, lost, pooled = True, False, False
-        while not self._stop.wait(min(PING, every)):
-            token = self._token
-            if token is None:
-                break
-            try:
-                if connection.closed:
-                    connection = self._database.connect(autocommit=True, application_name=f"glad-hold {self._worker}")
-                    locked = False
-                with answering_within(connection, SILENCE):
-                    if locked and not pooled:
-                        pooled = not self._is_ours(connection, token)
-                    else:
-                        locked = self._lock(connection, token)
-                    if time.monotonic() >= renew_at:
-                        connection.execute(SQL["renew"], {"token": token, "lease": self._lease})
-                        renew_at = time.monotonic() + every
-                if lost:
-                    log.warning("the heartbeat has a connection again")
-                lost = False
-            except (psycopg.Error, DatabaseError, OSError) as error:
-                if not lost:
-                    log.warning("the heartbeat lost its connection and makes a new one: %s", error)
-                lost = True
-                connection.close()
-        connection.close()
-
-    @staticmethod
-    def _is_ours(connection: Connection, token: int) -> bool:
-        """Whether this session has the lock; that it has lost it while it lives is a pooler's doing."""
-        if value(connection, SQL["has_lock"], {"token": token}):
-            return True
-        log.error(
-            "the lock of this run is gone although its connection is not: a pooler gives each statement another "
-            "session (docs/setup.md). Until that is mended other runs may take this run's prompts for abandoned"
-        )
-        return False

@@ -16,7 +16,7 @@ from functools import partial
 import psycopg
 
 from glad_pipeline.database import Connection, Database, DatabaseError, named_queries
-from glad_pipeline.prompts import queue
+from glad_pipeline.prompts import hold
 
 SQL = named_queries(__package__, "reports.sql")
 
@@ -51,7 +51,7 @@ class Reports:
         suspects = self._without_life()
         gone = {run_id for run_id, long_ago in suspects.items() if long_ago or is_over(run_id)}
         if self.published and suspects.keys() - gone:
-            time.sleep(queue.GRACE)
+            time.sleep(hold.GRACE)
             gone |= suspects.keys() & self._without_life().keys()
         return sorted(gone)
 

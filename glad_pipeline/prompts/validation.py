@@ -238,6 +238,21 @@ def _focus(value: Any) -> str:
     return text
 
 
+def _source(value: Any) -> str:
+    text = _text(CHARS["source"], one_line=True)(value)
+    if text == "*":
+        raise _Fault("'*' stands for all sources: take another name")
+    return text
+
+
+def source_name(text: str) -> str:
+    """The name of a source, checked. Raises `UsageError`."""
+    try:
+        return _source(text)
+    except _Fault as fault:
+        raise UsageError(f"the source {fault}") from None
+
+
 def _yes_or_no(value: Any) -> bool:
     answer = _WORDS.get(str(value).strip().lower()) if isinstance(value, (str, int)) else None
     if answer is None:
@@ -285,6 +300,7 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "publish_at": partial(_publish_at, zone=UTC),
     "needs_approval": _yes_or_no,
     "focus": _focus,
+    "source": _source,
     "replace": _yes_or_no,
 }
 

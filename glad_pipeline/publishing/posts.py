@@ -49,6 +49,11 @@ class Outcomes:
     conflicts: dict[int, str] = field(default_factory=dict)  # of a person's making: not touched, and what to do
     unplaced: dict[int, list[str]] = field(default_factory=dict)  # published without what the blog has no place for
 
+    @property
+    def settled(self) -> int:
+        """How many prompts these are."""
+        return len(self.published) + len(self.rejected) + len(self.conflicts)
+
     def add(self, other: Outcomes) -> None:
         self.published.extend(other.published)
         self.rejected.update(other.rejected)

@@ -74,6 +74,11 @@ class Settings(EngineSettings, StoreSettings, PictureSettings, DatabaseSettings,
 
     # queue
     batch_size: Annotated[int, limits.BATCH_SIZE] = Field(256, description="Most prompts one run claims.")
+    run_seconds: Annotated[int, limits.RUN_SECONDS] = Field(
+        600,
+        description="How long one run begins further batches, from its first one on. What it has claimed by then and "
+        "not begun waits for the next run.",
+    )
     lease_seconds: Annotated[int, limits.LEASE_SECONDS] = Field(
         120, description="How long a silent run keeps its prompts."
     )

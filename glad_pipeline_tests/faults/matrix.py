@@ -19,13 +19,16 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
 import psycopg
 
 from glad_pipeline import cli, failpoints
+from glad_pipeline.database import Database
 from glad_pipeline.media import gates
+from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.storage.keys import original_key
 from glad_pipeline.testing.generator import BATCH
 from glad_pipeline_tests.faults.cells import side_by_side
@@ -134,6 +137,17 @@ def without_the_gate(world: World) -> str | None:
     return world.run()
 
 
+def claim_and_give_back(world: World) -> str | None:
+    """What a run does with prompts that it is not to begin, a pause having come."""
+    with Database(os.environ["DATABASE_URL"]) as database:
+        claim = Claim(database, worker="gives back", lease=timedelta(seconds=60), max_attempts=3).open()
+        with claim:
+            mine = claim.take(6)
+            claim.begin_drawing([mine[0].id])
+            claim.give_back([each.id for each in mine], reason="all is paused")
+    return None
+
+
 def is_held(world: World) -> str | None:
     [row] = world.sql("SELECT status, last_error FROM prompts WHERE title = 'Blank'")
     is_held = row["status"] == "awaiting_approval" and "blank" in (row["last_error"] or "")
@@ -234,6 +248,7 @@ MENDING = Scenario(
 )
 PLAIN_RUN = Scenario(prepare=a_dozen, act=World.run)
 SCENARIOS: dict[str, Scenario] = {  # by commit point
+    "give_back": Scenario(prepare=a_dozen, act=claim_and_give_back),
     "refund": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(breaks_after=6)), patient=False),
     "look_again": Scenario(prepare=pictures_of_yesterday, act=World.run, redraws=1),
     "hold_back": Scenario(

@@ -97,7 +97,7 @@ TRANSACTIONS = {
     "operations/doctor/of_drawing.py": {"workers": "connects to Ray"},
     "operations/audit/walk.py": {EVERY: "reads"},
     "operations/audit/addresses.py": {EVERY: "reads"},
-    "prompts/queue.py": {"_beat": "renews a lease, again and again"},
+    "prompts/hold.py": {"_beat": "renews a lease, again and again"},
     "prompts/queue_state.py": {"readiness": "reads"},
     "cli/workers.py": {EVERY: "connects to Ray"},
     "workers/pool.py": {EVERY: "connects to Ray"},

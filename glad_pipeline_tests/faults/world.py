@@ -23,7 +23,7 @@ from glad_pipeline.defs.jobs import JOB_NAME
 from glad_pipeline.operations.audit.report import PROBLEMS
 from glad_pipeline.operations.audit.walk import audit
 from glad_pipeline.pipeline import identity
-from glad_pipeline.prompts import queue
+from glad_pipeline.prompts import hold
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.storage.protocol import ObjectStore
@@ -121,7 +121,7 @@ def _reason(event: dg.DagsterEvent) -> str:
 
 def shorten_grace(seconds: float = 0.3) -> None:
     """For recoveries, where nobody else lives who could be taken for dead."""
-    queue.GRACE = seconds
+    hold.GRACE = seconds
 
 
 def work_to_be_done(url: str) -> bool:

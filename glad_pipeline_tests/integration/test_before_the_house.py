@@ -35,6 +35,12 @@ LATER = (  # made by later migrations than the one that the rows name
     "DROP TABLE renditions",
     "ALTER TABLE images DROP COLUMN placeholder",
     "ALTER TABLE prompts DROP COLUMN focus",
+    "DROP TABLE prompt_sources",
+    "DROP FUNCTION prompts_note_putting_back CASCADE",
+    "DROP FUNCTION prompts_in_turn CASCADE",
+    "DROP FUNCTION prompts_keep_limits CASCADE",
+    "ALTER TABLE prompts DROP COLUMN source, DROP COLUMN put_back_at",
+    "CREATE INDEX prompts_pending ON prompts (priority DESC, id) WHERE status = 'pending'",
     "ALTER TABLE deployments DROP COLUMN probe, DROP COLUMN blog_mark",
 )
 
@@ -61,6 +67,7 @@ def left(world, monkeypatch):
         "0013_rows",
         "0014_store_probe",
         "0015_renditions",
+        "0016_sources",
     ]
     for each in OBJECTS:
         world.store.client.put_object(

@@ -13,7 +13,7 @@ from glad_pipeline import database as database_room
 from glad_pipeline import failpoints
 from glad_pipeline.database import Database, DatabaseError, answering_within
 from glad_pipeline.operations.checks import no_blank_picture, no_dead_message, no_expired_lease, urls_are_public
-from glad_pipeline.prompts import queue
+from glad_pipeline.prompts import hold
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.queue_state import live_workers
 
@@ -242,7 +242,7 @@ def a_life(database):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_commit_whose_answer_was_lost_is_not_made_twice(database, monkeypatch, when):
-    monkeypatch.setattr(queue, "GRACE", 0.0)
+    monkeypatch.setattr(hold, "GRACE", 0.0)
     add(database, 5)
     points = {f"{name}.{when}" for name in ("claim", "begin_drawing", "refund", "reject", "fail", "release")}
     told = a_life(database)
@@ -304,8 +304,8 @@ def live(database):
 
 
 def test_a_hold_outlives_an_outage_with_its_rows(database, admin, monkeypatch, caplog):
-    monkeypatch.setattr(queue, "PING", 0.1)
-    monkeypatch.setattr(queue, "GRACE", 1.0)
+    monkeypatch.setattr(hold, "PING", 0.1)
+    monkeypatch.setattr(hold, "GRACE", 1.0)
     (prompt,) = add(database)
     with claim(database) as mine:
         mine.take(1)
@@ -321,7 +321,7 @@ def test_a_hold_outlives_an_outage_with_its_rows(database, admin, monkeypatch, c
 
 
 def test_a_hold_that_ends_while_the_database_is_away_ends_and_its_rows_are_taken_over(database, admin, monkeypatch):
-    monkeypatch.setattr(queue, "GRACE", 0.0)
+    monkeypatch.setattr(hold, "GRACE", 0.0)
     (prompt,) = add(database)
     mine = claim(database)
     mine.take(1)
@@ -358,7 +358,7 @@ def test_a_hold_is_opened_although_the_server_hangs_up_on_the_first_statement(mi
 
 
 def test_a_pooler_that_changes_the_session_under_a_lock_is_named(database, monkeypatch, caplog):
-    monkeypatch.setattr(queue, "PING", 0.1)
+    monkeypatch.setattr(hold, "PING", 0.1)
     opened = []
     connect = Database.connect_patiently
     monkeypatch.setattr(

@@ -40,11 +40,13 @@ ALL = [
     "0013_rows",
     "0014_store_probe",
     "0015_renditions",
+    "0016_sources",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
 OURS = {
     "prompts",
+    "prompt_sources",
     "images",
     "renditions",
     "outbox",

@@ -11,15 +11,15 @@ import pytest
 
 from glad_pipeline.database import Database
 from glad_pipeline.errors import GladError, UsageError
-from glad_pipeline.prompts import queue
+from glad_pipeline.prompts import hold, queue
 from glad_pipeline.prompts.queue import Claim, ClaimLost, NothingLeft
 from glad_pipeline.prompts.queue_state import live_workers, overdue, readiness
 
 
 @pytest.fixture
 def database(migrated_url, monkeypatch):
-    monkeypatch.setattr(queue, "PING", 0.1)
-    monkeypatch.setattr(queue, "GRACE", 2.0)
+    monkeypatch.setattr(hold, "PING", 0.1)
+    monkeypatch.setattr(hold, "GRACE", 2.0)
     with Database(migrated_url) as database:
         yield database
 
@@ -243,7 +243,7 @@ def test_a_prompt_whose_attempts_are_spent_is_failed_with_the_last_reason(databa
 
 
 def test_a_prompt_that_kills_every_run_ends_as_failed_and_its_neighbours_do_not(database, monkeypatch):
-    monkeypatch.setattr(queue, "GRACE", 0.0)
+    monkeypatch.setattr(hold, "GRACE", 0.0)
     poison, neighbour = add(database, 2)
     for n in range(3):
         with claim(database, f"run-{n}") as mine:
@@ -353,6 +353,8 @@ def test_the_sensors_look_and_the_claim_read_only_what_is_ready(database, state,
         "worker": "x",
         "lease": timedelta(seconds=5),
         "ahead": ahead,
+        "above": None,
+        "among": 10,
     }
     with database.transaction() as connection:
         connection.execute("SET LOCAL enable_seqscan = off")
@@ -363,5 +365,16 @@ def test_the_sensors_look_and_the_claim_read_only_what_is_ready(database, state,
     assert "prompts_due" in look
     assert "prompts_pending_due" in look
     assert "prompts_leases" in look
-    assert "prompts_pending" in claim
+    assert "prompts_in_turn" in claim
     assert "Seq Scan on prompts" not in claim
+    assert pages_read(database, "SELECT * FROM prompts_in_turn(10, NULL, %(ahead)s, '')", ahead=ahead) < 100
+
+
+def pages_read(database, statement, **bound):
+    """How many pages of tables and indexes a statement looks at, where it is planned already."""
+    with database.transaction() as connection:
+        for _ in range(2):
+            [plan] = (
+                connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", bound).fetchone().values()
+            )
+    return plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]

@@ -31,7 +31,7 @@ from glad_pipeline.database import Database
 from glad_pipeline.errors import GladError
 from glad_pipeline.operations import takedown
 from glad_pipeline.pipeline import publish
-from glad_pipeline.prompts import editing, management, queue
+from glad_pipeline.prompts import editing, hold, management, queue
 from glad_pipeline.prompts.queue import Claim, ClaimLost, NothingLeft
 from glad_pipeline.prompts.queue_state import live_workers
 from glad_pipeline.publishing import images
@@ -579,8 +579,8 @@ def entry(found):
 
 
 def test_the_queue_and_publishing_are_what_their_model_is(migrated_url, monkeypatch):
-    monkeypatch.setattr(queue, "GRACE", 0.0)
-    monkeypatch.setattr(queue, "PING", 3_600.0)  # hearts beat where the model says
+    monkeypatch.setattr(hold, "GRACE", 0.0)
+    monkeypatch.setattr(hold, "PING", 3_600.0)  # hearts beat where the model says
     monkeypatch.setattr(publish, "POSTS_PER_TRANSACTION", PUBLISHED_AT_ONCE)
     with Database(migrated_url, patience=30) as database:
         monkeypatch.setattr(QueueMachine, "database", database, raising=False)

@@ -53,6 +53,7 @@ MADE = {
     "0008_run_claims": ("run_claims",),
     "0010_edits": ("prompt_aliases",),
     "0011_run_reports": ("run_reports",),
+    "0016_sources": ("prompt_sources",),
 }
 
 _SQL = named_queries(__name__, "checks.sql")
