@@ -100,6 +100,14 @@ def describe(home: Home) -> dict[str, Any] | None:
     return state if state and is_still(state["pid"], state["created"]) else None
 
 
+def left_behind(home: Home) -> list[int]:
+    """The pids of what a `glad up` that was killed has started and that has not ended yet."""
+    if describe(home):
+        return []
+    children = [pid for pid, created in _read_state(home).get("children", ()) if is_still(pid, created)]
+    return sorted({member.pid for pid in children for member in session_members(pid)})
+
+
 def down(settings: Settings) -> list[str]:
     """End a running `glad up`, or what one that was killed left behind, then the servers. Returns what ran."""
     home = Home(settings.home)
