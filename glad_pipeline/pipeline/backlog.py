@@ -12,6 +12,7 @@ overdue.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -212,10 +213,10 @@ class UrgentFirst:
             self._loaded = None if leader is None else leader.weights
             return self._loaded
 
-    def waiting(self, weights: Weights) -> list[Recipe] | None:
-        """What is in hand of these weights; None: more may come."""
+    def waiting(self, weights: Weights) -> list[Recipe]:
+        """What is in hand now of these weights."""
         with self._change:
-            return [each.recipe for each in self._waiting.values() if each.weights == weights] if self._over else None
+            return [each.recipe for each in self._waiting.values() if each.weights == weights]
 
     def take(
         self,
@@ -286,11 +287,12 @@ class UrgentFirst:
 
 
 class OfWeights:
-    """Of a backlog what can be drawn with these weights, until something else is next."""
+    """Of a backlog what can be drawn with these weights, until something else is next, or more than `most` wait."""
 
-    def __init__(self, backlog: UrgentFirst, weights: Weights) -> None:
+    def __init__(self, backlog: UrgentFirst, weights: Weights, *, most: float = math.inf) -> None:
         self._backlog = backlog
         self._weights = weights
+        self._most = most
 
     def take(
         self,
@@ -299,6 +301,8 @@ class OfWeights:
         prefer: Callable[[Recipe], bool] = lambda recipe: False,
         wait: bool = True,
     ) -> list[Recipe] | None:
+        if len(self._backlog.waiting(self._weights)) > self._most:
+            return None
         return self._backlog.take(batch_of, prefer=prefer, wait=wait, of=self._weights)
 
     def __iter__(self) -> Iterator[Recipe]:

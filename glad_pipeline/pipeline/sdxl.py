@@ -7,6 +7,7 @@ deployment's. Knows neither Dagster nor where pictures go.
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -170,7 +171,8 @@ class Sdxl:
         it, it is that prompt's.
         """
         unloadable: dict[Weights, Exception] = {}
-        for weights, backlog, wanted in _by_weights(recipes):
+        broken = False
+        for weights, backlog, wanted in self._by_weights(recipes):
             profile = next(p for p in list(self._profiles.values()) if (p.weights, p.quantization or "") == weights)
             if weights in unloadable:
                 yield from self._undrawable(profile, backlog, unloadable[weights])
@@ -184,11 +186,33 @@ class Sdxl:
                 unloadable[weights] = error
                 yield from self._undrawable(profile, backlog, error)
             else:
-                yield from engine.generate(backlog, on_batch_start=on_batch_start)
+                for drawn in engine.generate(backlog, on_batch_start=on_batch_start):
+                    broken = broken or (drawn.pixels is None and drawn.cause in ("device", "setup"))
+                    yield drawn
             finally:
                 self.overhead_seconds["loading"] += engine.load_seconds or 0.0
                 self.overhead_seconds["warming_up"] += engine.warm_seconds
                 engine.close()
+            if broken:  # with other weights it would be no better
+                return
+
+    def _by_weights(self, recipes: Recipes) -> Iterator[tuple[Weights, Backlog, Sequence[Recipe] | None]]:
+        """What has to be loaded, what is drawn with it then, and what that will be; None: a whole window and more.
+
+        Workers are asked for by what there is to do: for a backlog that has grown to a window all of them.
+        """
+        if not isinstance(recipes, UrgentFirst):
+            for weights, group in groupby(sorted(recipes, key=weights_for), key=weights_for):
+                wanted = list(group)
+                yield weights, ListBacklog(wanted), wanted
+            return
+        while (weights := recipes.leading()) is not None:
+            waiting = recipes.waiting(weights)
+            if len(waiting) > self.window // 2:
+                yield weights, OfWeights(recipes, weights), None
+            else:
+                most = self.window // 2 if self._drawn_by_workers() else math.inf
+                yield weights, OfWeights(recipes, weights, most=most), waiting
 
     def _undrawable(self, profile: ModelProfile, backlog: Backlog, error: Exception) -> Iterator[Drawn]:
         """The recipes of a model that cannot be loaded, each with the reason. Raises what is due to the deployment."""
@@ -279,14 +303,3 @@ def _ours(error: Exception) -> UnavailableError:
     if isinstance(error, GladError):
         return UnavailableError(str(error))
     return UnavailableError(f"the model of the settings cannot be used: {type(error).__name__}: {error}")
-
-
-def _by_weights(recipes: Recipes) -> Iterator[tuple[Weights, Backlog, Sequence[Recipe] | None]]:
-    """What has to be loaded, what is drawn with it then, and what that will be; None: nobody knows yet."""
-    if isinstance(recipes, UrgentFirst):
-        while (weights := recipes.leading()) is not None:
-            yield weights, OfWeights(recipes, weights), recipes.waiting(weights)
-        return
-    for weights, group in groupby(sorted(recipes, key=weights_for), key=weights_for):
-        wanted = list(group)
-        yield weights, ListBacklog(wanted), wanted
