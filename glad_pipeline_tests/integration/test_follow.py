@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import pairwise
 
 import dagster as dg
 import pytest
@@ -78,7 +79,7 @@ def test_a_picture_is_a_post_while_its_run_draws_and_the_steps_report_the_whole_
     assert metadata(result, "s3_objects")["dagster/row_count"] == PICTURES
     assert metadata(result, "s3_objects")["bytes"] == metadata(result, "generated_images")["bytes"]
     assert metadata(result, "published_posts")["published"] == PICTURES
-    assert "Hill 0" in metadata(result, "published_posts")["posts"]
+    assert "Hill" in metadata(result, "published_posts")["posts"]
     assert world.sql("SELECT * FROM run_reports") == []  # listed, all of them
     assert all(check.passed for check in result.get_asset_check_evaluations())
 
@@ -208,4 +209,4 @@ def test_a_picture_that_waits_for_nobody_costs_no_transaction_of_its_own(world, 
         world.add(f"a hill {n}", title=f"Hill {n}")
     world.run()
     assert len(groups) < 20
-    assert all(later - earlier >= follow.GROUP - 0.05 for earlier, later in zip(groups[:-3], groups[1:-2], strict=True))
+    assert all(later - earlier >= follow.GROUP - 0.05 for earlier, later in pairwise(groups[:-2]))
