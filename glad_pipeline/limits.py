@@ -76,6 +76,7 @@ URL_CHARS = 500  # of a picture's public address, as the blog's columns have it
 
 # A deployment
 BATCH_SIZE = Range(1, 100_000)  # prompts that one run claims
+RUN_SECONDS = Range(1, 14_400)  # in which one run begins batches
 LISTED = Range(1, 100_000)  # rows of one answer
 ATTEMPTS = Range(1, 100)  # claims of a prompt; tries of a message
 SENSOR_SECONDS = Range(0, 45)  # one look; Dagster gives it 60

@@ -17,7 +17,7 @@ import typer
 from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.prompts import STATUSES
 from glad_pipeline.cli.prompts import commands as of_prompts
-from glad_pipeline.cli.runtime import Runtime
+from glad_pipeline.cli.runtime import Runtime, warn_of_volume
 from glad_pipeline.display import in_zone, one_line, visible
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def import_(
         otherwise={} if publish is None else {"publish": publish},
     )
     with runtime.database() as database, Progress(every=5.0) as progress:
+        warn_of_volume(runtime.settings, database)
         report = import_files(database, files, options, progress=ImportProgress(progress))
     if dry_run:
         _preview(report, engine)

@@ -17,7 +17,7 @@ import typer
 from glad_pipeline.cli.group import group
 from glad_pipeline.cli.options import Ids, IdsOrNone, Json, Limit
 from glad_pipeline.cli.output import print_fields, print_json, print_table
-from glad_pipeline.cli.runtime import Runtime
+from glad_pipeline.cli.runtime import Runtime, warn_of_volume
 from glad_pipeline.display import counted, in_zone, one_line
 from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, PROMPT_SYNTAXES, SCHEDULERS, SEED, SIDE, STEPS
 
@@ -111,6 +111,7 @@ def add(
     given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, "replace": replace, **fields}
     given = {name: value for name, value in given.items() if value is not None}
     with runtime.database() as database:
+        warn_of_volume(runtime.settings, database)
         if "post_id" in given:
             given["post_id"] = find_post(database, given["post_id"])
         prompt_id, created = add_prompt(database, given, zone=runtime.settings.zone)

@@ -84,6 +84,7 @@ def build_resources(
         or QueueResource(
             postgres=postgres,
             batch_size=settings.batch_size,
+            run_seconds=settings.run_seconds,
             lease_seconds=settings.lease_seconds,
             longest_wait_seconds=settings.longest_wait_seconds,
             max_attempts=settings.max_attempts,

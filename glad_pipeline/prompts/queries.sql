@@ -124,7 +124,7 @@ WITH RECURSIVE sources AS (
     WHERE NOT EXISTS (SELECT FROM prompt_sources s WHERE s.source IN (sources.source, '*') AND s.paused_since IS NOT NULL)
 ), next AS MATERIALIZED (
     SELECT p.id, waiting.since FROM waiting JOIN prompts p ON p.id = waiting.id
-    WHERE p.status = 'pending' ORDER BY waiting.since, p.id LIMIT %(batch)s
+    WHERE p.status = 'pending' AND p.id <> ALL(%(had)s::bigint[]) ORDER BY waiting.since, p.id LIMIT %(batch)s
     FOR UPDATE OF p SKIP LOCKED
 )
 UPDATE prompts p
@@ -142,7 +142,7 @@ WITH turn AS MATERIALIZED (
         coalesce((SELECT s.turn FROM prompt_sources s WHERE s.source = '*'), '')) AS t
 ), next AS MATERIALIZED (
     SELECT p.id, turn.place FROM turn JOIN prompts p ON p.id = turn.prompt_id
-    WHERE p.status = 'pending' ORDER BY turn.place LIMIT %(batch)s
+    WHERE p.status = 'pending' AND p.id <> ALL(%(had)s::bigint[]) ORDER BY turn.place LIMIT %(batch)s
     FOR UPDATE OF p SKIP LOCKED
 )
 UPDATE prompts p
@@ -158,7 +158,8 @@ WHERE source = (SELECT source FROM prompt_sources WHERE source = '*' AND turn <>
 
 -- name: in_turn
 -- Whether `more` would find anything.
-SELECT EXISTS (SELECT FROM prompts_in_turn(1, %(above)s, %(ahead)s, '')) AS found
+SELECT EXISTS (SELECT FROM prompts_in_turn(%(among)s, %(above)s, %(ahead)s, '')
+               WHERE prompt_id <> ALL(%(had)s::bigint[])) AS found
 
 -- name: in_hand
 -- Which prompts this hold has in hand.
@@ -189,8 +190,10 @@ SELECT * FROM prompts WHERE claim_token = %(token)s AND status = 'claimed' ORDER
 -- name: count_tries
 -- So many tries each of these prompts has now: one more when drawing begins, for a process that dies may die of it;
 -- as many as when it was claimed, when the store, the database or the GPU was the cause. The same when asked twice.
+-- The GPU waits for it: not for the server's disk too. A server that crashes within a second may forget it, we may not.
 UPDATE prompts p SET attempts = counted.attempts
-FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS counted (id, attempts)
+FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS counted (id, attempts),
+    set_config('synchronous_commit', 'off', true)
 WHERE p.id = counted.id AND p.claim_token = %(token)s AND p.status = 'claimed'
 
 -- name: taken_over

@@ -78,7 +78,6 @@ class Claim(Taking):
             database, worker=worker, lease=lease, max_attempts=max_attempts, ahead=ahead, longest_wait=longest_wait
         )
         self._keep_events = keep_events
-        self.reasons: dict[int, str] = {}  # why this claim has rejected or failed a prompt
         self.reason: str | None = None  # why the run fails, kept with the prompts it gives back
 
     def has_settled(self) -> bool:

@@ -191,6 +191,22 @@ def have_renditions(world: World) -> str | None:
     return f"without renditions: {lacking}" if lacking else None
 
 
+def pictures_without_renditions(world: World) -> None:
+    """Posts of before, whose pictures have renditions since."""
+    a_post_to_hide(world)
+    assert make_renditions(world) is None
+
+
+def renew_posts(world: World) -> str | None:
+    os.environ.update(RENDITIONS)
+    return glad("renditions", "make", "--posts")
+
+
+def show_renditions(world: World) -> str | None:
+    left = world.sql("SELECT id FROM posts WHERE status = 'published' AND NOT metadata ? 'featured_image_data'")
+    return f"posts without renditions: {left}" if left else None
+
+
 RENDITIONS = {"GLAD_RENDITIONS": "webp", "GLAD_RENDITION_WIDTHS": "native"}
 
 
@@ -263,6 +279,12 @@ SCENARIOS: dict[str, Scenario] = {  # by commit point
         act=rewrite,
         recover=lambda world: [rewrite(world), *world.recover()],
         expect=shows_nothing_gone,
+    ),
+    "renew_posts": Scenario(
+        prepare=pictures_without_renditions,
+        act=renew_posts,
+        recover=lambda world: [renew_posts(world), *world.recover()],
+        expect=show_renditions,
     ),
     "thumbnail": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(side=300))),
 }

@@ -128,6 +128,7 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "publish": mostly(st.sampled_from(PUBLISH), TEXTS),
     "focus": mostly(st.sampled_from(["0.5,0.3", "top left", " Centre"]), TEXTS),
     "replace": st.booleans(),
+    "source": mostly(st.sampled_from(["", "desk", "bulk", "*"]), TEXTS),
     "status": st.sampled_from(["pending", "claimed", "published", "failed", "", "PENDING"]) | KEPT,
     "attempts": INT4,
     "claim_token": INT4,
@@ -146,6 +147,7 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "taken_down_at": DATES,
     "replaced_image_url": TEXTS,
     "replaced_alt_text": TEXTS,
+    "put_back_at": DATES,
 }
 PROGRESS = [
     "status",
@@ -158,7 +160,7 @@ PROGRESS = [
     "claimed_at",
 ]
 PROGRESS += ["published_post_id", "generated_at", "published_at", "post_version", "taken_down_at", "replaced_image_url"]
-PROGRESS += ["replaced_alt_text"]
+PROGRESS += ["replaced_alt_text", "put_back_at"]
 ASKED = [name for name in COLUMNS if name not in PROGRESS]
 # A few columns at once or all; progress, which is always refused, seldom.
 CHOICE = st.one_of(

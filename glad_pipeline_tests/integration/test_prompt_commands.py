@@ -182,7 +182,7 @@ def test_add_takes_every_field_and_says_which_prompt_it_became(
         "width": "512", "height": "512", "num-inference-steps": "9", "guidance-scale": "5", "scheduler": "euler",
         "preset": "base", "lora": "a*1", "model": "m", "model-revision": "a" * 40, "priority": "-1",
         "publish-at": "2030-01-01", "size": "512x512", "prompt-syntax": "plain", "idempotency-key": "k",
-        "focus": "top", "publish": "picture",
+        "focus": "top", "publish": "picture", "source": "desk",
     }  # fmt: skip
     flags = {"prompt", "needs_approval", "replace"}
     assert {name.replace("-", "_") for name in options} | flags == {*FIELDS, "size"}

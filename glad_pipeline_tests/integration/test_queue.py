@@ -350,6 +350,7 @@ def test_the_sensors_look_and_the_claim_read_only_what_is_ready(database, state,
     bound = {
         "batch": 10,
         "ids": None,
+        "had": [],
         "token": 1,
         "worker": "x",
         "lease": timedelta(seconds=5),

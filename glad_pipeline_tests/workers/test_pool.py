@@ -15,7 +15,7 @@ if importlib.util.find_spec("ray") is None:
 
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.local.processes import session_members
-from glad_pipeline.workers import jobs, remote
+from glad_pipeline.workers import jobs, turns
 from glad_pipeline.workers import members as members_module
 from glad_pipeline.workers import pool as pool_module
 from glad_pipeline.workers.members import members
@@ -64,7 +64,7 @@ def test_no_more_is_begun_than_workers_can_hold(pool_of):
     stream = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate(recipes(80, "for 0.2 s"), on_batch_start=begun.extend)
     for answered, _ in enumerate(stream):
         under_way.append(len(begun) - answered)
-    assert BATCH * remote.AT_A_WORKER < max(under_way) <= 2 * BATCH * remote.AT_A_WORKER
+    assert BATCH * turns.AT_A_WORKER < max(under_way) <= 2 * BATCH * turns.AT_A_WORKER
 
 
 def test_a_stream_that_is_closed_draws_no_more_than_what_was_being_drawn(pool_of, ray_home):

@@ -26,15 +26,25 @@ CREATE INDEX prompts_pending ON prompts (priority DESC, source, id) WHERE status
 CREATE INDEX prompts_waiting ON prompts (source, greatest(created_at, put_back_at, publish_at)) WHERE status = 'pending';
 CREATE INDEX prompts_of_source ON prompts (source, created_at) WHERE source <> '';
 
+-- Nobody writes `put_back_at`, whoever has a prompt worked again.
 CREATE FUNCTION prompts_note_putting_back() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF TG_ARGV[0] = 'refuse' THEN
+        RAISE EXCEPTION 'progress of a prompt is kept by the pipeline, it cannot be inserted or changed: put_back_at'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'progress_is_kept_by_the_pipeline',
+                  HINT = 'Leave the column out.';
+    END IF;
     NEW.put_back_at := now();
     RETURN NEW;
 END $$;
 
 CREATE TRIGGER prompts_note_putting_back BEFORE UPDATE OF status ON prompts FOR EACH ROW
     WHEN (NEW.status = 'pending' AND OLD.status IN ('rejected', 'failed', 'cancelled', 'published'))
-    EXECUTE FUNCTION prompts_note_putting_back();
+    EXECUTE FUNCTION prompts_note_putting_back('note');
+CREATE TRIGGER prompts_refuse_put_back_at BEFORE INSERT ON prompts FOR EACH ROW
+    WHEN (NEW.put_back_at IS NOT NULL) EXECUTE FUNCTION prompts_note_putting_back('refuse');
+CREATE TRIGGER prompts_keep_put_back_at BEFORE UPDATE OF put_back_at ON prompts FOR EACH ROW
+    WHEN (NEW.put_back_at IS DISTINCT FROM OLD.put_back_at) EXECUTE FUNCTION prompts_note_putting_back('refuse');
 
 -- The next `wanted` waiting prompts of sources that are not paused, in the order in which they are to be drawn: by priority,
 -- those of one priority by turns of their sources, beginning after the source `since`, and those of one source by id.
