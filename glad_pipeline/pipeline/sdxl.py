@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
@@ -205,7 +206,7 @@ class Sdxl:
             yield Drawn(recipe=recipe, error=reason, cause=cause, provenance={})
 
     def _engine(
-        self, profile: ModelProfile, wanted: Sequence[Recipe] | None, pulse: Callable[[], None]
+        self, profile: ModelProfile, wanted: Callable[[], Sequence[Recipe]], pulse: Callable[[], None]
     ) -> Engine | RemoteEngine:
         """What draws with a profile: this process, or the workers."""
         if self._drawn_by_workers():
@@ -281,12 +282,12 @@ def _ours(error: Exception) -> UnavailableError:
     return UnavailableError(f"the model of the settings cannot be used: {type(error).__name__}: {error}")
 
 
-def _by_weights(recipes: Recipes) -> Iterator[tuple[Weights, Backlog, Sequence[Recipe] | None]]:
-    """What has to be loaded, what is drawn with it then, and what that will be; None: nobody knows yet."""
+def _by_weights(recipes: Recipes) -> Iterator[tuple[Weights, Backlog, Callable[[], Sequence[Recipe]]]]:
+    """What has to be loaded, what is drawn with it then, and what that will be as far as it is known at any moment."""
     if isinstance(recipes, UrgentFirst):
         while (weights := recipes.leading()) is not None:
-            yield weights, OfWeights(recipes, weights), recipes.waiting(weights)
+            yield weights, OfWeights(recipes, weights), partial(recipes.waiting, weights)
         return
     for weights, group in groupby(sorted(recipes, key=weights_for), key=weights_for):
         wanted = list(group)
-        yield weights, ListBacklog(wanted), wanted
+        yield weights, ListBacklog(wanted), partial(list, wanted)
