@@ -94,6 +94,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
                 "claimed": len(claimed),
                 "first": _markdown(first),
                 **rows(ids),
+                **ours.queue.paused(context.log),
                 **ours.queue.report(context.log),
             },
         )
@@ -194,6 +195,7 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
             metadata={
                 "bytes": sum(each.bytes for each in done.whole),
                 "awaiting_approval": done.awaiting_approval,
+                "ready": done.ready,
                 "taken_down": done.taken_down,
                 "damaged": done.damaged,
                 "not_drawn_yet": done.not_drawn_yet,

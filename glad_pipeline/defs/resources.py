@@ -93,8 +93,10 @@ class QueueResource(FixedResource):
     batch_size: int = Field(description="Most prompts one run claims.")
     run_seconds: int = Field(default=600, description="How long one run begins further batches.")
     lease_seconds: int = Field(description="How long a silent run keeps its prompts.")
+    longest_wait_seconds: int = Field(default=3_600, description="How long a prompt waits whatever its priority.")
     max_attempts: int = Field(description="Claims after which a prompt is failed.")
     draw_ahead: bool = Field(default=True, description="Whether pictures are drawn before their `publish_at`.")
+    events_days: int = Field(default=90, description="How long the history of a prompt that has ended is kept.")
     _claim: Claim | None = PrivateAttr(default=None)
     _slot: Slot | None = PrivateAttr(default=None)
     _run_id: str = PrivateAttr(default="")
@@ -146,6 +148,8 @@ class QueueResource(FixedResource):
             lease=timedelta(seconds=self.lease_seconds),
             max_attempts=self.max_attempts,
             ahead=self.draw_ahead,
+            keep_events=timedelta(days=self.events_days),
+            longest_wait=timedelta(seconds=self.longest_wait_seconds),
         ).open(patience=patience)
         self._claim = claim
         self._queue = claim.queue
@@ -212,6 +216,14 @@ class QueueResource(FixedResource):
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
         return reject_unfit(claimed, claim, self.postgres.database)
+
+    def paused(self, log: logging.Logger) -> dict[str, Any]:
+        """Metadata of what is paused, which is logged too; none where nothing is."""
+        found = self.claim.paused()
+        if not found:
+            return {}
+        log.warning("paused, and not claimed: %s", redact(found.in_words()))
+        return {"paused": dg.MetadataValue.text(redact(found.in_words()))}
 
     @property
     def most(self) -> int | None:

@@ -104,6 +104,7 @@ def a_dozen(world: World) -> None:
     world.add("an UNDRAWABLE one", title="Undrawable", seed=9)
     world.add("for a post", post_id=BEFORE, seed=10)
     world.add("to be approved", title="Approve me", seed=11, needs_approval=True)
+    world.add("a picture alone", title="Alone", seed=13, publish="picture")
     world.add("for later", title="Later", seed=12, publish_at="2100-01-01")
 
 
