@@ -12,7 +12,6 @@ overdue.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -214,7 +213,7 @@ class UrgentFirst:
             return self._loaded
 
     def waiting(self, weights: Weights) -> list[Recipe]:
-        """What is in hand now of these weights."""
+        """What is in hand of these weights; more may come."""
         with self._change:
             return [each.recipe for each in self._waiting.values() if each.weights == weights]
 
@@ -287,12 +286,11 @@ class UrgentFirst:
 
 
 class OfWeights:
-    """Of a backlog what can be drawn with these weights, until something else is next, or more than `most` wait."""
+    """Of a backlog what can be drawn with these weights, until something else is next."""
 
-    def __init__(self, backlog: UrgentFirst, weights: Weights, *, most: float = math.inf) -> None:
+    def __init__(self, backlog: UrgentFirst, weights: Weights) -> None:
         self._backlog = backlog
         self._weights = weights
-        self._most = most
 
     def take(
         self,
@@ -301,8 +299,6 @@ class OfWeights:
         prefer: Callable[[Recipe], bool] = lambda recipe: False,
         wait: bool = True,
     ) -> list[Recipe] | None:
-        if len(self._backlog.waiting(self._weights)) > self._most:
-            return None
         return self._backlog.take(batch_of, prefer=prefer, wait=wait, of=self._weights)
 
     def __iter__(self) -> Iterator[Recipe]:

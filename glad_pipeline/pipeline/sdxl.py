@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
@@ -172,7 +173,7 @@ class Sdxl:
         """
         unloadable: dict[Weights, Exception] = {}
         broken = False
-        for weights, backlog, wanted in self._by_weights(recipes):
+        for weights, backlog, wanted in _by_weights(recipes):
             profile = next(p for p in list(self._profiles.values()) if (p.weights, p.quantization or "") == weights)
             if weights in unloadable:
                 yield from self._undrawable(profile, backlog, unloadable[weights])
@@ -196,24 +197,6 @@ class Sdxl:
             if broken:  # with other weights it would be no better
                 return
 
-    def _by_weights(self, recipes: Recipes) -> Iterator[tuple[Weights, Backlog, Sequence[Recipe] | None]]:
-        """What has to be loaded, what is drawn with it then, and what that will be; None: a whole window and more.
-
-        Workers are asked for by what there is to do: for a backlog that has grown to a window all of them.
-        """
-        if not isinstance(recipes, UrgentFirst):
-            for weights, group in groupby(sorted(recipes, key=weights_for), key=weights_for):
-                wanted = list(group)
-                yield weights, ListBacklog(wanted), wanted
-            return
-        while (weights := recipes.leading()) is not None:
-            waiting = recipes.waiting(weights)
-            if len(waiting) > self.window // 2:
-                yield weights, OfWeights(recipes, weights), None
-            else:
-                most = self.window // 2 if self._drawn_by_workers() else math.inf
-                yield weights, OfWeights(recipes, weights, most=most), waiting
-
     def _undrawable(self, profile: ModelProfile, backlog: Backlog, error: Exception) -> Iterator[Drawn]:
         """The recipes of a model that cannot be loaded, each with the reason. Raises what is due to the deployment."""
         from glad_pipeline.generation.engine import Drawn
@@ -229,7 +212,7 @@ class Sdxl:
             yield Drawn(recipe=recipe, error=reason, cause=cause, provenance={})
 
     def _engine(
-        self, profile: ModelProfile, wanted: Sequence[Recipe] | None, pulse: Callable[[], None]
+        self, profile: ModelProfile, wanted: Callable[[], Sequence[Recipe]], pulse: Callable[[], None]
     ) -> Engine | RemoteEngine:
         """What draws with a profile: this process, or the workers."""
         if self._drawn_by_workers():
@@ -303,3 +286,14 @@ def _ours(error: Exception) -> UnavailableError:
     if isinstance(error, GladError):
         return UnavailableError(str(error))
     return UnavailableError(f"the model of the settings cannot be used: {type(error).__name__}: {error}")
+
+
+def _by_weights(recipes: Recipes) -> Iterator[tuple[Weights, Backlog, Callable[[], Sequence[Recipe]]]]:
+    """What has to be loaded, what is drawn with it then, and what that will be as far as it is known at any moment."""
+    if isinstance(recipes, UrgentFirst):
+        while (weights := recipes.leading()) is not None:
+            yield weights, OfWeights(recipes, weights), partial(recipes.waiting, weights)
+        return
+    for weights, group in groupby(sorted(recipes, key=weights_for), key=weights_for):
+        wanted = list(group)
+        yield weights, ListBacklog(wanted), partial(list, wanted)
