@@ -7,7 +7,6 @@ deployment's. Knows neither Dagster nor where pictures go.
 from __future__ import annotations
 
 import logging
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress

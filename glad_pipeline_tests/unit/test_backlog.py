@@ -164,16 +164,6 @@ def test_with_these_weights_it_is_over_when_others_are_next():
     assert waiting.leading() is None
 
 
-def test_when_more_wait_than_were_thought_of_whoever_draws_is_told_to_think_again():
-    waiting = backlog(*map(recipe, range(4)))
-    ours = OfWeights(waiting, waiting.leading(), most=6)
-    assert seeds(ours.take(batch_of)) == [0, 1, 2, 3]
-    for seed in range(10, 17):
-        waiting.add(recipe(seed))
-    assert ours.take(batch_of) is None
-    assert seeds(waiting.take(batch_of)) == [10, 11, 12, 13]
-
-
 def test_nothing_right_now_is_no_end():
     waiting = backlog(recipe(0))
     waiting.take(batch_of)

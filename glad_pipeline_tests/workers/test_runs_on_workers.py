@@ -191,7 +191,9 @@ print(World().run(on_workers()))
 """
 
 
-def test_of_two_runs_that_are_up_one_draws_and_the_other_claims_when_the_last_batch_is_begun(world, environment, ray_home):
+def test_of_two_runs_that_are_up_one_draws_and_the_other_claims_when_the_last_batch_is_begun(
+    world, environment, ray_home
+):
     from glad_pipeline.workers.cluster import Cluster
     from glad_pipeline.workers.pool import Pool
 
