@@ -1,11 +1,12 @@
-"""What an idle `glad up` costs Dagster's database: sessions opened, statements and rows of ticks written a minute.
+"""What an idle `glad up` costs: CPU time of each program; sessions, statements and rows of ticks on Dagster's database.
 
     .venv/bin/python -m benchmarks.idle [--warm-up 60] [--seconds 120]
 
 `glad up` on servers of its own, with every setting's default and an empty queue. After the warm-up it is watched for so
-many seconds: `pg_stat_database` counts the sessions that are opened on Dagster's database, `job_ticks` and `event_logs`
-the rows that are added. The benchmark looks through a connection to another database. Prints the figures last and
-writes them to `benchmarks/results/idle.json`.
+many seconds: of each of its processes the CPU time that it and its ended children have used (user and system), as a
+share of one core; `pg_stat_database` counts the sessions that are opened on Dagster's database, `job_ticks` and
+`event_logs` the rows that are added. The benchmark looks through a connection to another database. Prints the figures
+last and writes them to `benchmarks/results/idle.json`.
 """
 
 from __future__ import annotations
@@ -14,17 +15,46 @@ import argparse
 import signal
 import sys
 import time
+from collections import Counter
+from contextlib import suppress
 from typing import Any
+
+import psutil
 
 from benchmarks import report
 from benchmarks.site import Site, own_site
 from glad_pipeline.database import Connection
 
 GOAL_SESSIONS, GOAL_TICKS = 150, 6  # a minute
+GOAL_CPU = 0.03  # of one core
 SESSIONS = "SELECT sessions, xact_commit + xact_rollback AS transactions FROM pg_stat_database WHERE datname = %s"
 LAST_ROWS = (  # that of sequences: old ticks are deleted meanwhile
     "SELECT (SELECT last_value FROM job_ticks_id_seq) AS ticks, (SELECT last_value FROM event_logs_id_seq) AS events"
 )
+PROGRAMS = {  # a word of the command line → what the program is called here
+    "dagster._daemon": "daemon",
+    "api": "code server",
+    "glad_pipeline.defs.webserver": "web UI",
+    "glad_pipeline.cli": "glad up",
+}
+
+
+def cpu_seconds(site: Site) -> Counter[str]:
+    """What the processes of `glad up` have used until now, by program; what their children had used that ended too."""
+    used: Counter[str] = Counter()
+    up = psutil.Process(site.pid)
+    for process in [up, *up.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            used[_program(process)] += times.user + times.system + times.children_user + times.children_system
+    return used
+
+
+def _program(process: psutil.Process) -> str:
+    words = process.cmdline()
+    if process.name() in ("postgres", "weed"):
+        return "PostgreSQL" if process.name() == "postgres" else "store"
+    return next((name for word, name in PROGRAMS.items() if word in words), " ".join(words)[:60] or process.name())
 
 
 def counted(site: Site, statistics: Connection) -> dict[str, int]:
@@ -37,19 +67,25 @@ def counted(site: Site, statistics: Connection) -> dict[str, int]:
 
 
 def watch(warm_up: float, seconds: float) -> dict[str, Any]:
-    """Figures a minute of an idle `glad up`."""
+    """Figures of an idle `glad up`."""
     with own_site() as site, site.connect("DATABASE_URL") as statistics:
         time.sleep(warm_up)
-        before = counted(site, statistics)
+        before, used_before, began = counted(site, statistics), cpu_seconds(site), time.monotonic()
         time.sleep(seconds)
+        used, watched = cpu_seconds(site), time.monotonic() - began
+        used.subtract(used_before)
         after = counted(site, statistics)
     more = {name: after[name] - before[name] for name in before}
     more["sessions"] -= 1  # our own
+    shares = {name: round(used / watched, 4) for name, used in used.most_common()}
     return {
         "seconds": seconds,
         **{f"{name}_per_minute": round(count * 60 / (seconds + 1), 1) for name, count in more.items()},
         "goal_sessions": GOAL_SESSIONS,
         "goal_ticks": GOAL_TICKS,
+        "core_share": round(sum(shares.values()), 4),
+        "core_shares": shares,
+        "goal_core_share": GOAL_CPU,
     }
 
 
@@ -68,6 +104,8 @@ def main() -> None:
         f"idle: {figures['sessions_per_minute']:g} sessions a minute on Dagster's database (goal ≤ {GOAL_SESSIONS}), "
         f"{figures['ticks_per_minute']:g} tick rows (goal ≤ {GOAL_TICKS})"
     )
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in figures["core_shares"].items())
+    print(f"idle: {figures['core_share']:.1%} of a core (goal ≤ {GOAL_CPU:.0%}): {shares}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ class Site:
 
     home: Path
     environment: dict[str, str]
+    pid: int = 0  # of `glad up`
 
     def glad(self, *words: str) -> str:
         """Run `glad …` to its end and return what it printed."""
@@ -64,6 +65,7 @@ def own_site() -> Iterator[Site]:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
+        site.pid = up.pid
         try:
             until = time.monotonic() + PATIENCE
             while not re.search(r"Dagster +http://", log.read_text()):

@@ -33,8 +33,9 @@ COMMIT_POINTS = {
     "takedown": "posts hidden, pictures removed and blocked, and the outbox messages that tell of it",
     "quarantine": "orphaned or damaged objects, whose copies are in quarantine/, are gone from generated/",
     "audit_fix": "prompts of lost pictures wait again, taken-down objects are gone, or thumbnails are back",
-    "renditions": "renditions that pictures in the store lacked are recorded",
+    "renditions": "renditions that pictures in the store lacked are recorded, or ones that are gone from it no more",
     "rewrite_urls": "some published addresses have the new base, and the outbox messages tell of their posts",
+    "renew_posts": "some published posts name the renditions that there are, and the outbox messages tell of them",
     "release": "a run ends: what it did not finish waits again",
 }
 POINTS = tuple(f"{name}.{when}" for name in COMMIT_POINTS for when in ("before", "after"))

@@ -43,6 +43,7 @@ GUIDANCE = Range(0, 30)
 SEED = Range(0, 2**63 - 1)  # a PostgreSQL bigint and a torch generator both hold it
 SCHEDULERS = ("euler", "euler_a", "dpmpp_2m", "ddim", "unipc", "lcm")
 PROMPT_SYNTAXES = ("plain", "a1111")  # how brackets in a prompt are read: as text, or as weights (weighted_text.py)
+PUBLISH = ("post", "picture")  # what a prompt becomes: a post, or a public picture alone
 TEXT_PIECES = Range(1, 32)  # of 75 tokens each, that a prompt is read in; 2,400 tokens are about 10,000 letters
 TEXT_WEIGHT = Range(-10, 10)  # of a part of a prompt, brackets multiplied
 PREDICTIONS = ("epsilon", "v_prediction", "v_prediction_zsnr")  # of a single-file model; zsnr: zero terminal SNR
@@ -75,9 +76,11 @@ URL_CHARS = 500  # of a picture's public address, as the blog's columns have it
 
 # A deployment
 BATCH_SIZE = Range(1, 100_000)  # prompts that one run claims
+RUN_SECONDS = Range(1, 14_400)  # in which one run begins batches
 LISTED = Range(1, 100_000)  # rows of one answer
 ATTEMPTS = Range(1, 100)  # claims of a prompt; tries of a message
 SENSOR_SECONDS = Range(0, 45)  # one look; Dagster gives it 60
+EVENTS_DAYS = Range(1, 36_500)
 LONGEST_WAIT_SECONDS = Range(1, 31_536_000)
 LEASE_SECONDS = Range(5, 86_400)
 DATABASE_PATIENCE_SECONDS = Range(0, 3_600)

@@ -63,7 +63,16 @@ _DOWN = {"top": 0.0, "": 0.5, "bottom": 1.0}
 _WORDS = {
     frozenset({down, across} - {""}): Focus(_ACROSS[across], _DOWN[down]) for down, across in product(_DOWN, _ACROSS)
 }
-_PART = r"[01](?:\.[0-9]{1,9})?|\.[0-9]{1,9}"
+# As the CHECK of `prompts.focus` has it (0015_renditions.sql): what one takes the other takes.
+_PART = r"0?\.[0-9]{1,9}|0|1(?:\.0{1,9})?"
+_POINT = re.compile(rf"\s*({_PART})\s*,\s*({_PART})\s*", re.ASCII)
+_CENTRED = "centre|center|middle"
+_BETWEEN = r"[\s,_-]+"
+_PLACE = re.compile(
+    rf"\s*(?:(top|bottom|{_CENTRED})(?:{_BETWEEN}(left|right|{_CENTRED}))?"
+    rf"|(left|right|{_CENTRED})(?:{_BETWEEN}(top|bottom|{_CENTRED}))?)\s*",
+    re.ASCII | re.IGNORECASE,
+)
 FOCUS = (  # what a row's `focus` may be, for messages
     "two numbers from 0 to 1, across and down, such as 0.5,0.3 (the centre is 0.5,0.5), or one of top left, top, "
     "top right, left, centre, right, bottom left, bottom, bottom right"
@@ -170,16 +179,12 @@ def problem_of_featured(text: str, wanted: Wanted | None = None) -> str | None:
 
 def parse_focus(text: str) -> Focus:
     """The point that `0.5,0.3`, `top left` or `centre` names. Raises ValueError with the value and the cure."""
-    plain = text.strip().lower()
-    if found := re.fullmatch(rf"({_PART})\s*,\s*({_PART})", plain):
-        focus = Focus(float(found[1]), float(found[2]))
-        if focus.x <= 1 and focus.y <= 1:
-            return focus
-    words = [word for word in re.split(r"[\s,_-]+", plain) if word not in ("centre", "center", "middle")]
-    named = _WORDS.get(frozenset(words)) if plain and len(set(words)) == len(words) else None
-    if named is None:
+    if point := _POINT.fullmatch(text):
+        return Focus(float(point[1]), float(point[2]))
+    place = _PLACE.fullmatch(text)
+    if place is None:
         raise ValueError(f"focus {quoted(text)} must be {FOCUS}")
-    return named
+    return _WORDS[frozenset(word.lower() for word in place.groups() if word) - set(_CENTRED.split("|"))]
 
 
 def _words(text: str) -> list[str]:

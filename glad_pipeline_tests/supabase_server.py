@@ -73,6 +73,7 @@ class Supabase:
     failing: list[tuple[int, bytes]] = field(default_factory=list)  # what the next requests are answered with
     before: dict[str, Callable[[], None]] = field(default_factory=dict)  # what is done before a path's next request
     powerless: bool = False  # every key may read and write, and not delete
+    nameless: bool = False  # a move is answered without the object's id
     hanging: float = 30.0  # seconds
     page: bytes | None = None  # answered to every request, as a login page is
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -343,7 +344,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _move(self, said):
         found = self._transfer(said, upsert=False, keep=False)
-        self._json({"message": "Successfully moved", "Id": found.id, "Key": said["destinationKey"]})
+        named = {} if self.supabase.nameless else {"Id": found.id, "Key": said["destinationKey"]}
+        self._json({"message": "Successfully moved", **named})
 
     def _copy(self, said):
         found = self._transfer(said, upsert=self.headers.get("x-upsert") == "true", keep=True)

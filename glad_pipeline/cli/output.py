@@ -8,11 +8,22 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from glad_pipeline.settings import Settings
 
 
 def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_told(settings: Settings, posts: int) -> None:
+    """That the site is told of so many posts which have changed; or that there is none to tell."""
+    if posts and settings.site_url and settings.revalidate_secret:
+        print(f"the site is told of {posts:,} posts, by the sensor or `glad outbox deliver`")
+    elif posts:
+        print("no site is told, since GLAD_SITE_URL is not set: have it render these posts anew")
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

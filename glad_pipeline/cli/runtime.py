@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.redaction import redact
 
 if TYPE_CHECKING:
     from glad_pipeline.database import Database
@@ -49,6 +50,18 @@ class Runtime:
         for warning in warnings_of(os.environ):
             print(f"glad: warning: {warning}", file=sys.stderr)
         return load_settings()
+
+    def settings_as_far_as_right(self) -> tuple[Settings, str | None]:
+        """As `settings`, for what works while some are wrong: these are left out and said; None: all are right."""
+        if self._given is not None:
+            return self._given, None
+        from glad_pipeline.settings import settings_as_far_as_right
+
+        take_environment()
+        found, problem = settings_as_far_as_right(os.environ)
+        if problem:
+            print(f"glad: {redact(problem)}. This goes on without what is wrong", file=sys.stderr)
+        return found, problem
 
     @property
     def is_given(self) -> bool:
@@ -157,7 +170,7 @@ def require_migrated(settings: Settings) -> None:
 
 
 def require_store(settings: Settings) -> None:
-    """A person's own bucket has to answer before anything is promised. Raises `StoreError`, with the cure.
+    """A person's own bucket or folder has to answer before anything is promised. Raises `StoreError`, with the cure.
 
     The embedded one has to be wanted for a database of their own.
     """
@@ -165,19 +178,45 @@ def require_store(settings: Settings) -> None:
         from glad_pipeline.local.stack import check_embedded_store
 
         check_embedded_store(settings)
-        return
-    store_of(settings).check()
+    store = _own_store(settings)
+    if store is not None:
+        store.check()
+    if store is not None and settings.volume is not None:
+        store.probe()  # that it can be written: a file, which takes a millisecond
 
 
 def require_together(url: str, settings: Settings) -> None:
-    """A person's own bucket has to be this database's. Raises `GladError` with both names where it is another's."""
-    if not settings.names_store:  # a run finds out
+    """A person's own bucket or folder has to be this database's. Raises `GladError` with both names where it is
+    another's, or a volume that is not mounted."""
+    store = _own_store(settings)
+    if store is None:  # a run finds out
         return
     from glad_pipeline.database import Database
     from glad_pipeline.pipeline.identity import check
 
     with Database(url, application_name="glad", blog=settings.blog) as database:
-        check(database, store_of(settings))
+        check(database, store)
+
+
+def _own_store(settings: Settings) -> ObjectStore | None:
+    """The store that the settings name; None: one that is started here. A folder is theirs whoever shows it."""
+    if settings.names_store:
+        return store_of(settings)
+    if settings.volume is None:
+        return None
+    return store_of(settings.model_copy(update={"public_base_url": "http://127.0.0.1"}))
+
+
+def warn_of_volume(settings: Settings, database: Database) -> None:
+    """Say while prompts are taken in why no run could store their pictures: in a folder that is a look of a moment."""
+    from glad_pipeline.pipeline import store_check
+
+    if settings.store_kind != "volume":
+        return
+    try:
+        store_check.look(database, store_of(settings))
+    except GladError as error:
+        print(f"glad: warning: a run could not store pictures: {redact(str(error))}", file=sys.stderr)
 
 
 def store_of(settings: Settings) -> ObjectStore:

@@ -74,7 +74,7 @@ def down(context: typer.Context) -> int:
     """Stop a running `glad up` and the embedded servers."""
     from glad_pipeline.local.foreground import down
 
-    settings = Runtime.of(context).settings
+    settings, _ = Runtime.of(context).settings_as_far_as_right()
     stopped = [*_end_workers(settings), *down(settings)]
     print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
     return 0
@@ -86,7 +86,7 @@ def status(context: typer.Context, json: Json = False) -> int:
     from glad_pipeline.operations.answers import ask, problem_of_visit
     from glad_pipeline.storage.options import options_of
 
-    settings = Runtime.of(context).settings
+    settings, problem = Runtime.of(context).settings_as_far_as_right()
     rows, url, stored = report(settings)
     rows.append(_state_of_workers(settings))
     database, store = ask(url, settings.blog, options_of(stored) if stored else None)
@@ -96,7 +96,12 @@ def status(context: typer.Context, json: Json = False) -> int:
     if json:
         answers = {"database": database and asdict(database), "store": store and asdict(store), "visitors": unseen}
         print_json(
-            {"parts": [dict(zip(names, row, strict=True)) for row in rows], **answers, "data": str(settings.home)}
+            {
+                "parts": [dict(zip(names, row, strict=True)) for row in rows],
+                **answers,
+                "data": str(settings.home),
+                "wrong_settings": problem,
+            }
         )
         return 0
     print_table(names, rows)

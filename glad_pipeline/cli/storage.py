@@ -6,8 +6,9 @@ request cannot be right.
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,9 @@ def setup(
     certificate: Annotated[
         str | None, typer.Option(metavar="ARN", help="with --domain: its certificate of ACM, in us-east-1")
     ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="put the settings that lead there into .env (or GLAD_ENV_FILE)")
+    ] = False,
     origin: Annotated[
         list[str] | None,
         typer.Option(metavar="ORIGIN", help="whose pages may read pictures by script, beside GLAD_SITE_URL's"),
@@ -66,12 +70,30 @@ def setup(
         whole = work.change(parts, lambda part: _print([part], done=True), _tell)
         wrong = wrong or not whole
     if not wrong:
-        print("\nSettings that lead there, in the environment or in .env:")
-        for name, value in work.settings_for(wish).items():
-            print(f"{name}={value}")
+        _tell_of_settings(work.settings_for(wish), write=write, plan=plan)
         if wish.access.is_aws and not cdn:
             print("\nThe bucket is private: visitors see its pictures by a CDN, see --cdn.", file=sys.stderr)
     return int(wrong)
+
+
+def _tell_of_settings(wanted: Mapping[str, str], *, write: bool, plan: bool) -> None:
+    """Print them, or write them and say what has changed."""
+    from glad_pipeline.local.settings_file import differing, write_settings
+    from glad_pipeline.local.stack import settings_file
+
+    if not write:
+        print("\nSettings that lead there, in the environment or in .env (--write puts them there):")
+        for name, value in wanted.items():
+            print(f"{name}={value}")
+        return
+    path = settings_file()
+    changes = differing(path, wanted) if plan else write_settings(path, wanted)
+    print(f"\n{path} {'would have' if plan else 'has'} these settings{'' if changes else ' already'}:")
+    for name, value in wanted.items():
+        before = f"  (was {changes[name] or 'not set'})" if name in changes else ""
+        print(f"{name}={value}{before}")
+        if (given := os.environ.get(name)) not in (None, "", value, changes.get(name)):
+            print(f"glad: the environment has {name}={given}, which wins: unset it there", file=sys.stderr)
 
 
 @commands.command("check")

@@ -14,7 +14,7 @@ import typer
 
 from glad_pipeline.cli.group import group
 from glad_pipeline.cli.options import Json, Yes
-from glad_pipeline.cli.output import print_json
+from glad_pipeline.cli.output import print_json, print_told
 from glad_pipeline.cli.progress import Progress
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.display import counted, one_line
@@ -24,6 +24,7 @@ from glad_pipeline.redaction import redact
 
 if TYPE_CHECKING:
     from glad_pipeline.operations.rewrite_urls import Rewritten
+    from glad_pipeline.settings import Settings
 
 commands = group("Published addresses of pictures: rewrite them where the public address has changed.")
 
@@ -67,7 +68,7 @@ def rewrite(
                 print("nothing was changed; --yes rewrites them", file=sys.stderr)
                 return 1
         done = operation.rewrite(database, move, dry_run=False, tell=tell)
-    _tell_what_was_done(done, json=json and yes)
+    _tell_what_was_done(done, runtime.settings, json=json and yes)
     base = runtime.store().url("").rstrip("/")
     if base != move.new:
         print(f"glad: new pictures get addresses of {base}, as the settings have it, not {move.new}", file=sys.stderr)
@@ -85,13 +86,12 @@ def _tell_of_plan(plan: Rewritten, *, json: bool) -> None:
     _tell_of_refused(plan)
 
 
-def _tell_what_was_done(done: Rewritten, *, json: bool) -> None:
+def _tell_what_was_done(done: Rewritten, settings: Settings, *, json: bool) -> None:
     if json:
         print_json(_as_json(done))
         return
     print(f"rewritten: {counted({f'in {name}': rows for name, rows in done.rows.items()}, none='nothing')}")
-    if done.told:
-        print(f"the site is told of {done.told:,} posts, by the sensor or `glad outbox deliver`")
+    print_told(settings, done.told)
     _tell_of_refused(done)
 
 

@@ -4,6 +4,7 @@ Each asset takes what is ready for it, calls the step of `pipeline` that does th
 or after a crash, it picks up where the rows and the bucket say that work stopped.
 """
 
+import math
 import time
 from datetime import timedelta
 from typing import Any
@@ -13,22 +14,22 @@ from pydantic import Field
 
 from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import as_failure
-from glad_pipeline.defs.io_managers import PROMPT_IDS, frame
+from glad_pipeline.defs.following import cataloguing_of, follower_of, publishing_of
 from glad_pipeline.defs.io_managers import Drawing as HandedOver
+from glad_pipeline.defs.io_managers import frame
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.defs.pool_limit import is_limited
-from glad_pipeline.defs.reports import posts_are_listed, posts_to_list
+from glad_pipeline.defs.reports import posts_are_listed, posts_to_list, rows
 from glad_pipeline.defs.site_revalidations import deliver_due
 from glad_pipeline.defs.sources import note_model
 from glad_pipeline.defs.tables import table
-from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table, ranges
+from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table
 from glad_pipeline.limits import BATCH_SIZE
-from glad_pipeline.pipeline.catalogue import Cataloguing, PromptWithObject
+from glad_pipeline.pipeline.catalogue import PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.pipeline.draw import Drawing
-from glad_pipeline.pipeline.publish import Publishing, PublishReport
+from glad_pipeline.pipeline.publish import PublishReport
 from glad_pipeline.pipeline.renditions import Rendering, unmakeable
-from glad_pipeline.pipeline.visit import Visitor
 from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.redaction import redact
 
@@ -55,7 +56,7 @@ class PromptsConfig(dg.Config):
         default=None,
         ge=BATCH_SIZE.low,
         le=BATCH_SIZE.high,
-        description="Most prompts to claim; absent: GLAD_BATCH_SIZE.",
+        description="Most prompts to claim in all; absent: GLAD_BATCH_SIZE.",
     )
 
 
@@ -73,7 +74,8 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         code_version="1",
     )
     def prompts(context: dg.AssetExecutionContext, config: PromptsConfig) -> dg.Output[Any]:
-        """The prompts this run has claimed from the table `prompts`, the most urgent and then the oldest first.
+        """The prompts this run has claimed from the table `prompts`, the most urgent and then the oldest first: a first
+        slice. While it draws it claims the others.
 
         A row that can never be drawn (empty, too long, an impossible size) is rejected here with the reason.
         Materialized alone it only looks: the claim ends with the run.
@@ -81,7 +83,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         ours = names.resources(context)
         with as_failure(ours.queue.explain):
             note_model(context, names, ours.sdxl.sdxl)
-            claimed = ours.queue.take(ours.object_store, batch=config.batch_size, ids=config.prompt_ids)
+            claimed = ours.queue.take(ours.object_store, ours.sdxl, batch=config.batch_size, ids=config.prompt_ids)
         first = markdown_table(claimed, ("id", "prompt", "title"))
         ids = [prompt.id for prompt in claimed]
         return versions.output(
@@ -91,7 +93,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
             metadata={
                 "claimed": len(claimed),
                 "first": _markdown(first),
-                **_rows(ids),
+                **rows(ids),
                 **ours.queue.paused(context.log),
                 **ours.queue.report(context.log),
             },
@@ -106,6 +108,9 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
         "sdxl",
         "queue",
         "object_store",
+        "postgres",
+        "outbox",
+        "image_store",
         kinds={"diffusers", "torch", "s3"},
         deps=[names.key("sdxl_model")],
         io_manager_key=names.of("image_store"),
@@ -129,10 +134,12 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
             context.log.warning("the pool %s has no limit: two runs may draw on one GPU (docs/dagster.md)", names.pool)
         with as_failure(ours.queue.explain):
             drawing = _drawing(context, ours)
-            rows = records_of(Prompt, prompts.to_dict("records"))
-            stream = drawing.begin(rows)
-        ids = ranges([prompt.id for prompt in rows])
-        return versions.output(context, HandedOver(stream, ours), of=drawing.hashes, metadata={PROMPT_IDS: ids})
+            follower = follower_of(context, names, ours, drawing)
+            if follower is not None:
+                drawing.stored_already = follower.stored_already
+            stream = drawing.begin(records_of(Prompt, prompts.to_dict("records")))
+        handed_over = HandedOver(stream, ours, drawing.claimed, lambda: drawing.claimed, follower)
+        return versions.output(context, handed_over, of=drawing.hashes, metadata={})
 
     return generated_images
 
@@ -158,12 +165,15 @@ def _drawing(context: dg.AssetExecutionContext, ours: Resources) -> Drawing:
         spool=object_store.spool,
         delivery=delivery,
         log=context.log,
+        all_is_begun=queue.free_slot,
+        most=queue.most,
+        seconds=math.inf if queue.most is None else queue.run_seconds,
     )
 
 
 def s3_objects(names: Names) -> dg.AssetsDefinition:
     @names.asset(
-        "s3_objects", "queue", "object_store",
+        "s3_objects", "queue", "object_store", "image_store",
         kinds={"s3", "postgres"},
         ins={"generated_images": dg.AssetIn(
             names.key("generated_images"), dagster_type=Pictures, input_manager_key=names.of("drawn_objects"))},
@@ -176,20 +186,20 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
         ours = names.resources(context)
         found: list[PromptWithObject] = generated_images
         with as_failure(ours.queue.explain), ours.queue.refunding():
-            url = ours.object_store.store.url
-            done = Cataloguing(claim=ours.queue.claim, database=ours.queue.postgres.database, url=url).record(found)
+            done = cataloguing_of(ours).record(found)
         if done.lost:
             context.log.warning("%s prompts had been taken over by another run and are left to it", done.lost)
         return versions.result(
             context,
-            of=[(each.object.key, each.sha256) for each in done.whole if each.object],
+            of=[(each.key, each.sha256) for each in done.whole],
             metadata={
-                "bytes": sum(each.object.bytes for each in done.whole if each.object),
+                "bytes": sum(each.bytes for each in done.whole),
                 "awaiting_approval": done.awaiting_approval,
+                "ready": done.ready,
                 "taken_down": done.taken_down,
                 "damaged": done.damaged,
                 "not_drawn_yet": done.not_drawn_yet,
-                **_rows([each.prompt.id for each in done.whole]),
+                **rows([each.prompt_id for each in done.whole]),
                 **ours.queue.report(context.log, stored=len(done.whole)),
             },
         )
@@ -206,6 +216,7 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
         "queue",
         "object_store",
         "outbox",
+        "image_store",
         kinds={"postgres"},
         deps=[names.key("s3_objects")],
         io_manager_key=names.of("queue_rows"),
@@ -224,7 +235,7 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
         with as_failure(ours.queue.explain):
             ours.object_store.refuse_anothers()
             ours.object_store.require_blog()
-            done = _publishing(context, ours).publish_due()
+            done = publishing_of(context, ours).publish_due()
             listed = posts_to_list(context, ours)
         for warning in done.warnings():
             context.log.warning("%s", warning)
@@ -240,20 +251,6 @@ def published_posts(names: Names, expected_hours: float | None) -> dg.AssetsDefi
         posts_are_listed(ours, listed)
 
     return published_posts
-
-
-def _publishing(context: dg.AssetExecutionContext, ours: Resources) -> Publishing:
-    return Publishing(
-        claim=ours.queue.claim,
-        database=ours.queue.postgres.database,
-        store=lambda: ours.object_store.store,
-        visitor=Visitor(
-            check=ours.object_store.public_check, warn=context.log.warning, featured=ours.object_store.featured
-        ),
-        base=ours.object_store.unchecked.url(""),
-        wanted=ours.object_store.wanted,
-        featured=ours.object_store.featured,
-    )
 
 
 def _of_posts(done: PublishReport, listed: list[int], started: float) -> dict[str, Any]:
@@ -272,13 +269,8 @@ def _of_posts(done: PublishReport, listed: list[int], started: float) -> dict[st
         **edited,
         "seconds": round(time.monotonic() - started, 3),
         "posts": _markdown(markdown_links((each.title, each.image_url) for each in done.published)),
-        **_rows(listed),
+        **rows(listed),
     }
-
-
-def _rows(ids: list[int]) -> dict[str, Any]:
-    """What Dagster calls the rows of a table, and which they are: who loads the asset gets these."""
-    return {"dagster/row_count": len(ids), PROMPT_IDS: ranges(ids)}
 
 
 def _markdown(text: str) -> dg.MarkdownMetadataValue:

@@ -95,7 +95,7 @@ CHECKS = {  # by asset
 
 NEEDS = dict.fromkeys(CHECKS, ("postgres",)) | {
     "prompts": ("postgres", "sdxl"),
-    "s3_objects": ("postgres", "object_store", "queue"),
+    "s3_objects": ("postgres", "object_store", "queue", "image_store"),
 }
 
 
@@ -116,8 +116,11 @@ def _step(names: Names, asset: str, of_one: list[Check]) -> dg.AssetChecksDefini
     )
     def look(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         for each in of_one:
+            ours = names.resources(context)
             with as_failure():
-                found = each.look(names.resources(context))
+                found = each.look(ours)
+            if each.blocking:
+                found = checks.together([*ours.ahead.findings.get(each.name, []), found])
             yield dg.AssetCheckResult(
                 check_name=each.name,
                 passed=found.passed,
@@ -125,6 +128,6 @@ def _step(names: Names, asset: str, of_one: list[Check]) -> dg.AssetChecksDefini
                 description=found.description,
                 metadata={name: value for name, value in found.figures.items() if value not in ([], None)},
             )
-            each.then(names.resources(context), found)
+            each.then(ours, found)
 
     return look

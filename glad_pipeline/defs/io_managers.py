@@ -7,7 +7,7 @@ uses, may claim prompts.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,10 +15,14 @@ import dagster as dg
 from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.names import Names, Resources
-from glad_pipeline.display import numbers
+from glad_pipeline.defs.reports import PROMPT_IDS, claimed_in_all
+from glad_pipeline.display import numbers, ranges
 from glad_pipeline.errors import UsageError
+from glad_pipeline.operations.checks import Finding
+from glad_pipeline.outbox.deliver import Report
 from glad_pipeline.pipeline.catalogue import PromptWithObject, look_up
 from glad_pipeline.pipeline.draw import recipes_of
+from glad_pipeline.pipeline.follow import Follower
 from glad_pipeline.pipeline.picture_stream import PictureStream, UploadTotals, upload_all
 from glad_pipeline.pipeline.results import rows_of
 from glad_pipeline.records import Prompt, columns_of, values_of
@@ -30,7 +34,6 @@ SHEET_PICTURES = 2  # Dagster keeps the metadata of a run twice, for good
 TABLES = {"prompts": "prompts", "generated_images": "images", "s3_objects": "images", "published_posts": "posts"}
 # Of a run's figures what stands elsewhere: the row count; it less `already_stored`; a column of `images`
 ELSEWHERE = ("prompts", "to_draw", "model_revision")
-PROMPT_IDS = "prompt_ids"  # metadata: of which prompts a materialization is, as ranges
 
 
 def frame(prompts: list[Prompt]) -> "pd.DataFrame":
@@ -89,6 +92,18 @@ class Drawing:
 
     stream: PictureStream
     ours: Resources
+    first: list[int]  # the prompts that the drawing was begun with
+    claimed: Callable[[], list[int]]  # all that this run has had to draw
+    follower: Follower | None  # publishes the pictures while the next are drawn
+
+
+@dataclass
+class Ahead:
+    """What this run has done for the steps after `generated_images` while it drew: they report it as theirs."""
+
+    follower: Follower | None = None
+    findings: dict[str, list[Finding]] = field(default_factory=dict)  # what checks have found fault with, by name
+    told: Report = field(default_factory=Report)  # messages delivered
 
 
 class S3ImageIOManager(RowsIOManager):
@@ -97,19 +112,25 @@ class S3ImageIOManager(RowsIOManager):
     def __init__(self, names: Names) -> None:
         super().__init__(names)
         self.totals = UploadTotals()
+        self.ahead = Ahead()
 
     def handle_output(self, context: dg.OutputContext, obj: Drawing) -> None:
         ours, stream = obj.ours, obj.stream
         store = ours.object_store.store
         with as_failure(ours.queue.explain), ours.queue.refunding():
-            self.totals = done = upload_all(stream)
+            self.ahead.follower = obj.follower
+            self.totals = done = upload_all(stream, obj.follower)
         sheet = [f"![picture]({store.url(each.thumbnail_key or each.key)})" for each in done.first[:SHEET_PICTURES]]
         metadata: dict[str, Any] = {}
         if sheet:  # fetched by who looks at it: what is taken down later is not kept in Dagster's event log
             metadata["contact_sheet"] = dg.MetadataValue.md(" ".join(sheet))
+        claimed = obj.claimed()
+        if set(claimed) != set(obj.first):
+            claimed_in_all(context, self.names, claimed)
         drawn = done.uploaded + done.found
         metadata |= {
             **{name: value for name, value in asdict(stream.report).items() if name not in ELSEWHERE},
+            PROMPT_IDS: ranges(claimed),
             "drawn": drawn,
             "stored": done.uploaded,
             "delivered_from_spool": stream.delivery.from_spool,
@@ -134,11 +155,13 @@ def io_managers(names: Names) -> dict[str, Any]:
         keys = set(map(names.of, needed))
         return dg.io_manager(required_resource_keys=keys, config_schema={})(make)
 
-    @dg.input_manager(required_resource_keys={names.of("queue"), names.of("object_store")}, config_schema={})
+    claim_needs = {names.of(each) for each in ("queue", "object_store", "sdxl")}
+
+    @dg.input_manager(required_resource_keys=claim_needs, config_schema={})
     def claimed_rows(context: dg.InputContext) -> "pd.DataFrame":
         ours = names.resources(context)
         with as_failure():
-            return frame(ours.queue.in_hand(ours.object_store))
+            return frame(ours.queue.in_hand(ours.object_store, ours.sdxl))
 
     drawn_needs = {names.of(each) for each in ("queue", "object_store", "sdxl", "image_store")}
 

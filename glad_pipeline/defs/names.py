@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
-    from glad_pipeline.defs.io_managers import S3ImageIOManager
+    from glad_pipeline.defs.io_managers import Ahead, S3ImageIOManager
     from glad_pipeline.defs.resources import (
         ObjectStoreResource,
         OutboxResource,
@@ -80,6 +80,11 @@ class Resources:
     @property
     def sdxl(self) -> SdxlResource:
         return self._get("sdxl")  # type: ignore[no-any-return]
+
+    @property
+    def ahead(self) -> Ahead:
+        """What the run has done ahead of its steps; nothing where they are processes of their own."""
+        return self.image_store.ahead
 
     @property
     def image_store(self) -> S3ImageIOManager:

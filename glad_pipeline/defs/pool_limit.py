@@ -20,21 +20,21 @@ def is_limited(instance: dg.DagsterInstance, pool: str) -> bool:
     return _own_limit(instance, pool) is not None or configured is not None
 
 
-def follow(instance: dg.DagsterInstance, pool: str, workers: int | None) -> None:
-    """Set the limit to the number of workers, None: to the instance's own. What a person has set is left alone."""
+def follow(instance: dg.DagsterInstance, pool: str, runs: int | None) -> None:
+    """Let so many runs work at once, None: as many as the instance's own limit. What a person has set is left alone."""
     limit = _own_limit(instance, pool)
-    if limit == workers:
+    if limit == runs:
         return
     memory, key = instance.daemon_cursor_storage, FOLLOWED if pool == "gpu" else f"{FOLLOWED}: {pool}"
     ours = memory.get_cursor_values({key}).get(key, "").split()
     if limit is not None and str(limit) not in ours:
         return
-    if workers is None:
+    if runs is None:
         instance.event_log_storage.delete_concurrency_limit(pool)
     else:
-        memory.set_cursor_values({key: f"{limit or ''} {workers}"})  # both: this may be stopped between the two
-        instance.event_log_storage.set_concurrency_slots(pool, workers)
-        memory.set_cursor_values({key: str(workers)})
+        memory.set_cursor_values({key: f"{limit or ''} {runs}"})  # both: this may be stopped between the two
+        instance.event_log_storage.set_concurrency_slots(pool, runs)
+        memory.set_cursor_values({key: str(runs)})
 
 
 def _own_limit(instance: dg.DagsterInstance, pool: str) -> int | None:

@@ -1,9 +1,10 @@
 """What the assets work with: the database, this run's claim on the queue, the object store, and SDXL."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from glad_pipeline.defs.runs import QUEUE_TAG
 from glad_pipeline.display import markdown_reasons
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.generation.batches import Recipes
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.outbox.targets import Targets, targets
@@ -28,6 +30,7 @@ from glad_pipeline.pipeline.blog import require_blog
 from glad_pipeline.pipeline.claim import refunding, reject_unfit
 from glad_pipeline.pipeline.delivery import explained
 from glad_pipeline.pipeline.sdxl import Sdxl
+from glad_pipeline.pipeline.slots import Slot, always, is_work_left, slot_for
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.reports import Reports
 from glad_pipeline.records import Prompt
@@ -88,13 +91,17 @@ class QueueResource(FixedResource):
 
     postgres: dg.ResourceDependency[PostgresResource]
     batch_size: int = Field(description="Most prompts one run claims.")
+    run_seconds: int = Field(default=600, description="How long one run begins further batches.")
     lease_seconds: int = Field(description="How long a silent run keeps its prompts.")
     longest_wait_seconds: int = Field(default=3_600, description="How long a prompt waits whatever its priority.")
     max_attempts: int = Field(description="Claims after which a prompt is failed.")
     draw_ahead: bool = Field(default=True, description="Whether pictures are drawn before their `publish_at`.")
+    events_days: int = Field(default=90, description="How long the history of a prompt that has ended is kept.")
     _claim: Claim | None = PrivateAttr(default=None)
+    _slot: Slot | None = PrivateAttr(default=None)
     _run_id: str = PrivateAttr(default="")
     _claimed: bool = PrivateAttr(default=False)
+    _most: int | None = PrivateAttr(default=None)
     _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
     _queue: str = PrivateAttr(default="")
     _reported: set[int] = PrivateAttr(default_factory=set)
@@ -108,6 +115,7 @@ class QueueResource(FixedResource):
             self._open(patience=0.0)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        self.free_slot()
         if self._claim is None:
             return
         if self._claim.taken or self._done:
@@ -140,6 +148,7 @@ class QueueResource(FixedResource):
             lease=timedelta(seconds=self.lease_seconds),
             max_attempts=self.max_attempts,
             ahead=self.draw_ahead,
+            keep_events=timedelta(days=self.events_days),
             longest_wait=timedelta(seconds=self.longest_wait_seconds),
         ).open(patience=patience)
         self._claim = claim
@@ -178,16 +187,32 @@ class QueueResource(FixedResource):
         """See `pipeline.claim.refunding`."""
         return refunding(lambda: self._claim)
 
-    def take(self, store: "ObjectStoreResource", *, batch: int | None = None, ids: Sequence[int] = ()) -> list[Prompt]:
+    def take(
+        self,
+        store: "ObjectStoreResource",
+        sdxl: "SdxlResource | None",
+        *,
+        batch: int | None = None,
+        ids: Sequence[int] = (),
+    ) -> list[Prompt]:
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons.
 
-        Raises `GladError`, and claims nothing, where the store or the blog would take no picture.
+        Of what `sdxl` is to draw only a first slice: drawing claims the others. Where workers draw, it waits for a slot
+        first, and claims nothing if others take all there is. Raises `GladError`, and claims nothing, where the store
+        or the blog would take no picture.
         """
         claim = self.claim  # the run's sign of life comes first: what follows may wait for the store
         store.require()
         store.require_blog()
-        claimed = claim.take(batch or self.batch_size, ids=ids)
-        self._claimed = True
+        if sdxl is not None and not self._may_draw(sdxl, on_purpose=bool(ids)):
+            dg.get_dagster_logger().info("others draw all that is pending: nothing is left to this run")
+            self._claimed = True
+            return []
+        most = batch or self.batch_size
+        claimed = claim.take(most if ids or sdxl is None else min(most, sdxl.window), ids=ids)
+        if not claimed:
+            self.free_slot()
+        self._claimed, self._most = True, most if claimed and not ids else None
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
         return reject_unfit(claimed, claim, self.postgres.database)
@@ -200,9 +225,28 @@ class QueueResource(FixedResource):
         log.warning("paused, and not claimed: %s", redact(found.in_words()))
         return {"paused": dg.MetadataValue.text(redact(found.in_words()))}
 
-    def in_hand(self, store: "ObjectStoreResource") -> list[Prompt]:
-        """What this run has claimed and not settled; a run that starts further down the graph claims here."""
-        return self.claim.held() if self._claimed else self.take(store)
+    @property
+    def most(self) -> int | None:
+        """How many prompts this run may claim in all; None: no more than it has, which were named, or none."""
+        return self._most
+
+    def in_hand(self, store: "ObjectStoreResource", sdxl: "SdxlResource | None" = None) -> list[Prompt]:
+        """What this run has claimed and not settled; a run that starts further down the graph claims here.
+
+        `sdxl`: what will draw it, in a drawing slot; None: it is not drawn.
+        """
+        return self.claim.held() if self._claimed else self.take(store, sdxl)
+
+    def _may_draw(self, sdxl: "SdxlResource", *, on_purpose: bool) -> bool:
+        """Whether this run draws by itself, or has a drawing slot; `on_purpose`: waits for that whatever is pending."""
+        self._slot = slot_for(sdxl.sdxl.options, self.postgres.database, run_id=self._run_id)
+        wanted = always if on_purpose else partial(is_work_left, ahead=self.draw_ahead)
+        return self._slot is None or self._slot.take(wanted=wanted, prepare=sdxl.sdxl.prepare)
+
+    def free_slot(self) -> None:
+        """Another run may draw."""
+        if self._slot is not None:
+            self._slot.free()
 
 
 class OutboxResource(FixedResource):
@@ -347,8 +391,13 @@ class SdxlResource(FixedResource, EngineOptions):
         """The complete recipe of a prompt. See `Sdxl.recipe`."""
         return self.sdxl.recipe(prompt)
 
+    @property
+    def window(self) -> int:
+        """Prompts that a run has in hand. See `Sdxl.window`."""
+        return self.sdxl.window
+
     def generate(
-        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+        self, recipes: Recipes, *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> "Iterator[Drawn]":
         """Draw each recipe. See `Sdxl.generate`."""
         return self.sdxl.generate(recipes, on_batch_start=on_batch_start)

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
@@ -22,13 +22,15 @@ from glad_pipeline.defs.pool_limit import follow, pool_limit
 from glad_pipeline.defs.runs import OUTBOX_TAG, QUEUE_TAG, fail_orphaned_runs, recent_runs
 from glad_pipeline.outbox.messages import overdue
 from glad_pipeline.pipeline.run_requests import NOTHING_OVERDUE, delivery_skip_reason, nothing_ready, skip_reason
-from glad_pipeline.prompts.queue_state import Readiness, forget_runs, live_workers, orphaned_runs, readiness
+from glad_pipeline.prompts.queue_state import Readiness, forget_runs, live_workers, looks, orphaned_runs, readiness
 from glad_pipeline.settings import Settings
 from glad_pipeline.workers.cluster import Cluster
 
 SHORTEST_INTERVAL = 1  # seconds: the daemon's own loop decides, every 5
-AGAIN = 0.25  # seconds between looks
+AGAIN = 0.25  # seconds between looks at the queue
+ROUND = 1.0  # seconds between looks at messages, and at runs that are gone
 GONE = SILENCE + 10.0  # seconds without a lock after which a run's process is gone: a living one is back by then
+TAKEN_WITHIN = 1.0  # seconds after which a run that draws has taken what has come
 BEGINNING = 10.0  # seconds in which a run usually has claimed its prompts; a pod or machine may take longer
 Context = dg.SensorEvaluationContext | dg.ScheduleEvaluationContext
 
@@ -90,12 +92,17 @@ class Watch:
     def _listen(self, connection: Connection, queue: str, seconds: float, known: dict[str, float]) -> Seen:
         """What there is to do; if there is nothing, what comes within these seconds. `known`: orphans seen before."""
         until = time.monotonic() + seconds
+        seen, next_round = self._look(connection, queue), time.monotonic() + ROUND
+        ready_now = looks(connection, ahead=self.settings.draws_ahead)
         while True:
-            seen = self._look(connection, queue)
             ripe = any(GONE <= time.time() - known[each] < 2 * GONE for each in seen.orphans & known.keys())
             if seen.ready or seen.overdue or seen.orphans - known.keys() or ripe or time.monotonic() >= until:
                 return seen
             time.sleep(AGAIN)
+            if time.monotonic() < next_round:
+                seen = replace(seen, ready=ready_now())
+            else:
+                seen, next_round = self._look(connection, queue), time.monotonic() + ROUND
 
     @contextmanager
     def _connection(self, context: Context) -> Iterator[Connection]:
@@ -136,7 +143,18 @@ class Watch:
             return nothing_ready(seen.ready)
         alive = live_workers(connection)
         runs = recent_runs(context.instance, QUEUE_TAG, queue, now, alive=alive, beginning=BEGINNING)
-        return skip_reason(seen.ready, runs, pool_limit(context.instance, self.names.pool))
+        drawing = drawing_at_once(context.instance, self.settings, self.names.pool)
+        reason = skip_reason(seen.ready, runs, drawing)
+        if reason is None and runs.in_flight >= drawing and self._is_taken(context, connection, queue):
+            return "what came is taken by the runs under way"
+        return reason
+
+    def _is_taken(self, context: Context, connection: Connection, queue: str) -> bool:
+        """Whether what is pending is so only until the runs under way look: they take what comes while they draw."""
+        if not self._seconds(context.instance):
+            return False
+        time.sleep(TAKEN_WITHIN)
+        return not self._look(connection, queue).ready.pending
 
     def _request(self, name: str, queue: str) -> dg.RunRequest:
         # no run_key: Dagster would remember it forever, and a prompt that is put back would never run again
@@ -156,9 +174,20 @@ def _remembered(cursor: str | None) -> dict[str, Any]:
 
 
 def fit_the_pool(instance: dg.DagsterInstance, settings: Settings, pool: str) -> None:
-    """As many runs work at once as there are warm workers, where the settings allow that the limit is changed."""
+    """One run for each warm worker draws, and one more prepares, where the settings allow that the limit is changed."""
     if settings.pool_follows_workers:
-        follow(instance, pool, Cluster(settings.engine).workers if settings.backend != "process" else None)
+        workers = _workers(settings)
+        follow(instance, pool, workers and workers + 1)
+
+
+def drawing_at_once(instance: dg.DagsterInstance, settings: Settings, pool: str) -> int:
+    """How many runs may draw at once: by the pool, and by the drawing slots of warm workers."""
+    limit = pool_limit(instance, pool)
+    return min(limit, _workers(settings) or limit)
+
+
+def _workers(settings: Settings) -> int | None:
+    return Cluster(settings.engine).workers if settings.backend != "process" else None
 
 
 def new_prompts(names: Names, settings: Settings, jobs: dict[str, Job]) -> dg.SensorDefinition:

@@ -6,7 +6,7 @@ import dagster as dg
 
 from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.names import Names, Resources
-from glad_pipeline.outbox.deliver import Report, deliver
+from glad_pipeline.outbox.deliver import LONG, Report, deliver
 
 
 def site_revalidations(names: Names) -> dg.AssetsDefinition:
@@ -15,6 +15,7 @@ def site_revalidations(names: Names) -> dg.AssetsDefinition:
         "postgres",
         "object_store",
         "outbox",
+        "image_store",
         kinds={"postgres", "http"},
         deps=[names.key("published_posts")],
         io_manager_key=names.of("queue_rows"),  # which has nothing to write
@@ -39,11 +40,17 @@ def site_revalidations(names: Names) -> dg.AssetsDefinition:
 
 
 def deliver_due(ours: Resources, log: logging.Logger) -> Report:
-    """Notify whoever has to know now; what is not delivered is in the log."""
-    database = ours.postgres.database
+    """Notify whoever has to know now. Returns what this run has delivered in all."""
     with as_failure():
-        targets = ours.outbox.targets(database, ours.object_store.unchecked)  # a deletion looks whose bucket it is
-        report = deliver(database, targets, max_attempts=ours.outbox.max_attempts)
-    for error in report.errors:
+        return deliver_some(ours, log, seconds=LONG)
+
+
+def deliver_some(ours: Resources, log: logging.Logger, *, seconds: float) -> Report:
+    """`deliver_due` for about so many seconds; what is not delivered is in the log."""
+    database, report = ours.postgres.database, ours.ahead.told
+    known = len(report.errors)
+    targets = ours.outbox.targets(database, ours.object_store.unchecked)  # a deletion looks whose bucket it is
+    deliver(database, targets, max_attempts=ours.outbox.max_attempts, seconds=seconds, report=report)
+    for error in report.errors[known:]:
         log.warning("not delivered: %s", error)
     return report

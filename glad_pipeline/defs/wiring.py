@@ -84,10 +84,12 @@ def build_resources(
         or QueueResource(
             postgres=postgres,
             batch_size=settings.batch_size,
+            run_seconds=settings.run_seconds,
             lease_seconds=settings.lease_seconds,
             longest_wait_seconds=settings.longest_wait_seconds,
             max_attempts=settings.max_attempts,
             draw_ahead=settings.draws_ahead,
+            events_days=settings.events_days,
         ),
         "object_store": given.get("object_store") or _object_store(settings, postgres, names),
         "outbox": given.get("outbox")

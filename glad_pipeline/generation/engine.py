@@ -15,17 +15,18 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import devices, schedulers
 from glad_pipeline.generation.artifacts import weight_hashes
-from glad_pipeline.generation.batches import MIN_REFINED_STEPS, faults_of, grouped
+from glad_pipeline.generation.batches import MIN_REFINED_STEPS, Batch, Recipes, backlog_of, next_batch
 from glad_pipeline.generation.decoding import Clock, decode
 from glad_pipeline.generation.drawing_failures import Cause, cause_of
 from glad_pipeline.generation.loading import (
@@ -48,6 +49,7 @@ Begun = Callable[[Sequence[Recipe]], None]
 
 TEXTS_AT_ONCE = {"cuda": 16}  # elsewhere 1
 MOST_LANES = 4
+LOOK = 0.05  # seconds between looks for more while lanes are drawing
 MOST_WARM = 32  # shapes; dynamo keeps graphs for so many at least (loading.py), then all start anew
 OTHERS_SHARE = 0.2  # of the GPU's memory: if others hold more, out of memory is not due to the picture
 
@@ -141,16 +143,16 @@ class Engine:
             with suppress(RuntimeError):  # of a device that has failed: that was reported
                 torch.cuda.empty_cache()
 
-    def generate(self, recipes: Iterable[Recipe], *, on_batch_start: Begun = lambda recipes: None) -> Iterator[Drawn]:
-        """Draws each recipe once and yields it as soon as its batch is done; full batches first, short ones last.
+    def generate(self, recipes: Recipes, *, on_batch_start: Begun = lambda recipes: None) -> Iterator[Drawn]:
+        """Draws each recipe once and yields it as soon as its batch is done; of plain recipes full batches come first.
 
         `on_batch_start` is called with the recipes of each batch just before they are drawn: should the process die of
-        one, its caller knows which.
+        one, its caller knows which. Asks `recipes` for a batch only when it can begin one: memory stays flat, and what
+        comes late may be drawn next.
 
-        Reads `recipes` only as fast as it draws, so a stream of any length takes flat memory. A recipe that cannot be
-        drawn comes back with `error` and leaves its neighbours whole; a batch that does not fit into memory is halved.
-        Once the device has failed, nothing more is drawn, and what was not begun does not come back. Raises only what
-        `load`, `recipes` or `on_batch_start` raise.
+        A recipe that cannot be drawn comes back with `error` and leaves its neighbours whole; a batch that does not fit
+        into memory is halved. Once the device has failed, nothing more is drawn, and what was not begun does not come
+        back. Raises only what `load`, `recipes` or `on_batch_start` raise.
         """
         self.load()
         if self._open.compile != "none":
@@ -158,27 +160,22 @@ class Engine:
         free = [self, *(self._twin() for _ in range(self._lanes - 1))]
         under_way: deque[Future[list[Drawn]]] = deque()
         pool = ThreadPoolExecutor(self._lanes, thread_name_prefix="glad-lane") if self._lanes > 1 else None
-
-        def draw(group: Sequence[Recipe], batch: int) -> list[Drawn]:
-            lane = free.pop()
-            try:
-                return lane._draw_in_batches(group, batch)
-            finally:
-                free.append(lane)
-
+        following = partial(next_batch, backlog_of(recipes), self.profile, self.batch_of, self._options.gpu_small_batch)
         try:
-            for group, batch in grouped(recipes, self.profile, self.batch_of, self._options.gpu_small_batch):
-                if batch == 0:
-                    problems = faults_of(group[0], self.profile)
-                    yield self._undrawn(group[0], "; ".join(problems), "recipe")
+            while (batch := following(wait=not under_way)) is not None:
+                if batch.problem:
+                    yield self._undrawn(batch.recipes[0], batch.problem, "recipe")
                     continue
-                on_batch_start(group)
+                if batch.recipes:
+                    on_batch_start(batch.recipes)
                 if pool is None:
-                    yield from self._draw_in_batches(group, batch)
-                else:
-                    under_way.append(pool.submit(draw, group, batch))
-                    while len(under_way) > self._lanes:  # one waits, so that no lane does
-                        yield from under_way.popleft().result()
+                    yield from self._draw_in_batches(batch.recipes, batch.size)
+                elif batch.recipes:
+                    under_way.append(pool.submit(_on_a_lane, free, batch))
+                else:  # nothing right now, more may come
+                    wait([under_way[0]], timeout=LOOK)
+                while under_way and (len(under_way) > self._lanes or under_way[0].done()):  # one waits, so no lane does
+                    yield from under_way.popleft().result()
                 if self._broken.is_set():
                     break
             while under_way:
@@ -363,6 +360,14 @@ def engine_of(profile: ModelProfile, options: EngineOptions) -> Engine:
     module, _, name = options.engine.partition(":")
     engine: Engine = getattr(importlib.import_module(module), name)(profile, options)
     return engine
+
+
+def _on_a_lane(free: list[Engine], batch: Batch) -> list[Drawn]:
+    lane = free.pop()
+    try:
+        return lane._draw_in_batches(batch.recipes, batch.size)
+    finally:
+        free.append(lane)
 
 
 def _common(recipes: Sequence[Recipe], steps: int) -> dict[str, Any]:

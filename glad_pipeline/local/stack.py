@@ -49,10 +49,14 @@ def project_root() -> Path:
     return root if (root / "pyproject.toml").exists() else Path.cwd()
 
 
+def settings_file() -> Path:
+    """The file of settings: `.env` in the repository, or the one that GLAD_ENV_FILE names."""
+    return Path(os.environ.get("GLAD_ENV_FILE") or project_root() / ".env")
+
+
 def lasting_settings() -> dict[str, str]:
-    """What the file of settings says: `.env` in the repository, or the one that GLAD_ENV_FILE names."""
-    path = os.environ.get("GLAD_ENV_FILE") or project_root() / ".env"
-    return {name: value for name, value in dotenv_values(path).items() if value}
+    """What the file of settings says."""
+    return {name: value for name, value in dotenv_values(settings_file()).items() if value}
 
 
 def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
@@ -171,6 +175,12 @@ def check(settings: Settings) -> None:
                 raise UsageError(
                     f"{name} is set to {value} but AWS_S3_BUCKET is not. Set AWS_S3_BUCKET to use that store, "
                     f"or unset {name} to use the embedded one"
+                )
+        for field, name in (("supabase_key", "SUPABASE_KEY"), ("supabase_bucket", "GLAD_SUPABASE_BUCKET")):
+            if field in settings.model_fields_set:
+                raise UsageError(
+                    f"{name} is set but SUPABASE_URL is not. Set SUPABASE_URL to the project's address to keep the "
+                    f"pictures there, or unset {name} to use the embedded store"
                 )
     elif settings.store_kind == "s3" and (settings.s3_access_key_id is None) != (settings.s3_secret_access_key is None):
         given, missing = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"

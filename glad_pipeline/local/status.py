@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from glad_pipeline.database import describe as describe_database
-from glad_pipeline.local.foreground import describe
+from glad_pipeline.local.foreground import describe, left_behind
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.local.stack import DATABASE, server_of
@@ -45,11 +45,16 @@ def report(settings: Settings) -> tuple[list[Row], str | None, Settings | None]:
         environment = store.environment() if process else {}
         stored = settings_of({name: environment[name] for name in STORE if name in environment}) if process else None
         rows.append(("object store", *_described(process, store.address)))
-    up = describe(home)
-    rows.append(
-        ("Dagster (glad up)", "running", up["url"], str(up["pid"])) if up else ("Dagster (glad up)", "stopped", "", "")
-    )
+    rows.append(("Dagster (glad up)", *_of_up(home)))
     return rows, url, stored
+
+
+def _of_up(home: Home) -> tuple[str, str, str]:
+    if up := describe(home):
+        return "running", up["url"], str(up["pid"])
+    if left := left_behind(home):
+        return "was killed, and ends; ./glad down ends it at once", "", ", ".join(map(str, left))
+    return "stopped", "", ""
 
 
 def _described(process: object, address: str) -> tuple[str, str, str]:

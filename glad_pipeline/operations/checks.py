@@ -7,7 +7,7 @@ The docstring of a check is what the web UI says of it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -76,9 +76,25 @@ def none_put_aside(reasons: Mapping[int, str]) -> Finding:
     return Finding(passed=not reasons, description=description, figures=figures, named=list(reasons))
 
 
-def objects_match_catalogue(database: Database, store: ObjectStore, claim: Claim | None = None) -> Finding:
+def together(findings: Sequence[Finding]) -> Finding:
+    """What several looks of one run have found, the oldest first."""
+    figures: dict[str, Any] = {}
+    for name, value in (entry for each in findings for entry in each.figures.items()):
+        figures[name] = [*figures.get(name, []), *value] if isinstance(value, list) else value
+    failed = [each.description for each in findings if not each.passed and each.description]
+    return Finding(
+        passed=all(each.passed for each in findings),
+        description="; ".join(failed) or findings[-1].description,
+        figures=figures,
+        named=[i for each in findings for i in each.named],
+    )
+
+
+def objects_match_catalogue(
+    database: Database, store: ObjectStore, claim: Claim | None = None, *, sample: int = SAMPLE
+) -> Finding:
     """The newest 20 catalogued pictures are in the store with the size, type and SHA-256 that the catalogue says."""
-    newest = database.read(partial(images.newest, limit=SAMPLE))
+    newest = database.read(partial(images.newest, limit=sample))
     objects = store.heads(image.key for image in newest)
     wrong = [
         image.key
@@ -101,9 +117,9 @@ def objects_match_catalogue(database: Database, store: ObjectStore, claim: Claim
     )
 
 
-def no_blank_picture(database: Database) -> Finding:
+def no_blank_picture(database: Database, *, sample: int = SAMPLE) -> Finding:
     """None of the newest 20 pictures is blank: the gate before the store has held."""
-    newest = database.read(partial(images.newest, limit=SAMPLE))
+    newest = database.read(partial(images.newest, limit=sample))
     contrasts = {image.key: image.contrast for image in newest if image.contrast is not None}
     found = [key for key, contrast in contrasts.items() if blank.problem_of(contrast)]
     description = f"{len(found)} of {len(newest)} looked at are blank" if found else f"{len(newest)} looked at"

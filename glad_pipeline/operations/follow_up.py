@@ -15,7 +15,7 @@ from glad_pipeline.limits import LISTED
 from glad_pipeline.operations.removal import Removal
 from glad_pipeline.operations.takedown import TakenDown
 from glad_pipeline.outbox import messages as outbox
-from glad_pipeline.outbox.deliver import Report, deliver
+from glad_pipeline.outbox.deliver import LONG, Report, deliver
 from glad_pipeline.outbox.targets import Targets, targets
 from glad_pipeline.settings import Settings
 
@@ -84,7 +84,7 @@ def deliver_now(
         _targets(settings, removal),
         max_attempts=settings.outbox_attempts,
         subjects=subjects,
-        **({"seconds": AT_ONCE} if subjects else {}),
+        seconds=AT_ONCE if subjects else LONG,
     )
 
 

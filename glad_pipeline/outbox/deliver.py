@@ -19,23 +19,33 @@ from glad_pipeline.outbox.targets import Refused, Targets
 
 KINDS: tuple[Kind, ...] = ("revalidate", "delete", "purge")  # a deletion delivered makes a purge
 TOGETHER = 100  # messages in one request: a thousand posts are not a thousand requests for "/"
+LONG = 300.0  # seconds for all that is due
 ALONE_SECONDS = 40.0  # for telling one by one, well within VISIBILITY_TIMEOUT
 SHOWN = 5  # errors kept in a report
 
 
 @dataclass(kw_only=True)
 class Report:
-    """How many messages ended how in one delivery, and the first failures."""
+    """How many messages ended how in one delivery or several, and the first failures."""
 
     delivered: int = 0
     skipped: int = 0
-    waiting: int = 0  # will be tried again
     dead: int = 0
     errors: list[str] = field(default_factory=list)  # the first SHOWN, each once
+    _waiting: set[int] = field(default_factory=set)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that will be tried again."""
+        return len(self._waiting)
 
     def add(self, settled: Iterable[Settled]) -> None:
         for each in settled:
-            setattr(self, each.status, getattr(self, each.status) + 1)
+            if each.status == "waiting":
+                self._waiting.add(each.message.id)
+            else:
+                self._waiting.discard(each.message.id)
+                setattr(self, each.status, getattr(self, each.status) + 1)
             if each.error and each.status != "skipped" and each.error not in self.errors and len(self.errors) < SHOWN:
                 self.errors.append(each.error)
 
@@ -46,14 +56,15 @@ def deliver(
     *,
     max_attempts: int,
     subjects: Sequence[str] | None = None,
-    seconds: float = 300.0,
+    seconds: float = LONG,
+    report: Report | None = None,
 ) -> Report:
     """Deliver what is due, all or what is about these subjects, for about so many seconds; the rest stays due.
 
     Two deliverers share the work. Whoever does not answer is asked once, and not for each message. Raises only for
-    the database.
+    the database. Returns `report`, with what was delivered added.
     """
-    report = Report()
+    report = Report() if report is None else report
     until = time.monotonic() + seconds
     for kind in KINDS:
         tell, nobody = targets.of(kind)

@@ -40,16 +40,27 @@ class PromptWithObject:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CatalogueReport:
-    """What became of the prompts whose pictures were to be catalogued."""
+class Whole:
+    """A prompt whose picture is in the store, and as it should be."""
 
-    whole: Sequence[PromptWithObject]  # in the store, and as they should be
-    moved: int  # prompts that have their picture now
-    awaiting_approval: int  # of those
-    taken_down: int
-    damaged: int
-    not_drawn_yet: int
-    lost: int  # taken over by another run
+    prompt_id: int
+    key: str
+    bytes: int
+    sha256: str | None  # as that of `PromptWithObject`
+
+
+@dataclass(kw_only=True, slots=True)
+class CatalogueReport:
+    """What has become of the prompts of one run whose pictures were to be catalogued."""
+
+    whole: list[Whole] = field(default_factory=list)
+    moved: int = 0  # prompts that have their picture now
+    awaiting_approval: int = 0  # of those
+    ready: int = 0  # of those: the picture alone was asked for
+    taken_down: int = 0
+    damaged: int = 0
+    not_drawn_yet: int = 0
+    lost: int = 0  # taken over by another run
 
 
 def look_up(
@@ -114,9 +125,13 @@ class Cataloguing:
     claim: Claim
     database: Database
     url: Callable[[str], str]  # the public URL of a key
+    report: CatalogueReport = field(default_factory=CatalogueReport)  # of all that was recorded
 
     def record(self, found: Sequence[PromptWithObject]) -> CatalogueReport:
-        """Record the pictures that are whole and move their prompts; the others' prompts have used up a try."""
+        """Record the pictures that are whole and move their prompts; the others' prompts have used up a try.
+
+        Returns `report`, with these added.
+        """
         problems = self._problems(found)
         whole = [each for each in found if each.object is not None and each.prompt.id not in problems]
         self.claim.fail(problems)
@@ -124,15 +139,20 @@ class Cataloguing:
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):
             some = whole[start : start + ROWS_PER_TRANSACTION]
             counts += self.database.transact("catalogue", partial(self._some, some))
-        return CatalogueReport(
-            whole=whole,
-            moved=counts["moved"],
-            awaiting_approval=counts["awaiting_approval"],
-            taken_down=counts["taken_down"],
-            damaged=counts["damaged"] + len(problems),
-            not_drawn_yet=len(found) - len(whole) - len(problems),
-            lost=len(whole) - counts["moved"] - counts["taken_down"] - counts["damaged"],
-        )
+        report = self.report
+        report.whole += [
+            Whole(prompt_id=each.prompt.id, key=each.object.key, bytes=each.object.bytes, sha256=each.sha256)
+            for each in whole
+            if each.object is not None
+        ]
+        report.moved += counts["moved"]
+        report.awaiting_approval += counts["awaiting_approval"]
+        report.ready += counts["ready"]
+        report.taken_down += counts["taken_down"]
+        report.damaged += counts["damaged"] + len(problems)
+        report.not_drawn_yet += len(found) - len(whole) - len(problems)
+        report.lost += len(whole) - counts["moved"] - counts["taken_down"] - counts["damaged"]
+        return report
 
     def _some(self, some: Sequence[PromptWithObject], connection: Connection) -> Counter[str]:
         """`_together`, and how many it could not take: each of those has used up a try, with the reason."""
@@ -147,7 +167,8 @@ class Cataloguing:
         return sum(counts, Counter(damaged=len(refused)))
 
     def _together(self, connection: Connection, some: Sequence[PromptWithObject]) -> Counter[str]:
-        """How many prompts were ours still, how many of them wait for approval, how many were taken down meanwhile."""
+        """How many prompts were ours still, how many of them wait for approval or are ready, how many were taken down
+        meanwhile."""
         reasons = refuse_blocked(connection, keys_by_hash({each.recipe for each in some}))
         blocked = {each.prompt.id: reasons[each.recipe.hash] for each in some if each.recipe.hash in reasons}
         self.claim.rejected(connection, blocked)
@@ -160,8 +181,8 @@ class Cataloguing:
         for image, found in sorted(made.items()):
             renditions.record(connection, image, found)
         drawn = {each.prompt.id: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
-        moved, awaiting = self.claim.generated(connection, drawn)
-        return Counter(moved=moved, awaiting_approval=awaiting, taken_down=len(blocked))
+        moved, awaiting, ready = self.claim.generated(connection, drawn)
+        return Counter(moved=moved, awaiting_approval=awaiting, ready=ready, taken_down=len(blocked))
 
     def _problems(self, found: Iterable[PromptWithObject]) -> dict[int, str]:
         """Why prompts cannot be catalogued with what the store holds for them, by id."""

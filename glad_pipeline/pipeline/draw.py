@@ -6,8 +6,9 @@ others go on.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,17 +20,21 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media import gates
+from glad_pipeline.pipeline.backlog import UrgentFirst
 from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
+from glad_pipeline.pipeline.claim import reject_unfit
 from glad_pipeline.pipeline.delivery import Delivery
+from glad_pipeline.pipeline.feed import Feeder
+from glad_pipeline.pipeline.in_hand import InHand, Joined
 from glad_pipeline.pipeline.picture_stream import DrawReport, PictureStream
 from glad_pipeline.pipeline.sdxl import Draws
 from glad_pipeline.pipeline.spooled_picture import name_of
 from glad_pipeline.prompts.queue import Claim, NothingLeft
 from glad_pipeline.publishing import blocklist
-from glad_pipeline.publishing.renditions import focuses_by_recipe
+from glad_pipeline.publishing.renditions import focuses_of
 from glad_pipeline.records import Prompt
 from glad_pipeline.storage.keys import original_key
-from glad_pipeline.storage.protocol import ObjectStore
+from glad_pipeline.storage.protocol import ObjectStore, StoreError
 from glad_pipeline.storage.spool import Spool
 
 if TYPE_CHECKING:
@@ -54,27 +59,30 @@ class Drawing:
     spool: Spool
     delivery: Delivery
     log: logging.Logger
-    _by_recipe: dict[Recipe, list[int]] = field(default_factory=dict)  # prompt ids
+    all_is_begun: Callable[[], None] = lambda: None  # called when the last batch is: what comes is for others
+    most: int | None = None  # prompts that this run may have in all; None: just those given
+    seconds: float = math.inf  # after which no further batch is begun
+    stored_already: Callable[[Iterable[Recipe]], None] = lambda recipes: None  # hears of pictures that need no drawing
+    _focuses: dict[str, list[str | None]] = field(default_factory=dict)  # of the prompts, by recipe hash
+    _in_hand: InHand = field(default_factory=InHand)
+    _backlog: UrgentFirst = field(default_factory=UrgentFirst)
     _report: DrawReport = field(default_factory=lambda: DrawReport(prompts=0))
 
     def begin(self, prompts: Sequence[Prompt]) -> PictureStream:
-        """The pictures of these prompts; what earlier runs left in the spool is uploaded first. Raises `GladError`."""
-        self._by_recipe = self._without_blocked(self._recipes(prompts))
+        """The pictures of these prompts, and of those that are claimed meanwhile. Raises `GladError`.
+
+        What earlier runs left in the spool is uploaded first.
+        """
+        new = self._joined(prompts)
         self._discard_blocked()
-        rejected = self._leftovers()
-        existing = self._existing()
-        missing = [recipe for recipe in self._by_recipe if recipe.hash not in existing | rejected]
-        self.log.info("%s prompts: %s to draw, %s already stored", len(prompts), len(missing), len(existing))
-        self._report = DrawReport(
-            prompts=len(prompts),
-            already_stored=len(existing),
-            to_draw=len(missing),
-            model=", ".join(sorted({recipe.model for recipe in self._by_recipe})),
-            model_revision=", ".join(sorted({recipe.model_revision for recipe in self._by_recipe})),
-            rejected=sum(len(self._by_recipe[recipe]) for recipe in self._by_recipe if recipe.hash in rejected),
-        )
+        rejected = self._leftovers(new)
+        if new:
+            self.store.check()  # before the GPU has worked for nothing
+        self._draw_or_not([recipe for recipe in new if recipe not in rejected])
+        done = self._report
+        self.log.info("%s prompts: %s to draw, %s already stored", len(prompts), done.to_draw, done.already_stored)
         drawn = prefetch(
-            self.delivery.written_ahead(self._while_wanted(missing)),
+            self.delivery.written_ahead(self._while_wanted()),
             max(PREFETCHED, self.sdxl.gpu_batch or 0),
             closing=self.delivery.drawing_is_over,
         )
@@ -82,34 +90,83 @@ class Drawing:
             pictures=self._fit_to_store(drawn), delivery=self.delivery, refuse=self._refuse, report=self._report
         )
 
+    def prompts_of(self, recipe: Recipe) -> list[Prompt]:
+        """The prompts of this run that get the picture with this recipe, which is stored now: each is given once."""
+        return self._in_hand.stored(recipe)
+
     @property
     def hashes(self) -> list[str]:
         """Those of the recipes that this run has in hand."""
-        return [recipe.hash for recipe in self._by_recipe]
+        return [recipe.hash for recipe in self._in_hand.recipes]
+
+    @property
+    def claimed(self) -> list[int]:
+        """All the prompts that this run has had to draw, without those that it gave back."""
+        return self._in_hand.claimed
 
     # what has to be drawn
 
-    def _recipes(self, prompts: Sequence[Prompt]) -> dict[Recipe, list[int]]:
-        """The prompt ids of each recipe; prompts that cannot have one are rejected."""
-        by_recipe: dict[Recipe, list[int]] = {}
-        recipes = recipes_of(prompts, self.sdxl, self.claim)
-        for prompt, recipe in recipes:
-            by_recipe.setdefault(recipe, []).append(prompt.id)
-        if self.delivery.rendering is not None:
-            focuses = focuses_by_recipe((recipe.hash, prompt.focus) for prompt, recipe in recipes)
-            self.delivery.rendering = replace(self.delivery.rendering, focuses=focuses)
-        return by_recipe
+    def _take_in(self, claimed: Sequence[Prompt]) -> None:
+        """On the feeder's thread: have these drawn too, as far as they can be."""
+        try:
+            self._draw_or_not(self._joined(reject_unfit(claimed, self.claim, self.database)))
+        except StoreError as error:
+            raise self.delivery.explained(error) from error
 
-    def _without_blocked(self, by_recipe: dict[Recipe, list[int]]) -> dict[Recipe, list[int]]:
+    def _joined(self, prompts: Sequence[Prompt]) -> list[Recipe]:
+        """The recipes that are new to this run; prompts that cannot have one, or a picture with it, are rejected."""
+        pairs = self._without_blocked(recipes_of(prompts, self.sdxl, self.claim))
+        self._note_focuses(pairs)
+        found = [(prompt, recipe, self._in_hand.join(prompt, recipe)) for prompt, recipe in pairs]
+        self.claim.reject({prompt.id: reason for prompt, _, reason in found if isinstance(reason, str)})
+        self._report.prompts += len(prompts)
+        self._report.rejected += sum(isinstance(reason, str) for _, _, reason in found)
+        for prompt, recipe, what in found:
+            if what is Joined.SHARED:
+                self._backlog.hurry(recipe, priority=prompt.priority, overdue=prompt.id in self.claim.overdue)
+        if stored := [recipe for _, recipe, what in found if what is Joined.STORED]:
+            self.stored_already(stored)
+        return [recipe for _, recipe, what in found if what is Joined.NEW]
+
+    def _note_focuses(self, pairs: Sequence[tuple[Prompt, Recipe]]) -> None:
+        """What the crops of their pictures keep."""
+        if self.delivery.rendering is None:
+            return
+        for prompt, recipe in pairs:
+            self._focuses.setdefault(recipe.hash, []).append(prompt.focus)
+        focuses = {recipe.hash: focuses_of(self._focuses[recipe.hash]) for _, recipe in pairs}
+        rendering = self.delivery.rendering
+        self.delivery.rendering = replace(rendering, focuses={**rendering.focuses, **focuses})
+
+    def _draw_or_not(self, recipes: Sequence[Recipe]) -> None:
+        """Pictures that the store holds are not drawn; the store is asked, no table is believed."""
+        stored = self.store.heads(original_key(recipe.hash) for recipe in recipes)
+        existing = [recipe for recipe in recipes if original_key(recipe.hash) in stored]
+        missing = [recipe for recipe in recipes if original_key(recipe.hash) not in stored]
+        self._report.already_stored += len(existing)
+        self._report.to_draw += len(missing)
+        for name in ("model", "model_revision"):
+            values = {getattr(recipe, name) for recipe in recipes} | set(filter(None, [getattr(self._report, name)]))
+            setattr(self._report, name, ", ".join(sorted(values)))
+        if existing:
+            self.stored_already(existing)
+        for recipe in missing:
+            wanted_by = self._in_hand.of(recipe)
+            self._backlog.add(
+                recipe,
+                priority=max(prompt.priority for prompt in wanted_by),
+                overdue=any(prompt.id in self.claim.overdue for prompt in wanted_by),
+            )
+
+    def _without_blocked(self, pairs: Sequence[tuple[Prompt, Recipe]]) -> Sequence[tuple[Prompt, Recipe]]:
         """Pictures that were taken down are not drawn: their prompts are rejected."""
-        if not self.database.read(partial(blocklist.blocked, hashes=[recipe.hash for recipe in by_recipe])):
-            return by_recipe
-        reasons = self.database.transact("takedown", partial(refuse_blocked, keys=keys_by_hash(by_recipe)))
+        recipes = [recipe for _, recipe in pairs]
+        if not self.database.read(partial(blocklist.blocked, hashes=[recipe.hash for recipe in recipes])):
+            return pairs
+        reasons = self.database.transact("takedown", partial(refuse_blocked, keys=keys_by_hash(recipes)))
         self.log.warning("%s pictures were taken down and are not drawn: their prompts are rejected", len(reasons))
-        self.claim.reject(
-            {i: reasons[recipe.hash] for recipe, ids in by_recipe.items() if recipe.hash in reasons for i in ids}
-        )
-        return {recipe: ids for recipe, ids in by_recipe.items() if recipe.hash not in reasons}
+        self.claim.reject({prompt.id: reasons[recipe.hash] for prompt, recipe in pairs if recipe.hash in reasons})
+        return [(prompt, recipe) for prompt, recipe in pairs if recipe.hash not in reasons]
 
     def _discard_blocked(self) -> None:
         """What was taken down while it waited in the spool is not uploaded."""
@@ -118,35 +175,42 @@ class Drawing:
                 for name in self.database.read(partial(blocklist.blocked_beginnings, names=names)):
                     self.spool.remove(name)
 
-    def _leftovers(self) -> set[str]:
-        """Upload what earlier runs left in the spool; the hashes of recipes whose picture did not pass the gate."""
+    def _leftovers(self, recipes: Sequence[Recipe]) -> set[Recipe]:
+        """Upload what earlier runs left in the spool; the recipes whose picture did not pass the gate."""
         problems = self.delivery.leftovers(gates.problem_of)
-        rejected = {recipe: problems[name_of(recipe)] for recipe in self._by_recipe if name_of(recipe) in problems}
-        self.claim.reject({i: problem for recipe, problem in rejected.items() for i in self._by_recipe[recipe]})
+        rejected = {recipe: problems[name_of(recipe)] for recipe in recipes if name_of(recipe) in problems}
+        for recipe, problem in rejected.items():
+            self._reject(recipe, problem)
         for name in problems:
             self.delivery.discard(name)
-        return {recipe.hash for recipe in rejected}
-
-    def _existing(self) -> set[str]:
-        """The hashes of the recipes whose picture the store holds; the store is asked, no table is believed."""
-        if self._by_recipe:
-            self.store.check()  # before the GPU has worked for nothing
-        stored = self.store.heads(original_key(recipe.hash) for recipe in self._by_recipe)
-        return {recipe.hash for recipe in self._by_recipe if original_key(recipe.hash) in stored}
+        return set(rejected)
 
     # while it is drawn
 
-    def _while_wanted(self, recipes: Sequence[Recipe]) -> Generator[Drawn, None, None]:
-        """Their pictures, as long as any prompt is left to draw for."""
+    def _while_wanted(self) -> Generator[Drawn, None, None]:
+        """The pictures of all that is fed, as long as any prompt is left to draw for."""
+        feeder = Feeder(
+            claim=self.claim,
+            backlog=self._backlog,
+            in_hand=self._in_hand,
+            take_in=self._take_in,
+            most=self.most,
+            seconds=self.seconds,
+            window=self.sdxl.window,
+            log=self.log,
+        )
+        self._backlog.when_spent = self.all_is_begun
         try:
-            yield from self.sdxl.generate(recipes, on_batch_start=self._count_tries)
+            with feeder:
+                for picture in self.sdxl.generate(self._backlog, on_batch_start=self._count_tries):
+                    self._backlog.done(picture.recipe)
+                    yield picture
         except NothingLeft as reason:
             self.log.warning("%s", reason)
 
     def _count_tries(self, batch: Sequence[Recipe]) -> None:
         """On the thread that draws, before each batch."""
-        ids = [prompt_id for recipe in batch for prompt_id in self._by_recipe[recipe]]
-        self.delivery.before_drawing(partial(self.claim.begin_drawing, ids))
+        self.delivery.before_drawing(lambda: self.claim.begin_drawing(self._in_hand.ids_of(batch)))
 
     def _fit_to_store(self, drawn: Generator[Drawn, None, None]) -> Generator[Drawn, None, None]:
         """Only the pictures that may be stored; the prompts of the others are settled with the reason."""
@@ -193,13 +257,13 @@ class Drawing:
             self._refuse(picture.recipe, reason)
 
     def _reject(self, recipe: Recipe, reason: str) -> None:
-        ids = self._by_recipe[recipe]
+        ids = self._in_hand.refused(recipe, reason)
         self.claim.reject(dict.fromkeys(ids, reason))
         self._report.rejected += len(ids)
 
     def _refuse(self, recipe: Recipe, reason: str) -> None:
         """The prompts of this recipe have used up a try."""
-        ids = self._by_recipe[recipe]
+        ids = self._in_hand.dropped([recipe])
         self.claim.fail(dict.fromkeys(ids, reason))
         self._report.failed += len(ids)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.pipeline.delivery import Delivery, Unstored
+from glad_pipeline.pipeline.follow import Follower
 from glad_pipeline.pipeline.upload import Uploaded
 from glad_pipeline.publishing.renditions import Renditions
 
@@ -71,8 +72,9 @@ class UploadTotals:
             self.first.append(done)
 
 
-def upload_all(stream: PictureStream) -> UploadTotals:
-    """Upload pictures while the next are drawn; returns when all are stored. Raises what ends the run."""
+def upload_all(stream: PictureStream, follower: Follower | None = None) -> UploadTotals:
+    """Upload pictures while the next are drawn; returns when all are stored, and, with a follower, what is due of them
+    is published. Raises what ends the run."""
     started = time.monotonic()
     totals = UploadTotals()
 
@@ -83,8 +85,12 @@ def upload_all(stream: PictureStream) -> UploadTotals:
             else:
                 totals.add(done)
 
-    with stream.delivery as delivery, closing(stream.pictures):
+    with follower or nullcontext(), stream.delivery as delivery, closing(stream.pictures):
+        if follower is not None:
+            delivery.tell = follower.uploaded
         for drawn in stream.pictures:
+            if follower is not None:
+                follower.raise_failure()
             delivery.send(drawn)
             settle(delivery.finished())
         settle(delivery.rest())

@@ -9,12 +9,12 @@ from functools import partial
 from glad_pipeline.database import Connection, Database, DatabaseError
 from glad_pipeline.errors import GladError
 from glad_pipeline.outbox import messages
-from glad_pipeline.pipeline.renditions import Completed, complete_all
+from glad_pipeline.pipeline.renditions import Completed, complete_all, forget_gone
 from glad_pipeline.pipeline.visit import Visitor
 from glad_pipeline.prompts.queue import Claim, require_approval
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.publishing.posts import Blog, Outcomes
-from glad_pipeline.records import SeenPicture
+from glad_pipeline.records import DuePrompt, SeenPicture
 from glad_pipeline.rendition_plan import NOTHING, Wanted
 from glad_pipeline.storage.protocol import ObjectStore
 
@@ -41,9 +41,9 @@ class PublishReport(Outcomes):
         yield from (f"prompt {prompt_id} waits again: its picture was gone from the store" for prompt_id in self.gone)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Publishing:
-    """One run's."""
+    """One run's: asked again and again, it visits the first picture once, and tells of everything once."""
 
     claim: Claim
     database: Database
@@ -52,30 +52,30 @@ class Publishing:
     base: str | None = None  # what precedes the key in public URLs now; None: as the pictures were catalogued
     wanted: Wanted = NOTHING  # renditions that are to be there before their picture is published
     featured: str = "original"  # what posts show
+    report: PublishReport = field(default_factory=PublishReport)  # of all that was published
+    _visited: bool = False
+    _told: set[str] = field(default_factory=set)
 
     def publish_due(self) -> PublishReport:
         """Publish every picture whose time has come. A post that a person has edited since, or that shows
-        a picture of theirs, waits for approval.
+        a picture of theirs, waits for approval. Returns `report`, with these added.
 
         Raises `NotPublicError` before the first where visitors would not see it; then nothing is published.
         """
-        report = PublishReport()
         self._complete()
-        visited = self.visitor.check == "off"
         while True:
             stale = self.claim.stale(POSTS_PER_TRANSACTION, base=self.base)
-            report.gone.extend(self._look_again(stale) if stale else [])
-            if not visited:
+            self.report.gone.extend(self._look_again(stale) if stale else [])
+            if not self._visited and self.visitor.check != "off":
                 # in a transaction of its own: what is due is not kept locked for the length of a visit
                 publishable = partial(self.claim.publishable, batch=POSTS_PER_TRANSACTION, base=self.base)
                 due = self.database.read(publishable)
-                visited = self.visitor.visit(due)
+                self._visited = self.visitor.visit(due, mended=partial(self._mended, publishable))
             work = partial(publish_some, self.claim, base=self.base, featured=self.featured)
-            done = self.database.transact("publish", work)
-            if not done and not stale:
-                return report
-            if done:
-                report.add(done)
+            done = self.database.transact("publish", work) or Outcomes()
+            self.report.add(done)
+            if max(len(stale), done.settled) < POSTS_PER_TRANSACTION:
+                return self.report
 
     def _complete(self) -> None:
         """Make the renditions that pictures which are due lack: a run was killed before it recorded them, say, or the
@@ -90,18 +90,29 @@ class Publishing:
         except DatabaseError:
             raise
         except GladError as error:  # that of the store, or that there is none: what is due needs none otherwise
-            self.visitor.warn(
-                f"renditions that are lacking are not made now, and posts go on without them: {error}. {CURE}"
-            )
+            self._warn(f"renditions that are lacking are not made now, and posts go on without them: {error}. {CURE}")
         if done.stopped:
-            self.visitor.warn(
+            self._warn(
                 f"more pictures lack renditions than one run makes ({COMPLETED}, in {SECONDS:.0f} s), and the others' "
                 f"posts go on without them. {CURE}"
             )
         for image, reason in done.problems.items():
-            self.visitor.warn(
-                f"not all renditions of picture {image} can be made, its post goes on without: {reason}. {CURE}"
-            )
+            self._warn(f"not all renditions of picture {image} can be made, its post goes on without: {reason}. {CURE}")
+
+    def _warn(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self.visitor.warn(text)
+
+    def _mended(
+        self, due_now: Callable[[Connection], list[DuePrompt]], due: Sequence[DuePrompt]
+    ) -> Sequence[DuePrompt]:
+        """What is due, where renditions of it were recorded and gone from the store: made anew, or done without."""
+        keys = {each["key"] for prompt in due for each in prompt.image_renditions}
+        if not forget_gone(self.database, self.store(), keys):
+            return ()
+        self._complete()
+        return self.database.read(due_now)
 
     def _impatient_store(self) -> ObjectStore:
         """No post waits for a store that does not answer."""

@@ -282,6 +282,14 @@ def _record(made: Sequence[tuple[RenditionsOf, Renditions]], connection: Connect
     return there
 
 
+def forget_gone(database: Database, store: ObjectStore, keys: Collection[str]) -> int:
+    """Of these keys of renditions those that the store does not have are recorded no more: they are lacking then, and
+    no post names them. How many."""
+    there = store.heads(keys)
+    gone = [key for key in keys if key not in there]
+    return database.transact("renditions", partial(table.forget, keys=gone)) if gone else 0
+
+
 def _made(store: ObjectStore, wanted: Wanted, image: RenditionsOf) -> Renditions:
     """What was lacking, as it is in the store now."""
     problems: list[str] = []

@@ -29,12 +29,17 @@ class RecentRuns:
     in_vain: str | None = None  # which rows they were holding, if they settled none
 
 
-def skip_reason(ready: Readiness, lately: RecentRuns, limit: int) -> str | None:
-    """Why no run is asked for now, or None: ask for one. Pure: what is, and what runs, decide."""
+def skip_reason(ready: Readiness, lately: RecentRuns, drawing: int) -> str | None:
+    """Why no run is asked for now, or None: ask for one. Pure: what is, and what runs, decide.
+
+    `drawing`: how many runs may draw at once. While prompts are pending one more is asked for, so that it can begin as
+    soon as one of these ends: on warm workers it is prepared and waits for a drawing slot, else it waits in the queue.
+    """
     if not ready:
         return nothing_ready(ready)
-    if lately.in_flight >= limit:
-        return f"{lately.in_flight} of at most {limit} runs are under way and will take what is pending"
+    most = drawing + ready.pending
+    if lately.in_flight >= most:
+        return f"{lately.in_flight} of at most {most} runs are under way and will take what is pending"
     if lately.starting:
         return "a run is about to begin and will take what is pending"
     return _failing(lately)

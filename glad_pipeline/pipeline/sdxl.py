@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,10 +19,11 @@ from glad_pipeline.blame import is_the_deployments, readable, reason_of
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.generation.allowed import allowed
+from glad_pipeline.generation.batches import Backlog, ListBacklog, Recipes, Weights, weights_for
 from glad_pipeline.generation.defaults import recipe_of
 from glad_pipeline.generation.models import ModelProfile, resolve_model
-from glad_pipeline.generation.presets import PRESETS
 from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.pipeline.backlog import OfWeights, UrgentFirst
 from glad_pipeline.records import Prompt
 
 if TYPE_CHECKING:
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn, Engine
     from glad_pipeline.workers.pool import Pool
     from glad_pipeline.workers.remote import RemoteEngine
+
+
+WINDOW = 64  # prompts
+BATCHES = 4
 
 
 class Draws(Protocol):
@@ -40,8 +47,12 @@ class Draws(Protocol):
     def recipe(self, prompt: Prompt) -> Recipe:
         """The complete recipe of a prompt. See `Sdxl.recipe`."""
 
+    @property
+    def window(self) -> int:
+        """Prompts that a run has in hand. See `Sdxl.window`."""
+
     def generate(
-        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = ...
+        self, recipes: Recipes, *, on_batch_start: Callable[[Sequence[Recipe]], None] = ...
     ) -> Iterator[Drawn]:
         """Draw each recipe. See `Sdxl.generate`."""
 
@@ -145,33 +156,47 @@ class Sdxl:
 
     # recipes to pictures
 
+    @property
+    def window(self) -> int:
+        """Prompts that a run has in hand: BATCHES for each that is drawn at once, WINDOW at least."""
+        return max(WINDOW, BATCHES * (self.options.gpu_batch or 0) * (self.options.workers or 1))
+
     def generate(
-        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+        self, recipes: Recipes, *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> Iterator[Drawn]:
-        """Draw each recipe, one model after the other. See `generation.engine.Engine.generate`.
+        """Draw each recipe. See `generation.engine.Engine.generate`. Plain ones are drawn one model after the other;
+        of a backlog that is fed what is most urgent decides which model is loaded.
 
         A model that cannot be loaded is due to the deployment if the settings name it, and raised; if a prompt named
         it, it is that prompt's.
         """
-        by_weights = sorted(recipes, key=_loaded)
-        for loaded, group in groupby(by_weights, key=_loaded):
-            wanted = list(group)
-            profile = next(p for p in self._profiles.values() if (p.weights, p.quantization or "") == loaded)
+        unloadable: dict[Weights, Exception] = {}
+        broken = False
+        for weights, backlog, wanted in _by_weights(recipes):
+            profile = next(p for p in list(self._profiles.values()) if (p.weights, p.quantization or "") == weights)
+            if weights in unloadable:
+                yield from self._undrawable(profile, backlog, unloadable[weights])
+                continue
             engine = self._engine(profile, wanted, lambda: on_batch_start(()))
             try:
                 engine.load()
             except UnavailableError:
                 raise
             except Exception as error:  # noqa: BLE001  judged there
-                yield from self._undrawable(profile, wanted, error)
+                unloadable[weights] = error
+                yield from self._undrawable(profile, backlog, error)
             else:
-                yield from engine.generate(wanted, on_batch_start=on_batch_start)
+                for drawn in engine.generate(backlog, on_batch_start=on_batch_start):
+                    broken = broken or (drawn.pixels is None and drawn.cause in ("device", "setup"))
+                    yield drawn
             finally:
                 self.overhead_seconds["loading"] += engine.load_seconds or 0.0
                 self.overhead_seconds["warming_up"] += engine.warm_seconds
                 engine.close()
+            if broken:  # with other weights it would be no better
+                return
 
-    def _undrawable(self, profile: ModelProfile, wanted: Sequence[Recipe], error: Exception) -> Iterator[Drawn]:
+    def _undrawable(self, profile: ModelProfile, backlog: Backlog, error: Exception) -> Iterator[Drawn]:
         """The recipes of a model that cannot be loaded, each with the reason. Raises what is due to the deployment."""
         from glad_pipeline.generation.engine import Drawn
 
@@ -182,19 +207,17 @@ class Sdxl:
         if type(error.__cause__).__name__ == "OutOfMemoryError":  # another program may hold the GPU
             cause = "unknown"
         reason = self._without_paths(error, f"what it names cannot be loaded here, with the model {profile.name}")
-        for recipe in wanted:
+        for recipe in backlog:
             yield Drawn(recipe=recipe, error=reason, cause=cause, provenance={})
 
     def _engine(
-        self, profile: ModelProfile, wanted: Sequence[Recipe], pulse: Callable[[], None]
+        self, profile: ModelProfile, wanted: Callable[[], Sequence[Recipe]], pulse: Callable[[], None]
     ) -> Engine | RemoteEngine:
         """What draws with a profile: this process, or the workers."""
         if self._drawn_by_workers():
-            from glad_pipeline.workers.pool import Pool
             from glad_pipeline.workers.remote import RemoteEngine
 
-            self._pool = self._pool or Pool(self.options, log=self.log)
-            return RemoteEngine(profile, self._pool, wanted=wanted, pulse=pulse)
+            return RemoteEngine(profile, self._workers(), wanted=wanted, pulse=pulse)
         from glad_pipeline.generation.engine import engine_of
 
         return engine_of(profile, self.options)
@@ -213,11 +236,24 @@ class Sdxl:
         return "recipe" if all(part.is_local for part in profile.artifacts) else "unknown"
 
     def _drawn_by_workers(self) -> bool:
-        if self.options.backend == "auto":
-            from glad_pipeline.workers.cluster import Cluster
+        if self.options.backend == "process":
+            return False
+        from glad_pipeline.workers.cluster import drawing_for
 
-            return Cluster(self.options).is_wanted
-        return self.options.backend == "ray"
+        return drawing_for(self.options) is not None
+
+    def _workers(self) -> Pool:
+        from glad_pipeline.workers.pool import Pool
+
+        self._pool = self._pool or Pool(self.options, log=self.log)
+        return self._pool
+
+    def prepare(self) -> None:
+        """What takes seconds once, before there is anything to draw on workers. What fails is told when it is used."""
+        with suppress(Exception):
+            self.recipe(Prompt(id=0, prompt="a hill", seed=0))  # reads the tokenizer
+        with suppress(GladError):
+            self._workers().cluster.connect()
 
     def close(self) -> None:
         """Leave the workers, if there were any."""
@@ -251,6 +287,12 @@ def _ours(error: Exception) -> UnavailableError:
     return UnavailableError(f"the model of the settings cannot be used: {type(error).__name__}: {error}")
 
 
-def _loaded(recipe: Recipe) -> tuple[tuple[str, ...], str]:
-    """What has to be loaded for a recipe: the weights, and their number format."""
-    return recipe.weights, PRESETS[recipe.preset].quantization or ""
+def _by_weights(recipes: Recipes) -> Iterator[tuple[Weights, Backlog, Callable[[], Sequence[Recipe]]]]:
+    """What has to be loaded, what is drawn with it then, and what that will be as far as it is known at any moment."""
+    if isinstance(recipes, UrgentFirst):
+        while (weights := recipes.leading()) is not None:
+            yield weights, OfWeights(recipes, weights), partial(recipes.waiting, weights)
+        return
+    for weights, group in groupby(sorted(recipes, key=weights_for), key=weights_for):
+        wanted = list(group)
+        yield weights, ListBacklog(wanted), partial(list, wanted)

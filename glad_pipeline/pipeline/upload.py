@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.errors import GladError
 from glad_pipeline.failpoints import reached
+from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.pipeline.renditions import Rendering
 from glad_pipeline.publishing.renditions import Renditions
 from glad_pipeline.storage.keys import original_key, thumbnail_key
-from glad_pipeline.storage.protocol import ObjectStore, StoreError
+from glad_pipeline.storage.protocol import ObjectStore, StoredObject, StoreError
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.engine import Drawn
 
+PNG = "image/png"
 LOOKS = 8  # at an object that the store says is there and does not have
+FRESH = 60.0  # seconds for which what the store has answered to a PUT is believed without a look
 LONGEST_NAME = 200  # characters of a model's name in the metadata; recipe and catalogue have it whole
 
 
@@ -33,15 +36,30 @@ class NotOursError(GladError):
 class Uploaded:
     """One picture's way into the store."""
 
-    key: str
+    recipe: Recipe
+    object: StoredObject  # as the store would describe it
+    provenance: str  # JSON, as the picture's own texts have it
+    stored_at: float  # monotonic
     thumbnail_key: str | None  # None: the picture itself is no larger
     renditions: Renditions
-    bytes: int
     written: bool  # False: another run had stored this very recipe meanwhile
     drawing_seconds: float
     encode_seconds: float
     render_seconds: float  # making and storing the renditions
     upload_seconds: float
+
+    @property
+    def key(self) -> str:
+        return self.object.key
+
+    @property
+    def bytes(self) -> int:
+        return self.object.bytes
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether this run has put these very bytes, and the store has checked them, moments ago."""
+        return self.written and time.monotonic() - self.stored_at < FRESH
 
 
 def now() -> str:
@@ -58,13 +76,14 @@ def upload(
     """
     from glad_pipeline.generation.provenance import completed
     from glad_pipeline.media.encoding import encode_png, thumbnail
-    from glad_pipeline.media.png_text import texts_of
+    from glad_pipeline.media.png_text import PROVENANCE, texts_of
 
     assert drawn.pixels is not None  # noqa: S101  the gate lets only pictures through
     began = time.monotonic()
     recipe = drawn.recipe
     provenance = completed(drawn.provenance, drawn.pixels)
-    body = encode_png(drawn.pixels, text=texts_of(recipe.as_dict(), provenance))
+    texts = texts_of(recipe.as_dict(), provenance)
+    body = encode_png(drawn.pixels, text=texts)
     small = thumbnail(drawn.pixels)
     metadata = described_in_short(
         drawn, provenance, body, run_id=run_id, drawn_at=drawn_at or now(), room=store.metadata_room
@@ -80,18 +99,21 @@ def upload(
     renditions = rendering.stored(store, drawn.pixels, recipe.hash) if rendering else Renditions()
     rendered = time.monotonic()
     reached("store.before")
-    written = _stored(store, key, body, content_type="image/png", metadata=metadata)
+    written = _stored(store, key, body, content_type=PNG, metadata=metadata)
     reached("store.after")
+    stored_at = time.monotonic()
     return Uploaded(
-        key=key,
+        recipe=recipe,
+        object=StoredObject(key=key, bytes=len(body), content_type=PNG, metadata=metadata),
+        provenance=texts[PROVENANCE],
+        stored_at=stored_at,
         thumbnail_key=metadata.get("thumbnail"),
         renditions=renditions,
-        bytes=len(body),
         written=written,
         drawing_seconds=drawn.seconds,
         encode_seconds=encoded - began,
         render_seconds=rendered - thumbnailed,
-        upload_seconds=time.monotonic() - rendered + thumbnailed - encoded,
+        upload_seconds=stored_at - rendered + thumbnailed - encoded,
     )
 
 

@@ -57,11 +57,17 @@ class Visitor:
     warn: Callable[[str], None]
     featured: str = "original"  # what posts show
 
-    def visit(self, due: Sequence[DuePrompt]) -> bool:
+    def visit(
+        self,
+        due: Sequence[DuePrompt],
+        *,
+        mended: Callable[[Sequence[DuePrompt]], Sequence[DuePrompt]] = lambda due: (),
+    ) -> bool:
         """Visit the first picture among these that is not taken down, and what else its post names of it; whether
         there was one.
 
-        Raises `NotPublicError` where visitors are not given it, unless the settings say to warn only.
+        `mended`: what is due now, where renditions of these pictures were recorded and gone from the store; empty:
+        none was. Raises `NotPublicError` where visitors are not given it, unless the settings say to warn only.
         """
         first = next((each for each in due if each.image_removed_at is None), None)
         if first is None:
@@ -78,7 +84,10 @@ class Visitor:
             return True
         shown = PublicPicture.of(first, self.featured)
         for url in sorted({shown.url, shown.social} - {original.url}):
-            if problem := _after_tries(partial(problem_of_address, url)):
+            problem = problem_of_address(url)
+            if problem and (again := mended(due)):
+                return self.visit(again)
+            if problem and (problem := _after_tries(partial(problem_of_address, url))):
                 text = (
                     f"visitors are given the picture of prompt {first.id}, and not its rendition at {url}: it {problem}"
                 )

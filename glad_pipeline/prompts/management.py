@@ -21,10 +21,14 @@ from glad_pipeline.records import Prompt, records_of
 
 QUERIES = named_queries("glad_pipeline.prompts", "management.sql")
 
-STATUSES = ("pending", "claimed", "generated", "awaiting_approval", "published", "rejected", "failed", "cancelled")
+STATUSES = (
+    *("pending", "claimed", "generated", "awaiting_approval", "published", "ready"),
+    *("rejected", "failed", "cancelled"),
+)
 RETRIABLE = ("failed", "rejected", "cancelled")
 CANCELLABLE = ("pending", "claimed", "generated", "awaiting_approval")
 REVIEWABLE = ("awaiting_approval",)
+DISCARDABLE = ("ready",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +183,11 @@ def approve(database: Database, ids: Sequence[int]) -> Changes:
 def reject(database: Database, ids: Sequence[int], *, reason: str) -> Changes:
     """Refuse pictures that wait for a person. The reason is kept in `last_error`."""
     return _change(database, "reject", ids, REVIEWABLE, reason=review_reason(reason))
+
+
+def discard(database: Database, ids: Sequence[int], *, reason: str) -> Changes:
+    """Put aside prompts whose picture is ready: no post is made of them. Their pictures stay where they are."""
+    return _change(database, "discard", ids, DISCARDABLE, reason=f"discarded: {review_reason(reason)}")
 
 
 def _change(

@@ -5,8 +5,9 @@ Looks for sensors and checks; claiming and settling prompts is `queue`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 
 from glad_pipeline.database import Connection, named_queries
 from glad_pipeline.limits import CHARS
@@ -52,11 +53,21 @@ def readiness(connection: Connection, *, ahead: bool = True) -> Readiness:
     """
     with connection.transaction():
         connection.execute("SET LOCAL enable_seqscan = off")  # without fresh statistics the planner would read it all
-        [row] = connection.execute(SQL["ready"], {"ahead": ahead}).fetchall()
-        [ready] = records_of(Readiness, [row])
-        if row["waits"] and not ready.pending:
-            return replace(ready, paused=pauses(connection).in_words())
-        return ready
+        return _ready(connection, ahead)
+
+
+def looks(connection: Connection, *, ahead: bool = True) -> Callable[[], Readiness]:
+    """`readiness` for who asks again and again on an autocommit connection of its own: one statement each time."""
+    connection.execute("SET enable_seqscan = off")
+    return partial(_ready, connection, ahead)
+
+
+def _ready(connection: Connection, ahead: bool) -> Readiness:
+    [row] = connection.execute(SQL["ready"], {"ahead": ahead}).fetchall()
+    [ready] = records_of(Readiness, [row])
+    if row["waits"] and not ready.pending:
+        return replace(ready, paused=pauses(connection).in_words())
+    return ready
 
 
 def live_workers(connection: Connection) -> set[str]:

@@ -1,16 +1,18 @@
 """Addresses of pictures of ours wherever tables have them: in which columns, and another base put into them.
 
 Ours is an address whose base is followed by the key of a picture of the catalogue, a thumbnail's or rendition's too,
-alone in a column or anywhere in a text or JSON, where PHP writes each `/` as `\\/`. Everything else in a row, its time
-of change too, stays as it is.
+alone in a column or anywhere in a text or JSON: as it is, with each `/` as `\\/`, which PHP writes, or
+percent-encoded, as in a link to an image proxy (`/_next/image?url=…`). Everything else in a row, its time of change
+too, stays as it is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote
 
 from psycopg import sql
 
@@ -24,7 +26,15 @@ SQL = named_queries(__package__, "posts.sql")
 IMAGES, POSTS = "images", "posts"
 WIDEST = 500  # characters of an address in `images`, by its CHECK
 _JSON = frozenset({"jsonb", "json"})
-_KEY = rf"({STEM}(?:-[\w-]+)?\.[a-z0-9]+)"
+_KEY = rf"{STEM}(?:-[\w-]+)?\.[a-z0-9]+"
+FORMS: Mapping[str, Callable[[str], str]] = {  # in which an address may stand in a text
+    "plain": lambda text: text,
+    "escaped": lambda text: text.replace("/", r"\/"),
+    "encoded": lambda text: quote(text, safe=""),
+    "encoded_small": lambda text: re.sub(
+        "%[0-9A-F]{2}", lambda hexadecimal: hexadecimal[0].lower(), quote(text, safe="")
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +129,7 @@ def rows_with(connection: Connection, place: Place, base: str, after: Any, end: 
     has = [
         sql.SQL("strpos({}::text, {}) > 0").format(_name(each), sql.Placeholder(form))
         for each in names
-        for form in ("base", "escaped")
+        for form in FORMS
     ]
     statement = sql.SQL("SELECT {key} AS id, {version} AS version, ARRAY[{texts}] AS texts FROM {table} WHERE {within}"
                         " AND ({has}) ORDER BY {key}").format(
@@ -127,9 +137,8 @@ def rows_with(connection: Connection, place: Place, base: str, after: Any, end: 
         texts=sql.SQL(", ").join(sql.SQL("{}::text").format(_name(each)) for each in names),
         has=sql.SQL(" OR ").join(has),
     )  # fmt: skip
-    begun = f"{base}/{PREFIX}"
-    bound = {"after": after, "end": end, "base": begun, "escaped": begun.replace("/", r"\/")}
-    rows = connection.execute(statement, bound)
+    begun = {form: written(f"{base}/{PREFIX}") for form, written in FORMS.items()}
+    rows = connection.execute(statement, {"after": after, "end": end, **begun})
     return [
         Row(
             id=row["id"],
@@ -162,13 +171,16 @@ def _name(column: str) -> sql.Identifier:
 
 
 def _pattern(base: str) -> re.Pattern[str]:
-    """The key that follows this base: group 1, or with each `/` as `\\/` group 2."""
-    plain = f"{re.escape(base)}/{_KEY}"
-    return re.compile(f"{plain}|" + plain.replace("/", r"\\/"))
+    """The key that follows this base, in each of FORMS a group of that name."""
+    forms = [
+        re.escape(written(f"{base}/")) + f"(?P<{form}>{_KEY.replace('/', re.escape(written('/')))})"
+        for form, written in FORMS.items()
+    ]
+    return re.compile("|".join(forms))
 
 
 def _key(match: re.Match[str]) -> str:
-    return match[1] or match[2].replace(r"\/", "/")
+    return unquote(str(match[str(match.lastgroup)]).replace(r"\/", "/"))
 
 
 def keys_in(rows: Sequence[Row], base: str) -> set[str]:
@@ -188,8 +200,7 @@ def readdressed(row: Row, move: Move, known: Collection[str]) -> tuple[dict[str,
         if key_in(key) not in known:
             return match[0]
         count += 1
-        address = f"{move.new}/{key}"
-        return address if match[1] else address.replace("/", r"\/")
+        return FORMS[str(match.lastgroup)](f"{move.new}/{key}")
 
     pattern = _pattern(move.old)
     after = {name: pattern.sub(put, text) for name, text in row.texts.items()}

@@ -85,14 +85,15 @@ class PostRows:
         metadata: Mapping[str, Any],
         without: Sequence[str] = (),
         cover: str | None = None,
+        keep_time: bool = False,
     ) -> str | None:
-        """Set columns of a post, those that there are, and add to its metadata or take names out of it.
+        """Set columns of a post, and `updated_at` unless `keep_time`; add to its metadata or take names out of it.
 
         `featured_image_data` is a column, or else a name in the metadata; None: what of it is ours goes.
         Who sets the picture sets the one for social networks too (`cover`, or else the same), if that was none or ours.
         The post's new version: `updated_at` as text, or ""; None: there was nothing to set, or there is no such post.
         """
-        fitting = self._fitting({**values, "updated_at": datetime.now(UTC)})
+        fitting = self._fitting(values if keep_time else {**values, "updated_at": datetime.now(UTC)})
         bound: dict[str, Any] = {}
         if DATA in values:
             bound[DATA] = Jsonb(values[DATA]) if values[DATA] else None

@@ -49,6 +49,11 @@ class Outcomes:
     conflicts: dict[int, str] = field(default_factory=dict)  # of a person's making: not touched, and what to do
     unplaced: dict[int, list[str]] = field(default_factory=dict)  # published without what the blog has no place for
 
+    @property
+    def settled(self) -> int:
+        """How many prompts these are."""
+        return len(self.published) + len(self.rejected) + len(self.conflicts)
+
     def add(self, other: Outcomes) -> None:
         self.published.extend(other.published)
         self.rejected.update(other.rejected)
@@ -162,7 +167,7 @@ class Blog:
         return ids, rejected, {i: found.unplaced for i, found in labels.items()}
 
     def _new(self, prompt: DuePrompt, slug: str | None, labelled: Labelled) -> dict[str, Any]:
-        shown = self._shown(prompt)
+        shown = self.shown(prompt)
         metadata = {**self._metadata(prompt, shown), **labelled.metadata}
         values = {**new_post(prompt, shown), **self._alt_text(prompt), **labelled.values}
         values |= {"slug": slug, "metadata": metadata}
@@ -170,7 +175,8 @@ class Blog:
             values["title"] = values["title"][: self.schema.written["title"].width]
         return values
 
-    def _shown(self, prompt: DuePrompt) -> PublicPicture:
+    def shown(self, prompt: DuePrompt) -> PublicPicture:
+        """Its picture as a post of today shows it."""
         columns = (self.schema.written.get(name) for name in ("featured_image_url", "cover_image_url"))
         widths = [column.width for column in columns if column and column.width is not None]
         return PublicPicture.of(prompt, self._featured, longest=min(widths, default=None))
@@ -187,7 +193,7 @@ class Blog:
 
     def _describe(self, connection: Connection, prompt: DuePrompt, post: PostId) -> None:
         text = alt_text_of(prompt)
-        url = self._shown(prompt).url
+        url = self.shown(prompt).url
         media_rows.say_what_is_shown(connection, self.schema, post, url=url, alt_text=text)
 
     def _slugs(self, connection: Connection, prompts: Sequence[DuePrompt]) -> tuple[dict[int, str], dict[int, str]]:
@@ -237,7 +243,7 @@ class Blog:
                 conflicts[each.id] = problem
                 continue
             replaced[each.id] = shown.replace(each, post)
-            public = self._shown(each)
+            public = self.shown(each)
             values = {**picture_of(each, public), **self._alt_text(each)}
             if not public.data:
                 values[DATA] = None  # that of the picture before
@@ -271,15 +277,19 @@ class Blog:
         metadata: Mapping[str, Any] | None = None,
         without: Sequence[str] = (),
         cover: str | None = None,
+        keep_time: bool = False,
         version: str,
     ) -> str:
         """In the caller's transaction: set columns of a post that `lock` has locked, those that there are.
 
         `metadata` is added to the post's own, `without` taken out; `cover`: the picture for social networks, where it
-        is another one. Returns its new version; that it is ours and no person's is noted. Raises `BlogRefused`.
+        is another one; `keep_time`: its time of change stays. Returns its new version; that it is ours and no person's
+        is noted. Raises `BlogRefused`.
         """
         with in_words(self.schema):
-            after = self.rows.update(connection, post, values, metadata=metadata or {}, without=without, cover=cover)
+            after = self.rows.update(
+                connection, post, values, metadata=metadata or {}, without=without, cover=cover, keep_time=keep_time
+            )
         if after is None:
             return version
         if version != after:

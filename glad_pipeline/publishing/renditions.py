@@ -112,6 +112,11 @@ def known_renditions(connection: Connection, keys: Collection[str]) -> dict[str,
     return {row["key"]: row["sha256"] for row in connection.execute(SQL["known"], {"keys": list(keys)})}
 
 
+def forget(connection: Connection, keys: Collection[str]) -> int:
+    """In the caller's transaction: these keys are recorded no more. How many were."""
+    return connection.execute(SQL["forget"], {"keys": sorted(keys)}).rowcount
+
+
 def lock_pictures(connection: Connection, ids: Collection[int]) -> set[int]:
     """In the caller's transaction: which of these pictures (images.id) are not taken down. Their rows stay as they are,
     and nobody else records renditions of them."""

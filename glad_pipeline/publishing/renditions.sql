@@ -15,6 +15,9 @@ UPDATE images SET placeholder = %(placeholder)s WHERE id = %(image_id)s AND plac
 -- name: known
 SELECT key, sha256 FROM renditions WHERE key = ANY(%(keys)s)
 
+-- name: forget
+DELETE FROM renditions WHERE key = ANY(%(keys)s)
+
 -- name: lock
 -- They stay as they are until this transaction ends, and nobody else records renditions of them; in the order of their
 -- keys, as the catalogue writes them.

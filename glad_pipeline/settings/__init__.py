@@ -5,6 +5,7 @@ from glad_pipeline.settings.settings import (
     is_secret,
     load_settings,
     secret_variables,
+    settings_as_far_as_right,
     settings_of,
     variables_of,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "is_secret",
     "load_settings",
     "secret_variables",
+    "settings_as_far_as_right",
     "settings_of",
     "unknown_variables",
     "variables_of",

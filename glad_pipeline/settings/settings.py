@@ -8,6 +8,7 @@ The table in docs/settings.md is made from these files (`glad settings --markdow
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,6 +36,8 @@ from glad_pipeline.settings.kinds import (
 )
 from glad_pipeline.settings.pictures import PictureSettings
 from glad_pipeline.settings.stores import StoreSettings
+
+NEEDED = ("GLAD_HOME", "DATABASE_URL", "DAGSTER_DATABASE_URL")  # whatever else is wrong
 
 
 def _variable(name: str) -> str:
@@ -71,6 +74,11 @@ class Settings(EngineSettings, StoreSettings, PictureSettings, DatabaseSettings,
 
     # queue
     batch_size: Annotated[int, limits.BATCH_SIZE] = Field(256, description="Most prompts one run claims.")
+    run_seconds: Annotated[int, limits.RUN_SECONDS] = Field(
+        600,
+        description="How long one run begins further batches, from its first one on. What it has claimed by then and "
+        "not begun waits for the next run.",
+    )
     lease_seconds: Annotated[int, limits.LEASE_SECONDS] = Field(
         120, description="How long a silent run keeps its prompts."
     )
@@ -84,6 +92,9 @@ class Settings(EngineSettings, StoreSettings, PictureSettings, DatabaseSettings,
         "ahead",
         description="When prompts with a `publish_at` are drawn: `ahead` (at once, so that their posts appear on "
         "time), or `when-due` (not before that time: the post appears once its picture is drawn).",
+    )
+    events_days: Annotated[int, limits.EVENTS_DAYS] = Field(
+        90, description="Days for which the history of a prompt that has ended is kept (`glad prompts show`)."
     )
     timezone: Annotated[str, checked(problem_of_zone)] = Field(
         "UTC",
@@ -178,6 +189,38 @@ def load_settings() -> Settings:
     """
     hide_environment(secret_variables())
     return _whole(Settings)
+
+
+def settings_as_far_as_right(environment: Mapping[str, str]) -> tuple[Settings, str | None]:
+    """The settings of this process, and what is wrong with them; None: nothing.
+
+    For what has to work all the same, such as an end: what is wrong counts as absent, of the store all of it, since the
+    rest may lead to another one. Where several do not go together that is all but GLAD_HOME and the databases.
+    """
+    try:
+        return load_settings(), None
+    except UsageError as error:
+        problem = str(error)
+    known = {name: field for field in Settings.model_fields.values() for name in variables_of(field)}
+    given = {name.upper(): value for name, value in environment.items() if value and name.upper() in known}
+    needed = {name: given[name] for name in NEEDED if name in given}
+    for values in (given, needed, {name: value for name, value in needed.items() if name == "GLAD_HOME"}):
+        wrong = _wrong(values)
+        right = {name: value for name, value in values.items() if name not in wrong}
+        with suppress(UsageError):
+            return settings_of(right), problem
+    raise UsageError(problem)
+
+
+def _wrong(values: Mapping[str, str]) -> set[str]:
+    """The variables whose values cannot be."""
+    try:
+        _Given(**values)  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+        of_store = {name for field in StoreSettings.model_fields for name in variables_of(Settings.model_fields[field])}
+        return wrong | of_store if wrong & of_store else wrong
+    return set()
 
 
 def settings_of(values: Mapping[str, Any]) -> Settings:

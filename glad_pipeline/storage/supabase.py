@@ -34,6 +34,7 @@ from glad_pipeline.storage.supabase_names import METADATA_BYTES, is_taken, requi
 
 AT_ONCE = 1_000  # objects in one page of a listing, and keys in one removal
 STAGING = "staging/"  # in the private bucket: uploads on their way to their keys
+MOVED = "Successfully moved"  # what is said of a move
 _ENDING = re.compile(r"[-.][^/]*$")  # of a key: what precedes it all objects of its picture begin with
 STALE = timedelta(hours=1)  # after which nobody is still moving an upload
 
@@ -191,13 +192,16 @@ class SupabaseStore(SupabaseOptions):
 
         doing, bucket = f"store {key}", self._bucket_of(key)
         sent = Sent(method="POST", path="/object/move", json=body)
-        if self._client.ask(doing, bucket, sent, like={"message": str}, expected=expected):
+        answer = self._client.ask(doing, bucket, sent, like={"message": str}, expected=expected)
+        if answer and (answer[0].get("Id") == row if row else answer[0]["message"] == MOVED):
             return True
-        if refused[-1].is_duplicate:
+        if refused and refused[-1].is_duplicate:
             return False
-        # the upload is not there any more: an earlier try of this request, whose answer was lost, may have moved it
+        # another server may have answered; or an earlier try of this request, whose answer was lost, has moved it
         found = self._info(key)
         if found is None:
+            if answer:
+                raise misunderstood(doing, bucket, self.place, answer[1])
             if bucket == self.bucket:
                 self._buckets.look_at(bucket, doing)  # it may be the bucket that is missing
             raise StoreError(f"could not {doing} in {self._where}: the upload has vanished: try again", transient=True)

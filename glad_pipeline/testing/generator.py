@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from glad_pipeline.defs.resources import SdxlResource
+from glad_pipeline.generation.batches import Recipes, backlog_of
 from glad_pipeline.generation.drawing_failures import Cause
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.recipe import Recipe
@@ -38,23 +39,26 @@ class InstantSdxl(SdxlResource):
     side: int = 18
 
     def generate(
-        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+        self, recipes: Recipes, *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> Iterator[Drawn]:
+        backlog = backlog_of(recipes)
+        while batch := backlog.take(lambda recipe: self.gpu_batch or BATCH):
+            on_batch_start(batch)
+            for recipe in batch:
+                if self.seconds_each:
+                    time.sleep(self.seconds_each)
+                drawn = self._drawn(recipe)
+                yield drawn
+                if drawn.cause != "unknown":
+                    return
+
+    def _drawn(self, recipe: Recipe) -> Drawn:
         import numpy as np
 
-        waiting = list(recipes)
-        for place, recipe in enumerate(waiting):
-            if place % BATCH == 0:
-                on_batch_start(waiting[place : place + BATCH])
-            if self.seconds_each:
-                time.sleep(self.seconds_each)
-            if word := next((word for word in ERRORS if word in recipe.prompt), None):
-                cause, error = ERRORS[word]
-                yield Drawn(recipe=recipe, error=error, cause=cause, provenance={})
-                if cause != "unknown":
-                    return
-                continue
-            pixels = np.random.default_rng(recipe.seed).integers(0, 256, (self.side, self.side, 3), dtype=np.uint8)
-            if "BLANK" in recipe.prompt:
-                pixels[:] = 7
-            yield Drawn(recipe=recipe, pixels=pixels, seconds=self.seconds_each, provenance={"device": "none"})
+        if word := next((word for word in ERRORS if word in recipe.prompt), None):
+            cause, error = ERRORS[word]
+            return Drawn(recipe=recipe, error=error, cause=cause, provenance={})
+        pixels = np.random.default_rng(recipe.seed).integers(0, 256, (self.side, self.side, 3), dtype=np.uint8)
+        if "BLANK" in recipe.prompt:
+            pixels[:] = 7
+        return Drawn(recipe=recipe, pixels=pixels, seconds=self.seconds_each, provenance={"device": "none"})

@@ -259,6 +259,12 @@ class Cluster:
         return "Check GLAD_RAY_ADDRESS and that the cluster runs, or unset it to use this machine's own workers"
 
 
+def drawing_for(options: EngineOptions) -> Cluster | None:
+    """The cluster whose workers draw for who has these options; None: they draw in their own process."""
+    cluster = Cluster(options)
+    return cluster if options.backend == "ray" or (options.backend == "auto" and cluster.is_wanted) else None
+
+
 def import_ray() -> Any:
     """The module `ray`. Raises `GladError` where it is not installed."""
     try:

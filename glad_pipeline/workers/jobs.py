@@ -1,14 +1,12 @@
-"""Batches on their way to workers: which fits a worker, and what becomes of one whose worker was lost. Knows no Ray."""
+"""Batches on their way to workers, and what becomes of one whose worker was lost. Knows no Ray."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.workers.worker import shape_name
 
 LOSSES = 2  # workers that may be lost while they draw a picture, before it is answered as failed
 BAD_LUCK = 20  # losses of any kind that a batch may meet
@@ -45,11 +43,3 @@ class Job:
             return [self]
         losses = self.losses + 1
         return [Job([one], losses=losses, bad_luck=self.bad_luck, is_new=False) for one in self.recipes]
-
-
-def fitting(shapes: Collection[str], waiting: deque[Job]) -> Job:
-    """Taken from `waiting`: the first batch of one of these shapes, else the first."""
-    place = next((i for i, job in enumerate(waiting) if shape_name(job.recipes[0]) in shapes), 0)
-    job = waiting[place]
-    del waiting[place]
-    return job

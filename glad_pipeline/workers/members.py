@@ -36,7 +36,8 @@ class Member:
     heard: float = field(default_factory=time.monotonic)  # when it last gave a sign of life
     asked: Any | None = None  # the question whether it lives
     asked_at: float = 0.0
-    shapes: set[str] = field(default_factory=set)
+    begun_at: float = 0.0  # when it began its first job, as far as we know
+    shapes: dict[str, float | None] = field(default_factory=dict)  # drawn there: seconds of the last batch, once known
 
     def ailment(self) -> str:
         """Why it has to be replaced: it gives no sign of life, or draws one batch for ever. Empty where nothing is."""

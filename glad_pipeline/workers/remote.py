@@ -1,38 +1,36 @@
 """Drawing with all workers of a cluster: the same `generate` as an engine's, in order of readiness.
 
-Each worker has one batch to draw and one waiting, so memory stays bounded and no GPU waits for us. Batches go where
-their shape was drawn before, for its graph is compiled there. A lost worker's batches go to others: the one that it was
-drawing split into single pictures, so that one that kills whoever draws it is found out and answered as failed.
+Which worker gets which batch, and when, is decided in `turns`. A lost worker's batches go to others: the one that it
+was drawing split into single pictures, so that one that kills whoever draws it is found out and answered as failed.
 """
 
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property, partial
 from typing import Any
 from uuid import uuid4
 
 from glad_pipeline.errors import GladError, UnavailableError
-from glad_pipeline.generation.batches import faults_of, grouped
+from glad_pipeline.generation.batches import Backlog, Recipes, backlog_of, next_batch
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.models import ModelProfile
-from glad_pipeline.generation.recipe import Recipe, Shape
-from glad_pipeline.workers import liveness, members
+from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.workers import liveness, members, turns
+from glad_pipeline.workers.batch_sizes import BatchSizes
 from glad_pipeline.workers.cluster import has_node, import_ray
-from glad_pipeline.workers.jobs import Job, fitting
+from glad_pipeline.workers.jobs import Job
 from glad_pipeline.workers.members import Member
-from glad_pipeline.workers.pool import LEAST_BATCH, LOOK, Pool, reason_of
+from glad_pipeline.workers.pool import LOOK, Pool, reason_of
 from glad_pipeline.workers.worker import Loaded, shape_name
 
-AT_A_WORKER = 2  # batches: the one it draws and the next
-READ_AHEAD = 64  # batches among which one is chosen that fits a worker
+POLL = 0.05  # seconds between looks for more to draw, where nothing is there right now
 FAILURES = 3  # of a worker's device in a row, or to come up, after which a run asks it no more
 LOST_IN_A_ROW = 8  # times that a worker is lost while it draws, after which a run asks it no more
-ANSWER = 5.0  # seconds that a worker may take to tell of itself
 REFUSED_PATIENCE = 60.0  # seconds for which others are waited for once a worker has said why it cannot draw
 
 
@@ -40,10 +38,11 @@ class RemoteEngine:
     """An `Engine` whose drawing is done by the workers of a pool, with the model that `profile` names.
 
     Args:
-        wanted: what will be drawn: no more workers than that needs are asked for, the fittest first. None: all.
+        wanted: what is to be drawn, as far as that is known when it is asked: no more workers than that needs are
+            asked for, the fittest first. None: all.
         pulse: called about once a second while we wait; what it raises ends the waiting.
 
-    `load_seconds` and `warm_seconds` are the slowest worker's; 0 where all was warm. Not thread-safe.
+    `load_seconds` and `warm_seconds` are the slowest worker's; 0 where all was warm.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class RemoteEngine:
         profile: ModelProfile,
         pool: Pool,
         *,
-        wanted: Sequence[Recipe] | None = None,
+        wanted: Callable[[], Sequence[Recipe]] | None = None,
         pulse: Callable[[], None] = lambda: None,
     ) -> None:
         self.profile = profile
@@ -60,10 +59,10 @@ class RemoteEngine:
         self._pool = pool
         self._wanted = wanted
         self._pulse = pulse
+        self._pulse_at = 0.0
         self._sample: Recipe | None = None  # to warm up with
         self._members: list[Member] = []  # that work for us
-        self._batches: dict[Shape, int] = {}
-        self._ask_batch_at = 0.0
+        self._sizes = BatchSizes(profile, pool.options)
         self._loading: dict[Any, Member] = {}  # by reference
         self._drawing: dict[Any, tuple[Member, Job]] = {}
         self._again: deque[Job] = deque()
@@ -113,49 +112,67 @@ class RemoteEngine:
             member.jobs.clear()
 
     def generate(
-        self, recipes: Iterable[Recipe], *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
+        self, recipes: Recipes, *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> Iterator[Drawn]:
         """As `Engine.generate`. `on_batch_start` is also called, with no recipes, while nothing is ready and before a
-        batch that was begun already is sent again.
-
-        Raises `GladError` also when all workers are lost for good.
-        """
+        batch that was begun already is sent again. Raises `GladError` also when all workers are lost for good."""
         self._pulse = lambda: on_batch_start(())
         self.load()
-        fresh = grouped(recipes, self.profile, self._batch_of, self._pool.options.gpu_small_batch)
-        waiting: deque[Job] = deque()
-        exhausted = False
+        backlog = backlog_of(recipes)
+        patience: float | None = 0.0  # None: nothing more comes
         try:
             while True:
-                while not exhausted and len(waiting) < READ_AHEAD:
-                    group, batch = next(fresh, ([], -1))
-                    if batch > 0:
-                        waiting.append(Job(group))
-                    elif batch == 0:
-                        problems = "; ".join(faults_of(group[0], self.profile))
-                        yield Drawn(recipe=group[0], error=problems, cause="recipe", provenance={})
-                    else:
-                        exhausted = True
                 for job in [job for job in self._again if job.is_given_up]:
                     self._again.remove(job)
                     yield from job.undrawn()
-                while (left := len(waiting) + len(self._again)) and (member := self._free(left)):
-                    job = self._again.popleft() if self._again else fitting(member.shapes, waiting)
-                    on_batch_start(job.recipes if job.is_new else ())
-                    job.is_new = False
-                    self._send(member, job)
-                if exhausted and not waiting and not self._again and not self._drawing:
+                if self._again or patience is not None:
+                    patience = yield from self._hand_out(backlog, on_batch_start, over=patience is None)
+                if patience is None and not self._again and not self._drawing:
                     return
-                if not self._drawing:
+                if not any(member.ready for member in self._members) and not self._drawing:
                     self._wait_for_one()
                     continue
-                done = self._look()
+                done = self._look(LOOK if patience is None else patience)
                 for reference in done:
                     yield from self._drawn(reference)
-                if not done:
-                    self._pulse()
+                if time.monotonic() >= self._pulse_at:
+                    self._pulse_at = time.monotonic() + LOOK
+                    if patience is not None:
+                        self._grow()
+                    if not done:
+                        self._pulse()
         finally:
             self.close()
+
+    def _hand_out(
+        self, backlog: Backlog, on_batch_start: Callable[[Sequence[Recipe]], None], *, over: bool
+    ) -> Generator[Drawn, None, float | None]:
+        """Send batches to the workers whose turn it is; yields what nobody can draw. `over`: only those sent before.
+
+        Returns the seconds until somebody's turn comes; None: the backlog is over.
+        """
+
+        def batch_of(recipe: Recipe) -> int:
+            return self._sizes.of(recipe, self._members)
+
+        while free := turns.free(self._members):
+            if self._again:
+                job = self._again.popleft()
+            elif over:
+                return None
+            else:
+                small, fits = self._pool.options.gpu_small_batch, partial(turns.fits, free)
+                batch = next_batch(backlog, self.profile, batch_of, small, prefer=fits, wait=not self._drawing)
+                if batch is None or not batch.recipes:
+                    return None if batch is None else POLL
+                if batch.problem:
+                    yield Drawn(recipe=batch.recipes[0], error=batch.problem, cause="recipe", provenance={})
+                    continue
+                job = Job(batch.recipes)
+            on_batch_start(job.recipes if job.is_new else ())
+            job.is_new = False
+            self._send(turns.fittest(free, job.recipes[0]), job)
+        return None if over else turns.seconds_until_one_is_due(self._members, most=LOOK)
 
     @cached_property
     def _ray(self) -> Any:
@@ -164,12 +181,22 @@ class RemoteEngine:
     # workers
 
     def _begin(self) -> None:
-        self._members = self._pool.open(self.profile, self._wanted)
+        self._members = self._pool.open(self.profile, self._wanted and self._wanted())
         self.load_seconds = 0.0
         for member in self._members:
             member.refused, member.failures, member.lost, member.broken = None, 0, 0, 0
             member.heard = time.monotonic()
             self._ask(member)
+
+    def _grow(self) -> None:
+        """More workers, where more has come than these were asked for."""
+        if self._wanted is not None:
+            under_way = [recipe for _, job in self._drawing.values() for recipe in job.recipes]
+            had = [member.name for member in self._members]
+            with suppress(UnavailableError):  # `_look_after` sees to that
+                for member in self._pool.open(self.profile, [*self._wanted(), *under_way], besides=had):
+                    self._members.append(member)
+                    self._ask(member)
 
     def _ask(self, member: Member) -> None:
         """Have it load the model; its answer says that it is ready."""
@@ -178,15 +205,6 @@ class RemoteEngine:
         if member.died:
             self._pool.revive(member)
         self._loading[member.handle.load.remote(self.profile, self._sample)] = member
-
-    def _free(self, waiting: int) -> Member | None:
-        """The ready worker with the least to do, for one of so many batches; the last are left for those that load."""
-        ready = [member for member in self._members if member.ready]
-        loading = sum(not member.ready and not member.refused for member in self._members)
-        most = AT_A_WORKER if waiting > min(loading, len(ready)) else 1
-        ready = [member for member in ready if len(member.jobs) < most]
-        random.shuffle(ready)  # other runs, of whose batches we do not know, choose too
-        return min(ready, key=lambda member: len(member.jobs), default=None)
 
     def _wait_for_one(self) -> None:
         """Until a worker is ready. Raises `GladError` if none will be."""
@@ -203,17 +221,17 @@ class RemoteEngine:
             self._look()
             self._pulse()
 
-    def _look(self) -> list[Any]:
-        """Wait for answers, a second at most: those about loading are dealt with, those about drawing returned."""
+    def _look(self, patience: float = LOOK) -> list[Any]:
+        """Wait for answers, so many seconds: those about loading are dealt with, those about drawing returned."""
         everything = [*self._drawing, *self._loading]
         done: list[Any] = []
         try:
             if everything:
-                done, _ = self._ray.wait(everything, num_returns=1, timeout=LOOK)
+                done, _ = self._ray.wait(everything, num_returns=1, timeout=patience)
                 if done:  # whatever else is there already
                     done, _ = self._ray.wait(everything, num_returns=len(everything), timeout=0)
             else:
-                time.sleep(LOOK)
+                time.sleep(patience)
         except ConnectionError:  # of ray://
             self._start_over()
             return []
@@ -239,7 +257,7 @@ class RemoteEngine:
                 return
             member.ready = True
             member.failures = 0
-            member.shapes, member.node = set(loaded.shapes), loaded.node
+            member.shapes, member.node = dict(loaded.shapes), loaded.node
             member.heard = time.monotonic()
             self.load_seconds = max(self.load_seconds or 0.0, loaded.load_seconds)
 
@@ -324,32 +342,18 @@ class RemoteEngine:
         self._drawing.clear()
         self._loading.clear()
         self._members = []  # none of them is any more, should the waiting be in vain
-        self._members = self._pool.reopen(self.profile, self._wanted)
+        self._members = self._pool.reopen(self.profile, self._wanted and self._wanted())
         for member in self._members:
             self._ask(member)
 
     # batches
 
-    def _batch_of(self, recipe: Recipe) -> int:
-        """As set, else as a ready worker has it for this shape; if that one has no time to tell, a small one."""
-        if self._pool.options.gpu_batch is not None:
-            return self._pool.options.gpu_batch
-        ready = next((member for member in self._members if member.ready), None)
-        if ready is not None and recipe.shape not in self._batches and time.monotonic() > self._ask_batch_at:
-            self._ask_batch_at = time.monotonic() + members.SILENCE / 2  # unless it answers
-            with liveness.unless_unreachable():  # of a lost one its jobs tell
-                found = self._ray.get(ready.handle.batch_of.remote(self.profile, recipe), timeout=ANSWER)
-                self._ask_batch_at = 0.0
-                if found is not None:
-                    self._batches[recipe.shape] = found
-        return self._batches.get(recipe.shape, LEAST_BATCH)
-
     def _send(self, member: Member, job: Job) -> None:
         if not member.jobs:
-            member.heard = time.monotonic()
+            member.heard = member.begun_at = time.monotonic()
         job.name = uuid4().hex
         member.jobs.append(job)
-        member.shapes.add(shape_name(job.recipes[0]))
+        member.shapes.setdefault(shape_name(job.recipes[0]))
         member.handle.expect.remote(job.name)
         self._drawing[member.handle.draw.remote(self.profile, job.recipes, job.name)] = member, job
 
@@ -359,7 +363,7 @@ class RemoteEngine:
             return
         member, job = self._drawing[reference]
         try:
-            pictures, warm = self._ray.get(reference, timeout=members.SILENCE)
+            pictures, warm, seconds = self._ray.get(reference, timeout=members.SILENCE)
         except self._ray.exceptions.RayTaskError as error:
             raise GladError(f"{member.name} cannot draw: {reason_of(error)}") from error
         except liveness.unreachable() as error:
@@ -367,7 +371,8 @@ class RemoteEngine:
             return
         del self._drawing[reference]
         member.jobs.remove(job)
-        member.heard = time.monotonic()
+        member.heard = member.begun_at = time.monotonic()
+        member.shapes[shape_name(job.recipes[0])] = seconds
         self._warm[member.name] = self._warm.get(member.name, 0.0) + warm
         self.warm_seconds = max(self._warm.values())
         broken = next((picture.error for picture in pictures if picture.cause == "device" and picture.error), None)

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -38,7 +38,7 @@ class Loaded:
     node: str  # Ray's id of this machine
     load_seconds: float  # 0 if it was warm
     options: EngineOptions
-    shapes: frozenset[str]  # that it has drawn with the models it has
+    shapes: Mapping[str, float]  # that it has drawn with the models it has, and the seconds of the last batch of each
 
 
 class Worker:
@@ -57,7 +57,7 @@ class Worker:
         self._options = options
         self._idle_seconds = options.worker_idle_seconds
         self._engines: OrderedDict[ModelProfile, Engine] = OrderedDict()
-        self._shapes: dict[ModelProfile, set[str]] = {}  # drawn so far
+        self._shapes: dict[ModelProfile, dict[str, float]] = {}  # drawn so far: seconds of the last batch of each
         self._drawn = 0
         self._expected: dict[str, None] = {}  # jobs
         self._drawing_since: float | None = None
@@ -90,7 +90,7 @@ class Worker:
                 node=self._node,
                 load_seconds=seconds,
                 options=self._options,
-                shapes=frozenset(self._all_shapes()),
+                shapes=self._all_shapes(),
             )
 
     def batch_of(self, profile: ModelProfile, recipe: Recipe) -> int | None:
@@ -107,8 +107,8 @@ class Worker:
         for job in jobs:
             self._expected.pop(job, None)
 
-    def draw(self, profile: ModelProfile, recipes: Sequence[Recipe], job: str) -> tuple[list[Drawn], float]:
-        """The pictures of one batch's recipes, in any order, and the seconds spent on warming up.
+    def draw(self, profile: ModelProfile, recipes: Sequence[Recipe], job: str) -> tuple[list[Drawn], float, float]:
+        """The pictures of one batch's recipes, in any order; the seconds spent on warming up, and on the rest.
 
         Fewer than asked for if the device has failed: then this process is good for nothing more.
         """
@@ -118,19 +118,18 @@ class Worker:
             os._exit(1)
         with self._working():
             engine, _ = self._engine(profile)
-            warm = engine.warm_seconds
             with liveness.unless_unreachable():
                 liveness.note(liveness.DRAWING, job)
             self._drawing_since = time.monotonic()
             try:
-                drawn = self._draw(engine, recipes)
+                drawn, warm, seconds = self._draw(engine, recipes)
             finally:
                 self._drawing_since = None
                 with liveness.unless_unreachable():
                     liveness.erase(liveness.DRAWING, job)
             self._drawn += sum(picture.pixels is not None for picture in drawn)
             self._broken = any(picture.cause == "device" and picture.pixels is None for picture in drawn)
-            return drawn, engine.warm_seconds - warm
+            return drawn, warm, seconds
 
     @contextmanager
     def _working(self) -> Iterator[None]:
@@ -142,13 +141,16 @@ class Worker:
             self._busy_since = None
             self._last = time.monotonic()
 
-    def _draw(self, engine: Engine, recipes: Sequence[Recipe]) -> list[Drawn]:
+    def _draw(self, engine: Engine, recipes: Sequence[Recipe]) -> tuple[list[Drawn], float, float]:
+        began, warm_before = time.monotonic(), engine.warm_seconds
         drawn = list(engine.generate(recipes))
-        self._shapes.setdefault(engine.profile, set()).add(shape_name(recipes[0]))
-        return drawn
+        warm = engine.warm_seconds - warm_before
+        seconds = time.monotonic() - began - warm
+        self._shapes.setdefault(engine.profile, {})[shape_name(recipes[0])] = seconds
+        return drawn, warm, seconds
 
-    def _all_shapes(self) -> list[str]:
-        return sorted(shape for shapes in list(self._shapes.values()) for shape in list(shapes))
+    def _all_shapes(self) -> dict[str, float]:
+        return {shape: seconds for shapes in list(self._shapes.values()) for shape, seconds in list(shapes.items())}
 
     def state(self) -> dict[str, Any]:
         """What `glad workers status` shows. JSON-ready."""
@@ -160,7 +162,7 @@ class Worker:
             "pid": os.getpid(),
             "node": socket.gethostname(),
             "models": [profile.name for profile in list(self._engines)],
-            "shapes": self._all_shapes(),
+            "shapes": sorted(self._all_shapes()),
             "drawn": self._drawn,
             "waiting": len(self._expected),
             "drawing_seconds": round(now - since, 1) if since is not None else None,

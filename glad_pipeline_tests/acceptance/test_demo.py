@@ -33,8 +33,8 @@ def test_the_demo_publishes_posts_whose_pictures_anybody_can_fetch(machine, demo
         assert row["url"] in demo
     assert f"{len(TITLES)} drawn, {len(TITLES)} published" in demo
     assert "./glad down" in demo
-    gallery = (ROOT / "gallery.html").read_text(encoding="utf-8")
-    assert gallery.count("data:image/") >= len(TITLES)
+    gallery = (machine.home / "gallery.html").read_text(encoding="utf-8")
+    assert gallery.count("<img ") == len(TITLES)
 
 
 def test_a_second_demo_draws_and_publishes_nothing_and_shows_all_though_a_post_was_edited(machine, demo):
@@ -42,7 +42,7 @@ def test_a_second_demo_draws_and_publishes_nothing_and_shows_all_though_a_post_w
     again = machine.glad("demo")
     assert "0 drawn, 0 published: everything is already there" in again
     assert len(machine.sql("SELECT 1 FROM posts")) == len(TITLES)
-    assert (ROOT / "gallery.html").read_text(encoding="utf-8").count("data:image/") == len(TITLES)
+    assert (machine.home / "gallery.html").read_text(encoding="utf-8").count("<img ") == len(TITLES)
 
 
 @pytest.mark.few(1)

@@ -104,6 +104,7 @@ def a_dozen(world: World) -> None:
     world.add("an UNDRAWABLE one", title="Undrawable", seed=9)
     world.add("for a post", post_id=BEFORE, seed=10)
     world.add("to be approved", title="Approve me", seed=11, needs_approval=True)
+    world.add("a picture alone", title="Alone", seed=13, publish="picture")
     world.add("for later", title="Later", seed=12, publish_at="2100-01-01")
 
 
@@ -190,6 +191,22 @@ def have_renditions(world: World) -> str | None:
     return f"without renditions: {lacking}" if lacking else None
 
 
+def pictures_without_renditions(world: World) -> None:
+    """Posts of before, whose pictures have renditions since."""
+    a_post_to_hide(world)
+    assert make_renditions(world) is None
+
+
+def renew_posts(world: World) -> str | None:
+    os.environ.update(RENDITIONS)
+    return glad("renditions", "make", "--posts")
+
+
+def show_renditions(world: World) -> str | None:
+    left = world.sql("SELECT id FROM posts WHERE status = 'published' AND NOT metadata ? 'featured_image_data'")
+    return f"posts without renditions: {left}" if left else None
+
+
 RENDITIONS = {"GLAD_RENDITIONS": "webp", "GLAD_RENDITION_WIDTHS": "native"}
 
 
@@ -231,9 +248,12 @@ MENDING = Scenario(
     redraws=2,
 )
 PLAIN_RUN = Scenario(prepare=a_dozen, act=World.run)
+WHILE_DRAWING = Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(seconds_each=0.1)))
 SCENARIOS: dict[str, Scenario] = {  # by commit point
     "give_back": Scenario(prepare=a_dozen, act=claim_and_give_back),
     "refund": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(breaks_after=6)), patient=False),
+    "catalogue": WHILE_DRAWING,
+    "publish": WHILE_DRAWING,
     "look_again": Scenario(prepare=pictures_of_yesterday, act=World.run, redraws=1),
     "hold_back": Scenario(
         prepare=a_dozen,
@@ -262,6 +282,12 @@ SCENARIOS: dict[str, Scenario] = {  # by commit point
         act=rewrite,
         recover=lambda world: [rewrite(world), *world.recover()],
         expect=shows_nothing_gone,
+    ),
+    "renew_posts": Scenario(
+        prepare=pictures_without_renditions,
+        act=renew_posts,
+        recover=lambda world: [renew_posts(world), *world.recover()],
+        expect=show_renditions,
     ),
     "thumbnail": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(side=300))),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from tempfile import TemporaryDirectory
 from glad_pipeline.local.file_server import FileServer
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.object_store import S3Server
+from glad_pipeline.storage.volume_files import OLD, sweep
 from glad_pipeline_tests import supabase_server
 
 KIND = "GLAD_STORE"  # of a stack's variables: which kind its worlds have
@@ -58,7 +60,10 @@ def _in_folders(_: Mapping[str, str], names: list[str]) -> Iterator[list[Variabl
     with ExitStack() as resources:
         places = [resources.enter_context(shown_volume()) for _ in names]
         yield places
-        for place in places:  # what was killed elsewhere than in the middle of a file
+        for place in places:  # a process that was killed may have been in the middle of a file, on another thread
+            top = os.open(place["GLAD_VOLUME"], os.O_RDONLY | os.O_DIRECTORY)
+            sweep(top, time.time() + OLD + 1)  # as who writes later does
+            os.close(top)
             left = [file.name for file in Path(place["GLAD_VOLUME"], "tmp").glob("*") if "lock-" not in file.name]
             assert not left, f"tmp holds more than locks: {left}"
 

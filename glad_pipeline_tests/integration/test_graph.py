@@ -228,7 +228,10 @@ def test_equal_titles_get_slugs_of_their_own_and_a_slug_that_is_taken_is_refused
     world.run()
     taken = world.add("another", title="Other", slug="hill")
     world.run()
-    assert {post["slug"] for post in world.posts()} == {"hill", "hill-2", "hill-3"}
+    slugs = {post["slug"] for post in world.posts()}  # "hill" is that of the first that is public
+    assert len(slugs) == 3
+    assert "hill" in slugs
+    assert slugs < {"hill", "hill-1", "hill-2", "hill-3"}
     assert "taken" in world.prompts()[taken]["last_error"]
     assert world.prompts()[taken]["status"] == "rejected"
 
@@ -422,12 +425,13 @@ def test_after_a_killed_run_the_next_publishes_all_and_draws_only_what_is_missin
     time.sleep(0.5)  # until PostgreSQL has noticed
     there = len(world.objects())
     assert 40 <= there < 100
-    assert set(world.statuses()) == {"claimed"}
+    assert set(world.statuses()) - {"generated"} == {"claimed", "published"}  # posts do not wait for the run's end
+    done = 100 - world.statuses().count("claimed")
     result = world.run()
     told = metadata(result, "generated_images")
-    assert told["drawn"] + told.get("already_stored", 0) == 100
+    assert told["drawn"] + told.get("already_stored", 0) == 100 - done
     assert (
-        told.get("already_stored", 0) >= there + told.get("delivered_from_spool", 0) - 1
+        told.get("already_stored", 0) + done >= there + told.get("delivered_from_spool", 0) - 1
     )  # one may have been stored and still spooled
     assert set(world.statuses()) == {"published"}
     assert len(world.posts()) == len(world.objects()) == 100
@@ -581,7 +585,8 @@ def test_a_gpu_that_dies_keeps_what_was_drawn_and_only_the_pictures_it_died_of_p
     assert "the rest could not be drawn: the GPU failed" in failures(result)
     rows = world.prompts()
     assert (rows[deadly]["status"], rows[deadly]["attempts"]) == ("pending", 1)
-    assert [rows[each]["attempts"] for each in good + rest] == [0] * 8
+    assert [(rows[each]["status"], rows[each]["attempts"]) for each in good] == [("published", 1)] * 4
+    assert [(rows[each]["status"], rows[each]["attempts"]) for each in rest] == [("pending", 0)] * 4
     world.sql("UPDATE prompts SET prompt = 'mended' WHERE id = %s", deadly)
     world.run()
     assert {row["status"] for row in world.prompts().values()} == {"published"}
@@ -615,7 +620,7 @@ def test_a_store_that_loses_pictures_is_not_drawn_for_for_ever(world, monkeypatc
 def test_a_store_that_fails_half_way_ends_the_drawing_too_and_costs_no_attempt(world, monkeypatch):
     for n in range(200):
         world.add(f"a hill {n}")
-    drawn, stored = [], []
+    drawn, stored, really = [], [], S3Store.put_once
 
     class Counted(InstantSdxl):
         def generate(self, recipes, *, on_batch_start):
@@ -627,7 +632,7 @@ def test_a_store_that_fails_half_way_ends_the_drawing_too_and_costs_no_attempt(w
         stored.append(1)
         if len(stored) > 5:
             raise StoreError("the disk is full")
-        return True
+        return really(*args, **kwargs)
 
     monkeypatch.setattr(S3Store, "put_once", put_once)
     result = world.run(sdxl=Counted(), expect_success=False)
@@ -635,7 +640,9 @@ def test_a_store_that_fails_half_way_ends_the_drawing_too_and_costs_no_attempt(w
     assert set(drawn) == {"glad-prefetch"}
     assert len(drawn) < 200  # back-pressure, then the end
     assert "glad-prefetch" not in {thread.name for thread in threading.enumerate()}
-    assert {(row["status"], row["attempts"]) for row in world.prompts().values()} == {("pending", 0)}
+    states = [(row["status"], row["attempts"]) for row in world.prompts().values()]
+    assert states.count(("published", 1)) == len(world.objects()) > 0  # what the store has is not lost
+    assert set(states) == {("published", 1), ("pending", 0)}
 
 
 def test_a_picture_that_visitors_may_not_read_is_found_out(world, database_url):
@@ -743,9 +750,14 @@ def test_a_failing_check_keeps_the_picture_it_is_about_from_being_posted_and_onl
 
     def damaged_afterwards(self, found):
         report = record(self, found)
-        world.sql("UPDATE images SET contrast = 0 FROM prompts p WHERE p.image_id = images.id AND p.id = %s", ids[0])
-        gone = world.sql("SELECT key FROM images i JOIN prompts p ON p.image_id = i.id WHERE p.id = %s", ids[1])
-        world.store.delete([gone[0]["key"]])
+        some = {each.prompt.id for each in found}
+        if ids[0] in some:
+            world.sql(
+                "UPDATE images SET contrast = 0 FROM prompts p WHERE p.image_id = images.id AND p.id = %s", ids[0]
+            )
+        if ids[1] in some:
+            gone = world.sql("SELECT key FROM images i JOIN prompts p ON p.image_id = i.id WHERE p.id = %s", ids[1])
+            world.store.delete([gone[0]["key"]])
         return report
 
     monkeypatch.setattr(catalogue.Cataloguing, "record", damaged_afterwards)

@@ -162,6 +162,7 @@ def test_a_focus_that_is_none_is_refused_wherever_it_comes_from(pictures, capsys
         assert reasons_against({"prompt": "a hill", "focus": focus})
     words = ("top", "bottom", "left", "right", "centre", "center", "middle")
     pairs = [*(f"{one} {other}" for one in words for other in words), "1.5,0.5", "0.5,1.5", "1.0,1.00", "0,.999"]
+    pairs += ["top centre left", "top, middle right", "centre top left", "top,", " top\u00a0left", "0.5\u2003,0.5"]
     for focus in ("0.5,0.3", " TOP Left", "centre", ".5 , 1", "bottom-right", *pairs):
         if reasons_against({"prompt": "a hill", "focus": focus}):
             with pytest.raises(psycopg.errors.CheckViolation, match="prompts_focus_is_a_point"):
@@ -442,6 +443,116 @@ def test_renditions_that_are_gone_are_not_believed_when_their_picture_is_drawn_a
     for post in pictures.posts():
         assert visit(post["cover_image_url"])[0] == 200
         assert not post["metadata"].get("featured_image_data", {}).get("srcset")
+
+
+# ---- posts of before
+
+
+@pytest.fixture
+def published_before(world, monkeypatch):  # noqa: F811
+    """Three posts of pictures without renditions, as they are; renditions are asked for since."""
+    for n in range(3):
+        world.add(f"a hill {n}", title=f"Hill {n}", alt_text=f"Hill {n}, green")
+    world.run(sdxl=DRAWS)
+    monkeypatch.setenv("GLAD_RENDITIONS", "webp,avif")
+    monkeypatch.setenv("GLAD_RENDITION_WIDTHS", "48,4000,native")
+    monkeypatch.setenv("GLAD_FEATURED", "webp-48")
+    return world
+
+
+@pytest.mark.parametrize("place", ["column", "metadata"])
+def test_posts_of_before_show_what_one_of_today_would_and_once_they_do_nothing_changes(
+    published_before, capsys, monkeypatch, place
+):
+    blog = published_before
+    if place == "column":
+        blog.sql("ALTER TABLE posts ADD COLUMN featured_image_data jsonb")
+    before = {post["title"]: post for post in blog.posts()}
+    assert glad("renditions", "make") == 0
+    assert "--posts has them show these too" in capsys.readouterr().out
+    assert {post["title"]: post for post in blog.posts()} == before
+    assert glad("renditions", "make", "--posts", "--dry-run") == 0
+    assert "3 posts would show other renditions" in capsys.readouterr().out
+    assert {post["title"]: post for post in blog.posts()} == before
+    monkeypatch.setattr("glad_pipeline.operations.renew_posts.WINDOW", 2)
+    told = len(blog.sql("SELECT id FROM outbox"))
+    assert glad("renditions", "make", "--posts") == 0
+    said = capsys.readouterr().out
+    assert "3 posts show other renditions now" in said
+    assert "no site is told, since GLAD_SITE_URL is not set" in said
+    assert len(blog.sql("SELECT id FROM outbox")) == told + 3
+
+    new = blog.add("a wood", title="Wood")
+    blog.run(sdxl=DRAWS)
+    posts = {post["title"]: post for post in blog.posts()}
+    like = posts.pop("Wood")
+    for title, post in posts.items():
+        data = post["featured_image_data"] if place == "column" else post["metadata"]["featured_image_data"]
+        of_new = like["featured_image_data"] if place == "column" else like["metadata"]["featured_image_data"]
+        stem = stem_of(before[title]["image_s3_key"])
+        assert json.loads(json.dumps(of_new).replace(stem_of(like["image_s3_key"]), stem)) | {
+            "alt": f"{title}, green", "placeholder": data["placeholder"]
+        } == data  # fmt: skip
+        assert post["featured_image_url"].endswith(f"{stem}-w48.webp")
+        assert post["cover_image_url"].endswith(f"{stem}-social.jpg")
+        assert {visit(post[name])[0] for name in ("featured_image_url", "cover_image_url")} == {200}
+        changed = {name for name in post if post[name] != before[title][name]}
+        assert changed == {"featured_image_url", "cover_image_url", {"column": "featured_image_data"}.get(place, place)}
+    assert new
+    assert glad("renditions", "make", "--posts", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["posts"]["changed"] == 0
+
+
+def test_what_a_person_has_put_in_a_post_of_before_stays(published_before, capsys):
+    blog = published_before
+    blog.sql("ALTER TABLE posts ADD COLUMN featured_image_data jsonb")
+    theirs = "https://elsewhere.example/a.jpg"
+    blog.sql("UPDATE posts SET featured_image_url = %s WHERE title = 'Hill 0'", theirs)
+    blog.sql("UPDATE posts SET cover_image_url = %s, featured_image_data = %s WHERE title = 'Hill 1'",
+              theirs, Jsonb({"url": theirs}))  # fmt: skip
+    blog.sql("UPDATE posts SET metadata = metadata || '{\"featured_image_alt\": \"A hill of theirs\"}',"
+              " cover_image_url = NULL WHERE title = 'Hill 2'")  # fmt: skip
+    assert glad("renditions", "make", "--posts") == 0
+    assert "2 posts show other renditions now" in capsys.readouterr().out
+    posts = {post["title"]: post for post in blog.posts()}
+    assert (posts["Hill 0"]["featured_image_url"], posts["Hill 0"]["featured_image_data"]) == (theirs, None)
+    assert (posts["Hill 1"]["cover_image_url"], posts["Hill 1"]["featured_image_data"]) == (theirs, {"url": theirs})
+    assert posts["Hill 1"]["featured_image_url"].endswith("-w48.webp")
+    assert posts["Hill 2"]["cover_image_url"] is None
+    assert posts["Hill 2"]["featured_image_data"]["alt"] == "A hill of theirs"
+
+
+def test_a_post_that_the_blog_does_not_let_be_changed_is_told_and_the_others_are(published_before, capsys):
+    blog = published_before
+    blog.sql("CREATE FUNCTION refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+              " RAISE EXCEPTION 'Hill 1 is closed' USING ERRCODE = 'check_violation'; END $$")  # fmt: skip
+    blog.sql("CREATE TRIGGER refuses BEFORE UPDATE ON posts FOR EACH ROW WHEN (OLD.title = 'Hill 1')"
+              " EXECUTE FUNCTION refuses()")  # fmt: skip
+    assert glad("renditions", "make", "--posts") == 1
+    told = capsys.readouterr()
+    assert "2 posts show other renditions now, 1 cannot be changed" in told.out
+    assert "Hill 1 is closed" in told.err
+
+
+@pytest.mark.parametrize("wanted", ["webp,avif", "none"])
+def test_renditions_that_are_gone_hold_up_no_post_and_are_made_anew_or_done_without(pictures, monkeypatch, wanted):
+    monkeypatch.setenv("GLAD_PUBLIC_CHECK", "stop")
+    monkeypatch.setattr("glad_pipeline.pipeline.visit.PAUSES", (0.01,))
+    for n in range(2):
+        pictures.add(f"a hill {n}", title=f"Hill {n}", publish_at="2999-01-01")
+    pictures.run(sdxl=DRAWS)
+    pictures.store.delete([row["key"] for row in rows(pictures) if row["kind"] == "social" or row["width"] == 48])
+    pictures.sql("UPDATE prompts SET publish_at = NULL")
+    monkeypatch.setenv("GLAD_RENDITIONS", wanted)
+    pictures.run(sdxl=DRAWS)
+    assert pictures.statuses() == ["published", "published"]
+    kept = ["avif-96"] * 2 + ["webp-96"] * 2
+    assert named(pictures) == (kept if wanted == "none" else sorted(KINDS * 2))
+    for post in pictures.posts():
+        srcset = post["metadata"]["featured_image_data"]["srcset"].values()
+        named_urls = [each.split()[0] for some in srcset for each in some.split(", ")]
+        assert len(named_urls) == (2 if wanted == "none" else 4)
+        assert {visit(url)[0] for url in [post["cover_image_url"], *named_urls]} == {200}
 
 
 def test_a_takedown_waits_for_no_rendition_and_those_made_meanwhile_are_deleted(pictures, database, monkeypatch):

@@ -7,6 +7,7 @@ import re
 import threading
 import uuid
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -125,7 +126,7 @@ def spread(world):
               f"{world.old}1/{one['key']} {world.old}", f"{world.old}/{NOT_OURS}")  # fmt: skip
 
 
-def test_every_address_of_ours_is_rewritten_and_back_and_nothing_else_is(moved, glad):
+def test_every_address_of_ours_is_rewritten_and_back_and_nothing_else_is(moved, glad, monkeypatch):
     spread(moved)
     before = tables(moved)
     code, out, error = glad("urls", "rewrite", "--from", moved.old, "--to", f"{moved.new}/", "--dry-run")
@@ -149,10 +150,35 @@ def test_every_address_of_ours_is_rewritten_and_back_and_nothing_else_is(moved, 
     assert said.count(f"{moved.old}/{NOT_OURS}") == said.count(f"{moved.old}/") == 3
     messages = moved.sql("SELECT kind, payload ->> 'tags' AS tags FROM outbox ORDER BY id")
     assert [row["kind"] for row in messages] == ["revalidate"] * 2
+    assert "no site is told, since GLAD_SITE_URL is not set" in out
+
+    monkeypatch.setenv("GLAD_SITE_URL", "https://blog.example")
+    monkeypatch.setenv("GLAD_REVALIDATE_SECRET", "a-revalidation-secret")
+    code, out, _ = glad("urls", "rewrite", "--from", moved.new, "--to", moved.old, "--yes")
+    assert (code, tables(moved)) == (0, before)
     assert "the site is told of 2 posts" in out
 
+
+@pytest.mark.parametrize("small", [False, True])
+def test_an_address_that_is_percent_encoded_is_rewritten_as_it_is_written_and_back(moved, glad, small):
+    [image] = moved.sql("SELECT * FROM images ORDER BY id LIMIT 1")
+    stem = image["url"].removesuffix(".png")
+
+    def encoded(url):
+        found = quote(url, safe="")
+        return re.sub("%..", lambda each: each[0].lower(), found) if small else found
+
+    def content(base):
+        links = [f"{stem}.png", f"{stem}-w800.avif", f"{moved.old}/{NOT_OURS}"]
+        at = [encoded(url.replace(moved.old, base) if NOT_OURS not in url else url) for url in links]
+        return "".join(f'<img src="/_next/image?url={url}&w=640&q=75">' for url in at)
+
+    moved.sql("UPDATE posts SET content = %s", content(moved.old))
+    before = moved.posts()
+    assert glad("urls", "rewrite", "--from", moved.old, "--to", moved.new, "--yes")[0] == 0
+    assert {post["content"] for post in moved.posts()} == {content(moved.new)}
     assert glad("urls", "rewrite", "--from", moved.new, "--to", moved.old, "--yes")[0] == 0
-    assert tables(moved) == before
+    assert moved.posts() == before
 
 
 def test_a_rewriting_that_is_killed_between_two_windows_is_finished_by_the_next(moved, glad, monkeypatch):

@@ -73,6 +73,7 @@ def test_a_writer_gets_pictures(world, users):
         "seed": 1,
         "priority": 3,
         "needs_approval": False,
+        "publish": "post",
         "focus": "top",
         "source": "newsroom",
         "replace": False,

@@ -108,13 +108,37 @@ def test_an_instance_that_evaluates_one_sensor_after_the_other_is_not_kept_waiti
     later.cancel()
 
 
-@pytest.mark.parametrize(("limit", "told"), [(1, "1 of at most 1"), (2, "about to begin")])
-def test_two_ticks_before_the_run_has_begun_ask_for_no_second_one(add, instance, limit, told):
+@pytest.mark.parametrize("limit", [1, 2])
+def test_two_ticks_before_the_run_has_begun_ask_for_no_second_one(add, instance, limit):
     add()
     instance.event_log_storage.set_concurrency_slots("gpu", limit)
     job = build_defs().resolve_job_def("publish_prompts")
     instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTING, tags=ours())
-    assert told in tick(instance).skip_message
+    assert "about to begin" in tick(instance).skip_message
+
+
+def test_while_a_run_draws_and_prompts_wait_one_more_is_asked_for_and_no_third(add, instance, database):
+    """It waits in the queue, and begins as soon as the pool is free."""
+    add()
+    with Claim(database, worker=started(instance), lease=timedelta(60), max_attempts=3).open():
+        assert asked(tick(instance)) == DRAW
+        job = build_defs().resolve_job_def("publish_prompts")
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.NOT_STARTED, tags=ours())
+        assert "2 of at most 2 runs are under way" in tick(instance).skip_message
+
+
+def test_what_the_run_under_way_takes_at_once_is_no_reason_for_another(add, database, migrated_url):
+    with (
+        dg.instance_for_test(overrides={"sensors": {"use_threads": True, "num_workers": 2}}) as instance,
+        Claim(database, worker=started(instance), lease=timedelta(60), max_attempts=3).open() as claim,
+    ):
+        add()
+        taking = threading.Timer(0.4, claim.take, [10])
+        taking.start()
+        assert "is taken by the runs under way" in tick(instance, GLAD_SENSOR_SECONDS=5).skip_message
+        taking.join()
+        add()
+        assert asked(tick(instance, GLAD_SENSOR_SECONDS=5)) == DRAW
 
 
 def later(cursor):
@@ -132,7 +156,7 @@ def test_a_run_whose_process_is_gone_for_good_is_marked_failed_and_no_longer_in_
     first = tick(instance)
     for _ in range(3):  # its lock may be back in seconds, whatever the number of ticks
         first = tick(instance, first.cursor)
-        assert "under way" in first.skip_message
+        assert "about to begin" in first.skip_message
         assert status(instance, run_id) == dg.DagsterRunStatus.STARTED
     second = tick(instance, later(first.cursor))
     assert status(instance, run_id) == dg.DagsterRunStatus.FAILURE
@@ -168,7 +192,7 @@ def test_the_ui_s_preview_of_a_tick_only_says_what_it_would_ask_for(add, instanc
     resources = {"postgres": PostgresResource(url=os.environ["DATABASE_URL"])}
     with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
         data = sensor(GLAD_POOL_FOLLOWS_WORKERS=True).evaluate_tick(context)
-    assert "under way" in data.skip_message
+    assert "about to begin" in data.skip_message
     assert status(instance, run_id) == dg.DagsterRunStatus.STARTED
     tick(instance, cursor)
     assert status(instance, run_id) == dg.DagsterRunStatus.FAILURE
@@ -199,7 +223,6 @@ def test_a_run_that_has_no_claim_yet_is_left_alone(add, instance):
 
 
 def test_a_living_run_is_left_alone(add, instance, database):
-    add()
     run_id, cursor = started(instance), None
     with Claim(database, worker=run_id, lease=timedelta(60), max_attempts=3).open():
         for _ in range(3):

@@ -2,13 +2,18 @@
 
 import json
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import psutil
 import pytest
 
 from glad_pipeline import cli
+from glad_pipeline.local.home import Home
 from glad_pipeline.operations import answers
 
 STORE = {"AWS_S3_BUCKET": "pictures", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
@@ -108,3 +113,47 @@ def test_credentials_that_cannot_be_had_are_the_stores_line(status, name, value,
     as_json, said = status(**{**STORE, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", name: value})
     assert as_json["store"]["state"] == "does not answer"
     assert re.search(f"^store: does not answer: .*{says}", said, re.MULTILINE)
+
+
+WRONG = {
+    "a value": ({"GLAD_WIDTH": "1001"}, "GLAD_WIDTH is '1001'"),
+    "an address": ({"AWS_ENDPOINT_URL_S3": "nowhere", **STORE}, "AWS_ENDPOINT_URL_S3: "),
+    "two stores": ({"GLAD_VOLUME": "/nowhere", **STORE}, "AWS_S3_BUCKET and GLAD_VOLUME are set"),
+    "a site without its secret": ({"GLAD_SITE_URL": "https://blog.example"}, "GLAD_REVALIDATE_SECRET is not"),
+    "all at once": ({"GLAD_WIDTH": "1001", "GLAD_VOLUME": "/nowhere", **STORE}, "GLAD_WIDTH is '1001'"),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_status_and_down_work_while_a_setting_is_wrong_and_say_so(monkeypatch, tmp_path, capsys, migrated_url, fault):
+    variables, says = WRONG[fault]
+    for name, value in {**variables, "GLAD_HOME": str(tmp_path / "home"), "DATABASE_URL": migrated_url}.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main(["status", "--json"]) == 0
+    told = capsys.readouterr()
+    assert says in told.err
+    assert "This goes on without what is wrong" in told.err
+    status = json.loads(told.out)
+    assert says in status["wrong_settings"]
+    assert (status["database"]["state"], status["data"]) == ("answers", str(tmp_path / "home"))
+    assert cli.main(["down"]) == 0
+    told = capsys.readouterr()
+    assert says in told.err
+    assert "nothing was running" in told.out
+    assert cli.main(["prompts", "list"]) == 2  # what depends on settings does not guess
+
+
+def test_what_a_killed_up_has_left_is_seen_until_it_has_ended(status, tmp_path, capsys):
+    home = Home(tmp_path / "home").prepare()
+    left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    created = psutil.Process(left.pid).create_time()
+    (home.path / "up.json").write_text(
+        json.dumps({"pid": left.pid, "created": created - 1, "url": "", "children": [[left.pid, created]]})
+    )
+    as_json, told = status()
+    (row,) = [part for part in as_json["parts"] if part["part"] == "Dagster (glad up)"]
+    assert (row["state"].split(",")[0], row["pid"]) == ("was killed", str(left.pid))
+    assert "./glad down ends it at once" in told
+    assert cli.main(["down"]) == 0
+    assert left.wait(timeout=10) == -signal.SIGTERM
+    assert "was killed" not in status()[1]

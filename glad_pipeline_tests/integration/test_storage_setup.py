@@ -365,6 +365,44 @@ def test_a_cdn_is_planned_made_and_its_settings_told(glad, formation, monkeypatc
     assert glad("check")[0] == 0
 
 
+def test_the_settings_are_written_on_request_and_all_else_in_their_file_stays(glad, formation, monkeypatch, tmp_path):
+    file = tmp_path / "settings"
+    monkeypatch.setenv("GLAD_ENV_FILE", str(file))
+    before = f"# mine\nexport AWS_CLOUDFRONT_DOMAIN='old.example'\nAWS_S3_BUCKET={glad.bucket}\nGLAD_SITE_URL=\"a b\""
+    file.write_text(before)
+    file.chmod(0o640)
+    assert glad("setup", "--cdn")[0] == 0
+    assert file.read_text() == before
+    code, said = glad("setup", "--cdn", "--plan", "--write")
+    assert (code, file.read_text()) == (0, before)
+    assert f"{file} would have these settings:" in said
+
+    code, said = glad("setup", "--cdn", "--write")
+    assert code == 0, said
+    assert f"{file} has these settings:" in said
+    assert "AWS_CLOUDFRONT_DOMAIN=d1.cloudfront.net  (was old.example)" in said
+    assert "AWS_CLOUDFRONT_DISTRIBUTION_ID=E2EXAMPLE  (was not set)" in said
+    assert f"AWS_S3_BUCKET={glad.bucket}\n" in said
+    after = (
+        f'# mine\nAWS_CLOUDFRONT_DOMAIN=d1.cloudfront.net\nAWS_S3_BUCKET={glad.bucket}\nGLAD_SITE_URL="a b"\n'
+        f"AWS_S3_REGION={REGION}\nAWS_CLOUDFRONT_DISTRIBUTION_ID=E2EXAMPLE\n"
+    )
+    assert (file.read_text(), file.stat().st_mode & 0o777) == (after, 0o640)
+    written = file.stat().st_mtime_ns
+    code, said = glad("setup", "--cdn", "--write")
+    assert (code, file.stat().st_mtime_ns) == (0, written)
+    assert "has these settings already:" in said
+    monkeypatch.setenv("AWS_CLOUDFRONT_DOMAIN", "another.example")
+    assert (
+        "the environment has AWS_CLOUDFRONT_DOMAIN=another.example, which wins" in glad("setup", "--cdn", "--write")[1]
+    )
+    file.unlink()
+    file.mkdir()
+    code, said = glad("setup", "--cdn", "--write")
+    assert code == 1
+    assert f"the settings cannot be written to {file}: Is a directory. Put them there by hand" in said
+
+
 def test_a_domain_of_one_s_own_stays_when_it_is_not_named_again(glad, formation, monkeypatch):
     certificate = "arn:aws:acm:us-east-1:123456789012:certificate/abc-1"
     own = ("--domain", "cdn.blog.example", "--certificate", certificate)

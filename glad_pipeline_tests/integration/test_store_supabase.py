@@ -285,6 +285,20 @@ def test_json_of_another_server_is_neither_an_object_nor_nothing(supabase, store
         store.put_once(KEY, b"x", **PNG)
 
 
+@pytest.mark.parametrize("said", [{"message": "no Route matched"}, {"message": "Successfully moved"}])
+def test_a_message_of_another_server_has_not_moved_an_upload(supabase, store, said):
+    supabase.before["/object/move"] = lambda: supabase.failing.append((200, json.dumps(said).encode()))
+    with pytest.raises(StoreError, match="another server answers in Supabase's place"):
+        store.put_once(KEY, b"a picture", **PNG)
+    assert supabase.keys("images") == []
+
+
+def test_a_move_that_names_no_id_is_looked_at(supabase, store):
+    supabase.nameless = True
+    assert store.put_once(KEY, b"a picture", **PNG) is True
+    assert store.fetch(KEY) == b"a picture"
+
+
 def test_a_listing_whose_next_page_is_not_named_is_not_taken_for_all_of_it(supabase, store):
     supabase.failing.append((200, b'{"objects": [], "hasNext": true}'))
     with pytest.raises(StoreError, match="another server answers in Supabase's place"):

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from glad_pipeline import cli
+from glad_pipeline.cli.runtime import require_together
 from glad_pipeline.database import Database
 from glad_pipeline.diagnosis import Level
+from glad_pipeline.errors import GladError
 from glad_pipeline.operations.audit.rebuild import rebuild
 from glad_pipeline.operations.doctor.checks import CHECKS
 from glad_pipeline.operations.doctor.examination import Deployment, examine
@@ -130,11 +132,34 @@ def test_a_volume_that_is_not_mounted_is_no_loss_of_all_pictures(world, variable
         assert "the volume is not mounted. Mount it" in failures(result)
         assert cli.main(["audit"]) != 0
         assert "the volume is not mounted" in capsys.readouterr().err
+        assert cli.main(["prompts", "add", "a moor", "--title", "Moor"]) == 0  # it waits for the volume
+        assert "a run could not store pictures: " in capsys.readouterr().err
+        with pytest.raises(GladError, match="the volume is not mounted"):
+            require_together(load_settings().database_url.get_secret_value(), load_settings())
+        assert [each.check for each in examined(world) if "is not mounted" in each.text] == ["together"]
         assert list(root.iterdir()) == []
     finally:
         root.rmdir()
         away.rename(root)
-    assert world.statuses() == ["published", "pending"]
+    assert world.statuses() == ["published", "pending", "pending"]
     assert world.posts() == [post]
     world.run()
-    assert world.statuses() == ["published"] * 2
+    assert world.statuses() == ["published"] * 3
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_is_promised_whoever_shows_it(
+    world, variables, monkeypatch, capsys
+):
+    missing = f"{variables['GLAD_VOLUME']}-missing"
+    monkeypatch.setenv("GLAD_VOLUME", missing)
+    for shown in (variables["GLAD_PUBLIC_BASE_URL"], ""):
+        monkeypatch.setenv("GLAD_PUBLIC_BASE_URL", shown)
+        for command in (["up"], ["demo", "--yes"]):
+            assert cli.main(command) == 1
+            assert f"in the folder {missing}: it does not exist" in capsys.readouterr().err
+    monkeypatch.setenv("GLAD_PUBLIC_BASE_URL", variables["GLAD_PUBLIC_BASE_URL"])
+    assert cli.main(["prompts", "add", "a hill", "--title", "Hill"]) == 0
+    said = capsys.readouterr().err
+    assert "a run could not store pictures: " in said
+    assert f"in the folder {missing}: it does not exist: create it" in said
+    assert world.statuses() == ["pending"]

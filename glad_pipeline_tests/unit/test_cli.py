@@ -20,7 +20,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
 from glad_pipeline.operations.demo import demo
-from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
+from glad_pipeline.operations.demo.gallery import SIZES, Exhibit
 from glad_pipeline.outbox import messages
 from glad_pipeline.settings import Settings
 
@@ -159,24 +159,40 @@ def test_a_disk_that_refuses_is_a_message_with_the_cure(error, words, monkeypatc
         assert word in told
 
 
-def test_a_page_in_place_of_a_picture_is_named_with_its_address(tmp_path):
-    url = "https://cdn.example/generated/x.png"
-    words = {"title": "Dunes", "slug": "dunes", "prompt": "dunes", "model": "demo"}
-    words |= {"size": 9, "seconds": None, "width": 8, "height": 8}
-    with pytest.raises(GladError, match=f"what {url} answers is not the whole picture of 'Dunes'"):
-        write_gallery([Exhibit(url=url, picture=b"<html>Not here</html>", **words)], tmp_path / "gallery.html")
+EXHIBIT = {
+    **{"title": "Dunes", "slug": "dunes", "prompt": "dunes", "model": "demo", "size": 9, "seconds": None},
+    **{"sha256": "ab" * 32, "width": 8, "height": 6, "url": "http://127.0.0.1:9/generated/x.png"},
+}
 
 
-def test_a_repository_that_cannot_be_written_gets_its_gallery_in_the_state_directory(tmp_path, capsys):
+def test_a_picture_that_visitors_are_not_given_is_named_with_its_address():
+    with pytest.raises(GladError, match=r"not given the picture of 'Dunes' at http://127\.0\.0\.1:9/"):
+        demo._require_visible(Exhibit(**EXHIBIT))
+
+
+def test_the_gallery_is_in_the_state_directory_and_shows_renditions_as_a_blog_would(tmp_path):
     home = Home(tmp_path / "home").prepare()
-    read_only = tmp_path / "read-only"
-    read_only.touch()  # root may write into any folder, but no file is a folder
-    written = demo._write_gallery([], read_only, home)
-    assert written == home.path / "gallery.html"
-    assert "Nothing is published yet" in written.read_text(encoding="utf-8")
-    assert str(home.path) in capsys.readouterr().out
+    assert "Nothing is published yet" in demo._write_gallery([], home).read_text(encoding="utf-8")
+    srcset = {"webp": "https://h/x-w4.webp 4w, https://h/x-w8.webp 8w", "avif": "https://h/x-w8.avif 8w"}
+    data = {"srcset": srcset, "placeholder": "data:image/webp;base64,AAAA", "alt": "Dunes <b>"}
+    foreign = {"srcset": '"><script>', "placeholder": "x') no-repeat", "alt": '"onload="'}
+    shown = [Exhibit(**EXHIBIT, data=each) for each in (data, None, foreign)]
+    path = demo._write_gallery(shown, home)
+    assert path == home.path / "gallery.html"
+    pictures = re.findall(r"<picture>.*?</picture>", path.read_text(encoding="utf-8"))
+    size = 'width="8" height="6"'
+    assert pictures == [
+        f'<picture><source type="image/avif" srcset="{srcset["avif"]}" sizes="{SIZES}">'
+        f'<source type="image/webp" srcset="{srcset["webp"]}" sizes="{SIZES}">'
+        f'<img src="{EXHIBIT["url"]}" {size} alt="Dunes &lt;b&gt;" loading="lazy"'
+        " style=\"background-image:url('data:image/webp;base64,AAAA')\"></picture>",
+        f'<picture><img src="{EXHIBIT["url"]}" {size} alt="dunes" loading="lazy"></picture>',
+        f'<picture><img src="{EXHIBIT["url"]}" {size} alt="&quot;onload=&quot;" loading="lazy"></picture>',
+    ]
+    no_folder = tmp_path / "file"
+    no_folder.touch()  # root may write into any folder, but no file is a folder
     with pytest.raises(GladError, match=r"gallery cannot be written to .*Not a directory"):
-        demo._write_gallery([], read_only, Home(read_only))
+        demo._write_gallery([], Home(no_folder))
 
 
 def on_terminal(columns, *arguments):

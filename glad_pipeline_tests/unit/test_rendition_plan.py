@@ -131,6 +131,8 @@ def test_a_focus_is_two_numbers_or_words(text, focus):
         "0.5,0.3,0.1",
         "left right",
         "top top",
+        "top centre left",
+        "top, middle, right",
         "face",
         ",",
     ],

@@ -27,9 +27,26 @@ def test_nothing_ready_is_said_so():
     assert "no prompt is pending" in skip_reason(NOTHING, CALM, 1)
 
 
-def test_never_more_runs_than_the_pool_allows():
-    assert "1 of at most 1" in skip_reason(WORK, lately(in_flight=1), 1)
-    assert skip_reason(WORK, lately(in_flight=1), 2) is None
+def test_while_prompts_are_pending_one_run_more_than_may_draw_is_asked_for():
+    assert skip_reason(WORK, lately(in_flight=1), 1) is None
+    assert "2 of at most 2" in skip_reason(WORK, lately(in_flight=2), 1)
+    assert skip_reason(WORK, lately(in_flight=2), 2) is None
+    assert "3 of at most 3" in skip_reason(WORK, lately(in_flight=3), 2)
+
+
+@pytest.mark.parametrize("what", ["due", "abandoned"])
+def test_what_needs_no_drawing_is_left_to_the_runs_under_way(what):
+    ready = Readiness(**{"pending": False, "due": False, "abandoned": False, what: True})
+    assert "1 of at most 1" in skip_reason(ready, lately(in_flight=1), 1)
+    assert skip_reason(ready, lately(in_flight=1), 2) is None
+
+
+def test_of_any_number_of_runs_that_are_asked_for_there_are_never_more_than_one_beyond_those_that_may_draw():
+    for drawing in (1, 2, 8):
+        runs = 0
+        while skip_reason(WORK, lately(in_flight=runs), drawing) is None:
+            runs += 1
+        assert runs == drawing + 1
 
 
 def test_no_second_run_before_the_first_has_claimed_what_it_takes():

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from glad_pipeline.errors import UsageError
+from glad_pipeline.local import stack
 from glad_pipeline.redaction import hide_url
 from glad_pipeline.settings import Settings, settings_of
 from glad_pipeline.storage.keys import is_private
@@ -251,6 +252,27 @@ def test_two_stores_or_half_a_one_are_refused_with_the_names(given, told):
     with pytest.raises(UsageError, match=told) as error:
         settings_of(given)
     assert "sb_secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"SUPABASE_KEY": "sb_secret_hidden"}, "SUPABASE_KEY is set but SUPABASE_URL is not. Set SUPABASE_URL"),
+        ({"GLAD_SUPABASE_BUCKET": "pictures"}, "GLAD_SUPABASE_BUCKET is set but SUPABASE_URL is not"),
+        ({"AWS_CLOUDFRONT_DOMAIN": "d1.cloudfront.net"}, "AWS_CLOUDFRONT_DOMAIN is set to .* but AWS_S3_BUCKET is not"),
+        (S3 | {"SUPABASE_KEY": "sb_secret_hidden"}, None),  # the blog's own
+        (S3 | {"AWS_ACCESS_KEY_ID": "a"}, "AWS_ACCESS_KEY_ID is set but AWS_SECRET_ACCESS_KEY is not"),
+        ({}, None),
+    ],
+)
+def test_a_store_that_is_named_by_half_is_told_and_no_other_takes_its_place(given, told):
+    settings = settings_of(given)
+    if told is None:
+        stack.check(settings)
+        return
+    with pytest.raises(UsageError, match=told) as error:
+        stack.check(settings)
+    assert "hidden" not in str(error.value)
 
 
 def test_a_folder_needs_the_address_at_which_it_is_shown():

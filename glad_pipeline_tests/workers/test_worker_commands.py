@@ -20,7 +20,7 @@ if importlib.util.find_spec("ray") is None:
 import dagster as dg
 
 from glad_pipeline.defs.pool_limit import pool_limit
-from glad_pipeline.defs.sensors import fit_the_pool
+from glad_pipeline.defs.sensors import drawing_at_once, fit_the_pool
 from glad_pipeline.errors import UsageError
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.processes import session_members
@@ -178,20 +178,22 @@ def limits(instance):
     return {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
 
 
-def test_the_pool_lets_in_as_many_runs_as_there_are_workers_and_then_as_many_as_before(home, up):
+def test_the_pool_lets_in_a_run_for_each_worker_and_one_that_prepares_and_then_as_many_as_before(home, up):
     settings = Settings(GLAD_HOME=home, GLAD_POOL_FOLLOWS_WORKERS=True, _env_file=None)
     with dg.DagsterInstance.ephemeral() as instance:
         fit_the_pool(instance, settings, "gpu")
-        assert limits(instance) == {"gpu": 2}
+        assert limits(instance) == {"gpu": 3}
         fit_the_pool(instance, settings, "gpu")
         Cluster(settings.engine).note(workers=3)
         fit_the_pool(instance, settings, "gpu")
-        assert limits(instance) == {"gpu": 3}
+        assert limits(instance) == {"gpu": 4}
+        assert drawing_at_once(instance, settings, "gpu") == 3
         Cluster(settings.engine).note(workers=2)
         with as_after_down(home):
             fit_the_pool(instance, settings, "gpu")
             assert limits(instance) == {}
             assert pool_limit(instance, "gpu") == 1
+            assert drawing_at_once(instance, settings, "gpu") == 1
 
 
 @pytest.mark.parametrize("when", ["before", "since"])

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,12 @@ from glad_pipeline.database import Database, DatabaseError, connect, named_queri
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.display import one_line, tail
 from glad_pipeline.errors import GladError
-from glad_pipeline.http_client import NoAnswer, ask
 from glad_pipeline.local import stack
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.processes import ended_if_raised, spawn
 from glad_pipeline.local.progress import Step
 from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
+from glad_pipeline.pipeline.visit import Expected, problem_of_picture
 from glad_pipeline.prompts.importing import import_file
 from glad_pipeline.prompts.management import counts_by_status
 from glad_pipeline.prompts.queue_state import readiness
@@ -68,7 +67,9 @@ def demo(settings: Settings, print_table: PrintTable, require: Callable[[str], N
         posts = records_of(Exhibit, _all(database, "posts", titles=_titles(root)))
     print()
     print_table(("title", "slug", "bytes", "seconds", "picture"), [_row(post) for post in posts])
-    gallery = _write_gallery([_with_picture(post) for post in posts], root, Home(settings.home))
+    for post in posts:
+        _require_visible(post)
+    gallery = _write_gallery(posts, Home(settings.home))
     drawn, published = after["drawn"] - before["drawn"], after["published"] - before["published"]
     note = ": everything is already there" if drawn == published == 0 and not unfinished else ""
     print(f"\n{drawn} drawn, {published} published{note}.")
@@ -163,36 +164,26 @@ def _row(post: Exhibit) -> tuple[object, ...]:
     return one_line(post.title, 40), post.slug, post.size, seconds, post.url
 
 
-def _with_picture(post: Exhibit) -> Exhibit:
-    """A post with its picture's bytes, read where a visitor's browser would read them."""
-    try:
-        answer = ask("GET", post.url, seconds=30, redirects=True, most=post.size)
-        problem = None if answer.status == 200 else f"status {answer.status}"
-    except NoAnswer as error:
-        problem = str(error)
-    if problem:
+def _require_visible(post: Exhibit) -> None:
+    """Raises `GladError` where a visitor's browser would not be given a post's picture."""
+    expected = Expected(url=post.url, sha256=post.sha256, bytes=post.size, width=post.width, height=post.height)
+    if problem := problem_of_picture(expected):
         raise GladError(
-            f"the picture of {post.title!r} does not answer at {post.url}: {problem}. "
+            f"visitors are not given the picture of {post.title!r} at {post.url}: it {problem}. "
             "Pictures must be readable by anyone under generated/: see the bucket's policy"
         )
-    return replace(post, picture=answer.body)
 
 
-def _write_gallery(exhibits: list[Exhibit], root: Path, home: Home) -> Path:
-    """The page in the repository, or in the state directory where the repository may not be written."""
-    path = root / "gallery.html"
+def _write_gallery(exhibits: Sequence[Exhibit], home: Home) -> Path:
+    """The page, in the state directory: each has its own."""
+    path = home.path / "gallery.html"
     try:
         write_gallery(exhibits, path)
-    except OSError as refused:
-        print(f"\n{path} cannot be written ({refused.strerror}): the gallery goes to {home.path}")
-        path = home.path / "gallery.html"
-        try:
-            write_gallery(exhibits, path)
-        except OSError as error:
-            raise GladError(
-                f"the gallery cannot be written to {path}: {error.strerror}. The posts are published; "
-                "free some space or set GLAD_HOME to a directory you may write, and run it again"
-            ) from error
+    except OSError as error:
+        raise GladError(
+            f"the gallery cannot be written to {path}: {error.strerror}. The posts are published; "
+            "free some space or set GLAD_HOME to a directory you may write, and run it again"
+        ) from error
     return path
 
 

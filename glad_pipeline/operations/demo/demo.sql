@@ -6,7 +6,8 @@ SELECT (SELECT count(*) FROM images) AS drawn,
 -- name: posts
 -- The published posts of the sample prompts, with their pictures, in the order of the file.
 SELECT coalesce(o.title, p.title, left(p.prompt, 60)) AS title, coalesce(o.slug, '') AS slug, i.url, p.prompt,
-       i.bytes AS size, i.seconds, i.width, i.height, i.model
+       i.bytes AS size, i.sha256, i.seconds, i.width, i.height, i.model,
+       coalesce(to_jsonb(o) -> 'featured_image_data', to_jsonb(o) #> '{metadata,featured_image_data}') AS data
 FROM prompts p
 JOIN images i ON i.id = p.image_id
 JOIN {posts} AS o ON o.id = p.published_post_id

@@ -1,24 +1,23 @@
-"""A page that shows published posts with their pictures, whole in one file: it opens from a mail as well as from disk.
+"""A page that shows published posts with their pictures, as a blog would: the rendition that fits the screen, and the
+placeholder while it loads.
 
-Knows a post's words and a picture's bytes; not where they came from.
+Knows a post's words and the addresses of its picture; asks no network. Whatever a post says is escaped.
 """
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from glad_pipeline.rendition_plan import CONTENT_TYPES, FORMATS
 
-from glad_pipeline.errors import GladError
-
-WIDTH = 640  # pixels a card needs on a dense screen
-QUALITY = 86
+SIZES = "auto, (max-width: 40rem) 92vw, 22rem"  # how wide a card is; `auto`: browsers that can see that themselves
+_PLACEHOLDER = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/=]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +27,14 @@ class Exhibit:
     title: str
     slug: str
     prompt: str
-    url: str  # the picture's address
-    size: int  # bytes
+    url: str  # the original's address
+    size: int  # bytes of the original
+    sha256: str  # of these, hex
     seconds: float | None  # of drawing
     width: int  # pixels
     height: int
     model: str
-    picture: bytes = b""  # the picture itself, in any format Pillow reads
+    data: Mapping[str, Any] | None = None  # the post's `featured_image_data`; None: its picture has no renditions
 
     @property
     def facts(self) -> str:
@@ -44,7 +44,7 @@ class Exhibit:
 
 
 def write_gallery(exhibits: Sequence[Exhibit], path: Path) -> None:
-    """Write the page. Raises `OSError` if the file cannot be written, `GladError` for bytes that are no picture."""
+    """Write the page. Raises `OSError` if the file cannot be written."""
     page = files(__package__).joinpath("gallery.html.txt").read_text(encoding="utf-8")
     models = " · ".join(sorted({exhibit.model for exhibit in exhibits}))
     facts = f"{len(exhibits)} post{'' if len(exhibits) == 1 else 's'}" + (
@@ -56,29 +56,28 @@ def write_gallery(exhibits: Sequence[Exhibit], path: Path) -> None:
 
 
 def _card(exhibit: Exhibit) -> str:
-    try:
-        source, width, height = _embedded(exhibit.picture)
-    except (UnidentifiedImageError, OSError) as error:
-        raise GladError(
-            f"what {exhibit.url} answers is not the whole picture of {exhibit.title!r}: {error}. Open it in a browser: "
-            "a CDN or proxy may answer with a page of its own"
-        ) from error
     return (
-        f'<article><a class="frame" href="{escape(exhibit.url)}">'
-        f'<img src="{source}" width="{width}" height="{height}" alt="{escape(exhibit.prompt)}" loading="lazy"></a>'
+        f'<article><a class="frame" href="{escape(exhibit.url)}">{_picture(exhibit)}</a>'
         f"<h2>{escape(exhibit.title)}</h2>"
         f'<p class="prompt">{escape(exhibit.prompt)}</p>'
         f'<p class="facts"><code>/{escape(exhibit.slug)}</code><span>{escape(exhibit.facts)}</span></p></article>'
     )
 
 
-def _embedded(picture: bytes) -> tuple[str, int, int]:
-    """The picture as a data URI, scaled down to what a card shows, with its size."""
-    with Image.open(io.BytesIO(picture)) as opened:
-        image = opened.convert("RGB")
-    if image.width > WIDTH:
-        image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=QUALITY)
-    encoded = base64.b64encode(buffer.getvalue()).decode()
-    return f"data:image/webp;base64,{encoded}", image.width, image.height
+def _picture(exhibit: Exhibit) -> str:
+    """The best format first: a browser takes the first one that it knows, and the original where it knows none."""
+    data = exhibit.data or {}
+    srcset = data.get("srcset")
+    sources = [
+        f'<source type="{CONTENT_TYPES[kind]}" srcset="{escape(str(srcset[kind]))}" sizes="{SIZES}">'
+        for kind in reversed(FORMATS)
+        if isinstance(srcset, Mapping) and srcset.get(kind)
+    ]
+    placeholder = str(data.get("placeholder") or "")
+    style = f" style=\"background-image:url('{placeholder}')\"" if _PLACEHOLDER.fullmatch(placeholder) else ""
+    said = str(data.get("alt") or exhibit.prompt)
+    image = (
+        f'<img src="{escape(exhibit.url)}" width="{exhibit.width}" height="{exhibit.height}" alt="{escape(said)}" '
+        f'loading="lazy"{style}>'
+    )
+    return f"<picture>{''.join(sources)}{image}</picture>"

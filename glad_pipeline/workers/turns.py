@@ -1,0 +1,63 @@
+"""Whose turn it is: when a worker is sent its next batch, and which one of several gets a batch. Knows no Ray.
+
+A worker gets the next batch just before the one that it draws ends: its GPU does not wait, and a row that comes
+meanwhile may be in it.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Collection, Iterator, Sequence
+
+from glad_pipeline.generation.recipe import Recipe
+from glad_pipeline.workers.members import Member
+from glad_pipeline.workers.worker import shape_name
+
+MARGIN, MARGIN_SHARE = 0.3, 0.1  # seconds, and a share of the batch's own, before its end
+AT_A_WORKER = 2  # batches at most: the one that it draws and the next
+
+
+def due_at(member: Member, *, others_load: bool = False) -> float:
+    """When to send it a batch: at once where it has none, or nobody knows how long its own takes.
+
+    `others_load`: then what nobody knows the end of is not followed by more: they may be sooner.
+    """
+    if not member.ready or len(member.jobs) >= AT_A_WORKER:
+        return math.inf
+    if not member.jobs:
+        return 0.0
+    seconds = member.shapes.get(shape_name(member.jobs[0].recipes[0]))
+    if seconds is None:
+        return math.inf if others_load else 0.0
+    return member.begun_at + seconds - MARGIN - MARGIN_SHARE * seconds
+
+
+def free(some: Sequence[Member]) -> list[Member]:
+    """Those whose turn it is, and of these those with the least to do."""
+    now = time.monotonic()
+    due = [member for member, at in _all_due(some) if at <= now]
+    least = min((len(member.jobs) for member in due), default=0)
+    return [member for member in due if len(member.jobs) == least]
+
+
+def seconds_until_one_is_due(some: Sequence[Member], *, most: float) -> float:
+    """At most so many."""
+    soonest = min((at for _, at in _all_due(some)), default=math.inf)
+    return min(most, max(0.0, soonest - time.monotonic()))
+
+
+def _all_due(some: Sequence[Member]) -> Iterator[tuple[Member, float]]:
+    loading = any(not member.ready and not member.refused for member in some)
+    return ((member, due_at(member, others_load=loading)) for member in some)
+
+
+def fits(some: Collection[Member], recipe: Recipe) -> bool:
+    """Whether one of them has drawn such a shape: its graph is compiled there."""
+    return any(shape_name(recipe) in member.shapes for member in some)
+
+
+def fittest(some: Sequence[Member], recipe: Recipe) -> Member:
+    """One that has drawn such a shape, else any: other runs, of whose batches we do not know, choose too."""
+    return random.choice([member for member in some if fits([member], recipe)] or list(some))  # noqa: S311
