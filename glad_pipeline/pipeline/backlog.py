@@ -212,10 +212,10 @@ class UrgentFirst:
             self._loaded = None if leader is None else leader.weights
             return self._loaded
 
-    def waiting(self, weights: Weights) -> list[Recipe] | None:
-        """What is in hand of these weights; None: more may come."""
+    def waiting(self, weights: Weights) -> list[Recipe]:
+        """What is in hand of these weights; more may come."""
         with self._change:
-            return [each.recipe for each in self._waiting.values() if each.weights == weights] if self._over else None
+            return [each.recipe for each in self._waiting.values() if each.weights == weights]
 
     def take(
         self,
