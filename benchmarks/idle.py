@@ -33,8 +33,7 @@ LAST_ROWS = (  # that of sequences: old ticks are deleted meanwhile
 )
 PROGRAMS = {  # a word of the command line → what the program is called here
     "dagster._daemon": "daemon",
-    "code-server": "code server",
-    "api": "code server",  # the process in which it has our code
+    "api": "code server",
     "glad_pipeline.defs.webserver": "web UI",
     "glad_pipeline.cli": "glad up",
 }

@@ -49,6 +49,7 @@ class NewPrompt:
     priority: int = 0  # higher first
     publish_at: datetime | None = None  # not before; without a zone it is taken as UTC
     needs_approval: bool = False  # wait for `glad prompts approve` before publishing
+    publish: str = "post"  # one of PUBLISH: `picture` makes no post until somebody asks for it
     focus: str | None = None  # what a crop of its picture keeps: `0.5,0.3`, `top left`; absent: the centre
     source: str = ""  # who asks: a team, an import, an API key. Sources share the queue fairly, and may be paused
     replace: bool = False  # its picture may take the place of one on the post that is not this pipeline's

@@ -24,6 +24,8 @@ from glad_pipeline.cli import (
     posts,
     prompt_files,
     prompts_edit,  # noqa: F401  its command is one of the group `prompts`
+    prompts_ready,  # noqa: F401  so are its commands
+    prompts_sources,  # noqa: F401  as its commands are
     redraw,
     renditions,
     reproduce,

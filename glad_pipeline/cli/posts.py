@@ -41,7 +41,7 @@ def unpublish(
     runtime = Runtime.of(context)
     with runtime.database() as database:
         taken = takedown.unpublish(database, post, reason=reason, keep_picture=keep_picture)
-        return _follow_up(runtime, database, taken, json=json)
+        return follow_up(runtime, database, taken, json=json)
 
 
 @image_commands.command("delete")
@@ -57,7 +57,7 @@ def delete(
     runtime = Runtime.of(context)
     with runtime.database() as database:
         taken = takedown.delete_image(database, image, reason=reason)
-        return _follow_up(runtime, database, taken, json=json)
+        return follow_up(runtime, database, taken, json=json)
 
 
 @image_commands.command("allow")
@@ -80,11 +80,11 @@ def allow(
     return 0
 
 
-def _follow_up(runtime: Runtime, database: Database, taken: TakenDown, *, json: bool) -> int:
+def follow_up(runtime: Runtime, database: Database, taken: TakenDown, *, json: bool = False) -> int:
     """Deliver what the takedown has written, and say what has happened."""
-    from glad_pipeline.operations.follow_up import follow_up
+    from glad_pipeline.operations import follow_up as operation
 
-    done = follow_up(database, runtime.settings, runtime.removal(database), taken)
+    done = operation.follow_up(database, runtime.settings, runtime.removal(database), taken)
     if json:
         print_json(done.as_dict())
     else:

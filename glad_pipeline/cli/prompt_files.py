@@ -47,6 +47,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="change nothing; show th
 Errors = Annotated[
     Path | None, typer.Option(metavar="FILE.csv", parser=Path, help="write refused rows there, with line and reason")
 ]
+Publish = Annotated[str | None, typer.Option(metavar="post|picture", help="of rows that do not say it")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="leave refused rows out and import the others")]
 
 
@@ -63,6 +64,7 @@ def import_(
     dry_run: DryRun = False,
     errors: Errors = None,
     skip_bad: SkipBad = False,
+    publish: Publish = None,
 ) -> int:
     """Put every row of files into the queue, or none if one of them is wrong."""
     from glad_pipeline.prompts.files.record import ReadOptions
@@ -78,7 +80,13 @@ def import_(
     runtime = Runtime.of(context)
     engine, zone = runtime.settings.engine, runtime.settings.zone
     options = ImportOptions(
-        read=read, dry_run=dry_run, skip_bad=skip_bad, errors=errors, zone=zone, syntax=engine.prompt_syntax
+        read=read,
+        dry_run=dry_run,
+        skip_bad=skip_bad,
+        errors=errors,
+        zone=zone,
+        syntax=engine.prompt_syntax,
+        otherwise={} if publish is None else {"publish": publish},
     )
     with runtime.database() as database, Progress(every=5.0) as progress:
         warn_of_volume(runtime.settings, database)

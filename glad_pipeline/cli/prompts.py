@@ -23,8 +23,9 @@ from glad_pipeline.limits import CHARS, GUIDANCE, PRESETS, PROMPT_SYNTAXES, SCHE
 
 if TYPE_CHECKING:
     from glad_pipeline.prompts import management
+    from glad_pipeline.prompts.events import Event
 
-STATUSES = "pending, claimed, generated, awaiting_approval, published, rejected, failed, cancelled"
+STATUSES = "pending, claimed, generated, awaiting_approval, published, ready, rejected, failed, cancelled"
 FIELDS = {  # as options of `add` and `edit`; their rules are in prompts/validation.py
     "negative_prompt": "what to keep out of the picture",
     "prompt_syntax": f"how brackets in both are read: {', '.join(PROMPT_SYNTAXES)}; absent: GLAD_PROMPT_SYNTAX",
@@ -50,12 +51,16 @@ FIELDS = {  # as options of `add` and `edit`; their rules are in prompts/validat
     "model_revision": "commit of a hub model, 40 hex digits",
     "lora": f"a path or hub id with its weight (≤ {CHARS['lora']} characters)",
     "focus": "what a crop keeps: 0.5,0.3 (across, down), or top, left, bottom right …; absent: the centre",
+    "source": f"who asks (≤ {CHARS['source']} characters): sources share the queue fairly, and can be paused",
     "priority": "higher goes first; high is 10, normal 0, low -10; 0 if absent",
+    "publish": "post, or picture: a public picture and no post until `glad prompts publish`; post if absent",
     "publish_at": "not before this time, ISO 8601; without a zone it is of GLAD_TIMEZONE",
 }
 NAMES = {"post_id": ("--post", "--post-id")}  # of options that are not called as their column
 
-commands = group("The queue: add, import, export, list, show, edit, retry, cancel, approve, reject.")
+commands = group(
+    "The queue: add, import, export, list, show, edit, retry, cancel, approve, reject, publish, discard, pause, resume."
+)
 
 
 def with_fields(command: Callable[..., int]) -> Callable[..., int]:
@@ -126,7 +131,9 @@ def add(
 @commands.command("list")
 def list_(
     context: typer.Context,
+    *,
     status: Annotated[str | None, typer.Option(metavar="S", help=STATUSES)] = None,
+    source: Annotated[str | None, typer.Option(metavar="S", help="only those of this source")] = None,
     limit: Limit = 20,
     before: Annotated[int | None, typer.Option(metavar="ID", help="the next page: prompts older than this one")] = None,
     json: Json = False,
@@ -134,11 +141,13 @@ def list_(
     """List prompts, the newest first."""
     from glad_pipeline.database import jsonable
     from glad_pipeline.prompts import management
+    from glad_pipeline.prompts.pauses import pauses
 
     runtime = Runtime.of(context)
     with runtime.database() as database:
-        rows = management.list_prompts(database, status=status, limit=limit, before=before)
+        rows = management.list_prompts(database, status=status, source=source, limit=limit, before=before)
         counts = {} if json else management.counts_by_status(database)
+        paused = database.read(pauses)
         zone = runtime.settings.zone
     if json:
         print_json([jsonable(row) for row in rows])
@@ -147,6 +156,8 @@ def list_(
         short = sys.stdout.isatty()
         print_table(HEADERS[:-1] if short else HEADERS, [_summary(row, zone, short=short) for row in rows])
     print(counted(counts, none="the queue is empty"))
+    if paused:
+        print(f"paused: {one_line(paused.in_words(), 500)}")
     if len(rows) == limit:
         print(f"older ones: --before {rows[-1].id}")
     return 0
@@ -180,25 +191,37 @@ def show(
     from glad_pipeline.database import jsonable
     from glad_pipeline.operations.prompt_texts import notices_of
     from glad_pipeline.pipeline.blog import without_place
-    from glad_pipeline.prompts import management
+    from glad_pipeline.prompts import events, management
     from glad_pipeline.records import values_of
 
     runtime = Runtime.of(context)
     with runtime.database() as database:
         row = management.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
         lost = without_place(database, row) if row else []
+        history = events.history(database, prompt_id) if row else []
+        stands = events.where_it_stands(database, prompt_id, ahead=runtime.settings.draws_ahead) if row else None
     if row is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1
     found = (*notices_of(row, runtime.settings.engine), *filter(None, [row.notice_of_picture()]), *lost)
     if json:
-        print_json({"id": row.id, "status": row.status, **jsonable(row), "notices": list(found)})
+        told = {"stands": stands, "history": [jsonable(each) for each in history]}
+        print_json({"id": row.id, "status": row.status, **jsonable(row), "notices": list(found), **told})
     else:
         zone = runtime.settings.zone
-        fields = {"id": row.id, "status": row.status, **values_of(row)}
+        fields = {"id": row.id, "status": row.status, "stands": stands, **values_of(row)}
         print_fields([(name, _shown(value, zone)) for name, value in fields.items() if value not in (None, "")])
+        print()
+        print_table(HISTORY, [_happened(each, zone) for each in history])
         _say(found)
     return 0
+
+
+HISTORY = ("when", "what", "run", "reason, or place in the batch")
+
+
+def _happened(event: Event, zone: tzinfo) -> tuple[str, ...]:
+    return (in_zone(event.at, zone), event.event, event.run_id or "", one_line(event.detail or "", 200))
 
 
 def _say(found: tuple[str, ...]) -> None:
@@ -224,7 +247,7 @@ def retry(
         raise click.UsageError("name prompts by their IDs, or all with --all-failed", ctx=context)
     with Runtime.of(context).database() as database:
         if ids:
-            return _report("back in the queue", management.retry(database, ids))
+            return report("back in the queue", management.retry(database, ids))
         count = management.retry_all_failed(database)
     print(f"back in the queue: {count:,} failed prompts")
     return 0
@@ -236,7 +259,7 @@ def cancel(context: typer.Context, ids: Ids) -> int:
     from glad_pipeline.prompts import management
 
     with Runtime.of(context).database() as database:
-        return _report("cancelled", management.cancel(database, ids))
+        return report("cancelled", management.cancel(database, ids))
 
 
 @commands.command("approve")
@@ -245,7 +268,7 @@ def approve(context: typer.Context, ids: Ids) -> int:
     from glad_pipeline.prompts import management
 
     with Runtime.of(context).database() as database:
-        return _report("approved", management.approve(database, ids))
+        return report("approved", management.approve(database, ids))
 
 
 @commands.command("reject")
@@ -258,10 +281,11 @@ def reject(
     from glad_pipeline.prompts import management
 
     with Runtime.of(context).database() as database:
-        return _report("rejected", management.reject(database, ids, reason=reason))
+        return report("rejected", management.reject(database, ids, reason=reason))
 
 
-def _report(done: str, changes: management.Changes) -> int:
+def report(done: str, changes: management.Changes) -> int:
+    """Say which prompts moved and why the others did not; the exit code."""
     if changes.changed:
         print(f"{done}: {', '.join(map(str, changes.changed))}")
     for prompt_id, reason in changes.refused.items():

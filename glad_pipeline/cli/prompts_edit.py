@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NEXT = {  # what there is to do after an edit, by the state that the prompt is in then
     "awaiting_approval": "it waits for approval: glad prompts approve {id}",
+    "ready": "its picture is ready; to make it a post: glad prompts publish {id}",
     "rejected": "it is rejected; back into the queue: glad prompts retry {id}",
     "failed": "it is failed; back into the queue: glad prompts retry {id}",
     "cancelled": "it is cancelled; back into the queue: glad prompts retry {id}",

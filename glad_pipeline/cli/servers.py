@@ -13,7 +13,7 @@ import typer
 from glad_pipeline.cli.options import Json, Yes
 from glad_pipeline.cli.output import print_json, print_table
 from glad_pipeline.cli.runtime import Runtime, require_migrated, require_store, require_together
-from glad_pipeline.display import counted
+from glad_pipeline.display import counted, one_line
 from glad_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def status(context: typer.Context, json: Json = False) -> int:
         print(f"pictures: {unseen}")
     if database is not None and database.queue is not None:
         print(f"queue: {counted(database.queue, none='empty')}")
+        if database.paused:
+            print(f"paused: {one_line(database.paused, 500)}")
     return 0
 
 

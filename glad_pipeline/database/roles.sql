@@ -24,11 +24,13 @@ BEGIN
             -- asks for pictures, and sees what became of each; every other column is the pipeline's
             (writer, 'prompts', 'INSERT (prompt, negative_prompt, prompt_syntax, title, slug, excerpt, content, category, author, alt_text, '
                 'task_id, idempotency_key, post_id, seed, width, height, num_inference_steps, guidance_scale, scheduler, preset, model, '
-                'model_revision, lora, priority, publish_at, needs_approval, focus, source, "replace", content_hash)'),
+                'model_revision, lora, priority, publish_at, needs_approval, publish, focus, source, "replace", content_hash)'),
             (writer, 'prompts', 'SELECT (id, task_id, idempotency_key, status, attempts, last_error, created_at, publish_at, published_at, '
                 'published_post_id)'),
+            (writer, 'prompt_events', 'SELECT (prompt_id, id, at, event, detail)'),
             (pipeline, 'prompts', 'SELECT, INSERT, UPDATE'),
             (pipeline, 'prompt_sources', 'SELECT, INSERT, UPDATE, DELETE'),
+            (pipeline, 'prompt_events', 'SELECT, DELETE'),  -- the trigger that writes them is the owner's
             (pipeline, 'images', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'renditions', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'outbox', 'SELECT, INSERT, UPDATE, DELETE'),

@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import re
 import socket
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
+from glad_pipeline.database.watchdog import Watchdog
 from glad_pipeline.diagnosis import Diagnosis, Level, require
 from glad_pipeline.urls import parts_of
 
@@ -54,6 +54,7 @@ _AT_THE_START = {
 # Always in transaction mode: Supabase's port, Neon's host
 _SHARED_BY_NAME = re.compile(r"\.supabase\.(co|com):6543$|-pooler\..*neon\.")
 _with_sessions: set[tuple[str, int, str, str]] = set()  # poolers that have shown to give each client a session
+_watchdog = Watchdog()
 _WORD = re.compile(r"(?:\\.|[^\s\\])+", re.DOTALL)  # as PostgreSQL splits them: a backslash before a space keeps it
 _SETTING = re.compile(r"(?:-c|--)([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
 
@@ -92,18 +93,11 @@ def answering_within(connection: psycopg.Connection[Any], seconds: float) -> Ite
     The block then raises `psycopg.OperationalError`, as if the connection had been lost.
     """
     with socket.socket(fileno=os.dup(connection.fileno())) as line:
-
-        def cut() -> None:
-            with suppress(OSError):  # closed already
-                line.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(seconds, cut)
-        timer.daemon = True
-        timer.start()
+        number = _watchdog.watch(line, seconds)
         try:
             yield
         finally:
-            timer.cancel()
+            _watchdog.release(number)
 
 
 def open_session(url: str, application_name: str) -> psycopg.Connection[DictRow]:

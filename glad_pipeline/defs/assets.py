@@ -30,7 +30,6 @@ from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import PublishReport
 from glad_pipeline.pipeline.renditions import Rendering, unmakeable
-from glad_pipeline.pipeline.slots import DrawnInSlot
 from glad_pipeline.records import Prompt, records_of
 from glad_pipeline.redaction import redact
 
@@ -95,6 +94,7 @@ def prompts(names: Names) -> dg.AssetsDefinition:
                 "claimed": len(claimed),
                 "first": _markdown(first),
                 **rows(ids),
+                **ours.queue.paused(context.log),
                 **ours.queue.report(context.log),
             },
         )
@@ -158,13 +158,14 @@ def _drawing(context: dg.AssetExecutionContext, ours: Resources) -> Drawing:
     store = object_store.for_writing(delivery.explained)
     delivery.use(store)
     return Drawing(
-        sdxl=DrawnInSlot(sdxl=ours.sdxl, free=queue.free_slot),
+        sdxl=ours.sdxl,
         claim=queue.claim,
         database=queue.postgres.database,
         store=store,
         spool=object_store.spool,
         delivery=delivery,
         log=context.log,
+        all_is_begun=queue.free_slot,
         most=queue.most,
         seconds=math.inf if queue.most is None else queue.run_seconds,
     )
@@ -194,6 +195,7 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
             metadata={
                 "bytes": sum(each.bytes for each in done.whole),
                 "awaiting_approval": done.awaiting_approval,
+                "ready": done.ready,
                 "taken_down": done.taken_down,
                 "damaged": done.damaged,
                 "not_drawn_yet": done.not_drawn_yet,

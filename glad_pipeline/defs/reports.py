@@ -26,7 +26,7 @@ def claimed_in_all(context: dg.OutputContext, names: Names, ids: Sequence[int]) 
     the asset, nothing.
     """
     key = names.key("prompts")
-    made = context.instance.all_logs(context.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    made = context.step_context.instance.all_logs(context.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     for entry in made:
         if entry.dagster_event and entry.dagster_event.asset_key == key:
             tags = entry.dagster_event.step_materialization_data.materialization.tags

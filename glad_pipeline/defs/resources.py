@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +30,8 @@ from glad_pipeline.pipeline.blog import require_blog
 from glad_pipeline.pipeline.claim import refunding, reject_unfit
 from glad_pipeline.pipeline.delivery import explained
 from glad_pipeline.pipeline.sdxl import Sdxl
-from glad_pipeline.pipeline.slots import Slot, slots_of
+from glad_pipeline.pipeline.slots import Slot, always, is_work_left, slot_for
 from glad_pipeline.prompts.queue import Claim
-from glad_pipeline.prompts.queue_state import readiness
 from glad_pipeline.prompts.reports import Reports
 from glad_pipeline.records import Prompt
 from glad_pipeline.redaction import redact
@@ -93,8 +93,10 @@ class QueueResource(FixedResource):
     batch_size: int = Field(description="Most prompts one run claims.")
     run_seconds: int = Field(default=600, description="How long one run begins further batches.")
     lease_seconds: int = Field(description="How long a silent run keeps its prompts.")
+    longest_wait_seconds: int = Field(default=3_600, description="How long a prompt waits whatever its priority.")
     max_attempts: int = Field(description="Claims after which a prompt is failed.")
     draw_ahead: bool = Field(default=True, description="Whether pictures are drawn before their `publish_at`.")
+    events_days: int = Field(default=90, description="How long the history of a prompt that has ended is kept.")
     _claim: Claim | None = PrivateAttr(default=None)
     _slot: Slot | None = PrivateAttr(default=None)
     _run_id: str = PrivateAttr(default="")
@@ -146,6 +148,8 @@ class QueueResource(FixedResource):
             lease=timedelta(seconds=self.lease_seconds),
             max_attempts=self.max_attempts,
             ahead=self.draw_ahead,
+            keep_events=timedelta(days=self.events_days),
+            longest_wait=timedelta(seconds=self.longest_wait_seconds),
         ).open(patience=patience)
         self._claim = claim
         self._queue = claim.queue
@@ -193,28 +197,37 @@ class QueueResource(FixedResource):
     ) -> list[Prompt]:
         """Claim what is pending and return what can be drawn; rows that never could are rejected with the reasons.
 
-        Of what `sdxl` is to draw only a first slice: drawing claims the others. Where workers draw, it waits for a
-        drawing slot first, and claims nothing if others take all there is. Raises `GladError`, and claims nothing,
-        where the store or the blog would take no picture.
+        Of what `sdxl` is to draw only a first slice: drawing claims the others. Where workers draw, it waits for a slot
+        first, and claims nothing if others take all there is. Raises `GladError`, and claims nothing, where the store
+        or the blog would take no picture.
         """
         claim = self.claim  # the run's sign of life comes first: what follows may wait for the store
         store.require()
         store.require_blog()
-        if sdxl is not None and not self._has_slot(sdxl, on_purpose=bool(ids)):
+        if sdxl is not None and not self._may_draw(sdxl, on_purpose=bool(ids)):
             dg.get_dagster_logger().info("others draw all that is pending: nothing is left to this run")
+            self._claimed = True
             return []
         most = batch or self.batch_size
         claimed = claim.take(most if ids or sdxl is None else min(most, sdxl.window), ids=ids)
         if not claimed:
             self.free_slot()
-        self._claimed, self._most = True, None if ids else most
+        self._claimed, self._most = True, most if claimed and not ids else None
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
         return reject_unfit(claimed, claim, self.postgres.database)
 
+    def paused(self, log: logging.Logger) -> dict[str, Any]:
+        """Metadata of what is paused, which is logged too; none where nothing is."""
+        found = self.claim.paused()
+        if not found:
+            return {}
+        log.warning("paused, and not claimed: %s", redact(found.in_words()))
+        return {"paused": dg.MetadataValue.text(redact(found.in_words()))}
+
     @property
     def most(self) -> int | None:
-        """How many prompts this run may claim in all; None: no more than it has claimed, since they were named."""
+        """How many prompts this run may claim in all; None: no more than it has, which were named, or none."""
         return self._most
 
     def in_hand(self, store: "ObjectStoreResource", sdxl: "SdxlResource | None" = None) -> list[Prompt]:
@@ -224,18 +237,11 @@ class QueueResource(FixedResource):
         """
         return self.claim.held() if self._claimed else self.take(store, sdxl)
 
-    def _has_slot(self, sdxl: "SdxlResource", *, on_purpose: bool) -> bool:
-        """Whether this run may draw, where workers do; `on_purpose`: it waits for it whatever is pending."""
-        slots = slots_of(sdxl.sdxl.options)
-        if slots is None or self._slot is not None:
-            return True
-        self._slot = Slot(self.postgres.database, whose=slots[0], number=slots[1], run_id=self._run_id)
-
-        def wanted(connection: Connection) -> bool:
-            ready = readiness(connection, ahead=self.draw_ahead)
-            return on_purpose or ready.pending or ready.abandoned
-
-        return self._slot.take(wanted=wanted, prepare=sdxl.sdxl.prepare)
+    def _may_draw(self, sdxl: "SdxlResource", *, on_purpose: bool) -> bool:
+        """Whether this run draws by itself, or has a drawing slot; `on_purpose`: waits for that whatever is pending."""
+        self._slot = slot_for(sdxl.sdxl.options, self.postgres.database, run_id=self._run_id)
+        wanted = always if on_purpose else partial(is_work_left, ahead=self.draw_ahead)
+        return self._slot is None or self._slot.take(wanted=wanted, prepare=sdxl.sdxl.prepare)
 
     def free_slot(self) -> None:
         """Another run may draw."""

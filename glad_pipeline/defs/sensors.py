@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
@@ -21,13 +21,14 @@ from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.pool_limit import follow, pool_limit
 from glad_pipeline.defs.runs import OUTBOX_TAG, QUEUE_TAG, fail_orphaned_runs, recent_runs
 from glad_pipeline.outbox.messages import overdue
-from glad_pipeline.pipeline.run_requests import NOTHING_OVERDUE, NOTHING_READY, delivery_skip_reason, skip_reason
-from glad_pipeline.prompts.queue_state import Readiness, forget_runs, live_workers, orphaned_runs, readiness
+from glad_pipeline.pipeline.run_requests import NOTHING_OVERDUE, delivery_skip_reason, nothing_ready, skip_reason
+from glad_pipeline.prompts.queue_state import Readiness, forget_runs, live_workers, looks, orphaned_runs, readiness
 from glad_pipeline.settings import Settings
 from glad_pipeline.workers.cluster import Cluster
 
 SHORTEST_INTERVAL = 1  # seconds: the daemon's own loop decides, every 5
-AGAIN = 0.25  # seconds between looks
+AGAIN = 0.25  # seconds between looks at the queue
+ROUND = 1.0  # seconds between looks at messages, and at runs that are gone
 GONE = SILENCE + 10.0  # seconds without a lock after which a run's process is gone: a living one is back by then
 TAKEN_WITHIN = 1.0  # seconds after which a run that draws has taken what has come
 BEGINNING = 10.0  # seconds in which a run usually has claimed its prompts; a pod or machine may take longer
@@ -91,12 +92,17 @@ class Watch:
     def _listen(self, connection: Connection, queue: str, seconds: float, known: dict[str, float]) -> Seen:
         """What there is to do; if there is nothing, what comes within these seconds. `known`: orphans seen before."""
         until = time.monotonic() + seconds
+        seen, next_round = self._look(connection, queue), time.monotonic() + ROUND
+        ready_now = looks(connection, ahead=self.settings.draws_ahead)
         while True:
-            seen = self._look(connection, queue)
             ripe = any(GONE <= time.time() - known[each] < 2 * GONE for each in seen.orphans & known.keys())
             if seen.ready or seen.overdue or seen.orphans - known.keys() or ripe or time.monotonic() >= until:
                 return seen
             time.sleep(AGAIN)
+            if time.monotonic() < next_round:
+                seen = replace(seen, ready=ready_now())
+            else:
+                seen, next_round = self._look(connection, queue), time.monotonic() + ROUND
 
     @contextmanager
     def _connection(self, context: Context) -> Iterator[Connection]:
@@ -134,7 +140,7 @@ class Watch:
                 return NOTHING_OVERDUE
             return delivery_skip_reason(True, recent_runs(context.instance, OUTBOX_TAG, queue, now))
         if not seen.ready:
-            return NOTHING_READY
+            return nothing_ready(seen.ready)
         alive = live_workers(connection)
         runs = recent_runs(context.instance, QUEUE_TAG, queue, now, alive=alive, beginning=BEGINNING)
         drawing = drawing_at_once(context.instance, self.settings, self.names.pool)

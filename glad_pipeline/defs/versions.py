@@ -11,7 +11,7 @@ DATA_VERSION = "dagster/data_version"
 # Said only where there is any: Dagster keeps each entry of metadata twice, for good, at 130 bytes and more.
 SELDOM = frozenset(
     {
-        *("awaiting_approval", "taken_down", "damaged", "not_drawn_yet", "rejected", "failed", "cut"),
+        *("awaiting_approval", "ready", "taken_down", "damaged", "not_drawn_yet", "rejected", "failed", "cut"),
         *("already_stored", "spooled_waiting", "delivered_from_spool", "seconds_loading", "seconds_warming_up"),
     }
 )

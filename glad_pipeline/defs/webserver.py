@@ -10,6 +10,7 @@ import click
 import uvicorn
 from dagster_webserver import cli
 
+from glad_pipeline.defs.daemon import watch_less_often
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.web import guard
 from glad_pipeline.redaction import at_every_door
@@ -21,6 +22,7 @@ _serve = uvicorn.run
 def main() -> None:
     """Run Dagster's command; a mistake in the settings is a message."""
     at_every_door()
+    watch_less_often()
     uvicorn.run = serve_guarded  # type: ignore[assignment]
     try:
         cli.main()  # type: ignore[no-untyped-call]

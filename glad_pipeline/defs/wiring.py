@@ -86,8 +86,10 @@ def build_resources(
             batch_size=settings.batch_size,
             run_seconds=settings.run_seconds,
             lease_seconds=settings.lease_seconds,
+            longest_wait_seconds=settings.longest_wait_seconds,
             max_attempts=settings.max_attempts,
             draw_ahead=settings.draws_ahead,
+            events_days=settings.events_days,
         ),
         "object_store": given.get("object_store") or _object_store(settings, postgres, names),
         "outbox": given.get("outbox")

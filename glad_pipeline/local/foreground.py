@@ -37,7 +37,8 @@ from glad_pipeline.local.volume import VolumeServer
 from glad_pipeline.settings import Settings
 
 LOCATION = "glad_pipeline"
-CODE = ["dagster", "code-server", "start", "-m", "glad_pipeline.definitions", "--location-name", LOCATION]
+# not `code-server start`: that one is a process between Dagster and this one, which only reloads edited code
+CODE = ["dagster", "api", "grpc", "--lazy-load-user-code", "--use-python-environment-entry-point"]
 
 
 class Stopped(BaseException):
@@ -128,9 +129,16 @@ def down(settings: Settings) -> list[str]:
 def _programs(code: Path, workspace: Path, port: int) -> dict[str, list[str]]:
     """Dagster's three, in the order in which they start: name and module with its arguments."""
     return {
-        "code server": [*CODE, "--use-python-environment-entry-point", "--socket", str(code)],
+        "code server": [
+            *CODE,
+            "--location-name",
+            LOCATION,
+            "--use-python-environment-entry-point",
+            "--socket",
+            str(code),
+        ],
         "web UI": ["glad_pipeline.defs.webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)],
-        "daemon": ["dagster._daemon", "run", "-w", str(workspace)],
+        "daemon": ["glad_pipeline.defs.daemon", "run", "-w", str(workspace)],
     }
 
 
@@ -146,7 +154,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
                 migrate(environment["DATABASE_URL"])
         port = _web_port(settings.web_port)
         url = f"http://127.0.0.1:{port}"
-        code, environment["TMPDIR"] = _lay_sockets(home)
+        code = _lay_socket(home)
         for name, words in _programs(code, _lay_workspace(home, code), port).items():
             children.append(Child.started(name, words, home, environment))
             _write_state(home, url, children)
@@ -190,21 +198,19 @@ def _spawned(words: list[str], log: Path, environment: dict[str, str]) -> subpro
     )
 
 
-def _lay_sockets(home: Home) -> tuple[Path, str]:
-    """Where the code server listens, and the temporary folder in which the one it starts does: ours alone, both.
+def _lay_socket(home: Home) -> Path:
+    """Where the code server listens: in a folder that is ours alone.
 
-    Whoever reaches them may start a run, hence no port: gRPC of Dagster's asks for nothing.
+    Whoever reaches it may start a run, hence no port: gRPC of Dagster's asks for nothing.
     """
     _clear_sockets(home)
     with home.lock():
-        folder = home.sockets()
-        (folder / "tmp").mkdir(mode=0o700)
-    return folder / "code.sock", str(folder / "tmp")
+        return home.sockets() / "code.sock"
 
 
 def _clear_sockets(home: Home) -> None:
     with home.lock():
-        home.leave_sockets("code.sock", "tmp")
+        home.leave_sockets("code.sock", "tmp")  # `tmp` is of earlier versions
 
 
 def _lay_workspace(home: Home, code: Path) -> Path:

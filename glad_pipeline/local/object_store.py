@@ -23,7 +23,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import local_status
 from glad_pipeline.local import certificates, seaweedfs
 from glad_pipeline.local.home import Home, listens, port_is_free, write_atomically
-from glad_pipeline.local.processes import end, holder_of, running_in, spawn, wait_until
+from glad_pipeline.local.processes import end, gone, holder_of, running_in, spawn, wait_until
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.seaweedfs import GRPC, PARTS
 
@@ -45,6 +45,7 @@ class S3Server:
         self._home = home
         self.data = home.path / "s3"
         self.log = home.logs / "s3.log"
+        self._seen: dict[str, psutil.Process] = {}  # every part, as last found
 
     @property
     def port(self) -> int | None:
@@ -82,8 +83,10 @@ class S3Server:
 
     def running(self) -> psutil.Process | None:
         """The process that speaks S3, if all of the server lives."""
-        parts = dict(self.parts())
-        return parts["s3"] if set(PARTS) <= set(parts) else None
+        if not self._seen or any(gone(process) for process in self._seen.values()):
+            parts = dict(self.parts())  # a look at every process of the machine
+            self._seen = parts if set(PARTS) <= set(parts) else {}
+        return self._seen.get("s3")
 
     def start(self, *, die_with_us: bool = False) -> None:
         """See to it that the server runs, answers and has its bucket; one that runs already is taken over."""

@@ -13,6 +13,7 @@ from glad_pipeline.database import Database, DatabaseError, first_words
 from glad_pipeline.deadline import within
 from glad_pipeline.pipeline.visit import problem_of_newest
 from glad_pipeline.prompts.management import counts_by_status
+from glad_pipeline.prompts.pauses import pauses
 from glad_pipeline.storage.opening import open_store, warm_up
 from glad_pipeline.storage.protocol import StoreAnswer, StoreError
 
@@ -32,6 +33,7 @@ class Answer:
 
     state: State
     reason: str = ""  # why it is not `answers`, with the cure
+    paused: str = ""  # of the database: what is paused in the queue, since when and why
     queue: dict[str, int] | None = None  # of the database: prompts by their state; None: unknown, or no tables yet
 
     def __str__(self) -> str:
@@ -59,13 +61,22 @@ def _in_time(question: partial[Answer]) -> Answer:
 def _of_database(url: str, blog: BlogNames) -> Answer:
     try:
         with Database(url, application_name="glad status", blog=blog) as database:
-            return Answer(state="answers", queue=counts_by_status(database))
+            paused = _paused(database)
+            return Answer(state="answers", queue=counts_by_status(database), paused=paused)
     except DatabaseError as error:
         return Answer(state="does not answer", reason=str(error))
     except psycopg.errors.UndefinedTable:
         return Answer(state="answers", reason="no tables yet; make them with: glad migrate")
     except psycopg.Error as error:
         return Answer(state="refuses", reason=first_words(error))
+
+
+def _paused(database: Database) -> str:
+    """Nothing where the tables are those of an older release: `glad doctor` says what is to be migrated."""
+    try:
+        return database.read(pauses).in_words()
+    except psycopg.errors.UndefinedTable:
+        return ""
 
 
 def _of_store(store: ObjectStore) -> Answer:

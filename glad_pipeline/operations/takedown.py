@@ -74,6 +74,15 @@ def delete_image(database: Database, image: str, *, reason: str) -> TakenDown:
     return database.transact("takedown", partial(_delete_image, image, _checked(reason)))
 
 
+def discard(database: Database, prompt_id: int, *, reason: str) -> TakenDown:
+    """Put aside a prompt whose picture is ready, and remove and block its picture.
+
+    One that was discarded before loses its picture too. Raises `GladError` if there is no such prompt, it is neither,
+    or another prompt has the picture; `UsageError` as `unpublish`.
+    """
+    return database.transact("takedown", partial(_discard, prompt_id, _checked(reason)))
+
+
 def allow(database: Database, image: str) -> Allowed:
     """Unblock the picture with this id, key, URL or recipe hash: it may be drawn again.
 
@@ -129,6 +138,26 @@ def _delete_image(image: str, reason: str, connection: Connection) -> TakenDown:
     blog = Blog(connection)
     _hide(connection, blog, made, reason, taken)
     _remove(connection, blog, found, reason, taken)
+    return taken
+
+
+def _discard(prompt_id: int, reason: str, connection: Connection) -> TakenDown:
+    taken = _alone(connection)
+    row = connection.execute(SQL["ready_or_discarded"], {"id": prompt_id}).fetchone()
+    if row is None or not row["is_fit"]:
+        state = f"it is {row['status']}: only what is ready can be discarded" if row else "there is no such prompt"
+        raise GladError(f"{state} (`glad prompts list --status ready`)")
+    _lock_prompts(connection, [], [row["image_id"]])
+    if other := connection.execute(SQL["other_user"], {"id": prompt_id, "image": row["image_id"]}).fetchone():
+        raise GladError(
+            f"its picture is that of prompt {other['id']} too, which is {other['status']}: discard it without "
+            f"--delete-picture, or take it down for both with `glad images delete {row['image_id']} --reason TEXT`"
+        )
+    image = images.find(connection, str(row["image_id"]))
+    assert image is not None  # noqa: S101  a foreign key
+    connection.execute(SQL["discard"], {"id": prompt_id, "reason": f"discarded: {reason}"})
+    taken.prompts.append(prompt_id)
+    _remove(connection, Blog(connection), image, reason, taken)
     return taken
 
 

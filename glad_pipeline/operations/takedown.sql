@@ -60,16 +60,30 @@ WITH ended AS (
 UPDATE prompts SET status = 'cancelled', last_error = %(reason)s, claim_token = NULL, claimed_by = NULL,
     lease_expires_at = NULL, taken_down_at = CASE WHEN published_post_id = ANY(%(posts)s) THEN now() END
 WHERE (published_post_id = ANY(%(posts)s) OR post_id = ANY(%(posts)s))
-  AND status IN ('pending', 'claimed', 'generated', 'awaiting_approval', 'published')
+  AND status IN ('pending', 'claimed', 'generated', 'awaiting_approval', 'published', 'ready')
 RETURNING id
 
 -- name: drop_prompts
--- Prompts whose picture is gone: published ones are over, and those that were about to be published are refused.
+-- Prompts whose picture is gone: published ones are over, and those that were about to be published, or asked for the
+-- picture alone, are refused.
 UPDATE prompts SET status = CASE status WHEN 'published' THEN 'cancelled' ELSE 'rejected' END,
     last_error = CASE status WHEN 'published' THEN %(reason)s ELSE %(refusal)s END,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
-WHERE image_id = %(image)s AND status IN ('generated', 'awaiting_approval', 'published')
+WHERE image_id = %(image)s AND status IN ('generated', 'awaiting_approval', 'published', 'ready')
 RETURNING id
+
+-- name: ready_or_discarded
+SELECT status, image_id, status = 'ready' OR (publish = 'picture' AND status = 'cancelled' AND image_id IS NOT NULL) AS is_fit
+FROM prompts WHERE id = %(id)s
+
+-- name: other_user
+-- Another prompt that has a picture, or whose post shows it, and has not ended.
+SELECT id, status FROM prompts
+WHERE image_id = %(image)s AND id <> %(id)s AND status NOT IN ('rejected', 'failed', 'cancelled') ORDER BY id LIMIT 1
+
+-- name: discard
+UPDATE prompts SET status = 'cancelled', last_error = %(reason)s, claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+WHERE id = %(id)s AND status = 'ready'
 
 -- name: tasks_of
 SELECT DISTINCT task_id FROM prompts WHERE image_id = %(image)s AND task_id IS NOT NULL

@@ -118,9 +118,10 @@ class UrgentFirst:
         self._batches = 0
         self._loaded: Weights | None = None
         self._size = 0  # of the last batch
-        self._asked_for = False  # the engine waits
+        self._asked_for = False
         self._over = False
         self._failure: BaseException | None = None
+        self.when_spent: Callable[[], None] = lambda: None  # on any thread: nothing is left, and nothing comes
         self._change = threading.Condition()
 
     # for who feeds it
@@ -181,7 +182,7 @@ class UrgentFirst:
 
     @property
     def is_asked(self) -> bool:
-        """Whether the engine waits for more."""
+        """Whether the engine has nothing to draw."""
         return self._asked_for
 
     def wait_for(self, needed: Callable[[], bool], seconds: float) -> None:
@@ -195,6 +196,11 @@ class UrgentFirst:
             self._over = True
             self._failure = self._failure or failure
             self._change.notify_all()
+        self._tell_if_spent()
+
+    def _tell_if_spent(self) -> None:
+        if self._over and not self._waiting:
+            self.when_spent()
 
     # for who draws
 
@@ -206,10 +212,10 @@ class UrgentFirst:
             self._loaded = None if leader is None else leader.weights
             return self._loaded
 
-    def waiting(self, weights: Weights) -> list[Recipe] | None:
-        """What is in hand of these weights; None: more may come."""
+    def waiting(self, weights: Weights) -> list[Recipe]:
+        """What is in hand of these weights; more may come."""
         with self._change:
-            return [each.recipe for each in self._waiting.values() if each.weights == weights] if self._over else None
+            return [each.recipe for each in self._waiting.values() if each.weights == weights]
 
     def take(
         self,
@@ -223,6 +229,8 @@ class UrgentFirst:
         with self._change:
             if wait:
                 self._until_there_is_some()
+            else:
+                self._ask(not self._waiting and not self._under_way)
             self._raise_failure()
             waiting = list(self._waiting.values())
             choice = self._choice(batch_of, prefer)
@@ -232,7 +240,9 @@ class UrgentFirst:
             if of not in (None, leader.weights):
                 return None
             self._loaded = leader.weights
-            return self._begin(choice.group(leader, waiting), batch_of(leader.recipe))
+            begun = self._begin(choice.group(leader, waiting), batch_of(leader.recipe))
+        self._tell_if_spent()
+        return begun
 
     def done(self, recipe: Recipe) -> None:
         """It is drawn, or cannot be."""
@@ -249,11 +259,15 @@ class UrgentFirst:
 
     def _until_there_is_some(self) -> None:
         self._raise_failure()
-        self._asked_for = not self._waiting
-        self._change.notify_all()
+        self._ask(not self._waiting)
         self._change.wait_for(lambda: self._waiting or self._over)
         self._asked_for = False
         self._raise_failure()
+
+    def _ask(self, for_more: bool) -> None:
+        self._asked_for = for_more
+        if for_more:
+            self._change.notify_all()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

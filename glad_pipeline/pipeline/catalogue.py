@@ -56,6 +56,7 @@ class CatalogueReport:
     whole: list[Whole] = field(default_factory=list)
     moved: int = 0  # prompts that have their picture now
     awaiting_approval: int = 0  # of those
+    ready: int = 0  # of those: the picture alone was asked for
     taken_down: int = 0
     damaged: int = 0
     not_drawn_yet: int = 0
@@ -146,6 +147,7 @@ class Cataloguing:
         ]
         report.moved += counts["moved"]
         report.awaiting_approval += counts["awaiting_approval"]
+        report.ready += counts["ready"]
         report.taken_down += counts["taken_down"]
         report.damaged += counts["damaged"] + len(problems)
         report.not_drawn_yet += len(found) - len(whole) - len(problems)
@@ -165,7 +167,8 @@ class Cataloguing:
         return sum(counts, Counter(damaged=len(refused)))
 
     def _together(self, connection: Connection, some: Sequence[PromptWithObject]) -> Counter[str]:
-        """How many prompts were ours still, how many of them wait for approval, how many were taken down meanwhile."""
+        """How many prompts were ours still, how many of them wait for approval or are ready, how many were taken down
+        meanwhile."""
         reasons = refuse_blocked(connection, keys_by_hash({each.recipe for each in some}))
         blocked = {each.prompt.id: reasons[each.recipe.hash] for each in some if each.recipe.hash in reasons}
         self.claim.rejected(connection, blocked)
@@ -178,8 +181,8 @@ class Cataloguing:
         for image, found in sorted(made.items()):
             renditions.record(connection, image, found)
         drawn = {each.prompt.id: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
-        moved, awaiting = self.claim.generated(connection, drawn)
-        return Counter(moved=moved, awaiting_approval=awaiting, taken_down=len(blocked))
+        moved, awaiting, ready = self.claim.generated(connection, drawn)
+        return Counter(moved=moved, awaiting_approval=awaiting, ready=ready, taken_down=len(blocked))
 
     def _problems(self, found: Iterable[PromptWithObject]) -> dict[int, str]:
         """Why prompts cannot be catalogued with what the store holds for them, by id."""

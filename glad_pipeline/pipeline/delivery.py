@@ -1,8 +1,10 @@
 """How drawn pictures reach the store, whatever happens to the store or to this process on the way.
 
-Each picture is written ahead to the spool, as it was drawn, before the next batch is begun: that takes a few
-milliseconds, while encoding it takes thirty. Other threads encode and upload it, and then its file is removed. While
-the store is unreachable, drawing goes on until the spool is full; a killed run's files are delivered by the next one.
+Each picture is written ahead to the spool, as it was drawn, before the next batch is begun: then it outlives this
+process. That takes a few milliseconds, while encoding it takes thirty. By the time the batch after that is begun it is
+on the disk, or in the store, and outlives the machine too. Other threads sync, encode and upload it, and then its file
+is removed. While the store is unreachable, drawing goes on until the spool is full; a killed run's files are delivered
+by the next one.
 """
 
 from __future__ import annotations
@@ -80,7 +82,11 @@ class Delivery:
         self._jobs: deque[Future[Uploaded | Unstored | None]] = deque()
         self._held = 0  # jobs with a picture in memory
         self._change = threading.Condition()
-        self._unsafe: set[str] = set()  # drawn, and neither on disk nor in the store nor settled
+        self._unsafe: set[str] = set()  # drawn, and neither in the spool nor in the store nor settled
+        self._syncer = ThreadPoolExecutor(1, thread_name_prefix="glad-sync")
+        self._unsynced: set[str] = set()  # in the spool, where a power cut would take them
+        self._to_sync: list[str] = []  # of those what nobody is syncing yet
+        self._earlier: set[str] = set()  # what was unsynced when the batch in hand began
         self._failure: BaseException | None = None
         self._over = False
         self._reported_full = False
@@ -162,14 +168,18 @@ class Delivery:
             yield drawn
 
     def before_drawing(self, count_tries: Callable[[], None]) -> None:
-        """Let the next batch be begun only when everything drawn so far would outlive this process.
+        """Let the next batch be begun only when everything drawn so far would outlive this process, and the machine
+        too but for the batch drawn last.
 
         `count_tries` comes after that: a process stopped there, or dead, has one batch in flight and not two.
         Raises what has ended the deliveries.
         """
         with self._change:
             # what is waited for is with the writers, the uploaders or the thread that judges; none waits for this one
-            self._change.wait_for(lambda: not self._unsafe or self._over or self._failure is not None)
+            self._change.wait_for(
+                lambda: not (self._unsafe or self._earlier & self._unsynced) or self._over or self._failure is not None
+            )
+            self._earlier = set(self._unsynced)
             if self._failure is not None:
                 raise self._failure
             if self._over:
@@ -202,8 +212,28 @@ class Delivery:
                 return False  # its upload tells what is wrong with it
             self._fail(error)
             raise
+        with self._change:
+            self._unsynced.add(name)
+            self._to_sync.append(name)
         self._safe(name)
+        self._syncer.submit(self._sync)
         return True
+
+    def _sync(self) -> None:
+        """All that waits for it by now."""
+        with self._change:
+            names, self._to_sync = [name for name in self._to_sync if name in self._unsynced], []
+        if not names:
+            return
+        try:
+            self._spool.sync(names)
+        except OSError as error:  # waiting mends nothing: they are in the spool, and on their way to the store
+            self._log.warning(
+                "%s pictures in %s are not safe from a power cut: %s", len(names), self._spool.folder, error.strerror
+            )
+        with self._change:
+            self._unsynced.difference_update(names)
+            self._change.notify_all()
 
     # on the thread that judges
 
@@ -297,6 +327,9 @@ class Delivery:
             self._spool.remove(name)
         except OSError as error:  # it is delivered again and found to be there
             self._log.warning("cannot remove %s from %s: %s", name, self._spool.folder, error.strerror)
+        with self._change:
+            self._unsynced.discard(name)
+            self._change.notify_all()
 
     def _safe(self, name: str) -> None:
         with self._change:
@@ -322,6 +355,7 @@ class Delivery:
         dropped = self._failure is not None or not isinstance(error, (Exception, type(None)))
         self._writers.shutdown(wait=True)
         self._uploaders.shutdown(wait=True, cancel_futures=dropped)
+        self._syncer.shutdown(wait=True)
 
 
 def waiting_in(spool: Spool) -> str:

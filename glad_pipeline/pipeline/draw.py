@@ -59,6 +59,7 @@ class Drawing:
     spool: Spool
     delivery: Delivery
     log: logging.Logger
+    all_is_begun: Callable[[], None] = lambda: None  # called when the last batch is: what comes is for others
     most: int | None = None  # prompts that this run may have in all; None: just those given
     seconds: float = math.inf  # after which no further batch is begun
     stored_already: Callable[[Iterable[Recipe]], None] = lambda recipes: None  # hears of pictures that need no drawing
@@ -198,6 +199,7 @@ class Drawing:
             window=self.sdxl.window,
             log=self.log,
         )
+        self._backlog.when_spent = self.all_is_begun
         try:
             with feeder:
                 for picture in self.sdxl.generate(self._backlog, on_batch_start=self._count_tries):

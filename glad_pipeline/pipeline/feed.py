@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.pipeline.backlog import UrgentFirst, Waiting
@@ -85,11 +86,11 @@ class Feeder:
             self._end_early(f"the queue is paused ({paused.all})", reason=paused.all, event="paused")
             return True
         for source, reason in paused.sources.items():
-            back = self.backlog.take_back(lambda each, source=source: self._is_only_for(each, source))
+            back = self.backlog.take_back(partial(self._is_only_for, source))
             self._give_back(self.in_hand.dropped(back), reason=reason, event="paused")
         return False
 
-    def _is_only_for(self, each: Waiting, source: str) -> bool:
+    def _is_only_for(self, source: str, each: Waiting) -> bool:
         return all(prompt.source == source for prompt in self.in_hand.of(each.recipe))
 
     def _end_early(self, why: str, *, reason: str | None = None, event: str | None = None) -> None:
@@ -100,7 +101,7 @@ class Feeder:
 
     def _feed(self) -> None:
         """Claim what is due; end where nothing is, and nothing is left to draw."""
-        asked = self.backlog.is_asked
+        asked = self.backlog.is_asked or self._has_had_all()
         claimed = self._claimed()
         self._found = bool(claimed)
         if claimed:
@@ -108,6 +109,9 @@ class Feeder:
             self._keep_bounds()
         elif asked and not self.backlog.priorities():
             self.backlog.end()
+
+    def _has_had_all(self) -> bool:
+        return self.claim.taken >= (self.most or 0)
 
     def _claimed(self) -> list[Prompt]:
         if self.most is None:

@@ -36,13 +36,18 @@ def skip_reason(ready: Readiness, lately: RecentRuns, drawing: int) -> str | Non
     soon as one of these ends: on warm workers it is prepared and waits for a drawing slot, else it waits in the queue.
     """
     if not ready:
-        return NOTHING_READY
+        return nothing_ready(ready)
     most = drawing + ready.pending
     if lately.in_flight >= most:
         return f"{lately.in_flight} of at most {most} runs are under way and will take what is pending"
     if lately.starting:
         return "a run is about to begin and will take what is pending"
     return _failing(lately)
+
+
+def nothing_ready(ready: Readiness) -> str:
+    """Why there is nothing to do: nothing waits, or what waits is paused."""
+    return NOTHING_READY if ready.paused is None else f"what waits is paused: {ready.paused}"
 
 
 def delivery_skip_reason(due: bool, lately: RecentRuns) -> str | None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
@@ -170,6 +171,7 @@ class Sdxl:
         it, it is that prompt's.
         """
         unloadable: dict[Weights, Exception] = {}
+        broken = False
         for weights, backlog, wanted in _by_weights(recipes):
             profile = next(p for p in list(self._profiles.values()) if (p.weights, p.quantization or "") == weights)
             if weights in unloadable:
@@ -184,11 +186,15 @@ class Sdxl:
                 unloadable[weights] = error
                 yield from self._undrawable(profile, backlog, error)
             else:
-                yield from engine.generate(backlog, on_batch_start=on_batch_start)
+                for drawn in engine.generate(backlog, on_batch_start=on_batch_start):
+                    broken = broken or (drawn.pixels is None and drawn.cause in ("device", "setup"))
+                    yield drawn
             finally:
                 self.overhead_seconds["loading"] += engine.load_seconds or 0.0
                 self.overhead_seconds["warming_up"] += engine.warm_seconds
                 engine.close()
+            if broken:  # with other weights it would be no better
+                return
 
     def _undrawable(self, profile: ModelProfile, backlog: Backlog, error: Exception) -> Iterator[Drawn]:
         """The recipes of a model that cannot be loaded, each with the reason. Raises what is due to the deployment."""
@@ -205,7 +211,7 @@ class Sdxl:
             yield Drawn(recipe=recipe, error=reason, cause=cause, provenance={})
 
     def _engine(
-        self, profile: ModelProfile, wanted: Sequence[Recipe] | None, pulse: Callable[[], None]
+        self, profile: ModelProfile, wanted: Callable[[], Sequence[Recipe]], pulse: Callable[[], None]
     ) -> Engine | RemoteEngine:
         """What draws with a profile: this process, or the workers."""
         if self._drawn_by_workers():
@@ -281,12 +287,12 @@ def _ours(error: Exception) -> UnavailableError:
     return UnavailableError(f"the model of the settings cannot be used: {type(error).__name__}: {error}")
 
 
-def _by_weights(recipes: Recipes) -> Iterator[tuple[Weights, Backlog, Sequence[Recipe] | None]]:
-    """What has to be loaded, what is drawn with it then, and what that will be; None: nobody knows yet."""
+def _by_weights(recipes: Recipes) -> Iterator[tuple[Weights, Backlog, Callable[[], Sequence[Recipe]]]]:
+    """What has to be loaded, what is drawn with it then, and what that will be as far as it is known at any moment."""
     if isinstance(recipes, UrgentFirst):
         while (weights := recipes.leading()) is not None:
-            yield weights, OfWeights(recipes, weights), recipes.waiting(weights)
+            yield weights, OfWeights(recipes, weights), partial(recipes.waiting, weights)
         return
     for weights, group in groupby(sorted(recipes, key=weights_for), key=weights_for):
         wanted = list(group)
-        yield weights, ListBacklog(wanted), wanted
+        yield weights, ListBacklog(wanted), partial(list, wanted)

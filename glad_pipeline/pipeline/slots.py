@@ -11,23 +11,15 @@ import hashlib
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import psycopg
 
 from glad_pipeline.database import SILENCE, Connection, Database, answering_within, named_queries, value
 from glad_pipeline.engine_options import EngineOptions
-from glad_pipeline.generation.batches import Recipes
-from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.pipeline.sdxl import Draws
-from glad_pipeline.records import Prompt
+from glad_pipeline.prompts.queue_state import readiness
 from glad_pipeline.workers.cluster import drawing_for
-
-if TYPE_CHECKING:
-    from glad_pipeline.generation.engine import Drawn
 
 SQL = named_queries(__package__, "slots.sql")
 FAMILY = 1734636396  # of these locks; claims have another
@@ -48,6 +40,22 @@ def slots_of(options: EngineOptions) -> tuple[str, int] | None:
         return None
     machine = f"{socket.gethostname()} " if cluster.is_ours else ""  # the same port may be another cluster's elsewhere
     return f"{machine}{cluster.address}", cluster.workers
+
+
+def slot_for(options: EngineOptions, database: Database, *, run_id: str) -> Slot | None:
+    """A run's slot, not taken yet; None where it needs none."""
+    slots = slots_of(options)
+    return None if slots is None else Slot(database, whose=slots[0], number=slots[1], run_id=run_id)
+
+
+def is_work_left(connection: Connection, *, ahead: bool) -> bool:
+    """Whether anything is left to be claimed. `ahead`: whether pictures are drawn before their `publish_at`."""
+    ready = readiness(connection, ahead=ahead)
+    return ready.pending or ready.abandoned
+
+
+def always(connection: Connection) -> bool:
+    return True
 
 
 class Slot:
@@ -111,31 +119,3 @@ class Slot:
         if connection is not None:
             with suppress(psycopg.Error):  # what is lost is free
                 connection.close()
-
-
-@dataclass(frozen=True, kw_only=True)
-class DrawnInSlot:
-    """`sdxl`, whose `generate` frees the slot when it has taken the last recipe, however it ends."""
-
-    sdxl: Draws
-    free: Callable[[], None]
-
-    @property
-    def gpu_batch(self) -> int | None:
-        return self.sdxl.gpu_batch
-
-    @property
-    def window(self) -> int:
-        return self.sdxl.window
-
-    def recipe(self, prompt: Prompt) -> Recipe:
-        return self.sdxl.recipe(prompt)
-
-    def generate(
-        self, recipes: Recipes, *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
-    ) -> Iterator[Drawn]:
-        """As `Sdxl.generate`."""
-        try:
-            yield from self.sdxl.generate(recipes, on_batch_start=on_batch_start)
-        finally:
-            self.free()

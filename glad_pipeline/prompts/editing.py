@@ -16,7 +16,7 @@ from typing import Any
 from glad_pipeline.database import Connection, Database, named_queries, value
 from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import quoted
-from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.prompts import intake
 from glad_pipeline.prompts.aims import refuse_unknown_aims
 from glad_pipeline.prompts.spellings import understood
@@ -72,8 +72,28 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
         if _is_shown(row) and not STILL_OPEN.issuperset(changed):
             raise GladError(_why_not_published(row))
         status = _write(connection, row, after, lines) if changed else row["status"]
-    redrawn = status == "pending" and row["status"] in ("claimed", "generated", "awaiting_approval")
+    redrawn = status == "pending" and row["status"] in ("claimed", "generated", "awaiting_approval", "ready")
     return Edit(changed=changed, status=status, redrawn=redrawn)
+
+
+def ask_to_publish(
+    database: Database, ids: Sequence[int], *, title: str | None = None
+) -> tuple[dict[int, Edit], dict[int, str]]:
+    """Have prompts become posts that asked for a picture alone: the next run publishes what is `ready`.
+
+    What each edit did, and why the other prompts stay as they are. `title`: of the post, if it is one prompt.
+    """
+    given = {"publish": "post"} if title is None else {"publish": "post", "title": title}
+    done: dict[int, Edit] = {}
+    refused: dict[int, str] = {}
+    for prompt_id in dict.fromkeys(ids):
+        try:
+            done[prompt_id] = edit_prompt(database, prompt_id, given)
+        except UnavailableError:
+            raise
+        except GladError as error:
+            refused[prompt_id] = str(error)
+    return done, refused
 
 
 def _meant(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,4 +169,7 @@ def _write(connection: Connection, row: Mapping[str, Any], after: NewPrompt, lin
         refuse_unknown_aims(connection, after)
     for other_line in others:
         connection.execute(QUERIES["add_alias"], {"content_hash": other_line, "id": row["id"]})
-    return str(value(connection, QUERIES["write"], bound))
+    status = str(value(connection, QUERIES["write"], bound))
+    if (row["status"], status) == ("ready", "generated") and has_posts(connection):
+        connection.execute(QUERIES["note_post_version"], bound)
+    return status

@@ -15,6 +15,12 @@ WHERE (task_id = %(task_id)s OR idempotency_key = %(idempotency_key)s OR content
 -- name: write
 UPDATE prompts SET ({columns}) = ROW ({values}) WHERE id = %(id)s RETURNING status;
 
+-- name: note_post_version
+-- A person asks for its post now: the post that it illustrates is as they know it.
+UPDATE prompts AS p SET post_version = (SELECT coalesce(to_jsonb(posts) ->> 'updated_at', '') FROM {posts} AS posts
+                                        WHERE posts.id = coalesce(p.post_id, p.published_post_id))
+WHERE id = %(id)s;
+
 -- name: aliases
 -- As which other lines it is known.
 SELECT content_hash FROM prompt_aliases WHERE prompt_id = %(id)s;

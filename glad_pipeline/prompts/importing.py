@@ -7,7 +7,7 @@ and the rules in `validation`. Knows nothing of claims, pictures or posts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -23,6 +23,7 @@ from glad_pipeline.prompts.files.reading import STANDARD_INPUT, new_reading, rea
 from glad_pipeline.prompts.files.record import Reading, ReadOptions, Record
 from glad_pipeline.prompts.intake import QUERIES, as_given, as_row, ids_of_posts
 from glad_pipeline.prompts.refusals import SHOWN, Refusals
+from glad_pipeline.prompts.sources import kept_to_limits
 from glad_pipeline.prompts.syntax import notices
 from glad_pipeline.prompts.validation import new_prompt
 from glad_pipeline.records import FIELDS, NewPrompt, PostIdKind
@@ -53,6 +54,7 @@ class ImportOptions:
     errors: Path | None = None  # where refused rows are written, with result_line and result_reason
     zone: tzinfo = UTC  # of times without one
     syntax: str = "plain"  # how a prompt that names no `prompt_syntax` will be read
+    otherwise: Mapping[str, str] = field(default_factory=dict)  # fields of rows that say nothing of them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,7 +207,8 @@ class _Import:
             added = value(connection, QUERIES["count_new"])
         else:
             self._tell("writing", staged)
-            added = connection.execute(QUERIES["insert_staged"]).rowcount
+            with kept_to_limits():
+                added = connection.execute(QUERIES["insert_staged"]).rowcount
         return replace(
             report, added=added, existing=staged - added + self._exported.count, differing=differing, **times
         )
@@ -225,7 +228,7 @@ class _Import:
                         refusals.add(place, record.fault, *record.given)
                         continue
                     try:
-                        prompt = new_prompt(record.fields, zone=self._options.zone, ids=self._ids)
+                        prompt = new_prompt(self._whole(record.fields), zone=self._options.zone, ids=self._ids)
                     except UsageError as error:
                         refusals.add(place, str(error), *record.given)
                         continue
@@ -234,6 +237,11 @@ class _Import:
                     staged += 1
                     self._look_at(place, prompt, row, first=staged <= PREVIEWED)
         return staged
+
+    def _whole(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A row with what was said for all rows, where it says nothing itself."""
+        missing = {name: value for name, value in self._options.otherwise.items() if fields.get(name) in (None, "")}
+        return {**fields, **missing} if missing else fields
 
     def _look_at(self, place: int, prompt: NewPrompt, row: Sequence[Any], *, first: bool) -> None:
         """Note what is to be said of a row; with `first` also the row, for a dry run."""

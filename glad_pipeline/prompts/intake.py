@@ -19,6 +19,7 @@ from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts.aims import refuse_unknown_aims
+from glad_pipeline.prompts.sources import kept_to_limits
 from glad_pipeline.prompts.validation import new_prompt
 from glad_pipeline.records import FIELDS, NewPrompt, PostIdKind
 
@@ -66,7 +67,9 @@ def add_prompt(database: Database, given: Mapping[str, Any], *, zone: tzinfo = U
         if prompt.slug is not None:
             refuse_taken_slug(connection, prompt)
         refuse_unknown_aims(connection, prompt)
-        if (added := value(connection, QUERIES["insert_one"], row)) is not None:
+        with kept_to_limits():
+            added = value(connection, QUERIES["insert_one"], row)
+        if added is not None:
             return int(added), True
         if (same := _same_prompt(connection, prompt, row)) is not None:  # inserted by plain SQL since we looked
             return same, False

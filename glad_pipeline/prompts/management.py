@@ -16,15 +16,19 @@ from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import LISTED
-from glad_pipeline.prompts.validation import review_reason
+from glad_pipeline.prompts.validation import review_reason, source_name
 from glad_pipeline.records import Prompt, records_of
 
 QUERIES = named_queries("glad_pipeline.prompts", "management.sql")
 
-STATUSES = ("pending", "claimed", "generated", "awaiting_approval", "published", "rejected", "failed", "cancelled")
+STATUSES = (
+    *("pending", "claimed", "generated", "awaiting_approval", "published", "ready"),
+    *("rejected", "failed", "cancelled"),
+)
 RETRIABLE = ("failed", "rejected", "cancelled")
 CANCELLABLE = ("pending", "claimed", "generated", "awaiting_approval")
 REVIEWABLE = ("awaiting_approval",)
+DISCARDABLE = ("ready",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +38,7 @@ class PromptStatus:
     id: int
     status: str  # one of STATUSES
     priority: int  # higher first
+    source: str  # who asks; '': nobody in particular
     attempts: int  # how often drawing it was begun and its run did not end well
     title: str | None
     prompt: str
@@ -61,6 +66,7 @@ class PromptDetails(Prompt):
     claimed_at: datetime | None
     generated_at: datetime | None
     published_at: datetime | None
+    put_back_at: datetime | None  # when a person last had it worked again
     image_id: int | None
     image_url: (
         str | None
@@ -108,14 +114,23 @@ class Changes:
 
 
 def list_prompts(
-    database: Database, *, status: str | None = None, limit: int = 20, before: int | None = None
+    database: Database,
+    *,
+    status: str | None = None,
+    source: str | None = None,
+    limit: int = 20,
+    before: int | None = None,
 ) -> list[PromptStatus]:
-    """A page of up to `limit` prompts, the newest first; the next page is `before` the last id of this one."""
+    """A page of up to `limit` prompts, the newest first; the next page is `before` the last id of this one.
+
+    Only those of this status and this source; None: of any.
+    """
     if status is not None and status not in STATUSES:
         raise UsageError(f"status {quoted(status)} must be one of {', '.join(STATUSES)}")
     if limit not in LISTED:
         raise UsageError(f"limit {limit} must be from {LISTED}")
-    bound = {"status": status, "limit": limit, "before": before}
+    name = None if source is None else source_name(source)
+    bound = {"status": status, "source": name, "limit": limit, "before": before}
     with database.transaction() as connection:
         found = records_of(PromptStatus, connection.execute(QUERIES["list_prompts"], bound))
         if not has_posts(connection):
@@ -168,6 +183,11 @@ def approve(database: Database, ids: Sequence[int]) -> Changes:
 def reject(database: Database, ids: Sequence[int], *, reason: str) -> Changes:
     """Refuse pictures that wait for a person. The reason is kept in `last_error`."""
     return _change(database, "reject", ids, REVIEWABLE, reason=review_reason(reason))
+
+
+def discard(database: Database, ids: Sequence[int], *, reason: str) -> Changes:
+    """Put aside prompts whose picture is ready: no post is made of them. Their pictures stay where they are."""
+    return _change(database, "discard", ids, DISCARDABLE, reason=f"discarded: {review_reason(reason)}")
 
 
 def _change(

@@ -3,10 +3,11 @@
 
 -- name: list_prompts
 -- A page of prompts, the newest first.
-SELECT p.id, p.status, p.priority, p.attempts, p.title, p.prompt, p.slug, p.task_id, p.last_error, p.created_at,
+SELECT p.id, p.status, p.priority, p.source, p.attempts, p.title, p.prompt, p.slug, p.task_id, p.last_error, p.created_at,
        p.publish_at, p.published_at, CASE WHEN i.removed_at IS NULL THEN i.url END AS image_url
 FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id
 WHERE (%(status)s::text IS NULL OR p.status = %(status)s)
+  AND (%(source)s::text IS NULL OR p.source = %(source)s)
   AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
 ORDER BY p.id DESC LIMIT %(limit)s;
 
@@ -24,7 +25,7 @@ SELECT p.*, CASE WHEN i.removed_at IS NULL THEN i.url END AS image_url, i.key AS
        (SELECT nullif(least(coalesce(sum(count::numeric), 0), 1000000), 0)::int
         FROM (VALUES (i.provenance -> 'prompt_tokens_dropped'), (i.provenance -> 'negative_prompt_tokens_dropped'))
             AS dropped (count)
-        WHERE jsonb_typeof(count) = 'number' AND p.status IN ('generated', 'awaiting_approval', 'published'))
+        WHERE jsonb_typeof(count) = 'number' AND p.status IN ('generated', 'awaiting_approval', 'published', 'ready'))
            AS image_tokens_dropped,
        CASE WHEN i.removed_at IS NULL THEN i.thumbnail_url END AS image_thumbnail_url,
        i.removed_at AS image_removed_at, i.removed_reason AS image_removed_reason
@@ -88,6 +89,14 @@ WITH chosen AS (
 UPDATE prompts SET status = 'generated', last_error = NULL,
     post_version = (SELECT coalesce(to_jsonb(posts) ->> 'updated_at', '') FROM {posts} AS posts
                     WHERE posts.id = coalesce(prompts.post_id, prompts.published_post_id)),
+    claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
+FROM chosen WHERE prompts.id = chosen.id
+RETURNING prompts.id;
+
+-- name: discard
+-- A person has seen a picture that was asked for alone, and wants neither it nor a post.
+WITH chosen AS (SELECT id FROM prompts WHERE id = ANY(%(ids)s) AND status = 'ready' ORDER BY id FOR UPDATE)
+UPDATE prompts SET status = 'cancelled', last_error = %(reason)s,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 FROM chosen WHERE prompts.id = chosen.id
 RETURNING prompts.id;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from glad_pipeline.database import Connection, named_queries
 
@@ -21,6 +22,13 @@ class Pauses:
 
     all: str | None = None  # None: not all is
     sources: Mapping[str, str] = field(default_factory=dict)  # by source
+
+    def in_words(self) -> str:
+        """All that is paused, the first few by name."""
+        named = [f"the source {name!r} since {words}" for name, words in islice(self.sources.items(), 5)]
+        more = len(self.sources) - len(named)
+        every = [f"the whole queue since {self.all}"] if self.all is not None else []
+        return "; ".join([*every, *named, *([f"{more:,} more sources"] if more else [])])
 
     def __bool__(self) -> bool:
         return self.all is not None or bool(self.sources)

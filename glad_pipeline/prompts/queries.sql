@@ -23,6 +23,20 @@ DELETE FROM run_claims WHERE token = %(token)s
 -- What no check has named in a month: of jobs without one.
 DELETE FROM run_reports WHERE NOT published AND since < now() - interval '30 days'
 
+-- name: prune_events
+-- The oldest history of prompts that have ended, a bounded part of it. Every second look begins anywhere in what is old
+-- enough, so that what is kept, of prompts that wait still, does not hide the rest.
+WITH old AS MATERIALIZED (
+    SELECT prompt_id, id FROM prompt_events
+    WHERE at < now() - %(keep_events)s
+      AND at >= (SELECT min(at) + greatest(0, random() * 2 - 1) * greatest(interval '0', now() - %(keep_events)s - min(at))
+                 FROM prompt_events)
+    ORDER BY at LIMIT %(prune)s
+)
+DELETE FROM prompt_events AS e USING old, prompts AS p
+WHERE (e.prompt_id, e.id) = (old.prompt_id, old.id) AND p.id = e.prompt_id
+  AND p.status IN ('published', 'ready', 'rejected', 'failed', 'cancelled')
+
 -- name: orphaned_runs
 -- Runs of this very database none of whose claims has its lock: their processes are gone, or are just connecting anew.
 SELECT run_id FROM run_claims WHERE database = %(database)s GROUP BY run_id
@@ -70,7 +84,7 @@ RETURNING p.id, p.status
 -- Prompts named on purpose are worked again even if they had ended.
 UPDATE prompts SET status = 'pending', attempts = 0, last_error = NULL, claim_token = NULL, claimed_by = NULL,
     lease_expires_at = NULL, post_version = NULL
-WHERE id = ANY(%(ids)s) AND status IN ('published', 'rejected', 'failed', 'cancelled')
+WHERE id = ANY(%(ids)s) AND status IN ('published', 'ready', 'rejected', 'failed', 'cancelled')
   AND NOT EXISTS (SELECT FROM prompt_sources s WHERE s.source IN (prompts.source, '*') AND s.paused_since IS NOT NULL)
 
 -- name: states_of
@@ -110,7 +124,7 @@ WITH RECURSIVE sources AS (
     WHERE NOT EXISTS (SELECT FROM prompt_sources s WHERE s.source IN (sources.source, '*') AND s.paused_since IS NOT NULL)
 ), next AS MATERIALIZED (
     SELECT p.id, waiting.since FROM waiting JOIN prompts p ON p.id = waiting.id
-    WHERE p.status = 'pending' ORDER BY waiting.since, p.id LIMIT %(batch)s
+    WHERE p.status = 'pending' AND p.id <> ALL(%(had)s::bigint[]) ORDER BY waiting.since, p.id LIMIT %(batch)s
     FOR UPDATE OF p SKIP LOCKED
 )
 UPDATE prompts p
@@ -128,7 +142,7 @@ WITH turn AS MATERIALIZED (
         coalesce((SELECT s.turn FROM prompt_sources s WHERE s.source = '*'), '')) AS t
 ), next AS MATERIALIZED (
     SELECT p.id, turn.place FROM turn JOIN prompts p ON p.id = turn.prompt_id
-    WHERE p.status = 'pending' ORDER BY turn.place LIMIT %(batch)s
+    WHERE p.status = 'pending' AND p.id <> ALL(%(had)s::bigint[]) ORDER BY turn.place LIMIT %(batch)s
     FOR UPDATE OF p SKIP LOCKED
 )
 UPDATE prompts p
@@ -144,7 +158,8 @@ WHERE source = (SELECT source FROM prompt_sources WHERE source = '*' AND turn <>
 
 -- name: in_turn
 -- Whether `more` would find anything.
-SELECT EXISTS (SELECT FROM prompts_in_turn(1, %(above)s, %(ahead)s, '')) AS found
+SELECT EXISTS (SELECT FROM prompts_in_turn(%(among)s, %(above)s, %(ahead)s, '')
+               WHERE prompt_id <> ALL(%(had)s::bigint[])) AS found
 
 -- name: in_hand
 -- Which prompts this hold has in hand.
@@ -175,14 +190,16 @@ SELECT * FROM prompts WHERE claim_token = %(token)s AND status = 'claimed' ORDER
 -- name: count_tries
 -- So many tries each of these prompts has now: one more when drawing begins, for a process that dies may die of it;
 -- as many as when it was claimed, when the store, the database or the GPU was the cause. The same when asked twice.
+-- The GPU waits for it: not for the server's disk too. A server that crashes within a second may forget it, we may not.
 UPDATE prompts p SET attempts = counted.attempts
-FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS counted (id, attempts)
+FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS counted (id, attempts),
+    set_config('synchronous_commit', 'off', true)
 WHERE p.id = counted.id AND p.claim_token = %(token)s AND p.status = 'claimed'
 
 -- name: taken_over
 -- Whether another claim works on some of these, or has. Who edits or cancels one leaves it pending or cancelled.
 SELECT EXISTS (SELECT FROM prompts
-               WHERE id = ANY(%(ids)s) AND status IN ('claimed', 'generated', 'awaiting_approval', 'published')
+               WHERE id = ANY(%(ids)s) AND status IN ('claimed', 'generated', 'awaiting_approval', 'published', 'ready')
                  AND claim_token IS DISTINCT FROM %(token)s) AS taken_over
 
 -- name: settle_failed
@@ -210,11 +227,16 @@ INSERT INTO run_reports (prompt_id, published, run_id, reason) SELECT id, false,
 ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason, since = excluded.since
 
 -- name: settle_generated
--- Its picture is in the store and in the catalogue. Asked twice, since an answer was lost, it says the same.
-UPDATE prompts p SET status = 'generated', image_id = done.image_id, generated_at = now(), last_error = NULL
+-- Its picture is in the store and in the catalogue; where it alone was asked for, that is all. Asked twice, since an answer
+-- was lost, it says the same.
+UPDATE prompts p SET status = CASE p.publish WHEN 'picture' THEN 'ready' ELSE 'generated' END,
+    image_id = done.image_id, generated_at = now(), last_error = NULL,
+    claim_token = CASE p.publish WHEN 'post' THEN p.claim_token END,
+    claimed_by = CASE p.publish WHEN 'post' THEN p.claimed_by END,
+    lease_expires_at = CASE p.publish WHEN 'post' THEN p.lease_expires_at END
 FROM unnest(%(ids)s::bigint[], %(image_ids)s::bigint[]) AS done (id, image_id)
 WHERE p.id = done.id AND p.claim_token = %(token)s AND p.status IN ('claimed', 'generated')
-RETURNING p.id
+RETURNING p.id, p.status
 
 -- name: await_approval
 -- Those of them that a person wants to see first.
@@ -301,7 +323,8 @@ WITH done AS (
     WHERE p.id = done.id AND p.status = 'generated'
     RETURNING p.id
 )
-INSERT INTO run_reports (prompt_id, published, run_id, reason) SELECT id, true, %(worker)s, NULL FROM done
+INSERT INTO run_reports (prompt_id, published, run_id, reason)
+SELECT id, true, set_config('glad.run_id', %(worker)s, true), NULL FROM done  -- for the history: no row names this run any more
 ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason, since = excluded.since
 
 -- name: settle_conflict
@@ -328,10 +351,18 @@ UPDATE prompts SET claim_token = NULL, claimed_by = NULL, lease_expires_at = NUL
 WHERE claim_token = %(token)s AND status = 'generated'
 
 -- name: ready
--- One look for the sensor, the same price whatever the table's size: is there anything a run could do now?
-SELECT CASE WHEN %(ahead)s THEN EXISTS (SELECT FROM prompts WHERE status = 'pending')
-            ELSE EXISTS (SELECT FROM prompts WHERE status = 'pending'
-                         AND coalesce(publish_at, '-infinity'::timestamptz) <= now()) END AS pending,
+-- One look for the sensor, the same price whatever the table's size: is there anything a run could do now? `waits`: also
+-- what is paused. What is due has an order, so that no other index is read for it.
+WITH waits AS MATERIALIZED (
+    SELECT CASE WHEN %(ahead)s THEN EXISTS (SELECT FROM prompts WHERE status = 'pending')
+                ELSE (SELECT id FROM prompts WHERE status = 'pending' AND coalesce(publish_at, '-infinity'::timestamptz) <= now()
+                      ORDER BY coalesce(publish_at, '-infinity'::timestamptz) LIMIT 1) IS NOT NULL END AS found
+), paused AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM prompt_sources WHERE paused_since IS NOT NULL) AS found
+)
+SELECT CASE WHEN waits.found AND paused.found THEN EXISTS (SELECT FROM prompts_in_turn(1, NULL, %(ahead)s, ''))
+            ELSE waits.found END AS pending,
+       waits.found AS waits,
        EXISTS (SELECT FROM prompts WHERE status = 'generated'
                AND coalesce(publish_at, '-infinity'::timestamptz) <= now()
                AND (claim_token IS NULL OR lease_expires_at < now()
@@ -340,6 +371,7 @@ SELECT CASE WHEN %(ahead)s THEN EXISTS (SELECT FROM prompts WHERE status = 'pend
                AND (lease_expires_at < now() OR claim_token NOT IN (SELECT token FROM prompts_live_holds())))
        OR EXISTS (SELECT FROM run_reports WHERE published
                   AND run_id NOT IN (SELECT worker FROM prompts_live_holds())) AS abandoned
+FROM waits, paused
 
 -- name: live_workers
 -- The runs whose hold is alive, whatever their prompts' state.
@@ -359,5 +391,5 @@ SELECT p.id, left(p.prompt, %(chars)s) AS prompt, left(p.negative_prompt, %(char
             AS dropped (count)
         WHERE jsonb_typeof(count) = 'number') AS tokens_dropped
 FROM prompts AS p
-LEFT JOIN images AS i ON i.id = p.image_id AND p.status IN ('generated', 'awaiting_approval', 'published')
+LEFT JOIN images AS i ON i.id = p.image_id AND p.status IN ('generated', 'awaiting_approval', 'published', 'ready')
 ORDER BY p.id DESC LIMIT %(limit)s

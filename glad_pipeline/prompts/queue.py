@@ -58,7 +58,10 @@ def hold_back(connection: Connection, reasons: Mapping[str, str]) -> list[int]:
 
 
 class Claim(Taking):
-    """One run's claim on its prompts; a context manager that ends it. `open` first. Its arguments: see `Taking`."""
+    """One run's claim on its prompts; a context manager that ends it. `open` first. Its arguments: see `Taking`.
+
+    `keep_events`: how long the history of prompts that have ended is kept.
+    """
 
     def __init__(
         self,
@@ -69,11 +72,12 @@ class Claim(Taking):
         max_attempts: int,
         ahead: bool = True,
         longest_wait: timedelta | None = None,
+        keep_events: timedelta = timedelta(days=90),
     ) -> None:
         super().__init__(
             database, worker=worker, lease=lease, max_attempts=max_attempts, ahead=ahead, longest_wait=longest_wait
         )
-        self.reasons: dict[int, str] = {}  # why this claim has rejected or failed a prompt
+        self._keep_events = keep_events
         self.reason: str | None = None  # why the run fails, kept with the prompts it gives back
 
     def has_settled(self) -> bool:
@@ -150,18 +154,19 @@ class Claim(Taking):
             cursor.executemany(SQL[statement], bound)
         self.reasons.update(reasons)
 
-    def generated(self, connection: Connection, image_ids: Mapping[int, int]) -> tuple[int, int]:
+    def generated(self, connection: Connection, image_ids: Mapping[int, int]) -> tuple[int, int, int]:
         """In the caller's transaction: these prompts (id → images.id) have their picture.
 
-        Returns how many were moved and how many of them wait for a person's approval. Fewer than given
-        means that this claim had lost the rest to another run.
+        Returns how many were moved, how many of them wait for a person's approval, and how many are ready: of those
+        the picture alone was asked for. Fewer than given means that this claim had lost the rest to another run.
         """
         bound = {"ids": list(image_ids), "image_ids": list(image_ids.values()), "token": self._token}
-        moved = [row["id"] for row in connection.execute(SQL["settle_generated"], bound)]
+        states = {row["id"]: row["status"] for row in connection.execute(SQL["settle_generated"], bound)}
+        moved = [i for i, status in states.items() if status != "ready"]
         waiting = [row["id"] for row in connection.execute(SQL["await_approval"], {"ids": moved})]
         if waiting:
             connection.execute(SQL["note_what_approval_replaces"], {"ids": waiting})
-        return len(moved), len(waiting)
+        return len(states), len(waiting), len(states) - len(moved)
 
     def publishable(self, connection: Connection, batch: int, *, base: str | None = None) -> list[DuePrompt]:
         """In the caller's transaction: lock up to `batch` drawn prompts that are due, each joined with its image.
@@ -216,7 +221,13 @@ class Claim(Taking):
             return
         self._end_heartbeat()
         reason = readable(self.reason) if self.reason else None
-        bound = {"token": self._token, "max_attempts": self._max_attempts, "reason": reason}
+        bound = {
+            "token": self._token,
+            "max_attempts": self._max_attempts,
+            "reason": reason,
+            "keep_events": self._keep_events,
+            "prune": max(2_000, 10 * self.taken),  # more than this claim has written
+        }
         self._token = None
         # with the database gone there is nobody to tell: the lock went with the connection, the lease will end
         with suppress(psycopg.Error, DatabaseError):
@@ -224,7 +235,7 @@ class Claim(Taking):
 
     @staticmethod
     def _release(bound: Mapping[str, Any], connection: Connection) -> None:
-        for name in ("release", "let_go", "end_claim", "end_reports"):
+        for name in ("release", "let_go", "end_claim", "end_reports", "prune_events"):
             connection.execute(SQL[name], bound)
 
     def __enter__(self) -> Claim:

@@ -5,11 +5,13 @@ Looks for sensors and checks; claiming and settling prompts is `queue`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from functools import partial
 
 from glad_pipeline.database import Connection, named_queries
 from glad_pipeline.limits import CHARS
+from glad_pipeline.prompts.pauses import pauses
 from glad_pipeline.records import records_of
 
 SQL = named_queries(__package__)
@@ -19,9 +21,10 @@ SQL = named_queries(__package__)
 class Readiness:
     """What a run could do right now."""
 
-    pending: bool  # prompts wait to be drawn
+    pending: bool  # prompts wait to be drawn, and are not paused
     due: bool  # drawn pictures whose time to be published has come
     abandoned: bool  # prompts held by a run that is gone, or posts that it published and did not report
+    paused: str | None = None  # where all that waits is paused: since when and why, in words
 
     def __bool__(self) -> bool:
         return self.pending or self.due or self.abandoned
@@ -50,7 +53,21 @@ def readiness(connection: Connection, *, ahead: bool = True) -> Readiness:
     """
     with connection.transaction():
         connection.execute("SET LOCAL enable_seqscan = off")  # without fresh statistics the planner would read it all
-        return records_of(Readiness, connection.execute(SQL["ready"], {"ahead": ahead}))[0]
+        return _ready(connection, ahead)
+
+
+def looks(connection: Connection, *, ahead: bool = True) -> Callable[[], Readiness]:
+    """`readiness` for who asks again and again on an autocommit connection of its own: one statement each time."""
+    connection.execute("SET enable_seqscan = off")
+    return partial(_ready, connection, ahead)
+
+
+def _ready(connection: Connection, ahead: bool) -> Readiness:
+    [row] = connection.execute(SQL["ready"], {"ahead": ahead}).fetchall()
+    [ready] = records_of(Readiness, [row])
+    if row["waits"] and not ready.pending:
+        return replace(ready, paused=pauses(connection).in_words())
+    return ready
 
 
 def live_workers(connection: Connection) -> set[str]:

@@ -22,6 +22,7 @@ from glad_pipeline.records import Prompt, records_of
 
 SQL = named_queries(__package__)
 OVERDUE_SHARE = 8  # of so many prompts one may be overdue
+EDITED = 16  # prompts of a run that may be edited and be the most urgent, before it takes the queue for empty
 LOOK_FOR_OVERDUE = 30.0  # seconds after which it is looked again whether any is
 BESIDES = 64  # times as many are looked at where others were taking some just then
 
@@ -55,6 +56,7 @@ class Taking(Hold):
         self._ahead = ahead
         self._longest_wait = longest_wait
         self._look_for_overdue = 0.0  # from when on, by this process's clock
+        self.reasons: dict[int, str] = {}  # why this claim has rejected or failed a prompt
         self.overdue: set[int] = set()  # which of the claimed had waited longer than that
         self._attempts: dict[int, int] = {}  # of each prompt, as it was claimed
         self._begun: dict[int, int] = {}  # how often this claim began to draw a prompt: tries that are counted
@@ -87,13 +89,21 @@ class Taking(Hold):
     def more(self, count: int, *, above: int | None = None) -> list[Prompt]:
         """Claim up to `count` further prompts, and return just these, in the order to draw them.
 
-        With `above`, only those of a higher priority. Where there is none, this is one cheap read.
+        With `above`, only those of a higher priority. Where there is none, this is one cheap read. What this claim has
+        had and not given back is left to others: it has failed here, or was edited, and the picture of its old text may
+        be under way.
         """
-        sought = {"above": above, "ahead": self._ahead}
+        sought = {
+            "above": above,
+            "ahead": self._ahead,
+            "had": list(self._attempts),
+            "among": EDITED + len(self.reasons),
+        }
         if count < 1 or not self._database.read(lambda c: value(c, SQL["in_turn"], sought)):
             return []
         before = self._in_hand()
-        held = self._database.transact("claim", lambda c: self._claim(c, count, before, above=above))
+        had = list(self._attempts)
+        held = self._database.transact("claim", lambda c: self._claim(c, count, before, above=above, had=had))
         return self._in_order([each for each in self._remember(held, before) if each.id not in before])
 
     def _claim(
@@ -104,13 +114,15 @@ class Taking(Hold):
         *,
         ids: Sequence[int] = (),
         above: int | None = None,
+        had: Sequence[int] = (),
     ) -> list[Prompt]:
-        """In the caller's transaction: claim up to `batch` besides those of `before`. Returns all in hand."""
+        """In the caller's transaction: claim up to `batch` besides `before`, and none of `had`. Returns all in hand."""
         bound = {
             "token": self._token,
             "worker": self._worker,
             "lease": self._lease,
             "ids": list(ids),
+            "had": list(had),
             "above": above,
             "ahead": self._ahead,
             "longest_wait": self._longest_wait,

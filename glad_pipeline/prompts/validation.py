@@ -19,7 +19,7 @@ from uuid import UUID
 from glad_pipeline import limits
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
-from glad_pipeline.limits import CHARS, PRESETS, PROMPT_SYNTAXES, SCHEDULERS, SEED, SIDE, STEPS, Range
+from glad_pipeline.limits import CHARS, PRESETS, PROMPT_SYNTAXES, PUBLISH, SCHEDULERS, SEED, SIDE, STEPS, Range
 from glad_pipeline.prompts.spellings import PRIORITIES, fault_of_size, understood
 from glad_pipeline.records import NewPrompt, PostId, PostIdKind
 from glad_pipeline.rendition_plan import FOCUS, parse_focus
@@ -299,6 +299,7 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "priority": _whole(limits.PRIORITY, f", or {', '.join(PRIORITIES)}"),
     "publish_at": partial(_publish_at, zone=UTC),
     "needs_approval": _yes_or_no,
+    "publish": _one_of(PUBLISH),
     "focus": _focus,
     "source": _source,
     "replace": _yes_or_no,

@@ -82,11 +82,19 @@ class Settings(EngineSettings, StoreSettings, PictureSettings, DatabaseSettings,
     lease_seconds: Annotated[int, limits.LEASE_SECONDS] = Field(
         120, description="How long a silent run keeps its prompts."
     )
+    longest_wait_seconds: Annotated[int, limits.LONGEST_WAIT_SECONDS] = Field(
+        3_600,
+        description="After so long a waiting prompt is drawn whatever its priority; one of eight pictures is for those "
+        "that wait so long. A prompt with a `publish_at` waits from then on.",
+    )
     max_attempts: Annotated[int, limits.ATTEMPTS] = Field(5, description="Claims after which a prompt is `failed`.")
     draw_scheduled: Literal["ahead", "when-due"] = Field(
         "ahead",
         description="When prompts with a `publish_at` are drawn: `ahead` (at once, so that their posts appear on "
         "time), or `when-due` (not before that time: the post appears once its picture is drawn).",
+    )
+    events_days: Annotated[int, limits.EVENTS_DAYS] = Field(
+        90, description="Days for which the history of a prompt that has ended is kept (`glad prompts show`)."
     )
     timezone: Annotated[str, checked(problem_of_zone)] = Field(
         "UTC",

@@ -1,8 +1,8 @@
 """What has to outlive this process until the store has it: each thing a file of its own on the local disk.
 
 Knows names, facts (JSON) and bytes, not what they mean. A file appears whole, under its final name, or not at all,
-and is read back whole or reported as damaged. Several processes may share a folder: the same name means the same
-thing, whoever writes, reads or removes it.
+and is read back whole or reported as damaged: so is one that a power cut has torn before it was synced. Several
+processes may share a folder: the same name means the same thing, whoever writes, reads or removes it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,23 +64,21 @@ class Spool:
         self._lock = threading.Lock()
 
     def put(self, name: str, facts: Mapping[str, Any], body: bytes | memoryview) -> None:
-        """Keep this under a name of 16 to 64 hex digits, in place of what had it. On disk when this returns.
+        """Keep this under a name of 16 to 64 hex digits, in place of what had it. When this returns it outlives this
+        process; what `sync` was called for outlives the machine.
 
         Raises `SpoolFull`, or `OSError` where the disk is full or does not let us.
         """
-        text = json.dumps(facts).encode()
-        crc = isal_zlib.crc32(body, isal_zlib.crc32(text))
-        head = b"GLAD-SPOOL 1 %08x %d %d\n" % (crc, len(text), memoryview(body).nbytes)
-        self._reserve(name, len(head) + len(text) + memoryview(body).nbytes)
+        text, content = json.dumps(facts).encode(), memoryview(body).cast("B")
+        crc = isal_zlib.crc32(content, isal_zlib.crc32(text))
+        head = b"GLAD-SPOOL 1 %08x %d %d\n" % (crc, len(text), len(content)) + text
+        self._reserve(name, len(head) + len(content))
         new = self.folder / f"{name}.{os.getpid()}.new"
         try:
             for folder in (self.folder.parent, self.folder):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(new, "wb", opener=_private) as file:  # Path.open takes no opener
-                file.write(head + text)
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
+            with open(new, "wb", buffering=0, opener=_private) as file:  # Path.open takes no opener
+                _write(file.fileno(), [memoryview(head), content])
             reached("spool.before")
             new.replace(self.folder / name)
         except BaseException:
@@ -88,16 +86,17 @@ class Spool:
             with suppress(OSError):
                 new.unlink(missing_ok=True)
             raise
-        self._sync()
         reached("spool.after")
 
-    def _sync(self) -> None:
-        """The names too are on disk."""
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    def sync(self, names: Iterable[str]) -> None:
+        """Have these files, as far as they still wait, and their names outlive the machine. Raises `OSError`."""
+        for path in (*(self.folder / name for name in names), self.folder):
+            with suppress(FileNotFoundError):  # the store has it by now
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
 
     def read(self, name: str) -> Spooled | None:
         """What was put under that name; None where nothing is (any more). Raises `SpoolDamaged`."""
@@ -193,6 +192,16 @@ class Spool:
     def _forget(self, name: str) -> None:
         with self._lock:
             (self._sizes or {}).pop(name, None)
+
+
+def _write(descriptor: int, parts: list[memoryview]) -> None:
+    """All of them, one after the other."""
+    while parts:
+        written = os.writev(descriptor, parts)
+        while parts and written >= len(parts[0]):
+            written -= len(parts.pop(0))
+        if parts:
+            parts[0] = parts[0][written:]
 
 
 def _private(path: str, flags: int) -> int:

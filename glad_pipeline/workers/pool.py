@@ -7,7 +7,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -16,13 +16,13 @@ from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.workers import liveness
+from glad_pipeline.workers.batch_sizes import LEAST_BATCH
 from glad_pipeline.workers.cluster import Cluster, import_ray, resources
 from glad_pipeline.workers.members import Member, members, states_of
 from glad_pipeline.workers.worker import Worker, shape_name
 
 LOOK = 1.0  # seconds between looks at what has not answered
 CLUSTER_PATIENCE = 60.0  # seconds for which a cluster that became unreachable is waited for
-LEAST_BATCH = 4  # pictures that a worker is asked for, where nobody says how many are drawn at once
 
 log = logging.getLogger(__name__)
 
@@ -61,24 +61,29 @@ class Pool:
             return max(1, int(resources().get("GPU", 0.0) / gpus + 1e-6))
         return max(1, sum(bool(node["Alive"]) for node in import_ray().nodes()))
 
-    def open(self, profile: ModelProfile, wanted: Sequence[Recipe] | None = None) -> list[Member]:
-        """Connect, and see to it that there are workers for `wanted`; None: all of them. Raises `GladError`."""
+    def open(
+        self, profile: ModelProfile, wanted: Sequence[Recipe] | None = None, *, besides: Collection[str] = ()
+    ) -> list[Member]:
+        """Connect, and see to it that there are workers for `wanted`; None: all of them. Those `besides` which there
+        are some already, by name. Raises `GladError`."""
         self.cluster.connect()
         try:
-            return self._open(profile, wanted)
+            return self._open(profile, wanted, besides)
         except liveness.unreachable() as error:
             raise UnavailableError(f"the Ray cluster does not do what it is asked: {reason_of(error)}") from error
 
-    def _open(self, profile: ModelProfile, wanted: Sequence[Recipe] | None) -> list[Member]:
+    def _open(self, profile: ModelProfile, wanted: Sequence[Recipe] | None, besides: Collection[str]) -> list[Member]:
         if not self._me:
             self._me = f"run {uuid4().hex}"
             liveness.note(liveness.HERE, self._me)
-        names = [f"worker-{place}" for place in range(self.size())]
-        need = len(names) if wanted is None else math.ceil(len(wanted) / (self.options.gpu_batch or LEAST_BATCH))
-        if wanted is not None and need < len(names):
+        names = [name for place in range(self.size()) if (name := f"worker-{place}") not in besides]
+        need = len(names)
+        if wanted is not None:
+            need = max(not besides, math.ceil(len(wanted) / (self.options.gpu_batch or LEAST_BATCH)) - len(besides))
+        if wanted is not None and 0 < need < len(names):
             random.shuffle(names)  # not every run the same ones
-            names = self._fittest(names, profile, {shape_name(recipe) for recipe in wanted})[: max(1, need)]
-        return [self._member(name) for name in names]
+            names = self._fittest(names, profile, {shape_name(recipe) for recipe in wanted})
+        return [self._member(name) for name in names[:need]]
 
     def _fittest(self, names: Sequence[str], profile: ModelProfile, shapes: set[str]) -> list[str]:
         """Those first that are up, idle, and have drawn such shapes with the model."""

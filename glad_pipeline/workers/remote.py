@@ -10,6 +10,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any
 from uuid import uuid4
@@ -18,18 +19,18 @@ from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.batches import Backlog, Recipes, backlog_of, next_batch
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.models import ModelProfile
-from glad_pipeline.generation.recipe import Recipe, Shape
+from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.workers import liveness, members, turns
+from glad_pipeline.workers.batch_sizes import BatchSizes
 from glad_pipeline.workers.cluster import has_node, import_ray
 from glad_pipeline.workers.jobs import Job
 from glad_pipeline.workers.members import Member
-from glad_pipeline.workers.pool import LEAST_BATCH, LOOK, Pool, reason_of
+from glad_pipeline.workers.pool import LOOK, Pool, reason_of
 from glad_pipeline.workers.worker import Loaded, shape_name
 
 POLL = 0.05  # seconds between looks for more to draw, where nothing is there right now
 FAILURES = 3  # of a worker's device in a row, or to come up, after which a run asks it no more
 LOST_IN_A_ROW = 8  # times that a worker is lost while it draws, after which a run asks it no more
-ANSWER = 5.0  # seconds that a worker may take to tell of itself
 REFUSED_PATIENCE = 60.0  # seconds for which others are waited for once a worker has said why it cannot draw
 
 
@@ -37,10 +38,11 @@ class RemoteEngine:
     """An `Engine` whose drawing is done by the workers of a pool, with the model that `profile` names.
 
     Args:
-        wanted: what will be drawn: no more workers than that needs are asked for, the fittest first. None: all.
+        wanted: what is to be drawn, as far as that is known when it is asked: no more workers than that needs are
+            asked for, the fittest first. None: all.
         pulse: called about once a second while we wait; what it raises ends the waiting.
 
-    `load_seconds` and `warm_seconds` are the slowest worker's; 0 where all was warm. Not thread-safe.
+    `load_seconds` and `warm_seconds` are the slowest worker's; 0 where all was warm.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class RemoteEngine:
         profile: ModelProfile,
         pool: Pool,
         *,
-        wanted: Sequence[Recipe] | None = None,
+        wanted: Callable[[], Sequence[Recipe]] | None = None,
         pulse: Callable[[], None] = lambda: None,
     ) -> None:
         self.profile = profile
@@ -60,8 +62,7 @@ class RemoteEngine:
         self._pulse_at = 0.0
         self._sample: Recipe | None = None  # to warm up with
         self._members: list[Member] = []  # that work for us
-        self._batches: dict[Shape, int] = {}
-        self._ask_batch_at = 0.0
+        self._sizes = BatchSizes(profile, pool.options)
         self._loading: dict[Any, Member] = {}  # by reference
         self._drawing: dict[Any, tuple[Member, Job]] = {}
         self._again: deque[Job] = deque()
@@ -114,10 +115,7 @@ class RemoteEngine:
         self, recipes: Recipes, *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None
     ) -> Iterator[Drawn]:
         """As `Engine.generate`. `on_batch_start` is also called, with no recipes, while nothing is ready and before a
-        batch that was begun already is sent again.
-
-        Raises `GladError` also when all workers are lost for good.
-        """
+        batch that was begun already is sent again. Raises `GladError` also when all workers are lost for good."""
         self._pulse = lambda: on_batch_start(())
         self.load()
         backlog = backlog_of(recipes)
@@ -137,9 +135,12 @@ class RemoteEngine:
                 done = self._look(LOOK if patience is None else patience)
                 for reference in done:
                     yield from self._drawn(reference)
-                if not done and time.monotonic() >= self._pulse_at:
-                    self._pulse()
+                if time.monotonic() >= self._pulse_at:
                     self._pulse_at = time.monotonic() + LOOK
+                    if patience is not None:
+                        self._grow()
+                    if not done:
+                        self._pulse()
         finally:
             self.close()
 
@@ -150,19 +151,20 @@ class RemoteEngine:
 
         Returns the seconds until somebody's turn comes; None: the backlog is over.
         """
+
+        def batch_of(recipe: Recipe) -> int:
+            return self._sizes.of(recipe, self._members)
+
         while free := turns.free(self._members):
             if self._again:
                 job = self._again.popleft()
             elif over:
                 return None
             else:
-                fits = partial(turns.fits, free)
-                small = self._pool.options.gpu_small_batch
-                batch = next_batch(backlog, self.profile, self._batch_of, small, prefer=fits, wait=False)
-                if batch is None:
-                    return None
-                if not batch.recipes:
-                    return POLL
+                small, fits = self._pool.options.gpu_small_batch, partial(turns.fits, free)
+                batch = next_batch(backlog, self.profile, batch_of, small, prefer=fits, wait=not self._drawing)
+                if batch is None or not batch.recipes:
+                    return None if batch is None else POLL
                 if batch.problem:
                     yield Drawn(recipe=batch.recipes[0], error=batch.problem, cause="recipe", provenance={})
                     continue
@@ -179,12 +181,22 @@ class RemoteEngine:
     # workers
 
     def _begin(self) -> None:
-        self._members = self._pool.open(self.profile, self._wanted)
+        self._members = self._pool.open(self.profile, self._wanted and self._wanted())
         self.load_seconds = 0.0
         for member in self._members:
             member.refused, member.failures, member.lost, member.broken = None, 0, 0, 0
             member.heard = time.monotonic()
             self._ask(member)
+
+    def _grow(self) -> None:
+        """More workers, where more has come than these were asked for."""
+        if self._wanted is not None:
+            under_way = [recipe for _, job in self._drawing.values() for recipe in job.recipes]
+            had = [member.name for member in self._members]
+            with suppress(UnavailableError):  # `_look_after` sees to that
+                for member in self._pool.open(self.profile, [*self._wanted(), *under_way], besides=had):
+                    self._members.append(member)
+                    self._ask(member)
 
     def _ask(self, member: Member) -> None:
         """Have it load the model; its answer says that it is ready."""
@@ -330,25 +342,11 @@ class RemoteEngine:
         self._drawing.clear()
         self._loading.clear()
         self._members = []  # none of them is any more, should the waiting be in vain
-        self._members = self._pool.reopen(self.profile, self._wanted)
+        self._members = self._pool.reopen(self.profile, self._wanted and self._wanted())
         for member in self._members:
             self._ask(member)
 
     # batches
-
-    def _batch_of(self, recipe: Recipe) -> int:
-        """As set, else as a ready worker has it for this shape; if that one has no time to tell, a small one."""
-        if self._pool.options.gpu_batch is not None:
-            return self._pool.options.gpu_batch
-        ready = next((member for member in self._members if member.ready), None)
-        if ready is not None and recipe.shape not in self._batches and time.monotonic() > self._ask_batch_at:
-            self._ask_batch_at = time.monotonic() + members.SILENCE / 2  # unless it answers
-            with liveness.unless_unreachable():  # of a lost one its jobs tell
-                found = self._ray.get(ready.handle.batch_of.remote(self.profile, recipe), timeout=ANSWER)
-                self._ask_batch_at = 0.0
-                if found is not None:
-                    self._batches[recipe.shape] = found
-        return self._batches.get(recipe.shape, LEAST_BATCH)
 
     def _send(self, member: Member, job: Job) -> None:
         if not member.jobs:

@@ -34,7 +34,7 @@ from glad_pipeline_tests.strangers import (
 
 HTTP = ("S3 master", "S3 volume server", "S3 filer")
 GRPC = ("S3 gateway, gRPC", "S3 master, gRPC", "S3 volume server, gRPC", "S3 filer, gRPC")
-LOCAL = ("S3 gateway, local", "S3 filer, local", "Dagster's code server", "Dagster's code")
+LOCAL = ("S3 gateway, local", "S3 filer, local", "Dagster's code server")
 KNOWN = {"PostgreSQL", "S3", "web UI", *HTTP, *GRPC, *LOCAL}
 PARTS = {"S3 gateway": "s3", "S3 master": "master", "S3 volume server": "volume", "S3 filer": "filer"}
 
@@ -72,8 +72,6 @@ def name_of(found, machine, web):
         run, ours = machine.home / "run", Path(home.recall("sockets") or machine.home / "run")
         known = {run / "s3.sock": "S3 gateway, local", run / "filer.sock": "S3 filer, local"}
         known[ours / "code.sock"] = "Dagster's code server"
-        if Path(found.place).parent == ours / "tmp" and "dagster api grpc" in found.command.replace(" -m ", " "):
-            return "Dagster's code"
         return known.get(Path(found.place))
     assert found.place.startswith("127.0.0.1:"), found
     ports = {urlsplit(web).port: "web UI", urlsplit(machine.exports["DATABASE_URL"]).port: "PostgreSQL"}

@@ -110,6 +110,8 @@ def _loss(prompt: Mapping[str, Any], posts: Mapping[UUID, Any], images: Mapping[
             return "is published and has no picture in the catalogue"
         post = posts[prompt["published_post_id"]]
         return None if post["featured_image_url"] == image["url"] else "has a post that shows another picture"
+    if prompt["publish"] == "picture":
+        return None if status == "ready" and image is not None else said
     waits = (status == "generated" and prompt["not_yet"]) or (
         status == "awaiting_approval" and prompt["needs_approval"]
     )

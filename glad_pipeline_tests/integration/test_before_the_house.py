@@ -27,6 +27,10 @@ OBJECTS = json.loads((BEFORE / "bucket.json").read_text())
 
 
 LATER = (  # made by later migrations than the one that the rows name
+    "DROP TRIGGER prompts_note_what_happened ON prompts",
+    "DROP FUNCTION prompts_note_what_happened",
+    "DROP TABLE prompt_events",
+    "ALTER TABLE prompts DROP COLUMN publish CASCADE",
     "DROP TABLE run_claims, prompt_aliases, run_reports",
     "DROP FUNCTION prompts_redraw_what_is_edited CASCADE",
     "DROP INDEX prompts_pending_due",
@@ -68,6 +72,7 @@ def left(world, monkeypatch):
         "0014_store_probe",
         "0015_renditions",
         "0016_sources",
+        "0017_events",
     ]
     for each in OBJECTS:
         world.store.client.put_object(

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glad_pipeline import cli
-from glad_pipeline.limits import PRESETS, PROMPT_SYNTAXES, SCHEDULERS
+from glad_pipeline.limits import PRESETS, PROMPT_SYNTAXES, PUBLISH, SCHEDULERS
 from glad_pipeline.prompts.queue_state import readiness
 from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import World
@@ -125,8 +125,10 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "priority": INT4,
     "publish_at": DATES,
     "needs_approval": st.booleans(),
+    "publish": mostly(st.sampled_from(PUBLISH), TEXTS),
     "focus": mostly(st.sampled_from(["0.5,0.3", "top left", " Centre"]), TEXTS),
     "replace": st.booleans(),
+    "source": mostly(st.sampled_from(["", "desk", "bulk", "*"]), TEXTS),
     "status": st.sampled_from(["pending", "claimed", "published", "failed", "", "PENDING"]) | KEPT,
     "attempts": INT4,
     "claim_token": INT4,
@@ -145,6 +147,7 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "taken_down_at": DATES,
     "replaced_image_url": TEXTS,
     "replaced_alt_text": TEXTS,
+    "put_back_at": DATES,
 }
 PROGRESS = [
     "status",
@@ -157,7 +160,7 @@ PROGRESS = [
     "claimed_at",
 ]
 PROGRESS += ["published_post_id", "generated_at", "published_at", "post_version", "taken_down_at", "replaced_image_url"]
-PROGRESS += ["replaced_alt_text"]
+PROGRESS += ["replaced_alt_text", "put_back_at"]
 ASKED = [name for name in COLUMNS if name not in PROGRESS]
 # A few columns at once or all; progress, which is always refused, seldom.
 CHOICE = st.one_of(
@@ -227,6 +230,8 @@ def judged(row: dict[str, Any], posts: set[Any]) -> str:
         assert row["published_post_id"] in posts
     elif status in ("generated", "awaiting_approval"):
         assert row["needs_approval"] or row["publish_at"] > datetime.now(UTC)
+    elif status == "ready":
+        assert row["publish"] == "picture"
     else:
         assert status in ("rejected", "failed"), row
         assert is_readable(row["last_error"]), row["last_error"]

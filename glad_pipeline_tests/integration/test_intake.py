@@ -101,9 +101,10 @@ def test_every_column_of_a_csv_and_every_key_of_a_jsonl_arrives(database: Databa
     fields = {
         "prompt": "a lake", "negative_prompt": "people", "prompt_syntax": "a1111", "title": "Lake", "slug": "lake", "excerpt": "x",
         "content": "# y", "category": "Lakes", "author": "Mara", "alt_text": "a lake", "task_id": "t1",
-        "idempotency_key": "k1", "replace": True, "focus": "top left", "post_id": POST, "seed": 5, "width": 512, "height": 768,
+        "idempotency_key": "k1", "replace": True, "focus": "top left", "source": "desk", "post_id": POST, "seed": 5, "width": 512, "height": 768,
         "num_inference_steps": 12, "guidance_scale": 6.5, "scheduler": "ddim", "preset": "fast", "model": "some/model",
         "model_revision": "a" * 40, "lora": "owner/name/file.safetensors*0.8", "priority": 9, "publish_at": "2030-01-01T00:00:00+01:00", "needs_approval": True,
+            "publish": "picture",
     }  # fmt: skip
     assert set(fields) == set(FIELDS)
     expected = new_prompt(fields)

@@ -161,6 +161,8 @@ def test_a_view_on_a_column_that_has_to_be_retyped_is_named_before_anything_is_d
         database_url,
         "ALTER TABLE deployments DROP probe, DROP blog_mark; UPDATE glad_alembic_version SET version_num = '0013';"
         "DROP TABLE renditions; ALTER TABLE images DROP placeholder; ALTER TABLE prompts DROP focus;"
+        "DROP TRIGGER prompts_note_what_happened ON prompts; DROP FUNCTION prompts_note_what_happened;"
+        "DROP TABLE prompt_events; ALTER TABLE prompts DROP publish CASCADE;"
         "DROP TABLE prompt_sources; DROP FUNCTION prompts_in_turn; ALTER TABLE prompts DROP source, DROP put_back_at CASCADE;"
         "DROP FUNCTION prompts_keep_limits CASCADE; DROP FUNCTION prompts_note_putting_back CASCADE;"
         "CREATE INDEX prompts_pending ON prompts (priority DESC, id) WHERE status = 'pending';"
@@ -174,7 +176,13 @@ def test_a_view_on_a_column_that_has_to_be_retyped_is_named_before_anything_is_d
             command(database_url)
     assert dump(database_url) == before
     sql(database_url, "DROP VIEW their_view")
-    assert migrate(database_url) == ["0014_store_probe", "0015_renditions", "0016_sources", "ids of posts as bigint"]
+    assert migrate(database_url) == [
+        "0014_store_probe",
+        "0015_renditions",
+        "0016_sources",
+        "0017_events",
+        "ids of posts as bigint",
+    ]
 
 
 def test_posts_in_a_schema_that_is_closed_are_told_with_the_grant(database_url: str) -> None:

@@ -41,6 +41,7 @@ ALL = [
     "0014_store_probe",
     "0015_renditions",
     "0016_sources",
+    "0017_events",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
@@ -57,6 +58,7 @@ OURS = {
     "run_claims",
     "prompt_aliases",
     "run_reports",
+    "prompt_events",
     "glad_alembic_version",
 }
 INDEXES = {"idx_posts_status_created", "idx_posts_category", "idx_posts_author"}

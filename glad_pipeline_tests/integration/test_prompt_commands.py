@@ -34,6 +34,7 @@ PATHS = {
     "awaiting_approval": ("claimed", "generated", "awaiting_approval"),
     "rejected": ("claimed", "generated", "awaiting_approval", "rejected"),
     "published": ("claimed", "generated", "published"),
+    "ready": ("claimed", "ready"),
 }
 
 
@@ -56,7 +57,10 @@ def run(database_url: str | None, *words: str) -> int:
 def prompt_in(database: Database, status: str) -> int:
     """A prompt that has come to this state by the allowed steps."""
     with database.transaction() as connection:
-        row = connection.execute("INSERT INTO prompts (prompt) VALUES ('a lake') RETURNING id").fetchone()
+        publish = "picture" if status == "ready" else "post"
+        row = connection.execute(
+            "INSERT INTO prompts (prompt, publish) VALUES ('a lake', %s) RETURNING id", [publish]
+        ).fetchone()
         assert row is not None
         image = connection.execute(
             """INSERT INTO images (key, recipe_hash, url, sha256, bytes, width, height, content_type, recipe,
@@ -93,6 +97,7 @@ def row_of(database: Database, prompt_id: int) -> dict[str, Any]:
         (("cancel",), {"pending", "claimed", "generated", "awaiting_approval"}, "cancelled"),
         (("approve",), {"awaiting_approval"}, "generated"),
         (("reject", "--reason", "six fingers"), {"awaiting_approval"}, "rejected"),
+        (("discard",), {"ready"}, "cancelled"),
     ],
 )
 def test_a_command_moves_a_prompt_only_from_the_states_it_is_for(
@@ -177,7 +182,7 @@ def test_add_takes_every_field_and_says_which_prompt_it_became(
         "width": "512", "height": "512", "num-inference-steps": "9", "guidance-scale": "5", "scheduler": "euler",
         "preset": "base", "lora": "a*1", "model": "m", "model-revision": "a" * 40, "priority": "-1",
         "publish-at": "2030-01-01", "size": "512x512", "prompt-syntax": "plain", "idempotency-key": "k",
-        "focus": "top",
+        "focus": "top", "publish": "picture", "source": "desk",
     }  # fmt: skip
     flags = {"prompt", "needs_approval", "replace"}
     assert {name.replace("-", "_") for name in options} | flags == {*FIELDS, "size"}
@@ -322,7 +327,7 @@ def test_the_table_keeps_urls_whole_and_counts_every_state(
         prompt_in(database, status)
     assert glad("list") == 0
     out = capsys.readouterr().out
-    assert sum(line.endswith(URL) for line in out.splitlines()) == 5
+    assert sum(line.endswith(URL) for line in out.splitlines()) == 6
     assert sum(line.endswith("some error") for line in out.splitlines()) == 2  # failed and rejected: why, instead
     assert all(f"1 {status}" in out for status in PATHS)
 

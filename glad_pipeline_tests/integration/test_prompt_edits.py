@@ -38,15 +38,15 @@ from glad_pipeline_tests.integration.test_prompt_commands import PATHS, prompt_i
 
 POSTS_OWN = {  # fields that decide no picture; every other does
     *("title", "slug", "excerpt", "content", "category", "author", "alt_text", "task_id", "post_id"),
-    *("idempotency_key", "priority", "publish_at", "needs_approval", "focus", "replace"),
+    *("idempotency_key", "priority", "publish_at", "needs_approval", "publish", "focus", "replace", "source"),
 }
 OTHER = {  # another value of each field that decides the picture
     "prompt": "another lake", "negative_prompt": "people", "seed": 77, "width": 128, "height": 128,
     "num_inference_steps": 9, "guidance_scale": 3.5, "scheduler": "ddim", "preset": "fast", "model": "m",
     "model_revision": "b" * 40, "lora": "a*1", "prompt_syntax": "a1111",
 }  # fmt: skip
-UNWATCHED = {"idempotency_key", "priority", "publish_at", "focus", "replace"}  # of no picture and no post
-DRAWN = ("claimed", "generated", "awaiting_approval")
+UNWATCHED = {"idempotency_key", "priority", "publish_at", "focus", "replace", "source"}  # of no picture and no post
+DRAWN = ("claimed", "generated", "awaiting_approval", "ready")
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
@@ -169,7 +169,7 @@ def test_a_run_that_draws_what_was_edited_meanwhile_settles_nothing(database: Da
         assert edit_prompt(database, prompt_id, {"title": "Lake"}).status == "claimed"  # the picture is as it was
         assert edit_prompt(database, prompt_id, {"prompt": "a hill"}).redrawn
         with database.transaction() as connection:
-            assert claim.generated(connection, {prompt_id: drawn}) == (0, 0)
+            assert claim.generated(connection, {prompt_id: drawn}) == (0, 0, 0)
         claim.reject({prompt_id: "blank"})
         claim.fail({prompt_id: "NaN"})
     row = row_of(database, prompt_id)
@@ -268,7 +268,9 @@ def test_edit_takes_every_field_and_an_empty_value_takes_one_out(
         "idempotency_key": "k1",
         "post_id": "the-a",
         "focus": "top left",
+        "source": "desk",
         "priority": -3,
+        "publish": "picture",
         "publish_at": "2030-01-01T08:00+01:00",
     }
     words = [f"--{name.replace('_', '-')}={value}" for name, value in {**OTHER, **own}.items()]

@@ -14,6 +14,7 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts import hold, queue
 from glad_pipeline.prompts.queue import Claim, ClaimLost, NothingLeft
 from glad_pipeline.prompts.queue_state import live_workers, overdue, readiness
+from glad_pipeline_tests.rows import pages_read
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def test_a_silent_holder_loses_its_rows_when_the_lease_is_over_and_can_no_longer
     assert [prompt.id for prompt in other.take(1)] == [prompt]
     image = add_image(database)
     with database.transaction() as connection:
-        assert silent.generated(connection, {prompt: image}) == (0, 0)
+        assert silent.generated(connection, {prompt: image}) == (0, 0, 0)
     silent.reject({prompt: "late"})
     silent.fail({prompt: "late"})
     with pytest.raises(ClaimLost, match="lease of 60 s"):  # or it would draw what another draws
@@ -288,7 +289,7 @@ def test_approval_holds_a_picture_back_and_publish_at_its_post(database):
     with claim(database) as mine:
         mine.take(10)
         with database.transaction() as connection:
-            assert mine.generated(connection, dict.fromkeys([now, later, asked], image)) == (3, 1)
+            assert mine.generated(connection, dict.fromkeys([now, later, asked], image)) == (3, 1, 0)
         with database.transaction() as connection:
             assert [prompt.id for prompt in mine.publishable(connection, 10)] == [now]
     assert {i: row["status"] for i, row in rows(database).items()} == {
@@ -349,6 +350,7 @@ def test_the_sensors_look_and_the_claim_read_only_what_is_ready(database, state,
     bound = {
         "batch": 10,
         "ids": None,
+        "had": [],
         "token": 1,
         "worker": "x",
         "lease": timedelta(seconds=5),
@@ -368,13 +370,3 @@ def test_the_sensors_look_and_the_claim_read_only_what_is_ready(database, state,
     assert "prompts_in_turn" in claim
     assert "Seq Scan on prompts" not in claim
     assert pages_read(database, "SELECT * FROM prompts_in_turn(10, NULL, %(ahead)s, '')", ahead=ahead) < 100
-
-
-def pages_read(database, statement, **bound):
-    """How many pages of tables and indexes a statement looks at, where it is planned already."""
-    with database.transaction() as connection:
-        for _ in range(2):
-            [plan] = (
-                connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", bound).fetchone().values()
-            )
-    return plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]

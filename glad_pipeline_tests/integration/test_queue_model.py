@@ -1,7 +1,7 @@
 """The queue and publishing against a small model of themselves, in random interleavings, on a real PostgreSQL.
 
 Several workers claim, draw, fail, publish, lose their lock, their lease, or the answer to a commit, and die, while people
-cancel, retry, approve, reject and edit. After every step each row is what the model says. CI runs the same interleavings
+cancel, retry, approve, reject, edit, ask for posts and discard pictures. After every step each row is what the model says. CI runs the same interleavings
 each time; `GLAD_MODEL_EXAMPLES=5000` looks at so many new ones.
 """
 
@@ -42,7 +42,14 @@ THEIRS = "https://example.com/by-hand.png"
 EXAMPLES = int(os.environ.get("GLAD_MODEL_EXAMPLES", "0"))
 MAX_ATTEMPTS = 2
 PUBLISHED_AT_ONCE = 2
-WORKED_ON = ("claimed", "generated", "awaiting_approval", "published")
+WORKED_ON = ("claimed", "generated", "awaiting_approval", "published", "ready")
+SAYS = {  # in which state a prompt is when that was the last to happen to it
+    **dict.fromkeys(("claimed", "drawing"), "claimed"),
+    **dict.fromkeys(("stored", "approved", "asked_to_publish"), "generated"),
+    **dict.fromkeys(("retried", "returned", "paused", "edited"), "pending"),
+    **dict.fromkeys(("cancelled", "discarded", "taken_down"), "cancelled"),
+    **{state: state for state in ("awaiting_approval", "published", "ready", "rejected", "failed")},
+}
 SLOTS = st.integers(0, 1)  # workers at once
 SOME = st.lists(st.integers(0, 5), min_size=2, max_size=6)  # prompts, by their place among those in question
 
@@ -56,6 +63,7 @@ class Prompt:
     needs_approval: bool
     publish_at: datetime | None
     slug: str | None
+    publish: str
     status: str = "pending"
     token: int | None = None
     attempts: int = 0
@@ -101,7 +109,7 @@ class QueueMachine(RuleBasedStateMachine):
         with self.database.transaction() as connection:
             connection.execute("TRUNCATE prompts, images, posts, outbox, barred_recipes RESTART IDENTITY CASCADE")
         for _ in range(count):
-            self.add(0, False, 0, False)
+            self.add(0, False, 0, False, "post")
 
     def teardown(self):
         failpoints.arm(None)
@@ -130,14 +138,15 @@ class QueueMachine(RuleBasedStateMachine):
         needs_approval=st.booleans(),
         days=st.sampled_from([None, None, -1, 1]),
         asks_slug=st.booleans(),
+        picture=st.sampled_from(["post", "post", "picture"]),
     )
-    def add(self, priority, needs_approval, days, asks_slug):
+    def add(self, priority, needs_approval, days, asks_slug, picture):
         publish_at = datetime.now(UTC) + timedelta(days=days) if days else None
-        columns = (priority, needs_approval, publish_at, "the-one" if asks_slug else None)
+        columns = (priority, needs_approval, publish_at, "the-one" if asks_slug else None, picture)
         with self.database.transaction() as connection:
             row = connection.execute(
-                "INSERT INTO prompts (prompt, title, priority, needs_approval, publish_at, slug)"
-                " VALUES ('a hill', 'A hill', %s, %s, %s, %s) RETURNING id",
+                "INSERT INTO prompts (prompt, title, priority, needs_approval, publish_at, slug, publish)"
+                " VALUES ('a hill', 'A hill', %s, %s, %s, %s, %s) RETURNING id",
                 columns,
             ).fetchone()
         self.prompts[row["id"]] = Prompt(row["id"], *columns)
@@ -172,7 +181,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.answered("claim")
         self.return_abandoned()
         for prompt in wanted:
-            if prompt.status in ("published", "rejected", "failed", "cancelled"):
+            if prompt.status in ("published", "ready", "rejected", "failed", "cancelled"):
                 prompt.move("pending")
                 prompt.attempts = 0
         for prompt in self.waiting(wanted if named and wanted else None)[:batch]:
@@ -272,12 +281,14 @@ class QueueMachine(RuleBasedStateMachine):
             ids = images.record(connection, [entry(each) for each in sorted(set(hashes.values()))])
             return worker.claim.generated(connection, {i: ids[each] for i, each in hashes.items()})
 
-        moved, _ = self.database.transact("catalogue", work)
+        moved, _, ready = self.database.transact("catalogue", work)
         lost = self.answered("catalogue")
         ours = [p for p in chosen if p.token == worker.token and p.status in ("claimed", "generated")]
-        assert moved == len(ours) or lost
+        assert (moved, ready) == (len(ours), sum(p.publish == "picture" for p in ours)) or lost
         for prompt in ours:
-            if prompt.needs_approval:
+            if prompt.publish == "picture":
+                prompt.move("ready")
+            elif prompt.needs_approval:
                 prompt.move("awaiting_approval")
             else:
                 prompt.status = "generated"
@@ -452,16 +463,17 @@ class QueueMachine(RuleBasedStateMachine):
 
     # ---- people
 
-    @rule(what=st.sampled_from(["cancel", "retry", "approve", "reject"]), places=SOME)
+    @rule(what=st.sampled_from(["cancel", "retry", "approve", "reject", "discard"]), places=SOME)
     def a_person(self, what, places):
         allowed, status = {
             "cancel": (management.CANCELLABLE, "cancelled"),
             "retry": (management.RETRIABLE, "pending"),
             "approve": (management.REVIEWABLE, "generated"),
             "reject": (management.REVIEWABLE, "rejected"),
+            "discard": (management.DISCARDABLE, "cancelled"),
         }[what]
         chosen = self.of(places)
-        words = {"reason": "no"} if what == "reject" else {}
+        words = {"reason": "no"} if what in ("reject", "discard") else {}
         changes = getattr(management, what)(self.database, [prompt.id for prompt in chosen], **words)
         moved = [prompt for prompt in chosen if prompt.status in allowed]
         assert list(changes.changed) == [prompt.id for prompt in moved]
@@ -480,12 +492,29 @@ class QueueMachine(RuleBasedStateMachine):
                     editing.edit_prompt(self.database, prompt.id, text)
                 continue
             done = editing.edit_prompt(self.database, prompt.id, text)
-            assert done.redrawn is (prompt.status in ("claimed", "generated", "awaiting_approval"))
+            assert done.redrawn is (prompt.status in ("claimed", "generated", "awaiting_approval", "ready"))
             prompt.text += 1
             if done.redrawn:
                 prompt.move("pending")
             if prompt.status == "pending":
                 prompt.attempts = 0
+
+    @rule(places=SOME, publish=st.sampled_from(["post", "picture"]))
+    def ask_for(self, places, publish):
+        """A post of what was to be a picture alone, or no post of what was to be one."""
+        for prompt in self.of(places):
+            is_shown = prompt.post and not prompt.hidden and prompt.publish != publish
+            if prompt.status == "published" or is_shown:
+                with pytest.raises(GladError, match="is published"):
+                    editing.edit_prompt(self.database, prompt.id, {"publish": publish})
+                continue
+            done = editing.edit_prompt(self.database, prompt.id, {"publish": publish})
+            assert done.changed == (() if prompt.publish == publish else ("publish",))
+            prompt.publish = publish
+            if publish == "picture" and prompt.status in ("generated", "awaiting_approval"):
+                prompt.move("ready")
+            elif publish == "post" and prompt.status == "ready":
+                prompt.move("generated")
 
     @rule(place=st.integers(0, 5))
     def show_another_picture(self, place):
@@ -514,7 +543,7 @@ class QueueMachine(RuleBasedStateMachine):
         taken = takedown.unpublish(self.database, str(post), reason="asked for", keep_picture=True)
         assert bool(taken.hidden) is not prompt.hidden
         prompt.hidden = True
-        if prompt.status in (*management.CANCELLABLE, "published"):
+        if prompt.status in (*management.CANCELLABLE, "published", "ready"):
             prompt.move("cancelled")
 
     # ---- after every step
@@ -532,6 +561,9 @@ class QueueMachine(RuleBasedStateMachine):
             theirs = {row["id"] for row in found}
             told = {row["subject"] for row in connection.execute("SELECT subject FROM outbox")}
             alive = live_workers(connection)
+            last = "SELECT DISTINCT ON (prompt_id) prompt_id, event FROM prompt_events ORDER BY prompt_id, id DESC"
+            said = {row["prompt_id"]: SAYS[row["event"]] for row in connection.execute(last)}
+        assert {r["id"]: said.get(r["id"], "pending") for r in rows} == {r["id"]: r["status"] for r in rows}
         assert {r["id"]: (r["status"], r["claim_token"], r["attempts"], bool(r["expired"])) for r in rows} == {
             p.id: (p.status, p.token, p.attempts, p.expired) for p in self.prompts.values()
         }
@@ -544,7 +576,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert theirs == {r["published_post_id"] for r in rows if self.prompts[r["id"]].theirs}
         assert told == {f"post:{post}" for post in posts}
         for row in rows:
-            if row["status"] in ("generated", "awaiting_approval", "published"):
+            if row["status"] in ("generated", "awaiting_approval", "published", "ready"):
                 assert row["drawn"] == recipe_hash(row["id"], self.prompts[row["id"]].text)
         assert all(r["attempts"] <= MAX_ATTEMPTS for r in rows)
         assert all(r["last_error"] for r in rows if r["status"] in ("failed", "rejected"))

@@ -28,6 +28,7 @@ PROGRESS = {
     "replaced_image_url": "'https://example.com/x.png'",
     "replaced_alt_text": "'a hill'",
     "status": "'published'",
+    "put_back_at": "'2020-01-01'",
 }
 GIVEN = {"id", "created_at", "updated_at"}  # by the database: anybody may leave them out
 
@@ -72,7 +73,9 @@ def test_a_writer_gets_pictures(world, users):
         "seed": 1,
         "priority": 3,
         "needs_approval": False,
+        "publish": "post",
         "focus": "top",
+        "source": "newsroom",
         "replace": False,
     }
     marks = ", ".join(["%s"] * len(values))

@@ -154,11 +154,11 @@ def test_a_full_spool_holds_the_drawing_back_until_the_store_has_taken_what_wait
 
 
 def test_a_full_disk_is_told_and_pictures_go_straight_to_the_store(world, tmp_path, monkeypatch):
-    def full(descriptor):
+    def full(descriptor, parts):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     hills(world, 6)
-    monkeypatch.setattr(spool_room.os, "fsync", full)
+    monkeypatch.setattr(spool_room.os, "writev", full)
     result = world.run(sdxl=Watched())
     assert set(world.statuses()) == {"published"}
     (told,) = [text for text in warnings(world, result) if "drawing waits for the store" in text]

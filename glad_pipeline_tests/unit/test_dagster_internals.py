@@ -11,8 +11,8 @@ USED_IN = {
     "defs/doctor.py",  # checks of an asset that do not wait for it
     "defs/fixed_resource.py",  # resources that run config cannot change
     "defs/pool_limit.py",  # reading and setting a pool's limit
-    "defs/kept_connections.py",  # SQLite where no database is named
-    "local/foreground.py",  # the daemon as a module
+    "defs/kept_connections.py",  # SQLite where no database is named; questions about the schema
+    "defs/daemon.py",  # the daemon as a module; how often code servers are asked whether they are still there
 }
 PRIVATE = re.compile(
     r"dagster\._|event_log_storage|daemon_cursor_storage|run_op_concurrency|AssetChecksDefinition\.create"

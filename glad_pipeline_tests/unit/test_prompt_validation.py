@@ -162,6 +162,8 @@ def test_line_breaks_of_windows_become_plain_ones() -> None:
         ("needs_approval", "maybe"),
         ("needs_approval", 2),
         ("needs_approval", 0.0),
+        ("publish", "Picture"),
+        ("publish", True),
         ("prompt", 5),
         ("prompt", {"nested": "object"}),
     ],

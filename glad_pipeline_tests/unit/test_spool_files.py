@@ -86,11 +86,11 @@ def test_no_more_waits_than_may_and_there_is_room_again_after_a_delivery(tmp_pat
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 def test_a_disk_that_takes_no_more_leaves_nothing_half_written(spool, monkeypatch, number):
-    def full(descriptor):
+    def full(descriptor, parts):
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as fault:
-        fault.setattr(spool_room.os, "fsync", full)
+        fault.setattr(spool_room.os, "writev", full)
         with pytest.raises(OSError, match=os.strerror(number)):
             spool.put(NAME, FACTS, BODY)
     assert list(spool.folder.iterdir()) == []

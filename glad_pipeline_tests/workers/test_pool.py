@@ -6,6 +6,8 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 
 import psutil
 import pytest
@@ -190,10 +192,10 @@ def test_another_run_s_poison_costs_this_run_s_pictures_nothing(pool_of, monkeyp
 
 def test_a_run_takes_no_more_workers_than_it_needs_and_those_that_are_warm_for_it(pool_of):
     pool = pool_of(GLAD_WORKERS=3, GLAD_WORKER_MODELS=2)
-    [wide] = RemoteEngine(DEMO, pool, wanted=recipes(1)).generate(recipes(1, width=72))
+    [wide] = RemoteEngine(DEMO, pool, wanted=lambda: recipes(1)).generate(recipes(1, width=72))
     for _ in range(3):
         like = recipes(1, width=72)
-        [again] = RemoteEngine(DEMO, pool, wanted=like).generate(like)
+        [again] = RemoteEngine(DEMO, pool, wanted=partial(list, like)).generate(like)
         assert again.provenance["pid"] == wide.provenance["pid"]
     assert len(members()) == 1
 
@@ -331,3 +333,56 @@ def test_a_worker_draws_on_while_the_head_does_not_answer(pool_of, ray_home):
     drawn = [first, *stream]
     assert len(drawn) == 16
     assert all(d.pixels is not None for d in drawn)
+
+
+class Coming:
+    """A backlog to which recipes come while it is drawn from."""
+
+    def __init__(self, *some):
+        self.waiting = list(some)
+        self.taken = []
+        self.over = False
+
+    def take(self, batch_of, *, prefer=lambda recipe: False, wait=True):
+        while wait and not self.waiting and not self.over:
+            time.sleep(0.01)
+        if not self.waiting:
+            return None if self.over else []
+        group = self.waiting[: batch_of(self.waiting[0])]
+        self.waiting = self.waiting[len(group) :]
+        self.taken.append((time.monotonic(), group))
+        return group
+
+    def __iter__(self):
+        while group := self.take(lambda recipe: 1):
+            yield from group
+
+
+def test_a_recipe_that_comes_while_a_batch_is_drawn_is_in_the_next_one(pool_of):
+    """Of a shape whose batches are known to take 1.5 s: the next is asked for when this one is nearly done."""
+    pool = pool_of(GLAD_WORKERS=1)
+    list(RemoteEngine(DEMO, pool).generate(recipes(1, "for 1.5 s")))  # the worker knows now
+    backlog = Coming(*recipes(BATCH * 4, "for 1.5 s"))
+    urgent = recipes(1, "for 1.5 s")
+    stream = RemoteEngine(DEMO, pool).generate(backlog)
+    threading.Timer(2.0, lambda: backlog.waiting.insert(0, urgent[0])).start()  # in the middle of the first or second
+    order = [next(stream).recipe for _ in range(BATCH * 4)]
+    backlog.over = True
+    order += [drawn.recipe for drawn in stream]
+    assert len(order) == BATCH * 4 + 1
+    assert order.index(urgent[0]) < 3 * BATCH
+    asked = [at for at, _ in backlog.taken]
+    assert all(0.9 < later - earlier < 3 for earlier, later in pairwise(asked[1:-1]))
+
+
+def test_more_workers_are_asked_for_when_more_comes(pool_of):
+    pool = pool_of(GLAD_WORKERS=2)
+    backlog = Coming(*recipes(1, "for 0.5 s"))
+    stream = RemoteEngine(DEMO, pool, wanted=lambda: backlog.waiting).generate(backlog)
+    first = next(stream)
+    assert len(members()) == 1
+    backlog.waiting += recipes(BATCH * 30, "for 0.5 s")
+    backlog.over = True
+    drawn = [first, *stream]
+    assert len(drawn) == 1 + BATCH * 30
+    assert len({each.provenance["pid"] for each in drawn}) == 2

@@ -182,3 +182,45 @@ def _others(recipe):
     from dataclasses import replace
 
     return [replace(recipe, seed=(recipe.seed + n) % 2**63) for n in range(1, 6)]
+
+
+A_RUN = """
+from glad_pipeline_tests.engines import on_workers
+from glad_pipeline_tests.faults.world import World
+print(World().run(on_workers()))
+"""
+
+
+def test_of_two_runs_that_are_up_one_draws_and_the_other_claims_when_the_last_batch_is_begun(
+    world, environment, ray_home
+):
+    from glad_pipeline.workers.cluster import Cluster
+    from glad_pipeline.workers.pool import Pool
+
+    one = {"GLAD_WORKERS": "1", "GLAD_BATCH_SIZE": "20"}
+    options = on_workers(workers=1).sdxl.options
+    RemoteEngine(DEMO, Pool(options)).warm_up(recipes(1)[0])
+    cluster = Cluster(options)
+    cluster.note(workers=1)
+    for number in range(40):
+        world.add("a hill for 1 s", title=f"Hill {number}", seed=number)
+    try:
+        command, given = [sys.executable, "-c", A_RUN], {**os.environ, **environment, **one}
+        runs = [
+            subprocess.Popen(command, env=given, cwd=project_root(), stdout=subprocess.PIPE, stderr=-3, text=True)
+            for _ in range(2)
+        ]
+        assert [run.communicate(timeout=150)[0].splitlines()[-1:] for run in runs] == [["None"], ["None"]]
+    finally:
+        cluster.note(workers=None)
+    found = world.sql(
+        "SELECT extract(epoch FROM claimed_at)::float AS claimed, key, status FROM prompts p JOIN images i"
+        " ON i.id = image_id ORDER BY claimed_at"
+    )
+    assert [row["status"] for row in found] == ["published"] * 40
+    drawn = {line.split()[0]: float(line.split()[2]) for line in (ray_home / "draws").read_text().splitlines()}
+    ends = [drawn[row["key"].rpartition("/")[2].removesuffix(".png")] for row in found]
+    of_first, of_second = ends[:20], ends[20:]
+    assert max(of_first) - 1.5 < found[20]["claimed"] < min(of_second)
+    assert found[19]["claimed"] < min(of_first)
+    assert min(of_second) > max(of_first)

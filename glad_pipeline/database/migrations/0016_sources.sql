@@ -26,24 +26,34 @@ CREATE INDEX prompts_pending ON prompts (priority DESC, source, id) WHERE status
 CREATE INDEX prompts_waiting ON prompts (source, greatest(created_at, put_back_at, publish_at)) WHERE status = 'pending';
 CREATE INDEX prompts_of_source ON prompts (source, created_at) WHERE source <> '';
 
+-- Nobody writes `put_back_at`, whoever has a prompt worked again.
 CREATE FUNCTION prompts_note_putting_back() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF TG_ARGV[0] = 'refuse' THEN
+        RAISE EXCEPTION 'progress of a prompt is kept by the pipeline, it cannot be inserted or changed: put_back_at'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'progress_is_kept_by_the_pipeline',
+                  HINT = 'Leave the column out.';
+    END IF;
     NEW.put_back_at := now();
     RETURN NEW;
 END $$;
 
 CREATE TRIGGER prompts_note_putting_back BEFORE UPDATE OF status ON prompts FOR EACH ROW
     WHEN (NEW.status = 'pending' AND OLD.status IN ('rejected', 'failed', 'cancelled', 'published'))
-    EXECUTE FUNCTION prompts_note_putting_back();
+    EXECUTE FUNCTION prompts_note_putting_back('note');
+CREATE TRIGGER prompts_refuse_put_back_at BEFORE INSERT ON prompts FOR EACH ROW
+    WHEN (NEW.put_back_at IS NOT NULL) EXECUTE FUNCTION prompts_note_putting_back('refuse');
+CREATE TRIGGER prompts_keep_put_back_at BEFORE UPDATE OF put_back_at ON prompts FOR EACH ROW
+    WHEN (NEW.put_back_at IS DISTINCT FROM OLD.put_back_at) EXECUTE FUNCTION prompts_note_putting_back('refuse');
 
 -- The next `wanted` waiting prompts of sources that are not paused, in the order in which they are to be drawn: by priority,
 -- those of one priority by turns of their sources, beginning after the source `since`, and those of one source by id.
 -- `above`: only those of a higher priority. `ahead`: also those whose time has not come.
 -- What it reads does not grow with what waits: a probe of the index for each priority and source, and the rows it answers.
--- The planner is told so, since it may know nothing yet of rows that have just come.
+-- Each is written so that no other index has its order: the planner may know nothing yet of rows that have just come.
 CREATE FUNCTION prompts_in_turn(wanted integer, above integer, ahead boolean, since text)
     RETURNS TABLE (prompt_id bigint, place integer) LANGUAGE plpgsql STABLE ROWS 100
-    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_incremental_sort = off AS $$
 DECLARE
     due     CONSTANT timestamptz := CASE WHEN ahead THEN 'infinity' ELSE now() END;
     level   integer;
@@ -70,7 +80,7 @@ BEGIN
         WHILE cardinality(names) < wanted LOOP
             SELECT p.source INTO name FROM prompts p
             WHERE p.status = 'pending' AND p.priority = level AND p.source >= probe
-              AND coalesce(p.publish_at, '-infinity') <= due ORDER BY p.source LIMIT 1;
+              AND coalesce(p.publish_at, '-infinity') <= due ORDER BY p.source, p.id LIMIT 1;
             IF name IS NULL OR (wrapped AND name COLLATE "C" > since COLLATE "C") THEN
                 EXIT WHEN wrapped;
                 wrapped := true;
@@ -88,9 +98,9 @@ BEGIN
             share := (wanted + cardinality(names) - 1) / cardinality(names);
             SELECT array_agg(h.id ORDER BY h.nth, s.nth), array_agg(s.nth ORDER BY h.nth, s.nth) INTO ids, places
             FROM unnest(names, lasts) WITH ORDINALITY AS s (name, last, nth) CROSS JOIN LATERAL (
-                SELECT p.id, row_number() OVER (ORDER BY p.id) AS nth FROM prompts p
-                WHERE p.status = 'pending' AND p.priority = level AND p.source = s.name AND p.id > s.last
-                  AND coalesce(p.publish_at, '-infinity') <= due ORDER BY p.id LIMIT share) AS h;
+                SELECT p.id, row_number() OVER (ORDER BY p.source, p.id) AS nth FROM prompts p
+                WHERE p.status = 'pending' AND p.priority = level AND (p.source, p.id) > (s.name, s.last) AND p.source <= s.name
+                  AND coalesce(p.publish_at, '-infinity') <= due ORDER BY p.source, p.id LIMIT share) AS h;
             EXIT WHEN ids IS NULL;
             RETURN QUERY SELECT i.id, place + i.nth::integer FROM unnest(ids) WITH ORDINALITY AS i (id, nth);
             place := place + cardinality(ids);
@@ -106,7 +116,7 @@ BEGIN
         ELSE                                           -- a paused source with a priority for each row: row by row is cheaper
             SELECT p.priority INTO level FROM prompts p
             WHERE p.status = 'pending' AND p.priority < level AND coalesce(p.publish_at, '-infinity') <= due
-              AND NOT EXISTS (SELECT FROM prompt_sources s WHERE s.source = p.source AND s.paused_since IS NOT NULL)
+              AND p.source NOT IN (SELECT s.source FROM prompt_sources s WHERE s.paused_since IS NOT NULL)
             ORDER BY p.priority DESC LIMIT 1;
         END IF;
     END LOOP;

@@ -54,6 +54,7 @@ MADE = {
     "0010_edits": ("prompt_aliases",),
     "0011_run_reports": ("run_reports",),
     "0016_sources": ("prompt_sources",),
+    "0017_events": ("prompt_events",),
 }
 
 _SQL = named_queries(__name__, "checks.sql")

@@ -147,7 +147,7 @@ WHERE NOT d.current AND i.removed_at IS NULL ORDER BY i.id LIMIT %(limit)s
 WITH users AS (
     SELECT q.id FROM prompts AS q
     JOIN images AS i ON i.id = q.image_id
-    WHERE q.image_id = ANY(%(ids)s) AND q.status IN ('generated', 'awaiting_approval', 'published')
+    WHERE q.image_id = ANY(%(ids)s) AND q.status IN ('generated', 'awaiting_approval', 'published', 'ready')
       AND (q.claim_token IS NULL
            OR (q.lease_expires_at < now() AND q.claim_token NOT IN (SELECT token FROM prompts_live_holds())))
       AND (q.status <> 'published' OR q.published_post_id IS NULL

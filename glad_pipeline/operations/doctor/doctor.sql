@@ -29,14 +29,16 @@ FROM (VALUES ('prompts', 'SELECT'), ('prompts', 'INSERT'), ('prompts', 'UPDATE')
              ('deployments', 'SELECT'), ('deployments', 'INSERT'), ('deployments', 'UPDATE'),
              ('run_claims', 'SELECT'), ('run_claims', 'INSERT'), ('run_claims', 'UPDATE'), ('run_claims', 'DELETE'),
              ('run_reports', 'SELECT'), ('run_reports', 'INSERT'), ('run_reports', 'UPDATE'),
-             ('run_reports', 'DELETE')) AS needed (relation, privilege)
+             ('run_reports', 'DELETE'),
+             ('prompt_events', 'SELECT'), ('prompt_events', 'DELETE')) AS needed (relation, privilege)
 WHERE to_regclass(needed.relation) IS NOT NULL
   AND NOT has_table_privilege(to_regclass(needed.relation), needed.privilege)
 
 -- name: switched_off
 -- Our triggers that are gone or switched off: without them rows of others break the rules of the queue.
 SELECT needed.name
-FROM unnest(ARRAY['prompts_keep_the_rules', 'prompts_refuse_the_unreadable', 'prompts_redraw_what_is_edited'])
+FROM unnest(ARRAY['prompts_keep_the_rules', 'prompts_refuse_the_unreadable', 'prompts_redraw_what_is_edited',
+                  'prompts_note_what_happened'])
      AS needed (name)
 WHERE NOT EXISTS (SELECT FROM pg_trigger
                   WHERE tgrelid = to_regclass('prompts') AND tgname = needed.name AND tgenabled <> 'D')

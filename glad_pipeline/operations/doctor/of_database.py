@@ -13,6 +13,7 @@ from glad_pipeline.diagnosis import Diagnosis
 from glad_pipeline.operations.doctor.examination import Deployment
 from glad_pipeline.operations.doctor.lines import right, risk, wrong
 from glad_pipeline.outbox.messages import dead
+from glad_pipeline.prompts.pauses import pauses
 from glad_pipeline.publishing import trial
 from glad_pipeline.storage.keys import original_key
 
@@ -101,6 +102,8 @@ def queue(deployment: Deployment) -> Iterator[Diagnosis]:
     """What waits, what has failed, and which messages were given up."""
     row = deployment.database.read(partial(_asked, query="queue"))[0]
     yield right("prompts", f"{row['pending']} wait to be drawn, {row['due']} drawn ones to be published")
+    if paused := deployment.database.read(pauses):
+        yield risk("paused", paused.in_words(), "when it may go on: ./glad prompts resume [--source S]")
     if row["failed"]:
         cure = "./glad prompts list --status failed, then ./glad prompts retry ID"
         yield risk("prompts", f"{row['failed']} have failed, the newest: {row['why']}", cure)

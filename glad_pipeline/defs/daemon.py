@@ -1,0 +1,20 @@
+"""Dagster's own daemon, with all its options, as `glad up` runs it: it costs less while nothing happens.
+
+Left to themselves daemon and webserver ask the code server every second whether it is the one they know, each time by
+a new connection. They need its answer only where it was started again.
+"""
+
+from dagster._daemon import cli
+from dagster._grpc import server_watcher
+
+WATCH_INTERVAL = 5.0  # seconds
+
+
+def watch_less_often() -> None:
+    """In this process."""
+    server_watcher.WATCH_INTERVAL = WATCH_INTERVAL  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    watch_less_often()
+    cli.main()

@@ -1,0 +1,416 @@
+"""Sources of prompts on a real PostgreSQL: fair shares, limits, pauses, and what has waited for too long."""
+
+import json
+import threading
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from glad_pipeline import cli
+from glad_pipeline.database import Database
+from glad_pipeline.errors import UsageError
+from glad_pipeline.prompts import hold, sources, taking
+from glad_pipeline.prompts.importing import import_file
+from glad_pipeline.prompts.intake import add_prompt
+from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.prompts.queue_state import readiness
+from glad_pipeline_tests.rows import pages_read
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def database(migrated_url, monkeypatch):
+    monkeypatch.setattr(hold, "GRACE", 0.0)
+    monkeypatch.setenv("DATABASE_URL", migrated_url)
+    with Database(migrated_url) as database:
+        yield database
+
+
+def claim(database, worker="run-1", *, longest_wait=None, ahead=True):
+    opened = Claim(database, worker=worker, lease=HOUR, max_attempts=3, ahead=ahead, longest_wait=longest_wait)
+    return opened.open()
+
+
+def execute(database, statement, *values):
+    with database.transaction() as connection:
+        cursor = connection.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def add(database, count=1, source="", priority=0, age=0):
+    """Rows of a source; `age`: seconds since they were inserted."""
+    rows = execute(
+        database,
+        "INSERT INTO prompts (prompt, source, priority, created_at)"
+        " SELECT 'p', %s, %s, now() - make_interval(secs => %s) FROM generate_series(1, %s) RETURNING id",
+        *(source, priority, age, count),
+    )
+    return [row["id"] for row in rows]
+
+
+def ids(prompts):
+    return [each.id for each in prompts]
+
+
+def of_sources(prompts):
+    return [each.source for each in prompts]
+
+
+def glad(capsys, *words):
+    code = cli.main(["prompts", *words])
+    said = capsys.readouterr()
+    return code, said.out + said.err
+
+
+# --- turns
+
+
+def test_sources_of_one_priority_take_turns_and_each_is_served_by_id(database):
+    flood = add(database, 50, "bulk")
+    few = add(database, 3, "news")
+    unnamed = add(database, 2)
+    with claim(database) as mine:
+        taken = mine.take(8)
+        assert Counter(of_sources(taken)) == {"bulk": 3, "news": 3, "": 2}
+        assert ids(taken) == [unnamed[0], flood[0], few[0], unnamed[1], flood[1], few[1], flood[2], few[2]]
+        assert ids(mine.more(2)) == flood[3:5]
+
+
+def test_priority_goes_before_turns_at_both_ends_of_its_range(database):
+    low, high = -(2**31), 2**31 - 1
+    last = add(database, 1, "b", low)
+    middle = add(database, 2, "a")
+    first = add(database, 1, "b", high)
+    with claim(database) as mine:
+        assert ids(mine.take(10)) == [*first, *middle, *last]
+        assert mine.more(10, above=low) == []
+        urgent = add(database, 2, "c", high)
+        assert mine.more(10, above=high) == []
+        assert ids(mine.more(10, above=high - 1)) == urgent
+
+
+@pytest.mark.parametrize("slice_", [1, 2, 3])
+def test_more_sources_than_a_slice_has_room_for_are_all_served_before_one_is_served_again(database, slice_):
+    for name in "abcdefg":
+        add(database, 5, name)
+    served = []
+    for run in range(2):  # the turn outlasts the run
+        with claim(database, f"run-{run}") as mine:
+            while len(served) < 7 * (run + 1):
+                served += of_sources(mine.more(min(slice_, 7 * (run + 1) - len(served))))
+            mine.reject(dict.fromkeys(ids(mine.held()), "done"))
+    assert Counter(served[:7]) == Counter("abcdefg")
+    assert Counter(served[7:]) == Counter("abcdefg")
+
+
+def test_a_flood_of_urgent_rows_of_one_source_leaves_others_of_that_priority_their_share(database):
+    add(database, 100_000, "flood", 10)
+    other = add(database, 20, "reader", 10)
+    with claim(database) as mine:
+        assert ids(prompt for prompt in mine.take(40) if prompt.source == "reader") == other
+
+
+def test_claims_at_the_same_moment_all_get_their_share_and_none_gets_another_s(database):
+    for name in ("a", "b", ""):
+        add(database, 60, name)
+    taken, barrier = [], threading.Barrier(6)
+
+    def work(worker):
+        with claim(database, worker) as mine:
+            barrier.wait()
+            got = ids(mine.more(15)) + ids(mine.more(15))
+            taken.append(got)
+            barrier.wait()
+
+    threads = [threading.Thread(target=work, args=(f"run-{n}",)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(got) for got in taken] == [30] * 6
+    assert len({i for got in taken for i in got}) == 180
+
+
+def test_a_claim_reads_as_little_whatever_waits(database):
+    """Many rows of one source, urgent rows of a paused one, and thousands of sources: pages of the index alone."""
+    look = "SELECT * FROM prompts_in_turn(64, NULL, true, '')"
+    add(database, 200, "bulk", -5)
+    few = pages_read(database, look)
+    add(database, 60_000, "bulk", -5)
+    add(database, 60_000, "paused", 9)
+    sources.pause(database, "paused")
+    execute(database, "INSERT INTO prompts (prompt, source) SELECT 'p', 's' || n FROM generate_series(1, 10000) AS n")
+    assert pages_read(database, look) < few + 64 * 12  # two probes and a row for each of 64 sources
+    execute(database, "ANALYZE prompts")
+    assert pages_read(database, look) < few + 64 * 12
+
+
+def test_urgent_rows_of_a_paused_source_with_a_priority_each_do_not_cost_a_probe_each(database):
+    execute(
+        database,
+        "INSERT INTO prompts (prompt, source, priority) SELECT 'p', 'odd', n FROM generate_series(1, 30000) AS n",
+    )
+    sources.pause(database, "odd")
+    add(database, 5)
+    assert pages_read(database, "SELECT * FROM prompts_in_turn(5, NULL, true, '')") < 1_500
+
+
+# --- more, and back
+
+
+def test_more_returns_what_is_newly_claimed_and_nothing_while_there_is_nothing(database):
+    first = add(database, 2)
+    with claim(database) as mine:
+        assert ids(mine.take(1)) == first[:1]
+        assert ids(mine.more(5)) == first[1:]
+        assert mine.more(5) == []
+        assert mine.more(0) == []
+        assert mine.taken == 2
+
+
+def test_what_is_given_back_waits_as_before_and_no_try_is_counted(database):
+    begun, other = add(database, 2)
+    with claim(database) as mine:
+        mine.take(2)
+        mine.begin_drawing([begun])
+        mine.give_back([begun, other], reason="paused")
+        assert ids(mine.held()) == [begun]
+        assert mine.taken == 1
+        [row] = execute(database, "SELECT * FROM prompts WHERE id = %s", other)
+        assert (row["status"], row["attempts"], row["claim_token"], row["last_error"]) == ("pending", 0, None, "paused")
+        assert ids(mine.more(5)) == [other]
+        mine.give_back([])
+
+
+# --- what has waited for too long
+
+
+def test_one_in_eight_is_overdue_whatever_its_priority(database):
+    urgent = add(database, 40, "now", 10)
+    old = add(database, 10, "old", -(2**31), age=100)
+    older = add(database, 1, "older", -5, age=200)
+    with claim(database, longest_wait=timedelta(seconds=50)) as mine:
+        taken = ids(mine.take(16))
+        assert taken[:2] == [*older, old[0]]
+        assert taken[2:] == urgent[:14]
+        assert mine.overdue == {*older, old[0]}
+        assert [i in mine.overdue for i in ids(mine.more(8))] == [True, *[False] * 7]
+        mine.give_back([old[0]])
+        assert old[0] not in mine.overdue
+
+
+def test_runs_of_one_prompt_each_serve_what_is_overdue_too(database):
+    add(database, 30, "now", 10)
+    [old] = add(database, 1, "old", -10, age=100)
+    for run in range(taking.OVERDUE_SHARE):
+        with claim(database, f"run-{run}", longest_wait=timedelta(seconds=50)) as mine:
+            [taken] = ids(mine.take(1))
+            mine.reject({taken: "done"})
+        if taken == old:
+            return
+    pytest.fail("the row that is overdue was not served")
+
+
+def test_what_is_put_back_or_has_a_time_waits_from_then_on(database):
+    [again] = add(database, 1, age=1_000)
+    [timed] = add(database, 1, age=1_000)
+    execute(database, "UPDATE prompts SET publish_at = now() + interval '1 hour' WHERE id = %s", timed)
+    execute(database, "UPDATE prompts SET status = 'cancelled' WHERE id = %s", again)
+    execute(database, "UPDATE prompts SET status = 'pending' WHERE id = %s", again)
+    urgent = add(database, 8, priority=1)
+    with claim(database, longest_wait=timedelta(seconds=500)) as mine:
+        assert ids(mine.take(8)) == urgent
+        assert mine.overdue == set()
+        execute(database, "SET session_replication_role = replica")
+        execute(database, "UPDATE prompts SET put_back_at = now() - interval '600 seconds' WHERE id = %s", again)
+        execute(database, "SET session_replication_role = DEFAULT")
+        mine._look_for_overdue = 0.0
+        assert mine.more(2)[0].id == again
+
+
+def test_a_paused_source_is_not_overdue_and_hides_nobody_who_is(database):
+    add(database, 500, "paused", age=900)
+    [old] = add(database, 1, "old", -5, age=100)
+    add(database, 10)
+    sources.pause(database, "paused")
+    with claim(database, longest_wait=timedelta(seconds=50)) as mine:
+        mine.take(8)
+        assert mine.overdue == {old}
+
+
+# --- pauses
+
+
+def test_nothing_is_claimed_while_all_is_paused_and_all_of_it_after(database):
+    waiting = add(database, 3)
+    [named] = add(database, 1)
+    execute(database, "UPDATE prompts SET status = 'cancelled' WHERE id = %s", named)
+    with claim(database) as mine:
+        assert not mine.paused()
+        assert sources.pause(database, reason="the printer is on fire") is None
+        assert "the printer is on fire" in mine.paused().all
+        assert mine.take(5) == []
+        assert mine.more(5) == []
+        assert mine.take(5, ids=[named, waiting[0]]) == []
+        assert [row["status"] for row in execute(database, "SELECT status FROM prompts WHERE id = %s", named)] == [
+            "cancelled"
+        ]
+        assert sources.resume(database) is not None
+        assert ids(mine.take(5)) == waiting
+
+
+def test_a_paused_source_waits_and_the_others_go_on(database):
+    add(database, 3, "bulk", 5)
+    other = add(database, 2, "news")
+    sources.pause(database, "bulk")
+    with claim(database) as mine:
+        assert mine.paused().all is None
+        assert list(mine.paused().sources) == ["bulk"]
+        assert ids(mine.take(5)) == other
+        sources.resume(database, "bulk")
+        assert of_sources(mine.more(5)) == ["bulk"] * 3
+
+
+def test_the_rows_of_a_run_that_dies_while_it_is_paused_wait_like_the_others(database):
+    waiting = add(database, 3)
+    dead = claim(database, "dead")
+    dead.take(2)
+    dead.begin_drawing([waiting[0]])
+    sources.pause(database)
+    dead._stop.set()
+    dead._heart.join()
+    with claim(database) as mine:
+        assert mine.take(5) == []
+        assert {row["status"] for row in execute(database, "SELECT status FROM prompts")} == {"pending"}
+        sources.resume(database)
+        assert sorted(ids(mine.take(5))) == waiting
+
+
+def test_the_sensor_sees_a_pause_and_not_that_anything_waits(database):
+    def ready(ahead=True):
+        with database.transaction() as connection:
+            return readiness(connection, ahead=ahead)
+
+    add(database, 2, "bulk")
+    sources.pause(database, "bulk", reason="too many hills")
+    assert not ready()
+    assert "too many hills" in ready().paused
+    assert "too many hills" in ready(ahead=False).paused
+    add(database, 1, "news")
+    assert ready().pending
+    assert ready().paused is None
+    sources.pause(database)
+    assert not ready()
+    sources.resume(database)
+    sources.resume(database, "bulk")
+    assert ready().pending
+
+
+def test_pausing_and_resuming_twice_is_told(database, capsys):
+    assert "batches in hand" in glad(capsys, "pause", "--reason", "maintenance")[1]
+    code, said = glad(capsys, "pause")
+    assert (code, "was paused already, since" in said) == (0, True)
+    assert "maintenance" in glad(capsys, "list")[1]
+    assert glad(capsys, "pause", "--source", "bulk")[0] == 0
+    code, said = glad(capsys, "resume")
+    assert (code, "goes on" in said, "still paused: the source 'bulk'" in said) == (0, True, True)
+    assert "goes on" in glad(capsys, "resume", "--source", "bulk")[1]
+    code, said = glad(capsys, "resume", "--source", "bulk")
+    assert (code, "was not paused" in said) == (0, True)
+    assert "no source has prompts" in glad(capsys, "sources")[1]
+
+
+# --- limits
+
+
+def test_what_goes_beyond_a_source_s_limits_is_refused_whoever_inserts_it(database, tmp_path):
+    sources.limit(database, "bulk", {"queued_limit": 2})
+    add(database, 2, "bulk")
+    with pytest.raises(
+        UsageError, match=r'the source "bulk" may have 2 prompts waiting.*nothing was added.*glad prompts limit'
+    ):
+        add_prompt(database, {"prompt": "one more", "source": "bulk"})
+    file = tmp_path / "more.csv"
+    file.write_text("prompt,source\na hill,news\na lake,bulk\n")
+    with pytest.raises(UsageError, match="may have 2 prompts waiting"):
+        import_file(database, file)
+    assert len(execute(database, "SELECT id FROM prompts")) == 2
+    sources.limit(database, "bulk", {"queued_limit": 3, "daily_limit": 2})
+    with pytest.raises(UsageError, match=r'the source "bulk" may add 2 prompts in 24 hours'):
+        add_prompt(database, {"prompt": "one more", "source": "bulk"})
+    execute(database, "UPDATE prompts SET created_at = now() - interval '25 hours'")
+    assert add_prompt(database, {"prompt": "one more", "source": "bulk"})[1]
+    sources.limit(database, "bulk", {"queued_limit": None, "daily_limit": None})
+    add(database, 5, "bulk")
+
+
+def test_the_limits_of_all_are_those_of_each_source_that_has_none_and_not_of_what_has_no_source(database):
+    sources.limit(database, "*", {"queued_limit": 1})
+    sources.limit(database, "bulk", {"queued_limit": 5})
+    add(database, 5, "bulk")
+    add(database, 1, "news")
+    add(database, 10)
+    with pytest.raises(UsageError, match=r'"news" may have 1 prompts'):
+        add_prompt(database, {"prompt": "one more", "source": "news"})
+
+
+def test_two_who_insert_at_once_do_not_pass_a_limit_together(database):
+    sources.limit(database, "bulk", {"queued_limit": 3})
+    refused, barrier = [], threading.Barrier(4)
+
+    def work(name):
+        barrier.wait()
+        try:
+            add_prompt(database, {"prompt": name, "source": "bulk"})
+            add_prompt(database, {"prompt": f"{name} again", "source": "bulk"})
+        except UsageError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=work, args=(f"hill {n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(execute(database, "SELECT id FROM prompts")) == 3
+    assert refused
+
+
+@pytest.mark.parametrize("name", ["*", "x" * 65, "two\nlines", "a\0b", "bell\a"])
+def test_what_is_no_name_of_a_source_is_refused(database, name, capsys):
+    with pytest.raises(UsageError, match="source"):
+        add_prompt(database, {"prompt": "a hill", "source": name})
+    if name != "*" and "\0" not in name:
+        assert glad(capsys, "pause", "--source", name)[0] == 2
+
+
+@pytest.mark.parametrize("name", ["", "O'Brien; DROP TABLE prompts", "%s", "日本", "🦊", "'", "-x", "a b"])
+def test_whatever_else_is_a_name_is_claimed_paused_limited_and_shown(database, name, capsys):
+    [mine] = add(database, 1, name)
+    other = add(database, 1, "another")
+    assert glad(capsys, "pause", f"--source={name}")[0] == 0
+    with claim(database) as held:
+        assert ids(held.take(5)) == other
+        assert glad(capsys, "resume", f"--source={name}")[0] == 0
+        assert ids(held.more(5)) == [mine]
+    found = json.loads(glad(capsys, "sources", "--json")[1])
+    assert name in [each["source"] for each in found]
+    assert glad(capsys, "limit", "--queued", "1", "--", name)[0] == (2 if name == "" else 0)
+    listed = json.loads(glad(capsys, "list", "--json", f"--source={name}")[1])
+    assert [each["id"] for each in listed] == [mine]
+
+
+def test_sources_with_their_limits_and_pauses_are_a_table(database, capsys):
+    add(database, 2, "bulk")
+    add(database, 1)
+    assert "at most 5 waiting, 9 added in 24 hours" in glad(capsys, "limit", "bulk", "--queued", "5", "--daily", "9")[1]
+    glad(capsys, "pause", "--source", "bulk", "--reason", "too many hills")
+    table = glad(capsys, "sources")[1]
+    assert "5 waiting, 9 in 24 h" in table
+    assert "too many hills" in table
+    assert "(none)" in table
+    assert "no limits of its own" in glad(capsys, "limit", "bulk", "--none")[1]
+    assert glad(capsys, "limit", "bulk")[0] == 2
+    assert glad(capsys, "limit", "bulk", "--none", "--daily", "3")[0] == 2
+    assert glad(capsys, "limit", "bulk", "--daily", "-3")[0] == 2
