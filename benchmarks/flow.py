@@ -1,6 +1,7 @@
-"""Does the GPU wait between runs? How long it stands still while consecutive runs draw what waits.
+"""Does the GPU wait between runs, and does an urgent row wait for a bulk import?
 
     .venv/bin/python -m benchmarks.flow idle [--prompts 2000] [--seconds 0.1] [--batch 8] [--claim 256] [--ways with]
+    .venv/bin/python -m benchmarks.flow urgent [--bulk 10000] [--rows 40] [--seconds 0.4] [--batch 8] [--ways with]
 
 A real daemon with its sensor on servers of its own, and an engine that takes a fixed time for each batch
 (`benchmarks/paced.py`) and notes when each begins and ends. Prints the figures last and writes them to
@@ -9,6 +10,10 @@ A real daemon with its sensor on servers of its own, and an engine that takes a 
 idle: `--prompts` rows are there before the daemon is, and become posts in runs of `--claim`. The idle share is the time
 between the first batch's begin and the last one's end in which no batch was drawn, and the gaps are between the last
 batch of a run and the first one of the next. With warm workers and without, in turn.
+
+urgent: `--bulk` rows of the lowest priority wait. At random moments one urgent row is inserted, `--rows` in all. It may
+wait for the batch in hand and for its own; the excess is how much later than that it is a published post, by the clock
+of the database. The throughput is that of all pictures while urgent rows come ÷ that of the same time before.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import signal
 import statistics
 import subprocess
@@ -41,6 +47,9 @@ from glad_pipeline.workers.remote import RemoteEngine
 
 ROOT = Path(__file__).parents[1]
 GOAL_IDLE = 0.02
+GOAL_EXCESS = {"with": 3.0, "without": 13.0}  # seconds, for 95 of 100 urgent rows
+GOAL_THROUGHPUT = 0.98
+URGENT_SEED = 1_000_000  # seeds of urgent rows begin here
 START = 120.0  # seconds until the code server listens
 PROGRAMS = {
     "code": ["dagster", "code-server", "start", "-m", "benchmarks.paced", "--location-name", "paced"],
@@ -78,6 +87,21 @@ class Flow:
         with connect(os.environ["DATABASE_URL"]) as connection:
             [row] = connection.execute("SELECT count(*) AS n FROM prompts WHERE status <> 'published'")
         return int(row["n"])
+
+    def urgent_left(self) -> int:
+        """Urgent rows that are no posts yet."""
+        with connect(os.environ["DATABASE_URL"]) as connection:
+            [row] = connection.execute("SELECT count(*) AS n FROM prompts WHERE priority = 1 AND status <> 'published'")
+        return int(row["n"])
+
+    def urgent_times(self) -> list[tuple[float, float, int]]:
+        """When each urgent row was inserted and published, by the database's clock, and its seed."""
+        with connect(os.environ["DATABASE_URL"]) as connection:
+            rows = connection.execute(
+                "SELECT extract(epoch FROM created_at)::float AS inserted,"
+                " extract(epoch FROM published_at)::float AS published, seed FROM prompts WHERE priority = 1"
+            ).fetchall()
+        return [(row["inserted"], row["published"], row["seed"]) for row in rows]
 
     def batches(self) -> list[Batch]:
         """What was drawn, in the order in which it began."""
@@ -198,6 +222,55 @@ def watch_idle(prompts: int, seconds: float, batch: int, claim: int, *, workers:
     }
 
 
+# urgent
+
+
+def excess(inserted: float, published: float, seed: int, batches: Sequence[Batch]) -> float:
+    """How much later a row became a post than the end of the batch in hand and the length of its own batch allow."""
+    own = next(each for each in batches if seed in each.seeds)
+    in_hand = max((each.ended for each in batches if each.began <= inserted < each.ended), default=inserted)
+    return published - in_hand - (own.ended - own.began)
+
+
+def throughput(batches: Sequence[Batch], began: float, ended: float) -> float:
+    """Pictures a second that were drawn between two moments."""
+    parts = (max(0.0, min(each.ended, ended) - max(each.began, began)) / (each.ended - each.began) for each in batches)
+    return sum(part * len(each.seeds) for part, each in zip(parts, batches, strict=True)) / (ended - began)
+
+
+def watch_urgent(bulk: int, rows: int, seconds: float, batch: int, *, workers: int, seed: int) -> dict[str, Any]:
+    """One way: urgent rows at random moments into a bulk import that is being drawn."""
+    chance = random.Random(seed)  # noqa: S311
+    turn = 2.5 * seconds * batch  # seconds from one urgent row to the next, on average
+    with flowing(seconds, batch, workers=workers, GLAD_RENDITIONS="none") as flow:
+        flow.add(bulk, priority=-(2**31))
+        while len(flow.batches()) < 3:
+            time.sleep(0.5)
+        began = time.time()
+        time.sleep(rows * turn)
+        calm = time.time()
+        for n in range(rows):
+            time.sleep(chance.uniform(0.2, 1.8) * turn)
+            flow.add(1, first_seed=URGENT_SEED + n, priority=1)
+        ended = time.time()
+        while flow.urgent_left():
+            assert time.time() - ended < 300, "urgent rows are no posts"
+            time.sleep(0.5)
+        time.sleep(2 * seconds * batch)  # until the last batch has been noted
+        batches, times = flow.batches(), flow.urgent_times()
+    late = sorted(excess(*each, batches) for each in times)
+    waits = sorted(published - inserted for inserted, published, _ in times)
+    return {
+        "excess_p50": round(statistics.median(late), 2),
+        "excess_p95": round(late[-(-95 * len(late) // 100) - 1], 2),
+        "excess_most": round(late[-1], 2),
+        "wait_p50": round(statistics.median(waits), 2),
+        "wait_most": round(waits[-1], 2),
+        "throughput_ratio": round(throughput(batches, calm, ended) / throughput(batches, began, calm), 4),
+        "rows": len(late),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = parser.add_subparsers(dest="part", required=True)
@@ -207,16 +280,37 @@ def main() -> None:
     idle.add_argument("--batch", type=int, default=8)
     idle.add_argument("--claim", type=int, default=256, help="GLAD_BATCH_SIZE")
     idle.add_argument("--ways", nargs="+", choices=["with", "without"], default=["with", "without"])
+    urgent = parts.add_parser("urgent")
+    urgent.add_argument("--bulk", type=int, default=10_000)
+    urgent.add_argument("--rows", type=int, default=40)
+    urgent.add_argument("--seconds", type=float, default=0.4, help="a picture")
+    urgent.add_argument("--batch", type=int, default=8)
+    urgent.add_argument("--ways", nargs="+", choices=["with", "without"], default=["with", "without"])
+    urgent.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is ended
-    given = {name: getattr(args, name) for name in ("prompts", "seconds", "batch", "claim")}
-    found = {way: watch_idle(**given, workers=int(way == "with")) for way in args.ways}
-    report.write("flow", report.read("flow") | {"idle": {**given, **found, "goal": GOAL_IDLE}})
+    given = {name: value for name, value in vars(args).items() if name not in ("part", "ways")}
+    watch = watch_idle if args.part == "idle" else watch_urgent
+    found = {way: watch(**given, workers=int(way == "with")) for way in args.ways}
+    goals = {"goal": GOAL_IDLE} if args.part == "idle" else {"goal": GOAL_EXCESS, "goal_throughput": GOAL_THROUGHPUT}
+    report.write("flow", report.read("flow") | {args.part: {**given, **found, **goals}})
     for way, figures in found.items():
-        print(
-            f"idle {way} workers: {figures['idle_share']:.1%} of {figures['seconds']} s in {figures['runs']} runs"
-            f"{f' (goal ≤ {GOAL_IDLE:.0%})' if way == 'with' else ''}, the largest gaps {figures['largest_gaps']} s"
-        )
+        print(told_idle(way, figures) if args.part == "idle" else told_urgent(way, figures))
+
+
+def told_idle(way: str, figures: dict[str, Any]) -> str:
+    return (
+        f"idle {way} workers: {figures['idle_share']:.1%} of {figures['seconds']} s in {figures['runs']} runs"
+        f"{f' (goal ≤ {GOAL_IDLE:.0%})' if way == 'with' else ''}, the largest gaps {figures['largest_gaps']} s"
+    )
+
+
+def told_urgent(way: str, figures: dict[str, Any]) -> str:
+    return (
+        f"urgent {way} workers: {figures['excess_p95']} s later than the batch in hand and its own, for 95 of 100 of "
+        f"{figures['rows']} (goal ≤ {GOAL_EXCESS[way]:g}); throughput {figures['throughput_ratio']:.3f} "
+        f"(goal ≥ {GOAL_THROUGHPUT})"
+    )
 
 
 if __name__ == "__main__":

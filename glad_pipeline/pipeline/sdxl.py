@@ -171,6 +171,7 @@ class Sdxl:
         it, it is that prompt's.
         """
         unloadable: dict[Weights, Exception] = {}
+        broken = False
         for weights, backlog, wanted in _by_weights(recipes):
             profile = next(p for p in list(self._profiles.values()) if (p.weights, p.quantization or "") == weights)
             if weights in unloadable:
@@ -185,11 +186,15 @@ class Sdxl:
                 unloadable[weights] = error
                 yield from self._undrawable(profile, backlog, error)
             else:
-                yield from engine.generate(backlog, on_batch_start=on_batch_start)
+                for drawn in engine.generate(backlog, on_batch_start=on_batch_start):
+                    broken = broken or (drawn.pixels is None and drawn.cause in ("device", "setup"))
+                    yield drawn
             finally:
                 self.overhead_seconds["loading"] += engine.load_seconds or 0.0
                 self.overhead_seconds["warming_up"] += engine.warm_seconds
                 engine.close()
+            if broken:  # with other weights it would be no better
+                return
 
     def _undrawable(self, profile: ModelProfile, backlog: Backlog, error: Exception) -> Iterator[Drawn]:
         """The recipes of a model that cannot be loaded, each with the reason. Raises what is due to the deployment."""

@@ -39,10 +39,12 @@ class Event:
 def history(database: Database, prompt_id: int) -> list[Event]:
     """What happened to a prompt, the oldest first: that it was queued, and its newest SHOWN events."""
     bound = {"id": prompt_id, "limit": SHOWN}
-    with database.transaction() as connection:
-        queued = connection.execute(QUERIES["queued"], bound).fetchone()
-        found = records_of(Event, connection.execute(QUERIES["history"], bound))
-    return [Event(at=queued["at"], event="queued"), *reversed(found)] if queued else []
+
+    def look(connection: Connection) -> list[Event]:
+        queued = records_of(Event, connection.execute(QUERIES["queued"], bound))
+        return [*queued, *reversed(records_of(Event, connection.execute(QUERIES["history"], bound)))]
+
+    return database.read(look)
 
 
 def where_it_stands(database: Database, prompt_id: int, *, ahead: bool = True) -> str | None:

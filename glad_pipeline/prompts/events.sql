@@ -18,4 +18,4 @@ SELECT t.place FROM prompts_in_turn(%(limit)s, NULL, %(ahead)s,
 WHERE t.prompt_id = %(id)s;
 
 -- name: queued
-SELECT created_at AS at FROM prompts WHERE id = %(id)s;
+SELECT created_at AS at, 'queued' AS event FROM prompts WHERE id = %(id)s;

@@ -66,6 +66,7 @@ class PromptDetails(Prompt):
     claimed_at: datetime | None
     generated_at: datetime | None
     published_at: datetime | None
+    put_back_at: datetime | None  # when a person last had it worked again
     image_id: int | None
     image_url: (
         str | None

@@ -351,9 +351,17 @@ UPDATE prompts SET claim_token = NULL, claimed_by = NULL, lease_expires_at = NUL
 WHERE claim_token = %(token)s AND status = 'generated'
 
 -- name: ready
--- One look for the sensor, the same price whatever the table's size: is there anything a run could do now?
-SELECT waits.found AND NOT paused.found OR CASE WHEN waits.found AND paused.found
-           THEN EXISTS (SELECT FROM prompts_in_turn(1, NULL, %(ahead)s, '')) ELSE false END AS pending,
+-- One look for the sensor, the same price whatever the table's size: is there anything a run could do now? `waits`: also
+-- what is paused. What is due has an order, so that no other index is read for it.
+WITH waits AS MATERIALIZED (
+    SELECT CASE WHEN %(ahead)s THEN EXISTS (SELECT FROM prompts WHERE status = 'pending')
+                ELSE (SELECT id FROM prompts WHERE status = 'pending' AND coalesce(publish_at, '-infinity'::timestamptz) <= now()
+                      ORDER BY coalesce(publish_at, '-infinity'::timestamptz) LIMIT 1) IS NOT NULL END AS found
+), paused AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM prompt_sources WHERE paused_since IS NOT NULL) AS found
+)
+SELECT CASE WHEN waits.found AND paused.found THEN EXISTS (SELECT FROM prompts_in_turn(1, NULL, %(ahead)s, ''))
+            ELSE waits.found END AS pending,
        waits.found AS waits,
        EXISTS (SELECT FROM prompts WHERE status = 'generated'
                AND coalesce(publish_at, '-infinity'::timestamptz) <= now()
@@ -363,10 +371,7 @@ SELECT waits.found AND NOT paused.found OR CASE WHEN waits.found AND paused.foun
                AND (lease_expires_at < now() OR claim_token NOT IN (SELECT token FROM prompts_live_holds())))
        OR EXISTS (SELECT FROM run_reports WHERE published
                   AND run_id NOT IN (SELECT worker FROM prompts_live_holds())) AS abandoned
-FROM (SELECT CASE WHEN %(ahead)s THEN EXISTS (SELECT FROM prompts WHERE status = 'pending')
-                  ELSE EXISTS (SELECT FROM prompts WHERE status = 'pending'
-                               AND coalesce(publish_at, '-infinity'::timestamptz) <= now()) END AS found) AS waits,
-     (SELECT EXISTS (SELECT FROM prompt_sources WHERE paused_since IS NOT NULL) AS found) AS paused
+FROM waits, paused
 
 -- name: live_workers
 -- The runs whose hold is alive, whatever their prompts' state.

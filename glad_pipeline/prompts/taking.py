@@ -116,7 +116,7 @@ class Taking(Hold):
         above: int | None = None,
         had: Sequence[int] = (),
     ) -> list[Prompt]:
-        """In the caller's transaction: claim up to `batch` besides those of `before`, none of `had`. Returns all in hand."""
+        """In the caller's transaction: claim up to `batch` besides `before`, and none of `had`. Returns all in hand."""
         bound = {
             "token": self._token,
             "worker": self._worker,

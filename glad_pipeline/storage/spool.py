@@ -1,8 +1,8 @@
 """What has to outlive this process until the store has it: each thing a file of its own on the local disk.
 
 Knows names, facts (JSON) and bytes, not what they mean. A file appears whole, under its final name, or not at all,
-and is read back whole or reported as damaged: so is one that a power cut has torn before it was synced. Several processes may share a folder: the same name means the same
-thing, whoever writes, reads or removes it.
+and is read back whole or reported as damaged: so is one that a power cut has torn before it was synced. Several
+processes may share a folder: the same name means the same thing, whoever writes, reads or removes it.
 """
 
 from __future__ import annotations

@@ -248,9 +248,12 @@ MENDING = Scenario(
     redraws=2,
 )
 PLAIN_RUN = Scenario(prepare=a_dozen, act=World.run)
+WHILE_DRAWING = Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(seconds_each=0.1)))
 SCENARIOS: dict[str, Scenario] = {  # by commit point
     "give_back": Scenario(prepare=a_dozen, act=claim_and_give_back),
     "refund": Scenario(prepare=a_dozen, act=lambda world: world.run(world.sdxl(breaks_after=6)), patient=False),
+    "catalogue": WHILE_DRAWING,
+    "publish": WHILE_DRAWING,
     "look_again": Scenario(prepare=pictures_of_yesterday, act=World.run, redraws=1),
     "hold_back": Scenario(
         prepare=a_dozen,

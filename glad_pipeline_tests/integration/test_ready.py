@@ -157,5 +157,4 @@ def test_an_import_asks_for_pictures_alone_where_its_rows_do_not_say_it(world, g
     assert glad("prompts", "import", file, "--publish", "picture")[0] == 0
     assert [row["publish"] for row in world.prompts().values()] == ["picture", "post", "picture"]
     assert glad("prompts", "import", file, "--publish", "picture")[:2] == (0, f"{file}: 0 added, 3 there already\n")
-    code, _, error = glad("prompts", "import", file, "--publish", "nothing")
-    assert code == 2
+    assert glad("prompts", "import", file, "--publish", "nothing")[0] == 2

@@ -165,8 +165,13 @@ def test_with_these_weights_it_is_over_when_others_are_next():
 
 
 def test_nothing_right_now_is_no_end():
-    waiting = UrgentFirst()
+    waiting = backlog(recipe(0))
+    waiting.take(batch_of)
     assert waiting.take(batch_of, wait=False) == []
+    assert not waiting.is_asked  # one is under way, and something may come while it is drawn
+    waiting.done(recipe(0))
+    assert waiting.take(batch_of, wait=False) == []
+    assert waiting.is_asked
     waiting.end()
     assert waiting.take(batch_of, wait=False) is None
     assert list(waiting) == []

@@ -23,6 +23,8 @@ def elsewhere(tmp_path, monkeypatch):
         ("GLAD_STEPS", "-3"),
         ("GLAD_DEVICE", "tpu"),
         ("GLAD_BATCH_SIZE", "many"),
+        ("GLAD_RUN_SECONDS", "0"),
+        ("GLAD_RUN_SECONDS", "14401"),
         ("GLAD_MODEL_REVISION", "main"),
         ("AWS_CLOUDFRONT_DOMAIN", "https://cdn.example.com"),
     ],
