@@ -13,6 +13,7 @@ import argparse
 import os
 import statistics
 import time
+from datetime import timedelta
 from typing import Any, LiteralString
 
 from benchmarks import job, report
@@ -65,7 +66,7 @@ def measure(name: str, rows: int, claims: int) -> dict[str, Any]:
 def _claim(connection: Connection, way: str) -> float:
     """Seconds of one claim: the old way, by turns, by turns after a look for what is overdue; or of a look in vain."""
     bound = {"ids": None, "ahead": True, "batch": SLICE, "among": SLICE, "above": None, "token": 1, "worker": "w"}
-    bound |= {"lease": "1 hour", "longest_wait": "1 hour"}
+    bound |= dict.fromkeys(("lease", "longest_wait"), timedelta(hours=1))
     with connection.transaction(force_rollback=True):
         since = time.perf_counter()
         if way == "nothing":

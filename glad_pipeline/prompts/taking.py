@@ -79,6 +79,7 @@ class Taking(Hold):
         def work(connection: Connection) -> list[Prompt]:
             for row in connection.execute(SQL["return_abandoned"], bound):
                 log.warning("prompt %s was abandoned by its run and is %s again", row["id"], row["status"])
+                before.discard(row["id"])  # ours, and our lease was over: if we get it again, it is new
             if ids:
                 self._check_named(connection, bound)
                 connection.execute(SQL["requeue_named"], bound)

@@ -140,7 +140,7 @@ def without_the_gate(world: World) -> str | None:
 
 def claim_and_give_back(world: World) -> str | None:
     """What a run does with prompts that it is not to begin, a pause having come."""
-    with Database(os.environ["DATABASE_URL"]) as database:
+    with Database(os.environ["DATABASE_URL"], patience=30) as database:
         claim = Claim(database, worker="gives back", lease=timedelta(seconds=60), max_attempts=3).open()
         with claim:
             mine = claim.take(6)

@@ -107,6 +107,7 @@ TRANSACTIONS = {
     },
     "prompts/intake.py": {"add_prompt": "one INSERT"},
     "prompts/importing.py": {"import_files": "one transaction for all files: all or nothing"},
+    "prompts/sources.py": {"pause": "one UPSERT", "resume": "one UPDATE", "limit": "one UPSERT"},
     "prompts/export.py": {"export_rows": "reads"},
     "prompts/management.py": {
         "list_prompts": "reads",

@@ -1,7 +1,8 @@
 """The queue and publishing against a small model of themselves, in random interleavings, on a real PostgreSQL.
 
-Several workers claim, draw, fail, publish, lose their lock, their lease, or the answer to a commit, and die, while people
-cancel, retry, approve, reject, edit, ask for posts and discard pictures. After every step each row is what the model says. CI runs the same interleavings
+Several workers claim, give back, draw, fail, publish, lose their lock, their lease, or the answer to a commit, and die,
+while people cancel, retry, approve, reject, edit, pause, resume, ask for posts and discard pictures. After every step
+each row is what the model says. CI runs the same interleavings
 each time; `GLAD_MODEL_EXAMPLES=5000` looks at so many new ones.
 """
 
@@ -31,7 +32,7 @@ from glad_pipeline.database import Database
 from glad_pipeline.errors import GladError
 from glad_pipeline.operations import takedown
 from glad_pipeline.pipeline import publish
-from glad_pipeline.prompts import editing, hold, management, queue
+from glad_pipeline.prompts import editing, hold, management, queue, sources
 from glad_pipeline.prompts.queue import Claim, ClaimLost, NothingLeft
 from glad_pipeline.prompts.queue_state import live_workers
 from glad_pipeline.publishing import images
@@ -41,6 +42,7 @@ from glad_pipeline.storage.keys import original_key
 THEIRS = "https://example.com/by-hand.png"
 EXAMPLES = int(os.environ.get("GLAD_MODEL_EXAMPLES", "0"))
 MAX_ATTEMPTS = 2
+LONGEST_WAIT = timedelta(hours=36)
 PUBLISHED_AT_ONCE = 2
 WORKED_ON = ("claimed", "generated", "awaiting_approval", "published", "ready")
 SAYS = {  # in which state a prompt is when that was the last to happen to it
@@ -50,6 +52,7 @@ SAYS = {  # in which state a prompt is when that was the last to happen to it
     **dict.fromkeys(("cancelled", "discarded", "taken_down"), "cancelled"),
     **{state: state for state in ("awaiting_approval", "published", "ready", "rejected", "failed")},
 }
+ENDED = ("published", "ready", "rejected", "failed", "cancelled")
 SLOTS = st.integers(0, 1)  # workers at once
 SOME = st.lists(st.integers(0, 5), min_size=2, max_size=6)  # prompts, by their place among those in question
 
@@ -63,7 +66,9 @@ class Prompt:
     needs_approval: bool
     publish_at: datetime | None
     slug: str | None
+    source: str
     publish: str
+    old: bool  # it has waited for longer than LONGEST_WAIT
     status: str = "pending"
     token: int | None = None
     attempts: int = 0
@@ -103,13 +108,16 @@ class QueueMachine(RuleBasedStateMachine):
         self.lost: str | None = None  # the point where an answer will be lost
         self.armed: str | None = None  # the same, until a rule has seen that it was
         self.opened = 0
+        self.paused: set[str] = set()  # sources, and `*`
 
     @initialize(count=st.integers(2, 6))
     def begin(self, count):
         with self.database.transaction() as connection:
             connection.execute("TRUNCATE prompts, images, posts, outbox, barred_recipes RESTART IDENTITY CASCADE")
+            connection.execute("DELETE FROM prompt_sources WHERE source <> '*'")
+            connection.execute("UPDATE prompt_sources SET paused_since = NULL, pause_reason = NULL, turn = ''")
         for _ in range(count):
-            self.add(0, False, 0, False, "post")
+            self.add(0, False, 0, False, "", "post", False)
 
     def teardown(self):
         failpoints.arm(None)
@@ -138,18 +146,21 @@ class QueueMachine(RuleBasedStateMachine):
         needs_approval=st.booleans(),
         days=st.sampled_from([None, None, -1, 1]),
         asks_slug=st.booleans(),
+        source=st.sampled_from(["", "a", "b"]),
         picture=st.sampled_from(["post", "post", "picture"]),
+        old=st.booleans(),
     )
-    def add(self, priority, needs_approval, days, asks_slug, picture):
+    def add(self, priority, needs_approval, days, asks_slug, source, picture, old):
         publish_at = datetime.now(UTC) + timedelta(days=days) if days else None
-        columns = (priority, needs_approval, publish_at, "the-one" if asks_slug else None, picture)
+        columns = (priority, needs_approval, publish_at, "the-one" if asks_slug else None, source, picture)
         with self.database.transaction() as connection:
             row = connection.execute(
-                "INSERT INTO prompts (prompt, title, priority, needs_approval, publish_at, slug, publish)"
-                " VALUES ('a hill', 'A hill', %s, %s, %s, %s, %s) RETURNING id",
-                columns,
+                "INSERT INTO prompts (prompt, title, priority, needs_approval, publish_at, slug, source, publish, created_at)"
+                " VALUES ('a hill', 'A hill', %s, %s, %s, %s, %s, %s, now() - make_interval(days => %s)) RETURNING id",
+                (*columns, 2 * old),
             ).fetchone()
-        self.prompts[row["id"]] = Prompt(row["id"], *columns)
+        # one whose time came yesterday has waited for a day
+        self.prompts[row["id"]] = Prompt(row["id"], *columns, old and days is None)
 
     def of(self, places, known=None):
         """The prompts at these places among those that a worker has known, or among all."""
@@ -167,7 +178,11 @@ class QueueMachine(RuleBasedStateMachine):
         if slot not in self.workers:
             self.opened += 1
             claim = Claim(
-                self.database, worker=f"run-{self.opened}", lease=timedelta(hours=1), max_attempts=MAX_ATTEMPTS
+                self.database,
+                worker=f"run-{self.opened}",
+                lease=timedelta(hours=1),
+                max_attempts=MAX_ATTEMPTS,
+                longest_wait=LONGEST_WAIT,
             ).open()
             self.workers[slot] = Worker(claim=claim, token=claim._token)
             self.locked.add(claim._token)
@@ -177,21 +192,93 @@ class QueueMachine(RuleBasedStateMachine):
     def claim(self, slot, batch, named):
         worker = self.worker(slot)
         wanted = self.of(named) if named else []
+        worker.claim._look_for_overdue = 0.0
         taken = worker.claim.take(batch, ids=[prompt.id for prompt in wanted])
         self.answered("claim")
         self.return_abandoned()
+        held = self.held(worker)
         for prompt in wanted:
-            if prompt.status in ("published", "ready", "rejected", "failed", "cancelled"):
+            if prompt.status in ENDED and not self.is_paused(prompt):
                 prompt.move("pending")
-                prompt.attempts = 0
-        for prompt in self.waiting(wanted if named and wanted else None)[:batch]:
+                prompt.attempts, prompt.old = 0, False
+        among = wanted if named and wanted else None
+        self.claimed(worker, [each.id for each in taken if each.id not in held], batch, among)
+        assert [each.id for each in taken] == self.in_order(worker, self.held(worker))
+
+    @rule(slot=SLOTS, count=st.integers(1, 3), above=st.none() | st.integers(-1, 1))
+    def claim_more(self, slot, count, above):
+        worker = self.worker(slot)
+        worker.claim._look_for_overdue = 0.0
+        taken = [each.id for each in worker.claim.more(count, above=above)]
+        if self.lost is None:
+            self.answered("claim")
+        among = None if above is None else [p for p in self.prompts.values() if p.priority > above]
+        self.claimed(worker, taken, count, among)
+        assert taken == self.in_order(worker, taken)
+
+    def held(self, worker):
+        return {p.id for p in self.prompts.values() if (p.status, p.token) == ("claimed", worker.token)}
+
+    def is_paused(self, prompt):
+        return bool(self.paused & {"*", prompt.source})
+
+    def in_order(self, worker, ids):
+        """What is overdue, then by priority, then by turns of the sources."""
+        seen, turns = {}, {}
+        for prompt in (self.prompts[i] for i in sorted(ids)):
+            turns[prompt.id] = seen[prompt.priority, prompt.source] = seen.get((prompt.priority, prompt.source), -1) + 1
+        found = [self.prompts[i] for i in ids]
+        found.sort(key=lambda p: (p.id not in worker.claim.overdue, -p.priority, turns[p.id], p.source, p.id))
+        return [prompt.id for prompt in found]
+
+    def claimed(self, worker, ids, batch, among=None):
+        """These were claimed now, and rightly so: as many as may be, the most urgent, by turns of their sources."""
+        waiting = self.waiting(among)
+        taken = [self.prompts[i] for i in ids]
+        assert len(set(ids)) == len(ids) == min(batch, len(waiting))
+        assert {p.id for p in taken} <= {p.id for p in waiting}
+        overdue = [p for p in taken if p.id in worker.claim.overdue]
+        assert len(overdue) <= 1
+        assert all(p.old for p in overdue)
+        by_turns = [p for p in taken if p not in overdue]
+        left = [p for p in waiting if p not in taken]
+        for prompt in by_turns:
+            assert not [p.id for p in left if p.priority > prompt.priority]
+            assert not [p.id for p in left if key_of(p) == key_of(prompt) and p.id < prompt.id] or among is not None
+        if among is None:
+            counts = {key_of(p): sum(key_of(p) == key_of(other) for other in by_turns) for p in [*by_turns, *left]}
+            for p in left:  # who has more waiting was served as often as the others of its priority, or once less
+                peers = [count for (priority, _), count in counts.items() if priority == p.priority]
+                assert counts[key_of(p)] >= max(peers) - 1
+        for prompt in taken:
             self.take(worker, prompt)
-        held = [p for p in self.prompts.values() if (p.status, p.token) == ("claimed", worker.token)]
-        assert [each.id for each in taken] == [p.id for p in sorted(held, key=lambda p: (-p.priority, p.id))]
 
     def waiting(self, among=None):
-        found = [p for p in (self.prompts.values() if among is None else among) if p.status == "pending"]
-        return sorted(found, key=lambda p: (-p.priority, p.id))
+        """The prompts that may be claimed."""
+        found = self.prompts.values() if among is None else among
+        return [p for p in found if p.status == "pending" and not self.is_paused(p)]
+
+    @rule(source=st.sampled_from(["*", "", "a"]), again=st.booleans())
+    def pause(self, source, again):
+        for _ in range(1 + again):
+            assert (sources.pause(self.database, source) is not None) is (source in self.paused)
+            self.paused.add(source)
+
+    @rule(source=st.sampled_from(["*", "*", "", "a"]))
+    def resume(self, source):
+        assert (sources.resume(self.database, source) is not None) is (source in self.paused)
+        self.paused.discard(source)
+
+    @rule(slot=SLOTS, places=SOME)
+    def give_back(self, slot, places):
+        worker = self.worker(slot)
+        chosen = self.of(places, worker.known)
+        worker.claim.give_back([p.id for p in chosen], reason="paused")
+        if any(p.id not in worker.begun for p in chosen):
+            self.answered("give_back")
+        for prompt in chosen:
+            if prompt.id not in worker.begun and (prompt.status, prompt.token) == ("claimed", worker.token):
+                prompt.move("pending")
 
     @staticmethod
     def take(worker, prompt):
@@ -438,7 +525,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(
         point=st.sampled_from(
-            ["claim", "begin_drawing", "refund", "reject", "fail", "catalogue", "publish", "release"]
+            ["claim", "give_back", "begin_drawing", "refund", "reject", "fail", "catalogue", "publish", "release"]
         ),
         when=st.sampled_from(["before", "after"]),
     )
@@ -480,7 +567,7 @@ class QueueMachine(RuleBasedStateMachine):
         for prompt in moved:
             prompt.move(status)
             if what == "retry":
-                prompt.attempts = 0
+                prompt.attempts, prompt.old = 0, False
 
     @rule(places=SOME)
     def edit(self, places):
@@ -581,6 +668,10 @@ class QueueMachine(RuleBasedStateMachine):
         assert all(r["attempts"] <= MAX_ATTEMPTS for r in rows)
         assert all(r["last_error"] for r in rows if r["status"] in ("failed", "rejected"))
         assert len(alive) == len(self.locked)
+
+
+def key_of(prompt):
+    return prompt.priority, prompt.source
 
 
 def recipe_hash(prompt_id, text):

@@ -39,7 +39,7 @@ BEGIN
 END $$;
 
 CREATE TRIGGER prompts_note_putting_back BEFORE UPDATE OF status ON prompts FOR EACH ROW
-    WHEN (NEW.status = 'pending' AND OLD.status IN ('rejected', 'failed', 'cancelled', 'published'))
+    WHEN (NEW.status = 'pending' AND OLD.status NOT IN ('pending', 'claimed'))
     EXECUTE FUNCTION prompts_note_putting_back('note');
 CREATE TRIGGER prompts_refuse_put_back_at BEFORE INSERT ON prompts FOR EACH ROW
     WHEN (NEW.put_back_at IS NOT NULL) EXECUTE FUNCTION prompts_note_putting_back('refuse');
