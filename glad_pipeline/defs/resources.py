@@ -241,7 +241,13 @@ class QueueResource(FixedResource):
         """Whether this run draws by itself, or has a drawing slot; `on_purpose`: waits for that whatever is pending."""
         self._slot = slot_for(sdxl.sdxl.options, self.postgres.database, run_id=self._run_id)
         wanted = always if on_purpose else partial(is_work_left, ahead=self.draw_ahead)
-        return self._slot is None or self._slot.take(wanted=wanted, prepare=sdxl.sdxl.prepare)
+
+        def prepare() -> None:
+            import pandas  # noqa: F401  of which the claimed rows are made
+
+            sdxl.sdxl.prepare()
+
+        return self._slot is None or self._slot.take(wanted=wanted, prepare=prepare)
 
     def free_slot(self) -> None:
         """Another run may draw."""

@@ -116,8 +116,8 @@ class Settings(EngineSettings, StoreSettings, PictureSettings, DatabaseSettings,
     )
     pool_follows_workers: bool = Field(
         False,
-        description="Whether the sensor sets the pool's limit to the number of warm workers. `glad up` does, in its "
-        "own instance; elsewhere: `dagster instance concurrency set gpu N`.",
+        description="Whether the sensor sets the pool's limit to the number of warm workers and one more, which "
+        "prepares. `glad up` does, in its own instance; elsewhere: `dagster instance concurrency set gpu N`.",
     )
     posts_expected_hours: float | None = Field(
         None,

@@ -118,7 +118,7 @@ def test_it_serves_the_web_ui_and_refuses_a_second_one(up):
 PARTS = {  # words of the command that is killed: what it is called
     "defs.daemon": "the daemon",
     "defs.webserver": "the web UI",
-    "dagster api grpc": "the code server",
+    "dagster api": "the code server",
     "postgres -D": "PostgreSQL",
     "weed": "the S3 server",
 }

@@ -61,7 +61,8 @@ def test_the_most_urgent_leads_and_its_shape_fills_the_batch():
     waiting = backlog(*map(recipe, range(6)))
     waiting.add(recipe(10), priority=5)
     waiting.add(recipe(11, width=128), priority=3)
-    assert [seeds(group) for group in drawn(waiting)] == [[10, 0, 1, 2], [11], [3, 4, 5]]
+    waiting.add(recipe(12), priority=2)
+    assert [seeds(group) for group in drawn(waiting)] == [[10, 12, 0, 1], [11], [2, 3, 4, 5]]
 
 
 def test_what_comes_while_a_batch_is_drawn_is_in_the_next():

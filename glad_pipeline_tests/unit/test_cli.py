@@ -73,7 +73,7 @@ def test_status_of_nothing_is_quick_and_starts_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "environment", "told"),
     [
-        (["status"], {"GLAD_BATCH_SIZE": "many"}, "GLAD_BATCH_SIZE is 'many'"),
+        (["migrate"], {"GLAD_BATCH_SIZE": "many"}, "GLAD_BATCH_SIZE is 'many'"),
         (["migrate"], {"DATABASE_URL": "mysql://u:secret@h/d"}, "DATABASE_URL"),
         (["migrate"], {"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/d"}, "127.0.0.1:1/d"),
         (["migrate"], {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}, "AWS_S3_BUCKET"),

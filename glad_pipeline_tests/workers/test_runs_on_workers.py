@@ -218,7 +218,7 @@ def test_of_two_runs_that_are_up_one_draws_and_the_other_claims_when_the_last_ba
         " ON i.id = image_id ORDER BY claimed_at"
     )
     assert [row["status"] for row in found] == ["published"] * 40
-    drawn = {line.split()[0]: float(line.split()[2]) for line in (ray_home / "draws").read_text().splitlines()}
+    drawn = {line[:32]: float(line.split()[2]) for line in (ray_home / "draws").read_text().splitlines()}
     ends = [drawn[row["key"].rpartition("/")[2].removesuffix(".png")] for row in found]
     of_first, of_second = ends[:20], ends[20:]
     assert max(of_first) - 1.5 < found[20]["claimed"] < min(of_second)
