@@ -152,9 +152,6 @@ class RemoteEngine:
         Returns the seconds until somebody's turn comes; None: the backlog is over.
         """
 
-        def batch_of(recipe: Recipe) -> int:
-            return self._sizes.of(recipe, self._members)
-
         while free := turns.free(self._members):
             if self._again:
                 job = self._again.popleft()
@@ -162,7 +159,8 @@ class RemoteEngine:
                 return None
             else:
                 small, fits = self._pool.options.gpu_small_batch, partial(turns.fits, free)
-                batch = next_batch(backlog, self.profile, batch_of, small, prefer=fits, wait=not self._drawing)
+                self._sizes.ask(self._wanted() if self._wanted else (), self._members)
+                batch = next_batch(backlog, self.profile, self._sizes.of, small, prefer=fits, wait=not self._drawing)
                 if batch is None or not batch.recipes:
                     return None if batch is None else POLL
                 if batch.problem:
