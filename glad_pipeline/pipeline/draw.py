@@ -174,9 +174,7 @@ class Drawing:
         except StoreError as error:
             if waits or not error.transient:
                 raise
-            self.log.warning(
-                "%s prompts are drawn without asking the store for their pictures: %s", len(recipes), error
-            )
+            self.log.warning("%s pictures are drawn though the store may hold them: %s", len(recipes), error)
             return ()
 
     def _without_blocked(self, pairs: Sequence[tuple[Prompt, Recipe]]) -> Sequence[tuple[Prompt, Recipe]]:

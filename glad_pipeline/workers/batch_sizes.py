@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import ModelProfile
@@ -25,11 +25,11 @@ class BatchSizes:
         self._known: dict[Shape, int] = {}
         self._ask_at = 0.0
 
-    def ask(self, recipes: Iterable[Recipe], some: Iterable[Member]) -> None:
+    def ask(self, recipes: Callable[[], Iterable[Recipe]], some: Iterable[Member]) -> None:
         """Ask a ready one of these for the shapes of these recipes that are not known yet; it may take seconds."""
         if self._set is not None or time.monotonic() <= self._ask_at:
             return
-        unknown = {recipe.shape: recipe for recipe in recipes if recipe.shape not in self._known}
+        unknown = {recipe.shape: recipe for recipe in recipes() if recipe.shape not in self._known}
         ready = next((member for member in some if member.ready), None)
         if ready is None or not unknown:
             return
