@@ -224,6 +224,8 @@ class Drawing:
             with feeder:
                 for picture in self.sdxl.generate(self._backlog, on_batch_start=self._count_tries):
                     self._backlog.done(picture.recipe)
+                    if picture.pixels is None and picture.cause == "device":
+                        feeder.reason = _rest_undrawn(picture)
                     yield picture
         except NothingLeft as reason:
             self.log.warning("%s", reason)
@@ -254,7 +256,7 @@ class Drawing:
                 if picture.pixels is None:
                     self._settle_undrawn(picture)
                     if picture.cause == "device":  # its try counts: it may be one of the batch that has done it
-                        broken = picture.error or "the device failed"
+                        broken = _rest_undrawn(picture)
                 elif problem := _judged(picture.pixels):
                     self._reject(picture.recipe, problem)
                     self.delivery.discard(name_of(picture.recipe))
@@ -274,7 +276,7 @@ class Drawing:
                 self._report.cut,
             )
         if broken:
-            raise GladError(f"the rest could not be drawn: {broken}")
+            raise GladError(broken)
 
     def _settle_undrawn(self, picture: Drawn) -> None:
         """Raises `GladError` where no picture is the cause: then no try counts."""
@@ -296,6 +298,10 @@ class Drawing:
         ids = self._in_hand.dropped([recipe])
         self.claim.fail(dict.fromkeys(ids, reason))
         self._count(failed=len(ids))
+
+
+def _rest_undrawn(picture: Drawn) -> str:
+    return f"the rest could not be drawn: {picture.error or 'the device failed'}"
 
 
 def _judged(pixels: Pixels) -> str | None:

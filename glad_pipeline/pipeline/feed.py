@@ -21,7 +21,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.pipeline.backlog import UrgentFirst, Waiting
 from glad_pipeline.pipeline.in_hand import InHand
 from glad_pipeline.pipeline.sdxl import BATCHES
-from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.prompts.queue import Claim, NothingLeft
 from glad_pipeline.records import Prompt
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Feeder:
     window: int
     log: logging.Logger
     left_out: Callable[[int, int], None] = lambda prompts, recipes: None
+    reason: str | None = None  # why less is drawn than was claimed, for those that go back then
     _began: float | None = None
     _found: bool = True  # the last look for more has found some
 
@@ -62,12 +63,13 @@ class Feeder:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         self.backlog.end()
         self._thread.join(timeout=LAST_ANSWER)
-        with suppress(DatabaseError):  # then they go back when the claim ends
-            self._take_back(lambda each: True, patience=0)
-        self.backlog.end()  # nothing is left now
+        if error is None or isinstance(error, NothingLeft):  # else the run fails, and its claim knows why
+            with suppress(DatabaseError):  # then they go back when the claim ends
+                self._take_back(lambda each: True, reason=self.reason, patience=0)
+        self.backlog.when_spent()
 
     # on a thread of its own
 
