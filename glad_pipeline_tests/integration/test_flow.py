@@ -492,7 +492,7 @@ def test_how_many_are_to_be_drawn_leaves_out_what_went_back(world, watch, monkey
 
 
 def pause_all(world):
-    world.sql("INSERT INTO prompt_sources (source, paused_since, pause_reason) VALUES ('*', now(), 'a pause')")
+    world.sql("UPDATE prompt_sources SET paused_since = now(), pause_reason = 'a pause' WHERE source = '*'")
     time.sleep(1)
 
 
