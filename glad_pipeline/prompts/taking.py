@@ -15,7 +15,7 @@ from typing import Any
 
 from glad_pipeline.blame import readable
 from glad_pipeline.database import Connection, Database, named_queries, value
-from glad_pipeline.errors import UsageError
+from glad_pipeline.errors import UnavailableError, UsageError
 from glad_pipeline.prompts.hold import Hold
 from glad_pipeline.prompts.pauses import Pauses, pauses
 from glad_pipeline.records import Prompt, records_of
@@ -118,6 +118,8 @@ class Taking(Hold):
         had: Sequence[int] = (),
     ) -> list[Prompt]:
         """In the caller's transaction: claim up to `batch` besides `before`, and none of `had`. Returns all in hand."""
+        if self._token is None:
+            raise UnavailableError("this claim has ended: nothing more is claimed with it")
         bound = {
             "token": self._token,
             "worker": self._worker,
@@ -181,10 +183,18 @@ class Taking(Hold):
             before[each.priority, each.source] += 1
         return sorted(prompts, key=lambda p: (p.id not in self.overdue, -p.priority, turns[p.id], p.source, p.id))
 
-    def give_back(self, ids: Collection[int], *, reason: str | None = None, event: str | None = None) -> None:
+    def give_back(
+        self,
+        ids: Collection[int],
+        *,
+        reason: str | None = None,
+        event: str | None = None,
+        patience: float | None = None,
+    ) -> None:
         """Let claimed prompts wait again, with the reason; no try is counted.
 
-        Those that drawing was begun of stay in hand. `event`: what their history calls it.
+        Those that drawing was begun of stay in hand. `event`: what their history calls it. `patience`: see
+        `Database.transact`.
         """
         back = [i for i in ids if i not in self._begun]
         bound = {"ids": back, "token": self._token, "reason": readable(reason) if reason else None, "event": event}
@@ -195,7 +205,7 @@ class Taking(Hold):
             connection.execute(SQL["give_back"], bound)
 
         if back:
-            self._database.transact("give_back", work)
+            self._database.transact("give_back", work, patience=patience)
         for i in back:
             self._attempts.pop(i, None)
             self.overdue.discard(i)

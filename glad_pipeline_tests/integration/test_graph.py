@@ -587,6 +587,7 @@ def test_a_gpu_that_dies_keeps_what_was_drawn_and_only_the_pictures_it_died_of_p
     assert (rows[deadly]["status"], rows[deadly]["attempts"]) == ("pending", 1)
     assert [(rows[each]["status"], rows[each]["attempts"]) for each in good] == [("published", 1)] * 4
     assert [(rows[each]["status"], rows[each]["attempts"]) for each in rest] == [("pending", 0)] * 4
+    assert all("the rest could not be drawn" in rows[each]["last_error"] for each in rest)
     world.sql("UPDATE prompts SET prompt = 'mended' WHERE id = %s", deadly)
     world.run()
     assert {row["status"] for row in world.prompts().values()} == {"published"}
