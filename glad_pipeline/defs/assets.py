@@ -25,7 +25,7 @@ from glad_pipeline.defs.sources import note_model
 from glad_pipeline.defs.tables import table
 from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table
 from glad_pipeline.limits import BATCH_SIZE
-from glad_pipeline.pipeline.catalogue import PromptWithObject
+from glad_pipeline.pipeline.catalogue import LOST, NOT_CATALOGUED, PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import PublishReport
@@ -187,18 +187,14 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
         found: list[PromptWithObject] = generated_images
         with as_failure(ours.queue.explain), ours.queue.refunding():
             done = cataloguing_of(ours).record(found)
-        if done.lost:
-            context.log.warning("%s prompts had been taken over by another run and are left to it", done.lost)
+        if lost := done.count(LOST):
+            context.log.warning("%s prompts had been taken over by another run and are left to it", lost)
         return versions.result(
             context,
             of=[(each.key, each.sha256) for each in done.whole],
             metadata={
                 "bytes": sum(each.bytes for each in done.whole),
-                "awaiting_approval": done.awaiting_approval,
-                "ready": done.ready,
-                "taken_down": done.taken_down,
-                "damaged": done.damaged,
-                "not_drawn_yet": done.not_drawn_yet,
+                **{what: done.count(what) for what in ("awaiting_approval", "ready", *NOT_CATALOGUED)},
                 **rows([each.prompt_id for each in done.whole]),
                 **ours.queue.report(context.log, stored=len(done.whole)),
             },

@@ -6,6 +6,7 @@ own, does its own part.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 
 import dagster as dg
@@ -43,16 +44,16 @@ def follower_of(context: dg.AssetExecutionContext, names: Names, ours: Resources
     )
 
 
-def _inspect(ours: Resources, catalogued: int) -> None:
+def _inspect(ours: Resources, catalogued: Collection[str], sample: Collection[str]) -> None:
     """The checks that hold pictures back, before any of these becomes a post."""
-    database, sample = ours.postgres.database, min(catalogued, checks.SAMPLE)
-    if not sample:
+    database = ours.postgres.database
+    if not catalogued:
         return
     found = {
         "objects_match_catalogue": checks.objects_match_catalogue(
-            database, ours.object_store.store, ours.queue.claim, sample=sample
+            database, ours.object_store.store, ours.queue.claim, keys=sample
         ),
-        "no_blank_picture": checks.no_blank_picture(database, sample=sample),
+        "no_blank_picture": checks.no_blank_picture(database, keys=catalogued),
     }
     for name, finding in found.items():
         if not finding.passed:

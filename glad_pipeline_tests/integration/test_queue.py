@@ -170,7 +170,7 @@ def test_a_silent_holder_loses_its_rows_when_the_lease_is_over_and_can_no_longer
     assert [prompt.id for prompt in other.take(1)] == [prompt]
     image = add_image(database)
     with database.transaction() as connection:
-        assert silent.generated(connection, {prompt: image}) == (0, 0, 0)
+        assert silent.generated(connection, {prompt: image}) == {}
     silent.reject({prompt: "late"})
     silent.fail({prompt: "late"})
     with pytest.raises(ClaimLost, match="lease of 60 s"):  # or it would draw what another draws
@@ -289,7 +289,8 @@ def test_approval_holds_a_picture_back_and_publish_at_its_post(database):
     with claim(database) as mine:
         mine.take(10)
         with database.transaction() as connection:
-            assert mine.generated(connection, dict.fromkeys([now, later, asked], image)) == (3, 1, 0)
+            moved = mine.generated(connection, dict.fromkeys([now, later, asked], image))
+            assert moved == {now: "generated", later: "generated", asked: "awaiting_approval"}
         with database.transaction() as connection:
             assert [prompt.id for prompt in mine.publishable(connection, 10)] == [now]
     assert {i: row["status"] for i, row in rows(database).items()} == {
