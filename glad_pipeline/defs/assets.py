@@ -14,7 +14,7 @@ from pydantic import Field
 
 from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import as_failure
-from glad_pipeline.defs.following import cataloguing_of, follower_of, publishing_of
+from glad_pipeline.defs.following import cataloguing_of, follower_of, publishing_of, takes_step
 from glad_pipeline.defs.io_managers import Drawing as HandedOver
 from glad_pipeline.defs.io_managers import frame
 from glad_pipeline.defs.names import Names, Resources
@@ -83,13 +83,14 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         ours = names.resources(context)
         with as_failure(ours.queue.explain):
             note_model(context, names, ours.sdxl.sdxl)
-            claimed = ours.queue.take(ours.object_store, ours.sdxl, batch=config.batch_size, ids=config.prompt_ids)
+            drawn_by = ours.sdxl if takes_step(context, names, "generated_images") else None  # None: it only looks
+            claimed = ours.queue.take(ours.object_store, drawn_by, batch=config.batch_size, ids=config.prompt_ids)
         first = markdown_table(claimed, ("id", "prompt", "title"))
         ids = [prompt.id for prompt in claimed]
         return versions.output(
             context,
             frame(claimed),
-            of=ids,
+            of=ids if ours.queue.most is None else [context.run_id],  # which it will claim in all is not known yet
             metadata={
                 "claimed": len(claimed),
                 "first": _markdown(first),
@@ -138,8 +139,15 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
             if follower is not None:
                 drawing.stored_already = follower.stored_already
             stream = drawing.begin(records_of(Prompt, prompts.to_dict("records")))
-        handed_over = HandedOver(stream, ours, drawing.claimed, lambda: drawing.claimed, follower)
-        return versions.output(context, handed_over, of=drawing.hashes, metadata={})
+        handed_over = HandedOver(
+            stream=stream,
+            ours=ours,
+            first=drawing.claimed,
+            claimed=lambda: drawing.claimed,
+            all_is_drawn=lambda: versions.set_version(context, drawing.hashes),
+            follower=follower,
+        )
+        return dg.Output(handed_over)
 
     return generated_images
 

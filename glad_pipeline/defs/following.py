@@ -21,13 +21,15 @@ from glad_pipeline.pipeline.publish import Publishing
 from glad_pipeline.pipeline.visit import Visitor
 
 
+def takes_step(context: dg.AssetExecutionContext, names: Names, asset: str) -> bool:
+    """Whether this process takes the step of this asset too."""
+    steps = context.get_step_execution_context().execution_plan.step_keys_to_execute
+    return "__".join(names.key(asset).path) in steps
+
+
 def follower_of(context: dg.AssetExecutionContext, names: Names, ours: Resources, drawing: Drawing) -> Follower | None:
     """Who follows this drawing; None: nobody."""
-    steps = set(context.get_step_execution_context().execution_plan.step_keys_to_execute)  # of this process
-
-    def has(asset: str) -> bool:
-        return "__".join(names.key(asset).path) in steps
-
+    has = partial(takes_step, context, names)
     if not (has("s3_objects") and has("published_posts")):
         return None
     deliver = partial(deliver_some, ours, context.log, seconds=DELIVERY)

@@ -300,6 +300,23 @@ def test_approval_holds_a_picture_back_and_publish_at_its_post(database):
     }
 
 
+@pytest.mark.parametrize("columns", [{"publish": "picture"}, {"needs_approval": True}, {}])
+def test_a_settlement_that_is_repeated_since_its_answer_was_lost_says_the_same(database, columns):
+    (prompt,) = add(database, **columns)
+    image, another = add_image(database), add_image(database, recipe_hash="b" * 64)
+
+    def settle(holder, picture):
+        with database.transaction() as connection:
+            return holder.generated(connection, {prompt: picture})
+
+    with claim(database) as mine:
+        mine.take(1)
+        first = settle(mine, image)
+        assert first.keys() == {prompt}
+        assert settle(mine, image) == first
+        assert columns == {} or settle(mine, another) == {}  # that is another's doing
+
+
 def test_another_run_publishes_what_a_dead_run_had_drawn_but_not_what_a_living_one_has(database):
     (prompt,) = add(database)
     image = add_image(database)
