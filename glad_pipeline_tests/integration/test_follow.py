@@ -168,11 +168,28 @@ def test_a_picture_that_is_nobody_s_is_no_sample(world, monkeypatch):
     assert world.sql("SELECT key FROM images") == []
 
 
+def test_a_prompt_that_is_looked_at_twice_is_counted_once(world, monkeypatch):
+    look = follow.Follower._look
+
+    def gone_before(self, some):
+        world.store.delete(list(world.objects()))
+        return look(self, some)
+
+    world.add("a hill", title="Hill", seed=1)
+    world.run()
+    world.add("a hill", title="Another", seed=1)
+    monkeypatch.setattr(follow.Follower, "_look", gone_before)
+    assert metadata(world.run(), "s3_objects")["not_drawn_yet"] == 1
+    assert world.statuses() == ["published", "pending"]
+
+
 def test_the_version_of_the_pictures_is_that_of_all_that_a_run_draws(world, monkeypatch):
     monkeypatch.setattr(InstantSdxl, "window", 1)
 
     def version(result, asset):
-        made = [e.materialization for e in result.get_asset_materialization_events() if e.asset_key == dg.AssetKey(asset)]
+        made = [
+            e.materialization for e in result.get_asset_materialization_events() if e.asset_key == dg.AssetKey(asset)
+        ]
         return made[-1].tags["dagster/data_version"]
 
     world.add("a hill", title="Hill", seed=1)

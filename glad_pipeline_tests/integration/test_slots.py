@@ -162,7 +162,9 @@ def test_a_slot_s_session_is_not_ended_for_its_silence_and_a_vanished_machine_s_
     assert ours.take(wanted=wants)
     time.sleep(1)
     assert locks(database_url) == 1
-    shown = [ours._connection.execute(f"SHOW tcp_keepalives_{each}").fetchone() for each in ("idle", "interval", "count")]
+    shown = [
+        ours._connection.execute(f"SHOW tcp_keepalives_{each}").fetchone() for each in ("idle", "interval", "count")
+    ]
     if not ours._connection.info.host.startswith("/"):  # a socket of this machine has none
         assert [next(iter(each.values())) for each in shown] == ["10", "5", "3"]
     ours.free()

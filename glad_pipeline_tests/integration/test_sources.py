@@ -176,7 +176,9 @@ def test_more_returns_what_is_newly_claimed_and_nothing_while_there_is_nothing(d
 def test_more_reads_what_it_takes_whatever_is_in_hand_and_takes_no_more_when_its_answer_is_lost(database, monkeypatch):
     rows = add(database, 40)
     read, lost = [], []
-    monkeypatch.setattr(taking, "records_of", lambda kind, found: read.append(found.rowcount) or records_of(kind, found))
+    monkeypatch.setattr(
+        taking, "records_of", lambda kind, found: read.append(found.rowcount) or records_of(kind, found)
+    )
 
     def reached(point):
         if point == "claim.after" and lost:
