@@ -213,7 +213,7 @@ class QueueResource(FixedResource):
         claimed = claim.take(most if ids or sdxl is None else min(most, sdxl.window), ids=ids)
         if not claimed:
             self.free_slot()
-        self._claimed, self._most = True, most if claimed and not ids else None
+        self._claimed, self._most = True, most if claimed and sdxl is not None and not ids else None
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
         return reject_unfit(claimed, claim, self.postgres.database)
