@@ -38,7 +38,7 @@ from glad_pipeline.settings import Settings
 
 LOCATION = "glad_pipeline"
 # not `code-server start`: that one is a process between Dagster and this one, which only reloads edited code
-CODE = ["dagster", "api", "grpc", "--lazy-load-user-code", "--use-python-environment-entry-point"]
+CODE = ["dagster", "api", "grpc", "--lazy-load-user-code", "--location-name", LOCATION]
 
 
 class Stopped(BaseException):
@@ -129,14 +129,7 @@ def down(settings: Settings) -> list[str]:
 def _programs(code: Path, workspace: Path, port: int) -> dict[str, list[str]]:
     """Dagster's three, in the order in which they start: name and module with its arguments."""
     return {
-        "code server": [
-            *CODE,
-            "--location-name",
-            LOCATION,
-            "--use-python-environment-entry-point",
-            "--socket",
-            str(code),
-        ],
+        "code server": [*CODE, "--use-python-environment-entry-point", "--socket", str(code)],
         "web UI": ["glad_pipeline.defs.webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)],
         "daemon": ["glad_pipeline.defs.daemon", "run", "-w", str(workspace)],
     }
