@@ -41,8 +41,7 @@ def write_settings(path: Path, wanted: Mapping[str, str]) -> dict[str, str | Non
         if unread := _misread(text, wanted):
             raise GladError(
                 f"{', '.join(unread)} cannot be written to {path} so that it is read back as it is: nothing was "
-                "written. "
-                "Look for a quote that is not closed there, or set it in the environment"
+                "written. Look for a quote that is not closed there, or set it in the environment"
             )
         write_atomically(place, text)
         if mode is not None:
