@@ -23,6 +23,12 @@ DELETE FROM run_claims WHERE token = %(token)s
 -- What no check has named in a month: of jobs without one.
 DELETE FROM run_reports WHERE NOT published AND since < now() - interval '30 days'
 
+-- name: prune_carefully
+-- Whatever the statistics say, the plan reads the indexes from where it begins; and who deletes prompts is not in its way.
+SELECT set_config('lock_timeout', '200ms', true), set_config('enable_seqscan', 'off', true),
+       set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
+       set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+
 -- name: prune_events
 -- The oldest history of prompts that have ended, a bounded part of it. Every second look begins anywhere in what is old
 -- enough, so that what is kept, of prompts that wait still, does not hide the rest.
@@ -31,6 +37,7 @@ WITH old AS MATERIALIZED (
     WHERE at < now() - %(keep_events)s
       AND at >= (SELECT min(at) + greatest(0, random() * 2 - 1) * greatest(interval '0', now() - %(keep_events)s - min(at))
                  FROM prompt_events)
+      AND (SELECT pg_try_advisory_xact_lock(1735156072))  -- one at a time
     ORDER BY at LIMIT %(prune)s
 )
 DELETE FROM prompt_events AS e USING old, prompts AS p
@@ -109,19 +116,31 @@ RETURNING p.id, p.source, p.id AS place, coalesce(p.post_id, p.published_post_id
 
 -- name: claim_overdue
 -- Take up to `batch` rows that have waited for longer than the settings allow, the oldest first, whatever their priority.
--- A probe of the index for each source that has waiting rows.
-WITH RECURSIVE sources AS (
-    (SELECT p.source FROM prompts p WHERE p.status = 'pending' ORDER BY p.source LIMIT 1)
+-- Where the oldest of all are of paused sources, a probe of the index for each source that has waiting rows.
+WITH RECURSIVE paused AS MATERIALIZED (
+    SELECT s.source FROM prompt_sources s WHERE s.paused_since IS NOT NULL
+), oldest AS MATERIALIZED (
+    SELECT p.id, p.source, greatest(p.created_at, p.put_back_at, p.publish_at) AS since FROM prompts p
+    WHERE p.status = 'pending' AND greatest(p.created_at, p.put_back_at, p.publish_at) < now() - %(longest_wait)s
+      AND p.id <> ALL(%(had)s::bigint[]) AND NOT EXISTS (SELECT FROM paused WHERE paused.source = '*')
+    ORDER BY greatest(p.created_at, p.put_back_at, p.publish_at) LIMIT 2 * %(batch)s + 50
+), open AS MATERIALIZED (
+    SELECT id, since FROM oldest WHERE source NOT IN (SELECT source FROM paused)
+), sources AS (
+    (SELECT p.source FROM prompts p
+     WHERE p.status = 'pending' AND EXISTS (SELECT FROM oldest) AND NOT EXISTS (SELECT FROM open) ORDER BY p.source LIMIT 1)
     UNION ALL
     SELECT (SELECT p.source FROM prompts p WHERE p.status = 'pending' AND p.source > s.source ORDER BY p.source LIMIT 1)
     FROM sources s WHERE s.source IS NOT NULL
 ), waiting AS MATERIALIZED (
+    SELECT id, since FROM open
+    UNION ALL
     SELECT w.id, w.since FROM sources CROSS JOIN LATERAL (
         SELECT p.id, greatest(p.created_at, p.put_back_at, p.publish_at) AS since FROM prompts p
         WHERE p.status = 'pending' AND p.source = sources.source
           AND greatest(p.created_at, p.put_back_at, p.publish_at) < now() - %(longest_wait)s
         ORDER BY greatest(p.created_at, p.put_back_at, p.publish_at) LIMIT 2 * %(batch)s) AS w
-    WHERE NOT EXISTS (SELECT FROM prompt_sources s WHERE s.source IN (sources.source, '*') AND s.paused_since IS NOT NULL)
+    WHERE sources.source NOT IN (SELECT source FROM paused)
 ), next AS MATERIALIZED (
     SELECT p.id, waiting.since FROM waiting JOIN prompts p ON p.id = waiting.id
     WHERE p.status = 'pending' AND p.id <> ALL(%(had)s::bigint[]) ORDER BY waiting.since, p.id LIMIT %(batch)s
@@ -139,7 +158,7 @@ RETURNING p.id, p.source, next.since AS place, coalesce(p.post_id, p.published_p
 -- Where the settings have pictures drawn ahead, a prompt does not wait for its `publish_at`.
 WITH turn AS MATERIALIZED (
     SELECT t.prompt_id, t.place FROM prompts_in_turn(%(among)s, %(above)s, %(ahead)s,
-        coalesce((SELECT s.turn FROM prompt_sources s WHERE s.source = '*'), '')) AS t
+        coalesce((SELECT s.turns FROM prompt_sources s WHERE s.source = '*'), '{}')) AS t
 ), next AS MATERIALIZED (
     SELECT p.id, turn.place FROM turn JOIN prompts p ON p.id = turn.prompt_id
     WHERE p.status = 'pending' AND p.id <> ALL(%(had)s::bigint[]) ORDER BY turn.place LIMIT %(batch)s
@@ -149,16 +168,20 @@ UPDATE prompts p
 SET status = 'claimed', claim_token = %(token)s, claimed_by = %(worker)s,
     lease_expires_at = now() + %(lease)s, claimed_at = now()
 FROM next WHERE p.id = next.id
-RETURNING p.id, p.source, next.place, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
+RETURNING p.id, p.source, p.priority, next.place, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
 
 -- name: note_turn
--- The next claim begins after this source. Not worth waiting for another claim that writes it.
-UPDATE prompt_sources SET turn = %(source)s
-WHERE source = (SELECT source FROM prompt_sources WHERE source = '*' AND turn <> %(source)s FOR UPDATE SKIP LOCKED)
+-- At this priority the next claim begins after this source. Not worth waiting for another claim that writes it, nor
+-- remembering the turns of a hundred priorities.
+UPDATE prompt_sources SET turns =
+    CASE WHEN (SELECT count(*) FROM jsonb_object_keys(turns)) < 100 THEN turns ELSE '{}' END
+    || jsonb_build_object(%(priority)s::integer::text, %(source)s::text)
+WHERE source = (SELECT source FROM prompt_sources
+                WHERE source = '*' AND coalesce(turns ->> %(priority)s::integer::text, '') <> %(source)s FOR UPDATE SKIP LOCKED)
 
 -- name: in_turn
 -- The first that wait, without those that are named.
-SELECT prompt_id AS id FROM prompts_in_turn(%(among)s, %(above)s, %(ahead)s, '')
+SELECT prompt_id AS id FROM prompts_in_turn(%(among)s, %(above)s, %(ahead)s, '{}')
 WHERE prompt_id <> ALL(%(without)s::bigint[]) ORDER BY place LIMIT %(most)s
 
 -- name: in_hand
@@ -370,7 +393,7 @@ WITH waits AS MATERIALIZED (
 ), paused AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM prompt_sources WHERE paused_since IS NOT NULL) AS found
 )
-SELECT CASE WHEN waits.found AND paused.found THEN EXISTS (SELECT FROM prompts_in_turn(1, NULL, %(ahead)s, ''))
+SELECT CASE WHEN waits.found AND paused.found THEN EXISTS (SELECT FROM prompts_in_turn(1, NULL, %(ahead)s, '{}'))
             ELSE waits.found END AS pending,
        waits.found AS waits,
        EXISTS (SELECT FROM prompts WHERE status = 'generated'

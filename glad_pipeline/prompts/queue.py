@@ -9,6 +9,7 @@ every run is found out, and its neighbours are not blamed for it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -19,13 +20,16 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from glad_pipeline.blame import readable
-from glad_pipeline.database import Connection, Database, DatabaseError, named_queries, value
+from glad_pipeline.database import Connection, Database, DatabaseError, first_words, named_queries, value
+from glad_pipeline.database.sessions import ANSWER
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.prompts.taking import Taking
 from glad_pipeline.records import DuePrompt, PostId, Replaced, SeenPicture, records_of
 
 SQL = named_queries(__package__)
 FRESH = timedelta(minutes=1)  # how long a picture is believed to be in the store, once it was seen there
+
+log = logging.getLogger(__name__)
 
 
 class ClaimLost(UnavailableError):
@@ -225,18 +229,26 @@ class Claim(Taking):
             "token": self._token,
             "max_attempts": self._max_attempts,
             "reason": reason,
-            "keep_events": self._keep_events,
-            "prune": max(2_000, 10 * self.taken),  # more than this claim has written
         }
         self._token = None
         # with the database gone there is nobody to tell: the lock went with the connection, the lease will end
         with suppress(psycopg.Error, DatabaseError):
             self._database.transact("release", partial(self._release, bound), patience=0)
+            self._prune_events(most=max(2_000, 10 * self.taken))  # more than this claim has written
 
     @staticmethod
     def _release(bound: Mapping[str, Any], connection: Connection) -> None:
-        for name in ("release", "let_go", "end_claim", "end_reports", "prune_events"):
+        for name in ("release", "let_go", "end_claim", "end_reports"):
             connection.execute(SQL[name], bound)
+
+    def _prune_events(self, *, most: int) -> None:
+        bound = {"keep_events": self._keep_events, "prune": most}
+        try:
+            with self._database.transaction(within=ANSWER) as connection:
+                connection.execute(SQL["prune_carefully"])
+                connection.execute(SQL["prune_events"], bound)
+        except (psycopg.Error, DatabaseError) as error:
+            log.warning("old history of prompts was not deleted, the next run tries again: %s", first_words(error))
 
     def __enter__(self) -> Claim:
         return self

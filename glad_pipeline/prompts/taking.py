@@ -148,10 +148,12 @@ class Taking(Hold):
             "longest_wait": self._longest_wait,
         }
         rows: list[dict[str, Any]] = []
+        by_turns: list[dict[str, Any]] = []
 
-        def claim(statement: str, most: int, **more: int) -> None:
+        def claim(statement: str, most: int, **more: int) -> list[dict[str, Any]]:
             found = connection.execute(SQL[statement], {**bound, "batch": most, **more}).fetchall()
-            rows.extend(sorted(found, key=lambda row: (row["place"], row["id"])))
+            rows.extend(found)
+            return sorted(found, key=lambda row: (row["place"], row["id"]))
 
         if ids:
             claim("claim_named", wanted)
@@ -161,9 +163,9 @@ class Taking(Hold):
                 self._overdue_claimed([row["id"] for row in rows])
             for times in (1, BESIDES):
                 if len(rows) < wanted:
-                    claim("claim", wanted - len(rows), among=(wanted - len(rows)) * times)
-        if rows and not ids:
-            connection.execute(SQL["note_turn"], {"source": rows[-1]["source"]})
+                    by_turns += claim("claim", wanted - len(rows), among=(wanted - len(rows)) * times)
+        if by_turns:
+            connection.execute(SQL["note_turn"], by_turns[-1])
         if illustrating := [row["id"] for row in rows if row["has_post"]]:
             connection.execute(SQL["note_post_versions"], {"ids": illustrating})
         return [row["id"] for row in rows]

@@ -387,4 +387,4 @@ def test_the_sensors_look_and_the_claim_read_only_what_is_ready(database, state,
     assert "prompts_leases" in look
     assert "prompts_in_turn" in claim
     assert "Seq Scan on prompts" not in claim
-    assert pages_read(database, "SELECT * FROM prompts_in_turn(10, NULL, %(ahead)s, '')", ahead=ahead) < 100
+    assert pages_read(database, "SELECT * FROM prompts_in_turn(10, NULL, %(ahead)s, '{}')", ahead=ahead) < 100

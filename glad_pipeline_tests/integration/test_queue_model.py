@@ -116,7 +116,7 @@ class QueueMachine(RuleBasedStateMachine):
         with self.database.transaction() as connection:
             connection.execute("TRUNCATE prompts, images, posts, outbox, barred_recipes RESTART IDENTITY CASCADE")
             connection.execute("DELETE FROM prompt_sources WHERE source <> '*'")
-            connection.execute("UPDATE prompt_sources SET paused_since = NULL, pause_reason = NULL, turn = ''")
+            connection.execute("UPDATE prompt_sources SET paused_since = NULL, pause_reason = NULL, turns = '{}'")
         for _ in range(count):
             self.add(0, False, 0, False, "", "post", False)
 
