@@ -77,6 +77,7 @@ def watch(warm_up: float, seconds: float) -> dict[str, Any]:
         after = counted(site, statistics)
     more = {name: after[name] - before[name] for name in before}
     more["sessions"] -= 1  # our own
+    assert more["ticks"], "the sensor has not looked: that costs little, but it is not idle"
     shares = {name: round(used / watched, 4) for name, used in used.most_common()}
     return {
         "seconds": seconds,

@@ -38,7 +38,10 @@ from glad_pipeline.settings import Settings
 
 LOCATION = "glad_pipeline"
 # not `code-server start`: that one is a process between Dagster and this one, which only reloads edited code
-CODE = ["dagster", "api", "grpc", "--lazy-load-user-code", "--use-python-environment-entry-point"]
+CODE = [
+    *("dagster", "api", "grpc", "-m", "glad_pipeline.definitions"),
+    *("--lazy-load-user-code", "--use-python-environment-entry-point"),
+]
 
 
 class Stopped(BaseException):
@@ -129,14 +132,7 @@ def down(settings: Settings) -> list[str]:
 def _programs(code: Path, workspace: Path, port: int) -> dict[str, list[str]]:
     """Dagster's three, in the order in which they start: name and module with its arguments."""
     return {
-        "code server": [
-            *CODE,
-            "--location-name",
-            LOCATION,
-            "--use-python-environment-entry-point",
-            "--socket",
-            str(code),
-        ],
+        "code server": [*CODE, "--location-name", LOCATION, "--socket", str(code)],
         "web UI": ["glad_pipeline.defs.webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)],
         "daemon": ["glad_pipeline.defs.daemon", "run", "-w", str(workspace)],
     }

@@ -157,9 +157,9 @@ UPDATE prompt_sources SET turn = %(source)s
 WHERE source = (SELECT source FROM prompt_sources WHERE source = '*' AND turn <> %(source)s FOR UPDATE SKIP LOCKED)
 
 -- name: in_turn
--- Whether `more` would find anything.
-SELECT EXISTS (SELECT FROM prompts_in_turn(%(among)s, %(above)s, %(ahead)s, '')
-               WHERE prompt_id <> ALL(%(had)s::bigint[])) AS found
+-- The first that wait, without those that are named.
+SELECT prompt_id AS id FROM prompts_in_turn(%(among)s, %(above)s, %(ahead)s, '')
+WHERE prompt_id <> ALL(%(without)s::bigint[]) ORDER BY place LIMIT %(most)s
 
 -- name: in_hand
 -- Which prompts this hold has in hand.
@@ -186,6 +186,10 @@ WHERE id = ANY(%(ids)s) AND post_version IS NULL
 -- name: held
 -- What this hold has in hand, in the order of its claim.
 SELECT * FROM prompts WHERE claim_token = %(token)s AND status = 'claimed' ORDER BY priority DESC, id
+
+-- name: held_of
+-- Those of these that this hold has in hand.
+SELECT * FROM prompts WHERE id = ANY(%(ids)s) AND claim_token = %(token)s AND status = 'claimed'
 
 -- name: count_tries
 -- So many tries each of these prompts has now: one more when drawing begins, for a process that dies may die of it;
@@ -229,14 +233,20 @@ ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reaso
 -- name: settle_generated
 -- Its picture is in the store and in the catalogue; where it alone was asked for, that is all. Asked twice, since an answer
 -- was lost, it says the same.
-UPDATE prompts p SET status = CASE p.publish WHEN 'picture' THEN 'ready' ELSE 'generated' END,
-    image_id = done.image_id, generated_at = now(), last_error = NULL,
-    claim_token = CASE p.publish WHEN 'post' THEN p.claim_token END,
-    claimed_by = CASE p.publish WHEN 'post' THEN p.claimed_by END,
-    lease_expires_at = CASE p.publish WHEN 'post' THEN p.lease_expires_at END
-FROM unnest(%(ids)s::bigint[], %(image_ids)s::bigint[]) AS done (id, image_id)
-WHERE p.id = done.id AND p.claim_token = %(token)s AND p.status IN ('claimed', 'generated')
-RETURNING p.id, p.status
+WITH done AS (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(image_ids)s::bigint[]) AS done (id, image_id)
+), moved AS (
+    UPDATE prompts p SET status = CASE p.publish WHEN 'picture' THEN 'ready' ELSE 'generated' END,
+        image_id = done.image_id, generated_at = now(), last_error = NULL,
+        claim_token = CASE p.publish WHEN 'post' THEN p.claim_token END,
+        claimed_by = CASE p.publish WHEN 'post' THEN p.claimed_by END,
+        lease_expires_at = CASE p.publish WHEN 'post' THEN p.lease_expires_at END
+    FROM done WHERE p.id = done.id AND p.claim_token = %(token)s AND p.status IN ('claimed', 'generated')
+    RETURNING p.id, p.status
+)
+SELECT id, status FROM moved UNION ALL
+SELECT p.id, p.status FROM prompts p JOIN done USING (id)  -- as it was before: these are nobody's since they moved
+WHERE p.image_id = done.image_id AND p.claim_token IS NULL AND p.status IN ('ready', 'awaiting_approval')
 
 -- name: await_approval
 -- Those of them that a person wants to see first.

@@ -154,19 +154,19 @@ class Claim(Taking):
             cursor.executemany(SQL[statement], bound)
         self.reasons.update(reasons)
 
-    def generated(self, connection: Connection, image_ids: Mapping[int, int]) -> tuple[int, int, int]:
+    def generated(self, connection: Connection, image_ids: Mapping[int, int]) -> dict[int, str]:
         """In the caller's transaction: these prompts (id → images.id) have their picture.
 
-        Returns how many were moved, how many of them wait for a person's approval, and how many are ready: of those
-        the picture alone was asked for. Fewer than given means that this claim had lost the rest to another run.
+        Returns the status of those that were moved: `generated`, `awaiting_approval`, or `ready` where the picture
+        alone was asked for. Those that it does not tell of this claim had lost to another run.
         """
         bound = {"ids": list(image_ids), "image_ids": list(image_ids.values()), "token": self._token}
         states = {row["id"]: row["status"] for row in connection.execute(SQL["settle_generated"], bound)}
-        moved = [i for i, status in states.items() if status != "ready"]
+        moved = [i for i, status in states.items() if status == "generated"]
         waiting = [row["id"] for row in connection.execute(SQL["await_approval"], {"ids": moved})]
         if waiting:
             connection.execute(SQL["note_what_approval_replaces"], {"ids": waiting})
-        return len(states), len(waiting), len(states) - len(moved)
+        return states | dict.fromkeys(waiting, "awaiting_approval")
 
     def publishable(self, connection: Connection, batch: int, *, base: str | None = None) -> list[DuePrompt]:
         """In the caller's transaction: lock up to `batch` drawn prompts that are due, each joined with its image.

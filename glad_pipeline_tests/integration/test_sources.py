@@ -5,9 +5,11 @@ import threading
 from collections import Counter
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from glad_pipeline import cli
+from glad_pipeline import database as database_module
 from glad_pipeline.database import Database
 from glad_pipeline.errors import UsageError
 from glad_pipeline.prompts import hold, sources, taking
@@ -15,6 +17,7 @@ from glad_pipeline.prompts.importing import import_file
 from glad_pipeline.prompts.intake import add_prompt
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.queue_state import readiness
+from glad_pipeline.records import records_of
 from glad_pipeline_tests.rows import pages_read
 
 HOUR = timedelta(hours=1)
@@ -168,6 +171,27 @@ def test_more_returns_what_is_newly_claimed_and_nothing_while_there_is_nothing(d
         assert mine.more(5) == []
         assert mine.more(0) == []
         assert mine.taken == 2
+
+
+def test_more_reads_what_it_takes_whatever_is_in_hand_and_takes_no_more_when_its_answer_is_lost(database, monkeypatch):
+    rows = add(database, 40)
+    read, lost = [], []
+    monkeypatch.setattr(
+        taking, "records_of", lambda kind, found: read.append(found.rowcount) or records_of(kind, found)
+    )
+
+    def reached(point):
+        if point == "claim.after" and lost:
+            raise psycopg.OperationalError(lost.pop())
+
+    with claim(database) as mine:
+        mine.take(20)
+        monkeypatch.setattr(database_module, "reached", reached)
+        assert ids(mine.more(5)) == rows[20:25]
+        lost.append("the connection is lost")
+        assert ids(mine.more(5)) == rows[25:30]
+        assert read == [20, 5, 5, 5]
+        assert ids(mine.held()) == rows[:30]
 
 
 def test_what_is_given_back_waits_as_before_and_no_try_is_counted(database):
