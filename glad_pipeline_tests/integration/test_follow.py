@@ -184,7 +184,7 @@ def test_a_prompt_that_is_looked_at_twice_is_counted_once(world, monkeypatch):
 
 
 def test_the_version_of_the_pictures_is_that_of_all_that_a_run_draws(world, monkeypatch):
-    monkeypatch.setattr(InstantSdxl, "window", 1)
+    monkeypatch.setattr(InstantSdxl, "window", 4)
 
     def version(result, asset):
         made = [
@@ -196,7 +196,8 @@ def test_the_version_of_the_pictures_is_that_of_all_that_a_run_draws(world, monk
     first = world.run()
     world.add("a hill", title="Hill", seed=1)
     assert version(world.run(), "generated_images") == version(first, "generated_images")  # the same picture
-    world.add("a hill", title="Hill", seed=1, priority=9)
+    for _ in range(4):  # the first slice
+        world.add("a hill", title="Hill", seed=1, priority=9)
     world.add("a lake", title="Lake", seed=1)
     second = world.run()
     assert version(second, "generated_images") != version(first, "generated_images")

@@ -241,6 +241,7 @@ def test_more_reads_what_it_takes_whatever_is_in_hand_and_takes_no_more_when_its
         if point == "claim.after" and lost:
             raise psycopg.OperationalError(lost.pop())
 
+    database.patience = 10
     with claim(database) as mine:
         mine.take(20)
         monkeypatch.setattr(database_module, "reached", reached)
