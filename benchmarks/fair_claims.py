@@ -38,7 +38,7 @@ URGENT: LiteralString = (
 PAUSED: LiteralString = "INSERT INTO prompt_sources (source, paused_since) VALUES ('urgent', now())"
 BULK: LiteralString = "INSERT INTO prompts (prompt) SELECT 'p' FROM generate_series(1, %(rows)s)"
 SPREAD: LiteralString = (
-    "INSERT INTO prompts (prompt, source) SELECT 'p', 's' || n % %(sources)s FROM generate_series(1, %(rows)s) AS n"
+    "INSERT INTO prompts (prompt, source) SELECT 'p', 's' || n %% %(sources)s FROM generate_series(1, %(rows)s) AS n"
 )
 SHAPES: dict[str, tuple[LiteralString, ...]] = {
     "one source": (BULK,),
@@ -65,7 +65,16 @@ def measure(name: str, rows: int, claims: int) -> dict[str, Any]:
 
 def _claim(connection: Connection, way: str) -> float:
     """Seconds of one claim: the old way, by turns, by turns after a look for what is overdue; or of a look in vain."""
-    bound = {"ids": None, "ahead": True, "batch": SLICE, "among": SLICE, "above": None, "token": 1, "worker": "w"}
+    bound = {
+        "ids": None,
+        "ahead": True,
+        "batch": SLICE,
+        "among": SLICE,
+        "above": None,
+        "had": [],
+        "token": 1,
+        "worker": "w",
+    }
     bound |= dict.fromkeys(("lease", "longest_wait"), timedelta(hours=1))
     with connection.transaction(force_rollback=True):
         since = time.perf_counter()

@@ -35,11 +35,13 @@ def run_batch(prompts: int) -> dict[str, float]:
 def look_seconds(rows: int, looks: int = 200) -> float:
     """Median seconds of the sensor's look at a table with `rows` rows, one in a hundred of them pending."""
     with connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute("TRUNCATE prompts RESTART IDENTITY")
+        connection.execute("TRUNCATE prompts RESTART IDENTITY CASCADE")
         connection.execute(
-            "INSERT INTO prompts (prompt, title) SELECT 'row ' || g, 'Row ' || g FROM generate_series(1, %s) g", [rows]
+            "INSERT INTO prompts (prompt, title, status)"
+            " SELECT 'row ' || g, 'Row ' || g, CASE g %% 100 WHEN 0 THEN 'pending' ELSE 'cancelled' END"
+            " FROM generate_series(1, %s) g",
+            [rows],
         )
-        connection.execute("UPDATE prompts SET status = 'cancelled' WHERE id % 100 <> 0")
         connection.execute("VACUUM ANALYZE prompts")
         times = []
         for _ in range(looks):

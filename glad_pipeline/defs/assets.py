@@ -14,7 +14,7 @@ from pydantic import Field
 
 from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import as_failure
-from glad_pipeline.defs.following import cataloguing_of, follower_of, publishing_of
+from glad_pipeline.defs.following import cataloguing_of, follower_of, publishing_of, takes_step
 from glad_pipeline.defs.io_managers import Drawing as HandedOver
 from glad_pipeline.defs.io_managers import frame
 from glad_pipeline.defs.names import Names, Resources
@@ -25,7 +25,7 @@ from glad_pipeline.defs.sources import note_model
 from glad_pipeline.defs.tables import table
 from glad_pipeline.display import markdown_links, markdown_reasons, markdown_table
 from glad_pipeline.limits import BATCH_SIZE
-from glad_pipeline.pipeline.catalogue import PromptWithObject
+from glad_pipeline.pipeline.catalogue import LOST, NOT_CATALOGUED, PromptWithObject
 from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.pipeline.publish import PublishReport
@@ -83,13 +83,14 @@ def prompts(names: Names) -> dg.AssetsDefinition:
         ours = names.resources(context)
         with as_failure(ours.queue.explain):
             note_model(context, names, ours.sdxl.sdxl)
-            claimed = ours.queue.take(ours.object_store, ours.sdxl, batch=config.batch_size, ids=config.prompt_ids)
+            drawn_by = ours.sdxl if takes_step(context, names, "generated_images") else None  # None: it only looks
+            claimed = ours.queue.take(ours.object_store, drawn_by, batch=config.batch_size, ids=config.prompt_ids)
         first = markdown_table(claimed, ("id", "prompt", "title"))
         ids = [prompt.id for prompt in claimed]
         return versions.output(
             context,
             frame(claimed),
-            of=ids,
+            of=ids if ours.queue.most is None else [context.run_id],  # which it will claim in all is not known yet
             metadata={
                 "claimed": len(claimed),
                 "first": _markdown(first),
@@ -138,8 +139,15 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
             if follower is not None:
                 drawing.stored_already = follower.stored_already
             stream = drawing.begin(records_of(Prompt, prompts.to_dict("records")))
-        handed_over = HandedOver(stream, ours, drawing.claimed, lambda: drawing.claimed, follower)
-        return versions.output(context, handed_over, of=drawing.hashes, metadata={})
+        handed_over = HandedOver(
+            stream=stream,
+            ours=ours,
+            first=drawing.claimed,
+            claimed=lambda: drawing.claimed,
+            all_is_drawn=lambda: versions.set_version(context, drawing.hashes),
+            follower=follower,
+        )
+        return dg.Output(handed_over)
 
     return generated_images
 
@@ -187,18 +195,14 @@ def s3_objects(names: Names) -> dg.AssetsDefinition:
         found: list[PromptWithObject] = generated_images
         with as_failure(ours.queue.explain), ours.queue.refunding():
             done = cataloguing_of(ours).record(found)
-        if done.lost:
-            context.log.warning("%s prompts had been taken over by another run and are left to it", done.lost)
+        if lost := done.count(LOST):
+            context.log.warning("%s prompts had been taken over by another run and are left to it", lost)
         return versions.result(
             context,
             of=[(each.key, each.sha256) for each in done.whole],
             metadata={
                 "bytes": sum(each.bytes for each in done.whole),
-                "awaiting_approval": done.awaiting_approval,
-                "ready": done.ready,
-                "taken_down": done.taken_down,
-                "damaged": done.damaged,
-                "not_drawn_yet": done.not_drawn_yet,
+                **{what: done.count(what) for what in ("awaiting_approval", "ready", *NOT_CATALOGUED)},
                 **rows([each.prompt_id for each in done.whole]),
                 **ours.queue.report(context.log, stored=len(done.whole)),
             },

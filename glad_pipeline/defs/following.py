@@ -6,6 +6,7 @@ own, does its own part.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 
 import dagster as dg
@@ -20,13 +21,15 @@ from glad_pipeline.pipeline.publish import Publishing
 from glad_pipeline.pipeline.visit import Visitor
 
 
+def takes_step(context: dg.AssetExecutionContext, names: Names, asset: str) -> bool:
+    """Whether this process takes the step of this asset too."""
+    steps = context.get_step_execution_context().execution_plan.step_keys_to_execute
+    return "__".join(names.key(asset).path) in steps
+
+
 def follower_of(context: dg.AssetExecutionContext, names: Names, ours: Resources, drawing: Drawing) -> Follower | None:
     """Who follows this drawing; None: nobody."""
-    steps = set(context.get_step_execution_context().execution_plan.step_keys_to_execute)  # of this process
-
-    def has(asset: str) -> bool:
-        return "__".join(names.key(asset).path) in steps
-
+    has = partial(takes_step, context, names)
     if not (has("s3_objects") and has("published_posts")):
         return None
     deliver = partial(deliver_some, ours, context.log, seconds=DELIVERY)
@@ -43,16 +46,16 @@ def follower_of(context: dg.AssetExecutionContext, names: Names, ours: Resources
     )
 
 
-def _inspect(ours: Resources, catalogued: int) -> None:
+def _inspect(ours: Resources, catalogued: Collection[str], sample: Collection[str]) -> None:
     """The checks that hold pictures back, before any of these becomes a post."""
-    database, sample = ours.postgres.database, min(catalogued, checks.SAMPLE)
-    if not sample:
+    database = ours.postgres.database
+    if not catalogued:
         return
     found = {
         "objects_match_catalogue": checks.objects_match_catalogue(
-            database, ours.object_store.store, ours.queue.claim, sample=sample
+            database, ours.object_store.store, ours.queue.claim, keys=sample
         ),
-        "no_blank_picture": checks.no_blank_picture(database, sample=sample),
+        "no_blank_picture": checks.no_blank_picture(database, keys=catalogued),
     }
     for name, finding in found.items():
         if not finding.passed:

@@ -94,6 +94,7 @@ class Drawing:
     ours: Resources
     first: list[int]  # the prompts that the drawing was begun with
     claimed: Callable[[], list[int]]  # all that this run has had to draw
+    all_is_drawn: Callable[[], None]  # called when it is
     follower: Follower | None  # publishes the pictures while the next are drawn
 
 
@@ -120,6 +121,7 @@ class S3ImageIOManager(RowsIOManager):
         with as_failure(ours.queue.explain), ours.queue.refunding():
             self.ahead.follower = obj.follower
             self.totals = done = upload_all(stream, obj.follower)
+        obj.all_is_drawn()
         sheet = [f"![picture]({store.url(each.thumbnail_key or each.key)})" for each in done.first[:SHEET_PICTURES]]
         metadata: dict[str, Any] = {}
         if sheet:  # fetched by who looks at it: what is taken down later is not kept in Dagster's event log

@@ -10,9 +10,9 @@ import dagster as dg
 
 if TYPE_CHECKING:
     from glad_pipeline.defs.io_managers import Ahead, S3ImageIOManager
+    from glad_pipeline.defs.outbox_resource import OutboxResource
     from glad_pipeline.defs.resources import (
         ObjectStoreResource,
-        OutboxResource,
         PostgresResource,
         QueueResource,
         SdxlResource,

@@ -1,4 +1,7 @@
-"""What the assets work with: the database, this run's claim on the queue, the object store, and SDXL."""
+"""What the assets work with: the database, this run's claim on the queue, the object store, and SDXL.
+
+Who is told of what changed is in `outbox_resource`.
+"""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +26,6 @@ from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.generation.batches import Recipes
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.operations.removal import Removal
-from glad_pipeline.outbox.targets import Targets, targets
 from glad_pipeline.pipeline import identity, store_check
 from glad_pipeline.pipeline.blog import require_blog
 from glad_pipeline.pipeline.claim import refunding, reject_unfit
@@ -212,7 +213,7 @@ class QueueResource(FixedResource):
         claimed = claim.take(most if ids or sdxl is None else min(most, sdxl.window), ids=ids)
         if not claimed:
             self.free_slot()
-        self._claimed, self._most = True, most if claimed and not ids else None
+        self._claimed, self._most = True, most if claimed and sdxl is not None and not ids else None
         if claimed and self._instance is not None:
             repeated_failures.note(self._instance, self._run_id, [prompt.id for prompt in claimed])
         return reject_unfit(claimed, claim, self.postgres.database)
@@ -241,30 +242,18 @@ class QueueResource(FixedResource):
         """Whether this run draws by itself, or has a drawing slot; `on_purpose`: waits for that whatever is pending."""
         self._slot = slot_for(sdxl.sdxl.options, self.postgres.database, run_id=self._run_id)
         wanted = always if on_purpose else partial(is_work_left, ahead=self.draw_ahead)
-        return self._slot is None or self._slot.take(wanted=wanted, prepare=sdxl.sdxl.prepare)
+
+        def prepare() -> None:
+            import pandas  # noqa: F401  of which the claimed rows are made
+
+            sdxl.sdxl.prepare()
+
+        return self._slot is None or self._slot.take(wanted=wanted, prepare=prepare)
 
     def free_slot(self) -> None:
         """Another run may draw."""
         if self._slot is not None:
             self._slot.free()
-
-
-class OutboxResource(FixedResource):
-    """Who is notified when posts change and pictures go: the site, the CDN, the bucket. What is absent is not."""
-
-    site_url: str | None = Field(default=None, description="The blog's site; it is told at /api/revalidate.")
-    revalidate_secret: str | None = None
-    distribution_id: str | None = Field(default=None, description="CloudFront distribution to purge.")
-    max_attempts: int = Field(default=12, description="Tries after which a message is dead.")
-
-    def targets(self, database: Database, store: ObjectStore) -> Targets:
-        return targets(
-            site_url=self.site_url,
-            secret=self.revalidate_secret,
-            distribution_id=self.distribution_id,
-            delete=Removal(database=database, store=store.with_patience(0.0)),  # the outbox tries again
-            url=store.url,
-        )
 
 
 class ObjectStoreResource(FixedResource):

@@ -27,7 +27,12 @@ def digest(parts: Collection[Any]) -> str:
     return hashlib.sha256(json.dumps(sorted(map(str, parts))).encode()).hexdigest()[:16]
 
 
-def _version(context: dg.AssetExecutionContext, of: Collection[Any]) -> dg.DataVersion | None:
+def set_version(context: dg.AssetExecutionContext, of: Collection[Any]) -> None:
+    """That of the asset under way, once it is known what it consists of: for an output that names none."""
+    context.set_data_version(context.asset_key, _version(context, of))
+
+
+def _version(context: dg.AssetExecutionContext, of: Collection[Any]) -> dg.DataVersion:
     """That of what was made; where nothing was, the asset is as it was before."""
     if of:
         return dg.DataVersion(digest(of))

@@ -18,9 +18,9 @@ from glad_pipeline.defs.doctor import doctor_checks
 from glad_pipeline.defs.io_managers import io_managers
 from glad_pipeline.defs.jobs import jobs
 from glad_pipeline.defs.names import Names
+from glad_pipeline.defs.outbox_resource import OutboxResource
 from glad_pipeline.defs.resources import (
     ObjectStoreResource,
-    OutboxResource,
     PostgresResource,
     QueueResource,
     SdxlResource,

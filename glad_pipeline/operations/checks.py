@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from glad_pipeline.database import Database
+from glad_pipeline.database import Connection, Database
 from glad_pipeline.display import one_line
 from glad_pipeline.limits import URL_CHARS
 from glad_pipeline.media.gates import blank
@@ -23,6 +23,7 @@ from glad_pipeline.prompts.queue import Claim, hold_back
 from glad_pipeline.prompts.queue_state import newest_texts, overdue
 from glad_pipeline.prompts.syntax import text_notices
 from glad_pipeline.publishing import images
+from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.publishing.posts import bad_urls
 from glad_pipeline.redaction import redact
 from glad_pipeline.storage.protocol import ObjectStore
@@ -91,10 +92,10 @@ def together(findings: Sequence[Finding]) -> Finding:
 
 
 def objects_match_catalogue(
-    database: Database, store: ObjectStore, claim: Claim | None = None, *, sample: int = SAMPLE
+    database: Database, store: ObjectStore, claim: Claim | None = None, *, keys: Collection[str] | None = None
 ) -> Finding:
     """The newest 20 catalogued pictures are in the store with the size, type and SHA-256 that the catalogue says."""
-    newest = database.read(partial(images.newest, limit=sample))
+    newest = database.read(partial(_catalogued, keys=keys))
     objects = store.heads(image.key for image in newest)
     wrong = [
         image.key
@@ -117,15 +118,20 @@ def objects_match_catalogue(
     )
 
 
-def no_blank_picture(database: Database, *, sample: int = SAMPLE) -> Finding:
+def no_blank_picture(database: Database, *, keys: Collection[str] | None = None) -> Finding:
     """None of the newest 20 pictures is blank: the gate before the store has held."""
-    newest = database.read(partial(images.newest, limit=sample))
+    newest = database.read(partial(_catalogued, keys=keys))
     contrasts = {image.key: image.contrast for image in newest if image.contrast is not None}
     found = [key for key, contrast in contrasts.items() if blank.problem_of(contrast)]
     description = f"{len(found)} of {len(newest)} looked at are blank" if found else f"{len(newest)} looked at"
     lowest = {"lowest_contrast": min(contrasts.values())} if contrasts else {}
     held = _held(database, found, "its picture is blank")
     return Finding(passed=not found, description=description, figures={"blank": found, **lowest, **held})
+
+
+def _catalogued(connection: Connection, keys: Collection[str] | None) -> list[CataloguedImage]:
+    """The pictures with these keys; None: the newest, a sample of them."""
+    return images.newest(connection, SAMPLE) if keys is None else images.with_keys(connection, keys)
 
 
 def _held(database: Database, keys: list[str], reason: str) -> dict[str, list[int]]:

@@ -143,22 +143,30 @@ def _delete_image(image: str, reason: str, connection: Connection) -> TakenDown:
 
 def _discard(prompt_id: int, reason: str, connection: Connection) -> TakenDown:
     taken = _alone(connection)
-    row = connection.execute(SQL["ready_or_discarded"], {"id": prompt_id}).fetchone()
-    if row is None or not row["is_fit"]:
-        state = f"it is {row['status']}: only what is ready can be discarded" if row else "there is no such prompt"
-        raise GladError(f"{state} (`glad prompts list --status ready`)")
-    _lock_prompts(connection, [], [row["image_id"]])
-    if other := connection.execute(SQL["other_user"], {"id": prompt_id, "image": row["image_id"]}).fetchone():
+    image_id = _discardable(connection, prompt_id)
+    _lock_prompts(connection, [], [image_id])
+    if _discardable(connection, prompt_id) != image_id:  # what it was before is not what is locked
+        raise GladError("it was drawn again just now: look at its new picture first")
+    if other := connection.execute(SQL["other_user"], {"id": prompt_id, "image": image_id}).fetchone():
         raise GladError(
             f"its picture is that of prompt {other['id']} too, which is {other['status']}: discard it without "
-            f"--delete-picture, or take it down for both with `glad images delete {row['image_id']} --reason TEXT`"
+            f"--delete-picture, or take it down for both with `glad images delete {image_id} --reason TEXT`"
         )
-    image = images.find(connection, str(row["image_id"]))
+    image = images.find(connection, str(image_id))
     assert image is not None  # noqa: S101  a foreign key
     connection.execute(SQL["discard"], {"id": prompt_id, "reason": f"discarded: {reason}"})
     taken.prompts.append(prompt_id)
     _remove(connection, Blog(connection), image, reason, taken)
     return taken
+
+
+def _discardable(connection: Connection, prompt_id: int) -> int:
+    """The picture of a prompt that is ready, or was discarded before. Raises `GladError`."""
+    row = connection.execute(SQL["ready_or_discarded"], {"id": prompt_id}).fetchone()
+    if row is None or not row["is_fit"]:
+        state = f"it is {row['status']}: only what is ready can be discarded" if row else "there is no such prompt"
+        raise GladError(f"{state} (`glad prompts list --status ready`)")
+    return int(row["image_id"])
 
 
 def _alone(connection: Connection) -> TakenDown:

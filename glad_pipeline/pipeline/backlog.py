@@ -6,15 +6,19 @@ database: a recipe here has a priority, and a place in the order in which it cam
 The most urgent recipe leads a batch, and recipes of its shape fill it, the urgent ones first. Among equally urgent ones
 those for which the right weights are loaded lead, then those whose shape the engine prefers, then those whose shape
 fills a batch, then the oldest. So that none waits for ever, one that was passed over by PASSED_OVER batches leads the
-next, one for which other weights have to be loaded after SWITCH_AFTER; and of TURNS batches one is led by what is
-overdue.
+next, one for which other weights have to be loaded after SWITCH_AFTER.
+
+Of TURNS pictures one is overdue, where any is: of TURNS batches one is led by what is overdue, and in the others such
+pictures have a share of the places. For what is overdue other weights are loaded once in SWITCH_AFTER batches, for so
+many batches as are its share. Weights that were loaded draw at least one batch, unless something comes that is more
+urgent than all that was there.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from glad_pipeline.generation.batches import Weights, weights_for
@@ -23,6 +27,7 @@ from glad_pipeline.generation.recipe import Recipe, Shape
 PASSED_OVER = 8  # batches
 SWITCH_AFTER = 32  # batches: loading other weights takes as long as several of them
 TURNS = 8
+VISIT = SWITCH_AFTER // TURNS  # batches
 
 
 @dataclass(slots=True)
@@ -46,28 +51,60 @@ class Waiting:
         return -self.priority, self.place
 
 
+@dataclass(slots=True)
+class Course:
+    """What was drawn so far, as far as it decides what is next."""
+
+    batches: int = 0
+    loaded: Weights | None = None  # what the engine has loaded
+    is_new: bool = False  # it was loaded just now, and nothing is drawn with it
+    most: int = 0  # the highest priority when it was loaded
+    visit: int = 0  # batches that are left of it: other weights were loaded for what is overdue
+    visited_at: int = -SWITCH_AFTER  # batches, at the last visit
+    drawn_at: dict[Weights, int] = field(default_factory=dict)  # batches, when these were drawn with last
+    share: int = 0  # of overdue pictures that are due, in TURNS parts
+
+    def load(self, leader: Waiting, waiting: Collection[Waiting]) -> None:
+        """These weights are loaded now, for this one."""
+        self.most = max(each.priority for each in waiting)
+        if leader.weights == self.loaded:
+            return
+        is_visit = self.loaded is not None and leader.priority < self.most
+        self.visit = VISIT if is_visit else 0
+        if is_visit:
+            self.visited_at = self.batches
+        self.loaded = leader.weights
+
+    def begin(self, group: Sequence[Waiting], *, of_overdue: bool) -> None:
+        """This batch is begun. `of_overdue`: whether anything overdue was waiting."""
+        self.share = self.share + len(group) - TURNS * sum(each.overdue for each in group) if of_overdue else 0
+        self.batches += 1
+        self.visit = max(0, self.visit - 1)
+        self.is_new = False
+        self.drawn_at[group[0].weights] = self.batches
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """By what a batch is chosen."""
 
-    loaded: Weights | None  # what the engine has loaded
-    turn: int  # how many batches were begun before
+    course: Course
     batch_of: Callable[[Recipe], int]
     prefer: Callable[[Recipe], bool]
 
-    def leader(self, waiting: Sequence[Waiting]) -> Waiting | None:
+    def leader(self, waiting: Collection[Waiting]) -> Waiting | None:
         """Which of them leads the next batch."""
         if not waiting:
             return None
-        overdue = [each for each in waiting if each.overdue and self._is_loaded(each)]
-        if self.turn % TURNS == TURNS - 1 and overdue:
-            return min(overdue, key=lambda each: each.place)
         most = max(each.priority for each in waiting)
+        overdue = [each for each in waiting if each.overdue and self._is_loaded(each)]
+        if overdue and (self.course.batches % TURNS == TURNS - 1 or self._is_visit(most)):
+            return _oldest(overdue)
+        if visited := [each for each in waiting if each.overdue and self._may_be_visited(each)]:
+            return _oldest(visited)
         equal = [each for each in waiting if each.priority == most]
-        others_overdue = (each for each in waiting if each.overdue and not self._is_loaded(each))
-        kept_waiting = [each for each in (*equal, *others_overdue) if each.passed_over >= self._patience(each)]
-        if kept_waiting:
-            return min(kept_waiting, key=lambda each: each.urgency)
+        if kept_waiting := [each for each in equal if self._was_kept_waiting(each)]:
+            return _oldest(kept_waiting)
         members = Counter(each.shape for each in waiting)
         known: dict[Shape, tuple[bool, bool]] = {}
 
@@ -81,23 +118,43 @@ class Choice:
 
         return min(equal, key=rank)
 
-    def group(self, leader: Waiting, waiting: Sequence[Waiting]) -> list[Waiting]:
-        """Who is drawn together with it: itself, then the most urgent ones of its shape."""
+    def group(self, leader: Waiting, waiting: Collection[Waiting]) -> list[Waiting]:
+        """Who is drawn together with it: itself, the overdue ones that are due, then the most urgent of its shape."""
         batch = self.batch_of(leader.recipe)
-        mates = (each for each in waiting if each is not leader and each.shape == leader.shape)
+        mates = [each for each in waiting if each is not leader and each.shape == leader.shape]
+        places = batch if self._is_visit(max(each.priority for each in waiting)) else self._due(batch) - leader.overdue
+        late = sorted((each for each in mates if each.overdue), key=lambda each: each.place)[: max(0, places)]
         group = [leader]
-        for mate in sorted(mates, key=lambda each: each.urgency):
+        for mate in [*late, *sorted(mates, key=lambda each: each.urgency)]:
             if len(group) >= batch:
                 break
-            if self.batch_of(mate.recipe):
+            if mate not in group and self.batch_of(mate.recipe):
                 group.append(mate)
         return group
 
-    def _is_loaded(self, each: Waiting) -> bool:
-        return self.loaded in (None, each.weights)
+    def _due(self, batch: int) -> int:
+        """How many places of this batch are for what is overdue."""
+        return min(batch, (self.course.share + batch) // TURNS)
 
-    def _patience(self, each: Waiting) -> int:
-        return PASSED_OVER if self._is_loaded(each) else SWITCH_AFTER
+    def _is_visit(self, most: int) -> bool:
+        return self.course.visit > 0 and most <= self.course.most
+
+    def _is_loaded(self, each: Waiting) -> bool:
+        return self.course.loaded in (None, each.weights)
+
+    def _may_be_visited(self, each: Waiting) -> bool:
+        since = self.course.batches - self.course.visited_at
+        return since >= SWITCH_AFTER and not self._is_loaded(each) and self._was_kept_waiting(each)
+
+    def _was_kept_waiting(self, each: Waiting) -> bool:
+        if self._is_loaded(each):
+            return each.passed_over >= PASSED_OVER
+        drawn_at = self.course.drawn_at.get(each.weights, -SWITCH_AFTER)
+        return each.passed_over >= SWITCH_AFTER and self.course.batches - drawn_at >= SWITCH_AFTER
+
+
+def _oldest(some: Iterable[Waiting]) -> Waiting:
+    return min(some, key=lambda each: each.place)
 
 
 def passed_over(left: Iterable[Waiting], group: Sequence[Waiting]) -> None:
@@ -115,8 +172,7 @@ class UrgentFirst:
         self._under_way: set[Recipe] = set()
         self._most_under_way = 0
         self._came = 0
-        self._batches = 0
-        self._loaded: Weights | None = None
+        self._course = Course()
         self._size = 0  # of the last batch
         self._asked_for = False
         self._over = False
@@ -154,10 +210,11 @@ class UrgentFirst:
             ranked = sorted(self._waiting.values(), key=lambda each: (each.overdue, each.priority, -each.place))
             return [each.recipe for each in ranked[:count]]
 
-    def priorities(self) -> list[int]:
-        """Of all that wait, the highest first."""
+    def priorities(self, *, of_overdue: bool = True) -> list[int]:
+        """Of all that wait, the highest first. Without `of_overdue`: of what is drawn for its priority alone."""
         with self._change:
-            return sorted((each.priority for each in self._waiting.values()), reverse=True)
+            of = [each.priority for each in self._waiting.values() if of_overdue or not each.overdue]
+        return sorted(of, reverse=True)
 
     def fills_a_batch(self) -> bool:
         """Whether there is a whole batch of one shape, as large as the last one was."""
@@ -173,7 +230,7 @@ class UrgentFirst:
     @property
     def has_begun(self) -> bool:
         """Whether a batch was begun."""
-        return self._batches > 0
+        return self._course.batches > 0
 
     @property
     def is_over(self) -> bool:
@@ -208,9 +265,13 @@ class UrgentFirst:
         """What has to be loaded for the next batch; waits for one. None: it is over."""
         with self._change:
             self._until_there_is_some()
-            leader = self._choice(lambda recipe: 1, lambda recipe: False).leader(list(self._waiting.values()))
-            self._loaded = None if leader is None else leader.weights
-            return self._loaded
+            waiting = self._waiting.values()
+            leader = self._choice(lambda recipe: 1, lambda recipe: False).leader(waiting)
+            if leader is None:
+                return None
+            self._course.load(leader, waiting)
+            self._course.is_new = True
+            return leader.weights
 
     def waiting(self, weights: Weights) -> list[Recipe]:
         """What is in hand of these weights; more may come."""
@@ -232,14 +293,14 @@ class UrgentFirst:
             else:
                 self._ask(not self._waiting and not self._under_way)
             self._raise_failure()
-            waiting = list(self._waiting.values())
+            waiting = self._waiting.values()
             choice = self._choice(batch_of, prefer)
-            leader = choice.leader(waiting)
+            leader = choice.leader(self._just_loaded_for(of) or waiting)
             if leader is None:
                 return None if self._over else []
             if of not in (None, leader.weights):
                 return None
-            self._loaded = leader.weights
+            self._course.load(leader, waiting)
             begun = self._begin(choice.group(leader, waiting), batch_of(leader.recipe))
         self._tell_if_spent()
         return begun
@@ -255,7 +316,15 @@ class UrgentFirst:
             yield from group
 
     def _choice(self, batch_of: Callable[[Recipe], int], prefer: Callable[[Recipe], bool]) -> Choice:
-        return Choice(loaded=self._loaded, turn=self._batches, batch_of=batch_of, prefer=prefer)
+        return Choice(self._course, batch_of=batch_of, prefer=prefer)
+
+    def _just_loaded_for(self, weights: Weights | None) -> list[Waiting]:
+        """What was to be drawn when these weights were loaded, if nothing is drawn with them yet."""
+        if not self._course.is_new:
+            return []
+        if any(each.priority > self._course.most and each.weights != weights for each in self._waiting.values()):
+            return []
+        return [each for each in self._waiting.values() if each.weights == weights]
 
     def _until_there_is_some(self) -> None:
         self._raise_failure()
@@ -274,12 +343,13 @@ class UrgentFirst:
             raise self._failure
 
     def _begin(self, group: list[Waiting], size: int) -> list[Recipe]:
+        of_overdue = any(each.overdue for each in self._waiting.values())
         for each in group:
             del self._waiting[each.recipe]
             self._under_way.add(each.recipe)
         passed_over(self._waiting.values(), group)
         self._most_under_way = max(self._most_under_way, len(self._under_way))
-        self._batches += 1
+        self._course.begin(group, of_overdue=of_overdue)
         self._size = size
         self._change.notify_all()
         return [each.recipe for each in group]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
 from glad_pipeline.blame import one_row, together_or_alone
 from glad_pipeline.database import Connection, Database
@@ -54,13 +54,15 @@ class CatalogueReport:
     """What has become of the prompts of one run whose pictures were to be catalogued."""
 
     whole: list[Whole] = field(default_factory=list)
-    moved: int = 0  # prompts that have their picture now
-    awaiting_approval: int = 0  # of those
-    ready: int = 0  # of those: the picture alone was asked for
-    taken_down: int = 0
-    damaged: int = 0
-    not_drawn_yet: int = 0
-    lost: int = 0  # taken over by another run
+    became: dict[int, str] = field(default_factory=dict)  # by prompt: its status now, or one of those below
+
+    def count(self, what: str) -> int:
+        """Of how many prompts that is true."""
+        return sum(each == what for each in self.became.values())
+
+
+NOT_CATALOGUED = TAKEN_DOWN, DAMAGED, NOT_DRAWN_YET = "taken_down", "damaged", "not_drawn_yet"
+LOST = "lost"  # taken over by another run
 
 
 def look_up(
@@ -135,40 +137,32 @@ class Cataloguing:
         problems = self._problems(found)
         whole = [each for each in found if each.object is not None and each.prompt.id not in problems]
         self.claim.fail(problems)
-        counts: Counter[str] = Counter()
+        report = self.report
+        report.became |= {each.prompt.id: NOT_DRAWN_YET for each in found} | dict.fromkeys(problems, DAMAGED)
         for start in range(0, len(whole), ROWS_PER_TRANSACTION):
             some = whole[start : start + ROWS_PER_TRANSACTION]
-            counts += self.database.transact("catalogue", partial(self._some, some))
-        report = self.report
+            report.became |= self.database.transact("catalogue", partial(self._some, some))
         report.whole += [
             Whole(prompt_id=each.prompt.id, key=each.object.key, bytes=each.object.bytes, sha256=each.sha256)
             for each in whole
             if each.object is not None
         ]
-        report.moved += counts["moved"]
-        report.awaiting_approval += counts["awaiting_approval"]
-        report.ready += counts["ready"]
-        report.taken_down += counts["taken_down"]
-        report.damaged += counts["damaged"] + len(problems)
-        report.not_drawn_yet += len(found) - len(whole) - len(problems)
-        report.lost += len(whole) - counts["moved"] - counts["taken_down"] - counts["damaged"]
         return report
 
-    def _some(self, some: Sequence[PromptWithObject], connection: Connection) -> Counter[str]:
-        """`_together`, and how many it could not take: each of those has used up a try, with the reason."""
+    def _some(self, some: Sequence[PromptWithObject], connection: Connection) -> dict[int, str]:
+        """`_together`, and what it could not take: each of those has used up a try, with the reason."""
         refused: dict[int, str] = {}
-        counts = together_or_alone(
+        became = together_or_alone(
             connection,
             some,
             partial(self._together, connection),
             lambda one, reason: refused.__setitem__(one.prompt.id, f"it could not be catalogued: {reason}"),
         )
         self.claim.failed(connection, refused)
-        return sum(counts, Counter(damaged=len(refused)))
+        return dict(chain.from_iterable(each.items() for each in became)) | dict.fromkeys(refused, DAMAGED)
 
-    def _together(self, connection: Connection, some: Sequence[PromptWithObject]) -> Counter[str]:
-        """How many prompts were ours still, how many of them wait for approval or are ready, how many were taken down
-        meanwhile."""
+    def _together(self, connection: Connection, some: Sequence[PromptWithObject]) -> dict[int, str]:
+        """What became of each prompt."""
         reasons = refuse_blocked(connection, keys_by_hash({each.recipe for each in some}))
         blocked = {each.prompt.id: reasons[each.recipe.hash] for each in some if each.recipe.hash in reasons}
         self.claim.rejected(connection, blocked)
@@ -181,8 +175,8 @@ class Cataloguing:
         for image, found in sorted(made.items()):
             renditions.record(connection, image, found)
         drawn = {each.prompt.id: ids[each.recipe.hash] for each in some if each.recipe.hash in ids}
-        moved, awaiting, ready = self.claim.generated(connection, drawn)
-        return Counter(moved=moved, awaiting_approval=awaiting, ready=ready, taken_down=len(blocked))
+        states = self.claim.generated(connection, drawn)
+        return dict.fromkeys(drawn, LOST) | states | dict.fromkeys(blocked, TAKEN_DOWN)
 
     def _problems(self, found: Iterable[PromptWithObject]) -> dict[int, str]:
         """Why prompts cannot be catalogued with what the store holds for them, by id."""

@@ -7,8 +7,9 @@ others go on.
 from __future__ import annotations
 
 import math
+import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,7 +24,7 @@ from glad_pipeline.media import gates
 from glad_pipeline.pipeline.backlog import UrgentFirst
 from glad_pipeline.pipeline.blocked_recipes import keys_by_hash, refuse_blocked
 from glad_pipeline.pipeline.claim import reject_unfit
-from glad_pipeline.pipeline.delivery import Delivery
+from glad_pipeline.pipeline.delivery import Delivery, DrawingIsOver
 from glad_pipeline.pipeline.feed import Feeder
 from glad_pipeline.pipeline.in_hand import InHand, Joined
 from glad_pipeline.pipeline.picture_stream import DrawReport, PictureStream
@@ -67,6 +68,7 @@ class Drawing:
     _in_hand: InHand = field(default_factory=InHand)
     _backlog: UrgentFirst = field(default_factory=UrgentFirst)
     _report: DrawReport = field(default_factory=lambda: DrawReport(prompts=0))
+    _counting: threading.Lock = field(default_factory=threading.Lock)  # several threads count
 
     def begin(self, prompts: Sequence[Prompt]) -> PictureStream:
         """The pictures of these prompts, and of those that are claimed meanwhile. Raises `GladError`.
@@ -84,11 +86,16 @@ class Drawing:
         drawn = prefetch(
             self.delivery.written_ahead(self._while_wanted()),
             max(PREFETCHED, self.sdxl.gpu_batch or 0),
-            closing=self.delivery.drawing_is_over,
+            closing=self._nobody_wants_more,
         )
         return PictureStream(
             pictures=self._fit_to_store(drawn), delivery=self.delivery, refuse=self._refuse, report=self._report
         )
+
+    def _nobody_wants_more(self) -> None:
+        """Whatever the thread that draws waits for, it ends."""
+        self.delivery.drawing_is_over()
+        self._backlog.end(DrawingIsOver("the run ends"))
 
     def prompts_of(self, recipe: Recipe) -> list[Prompt]:
         """The prompts of this run that get the picture with this recipe, which is stored now: each is given once."""
@@ -109,7 +116,7 @@ class Drawing:
     def _take_in(self, claimed: Sequence[Prompt]) -> None:
         """On the feeder's thread: have these drawn too, as far as they can be."""
         try:
-            self._draw_or_not(self._joined(reject_unfit(claimed, self.claim, self.database)))
+            self._draw_or_not(self._joined(reject_unfit(claimed, self.claim, self.database)), waits=False)
         except StoreError as error:
             raise self.delivery.explained(error) from error
 
@@ -119,8 +126,7 @@ class Drawing:
         self._note_focuses(pairs)
         found = [(prompt, recipe, self._in_hand.join(prompt, recipe)) for prompt, recipe in pairs]
         self.claim.reject({prompt.id: reason for prompt, _, reason in found if isinstance(reason, str)})
-        self._report.prompts += len(prompts)
-        self._report.rejected += sum(isinstance(reason, str) for _, _, reason in found)
+        self._count(prompts=len(prompts), rejected=sum(isinstance(reason, str) for _, _, reason in found))
         for prompt, recipe, what in found:
             if what is Joined.SHARED:
                 self._backlog.hurry(recipe, priority=prompt.priority, overdue=prompt.id in self.claim.overdue)
@@ -138,13 +144,15 @@ class Drawing:
         rendering = self.delivery.rendering
         self.delivery.rendering = replace(rendering, focuses={**rendering.focuses, **focuses})
 
-    def _draw_or_not(self, recipes: Sequence[Recipe]) -> None:
-        """Pictures that the store holds are not drawn; the store is asked, no table is believed."""
-        stored = self.store.heads(original_key(recipe.hash) for recipe in recipes)
+    def _draw_or_not(self, recipes: Sequence[Recipe], *, waits: bool = True) -> None:
+        """Pictures that the store holds are not drawn; the store is asked, no table is believed.
+
+        Without `waits`, a store that is unreachable is not waited for, and all are drawn: what it holds stays as it is.
+        """
+        stored = self._stored(recipes, waits=waits)
         existing = [recipe for recipe in recipes if original_key(recipe.hash) in stored]
         missing = [recipe for recipe in recipes if original_key(recipe.hash) not in stored]
-        self._report.already_stored += len(existing)
-        self._report.to_draw += len(missing)
+        self._count(already_stored=len(existing), to_draw=len(missing))
         for name in ("model", "model_revision"):
             values = {getattr(recipe, name) for recipe in recipes} | set(filter(None, [getattr(self._report, name)]))
             setattr(self._report, name, ", ".join(sorted(values)))
@@ -157,6 +165,17 @@ class Drawing:
                 priority=max(prompt.priority for prompt in wanted_by),
                 overdue=any(prompt.id in self.claim.overdue for prompt in wanted_by),
             )
+
+    def _stored(self, recipes: Sequence[Recipe], *, waits: bool) -> Collection[str]:
+        """Keys of these that the store holds, as far as it is known."""
+        store = self.store if waits else self.store.with_patience(0)
+        try:
+            return store.heads(original_key(recipe.hash) for recipe in recipes)
+        except StoreError as error:
+            if waits or not error.transient:
+                raise
+            self.log.warning("%s pictures are drawn though the store may hold them: %s", len(recipes), error)
+            return ()
 
     def _without_blocked(self, pairs: Sequence[tuple[Prompt, Recipe]]) -> Sequence[tuple[Prompt, Recipe]]:
         """Pictures that were taken down are not drawn: their prompts are rejected."""
@@ -198,19 +217,32 @@ class Drawing:
             seconds=self.seconds,
             window=self.sdxl.window,
             log=self.log,
+            left_out=lambda prompts, recipes: self._count(prompts=-prompts, to_draw=-recipes),
         )
         self._backlog.when_spent = self.all_is_begun
         try:
             with feeder:
                 for picture in self.sdxl.generate(self._backlog, on_batch_start=self._count_tries):
                     self._backlog.done(picture.recipe)
+                    if picture.pixels is None and picture.cause == "device":
+                        feeder.reason = _rest_undrawn(picture)
                     yield picture
         except NothingLeft as reason:
             self.log.warning("%s", reason)
 
     def _count_tries(self, batch: Sequence[Recipe]) -> None:
         """On the thread that draws, before each batch."""
-        self.delivery.before_drawing(lambda: self.claim.begin_drawing(self._in_hand.ids_of(batch)))
+        try:
+            self.delivery.before_drawing(lambda: self.claim.begin_drawing(self._in_hand.ids_of(batch)))
+        except NothingLeft:
+            if not self._backlog.priorities():
+                raise  # else there are prompts that were claimed since: they are drawn after this batch
+
+    def _count(self, **more: int) -> None:
+        """For the report."""
+        with self._counting:
+            for name, number in more.items():
+                setattr(self._report, name, getattr(self._report, name) + number)
 
     def _fit_to_store(self, drawn: Generator[Drawn, None, None]) -> Generator[Drawn, None, None]:
         """Only the pictures that may be stored; the prompts of the others are settled with the reason."""
@@ -224,7 +256,7 @@ class Drawing:
                 if picture.pixels is None:
                     self._settle_undrawn(picture)
                     if picture.cause == "device":  # its try counts: it may be one of the batch that has done it
-                        broken = picture.error or "the device failed"
+                        broken = _rest_undrawn(picture)
                 elif problem := _judged(picture.pixels):
                     self._reject(picture.recipe, problem)
                     self.delivery.discard(name_of(picture.recipe))
@@ -244,7 +276,7 @@ class Drawing:
                 self._report.cut,
             )
         if broken:
-            raise GladError(f"the rest could not be drawn: {broken}")
+            raise GladError(broken)
 
     def _settle_undrawn(self, picture: Drawn) -> None:
         """Raises `GladError` where no picture is the cause: then no try counts."""
@@ -259,13 +291,17 @@ class Drawing:
     def _reject(self, recipe: Recipe, reason: str) -> None:
         ids = self._in_hand.refused(recipe, reason)
         self.claim.reject(dict.fromkeys(ids, reason))
-        self._report.rejected += len(ids)
+        self._count(rejected=len(ids))
 
     def _refuse(self, recipe: Recipe, reason: str) -> None:
         """The prompts of this recipe have used up a try."""
         ids = self._in_hand.dropped([recipe])
         self.claim.fail(dict.fromkeys(ids, reason))
-        self._report.failed += len(ids)
+        self._count(failed=len(ids))
+
+
+def _rest_undrawn(picture: Drawn) -> str:
+    return f"the rest could not be drawn: {picture.error or 'the device failed'}"
 
 
 def _judged(pixels: Pixels) -> str | None:

@@ -2,23 +2,26 @@
 
 A run has a window of prompts in hand. When fewer than half of it are not begun, more are claimed; and at once what is
 more urgent than what is in hand, for which the least urgent goes back. When the run has had its number of prompts, or
-its time, or when the queue is paused, what is not begun goes back to the queue, and no try is counted. Time is counted
-from the first batch on, by a clock that nobody sets: loading a model is no reason to draw nothing.
+its time, when the queue is paused, or drawing ends for another reason, what is not begun goes back to the queue, and no
+try is counted. Time is counted from the first batch on, by a clock that nobody sets: loading a model is no reason to
+draw nothing.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from glad_pipeline.database import DatabaseError
+from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.pipeline.backlog import UrgentFirst, Waiting
 from glad_pipeline.pipeline.in_hand import InHand
 from glad_pipeline.pipeline.sdxl import BATCHES
-from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.prompts.queue import Claim, NothingLeft
 from glad_pipeline.records import Prompt
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class Feeder:
         most: prompts that the run may have in all; None: no more than it has.
         seconds: after which no further batch is begun.
         window: prompts in hand, at least.
+        left_out: hears of so many prompts, and pictures, that were in hand and went back.
     """
 
     claim: Claim
@@ -47,6 +51,8 @@ class Feeder:
     seconds: float
     window: int
     log: logging.Logger
+    left_out: Callable[[int, int], None] = lambda prompts, recipes: None
+    reason: str | None = None  # why less is drawn than was claimed, for those that go back then
     _began: float | None = None
     _found: bool = True  # the last look for more has found some
 
@@ -57,9 +63,13 @@ class Feeder:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         self.backlog.end()
         self._thread.join(timeout=LAST_ANSWER)
+        if error is None or isinstance(error, NothingLeft):  # else the run fails, and its claim knows why
+            with suppress(DatabaseError):  # then they go back when the claim ends
+                self._take_back(lambda each: True, reason=self.reason, patience=0)
+        self.backlog.when_spent()
 
     # on a thread of its own
 
@@ -85,18 +95,27 @@ class Feeder:
         if paused.all is not None:
             self._end_early(f"the queue is paused ({paused.all})", reason=paused.all, event="paused")
             return True
-        for source, reason in paused.sources.items():
-            back = self.backlog.take_back(partial(self._is_only_for, source))
-            self._give_back(self.in_hand.dropped(back), reason=reason, event="paused")
+        if paused.sources:
+            self._take_back_paused(paused.sources)
         return False
 
-    def _is_only_for(self, source: str, each: Waiting) -> bool:
-        return all(prompt.source == source for prompt in self.in_hand.of(each.recipe))
+    def _take_back_paused(self, sources: Mapping[str, str]) -> None:
+        """What is wanted by paused sources alone (source → reason)."""
+
+        def is_paused(each: Waiting) -> bool:
+            return all(prompt.source in sources for prompt in self.in_hand.of(each.recipe))
+
+        back = self.backlog.take_back(is_paused)
+        of = {prompt.id: prompt.source for recipe in back for prompt in self.in_hand.of(recipe)}
+        by_source: dict[str, list[int]] = {}
+        for i in self._dropped(back):
+            by_source.setdefault(of[i], []).append(i)
+        for source, ids in by_source.items():
+            self.claim.give_back(ids, reason=sources[source], event="paused")
 
     def _end_early(self, why: str, *, reason: str | None = None, event: str | None = None) -> None:
-        back = self.in_hand.dropped(self.backlog.take_back(lambda each: True))
-        self._give_back(back, reason=reason, event=event)
-        self.log.info("%s: no further batch is begun, and %s prompts wait for another run", why, len(back))
+        count = self._take_back(lambda each: True, reason=reason, event=event)
+        self.log.info("%s: no further batch is begun, and %s prompts wait for another run", why, count)
         self.backlog.end()
 
     def _feed(self) -> None:
@@ -123,7 +142,8 @@ class Feeder:
         if not waiting:
             return []
         half = window // 2
-        return self.claim.more(half, above=waiting[min(half, len(waiting)) - 1])
+        urgent = self.backlog.priorities(of_overdue=False) or waiting  # the overdue ones are drawn besides
+        return self.claim.more(half, above=urgent[min(half, len(urgent)) - 1])
 
     def _keep_bounds(self) -> None:
         """What is too much in hand goes back, the least urgent first."""
@@ -131,12 +151,28 @@ class Feeder:
         excess = max(waiting - 2 * self._window(), self.claim.taken - (self.most or 0))
         if excess > 0:
             least = set(self.backlog.least_urgent(excess))
-            self._give_back(self.in_hand.dropped(self.backlog.take_back(lambda each: each.recipe in least)))
+            self._take_back(lambda each: each.recipe in least)
 
-    def _give_back(self, ids: Collection[int], *, reason: str | None = None, event: str | None = None) -> None:
+    def _take_back(
+        self,
+        wanted: Callable[[Waiting], bool],
+        *,
+        reason: str | None = None,
+        event: str | None = None,
+        patience: float | None = None,
+    ) -> int:
+        """Have these wait for another run, as far as they are not begun; how many prompts they were."""
+        ids = self._dropped(self.backlog.take_back(wanted))
         if ids:
-            self.in_hand.given_back(ids)
-            self.claim.give_back(ids, reason=reason, event=event)
+            self.claim.give_back(ids, reason=reason, event=event, patience=patience)
+        return len(ids)
+
+    def _dropped(self, recipes: Sequence[Recipe]) -> list[int]:
+        """The prompts of these pictures, which are not this run's any more."""
+        ids = self.in_hand.dropped(recipes)
+        self.in_hand.given_back(ids)
+        self.left_out(len(ids), len(recipes))
+        return ids
 
     def _window(self) -> int:
         return max(self.window, BATCHES * self.backlog.most_under_way)

@@ -39,7 +39,8 @@ class Follower:
     put_by_us: Collection[str]  # keys whose bytes the store has checked as this run put them; grows
     cataloguing: Cataloguing
     publishing: Publishing
-    inspect: Callable[[int], None]  # so many pictures are catalogued: hold back those that must not become posts
+    # these pictures (keys) are catalogued, a sample of them is given too: hold back what must not become posts
+    inspect: Callable[[Collection[str], Collection[str]], None]
     courier: Courier | None  # None: others deliver
     log: logging.Logger
     wanted: Wanted = NOTHING  # renditions that pictures which are stored already are to have
@@ -93,37 +94,36 @@ class Follower:
 
     def _follow(self, some: Mapping[Recipe, Uploaded | None]) -> None:
         before = len(self.cataloguing.report.whole)
-        done = self.cataloguing.record(self._look(some))
-        self.inspect(len(done.whole) - before)
+        looked_at, believed = self._look(some)
+        done = self.cataloguing.record([*looked_at, *believed])
+        catalogued = {each.key for each in done.whole[before:]}
+        sample = {each.object.key for each in [*looked_at, *believed[:1]] if each.object is not None}
+        self.inspect(catalogued, sample & catalogued)
         self._publish()
 
-    def _look(self, some: Mapping[Recipe, Uploaded | None]) -> list[PromptWithObject]:
-        """What the store holds for their prompts. What this run has put moments ago is believed to be there, on the
-        strength of one of them: should that be gone or another, the store does not keep what it takes, and all are
-        looked at."""
-        believed = {recipe: done for recipe, done in some.items() if done is not None and done.is_fresh}
-        sample = next(iter(believed), None)
-        found = self._looked_up([recipe for recipe in some if recipe == sample or recipe not in believed], some)
-        if any(not _is_there(each, believed[each.recipe]) for each in found if each.recipe == sample):
-            rest = [recipe for recipe in believed if recipe != sample]
-            return [*found, *self._looked_up(rest, some)]
-        return [*found, *(each for recipe in believed if recipe != sample for each in self._believed(believed[recipe]))]
+    def _look(
+        self, some: Mapping[Recipe, Uploaded | None]
+    ) -> tuple[Sequence[PromptWithObject], Sequence[PromptWithObject]]:
+        """What the store holds for their prompts, as was looked and as is believed: what this run has put moments ago
+        is believed to be there, on the strength of one of them. Should that be gone or another, the store does not keep
+        what it takes, and all are looked at."""
+        wanted = {recipe: prompts for recipe in some if (prompts := self.prompts_of(recipe))}  # each is told once
+        fresh = {recipe: done for recipe in wanted if (done := some[recipe]) is not None and done.is_fresh}
+        sample = next(iter(fresh), None)
+        looked_at = self._looked_up(
+            {r: prompts for r, prompts in wanted.items() if r == sample or r not in fresh}, some
+        )
+        rest = {recipe: wanted[recipe] for recipe in fresh if recipe != sample}
+        if any(not _is_there(each, fresh[each.recipe]) for each in looked_at if each.recipe == sample):
+            return [*looked_at, *self._looked_up(rest, some)], []
+        return looked_at, [_believed(prompt, fresh[recipe]) for recipe, prompts in rest.items() for prompt in prompts]
 
-    def _looked_up(self, recipes: Sequence[Recipe], some: Mapping[Recipe, Uploaded | None]) -> list[PromptWithObject]:
-        pairs = [(prompt, recipe) for recipe in recipes for prompt in self.prompts_of(recipe)]
-        made = {done.key: done.renditions for recipe in recipes if (done := some[recipe]) is not None}
+    def _looked_up(
+        self, wanted: Mapping[Recipe, Sequence[Prompt]], some: Mapping[Recipe, Uploaded | None]
+    ) -> list[PromptWithObject]:
+        pairs = [(prompt, recipe) for recipe, prompts in wanted.items() for prompt in prompts]
+        made = {done.key: done.renditions for recipe in wanted if (done := some[recipe]) is not None}
         return look_up(pairs, self.store, put_by_us=self.put_by_us, made_by_us=made, wanted=self.wanted)
-
-    def _believed(self, done: Uploaded) -> Iterable[PromptWithObject]:
-        for prompt in self.prompts_of(done.recipe):
-            yield PromptWithObject(
-                prompt=prompt,
-                recipe=done.recipe,
-                object=done.object,
-                provenance=done.provenance,
-                renditions=done.renditions,
-                put=True,
-            )
 
     def _publish(self) -> None:
         """Whatever is due. Where visitors would not see it, drawing goes on: the pictures are kept, and the step that
@@ -162,6 +162,17 @@ class Follower:
 def _is_there(found: PromptWithObject, put: Uploaded) -> bool:
     sha256 = put.object.metadata["sha256"]
     return found.object is not None and found.object.bytes == put.bytes and found.object.metadata["sha256"] == sha256
+
+
+def _believed(prompt: Prompt, done: Uploaded) -> PromptWithObject:
+    return PromptWithObject(
+        prompt=prompt,
+        recipe=done.recipe,
+        object=done.object,
+        provenance=done.provenance,
+        renditions=done.renditions,
+        put=True,
+    )
 
 
 class Courier:

@@ -94,6 +94,6 @@ class InHand:
 
     @property
     def recipes(self) -> list[Recipe]:
-        """All of them."""
+        """All whose pictures were not refused."""
         with self._lock:
-            return list(self._pictures)
+            return [recipe for recipe, picture in self._pictures.items() if not picture.refused]

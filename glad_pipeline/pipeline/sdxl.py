@@ -253,7 +253,7 @@ class Sdxl:
         with suppress(Exception):
             self.recipe(Prompt(id=0, prompt="a hill", seed=0))  # reads the tokenizer
         with suppress(GladError):
-            self._workers().cluster.connect()
+            self._workers().open(self.profile(), ())  # imports Ray, connects, and tells it what a worker is
 
     def close(self) -> None:
         """Leave the workers, if there were any."""

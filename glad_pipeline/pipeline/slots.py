@@ -103,7 +103,12 @@ class Slot:
     def _asked(self, question: Callable[[Connection], bool]) -> bool:
         """The answer; a connection that is lost is made anew, and False said."""
         if self._connection is None or self._connection.closed:
-            self._connection, answer = self._database.connect_patiently(application_name=self._name, prepare=question)
+
+            def prepare(connection: Connection) -> bool:
+                connection.execute(SQL["stay"])
+                return question(connection)
+
+            self._connection, answer = self._database.connect_patiently(application_name=self._name, prepare=prepare)
             return answer
         try:
             with answering_within(self._connection, SILENCE):

@@ -7,7 +7,7 @@ SQL is treated alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
@@ -30,6 +30,8 @@ STILL_OPEN = {
     "replace",
 }  # of a prompt whose post is to get its picture drawn again
 
+ENDED = ("rejected", "failed", "cancelled")  # without a post, as long as nobody has them tried again
+
 QUERIES = named_queries("glad_pipeline.prompts", "editing.sql", intake.WRITTEN)
 
 
@@ -42,12 +44,19 @@ class Edit:
     redrawn: bool  # its picture was drawn, or a run was about to draw it: it is drawn again
 
 
-def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *, zone: tzinfo = UTC) -> Edit:
+def edit_prompt(
+    database: Database,
+    prompt_id: int,
+    given: Mapping[str, Any],
+    *,
+    zone: tzinfo = UTC,
+    unless: Collection[str] = (),
+) -> Edit:
     """Set these fields of a prompt, by the rules for a new one; None sets a field to its default.
 
-    The seed stays unless it is given. `zone`: that of a time without one.
-    Raises `GladError` if there is no such prompt, or it is published or only drawn again for its post, and `UsageError`
-    with every reason if what it would become breaks a rule or is another prompt already.
+    The seed stays unless it is given. `zone`: that of a time without one. `unless`: states in which it stays as it is.
+    Raises `GladError` if there is no such prompt, it is in such a state, published or only drawn again for its post,
+    and `UsageError` with every reason if what it would become breaks a rule or is another prompt already.
     """
     given = _meant(given)
     with database.transaction() as connection:
@@ -57,6 +66,8 @@ def edit_prompt(database: Database, prompt_id: int, given: Mapping[str, Any], *,
             raise GladError(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are")
         if row["status"] == "published":
             raise GladError(_why_not_published(row))
+        if row["status"] in unless:
+            raise GladError(f"it is {row['status']}: `glad prompts retry {prompt_id}` first")
         before = NewPrompt(**{name: row[name] for name in FIELDS})
         checked = new_prompt({**values_of(before), **given}, zone=zone, ids=intake.ids_of_posts(connection))
         after = replace(before, **{name: getattr(checked, name) for name in given})
@@ -88,7 +99,7 @@ def ask_to_publish(
     refused: dict[int, str] = {}
     for prompt_id in dict.fromkeys(ids):
         try:
-            done[prompt_id] = edit_prompt(database, prompt_id, given)
+            done[prompt_id] = edit_prompt(database, prompt_id, given, unless=ENDED)
         except UnavailableError:
             raise
         except GladError as error:

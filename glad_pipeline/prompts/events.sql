@@ -14,7 +14,7 @@ WHERE p.id = %(id)s;
 -- name: place
 -- Its place among the next `limit` prompts that runs take, as `prompts_in_turn` has them; none: it is not among them.
 SELECT t.place FROM prompts_in_turn(%(limit)s, NULL, %(ahead)s,
-    coalesce((SELECT s.turn FROM prompt_sources s WHERE s.source = '*'), '')) AS t
+    coalesce((SELECT s.turns FROM prompt_sources s WHERE s.source = '*'), '{}')) AS t
 WHERE t.prompt_id = %(id)s;
 
 -- name: queued

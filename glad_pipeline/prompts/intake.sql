@@ -138,9 +138,6 @@ JOIN prompts AS p ON p.task_id = i.task_id AND p.content_hash <> i.content_hash;
 -- name: times
 -- From when to when its lines are to be published: a person sees in which zone their times were read.
 SELECT min(publish_at) AS first_time, max(publish_at) AS last_time FROM incoming;
--- name: count_new
--- How many prompts `insert_staged` would add.
-SELECT count(DISTINCT content_hash) AS added FROM fresh;
 
 -- name: insert_staged
 -- Adds what is new, once.

@@ -23,6 +23,12 @@ DELETE FROM run_claims WHERE token = %(token)s
 -- What no check has named in a month: of jobs without one.
 DELETE FROM run_reports WHERE NOT published AND since < now() - interval '30 days'
 
+-- name: prune_carefully
+-- Whatever the statistics say, the plan reads the indexes from where it begins; and who deletes prompts is not in its way.
+SELECT set_config('lock_timeout', '200ms', true), set_config('enable_seqscan', 'off', true),
+       set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
+       set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+
 -- name: prune_events
 -- The oldest history of prompts that have ended, a bounded part of it. Every second look begins anywhere in what is old
 -- enough, so that what is kept, of prompts that wait still, does not hide the rest.
@@ -31,6 +37,7 @@ WITH old AS MATERIALIZED (
     WHERE at < now() - %(keep_events)s
       AND at >= (SELECT min(at) + greatest(0, random() * 2 - 1) * greatest(interval '0', now() - %(keep_events)s - min(at))
                  FROM prompt_events)
+      AND (SELECT pg_try_advisory_xact_lock(1735156072))  -- one at a time
     ORDER BY at LIMIT %(prune)s
 )
 DELETE FROM prompt_events AS e USING old, prompts AS p
@@ -109,19 +116,31 @@ RETURNING p.id, p.source, p.id AS place, coalesce(p.post_id, p.published_post_id
 
 -- name: claim_overdue
 -- Take up to `batch` rows that have waited for longer than the settings allow, the oldest first, whatever their priority.
--- A probe of the index for each source that has waiting rows.
-WITH RECURSIVE sources AS (
-    (SELECT p.source FROM prompts p WHERE p.status = 'pending' ORDER BY p.source LIMIT 1)
+-- Where the oldest of all are of paused sources, a probe of the index for each source that has waiting rows.
+WITH RECURSIVE paused AS MATERIALIZED (
+    SELECT s.source FROM prompt_sources s WHERE s.paused_since IS NOT NULL
+), oldest AS MATERIALIZED (
+    SELECT p.id, p.source, greatest(p.created_at, p.put_back_at, p.publish_at) AS since FROM prompts p
+    WHERE p.status = 'pending' AND greatest(p.created_at, p.put_back_at, p.publish_at) < now() - %(longest_wait)s
+      AND p.id <> ALL(%(had)s::bigint[]) AND NOT EXISTS (SELECT FROM paused WHERE paused.source = '*')
+    ORDER BY greatest(p.created_at, p.put_back_at, p.publish_at) LIMIT 2 * %(batch)s + 50
+), open AS MATERIALIZED (
+    SELECT id, since FROM oldest WHERE source NOT IN (SELECT source FROM paused)
+), sources AS (
+    (SELECT p.source FROM prompts p
+     WHERE p.status = 'pending' AND EXISTS (SELECT FROM oldest) AND NOT EXISTS (SELECT FROM open) ORDER BY p.source LIMIT 1)
     UNION ALL
     SELECT (SELECT p.source FROM prompts p WHERE p.status = 'pending' AND p.source > s.source ORDER BY p.source LIMIT 1)
     FROM sources s WHERE s.source IS NOT NULL
 ), waiting AS MATERIALIZED (
+    SELECT id, since FROM open
+    UNION ALL
     SELECT w.id, w.since FROM sources CROSS JOIN LATERAL (
         SELECT p.id, greatest(p.created_at, p.put_back_at, p.publish_at) AS since FROM prompts p
         WHERE p.status = 'pending' AND p.source = sources.source
           AND greatest(p.created_at, p.put_back_at, p.publish_at) < now() - %(longest_wait)s
         ORDER BY greatest(p.created_at, p.put_back_at, p.publish_at) LIMIT 2 * %(batch)s) AS w
-    WHERE NOT EXISTS (SELECT FROM prompt_sources s WHERE s.source IN (sources.source, '*') AND s.paused_since IS NOT NULL)
+    WHERE sources.source NOT IN (SELECT source FROM paused)
 ), next AS MATERIALIZED (
     SELECT p.id, waiting.since FROM waiting JOIN prompts p ON p.id = waiting.id
     WHERE p.status = 'pending' AND p.id <> ALL(%(had)s::bigint[]) ORDER BY waiting.since, p.id LIMIT %(batch)s
@@ -139,7 +158,7 @@ RETURNING p.id, p.source, next.since AS place, coalesce(p.post_id, p.published_p
 -- Where the settings have pictures drawn ahead, a prompt does not wait for its `publish_at`.
 WITH turn AS MATERIALIZED (
     SELECT t.prompt_id, t.place FROM prompts_in_turn(%(among)s, %(above)s, %(ahead)s,
-        coalesce((SELECT s.turn FROM prompt_sources s WHERE s.source = '*'), '')) AS t
+        coalesce((SELECT s.turns FROM prompt_sources s WHERE s.source = '*'), '{}')) AS t
 ), next AS MATERIALIZED (
     SELECT p.id, turn.place FROM turn JOIN prompts p ON p.id = turn.prompt_id
     WHERE p.status = 'pending' AND p.id <> ALL(%(had)s::bigint[]) ORDER BY turn.place LIMIT %(batch)s
@@ -149,17 +168,21 @@ UPDATE prompts p
 SET status = 'claimed', claim_token = %(token)s, claimed_by = %(worker)s,
     lease_expires_at = now() + %(lease)s, claimed_at = now()
 FROM next WHERE p.id = next.id
-RETURNING p.id, p.source, next.place, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
+RETURNING p.id, p.source, p.priority, next.place, coalesce(p.post_id, p.published_post_id) IS NOT NULL AS has_post
 
 -- name: note_turn
--- The next claim begins after this source. Not worth waiting for another claim that writes it.
-UPDATE prompt_sources SET turn = %(source)s
-WHERE source = (SELECT source FROM prompt_sources WHERE source = '*' AND turn <> %(source)s FOR UPDATE SKIP LOCKED)
+-- At this priority the next claim begins after this source. Not worth waiting for another claim that writes it, nor
+-- remembering the turns of a hundred priorities.
+UPDATE prompt_sources SET turns =
+    CASE WHEN (SELECT count(*) FROM jsonb_object_keys(turns)) < 100 THEN turns ELSE '{}' END
+    || jsonb_build_object(%(priority)s::integer::text, %(source)s::text)
+WHERE source = (SELECT source FROM prompt_sources
+                WHERE source = '*' AND coalesce(turns ->> %(priority)s::integer::text, '') <> %(source)s FOR UPDATE SKIP LOCKED)
 
 -- name: in_turn
--- Whether `more` would find anything.
-SELECT EXISTS (SELECT FROM prompts_in_turn(%(among)s, %(above)s, %(ahead)s, '')
-               WHERE prompt_id <> ALL(%(had)s::bigint[])) AS found
+-- The first that wait, without those that are named.
+SELECT prompt_id AS id FROM prompts_in_turn(%(among)s, %(above)s, %(ahead)s, '{}')
+WHERE prompt_id <> ALL(%(without)s::bigint[]) ORDER BY place LIMIT %(most)s
 
 -- name: in_hand
 -- Which prompts this hold has in hand.
@@ -186,6 +209,10 @@ WHERE id = ANY(%(ids)s) AND post_version IS NULL
 -- name: held
 -- What this hold has in hand, in the order of its claim.
 SELECT * FROM prompts WHERE claim_token = %(token)s AND status = 'claimed' ORDER BY priority DESC, id
+
+-- name: held_of
+-- Those of these that this hold has in hand.
+SELECT * FROM prompts WHERE id = ANY(%(ids)s) AND claim_token = %(token)s AND status = 'claimed'
 
 -- name: count_tries
 -- So many tries each of these prompts has now: one more when drawing begins, for a process that dies may die of it;
@@ -229,14 +256,20 @@ ON CONFLICT (prompt_id, published) DO UPDATE SET run_id = excluded.run_id, reaso
 -- name: settle_generated
 -- Its picture is in the store and in the catalogue; where it alone was asked for, that is all. Asked twice, since an answer
 -- was lost, it says the same.
-UPDATE prompts p SET status = CASE p.publish WHEN 'picture' THEN 'ready' ELSE 'generated' END,
-    image_id = done.image_id, generated_at = now(), last_error = NULL,
-    claim_token = CASE p.publish WHEN 'post' THEN p.claim_token END,
-    claimed_by = CASE p.publish WHEN 'post' THEN p.claimed_by END,
-    lease_expires_at = CASE p.publish WHEN 'post' THEN p.lease_expires_at END
-FROM unnest(%(ids)s::bigint[], %(image_ids)s::bigint[]) AS done (id, image_id)
-WHERE p.id = done.id AND p.claim_token = %(token)s AND p.status IN ('claimed', 'generated')
-RETURNING p.id, p.status
+WITH done AS (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(image_ids)s::bigint[]) AS done (id, image_id)
+), moved AS (
+    UPDATE prompts p SET status = CASE p.publish WHEN 'picture' THEN 'ready' ELSE 'generated' END,
+        image_id = done.image_id, generated_at = now(), last_error = NULL,
+        claim_token = CASE p.publish WHEN 'post' THEN p.claim_token END,
+        claimed_by = CASE p.publish WHEN 'post' THEN p.claimed_by END,
+        lease_expires_at = CASE p.publish WHEN 'post' THEN p.lease_expires_at END
+    FROM done WHERE p.id = done.id AND p.claim_token = %(token)s AND p.status IN ('claimed', 'generated')
+    RETURNING p.id, p.status
+)
+SELECT id, status FROM moved UNION ALL
+SELECT p.id, p.status FROM prompts p JOIN done USING (id)  -- as it was before: these are nobody's since they moved
+WHERE p.image_id = done.image_id AND p.claim_token IS NULL AND p.status IN ('ready', 'awaiting_approval')
 
 -- name: await_approval
 -- Those of them that a person wants to see first.
@@ -360,7 +393,7 @@ WITH waits AS MATERIALIZED (
 ), paused AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM prompt_sources WHERE paused_since IS NOT NULL) AS found
 )
-SELECT CASE WHEN waits.found AND paused.found THEN EXISTS (SELECT FROM prompts_in_turn(1, NULL, %(ahead)s, ''))
+SELECT CASE WHEN waits.found AND paused.found THEN EXISTS (SELECT FROM prompts_in_turn(1, NULL, %(ahead)s, '{}'))
             ELSE waits.found END AS pending,
        waits.found AS waits,
        EXISTS (SELECT FROM prompts WHERE status = 'generated'

@@ -9,6 +9,7 @@ every run is found out, and its neighbours are not blamed for it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -19,13 +20,16 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from glad_pipeline.blame import readable
-from glad_pipeline.database import Connection, Database, DatabaseError, named_queries, value
+from glad_pipeline.database import Connection, Database, DatabaseError, first_words, named_queries, value
+from glad_pipeline.database.sessions import ANSWER
 from glad_pipeline.errors import UnavailableError
 from glad_pipeline.prompts.taking import Taking
 from glad_pipeline.records import DuePrompt, PostId, Replaced, SeenPicture, records_of
 
 SQL = named_queries(__package__)
 FRESH = timedelta(minutes=1)  # how long a picture is believed to be in the store, once it was seen there
+
+log = logging.getLogger(__name__)
 
 
 class ClaimLost(UnavailableError):
@@ -154,19 +158,19 @@ class Claim(Taking):
             cursor.executemany(SQL[statement], bound)
         self.reasons.update(reasons)
 
-    def generated(self, connection: Connection, image_ids: Mapping[int, int]) -> tuple[int, int, int]:
+    def generated(self, connection: Connection, image_ids: Mapping[int, int]) -> dict[int, str]:
         """In the caller's transaction: these prompts (id → images.id) have their picture.
 
-        Returns how many were moved, how many of them wait for a person's approval, and how many are ready: of those
-        the picture alone was asked for. Fewer than given means that this claim had lost the rest to another run.
+        Returns the status of those that were moved: `generated`, `awaiting_approval`, or `ready` where the picture
+        alone was asked for. Those that it does not tell of this claim had lost to another run.
         """
         bound = {"ids": list(image_ids), "image_ids": list(image_ids.values()), "token": self._token}
         states = {row["id"]: row["status"] for row in connection.execute(SQL["settle_generated"], bound)}
-        moved = [i for i, status in states.items() if status != "ready"]
+        moved = [i for i, status in states.items() if status == "generated"]
         waiting = [row["id"] for row in connection.execute(SQL["await_approval"], {"ids": moved})]
         if waiting:
             connection.execute(SQL["note_what_approval_replaces"], {"ids": waiting})
-        return len(states), len(waiting), len(states) - len(moved)
+        return states | dict.fromkeys(waiting, "awaiting_approval")
 
     def publishable(self, connection: Connection, batch: int, *, base: str | None = None) -> list[DuePrompt]:
         """In the caller's transaction: lock up to `batch` drawn prompts that are due, each joined with its image.
@@ -225,18 +229,26 @@ class Claim(Taking):
             "token": self._token,
             "max_attempts": self._max_attempts,
             "reason": reason,
-            "keep_events": self._keep_events,
-            "prune": max(2_000, 10 * self.taken),  # more than this claim has written
         }
         self._token = None
         # with the database gone there is nobody to tell: the lock went with the connection, the lease will end
         with suppress(psycopg.Error, DatabaseError):
             self._database.transact("release", partial(self._release, bound), patience=0)
+            self._prune_events(most=max(2_000, 10 * self.taken))  # more than this claim has written
 
     @staticmethod
     def _release(bound: Mapping[str, Any], connection: Connection) -> None:
-        for name in ("release", "let_go", "end_claim", "end_reports", "prune_events"):
+        for name in ("release", "let_go", "end_claim", "end_reports"):
             connection.execute(SQL[name], bound)
+
+    def _prune_events(self, *, most: int) -> None:
+        bound = {"keep_events": self._keep_events, "prune": most}
+        try:
+            with self._database.transaction(within=ANSWER) as connection:
+                connection.execute(SQL["prune_carefully"])
+                connection.execute(SQL["prune_events"], bound)
+        except (psycopg.Error, DatabaseError) as error:
+            log.warning("old history of prompts was not deleted, the next run tries again: %s", first_words(error))
 
     def __enter__(self) -> Claim:
         return self

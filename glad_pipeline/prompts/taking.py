@@ -14,8 +14,8 @@ from datetime import timedelta
 from typing import Any
 
 from glad_pipeline.blame import readable
-from glad_pipeline.database import Connection, Database, named_queries, value
-from glad_pipeline.errors import UsageError
+from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.errors import UnavailableError, UsageError
 from glad_pipeline.prompts.hold import Hold
 from glad_pipeline.prompts.pauses import Pauses, pauses
 from glad_pipeline.records import Prompt, records_of
@@ -83,7 +83,9 @@ class Taking(Hold):
             if ids:
                 self._check_named(connection, bound)
                 connection.execute(SQL["requeue_named"], bound)
-            return self._claim(connection, batch, before, ids=ids)
+            new = self._new_in_hand(connection, before)
+            self._claim(connection, batch - len(new), ids=ids)
+            return records_of(Prompt, connection.execute(SQL["held"], {"token": self._token}))
 
         return self._in_order(self._remember(self._database.transact("claim", work), before))
 
@@ -94,30 +96,47 @@ class Taking(Hold):
         had and not given back is left to others: it has failed here, or was edited, and the picture of its old text may
         be under way.
         """
+        if count < 1 or not self._is_there_more(above):
+            return []
+        had = list(self._attempts)
+        is_asked_again = False
+
+        def work(connection: Connection) -> list[Prompt]:
+            nonlocal is_asked_again
+            # a commit whose answer was lost has taken some already: all that is in hand is looked at only then
+            taken = self._new_in_hand(connection, had) if is_asked_again else []
+            is_asked_again = True
+            taken += self._claim(connection, count - len(taken), above=above, had=had)
+            return records_of(Prompt, connection.execute(SQL["held_of"], {"ids": taken, "token": self._token}))
+
+        return self._in_order(self._remember(self._database.transact("claim", work), set()))
+
+    def _is_there_more(self, above: int | None) -> bool:
+        """Whether anything waits that this claim has not had. Few are asked for, and it does not say what it has had:
+        what it has settled may wait again, and of the rest only what was edited."""
+        settled = list(self.reasons)
         sought = {
             "above": above,
             "ahead": self._ahead,
-            "had": list(self._attempts),
-            "among": EDITED + len(self.reasons),
+            "without": settled,
+            "among": EDITED + len(settled),
+            "most": EDITED,
         }
-        if count < 1 or not self._database.read(lambda c: value(c, SQL["in_turn"], sought)):
-            return []
-        before = self._in_hand()
-        had = list(self._attempts)
-        held = self._database.transact("claim", lambda c: self._claim(c, count, before, above=above, had=had))
-        return self._in_order([each for each in self._remember(held, before) if each.id not in before])
+        found = self._database.read(lambda c: c.execute(SQL["in_turn"], sought).fetchall())
+        return any(row["id"] not in self._attempts for row in found)
 
     def _claim(
         self,
         connection: Connection,
-        batch: int,
-        before: set[int],
+        wanted: int,
         *,
         ids: Sequence[int] = (),
         above: int | None = None,
         had: Sequence[int] = (),
-    ) -> list[Prompt]:
-        """In the caller's transaction: claim up to `batch` besides `before`, and none of `had`. Returns all in hand."""
+    ) -> list[int]:
+        """In the caller's transaction: claim up to so many, and none of `had`. Returns their ids."""
+        if self._token is None:
+            raise UnavailableError("this claim has ended: nothing more is claimed with it")
         bound = {
             "token": self._token,
             "worker": self._worker,
@@ -128,13 +147,13 @@ class Taking(Hold):
             "ahead": self._ahead,
             "longest_wait": self._longest_wait,
         }
-        # a claim whose answer was lost has taken some already
-        wanted = batch - sum(row["id"] not in before for row in connection.execute(SQL["in_hand"], bound))
         rows: list[dict[str, Any]] = []
+        by_turns: list[dict[str, Any]] = []
 
-        def claim(statement: str, most: int, **more: int) -> None:
+        def claim(statement: str, most: int, **more: int) -> list[dict[str, Any]]:
             found = connection.execute(SQL[statement], {**bound, "batch": most, **more}).fetchall()
-            rows.extend(sorted(found, key=lambda row: (row["place"], row["id"])))
+            rows.extend(found)
+            return sorted(found, key=lambda row: (row["place"], row["id"]))
 
         if ids:
             claim("claim_named", wanted)
@@ -144,12 +163,18 @@ class Taking(Hold):
                 self._overdue_claimed([row["id"] for row in rows])
             for times in (1, BESIDES):
                 if len(rows) < wanted:
-                    claim("claim", wanted - len(rows), among=(wanted - len(rows)) * times)
-        if rows and not ids:
-            connection.execute(SQL["note_turn"], {"source": rows[-1]["source"]})
+                    by_turns += claim("claim", wanted - len(rows), among=(wanted - len(rows)) * times)
+        if by_turns:
+            connection.execute(SQL["note_turn"], by_turns[-1])
         if illustrating := [row["id"] for row in rows if row["has_post"]]:
             connection.execute(SQL["note_post_versions"], {"ids": illustrating})
-        return records_of(Prompt, connection.execute(SQL["held"], bound))
+        return [row["id"] for row in rows]
+
+    def _new_in_hand(self, connection: Connection, before: Collection[int]) -> list[int]:
+        """What a claim whose answer was lost has taken."""
+        known = set(before)
+        rows = connection.execute(SQL["in_hand"], {"token": self._token})
+        return [row["id"] for row in rows if row["id"] not in known]
 
     def _room_for_overdue(self, wanted: int) -> int:
         """How many of so many may be overdue; none where it was looked just now, and nothing was overdue."""
@@ -181,10 +206,18 @@ class Taking(Hold):
             before[each.priority, each.source] += 1
         return sorted(prompts, key=lambda p: (p.id not in self.overdue, -p.priority, turns[p.id], p.source, p.id))
 
-    def give_back(self, ids: Collection[int], *, reason: str | None = None, event: str | None = None) -> None:
+    def give_back(
+        self,
+        ids: Collection[int],
+        *,
+        reason: str | None = None,
+        event: str | None = None,
+        patience: float | None = None,
+    ) -> None:
         """Let claimed prompts wait again, with the reason; no try is counted.
 
-        Those that drawing was begun of stay in hand. `event`: what their history calls it.
+        Those that drawing was begun of stay in hand. `event`: what their history calls it. `patience`: see
+        `Database.transact`.
         """
         back = [i for i in ids if i not in self._begun]
         bound = {"ids": back, "token": self._token, "reason": readable(reason) if reason else None, "event": event}
@@ -195,7 +228,7 @@ class Taking(Hold):
             connection.execute(SQL["give_back"], bound)
 
         if back:
-            self._database.transact("give_back", work)
+            self._database.transact("give_back", work, patience=patience)
         for i in back:
             self._attempts.pop(i, None)
             self.overdue.discard(i)

@@ -80,6 +80,11 @@ def newest(connection: Connection, limit: int) -> list[CataloguedImage]:
     return records_of(CataloguedImage, connection.execute(SQL["newest_images"], {"limit": limit}))
 
 
+def with_keys(connection: Connection, keys: Collection[str]) -> list[CataloguedImage]:
+    """These pictures as the catalogue knows them, without those taken down."""
+    return records_of(CataloguedImage, connection.execute(SQL["images_with_keys"], {"keys": list(keys)}))
+
+
 def known_keys(connection: Connection, keys: Collection[str]) -> set[str]:
     """Which of these originals are catalogued by now."""
     return {row["key"] for row in connection.execute(SQL["known_keys"], {"keys": list(keys)})}

@@ -25,6 +25,10 @@ DELETE FROM renditions WHERE image_id = ANY(%(ids)s)
 -- For the checks.
 SELECT * FROM images WHERE removed_at IS NULL ORDER BY id DESC LIMIT %(limit)s
 
+-- name: images_with_keys
+-- For the checks of a group.
+SELECT * FROM images WHERE removed_at IS NULL AND key = ANY(%(keys)s) ORDER BY id DESC
+
 -- name: known_keys
 SELECT key FROM images WHERE key = ANY(%(keys)s)
 

@@ -97,9 +97,11 @@ def _changes(blog: Blog, of: PublishedPicture) -> dict[str, Any]:
             found["cover_image_url"] = cover
     in_column = blog.schema.writes(DATA)
     before = of.data_in_column if in_column else of.data_in_metadata
-    if now.data and (in_column or blog.schema.writes("metadata")) and (not before or _is_ours(of, before)):
+    if (in_column or blog.schema.writes("metadata")) and (not before or _is_ours(of, before)):
         ours = before if isinstance(before, dict) else {}
-        if any(ours.get(name) != given for name, given in now.data.items()):
+        if not now.data and ours:
+            found[DATA] = None  # it names renditions that are no more
+        elif now.data and any(ours.get(name) != given for name, given in now.data.items()):
             found[DATA] = {**now.data, "alt": ours.get("alt") or of.said or alt_text_of(of)}
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import ModelProfile
@@ -25,16 +25,21 @@ class BatchSizes:
         self._known: dict[Shape, int] = {}
         self._ask_at = 0.0
 
-    def of(self, recipe: Recipe, some: Iterable[Member]) -> int:
-        """As set, else as a ready one of these has it for this shape; if that one has no time to tell, a small one."""
-        if self._set is not None:
-            return self._set
+    def ask(self, recipes: Callable[[], Iterable[Recipe]], some: Iterable[Member]) -> None:
+        """Ask a ready one of these for the shapes of these recipes that are not known yet; it may take seconds."""
+        if self._set is not None or time.monotonic() <= self._ask_at:
+            return
+        unknown = {recipe.shape: recipe for recipe in recipes() if recipe.shape not in self._known}
         ready = next((member for member in some if member.ready), None)
-        if ready is not None and recipe.shape not in self._known and time.monotonic() > self._ask_at:
-            self._ask_at = time.monotonic() + members.SILENCE / 2  # unless it answers
-            with liveness.unless_unreachable():  # of a lost one its jobs tell
-                found = import_ray().get(ready.handle.batch_of.remote(self._profile, recipe), timeout=ANSWER)
-                self._ask_at = 0.0
-                if found is not None:
-                    self._known[recipe.shape] = found
-        return self._known.get(recipe.shape, LEAST_BATCH)
+        if ready is None or not unknown:
+            return
+        self._ask_at = time.monotonic() + members.SILENCE / 2  # unless it answers
+        with liveness.unless_unreachable():  # of a lost one its jobs tell
+            asked = [ready.handle.batch_of.remote(self._profile, recipe) for recipe in unknown.values()]
+            found = import_ray().get(asked, timeout=ANSWER)
+            self._ask_at = 0.0
+            self._known.update({shape: size for shape, size in zip(unknown, found, strict=True) if size is not None})
+
+    def of(self, recipe: Recipe) -> int:
+        """As set, else as was answered for this shape, else a small one. Asks nobody: a backlog may be locked."""
+        return self._set or self._known.get(recipe.shape, LEAST_BATCH)

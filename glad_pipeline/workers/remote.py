@@ -117,6 +117,7 @@ class RemoteEngine:
         """As `Engine.generate`. `on_batch_start` is also called, with no recipes, while nothing is ready and before a
         batch that was begun already is sent again. Raises `GladError` also when all workers are lost for good."""
         self._pulse = lambda: on_batch_start(())
+        self._known = self._wanted or (lambda: recipes if isinstance(recipes, Sequence) else ())
         self.load()
         backlog = backlog_of(recipes)
         patience: float | None = 0.0  # None: nothing more comes
@@ -152,9 +153,6 @@ class RemoteEngine:
         Returns the seconds until somebody's turn comes; None: the backlog is over.
         """
 
-        def batch_of(recipe: Recipe) -> int:
-            return self._sizes.of(recipe, self._members)
-
         while free := turns.free(self._members):
             if self._again:
                 job = self._again.popleft()
@@ -162,7 +160,8 @@ class RemoteEngine:
                 return None
             else:
                 small, fits = self._pool.options.gpu_small_batch, partial(turns.fits, free)
-                batch = next_batch(backlog, self.profile, batch_of, small, prefer=fits, wait=not self._drawing)
+                self._sizes.ask(self._known, self._members)
+                batch = next_batch(backlog, self.profile, self._sizes.of, small, prefer=fits, wait=not self._drawing)
                 if batch is None or not batch.recipes:
                     return None if batch is None else POLL
                 if batch.problem:

@@ -98,6 +98,7 @@ TRANSACTIONS = {
     "operations/audit/walk.py": {EVERY: "reads"},
     "operations/audit/addresses.py": {EVERY: "reads"},
     "prompts/hold.py": {"_beat": "renews a lease, again and again"},
+    "prompts/queue.py": {"_prune_events": "one DELETE of what is long over, made again by the next run"},
     "prompts/queue_state.py": {"readiness": "reads"},
     "cli/workers.py": {EVERY: "connects to Ray"},
     "workers/pool.py": {EVERY: "connects to Ray"},

@@ -7,6 +7,7 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
@@ -16,13 +17,22 @@ import pytest
 from glad_pipeline import disk
 from glad_pipeline.cli.app import invoke
 from glad_pipeline.cli.runtime import Runtime
+from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.defs.instance_look import look_at_dagster, look_at_instance
 from glad_pipeline.defs.names import Names
 from glad_pipeline.diagnosis import Diagnosis, Level
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.local.home import Home
-from glad_pipeline.operations.doctor import examination, of_drawing, of_machine, of_public, of_store, servers
+from glad_pipeline.operations.doctor import (
+    examination,
+    of_database,
+    of_drawing,
+    of_machine,
+    of_public,
+    of_store,
+    servers,
+)
 from glad_pipeline.operations.doctor.checks import CHECKS
 from glad_pipeline.operations.doctor.examination import Check, examine, worst_of
 from glad_pipeline.outbox.targets import Cdn, Distribution
@@ -1004,3 +1014,34 @@ def test_a_picture_is_drawn_and_a_gpu_that_is_not_there_is_named(world):
     deployment.draws = True
     found = examined(deployment, ("drawing",))
     assert "finds no mps device" in found[-1].text
+
+
+def test_every_trigger_of_ours_on_prompts_is_looked_at(migrated_url):
+    with Database(migrated_url) as database, database.transaction() as connection:
+        ours = connection.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgrelid = 'prompts'::regclass AND NOT tgisinternal"
+        )
+        named = {row["tgname"] for row in ours}
+        connection.execute("ALTER TABLE prompts DISABLE TRIGGER USER")
+        assert {row["name"] for row in connection.execute(of_database.SQL["switched_off"])} == named
+
+
+def test_every_right_that_roles_sql_gives_the_pipeline_on_tables_of_a_run_is_asked_for(migrated_url):
+    name = f"role_{uuid.uuid4().hex[:8]}"
+    with Database(migrated_url) as database, database.transaction() as connection:
+        connection.execute(f"CREATE ROLE {name}")
+        connection.execute(f"SET LOCAL ROLE {name}")
+        lacks = {(row["relation"], row["privilege"]) for row in connection.execute(of_database.SQL["rights"])}
+        connection.execute("RESET ROLE")
+        connection.execute(f"DROP ROLE {name}")
+    given = {
+        (table, right)
+        for table, rights in re.findall(r"\(pipeline, '(\w+)', '([A-Z, ]+)'\)", ROLES)
+        for right in rights.split(", ")
+        if table not in THE_BLOG_S
+    }
+    assert lacks == given
+
+
+ROLES = files("glad_pipeline.database").joinpath("roles.sql").read_text()
+THE_BLOG_S = {"categories", "authors", "media", "content_tasks", "glad_alembic_version"}

@@ -3,13 +3,15 @@
 import json
 from datetime import timedelta
 
+import psycopg
 import pytest
 from test_queue import add, add_image, claim, execute
 
 from glad_pipeline.cli.app import invoke
 from glad_pipeline.cli.runtime import Runtime
 from glad_pipeline.database import Database
-from glad_pipeline.prompts import editing, events, management
+from glad_pipeline.database.migrations import migrate
+from glad_pipeline.prompts import editing, events, management, queue
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.settings import Settings
 
@@ -194,3 +196,118 @@ def test_show_has_where_it_stands_and_the_history(database, capsys):
     shown = json.loads(capsys.readouterr().out)
     assert shown["stands"] == "cancelled"
     assert [each["event"] for each in shown["history"]] == ["queued", "cancelled"]
+
+
+DEFINER_FUNCTIONS = {"prompts_note_what_happened": "AFTER UPDATE", "prompts_keep_limits": "AFTER INSERT"}
+
+
+@pytest.fixture
+def stranger(database):
+    """A role that may make temporary tables, and nothing else; default privileges gave it all functions at first."""
+    execute(database, "DROP ROLE IF EXISTS events_stranger")
+    execute(database, "CREATE ROLE events_stranger")
+    yield "events_stranger"
+    execute(database, "DROP OWNED BY events_stranger; DROP ROLE events_stranger")
+
+
+@pytest.mark.parametrize("function", DEFINER_FUNCTIONS)
+def test_nobody_makes_a_trigger_of_their_own_with_what_is_executed_as_the_owner(database, stranger, function):
+    with database.transaction() as connection:
+        connection.execute(f"SET LOCAL ROLE {stranger}")
+        connection.execute("CREATE TEMPORARY TABLE prompts (id bigint, source text)")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=f"permission denied for function .*{function}"):
+            connection.execute(_trigger(function))
+
+
+def _trigger(function):
+    when = DEFINER_FUNCTIONS[function]
+    tables = "NEW TABLE AS added" if when == "AFTER INSERT" else "OLD TABLE AS before_update NEW TABLE AS after_update"
+    return (
+        f"CREATE TRIGGER theirs {when} ON pg_temp.prompts REFERENCING {tables}"
+        f" FOR EACH STATEMENT EXECUTE FUNCTION public.{function}()"
+    )
+
+
+@pytest.mark.parametrize("function", DEFINER_FUNCTIONS)
+def test_what_is_executed_as_the_owner_works_for_the_table_prompts_alone(database, function):
+    """Also where a person has granted it: the attack is a temporary table `prompts` with rows and triggers of its own."""
+    moves = (
+        "INSERT INTO pg_temp.prompts (id, status) VALUES (1, 'pending'); UPDATE pg_temp.prompts SET status = 'claimed'"
+    )
+    with database.connect() as connection:
+        connection.execute("CREATE TEMPORARY TABLE prompts AS SELECT * FROM public.prompts")
+        connection.execute(_trigger(function))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="is the trigger of prompts alone"):
+            connection.execute(moves)
+        connection.rollback()
+
+
+def test_functions_executed_as_the_owner_are_granted_to_nobody_whatever_the_default_privileges(database_url):
+    with Database(database_url) as database:
+        execute(database, "DROP ROLE IF EXISTS events_stranger")
+        execute(database, "CREATE ROLE events_stranger")
+        execute(database, "ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO events_stranger")
+        migrate(database_url)
+        found = execute(
+            database,
+            "SELECT p.proname, has_function_privilege('events_stranger', p.oid, 'EXECUTE') AS may, p.proconfig"
+            " FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef ORDER BY p.proname",
+        )
+        execute(database, "DROP OWNED BY events_stranger; DROP ROLE events_stranger")
+    assert {row["proname"]: row["may"] for row in found} == dict.fromkeys(DEFINER_FUNCTIONS, False)
+    assert all("search_path=pg_catalog, public, pg_temp" in row["proconfig"] for row in found)
+
+
+def test_whatever_goes_wrong_while_old_history_is_pruned_prompts_are_released(database, caplog):
+    (prompt_id,) = add(database)
+    execute(
+        database,
+        "CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE deadlock_detected; END $$;"
+        "CREATE TRIGGER refused BEFORE DELETE ON prompt_events FOR EACH STATEMENT EXECUTE FUNCTION refused()",
+    )
+    with claim(database) as holder:
+        holder.take(1)
+    [row] = execute(database, "SELECT status, claim_token FROM prompts WHERE id = %s", prompt_id)
+    assert (row["status"], row["claim_token"]) == ("pending", None)
+    assert execute(database, "SELECT * FROM run_claims") == []
+    assert "old history of prompts was not deleted" in caplog.text
+    assert "deadlock_detected" in caplog.text
+
+
+def test_pruning_waits_for_nobody(database):
+    (ended,) = add(database)
+    execute(database, "UPDATE prompts SET status = 'cancelled'")
+    execute(database, "UPDATE prompt_events SET at = now() - interval '300 days'")
+    with database.connect() as other:
+        other.execute("DELETE FROM prompts WHERE id = %s", [ended])  # a person's, not committed yet
+        with claim(database, "run-1"):
+            pass
+        other.rollback()
+    assert [each[0] for each in told(database, ended)] == ["queued", "cancelled"]
+    for _ in range(20):  # each looks from anywhere on
+        with claim(database, "run-2"):
+            pass
+    assert told(database, ended) == [("queued",)]
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_pruning_reads_as_little_however_much_is_old_and_of_prompts_that_have_not_ended(database, analyzed):
+    execute(database, "INSERT INTO prompts (prompt) SELECT 'row' FROM generate_series(1, 3000)")
+    execute(
+        database,
+        "INSERT INTO prompt_events (prompt_id, event, at)"
+        " SELECT id, 'returned', now() - interval '100 days' + id * interval '1 second'"
+        " FROM prompts, generate_series(1, 20)",
+    )
+    if analyzed:
+        execute(database, "ANALYZE prompts, prompt_events")
+    with database.transaction() as connection:
+        connection.execute(queue.SQL["prune_carefully"])
+        bound = {"keep_events": timedelta(days=90), "prune": 100}
+        [plan] = (
+            connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {queue.SQL['prune_events']}", bound)
+            .fetchone()
+            .values()
+        )
+        pages = plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
+    assert pages < 100 * 12

@@ -3,21 +3,28 @@
 import shutil
 import threading
 import time
+from datetime import timedelta
+from itertools import islice
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from glad_pipeline.database import DatabaseError
-from glad_pipeline.defs.resources import SdxlResource
+from glad_pipeline.database import Database, DatabaseError
+from glad_pipeline.defs.resources import QueueResource, SdxlResource
 from glad_pipeline.engine_options import EngineOptions
+from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.batches import backlog_of
 from glad_pipeline.generation.engine import Drawn, Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.limits import PRIORITY
 from glad_pipeline.media.encoding import decode_png
-from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.pipeline.delivery import Delivery
+from glad_pipeline.pipeline.draw import Drawing
+from glad_pipeline.prompts.queue import Claim, NothingLeft
+from glad_pipeline.storage.protocol import StoreError
+from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.testing import InstantSdxl
 from glad_pipeline_tests.integration.test_graph import World, failures, metadata
 
@@ -375,3 +382,148 @@ def test_an_urgent_row_that_joins_a_batch_changes_no_pixel(world, watch):
         (alone,) = plain.generate([Recipe.from_dict(row["recipe"])])
         stored = world.store.client.get_object(Bucket=world.store.bucket, Key=row["key"])["Body"].read()
         assert np.array_equal(decode_png(stored), alone.pixels)
+
+
+def test_a_store_that_is_unreachable_keeps_no_urgent_row_waiting(world, watch, monkeypatch):
+    monkeypatch.setenv("GLAD_STORE_PATIENCE_SECONDS", "600")
+    bulk(world, 60)
+    down, really = threading.Event(), S3Store.heads
+
+    def heads(self, keys):
+        failing = time.monotonic()
+        while down.is_set():
+            self.outage.wait(StoreError("nobody answers", transient=True), failing)
+        return really(self, keys)
+
+    def meanwhile(batch):
+        if batch == 2:
+            down.set()
+            world.add("urgent", priority=1)
+            time.sleep(1)
+        if batch == 8:
+            down.clear()
+
+    monkeypatch.setattr(S3Store, "heads", heads)
+    watch(meanwhile)
+    world.run(sdxl=Watched())
+    assert place_of("urgent") == 2
+    assert counts(world) == {("published", 1): 61}
+
+
+def test_a_run_that_fails_does_not_wait_for_a_feeder_that_hangs(world, watch, monkeypatch):
+    monkeypatch.setattr("glad_pipeline.pipeline.feed.LAST_ANSWER", 1.0)
+    bulk(world, 8)
+    answers = threading.Event()
+
+    def more(self, count, *, above=None):
+        answers.wait(20)
+        return []
+
+    def send(self, drawn):
+        time.sleep(0.5)  # the engine has nothing to draw by now
+        raise GladError("its picture cannot be sent")
+
+    monkeypatch.setattr(Claim, "more", more)
+    monkeypatch.setattr(Delivery, "send", send)
+    began = time.monotonic()
+    result = world.run(sdxl=Watched(), expect_success=False)
+    seconds = time.monotonic() - began
+    answers.set()
+    assert "its picture cannot be sent" in failures(result)
+    assert seconds < 15
+
+
+def test_a_batch_whose_prompts_were_all_cancelled_does_not_end_a_run_that_has_more(world, watch, monkeypatch):
+    bulk(world, 60)
+    really, calls = Claim.begin_drawing, []
+
+    def begin_drawing(self, ids):
+        calls.append(ids)
+        if len(calls) == 3:  # more was claimed just after it was looked whether anything is left
+            raise NothingLeft("nothing is left to draw")
+        really(self, ids)
+
+    monkeypatch.setattr(Claim, "begin_drawing", begin_drawing)
+    world.run(sdxl=Watched())
+    assert sum(counts(world).values()) == 60
+    assert {status for status, _ in counts(world)} == {"published"}
+
+
+class Stopping(Watched):
+    """Ends after three batches, as one does whose device has failed."""
+
+    def generate(self, recipes, *, on_batch_start=lambda recipes: None):
+        drawn = super().generate(recipes, on_batch_start=on_batch_start)
+        yield from islice(drawn, 3 * BATCH)
+
+
+def test_what_was_not_begun_when_drawing_ends_is_free_before_the_uploads_end(world, monkeypatch):
+    bulk(world, 100)
+    really, found = Delivery.rest, []
+
+    def rest(self):
+        found.append(world.sql("SELECT count(*) FROM prompts WHERE status = 'claimed' AND attempts = 0")[0]["count"])
+        found.append(len(freed))
+        yield from really(self)
+
+    freed, free_slot = [], QueueResource.free_slot
+    monkeypatch.setattr(Delivery, "rest", rest)
+    monkeypatch.setattr(QueueResource, "free_slot", lambda self: (freed.append(self), free_slot(self)))
+    result = world.run(sdxl=Stopping())
+    assert found[0] == 0
+    assert found[1] >= 1
+    assert counts(world) == {("pending", 0): 88, ("published", 1): 12}
+    assert metadata(result, "generated_images")["drawn"] == 12
+
+
+def test_how_many_are_to_be_drawn_leaves_out_what_went_back(world, watch, monkeypatch):
+    bulk(world, 100)
+    reports, really = [], Drawing.begin
+
+    def begin(self, prompts):
+        stream = really(self, prompts)
+        reports.append(stream.report)
+        return stream
+
+    monkeypatch.setattr(Drawing, "begin", begin)
+    watch(lambda batch: pause_all(world) if batch == 3 else None)
+    world.run(sdxl=Watched())
+    assert (reports[0].prompts, reports[0].to_draw) == (12, 12)
+
+
+def pause_all(world):
+    world.sql("UPDATE prompt_sources SET paused_since = now(), pause_reason = 'a pause' WHERE source = '*'")
+    time.sleep(1)
+
+
+def test_of_many_paused_sources_each_prompt_has_its_own_reason_and_what_others_want_too_is_drawn(world, watch):
+    for n in range(5):
+        world.sql("INSERT INTO prompts (prompt, source) SELECT 'hill ' || n, %s FROM generate_series(1, 12) n", f"s{n}")
+    shared = [world.add("shared", seed=1, source=source) for source in ("s0", "s1")]
+    wanted = [world.add("wanted", seed=2, source=source) for source in ("s0", "editor")]
+
+    def meanwhile(batch):
+        if batch == 2:
+            world.sql(
+                "INSERT INTO prompt_sources (source, paused_since, pause_reason) "
+                "SELECT 's' || n, now(), 'reason ' || n FROM generate_series(0, 4) n"
+            )
+            time.sleep(1)
+
+    watch(meanwhile)
+    world.run(sdxl=Watched(), config={"batch_size": 70})
+    rows = world.prompts()
+    paused = [row for row in rows.values() if row["status"] == "pending" and row["last_error"]]
+    assert len(paused) > 40
+    assert all(f"reason {row['source'][1:]}" in row["last_error"] for row in paused)
+    assert {rows[i]["status"] for i in shared} == {"pending"}
+    assert {rows[i]["status"] for i in wanted} == {"published"}
+
+
+def test_a_claim_that_has_ended_claims_nothing(world, migrated_url):
+    bulk(world, 10)
+    claim = Claim(Database(migrated_url), worker="a run", lease=timedelta(minutes=1), max_attempts=3).open()
+    claim.close()
+    with pytest.raises(UnavailableError, match="has ended"):
+        claim.more(5)
+    assert counts(world) == {("pending", 0): 10}

@@ -13,7 +13,8 @@ from test_outbox import SECRET, site  # noqa: F401  a fixture
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.generation.batches import backlog_of
-from glad_pipeline.pipeline import catalogue, follow, publish, upload
+from glad_pipeline.operations import checks
+from glad_pipeline.pipeline import catalogue, draw, follow, publish, upload
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.testing import InstantSdxl
 
@@ -122,6 +123,85 @@ def test_what_this_run_has_put_moments_ago_is_believed_on_the_strength_of_one_lo
         world.add(f"a sea {n}", title=f"Sea {n}")
     world.run()
     assert len([key for key in looked_at if key.startswith("generated/")]) == 5
+
+
+def test_a_group_is_checked_before_it_is_published_by_a_sample_of_its_own(world, monkeypatch):
+    asked, groups, record, match = [], [], catalogue.Cataloguing.record, checks.objects_match_catalogue
+
+    def counted(*args, keys=None):
+        asked.append(keys)
+        return match(*args, keys=keys)
+
+    monkeypatch.setattr(checks, "objects_match_catalogue", counted)
+    monkeypatch.setattr(
+        catalogue.Cataloguing, "record", lambda self, found: groups.append(len(found)) or record(self, found)
+    )
+    for n in range(40):
+        world.add(f"a hill {n}", title=f"Hill {n}")
+    world.run()
+    *of_groups, of_the_step = asked
+    assert of_the_step is None
+    assert [len(keys) for keys in of_groups] == [min(size, 2) for size in groups if size]
+    assert len(of_groups) < 20
+
+
+def test_a_picture_that_is_nobody_s_is_no_sample(world, monkeypatch):
+    """The prompts of the first picture of every group were cancelled, say."""
+    put_once, prompts_of, look, firsts = S3Store.put_once, draw.Drawing.prompts_of, follow.Follower._look, []
+
+    def lost(store, key, *args, **kwargs):
+        return True if key.startswith("generated/") else put_once(store, key, *args, **kwargs)
+
+    def seen(self, some):
+        firsts.append(next(iter(some)))
+        return look(self, some)
+
+    monkeypatch.setattr(S3Store, "put_once", lost)
+    monkeypatch.setattr(follow.Follower, "_look", seen)
+    monkeypatch.setattr(
+        draw.Drawing, "prompts_of", lambda self, recipe: [] if recipe in firsts else prompts_of(self, recipe)
+    )
+    for n in range(16):
+        world.add(f"a hill {n}", title=f"Hill {n}")
+    world.run()
+    assert len(firsts) < 16
+    assert world.sql("SELECT key FROM images") == []
+
+
+def test_a_prompt_that_is_looked_at_twice_is_counted_once(world, monkeypatch):
+    look = follow.Follower._look
+
+    def gone_before(self, some):
+        world.store.delete(list(world.objects()))
+        return look(self, some)
+
+    world.add("a hill", title="Hill", seed=1)
+    world.run()
+    world.add("a hill", title="Another", seed=1)
+    monkeypatch.setattr(follow.Follower, "_look", gone_before)
+    assert metadata(world.run(), "s3_objects")["not_drawn_yet"] == 1
+    assert world.statuses() == ["published", "pending"]
+
+
+def test_the_version_of_the_pictures_is_that_of_all_that_a_run_draws(world, monkeypatch):
+    monkeypatch.setattr(InstantSdxl, "window", 4)
+
+    def version(result, asset):
+        made = [
+            e.materialization for e in result.get_asset_materialization_events() if e.asset_key == dg.AssetKey(asset)
+        ]
+        return made[-1].tags["dagster/data_version"]
+
+    world.add("a hill", title="Hill", seed=1)
+    first = world.run()
+    world.add("a hill", title="Hill", seed=1)
+    assert version(world.run(), "generated_images") == version(first, "generated_images")  # the same picture
+    for _ in range(4):  # the first slice
+        world.add("a hill", title="Hill", seed=1, priority=9)
+    world.add("a lake", title="Lake", seed=1)
+    second = world.run()
+    assert version(second, "generated_images") != version(first, "generated_images")
+    assert version(second, "prompts") != version(first, "prompts")
 
 
 def test_a_store_that_loses_what_it_takes_is_found_out_before_anything_of_a_group_is_catalogued(world, monkeypatch):

@@ -28,7 +28,7 @@ from glad_pipeline.definitions import build_defs
 from glad_pipeline.defs.resources import SdxlResource
 from glad_pipeline.media.encoding import decode_png, encode_png, pixels_sha256
 from glad_pipeline.operations import checks
-from glad_pipeline.pipeline import catalogue, publish
+from glad_pipeline.pipeline import catalogue, publish, upload
 from glad_pipeline.pipeline.stored_picture import described
 from glad_pipeline.settings import load_settings
 from glad_pipeline.storage.keys import original_key
@@ -587,6 +587,7 @@ def test_a_gpu_that_dies_keeps_what_was_drawn_and_only_the_pictures_it_died_of_p
     assert (rows[deadly]["status"], rows[deadly]["attempts"]) == ("pending", 1)
     assert [(rows[each]["status"], rows[each]["attempts"]) for each in good] == [("published", 1)] * 4
     assert [(rows[each]["status"], rows[each]["attempts"]) for each in rest] == [("pending", 0)] * 4
+    assert all("the rest could not be drawn" in rows[each]["last_error"] for each in rest)
     world.sql("UPDATE prompts SET prompt = 'mended' WHERE id = %s", deadly)
     world.run()
     assert {row["status"] for row in world.prompts().values()} == {"published"}
@@ -745,6 +746,7 @@ def test_pictures_drawn_without_the_end_of_a_text_are_counted_and_the_check_warn
 
 
 def test_a_failing_check_keeps_the_picture_it_is_about_from_being_posted_and_only_that(world, monkeypatch):
+    monkeypatch.setattr(upload, "FRESH", 0.0)  # as if they had been put long ago: all are looked at
     ids = [world.add(f"a hill {n}", title=f"Hill {n}") for n in range(3)]
     record = catalogue.Cataloguing.record
 

@@ -169,7 +169,7 @@ def test_a_run_that_draws_what_was_edited_meanwhile_settles_nothing(database: Da
         assert edit_prompt(database, prompt_id, {"title": "Lake"}).status == "claimed"  # the picture is as it was
         assert edit_prompt(database, prompt_id, {"prompt": "a hill"}).redrawn
         with database.transaction() as connection:
-            assert claim.generated(connection, {prompt_id: drawn}) == (0, 0, 0)
+            assert claim.generated(connection, {prompt_id: drawn}) == {}
         claim.reject({prompt_id: "blank"})
         claim.fail({prompt_id: "NaN"})
     row = row_of(database, prompt_id)

@@ -170,7 +170,7 @@ def test_a_silent_holder_loses_its_rows_when_the_lease_is_over_and_can_no_longer
     assert [prompt.id for prompt in other.take(1)] == [prompt]
     image = add_image(database)
     with database.transaction() as connection:
-        assert silent.generated(connection, {prompt: image}) == (0, 0, 0)
+        assert silent.generated(connection, {prompt: image}) == {}
     silent.reject({prompt: "late"})
     silent.fail({prompt: "late"})
     with pytest.raises(ClaimLost, match="lease of 60 s"):  # or it would draw what another draws
@@ -289,7 +289,8 @@ def test_approval_holds_a_picture_back_and_publish_at_its_post(database):
     with claim(database) as mine:
         mine.take(10)
         with database.transaction() as connection:
-            assert mine.generated(connection, dict.fromkeys([now, later, asked], image)) == (3, 1, 0)
+            moved = mine.generated(connection, dict.fromkeys([now, later, asked], image))
+            assert moved == {now: "generated", later: "generated", asked: "awaiting_approval"}
         with database.transaction() as connection:
             assert [prompt.id for prompt in mine.publishable(connection, 10)] == [now]
     assert {i: row["status"] for i, row in rows(database).items()} == {
@@ -297,6 +298,23 @@ def test_approval_holds_a_picture_back_and_publish_at_its_post(database):
         later: "generated",
         asked: "awaiting_approval",
     }
+
+
+@pytest.mark.parametrize("columns", [{"publish": "picture"}, {"needs_approval": True}, {}])
+def test_a_settlement_that_is_repeated_since_its_answer_was_lost_says_the_same(database, columns):
+    (prompt,) = add(database, **columns)
+    image, another = add_image(database), add_image(database, recipe_hash="b" * 64)
+
+    def settle(holder, picture):
+        with database.transaction() as connection:
+            return holder.generated(connection, {prompt: picture})
+
+    with claim(database) as mine:
+        mine.take(1)
+        first = settle(mine, image)
+        assert first.keys() == {prompt}
+        assert settle(mine, image) == first
+        assert columns == {} or settle(mine, another) == {}  # that is another's doing
 
 
 def test_another_run_publishes_what_a_dead_run_had_drawn_but_not_what_a_living_one_has(database):
@@ -369,4 +387,4 @@ def test_the_sensors_look_and_the_claim_read_only_what_is_ready(database, state,
     assert "prompts_leases" in look
     assert "prompts_in_turn" in claim
     assert "Seq Scan on prompts" not in claim
-    assert pages_read(database, "SELECT * FROM prompts_in_turn(10, NULL, %(ahead)s, '')", ahead=ahead) < 100
+    assert pages_read(database, "SELECT * FROM prompts_in_turn(10, NULL, %(ahead)s, '{}')", ahead=ahead) < 100

@@ -91,6 +91,7 @@ class Worker:
     locked: bool = True
     attempts: dict[int, int] = field(default_factory=dict)  # of prompts when they were claimed
     begun: set[int] = field(default_factory=set)
+    had: set[int] = field(default_factory=set)  # what it was given and has not given back: `more` leaves it to others
     known: set[int] = field(default_factory=set)  # every prompt it ever had in hand: it does not know which it lost
     texts: dict[int, int] = field(default_factory=dict)  # of prompts when they were claimed: it draws those
 
@@ -115,7 +116,7 @@ class QueueMachine(RuleBasedStateMachine):
         with self.database.transaction() as connection:
             connection.execute("TRUNCATE prompts, images, posts, outbox, barred_recipes RESTART IDENTITY CASCADE")
             connection.execute("DELETE FROM prompt_sources WHERE source <> '*'")
-            connection.execute("UPDATE prompt_sources SET paused_since = NULL, pause_reason = NULL, turn = ''")
+            connection.execute("UPDATE prompt_sources SET paused_since = NULL, pause_reason = NULL, turns = '{}'")
         for _ in range(count):
             self.add(0, False, 0, False, "", "post", False)
 
@@ -202,7 +203,8 @@ class QueueMachine(RuleBasedStateMachine):
                 prompt.move("pending")
                 prompt.attempts, prompt.old = 0, False
         among = wanted if named and wanted else None
-        self.claimed(worker, [each.id for each in taken if each.id not in held], batch, among)
+        new = [each.id for each in taken if each.id not in held]
+        self.claimed(worker, new, batch, among, fairly=among is None)
         assert [each.id for each in taken] == self.in_order(worker, self.held(worker))
 
     @rule(slot=SLOTS, count=st.integers(1, 3), above=st.none() | st.integers(-1, 1))
@@ -212,8 +214,8 @@ class QueueMachine(RuleBasedStateMachine):
         taken = [each.id for each in worker.claim.more(count, above=above)]
         if self.lost is None:
             self.answered("claim")
-        among = None if above is None else [p for p in self.prompts.values() if p.priority > above]
-        self.claimed(worker, taken, count, among)
+        among = [p for p in self.prompts.values() if p.id not in worker.had and (above is None or p.priority > above)]
+        self.claimed(worker, taken, count, among, fairly=not any(p.id in worker.had for p in self.waiting()))
         assert taken == self.in_order(worker, taken)
 
     def held(self, worker):
@@ -231,7 +233,7 @@ class QueueMachine(RuleBasedStateMachine):
         found.sort(key=lambda p: (p.id not in worker.claim.overdue, -p.priority, turns[p.id], p.source, p.id))
         return [prompt.id for prompt in found]
 
-    def claimed(self, worker, ids, batch, among=None):
+    def claimed(self, worker, ids, batch, among=None, *, fairly=True):
         """These were claimed now, and rightly so: as many as may be, the most urgent, by turns of their sources."""
         waiting = self.waiting(among)
         taken = [self.prompts[i] for i in ids]
@@ -244,8 +246,8 @@ class QueueMachine(RuleBasedStateMachine):
         left = [p for p in waiting if p not in taken]
         for prompt in by_turns:
             assert not [p.id for p in left if p.priority > prompt.priority]
-            assert not [p.id for p in left if key_of(p) == key_of(prompt) and p.id < prompt.id] or among is not None
-        if among is None:
+            assert not [p.id for p in left if key_of(p) == key_of(prompt) and p.id < prompt.id]
+        if fairly:
             counts = {key_of(p): sum(key_of(p) == key_of(other) for other in by_turns) for p in [*by_turns, *left]}
             for p in left:  # who has more waiting was served as often as the others of its priority, or once less
                 peers = [count for (priority, _), count in counts.items() if priority == p.priority]
@@ -276,6 +278,7 @@ class QueueMachine(RuleBasedStateMachine):
         worker.claim.give_back([p.id for p in chosen], reason="paused")
         if any(p.id not in worker.begun for p in chosen):
             self.answered("give_back")
+        worker.had -= {p.id for p in chosen} - worker.begun
         for prompt in chosen:
             if prompt.id not in worker.begun and (prompt.status, prompt.token) == ("claimed", worker.token):
                 prompt.move("pending")
@@ -286,6 +289,7 @@ class QueueMachine(RuleBasedStateMachine):
         worker.attempts[prompt.id] = prompt.attempts
         worker.begun.discard(prompt.id)
         worker.known.add(prompt.id)
+        worker.had.add(prompt.id)
         worker.texts[prompt.id] = prompt.text
 
     def return_abandoned(self):
@@ -368,10 +372,10 @@ class QueueMachine(RuleBasedStateMachine):
             ids = images.record(connection, [entry(each) for each in sorted(set(hashes.values()))])
             return worker.claim.generated(connection, {i: ids[each] for i, each in hashes.items()})
 
-        moved, _, ready = self.database.transact("catalogue", work)
-        lost = self.answered("catalogue")
+        states = self.database.transact("catalogue", work)
+        self.answered("catalogue")
+        before = {p.id for p in chosen if p.status in ("ready", "awaiting_approval")}  # they may have this very picture
         ours = [p for p in chosen if p.token == worker.token and p.status in ("claimed", "generated")]
-        assert (moved, ready) == (len(ours), sum(p.publish == "picture" for p in ours)) or lost
         for prompt in ours:
             if prompt.publish == "picture":
                 prompt.move("ready")
@@ -379,6 +383,8 @@ class QueueMachine(RuleBasedStateMachine):
                 prompt.move("awaiting_approval")
             else:
                 prompt.status = "generated"
+        assert {p.id for p in ours} <= states.keys() <= {p.id for p in ours} | before
+        assert states == {p.id: p.status for p in chosen if p.id in states}
 
     @rule(slot=SLOTS, places=SOME)
     def fail(self, slot, places):

@@ -2,6 +2,8 @@
 discarded."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -113,6 +115,37 @@ def test_a_discarded_picture_stays_unless_its_deletion_is_asked_for(world, glad,
     assert glad("prompts", "retry", prompt)[0] == 0
     world.run(sdxl=LARGE)
     assert "taken down (not wanted)" in world.prompts()[prompt]["last_error"]
+
+
+def test_a_post_asked_for_while_the_picture_is_being_discarded_keeps_it(world, database):  # noqa: F811
+    prompt, image = ready(world)
+    with ThreadPoolExecutor(1) as other, database.connect() as asks:
+        asks.execute("UPDATE prompts SET publish = 'post' WHERE id = %s", [prompt])
+        discarded = other.submit(takedown.discard, database, prompt, reason="no")
+        waits_for_a_lock(world)
+        asks.commit()
+        with pytest.raises(takedown.GladError, match="it is generated: only what is ready can be discarded"):
+            discarded.result(30)
+    assert world.statuses() == ["generated"]
+    assert world.sql("SELECT * FROM barred_recipes") == []
+    assert answer(image["url"]) == 200
+
+
+def waits_for_a_lock(world):  # noqa: F811
+    until = time.monotonic() + 30
+    while not world.sql("SELECT FROM pg_locks WHERE NOT granted"):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_no_post_is_asked_for_of_what_has_ended_until_it_is_tried_again(world, glad):  # noqa: F811
+    prompt, image = ready(world)
+    assert glad("prompts", "discard", prompt)[0] == 0
+    code, _, error = glad("prompts", "publish", prompt)
+    assert (code, f"prompt {prompt} was left as it is: it is cancelled: `glad prompts retry" in error) == (1, True)
+    assert world.prompts()[prompt]["publish"] == "picture"
+    assert glad("prompts", "discard", prompt, "--delete-picture")[0] == 0
+    assert answer(image["url"]) == 404
 
 
 def test_a_picture_that_a_post_shows_is_not_deleted_with_a_discarded_prompt(world, database):  # noqa: F811

@@ -503,6 +503,23 @@ def test_posts_of_before_show_what_one_of_today_would_and_once_they_do_nothing_c
     assert json.loads(capsys.readouterr().out)["posts"]["changed"] == 0
 
 
+@pytest.mark.parametrize("place", ["column", "metadata"])
+def test_a_post_whose_picture_has_no_renditions_any_more_names_none(published_before, monkeypatch, place):
+    blog = published_before
+    if place == "column":
+        blog.sql("ALTER TABLE posts ADD COLUMN featured_image_data jsonb")
+    assert glad("renditions", "make", "--posts") == 0
+    blog.sql("DELETE FROM renditions")
+    monkeypatch.setenv("GLAD_RENDITIONS", "none")
+    monkeypatch.setenv("GLAD_FEATURED", "original")
+    blog.sql("UPDATE images SET placeholder = NULL")
+    assert glad("renditions", "make", "--posts") == 0
+    for post in blog.posts():
+        assert post["featured_image_url"].endswith(".png")
+        data = post["featured_image_data"] if place == "column" else post["metadata"].get("featured_image_data")
+        assert data is None
+
+
 def test_what_a_person_has_put_in_a_post_of_before_stays(published_before, capsys):
     blog = published_before
     blog.sql("ALTER TABLE posts ADD COLUMN featured_image_data jsonb")

@@ -9,8 +9,10 @@ import time
 
 import psycopg
 import pytest
+from test_graph import metadata, world  # noqa: F401  a fixture
 
 from glad_pipeline.database import Database
+from glad_pipeline.defs import resources
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.pipeline import slots
 from glad_pipeline.pipeline.slots import Slot, slots_of
@@ -150,3 +152,29 @@ def test_a_run_that_draws_for_itself_needs_no_slot(tmp_path):
     assert slots_of(EngineOptions(home=str(tmp_path), ray_address="10.0.0.1:6379")) is None  # nobody knows how many
     named = EngineOptions(home=str(tmp_path), ray_address="10.0.0.1:6379", workers=3)
     assert slots_of(named) == ("10.0.0.1:6379", 3)
+
+
+def test_a_slot_s_session_is_not_ended_for_its_silence_and_a_vanished_machine_s_is(database, database_url):
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET idle_session_timeout = '500ms'")
+    ours = slot(database)
+    assert ours.take(wanted=wants)
+    time.sleep(1)
+    assert locks(database_url) == 1
+    shown = [
+        ours._connection.execute(f"SHOW tcp_keepalives_{each}").fetchone() for each in ("idle", "interval", "count")
+    ]
+    if not ours._connection.info.host.startswith("/"):  # a socket of this machine has none
+        assert [next(iter(each.values())) for each in shown] == ["10", "5", "3"]
+    ours.free()
+
+
+def test_a_run_that_only_looks_at_the_prompts_takes_no_slot(world, monkeypatch):  # noqa: F811
+    asked = []
+    monkeypatch.setattr(resources, "slot_for", lambda options, database, *, run_id: asked.append(run_id))
+    world.add("a hill", title="Hill")
+    assert metadata(world.run("prompts"), "prompts")["claimed"] == 1
+    assert asked == []
+    result = world.run()
+    assert asked == [result.run_id]

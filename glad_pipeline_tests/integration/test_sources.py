@@ -5,16 +5,20 @@ import threading
 from collections import Counter
 from datetime import timedelta
 
+import psycopg
 import pytest
+from test_queue import add_image
 
 from glad_pipeline import cli
+from glad_pipeline import database as database_module
 from glad_pipeline.database import Database
 from glad_pipeline.errors import UsageError
-from glad_pipeline.prompts import hold, sources, taking
-from glad_pipeline.prompts.importing import import_file
+from glad_pipeline.prompts import hold, queue, sources, taking
+from glad_pipeline.prompts.importing import ImportOptions, import_file, import_files
 from glad_pipeline.prompts.intake import add_prompt
 from glad_pipeline.prompts.queue import Claim
 from glad_pipeline.prompts.queue_state import readiness
+from glad_pipeline.records import records_of
 from glad_pipeline_tests.rows import pages_read
 
 HOUR = timedelta(hours=1)
@@ -105,6 +109,45 @@ def test_more_sources_than_a_slice_has_room_for_are_all_served_before_one_is_ser
     assert Counter(served[7:]) == Counter("abcdefg")
 
 
+def test_urgent_rows_of_one_source_move_no_turn_of_what_is_less_urgent(database):
+    """More sources than half a window, and an urgent row of one of them before each claim; claims of 1 likewise."""
+    execute(
+        database,
+        "INSERT INTO prompts (prompt, source) SELECT 'p', 'k' || lpad(s::text, 3, '0')"
+        " FROM generate_series(0, 99) AS s, generate_series(1, 5)",
+    )
+    served = Counter()
+    with claim(database) as mine:
+        for _ in range(9):
+            add(database, 1, "k050", priority=10)
+            assert of_sources(mine.more(32, above=0)) == ["k050"]
+            add(database, 1, "k050", priority=9)
+            served.update(of_sources(each for each in mine.more(33) if each.priority == 0))
+    assert len(served) == 100
+    assert set(served.values()) <= {2, 3}
+
+
+def test_claims_of_one_prompt_serve_all_sources_between_urgent_rows_of_one(database):
+    for name in "abc":
+        add(database, 10, name)
+    served = []
+    with claim(database) as mine:
+        for _ in range(9):
+            add(database, 1, "b", priority=10)
+            assert [each.priority for each in mine.more(1)] == [10]
+            served += of_sources(mine.more(1))
+    assert Counter(served) == {"a": 3, "b": 3, "c": 3}
+
+
+def test_turns_of_a_hundred_priorities_are_not_remembered_for_good(database):
+    with claim(database) as mine:
+        for priority in range(105):
+            add(database, 1, "a", priority)
+            assert of_sources(mine.more(1)) == ["a"]
+    [row] = execute(database, "SELECT turns FROM prompt_sources WHERE source = '*'")
+    assert len(row["turns"]) == 5
+
+
 def test_a_flood_of_urgent_rows_of_one_source_leaves_others_of_that_priority_their_share(database):
     add(database, 100_000, "flood", 10)
     other = add(database, 20, "reader", 10)
@@ -135,7 +178,7 @@ def test_claims_at_the_same_moment_all_get_their_share_and_none_gets_another_s(d
 
 def test_a_claim_reads_as_little_whatever_waits(database):
     """Many rows of one source, urgent rows of a paused one, and thousands of sources: pages of the index alone."""
-    look = "SELECT * FROM prompts_in_turn(64, NULL, true, '')"
+    look = "SELECT * FROM prompts_in_turn(64, NULL, true, '{}')"
     add(database, 200, "bulk", -5)
     few = pages_read(database, look)
     add(database, 60_000, "bulk", -5)
@@ -154,7 +197,24 @@ def test_urgent_rows_of_a_paused_source_with_a_priority_each_do_not_cost_a_probe
     )
     sources.pause(database, "odd")
     add(database, 5)
-    assert pages_read(database, "SELECT * FROM prompts_in_turn(5, NULL, true, '')") < 1_500
+    assert pages_read(database, "SELECT * FROM prompts_in_turn(5, NULL, true, '{}')") < 1_500
+
+
+@pytest.mark.parametrize("due", [5, 600])
+def test_rows_whose_time_has_not_come_are_not_even_passed(database, due):
+    execute(
+        database,
+        "INSERT INTO prompts (prompt, source, publish_at)"
+        " SELECT 'p', 'plan', now() + interval '30 days' FROM generate_series(1, 20000)",
+    )
+    few = add(database, due // 5, "bulk", -10) + add(database, due - due // 5, "news", -10)
+    look = "SELECT * FROM prompts_in_turn(16, NULL, false, '{}')"
+    assert pages_read(database, look) < 1_500  # 20,000 rows are more
+    with claim(database, ahead=False) as mine:
+        taken = mine.take(4)
+        assert of_sources(taken) == (["bulk", "news", "news", "news"] if due == 5 else ["bulk", "news"] * 2)
+        assert set(ids(taken)) <= set(few)
+        assert mine.more(4, above=-10) == []
 
 
 # --- more, and back
@@ -168,6 +228,28 @@ def test_more_returns_what_is_newly_claimed_and_nothing_while_there_is_nothing(d
         assert mine.more(5) == []
         assert mine.more(0) == []
         assert mine.taken == 2
+
+
+def test_more_reads_what_it_takes_whatever_is_in_hand_and_takes_no_more_when_its_answer_is_lost(database, monkeypatch):
+    rows = add(database, 40)
+    read, lost = [], []
+    monkeypatch.setattr(
+        taking, "records_of", lambda kind, found: read.append(found.rowcount) or records_of(kind, found)
+    )
+
+    def reached(point):
+        if point == "claim.after" and lost:
+            raise psycopg.OperationalError(lost.pop())
+
+    database.patience = 10
+    with claim(database) as mine:
+        mine.take(20)
+        monkeypatch.setattr(database_module, "reached", reached)
+        assert ids(mine.more(5)) == rows[20:25]
+        lost.append("the connection is lost")
+        assert ids(mine.more(5)) == rows[25:30]
+        assert read == [20, 5, 5, 5]
+        assert ids(mine.held()) == rows[:30]
 
 
 def test_what_is_given_back_waits_as_before_and_no_try_is_counted(database):
@@ -228,6 +310,38 @@ def test_what_is_put_back_or_has_a_time_waits_from_then_on(database):
         execute(database, "SET session_replication_role = DEFAULT")
         mine._look_for_overdue = 0.0
         assert mine.more(2)[0].id == again
+
+
+def test_what_is_edited_or_drawn_again_waits_from_then_on(database):
+    edited, again = add(database, 2, age=1_000)
+    with claim(database) as mine:
+        mine.take(2)
+        execute(database, "UPDATE prompts SET prompt = 'another' WHERE id = %s", edited)
+        image = add_image(database)
+        database.transact("catalogue", lambda c: mine.generated(c, {again: image}))
+        execute(
+            database,
+            "UPDATE prompts SET status = 'pending', claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL"
+            " WHERE id = %s",
+            again,
+        )
+    found = execute(database, "SELECT status, put_back_at IS NOT NULL AS noted FROM prompts")
+    assert [(row["status"], row["noted"]) for row in found] == [("pending", True)] * 2
+    urgent = add(database, 8, priority=1)
+    with claim(database, "run-2", longest_wait=timedelta(seconds=500)) as mine:
+        assert ids(mine.take(8)) == urgent
+
+
+def test_what_is_overdue_is_found_with_as_little_however_many_sources_wait(database):
+    bound = {"longest_wait": timedelta(seconds=50), "batch": 2, "had": [], "token": 1, "worker": "x", "lease": HOUR}
+    execute(
+        database,
+        "INSERT INTO prompts (prompt, source, created_at)"
+        " SELECT 'p', 's' || n, now() - interval '1 hour' FROM generate_series(1, 5000) AS n",
+    )
+    assert pages_read(database, queue.SQL["claim_overdue"], **bound) < 1_000
+    execute(database, "ANALYZE prompts")
+    assert pages_read(database, queue.SQL["claim_overdue"], **bound) < 1_000
 
 
 def test_a_paused_source_is_not_overdue_and_hides_nobody_who_is(database):
@@ -336,6 +450,8 @@ def test_what_goes_beyond_a_source_s_limits_is_refused_whoever_inserts_it(databa
     file.write_text("prompt,source\na hill,news\na lake,bulk\n")
     with pytest.raises(UsageError, match="may have 2 prompts waiting"):
         import_file(database, file)
+    with pytest.raises(UsageError, match="may have 2 prompts waiting"):
+        import_files(database, [file], ImportOptions(dry_run=True))
     assert len(execute(database, "SELECT id FROM prompts")) == 2
     sources.limit(database, "bulk", {"queued_limit": 3, "daily_limit": 2})
     with pytest.raises(UsageError, match=r'the source "bulk" may add 2 prompts in 24 hours'):

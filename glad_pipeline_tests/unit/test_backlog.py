@@ -12,7 +12,7 @@ from glad_pipeline.errors import GladError
 from glad_pipeline.generation.batches import ListBacklog, backlog_of
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.limits import PRIORITY
-from glad_pipeline.pipeline.backlog import PASSED_OVER, SWITCH_AFTER, TURNS, OfWeights, UrgentFirst
+from glad_pipeline.pipeline.backlog import PASSED_OVER, SWITCH_AFTER, TURNS, VISIT, OfWeights, UrgentFirst
 
 BATCH = 4
 BASE = Recipe(
@@ -134,6 +134,111 @@ def test_overdue_prompts_of_another_model_are_not_for_ever_less_urgent():
             waiting.add(recipe(1 + batch * BATCH + seed), priority=9)
         models.append(waiting.take(batch_of)[0].model)
     assert models.count("other") == 1
+
+
+def drawn_by_an_engine(waiting, batches, batch_size, feed):
+    """Which weights were loaded, after how many batches, and all the groups: as `Sdxl.generate` asks."""
+    loads, groups = [], []
+    while len(groups) < batches and len(loads) < batches:
+        weights = waiting.leading()
+        loads.append((len(groups), weights[0][0]))
+        ours = OfWeights(waiting, weights)
+        while len(groups) < batches:
+            feed(waiting, len(groups))
+            group = ours.take(lambda _: batch_size)
+            if group is None:
+                break
+            groups.append(group)
+            for each in group:
+                waiting.done(each)
+    return loads, groups
+
+
+def window_of(priority, *, model="demo", window=64, first=1_000):
+    seeds = iter(range(first, 1_000_000))
+
+    def fill(waiting):
+        for _ in range(window - len(waiting.priorities())):
+            waiting.add(recipe(next(seeds), model=model), priority=priority)
+
+    return fill
+
+
+@pytest.mark.parametrize("shapes", [1, 8])
+def test_two_models_with_overdue_prompts_do_not_load_in_turn_and_draw_nothing(shapes):
+    waiting, fill = UrgentFirst(), window_of(10)
+    for seed in range(8):
+        waiting.add(recipe(seed, width=64 + 8 * (seed % shapes)), priority=0, overdue=True)
+
+    def feed(waiting, batches):
+        fill(waiting)
+        if batches == 60:
+            waiting.add(recipe(999, model="other"), priority=20)
+
+    loads, groups = drawn_by_an_engine(waiting, 120, 8, feed)
+    assert [model for _, model in loads] == ["demo", "other", "demo"]
+    assert len(groups) == 120
+    assert 999 in seeds(groups[60])
+    assert {*range(8)} <= {each.seed for group in groups for each in group}
+
+
+def test_overdue_prompts_do_not_have_a_model_loaded_for_one_batch_after_the_other():
+    waiting, of_one, of_other = UrgentFirst(), window_of(10), window_of(10, model="other", first=100_000)
+    for seed in range(24):
+        waiting.add(recipe(seed, width=72 + 8 * seed), priority=0, overdue=True)
+    loads, groups = drawn_by_an_engine(waiting, 160, 8, lambda waiting, n: (of_other if n >= 60 else of_one)(waiting))
+    assert len(groups) == 160
+    assert len(loads) <= 2 + 2 * (100 // SWITCH_AFTER)
+    late = [place for place, group in enumerate(groups) if group[0].seed < 24]
+    assert len(late) == 24 - sum(each.overdue for each in waiting._waiting.values())
+    for place in range(len(groups) - SWITCH_AFTER):  # a visit draws its share, and no more
+        assert sum(place <= at < place + SWITCH_AFTER for at in late if at >= 60) <= VISIT
+
+
+def test_what_is_overdue_of_three_models_is_drawn_though_urgent_rows_of_two_never_end():
+    waiting, fill = UrgentFirst(), window_of(10)
+    for seed, model in enumerate(["third", "fourth"]):
+        waiting.add(recipe(seed, model=model), priority=seed, overdue=True)
+
+    def feed(waiting, batches):
+        fill(waiting)
+        if batches % 20 == 19:
+            waiting.add(recipe(500 + batches, model="other"), priority=20)
+
+    loads, groups = drawn_by_an_engine(waiting, 200, 8, feed)
+    assert {0, 1} <= {each.seed for group in groups for each in group}
+    assert len(loads) <= 2 * (200 // 20 + 2) + 1
+
+
+def test_what_comes_while_a_model_is_loaded_waits_for_a_batch_unless_it_is_more_urgent_than_all_that_was():
+    waiting = backlog(recipe(0), priority=1)
+    ours = OfWeights(waiting, waiting.leading())
+    waiting.add(recipe(9, model="other"), priority=1)
+    assert seeds(ours.take(batch_of)) == [0]
+    waiting = backlog(recipe(0), priority=1)
+    ours = OfWeights(waiting, waiting.leading())
+    waiting.add(recipe(9, model="other"), priority=2)
+    assert ours.take(batch_of) is None
+    waiting.take_back(lambda each: each.recipe.seed == 9)
+    waiting.add(recipe(7, model="other"), priority=2)
+    assert seeds(OfWeights(waiting, waiting.leading()).take(batch_of)) == [7]
+
+
+@pytest.mark.parametrize("batch", [1, 4, 8, 16])
+@pytest.mark.parametrize("width", [64, 128])
+def test_one_of_so_many_pictures_is_overdue_as_long_as_any_is(batch, width):
+    waiting = UrgentFirst()
+    fill, found, count = window_of(10, window=64 + 2 * batch), [], 0
+    for n in range(80):
+        while sum(each.overdue for each in waiting._waiting.values()) < 2 * batch:
+            waiting.add(recipe(500_000 + count, width=width), priority=0, overdue=True)
+            count += 1
+        fill(waiting)
+        group = waiting.take(lambda _: batch)
+        assert n % TURNS == TURNS - 1 or group[0].seed < 500_000
+        found += [each.seed >= 500_000 for each in group]
+    assert len(found) / TURNS - batch <= sum(found) <= len(found) / TURNS + batch
+    assert len(found) == 80 * batch
 
 
 def test_a_recipe_that_is_wanted_more_urgently_is_drawn_sooner_and_only_once():

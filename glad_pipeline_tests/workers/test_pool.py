@@ -17,9 +17,11 @@ if importlib.util.find_spec("ray") is None:
 
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.local.processes import session_members
-from glad_pipeline.workers import jobs, turns
+from glad_pipeline.pipeline.backlog import UrgentFirst
+from glad_pipeline.workers import batch_sizes, jobs, turns
 from glad_pipeline.workers import members as members_module
 from glad_pipeline.workers import pool as pool_module
+from glad_pipeline.workers.cluster import import_ray
 from glad_pipeline.workers.members import members
 from glad_pipeline.workers.remote import RemoteEngine
 from glad_pipeline_tests.faults.generators import draws
@@ -386,3 +388,23 @@ def test_more_workers_are_asked_for_when_more_comes(pool_of):
     drawn = [first, *stream]
     assert len(drawn) == 1 + BATCH * 30
     assert len({each.provenance["pid"] for each in drawn}) == 2
+
+
+def test_a_backlog_is_free_while_a_worker_is_asked_for_its_batches(pool_of, monkeypatch):
+    backlog, free = UrgentFirst(), []
+    for recipe in recipes(9):
+        backlog.add(recipe)
+    backlog.end()
+
+    class Watched:
+        def get(self, asked, timeout):
+            looking = threading.Thread(target=backlog.priorities)
+            looking.start()
+            looking.join(5)
+            free.append(not looking.is_alive())
+            return import_ray().get(asked, timeout=timeout)
+
+    monkeypatch.setattr(batch_sizes, "import_ray", Watched)
+    engine = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1, batch=None), wanted=lambda: recipes(9))
+    assert len(list(engine.generate(backlog))) == 9
+    assert free == [True]

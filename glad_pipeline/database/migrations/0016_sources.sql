@@ -13,7 +13,7 @@ CREATE TABLE prompt_sources (
     daily_limit  integer CHECK (daily_limit >= 0),     -- rows that may be inserted in 24 hours
     paused_since timestamptz,                          -- its rows are not claimed; NULL: they are
     pause_reason text CHECK (length(pause_reason) <= 500),
-    turn         text COLLATE "C" NOT NULL DEFAULT ''  -- of '*' only: the source that was served last
+    turns        jsonb NOT NULL DEFAULT '{}'           -- of '*' only: by priority, the source that was served last
 );
 CREATE INDEX prompt_sources_paused ON prompt_sources (source) WHERE paused_since IS NOT NULL;
 CREATE INDEX prompt_sources_limited ON prompt_sources (source) WHERE queued_limit IS NOT NULL OR daily_limit IS NOT NULL;
@@ -21,9 +21,12 @@ INSERT INTO prompt_sources (source) VALUES ('*');
 
 -- The claim hops from source to source, however many rows each of them has.
 DROP INDEX prompts_pending;
-CREATE INDEX prompts_pending ON prompts (priority DESC, source, id) WHERE status = 'pending';
+CREATE INDEX prompts_pending ON prompts (priority DESC, source, id, coalesce(publish_at, '-infinity'::timestamptz))
+    WHERE status = 'pending';                          -- the last, so that those whose time has not come are passed in the index
 -- By source: how many wait, and since when. Who asks for a time waits from then on.
 CREATE INDEX prompts_waiting ON prompts (source, greatest(created_at, put_back_at, publish_at)) WHERE status = 'pending';
+-- The oldest of all.
+CREATE INDEX prompts_oldest ON prompts (greatest(created_at, put_back_at, publish_at)) WHERE status = 'pending';
 CREATE INDEX prompts_of_source ON prompts (source, created_at) WHERE source <> '';
 
 -- Nobody writes `put_back_at`, whoever has a prompt worked again.
@@ -47,17 +50,19 @@ CREATE TRIGGER prompts_keep_put_back_at BEFORE UPDATE OF put_back_at ON prompts 
     WHEN (NEW.put_back_at IS DISTINCT FROM OLD.put_back_at) EXECUTE FUNCTION prompts_note_putting_back('refuse');
 
 -- The next `wanted` waiting prompts of sources that are not paused, in the order in which they are to be drawn: by priority,
--- those of one priority by turns of their sources, beginning after the source `since`, and those of one source by id.
+-- those of one priority by turns of their sources, and those of one source by id. `turns`: by priority, the source
+-- after which they begin.
 -- `above`: only those of a higher priority. `ahead`: also those whose time has not come.
 -- What it reads does not grow with what waits: a probe of the index for each priority and source, and the rows it answers.
 -- Each is written so that no other index has its order: the planner may know nothing yet of rows that have just come.
-CREATE FUNCTION prompts_in_turn(wanted integer, above integer, ahead boolean, since text)
+CREATE FUNCTION prompts_in_turn(wanted integer, above integer, ahead boolean, turns jsonb)
     RETURNS TABLE (prompt_id bigint, place integer) LANGUAGE plpgsql STABLE ROWS 100
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_incremental_sort = off AS $$
 DECLARE
     due     CONSTANT timestamptz := CASE WHEN ahead THEN 'infinity' ELSE now() END;
     level   integer;
     barren  integer := 0;                              -- priorities passed of which all is paused
+    since   text;
     name    text;
     probe   text;
     wrapped boolean;
@@ -71,11 +76,27 @@ BEGIN
     IF EXISTS (SELECT FROM prompt_sources s WHERE s.source = '*' AND s.paused_since IS NOT NULL) THEN
         RETURN;
     END IF;
+    IF NOT ahead THEN                                  -- few are due, and many may not be: they are not even passed in the index
+        SELECT array_agg(d.id) INTO ids FROM (
+            SELECT p.id FROM prompts p WHERE p.status = 'pending' AND coalesce(p.publish_at, '-infinity') <= due
+            ORDER BY coalesce(p.publish_at, '-infinity') LIMIT 500) AS d;
+        IF coalesce(cardinality(ids), 0) < 500 THEN
+            RETURN QUERY
+            SELECT n.id, row_number() OVER (ORDER BY n.priority DESC, n.nth, n.was_served, n.source)::integer FROM (
+                SELECT p.id, p.priority, p.source, row_number() OVER (PARTITION BY p.priority, p.source ORDER BY p.id) AS nth,
+                       p.source <= coalesce(turns ->> p.priority::text, '') COLLATE "C" AS was_served
+                FROM prompts p WHERE p.id = ANY(ids) AND p.status = 'pending' AND (above IS NULL OR p.priority > above)
+                  AND NOT EXISTS (SELECT FROM prompt_sources s WHERE s.source = p.source AND s.paused_since IS NOT NULL)) AS n
+            ORDER BY 2 LIMIT wanted;
+            RETURN;
+        END IF;
+    END IF;
     SELECT p.priority INTO level FROM prompts p
     WHERE p.status = 'pending' AND coalesce(p.publish_at, '-infinity') <= due ORDER BY p.priority DESC LIMIT 1;
     WHILE level IS NOT NULL AND wanted > 0 AND (above IS NULL OR level > above) LOOP
         names := '{}';
         wrapped := false;
+        since := coalesce(turns ->> level::text, '');
         probe := since || E'\x01';                     -- before whatever comes after it: no name has such a character
         WHILE cardinality(names) < wanted LOOP
             SELECT p.source INTO name FROM prompts p
@@ -129,6 +150,9 @@ DECLARE
     each  record;
     found bigint;
 BEGIN
+    IF TG_RELID <> 'prompts'::regclass THEN
+        RAISE EXCEPTION 'prompts_keep_limits is the trigger of prompts alone' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF NOT EXISTS (SELECT FROM prompt_sources s WHERE s.queued_limit IS NOT NULL OR s.daily_limit IS NOT NULL) THEN
         RETURN NULL;
     END IF;
@@ -166,9 +190,19 @@ BEGIN
     RETURN NULL;
 END $$;
 
-DO $$ BEGIN
+DO $$
+DECLARE
+    other record;
+BEGIN
     EXECUTE format('ALTER FUNCTION prompts_keep_limits() SET search_path = pg_catalog, %I, pg_temp',
         (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = 'prompts'::regclass));
+    FOR other IN  -- what is executed as the owner is for the trigger below alone: nobody may make one of their own with it
+        SELECT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS name
+        FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+        WHERE p.oid = 'prompts_keep_limits()'::regprocedure AND a.grantee <> p.proowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION prompts_keep_limits() FROM %s', other.name);
+    END LOOP;
 END $$;
 
 CREATE TRIGGER prompts_keep_limits AFTER INSERT ON prompts

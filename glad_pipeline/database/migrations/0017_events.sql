@@ -111,6 +111,7 @@ BEGIN
         IF NEW.status IN ('claimed', 'generated', 'awaiting_approval', 'ready') THEN
             NEW.status := 'pending';                   -- a run that holds it loses it
             NEW.last_error := 'its text or recipe was edited: its picture is drawn again';
+            NEW.put_back_at := now();                  -- no trigger on `status` sees what is set here
             NEW.claim_token := NULL;
             NEW.claimed_by := NULL;
             NEW.lease_expires_at := NULL;
@@ -142,11 +143,6 @@ CREATE OR REPLACE TRIGGER prompts_redraw_what_is_edited
         needs_approval, publish ON prompts
     FOR EACH ROW EXECUTE FUNCTION prompts_redraw_what_is_edited();
 
--- A picture that is ready and is drawn again on purpose waits from then on too.
-CREATE OR REPLACE TRIGGER prompts_note_putting_back BEFORE UPDATE OF status ON prompts FOR EACH ROW
-    WHEN (NEW.status = 'pending' AND OLD.status IN ('rejected', 'failed', 'cancelled', 'published', 'ready'))
-    EXECUTE FUNCTION prompts_note_putting_back();
-
 -- The history of each prompt, written by the trigger below in the transaction that moves it. That it was queued is its
 -- `created_at`. Pruned by age where a claim ends.
 CREATE TABLE prompt_events (
@@ -169,7 +165,9 @@ CREATE INDEX prompt_events_at ON prompt_events (at);
 CREATE FUNCTION prompts_note_what_happened() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
 BEGIN
-    PERFORM set_config('search_path', format('pg_catalog, %I, pg_temp', TG_TABLE_SCHEMA), true);  -- until the function ends
+    IF TG_RELID <> 'prompts'::regclass THEN
+        RAISE EXCEPTION 'prompts_note_what_happened is the trigger of prompts alone' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     INSERT INTO prompt_events (prompt_id, event, run_id, detail)
     SELECT id, event, coalesce(run_id, nullif(current_setting('glad.run_id', true), '')),
            CASE WHEN event = 'drawing' THEN row_number() OVER batch || ' of ' || count(*) OVER whole ELSE reason END
@@ -206,6 +204,21 @@ BEGIN
     WINDOW batch AS (PARTITION BY event, run_id ORDER BY priority DESC, id), whole AS (PARTITION BY event, run_id)
     ORDER BY id;
     RETURN NULL;
+END $$;
+
+DO $$
+DECLARE
+    other record;
+BEGIN
+    EXECUTE format('ALTER FUNCTION prompts_note_what_happened() SET search_path = pg_catalog, %I, pg_temp',
+        (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = 'prompts'::regclass));
+    FOR other IN  -- what is executed as the owner is for the trigger below alone: nobody may make one of their own with it
+        SELECT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS name
+        FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+        WHERE p.oid = 'prompts_note_what_happened()'::regprocedure AND a.grantee <> p.proowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION prompts_note_what_happened() FROM %s', other.name);
+    END LOOP;
 END $$;
 
 CREATE TRIGGER prompts_note_what_happened AFTER UPDATE ON prompts

@@ -30,6 +30,11 @@ FROM (VALUES ('prompts', 'SELECT'), ('prompts', 'INSERT'), ('prompts', 'UPDATE')
              ('run_claims', 'SELECT'), ('run_claims', 'INSERT'), ('run_claims', 'UPDATE'), ('run_claims', 'DELETE'),
              ('run_reports', 'SELECT'), ('run_reports', 'INSERT'), ('run_reports', 'UPDATE'),
              ('run_reports', 'DELETE'),
+             ('prompt_aliases', 'SELECT'), ('prompt_aliases', 'INSERT'), ('prompt_aliases', 'UPDATE'),
+             ('prompt_aliases', 'DELETE'),
+             ('prompt_sources', 'SELECT'), ('prompt_sources', 'INSERT'), ('prompt_sources', 'UPDATE'),
+             ('prompt_sources', 'DELETE'),
+             ('renditions', 'SELECT'), ('renditions', 'INSERT'), ('renditions', 'UPDATE'), ('renditions', 'DELETE'),
              ('prompt_events', 'SELECT'), ('prompt_events', 'DELETE')) AS needed (relation, privilege)
 WHERE to_regclass(needed.relation) IS NOT NULL
   AND NOT has_table_privilege(to_regclass(needed.relation), needed.privilege)
@@ -38,7 +43,8 @@ WHERE to_regclass(needed.relation) IS NOT NULL
 -- Our triggers that are gone or switched off: without them rows of others break the rules of the queue.
 SELECT needed.name
 FROM unnest(ARRAY['prompts_keep_the_rules', 'prompts_refuse_the_unreadable', 'prompts_redraw_what_is_edited',
-                  'prompts_note_what_happened'])
+                  'prompts_note_what_happened', 'prompts_keep_limits', 'prompts_note_putting_back',
+                  'prompts_refuse_put_back_at', 'prompts_keep_put_back_at'])
      AS needed (name)
 WHERE NOT EXISTS (SELECT FROM pg_trigger
                   WHERE tgrelid = to_regclass('prompts') AND tgname = needed.name AND tgenabled <> 'D')
