@@ -142,12 +142,13 @@ def _preview(report: ImportReport, engine: EngineOptions) -> None:
     """The first rows, each field that is set on a line of its own."""
     from glad_pipeline.cli.output import print_fields
     from glad_pipeline.operations.prompt_texts import tokens_of
-    from glad_pipeline.records import values_of
+    from glad_pipeline.records import NewPrompt, values_of
 
+    plain = values_of(NewPrompt(prompt=""))
     tokens = tokens_of([row.prompt for row in report.first], engine)
     for row, counted in zip(report.first, tokens, strict=True):
         print(f"{row.where}:")
-        given = {name: value for name, value in values_of(row.prompt).items() if value not in (None, "", 0, False)}
+        given = {name: value for name, value in values_of(row.prompt).items() if value not in ("", plain[name])}
         fields = [(name, one_line(str(value), 500)) for name, value in given.items()]
         notes = [("notice", text) for text in row.notices]
         print_fields([(f"  {name}", text) for name, text in (*fields, ("tokens", counted), *notes)])

@@ -383,6 +383,7 @@ def everything(database: Database) -> None:
         "num_inference_steps": 12, "guidance_scale": 6.55, "scheduler": "ddim", "preset": "fast", "model": "some/model",
         "model_revision": "a" * 40, "lora": "owner/name*0.8", "priority": -9,
         "publish_at": "2030-01-01T00:00:00.5+01:00", "needs_approval": True, "focus": "0.5,0.3", "replace": True, "source": "+desk",
+            "publish": "picture",
     }  # fmt: skip
     with database.transaction() as connection:
         connection.execute("INSERT INTO posts (id, title, slug, content) VALUES (%s, 'x', 'x', '')", [POST])

@@ -12,6 +12,7 @@ from test_graph import metadata, world  # noqa: F401  a fixture
 from test_takedown import answer, database, glad  # noqa: F401  fixtures
 
 from glad_pipeline.operations import redraw, takedown
+from glad_pipeline.prompts import editing
 from glad_pipeline.prompts.queue_state import readiness
 from glad_pipeline.testing import InstantSdxl
 
@@ -133,16 +134,17 @@ def test_a_post_asked_for_while_the_picture_is_being_discarded_keeps_it(world, d
 
 def waits_for_a_lock(world):  # noqa: F811
     until = time.monotonic() + 30
-    while not world.sql("SELECT FROM pg_locks WHERE NOT granted"):
+    while not world.sql("SELECT pid FROM pg_locks WHERE NOT granted"):
         assert time.monotonic() < until
         time.sleep(0.02)
 
 
-def test_no_post_is_asked_for_of_what_has_ended_until_it_is_tried_again(world, glad):  # noqa: F811
+def test_no_post_is_asked_for_of_what_has_ended_until_it_is_tried_again(world, glad, database):  # noqa: F811
     prompt, image = ready(world)
     assert glad("prompts", "discard", prompt)[0] == 0
-    code, _, error = glad("prompts", "publish", prompt)
-    assert (code, f"prompt {prompt} was left as it is: it is cancelled: `glad prompts retry" in error) == (1, True)
+    assert glad("prompts", "publish", prompt)[0] == 1
+    _, refused = editing.ask_to_publish(database, [prompt])
+    assert refused == {prompt: f"it is cancelled: `glad prompts retry {prompt}` first"}
     assert world.prompts()[prompt]["publish"] == "picture"
     assert glad("prompts", "discard", prompt, "--delete-picture")[0] == 0
     assert answer(image["url"]) == 404
