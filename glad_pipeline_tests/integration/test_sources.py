@@ -227,10 +227,10 @@ def test_a_claim_looks_up_its_rows_by_id_also_where_nobody_has_analyzed_what_has
         for name in ("claim", "claim_named", "claim_overdue"):
             plan = str(connection.execute(f"EXPLAIN {taking.SQL[name]}", bound).fetchall())
             assert "prompts_pkey on prompts" in plan, name
-            by_id = {"prompts_pkey", "prompt_sources_paused"} | ({"prompts_oldest"} if name == "claim_overdue" else set())
-            assert set(re.findall(r"Bitmap Index Scan on (\w+)", plan)) <= by_id, name
-                name
+            by_id = {"prompts_pkey", "prompt_sources_paused"} | (
+                {"prompts_oldest"} if name == "claim_overdue" else set()
             )
+            assert set(re.findall(r"Bitmap Index Scan on (\w+)", plan)) <= by_id, name
             assert "Hash Join" not in plan, name
 
 
