@@ -387,9 +387,11 @@ WHERE claim_token = %(token)s AND status = 'generated'
 
 -- name: ready
 -- One look for the sensor, the same price whatever the table's size: is there anything a run could do now? `waits`: also
--- what is paused. What is due has an order, so that no other index is read for it.
+-- what is paused. Each has an order, so that no other index is read for it.
 WITH waits AS MATERIALIZED (
-    SELECT CASE WHEN %(ahead)s THEN EXISTS (SELECT FROM prompts WHERE status = 'pending')
+    SELECT CASE WHEN %(ahead)s
+                THEN (SELECT id FROM prompts WHERE status = 'pending'
+                      ORDER BY coalesce(publish_at, '-infinity'::timestamptz) LIMIT 1) IS NOT NULL
                 ELSE (SELECT id FROM prompts WHERE status = 'pending' AND coalesce(publish_at, '-infinity'::timestamptz) <= now()
                       ORDER BY coalesce(publish_at, '-infinity'::timestamptz) LIMIT 1) IS NOT NULL END AS found
 ), paused AS MATERIALIZED (
