@@ -278,7 +278,9 @@ def test_pruning_waits_for_nobody(database):
     ended = add(database, 2)
     execute(database, "UPDATE prompts SET status = 'cancelled'")
     execute(database, "UPDATE prompt_events SET at = now() - interval '300 days' WHERE prompt_id = %s", ended[0])
-    execute(database, "UPDATE prompt_events SET at = now() - interval '90 days 1 minute' WHERE prompt_id = %s", ended[1])
+    execute(
+        database, "UPDATE prompt_events SET at = now() - interval '90 days 1 minute' WHERE prompt_id = %s", ended[1]
+    )
     (waits,) = add(database)
     with database.connect() as other:
         other.execute("DELETE FROM prompts WHERE id = ANY(%s)", [ended])  # a person's, not committed yet
