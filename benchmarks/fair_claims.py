@@ -72,6 +72,8 @@ def _claim(connection: Connection, way: str) -> float:
         "among": SLICE,
         "above": None,
         "had": [],
+        "without": [],
+        "most": 16,
         "token": 1,
         "worker": "w",
     }

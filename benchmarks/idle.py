@@ -32,7 +32,7 @@ LAST_ROWS = (  # that of sequences: old ticks are deleted meanwhile
     "SELECT (SELECT last_value FROM job_ticks_id_seq) AS ticks, (SELECT last_value FROM event_logs_id_seq) AS events"
 )
 PROGRAMS = {  # a word of the command line → what the program is called here
-    "dagster._daemon": "daemon",
+    "glad_pipeline.defs.daemon": "daemon",
     "api": "code server",
     "glad_pipeline.defs.webserver": "web UI",
     "glad_pipeline.cli": "glad up",

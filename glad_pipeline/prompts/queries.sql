@@ -102,7 +102,7 @@ SELECT id, status, claimed_by FROM prompts WHERE id = ANY(%(ids)s)
 -- Take these, of sources that are not paused, whatever their priority and `publish_at`.
 WITH next AS MATERIALIZED (
     SELECT id FROM prompts
-    WHERE status = 'pending' AND id = ANY(%(ids)s)
+    WHERE status || '' = 'pending' AND id = ANY(%(ids)s)
       AND NOT EXISTS (SELECT FROM prompt_sources s WHERE s.source IN (prompts.source, '*') AND s.paused_since IS NOT NULL)
     ORDER BY priority DESC, id
     LIMIT %(batch)s
@@ -143,7 +143,7 @@ WITH RECURSIVE paused AS MATERIALIZED (
     WHERE sources.source NOT IN (SELECT source FROM paused)
 ), next AS MATERIALIZED (
     SELECT p.id, waiting.since FROM waiting JOIN prompts p ON p.id = waiting.id
-    WHERE p.status = 'pending' AND p.id <> ALL(%(had)s::bigint[]) ORDER BY waiting.since, p.id LIMIT %(batch)s
+    WHERE p.status || '' = 'pending' AND p.id <> ALL(%(had)s::bigint[]) ORDER BY waiting.since, p.id LIMIT %(batch)s
     FOR UPDATE OF p SKIP LOCKED
 )
 UPDATE prompts p
@@ -155,13 +155,15 @@ RETURNING p.id, p.source, next.since AS place, coalesce(p.post_id, p.published_p
 -- name: claim
 -- Take up to `batch` waiting prompts, in the order of `prompts_in_turn`; two runs never take the same row. `among`: how many
 -- to choose from, since others take some of them at this very moment.
+-- `status || ''`, here and above: rows are looked up by their ids. Of rows that have just come the planner knows nothing, and
+-- would read the whole index of those that wait.
 -- Where the settings have pictures drawn ahead, a prompt does not wait for its `publish_at`.
 WITH turn AS MATERIALIZED (
     SELECT t.prompt_id, t.place FROM prompts_in_turn(%(among)s, %(above)s, %(ahead)s,
         coalesce((SELECT s.turns FROM prompt_sources s WHERE s.source = '*'), '{}')) AS t
 ), next AS MATERIALIZED (
     SELECT p.id, turn.place FROM turn JOIN prompts p ON p.id = turn.prompt_id
-    WHERE p.status = 'pending' AND p.id <> ALL(%(had)s::bigint[]) ORDER BY turn.place LIMIT %(batch)s
+    WHERE p.status || '' = 'pending' AND p.id <> ALL(%(had)s::bigint[]) ORDER BY turn.place LIMIT %(batch)s
     FOR UPDATE OF p SKIP LOCKED
 )
 UPDATE prompts p

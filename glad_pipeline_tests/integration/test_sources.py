@@ -1,6 +1,7 @@
 """Sources of prompts on a real PostgreSQL: fair shares, limits, pauses, and what has waited for too long."""
 
 import json
+import re
 import threading
 from collections import Counter
 from datetime import timedelta
@@ -215,6 +216,22 @@ def test_rows_whose_time_has_not_come_are_not_even_passed(database, due):
         assert of_sources(taken) == (["bulk", "news", "news", "news"] if due == 5 else ["bulk", "news"] * 2)
         assert set(ids(taken)) <= set(few)
         assert mine.more(4, above=-10) == []
+
+
+def test_a_claim_looks_up_its_rows_by_id_also_where_nobody_has_analyzed_what_has_just_come(database):
+    with database.transaction() as connection:
+        connection.execute("SET LOCAL enable_seqscan = off")
+        connection.execute("INSERT INTO prompts (prompt) SELECT 'p' FROM generate_series(1, 50000)")
+        bound = {"batch": 64, "among": 64, "above": None, "ahead": True, "had": [], "token": 1, "worker": "w"}
+        bound |= {"lease": HOUR, "ids": [1, 2], "longest_wait": HOUR}
+        for name in ("claim", "claim_named", "claim_overdue"):
+            plan = str(connection.execute(f"EXPLAIN {taking.SQL[name]}", bound).fetchall())
+            assert "prompts_pkey on prompts" in plan, name
+            by_id = {"prompts_pkey", "prompt_sources_paused"} | (
+                {"prompts_oldest"} if name == "claim_overdue" else set()
+            )
+            assert set(re.findall(r"Bitmap Index Scan on (\w+)", plan)) <= by_id, name
+            assert "Hash Join" not in plan, name
 
 
 # --- more, and back
