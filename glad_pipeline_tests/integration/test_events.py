@@ -275,19 +275,25 @@ def test_whatever_goes_wrong_while_old_history_is_pruned_prompts_are_released(da
 
 
 def test_pruning_waits_for_nobody(database):
-    (ended,) = add(database)
+    ended = add(database, 2)
     execute(database, "UPDATE prompts SET status = 'cancelled'")
-    execute(database, "UPDATE prompt_events SET at = now() - interval '300 days'")
+    execute(database, "UPDATE prompt_events SET at = now() - interval '300 days' WHERE prompt_id = %s", ended[0])
+    execute(
+        database, "UPDATE prompt_events SET at = now() - interval '90 days 1 minute' WHERE prompt_id = %s", ended[1]
+    )
+    (waits,) = add(database)
     with database.connect() as other:
-        other.execute("DELETE FROM prompts WHERE id = %s", [ended])  # a person's, not committed yet
-        with claim(database, "run-1"):
-            pass
+        other.execute("DELETE FROM prompts WHERE id = ANY(%s)", [ended])  # a person's, not committed yet
+        with claim(database, "run-1") as holder:
+            holder.take(1)
+        [row] = execute(database, "SELECT status FROM prompts WHERE id = %s", waits)
+        assert row["status"] == "pending"
         other.rollback()
-    assert [each[0] for each in told(database, ended)] == ["queued", "cancelled"]
+    assert [each[0] for each in told(database, ended[0])] == ["queued", "cancelled"]
     for _ in range(20):  # each looks from anywhere on
         with claim(database, "run-2"):
             pass
-    assert told(database, ended) == [("queued",)]
+    assert [told(database, each) for each in ended] == [[("queued",)]] * 2
 
 
 @pytest.mark.parametrize("analyzed", [False, True])

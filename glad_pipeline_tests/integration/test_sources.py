@@ -210,7 +210,7 @@ def test_rows_whose_time_has_not_come_are_not_even_passed(database, due):
     )
     few = add(database, due // 5, "bulk", -10) + add(database, due - due // 5, "news", -10)
     look = "SELECT * FROM prompts_in_turn(16, NULL, false, '{}')"
-    assert pages_read(database, look) < 1_500  # 20,000 rows are more
+    assert pages_read(database, look) < (100 if due == 5 else 300)  # without it: 472
     with claim(database, ahead=False) as mine:
         taken = mine.take(4)
         assert of_sources(taken) == (["bulk", "news", "news", "news"] if due == 5 else ["bulk", "news"] * 2)
