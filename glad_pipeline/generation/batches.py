@@ -5,7 +5,7 @@ A profile is a model with its VAE, refiner and LoRA, found and identified (`mode
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -76,17 +76,20 @@ class Backlog(Protocol):
 
 
 Recipes = Backlog | Iterable[Recipe]
+READ_AHEAD = 64  # batches of a list
 
 
 class ListBacklog:
     """A backlog of recipes that are known, or made, in their order: full batches first, what is left over last.
 
-    Reads `recipes` only as far as it is asked for batches.
+    Reads `recipes` only as far as it is asked for batches; of a list up to READ_AHEAD batches, for one that is preferred.
     """
 
     def __init__(self, recipes: Iterable[Recipe]) -> None:
         self._recipes = iter(recipes)
+        self._most = READ_AHEAD if isinstance(recipes, Sequence) else 1
         self._waiting: dict[Shape, list[Recipe]] = {}
+        self._full: list[list[Recipe]] = []
 
     def take(
         self,
@@ -95,6 +98,16 @@ class ListBacklog:
         prefer: Callable[[Recipe], bool] = lambda recipe: False,
         wait: bool = True,
     ) -> list[Recipe] | None:
+        while len(self._full) < self._most and (group := self._next_full(batch_of)):
+            self._full.append(group)
+        if self._full:
+            return self._full.pop(next((i for i, group in enumerate(self._full) if prefer(group[0])), 0))
+        shape = next(
+            (shape for shape, group in self._waiting.items() if prefer(group[0])), next(iter(self._waiting), None)
+        )
+        return None if shape is None else self._waiting.pop(shape)
+
+    def _next_full(self, batch_of: Callable[[Recipe], int]) -> list[Recipe] | None:
         for recipe in self._recipes:
             batch = batch_of(recipe)
             if batch == 0:
@@ -103,10 +116,7 @@ class ListBacklog:
             group.append(recipe)
             if len(group) >= batch:
                 return self._waiting.pop(recipe.shape)
-        shape = next(
-            (shape for shape, group in self._waiting.items() if prefer(group[0])), next(iter(self._waiting), None)
-        )
-        return None if shape is None else self._waiting.pop(shape)
+        return None
 
     def __iter__(self) -> Iterator[Recipe]:
         while group := self.take(lambda recipe: 1):

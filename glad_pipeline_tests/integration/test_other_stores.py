@@ -505,8 +505,9 @@ drawn = []
 
 class Watched(InstantSdxl):
     def generate(self, recipes, **more):
-        drawn.extend(recipes)
-        return super().generate(recipes, **more)
+        for each in super().generate(recipes, **more):
+            drawn.append(each.recipe)
+            yield each
 
 
 def warnings(world, result):

@@ -384,7 +384,7 @@ def test_the_settings_are_written_on_request_and_all_else_in_their_file_stays(gl
     assert "AWS_CLOUDFRONT_DISTRIBUTION_ID=E2EXAMPLE  (was not set)" in said
     assert f"AWS_S3_BUCKET={glad.bucket}\n" in said
     after = (
-        f'# mine\nAWS_CLOUDFRONT_DOMAIN=d1.cloudfront.net\nAWS_S3_BUCKET={glad.bucket}\nGLAD_SITE_URL="a b"\n'
+        f'# mine\nexport AWS_CLOUDFRONT_DOMAIN=d1.cloudfront.net\nAWS_S3_BUCKET={glad.bucket}\nGLAD_SITE_URL="a b"\n'
         f"AWS_S3_REGION={REGION}\nAWS_CLOUDFRONT_DISTRIBUTION_ID=E2EXAMPLE\n"
     )
     assert (file.read_text(), file.stat().st_mode & 0o777) == (after, 0o640)

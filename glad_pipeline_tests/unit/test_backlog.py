@@ -412,3 +412,14 @@ def test_a_list_is_a_backlog_in_its_order_full_batches_first():
     assert seeds(listed.take(batch_of, wait=False)) == [1, 5]
     assert listed.take(batch_of) is None
     assert seeds(backlog_of(map(recipe, range(3)))) == [0, 1, 2]
+
+
+def test_of_a_list_a_preferred_shape_is_drawn_first_and_a_stream_is_not_read_ahead():
+    rest = [*(recipe(n) for n in range(4)), *(recipe(n, width=72) for n in range(4, 8))]
+    waiting = ListBacklog(rest)
+    assert seeds(waiting.take(batch_of, prefer=lambda each: each.width == 72)) == [4, 5, 6, 7]
+    assert seeds(waiting.take(batch_of)) == [0, 1, 2, 3]
+    assert waiting.take(batch_of) is None
+    stream = iter(rest)
+    assert seeds(ListBacklog(stream).take(batch_of, prefer=lambda each: each.width == 72)) == [0, 1, 2, 3]
+    assert next(stream).seed == 4
