@@ -82,7 +82,7 @@ READ_AHEAD = 64  # batches of a list
 class ListBacklog:
     """A backlog of recipes that are known, or made, in their order: full batches first, what is left over last.
 
-    Reads `recipes` only as far as it is asked for batches; of a list up to READ_AHEAD batches, for one that is preferred.
+    Reads `recipes` only as far as it is asked for batches; a list up to READ_AHEAD of them, for one that is preferred.
     """
 
     def __init__(self, recipes: Iterable[Recipe]) -> None:
