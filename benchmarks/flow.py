@@ -238,10 +238,12 @@ def throughput(batches: Sequence[Batch], began: float, ended: float) -> float:
     return sum(part * len(each.seeds) for part, each in zip(parts, batches, strict=True)) / (ended - began)
 
 
-def watch_urgent(bulk: int, rows: int, seconds: float, batch: int, *, workers: int, seed: int) -> dict[str, Any]:
+def watch_urgent(
+    bulk: int, rows: int, seconds: float, batch: int, *, apart: float, workers: int, seed: int
+) -> dict[str, Any]:
     """One way: urgent rows at random moments into a bulk import that is being drawn."""
     chance = random.Random(seed)  # noqa: S311
-    turn = 2.5 * seconds * batch  # seconds from one urgent row to the next, on average
+    turn = apart * seconds * batch  # seconds from one urgent row to the next, on average
     with flowing(seconds, batch, workers=workers, GLAD_RENDITIONS="none") as flow:
         flow.add(bulk, priority=-(2**31))
         while len(flow.batches()) < 3:
@@ -286,6 +288,7 @@ def main() -> None:
     urgent.add_argument("--seconds", type=float, default=0.4, help="a picture")
     urgent.add_argument("--batch", type=int, default=8)
     urgent.add_argument("--ways", nargs="+", choices=["with", "without"], default=["with", "without"])
+    urgent.add_argument("--apart", type=float, default=2.5, help="batches from one urgent row to the next")
     urgent.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is ended

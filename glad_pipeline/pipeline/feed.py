@@ -27,7 +27,7 @@ from glad_pipeline.records import Prompt
 if TYPE_CHECKING:
     import logging
 
-POLL = 0.25  # seconds from one look for what is urgent, or paused, to the next
+POLL = 0.1  # seconds from one look for what is urgent, or paused, to the next
 LAST_ANSWER = 10.0  # seconds for which the database is waited for when drawing has ended
 
 

@@ -15,7 +15,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.workers.members import Member
 from glad_pipeline.workers.worker import shape_name
 
-MARGIN, MARGIN_SHARE = 0.3, 0.1  # seconds, and a share of the batch's own, before its end
+MARGIN, MARGIN_SHARE = 0.15, 0.05  # seconds, and a share of the batch's own, before its end
 AT_A_WORKER = 2  # batches at most: the one that it draws and the next
 
 
