@@ -32,7 +32,7 @@ def test_one_that_has_nothing_gets_a_batch_at_once():
     assert turns.free([idle, member(jobs=0, ready=False)]) == [idle]
 
 
-@pytest.mark.parametrize(("begun", "is_due"), [(0.0, False), (2.4, False), (2.7, True), (5.0, True)])
+@pytest.mark.parametrize(("begun", "is_due"), [(0.0, False), (2.7, False), (3.0, True), (5.0, True)])
 def test_the_next_batch_comes_shortly_before_the_one_that_is_drawn_ends(begun, is_due):
     """3.2 s, less a twentieth of them and 0.15 s: at 2.89 s."""
     at_work = member(jobs=1, begun=begun, seconds=3.2)
