@@ -106,7 +106,9 @@ def test_a_run_that_is_told_to_end_does_so_and_gives_its_prompts_back(machine, h
     states = machine.sql("SELECT status, count(*) AS n FROM prompts WHERE title LIKE %s GROUP BY 1", f"{name} %")
     counts = {row["status"]: row["n"] for row in states}
     assert counts.keys() == {"pending", "published"}  # what was stored became posts while the rest was drawn
-    assert machine.sql("SELECT count(*) AS n FROM posts WHERE title LIKE %s", f"{name} %") == [{"n": counts["published"]}]
+    assert machine.sql("SELECT count(*) AS n FROM posts WHERE title LIKE %s", f"{name} %") == [
+        {"n": counts["published"]}
+    ]
     machine.sql("UPDATE prompts SET status = 'cancelled' WHERE status = 'pending' AND title LIKE %s", f"{name} %")
 
 

@@ -110,7 +110,9 @@ def test_a_run_stopped_for_longer_than_its_lease_commits_nothing_when_it_wakes(s
     assert findings.redrawn <= BATCH
     if stop[0] == "begin_drawing.after":
         assert "longer than its lease" in ended
-    elif stop[0].startswith(("catalogue", "publish")):  # while it draws: when it wakes it finds that out at its next batch, if any
+    elif stop[0].startswith(
+        ("catalogue", "publish")
+    ):  # while it draws: when it wakes it finds that out at its next batch, if any
         assert ended is None or "longer than its lease" in ended
     else:
         assert ended is None
