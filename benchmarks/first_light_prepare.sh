@@ -11,7 +11,8 @@ cd "$(dirname "$0")/.."
 version=${1:-3.12}
 shift || true
 names=("$@")
-[ $# -gt 0 ] || names=(diffusers peft isal torchao importlib-metadata lazy-importer zipp)
+[ $# -gt 0 ] || names=(diffusers peft isal torchao importlib-metadata lazy-importer zipp psycopg psycopg-binary
+  pydantic pydantic-core pydantic-settings python-dotenv annotated-types typing-inspection typing-extensions)
 python=${PYTHON:-.venv/bin/python}
 [ -x "$python" ] || python=python3
 

@@ -66,6 +66,12 @@ class Place:
             return round(torch.cuda.max_memory_allocated() / 2**30, 2)
         return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
 
+    def held_gib(self) -> float:
+        """The device's memory that torch holds now; on a CPU 0."""
+        import torch
+
+        return round(torch.cuda.memory_reserved() / 2**30, 2) if self.device == "cuda" else 0.0
+
     def forget(self) -> None:
         """Give back what nobody holds any more, compiled code included."""
         import torch

@@ -18,15 +18,15 @@ from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.media.encoding import contrast
 
-CASES = ("eager", "compiled", "out-of-memory", "against-the-cpu")
+CASES = ("eager", "out-of-memory", "compiled", "against-the-cpu")
 SIDE, STEPS, BATCH = 256, 20, 4
 
 
 def cases(place: Place) -> Mapping[str, Case]:
     return {
         "eager": lambda: company(place, "none"),
-        "compiled": lambda: company(place, "regional"),
         "out-of-memory": lambda: halved(place),
+        "compiled": lambda: company(place, "regional"),
         "against-the-cpu": lambda: against_the_cpu(place),
     }
 

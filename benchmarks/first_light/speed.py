@@ -224,7 +224,7 @@ def choices(place: Place) -> Mapping[str, Case]:
             stages = drawn_stages(engine, profile, place)
         peak, warm = place.peak_gib(), engine.warm_seconds
         engine.close()
-        return {**at_thirty(stages), "warm_seconds": round(warm, 2), "peak_gib": peak}
+        return {**at_thirty(stages), "warm_seconds": round(warm, 2), "peak_gib": peak, "gib_closed": place.held_gib()}
 
     def batch(size: int) -> Case:
         return lambda: measured(gpu_batch=max(1, size // 8) if place.shrunken else size)

@@ -1,4 +1,4 @@
-"""Step 4: pictures through gate, spool, encoding and a folder for a store: is the GPU ever kept waiting?"""
+"""Step 4: pictures through gate, spool, encoding, renditions and a folder for a store: is the GPU ever kept waiting?"""
 
 from __future__ import annotations
 
@@ -21,30 +21,35 @@ from glad_pipeline.generation.prefetch import prefetch
 from glad_pipeline.media.encoding import contrast
 from glad_pipeline.media.gates.blank import problem_of
 from glad_pipeline.pipeline.delivery import Delivery
+from glad_pipeline.pipeline.renditions import Rendering
+from glad_pipeline.rendition_plan import Wanted
 from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.storage.spool import Spool
 
-CASES = ("many-steps", "few-steps")
+CASES = ("many-steps", "few-steps", "few-steps-without-renditions")
 PICTURES = 128
+DEFAULT = Rendering(wanted=Wanted())  # as the settings have it
 AHEAD = 32  # as the asset `generated_images` has it
 
 
 def cases(place: Place) -> Mapping[str, Case]:
-    """Both with one engine: as many steps as the preset `fast` has, and four without guidance."""
+    """All with one engine: as many steps as the preset `fast` has, and four without guidance."""
     config = configuration(shrunken=place.shrunken)
     engine = place.engine(profile_of(shrunken=place.shrunken))
 
-    def through(steps: int, **changes: Any) -> Figures:
+    def through(steps: int, rendering: Rendering | None = DEFAULT, **changes: Any) -> Figures:
         opened(place, engine, config)
         list(engine.generate(recipes(engine.profile, range(place.batch), steps=2, **changes)))  # warm
         count = 4 * place.batch if place.shrunken else PICTURES
         wanted = recipes(engine.profile, range(5_000, 5_000 + count), steps=steps, **changes)
         with tempfile.TemporaryDirectory(dir=place.folder) as name:
-            return delivered(place, engine, wanted, Path(name))
+            return delivered(place, engine, wanted, Path(name), rendering)
 
+    few = partial(through, 4, guidance=0.0, preset="lightning-4")
     return {
         "many-steps": partial(through, place.steps[0]),
-        "few-steps": partial(through, 4, guidance=0.0, preset="lightning-4"),
+        "few-steps": few,
+        "few-steps-without-renditions": partial(few, None),
     }
 
 
@@ -60,13 +65,13 @@ class FolderStore(S3Store):
         return True
 
 
-def delivered(place: Place, engine: Any, wanted: list[Any], folder: Path) -> Figures:
+def delivered(place: Place, engine: Any, wanted: list[Any], folder: Path, rendering: Rendering | None) -> Figures:
     """All of `wanted` through the very stages of a run, but for the queue."""
     store = FolderStore(bucket="a folder", region="")
     store.folder = folder / "store"
     spool = Spool(folder / "spool", limit=2 << 30)
     watch = Watch(place.device)
-    delivery = Delivery(store, spool, run_id="first light", log=logging.getLogger(__name__))
+    delivery = Delivery(store, spool, run_id="first light", log=logging.getLogger(__name__), rendering=rendering)
     drawing = engine.generate(wanted, on_batch_start=lambda batch: delivery.before_drawing(lambda: None))
     pictures = prefetch(delivery.written_ahead(watch.over(drawing)), AHEAD, closing=delivery.drawing_is_over)
     stored, blank = [], 0
@@ -85,6 +90,8 @@ def delivered(place: Place, engine: Any, wanted: list[Any], folder: Path) -> Fig
         "steps": wanted[0].num_inference_steps,
         "batch": place.batch,
         "would_be_rejected": blank,
+        "renditions": sum(len(each.stored) for each in delivery.renditions.values()),
+        "renditions_missing": next(filter(None, (each.problem for each in delivery.renditions.values())), ""),
         "megabytes": round(sum(each.bytes for each in stored) / 1e6, 1),
         "encode_seconds_a_picture": round(sum(each.encode_seconds for each in stored) / len(stored), 4),
         **watch.figures(place.batch),

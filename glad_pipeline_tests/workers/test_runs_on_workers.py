@@ -145,7 +145,7 @@ def test_waiting_for_workers_ends_when_the_run_does(ray_home, monkeypatch):
     end_workers(ray_home)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def here_and_there(ray_home):
     """The engine of this process, and that of real workers."""
 
