@@ -3,8 +3,8 @@
 Each picture is written ahead to the spool, as it was drawn, before the next batch is begun: then it outlives this
 process. That takes a few milliseconds, while encoding it takes thirty. By the time the batch after that is begun it is
 on the disk, or in the store, and outlives the machine too. Other threads sync, encode and upload it, and then its file
-is removed. While the store is unreachable, drawing goes on until the spool is full; a killed run's files are delivered
-by the next one.
+is removed. While the store is unreachable, drawing goes on until the spool is full. A killed run's files are delivered
+by the next one as it begins, or by one that is up already as it claims their prompts.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ class Unstored:
 class Delivery:
     """One run's deliveries; a context manager that ends them.
 
-    Three threads meet here: `written_ahead` and `before_drawing` belong to the one that draws, `send`, `discard`,
-    `finished` and `rest` to the one that judges what was drawn, and the uploaders are ours.
+    Four threads meet here: `written_ahead` and `before_drawing` belong to the one that draws, `left` and `send_left` to
+    the one that claims, `send`, `finished` and `rest` to the one that judges what was drawn, and the uploaders are ours.
+    Whoever judges a picture calls `discard`.
     """
 
     def __init__(
@@ -69,9 +70,8 @@ class Delivery:
         self.rendering = rendering
         self.stored: set[str] = set()  # keys that this run has put: the store has checked what it took
         self.renditions: dict[str, Renditions] = {}  # of the pictures of this run, by their original's key
-        self.tell: Callable[[Uploaded], None] = lambda done: (
-            None
-        )  # of each picture drawn by this run, once it is stored
+        # of each picture that is sent, once it is stored; None: another run was faster, or has put it aside
+        self.tell: Callable[[Recipe, Uploaded | None], None] = lambda recipe, done: None
         self.from_spool = 0  # pictures of earlier runs that are in the store now
         self._spool = spool
         self._run_id = run_id
@@ -153,6 +153,22 @@ class Delivery:
             written.result()
         self._remove(name)
         self._safe(name)
+
+    # on the thread that claims
+
+    def left(self, recipe: Recipe) -> Drawn | None:
+        """This picture, if it waits in the spool: a run that has ended since has drawn it. None, too, where the file is
+        damaged: then it is put aside.
+
+        Another living run may want the same picture, and have it in the works. Then both deliver it, the store takes it
+        once, and the file goes once.
+        """
+        found = self._load(name_of(recipe))
+        return found and found.drawn
+
+    def send_left(self, recipe: Recipe) -> None:
+        """Upload what was `left`, in the background."""
+        self._jobs.append(self._uploaders.submit(self._left_job, name_of(recipe), recipe))
 
     # on the thread that draws
 
@@ -285,9 +301,20 @@ class Delivery:
                 with self._change:
                     self._held -= 1
         self._safe(name)
-        if isinstance(done, Uploaded):
-            self.tell(done)
+        if not isinstance(done, Unstored):
+            self.tell(recipe, done)
         return done
+
+    def _left_job(self, name: str, recipe: Recipe) -> Unstored | None:
+        """Those that are stored are counted here: they are none of what this run has drawn."""
+        done = self._job(name, recipe, None)
+        if isinstance(done, Unstored):
+            self._put_aside(name, f"cannot be delivered ({done.reason})")
+            return done
+        if done is not None:
+            with self._change:
+                self.from_spool += 1
+        return None
 
     # on any thread
 

@@ -116,9 +116,21 @@ class Drawing:
     def _take_in(self, claimed: Sequence[Prompt]) -> None:
         """On the feeder's thread: have these drawn too, as far as they can be."""
         try:
-            self._draw_or_not(self._joined(reject_unfit(claimed, self.claim, self.database)), waits=False)
+            new = self._joined(reject_unfit(claimed, self.claim, self.database))
+            self._draw_or_not([recipe for recipe in new if not self._was_left(recipe)], waits=False)
         except StoreError as error:
             raise self.delivery.explained(error) from error
+
+    def _was_left(self, recipe: Recipe) -> bool:
+        """Whether a run that has ended since this one began left this picture in the spool: then it is delivered, or
+        refused, and not drawn again. Asked before the store is, which has what is gone from the spool by then."""
+        left = self.delivery.left(recipe)
+        if left is None or left.pixels is None:
+            return False
+        if not self._is_refused(recipe, left.pixels):
+            self._count(already_stored=1)
+            self.delivery.send_left(recipe)
+        return True
 
     def _joined(self, prompts: Sequence[Prompt]) -> list[Recipe]:
         """The recipes that are new to this run; prompts that cannot have one, or a picture with it, are rejected."""
@@ -132,7 +144,11 @@ class Drawing:
                 self._backlog.hurry(recipe, priority=prompt.priority, overdue=prompt.id in self.claim.overdue)
         if stored := [recipe for _, recipe, what in found if what is Joined.STORED]:
             self.stored_already(stored)
-        return [recipe for _, recipe, what in found if what is Joined.NEW]
+        new = [recipe for _, recipe, what in found if what is Joined.NEW]
+        for name in ("model", "model_revision"):
+            values = {getattr(recipe, name) for recipe in new} | set(filter(None, [getattr(self._report, name)]))
+            setattr(self._report, name, ", ".join(sorted(values)))
+        return new
 
     def _note_focuses(self, pairs: Sequence[tuple[Prompt, Recipe]]) -> None:
         """What the crops of their pictures keep."""
@@ -153,9 +169,6 @@ class Drawing:
         existing = [recipe for recipe in recipes if original_key(recipe.hash) in stored]
         missing = [recipe for recipe in recipes if original_key(recipe.hash) not in stored]
         self._count(already_stored=len(existing), to_draw=len(missing))
-        for name in ("model", "model_revision"):
-            values = {getattr(recipe, name) for recipe in recipes} | set(filter(None, [getattr(self._report, name)]))
-            setattr(self._report, name, ", ".join(sorted(values)))
         if existing:
             self.stored_already(existing)
         for recipe in missing:
@@ -196,7 +209,7 @@ class Drawing:
 
     def _leftovers(self, recipes: Sequence[Recipe]) -> set[Recipe]:
         """Upload what earlier runs left in the spool; the recipes whose picture did not pass the gate."""
-        problems = self.delivery.leftovers(gates.problem_of)
+        problems = self.delivery.leftovers(_judged)
         rejected = {recipe: problems[name_of(recipe)] for recipe in recipes if name_of(recipe) in problems}
         for recipe, problem in rejected.items():
             self._reject(recipe, problem)
@@ -257,10 +270,7 @@ class Drawing:
                     self._settle_undrawn(picture)
                     if picture.cause == "device":  # its try counts: it may be one of the batch that has done it
                         broken = _rest_undrawn(picture)
-                elif problem := _judged(picture.pixels):
-                    self._reject(picture.recipe, problem)
-                    self.delivery.discard(name_of(picture.recipe))
-                else:
+                elif not self._is_refused(picture.recipe, picture.pixels):
                     self._report.cut += any(picture.provenance.get(name) for name in DROPPED)
                     yield picture
         if self._report.rejected or self._report.failed:
@@ -287,6 +297,14 @@ class Drawing:
             self._reject(picture.recipe, reason)
         else:
             self._refuse(picture.recipe, reason)
+
+    def _is_refused(self, recipe: Recipe, pixels: Pixels) -> bool:
+        """Whether a gate refuses this picture: then its prompts are rejected, and its file goes."""
+        problem = _judged(pixels)
+        if problem:
+            self._reject(recipe, problem)
+            self.delivery.discard(name_of(recipe))
+        return problem is not None
 
     def _reject(self, recipe: Recipe, reason: str) -> None:
         ids = self._in_hand.refused(recipe, reason)

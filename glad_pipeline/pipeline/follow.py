@@ -55,9 +55,9 @@ class Follower:
 
     # on any thread
 
-    def uploaded(self, done: Uploaded) -> None:
-        """This picture is in the store now."""
-        self._hand_over({done.recipe: done})
+    def uploaded(self, recipe: Recipe, done: Uploaded | None) -> None:
+        """This picture is in the store now; None: not by us, so that it is looked at."""
+        self._hand_over({recipe: done})
 
     def stored_already(self, recipes: Iterable[Recipe]) -> None:
         """Their pictures were in the store before."""

@@ -270,7 +270,7 @@ def test_a_run_without_the_step_that_publishes_publishes_nothing(world, steps):
 def test_a_run_that_is_repeated_from_a_step_on_does_that_step_s_part(world, monkeypatch):
     world.add("a hill", title="Hill")
     with monkeypatch.context() as fault:
-        fault.setattr(follow.Follower, "uploaded", lambda self, done: None)  # nobody catalogues ahead
+        fault.setattr(follow.Follower, "uploaded", lambda self, recipe, done: None)  # nobody catalogues ahead
         fault.setattr(catalogue.Cataloguing, "record", lambda self, found: pytest.fail("broken"))
         world.run(expect_success=False)
     assert world.statuses() == ["pending"]
