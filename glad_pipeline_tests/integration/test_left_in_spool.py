@@ -12,7 +12,9 @@ from glad_pipeline.media import gates
 from glad_pipeline.pipeline import delivery
 from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.prompts.queue import Claim
+from glad_pipeline.storage.keys import original_key
 from glad_pipeline.storage.memory import Memory
+from glad_pipeline.storage.s3 import S3Store
 from glad_pipeline.storage.spool import Spool, spool_of
 from glad_pipeline.testing.generator import BATCH, InstantSdxl
 from glad_pipeline_tests.door import Door
@@ -214,7 +216,9 @@ def test_a_store_that_stays_away_costs_no_attempt_and_the_next_run_delivers_them
     assert spool.waiting() == []
 
 
-def test_what_was_taken_down_meanwhile_is_not_delivered(world, spool, killed):
+def test_what_was_taken_down_meanwhile_is_not_delivered(world, spool, killed, monkeypatch):
+    put_once, put = S3Store.put_once, []
+    monkeypatch.setattr(S3Store, "put_once", lambda *args, **kwargs: put.append(args[1]) or put_once(*args, **kwargs))
     lakes = killed(*LAKES)
     barred = InstantSdxl().recipe(prompt_of(lakes.rows[0]))
     lakes.damage = lambda: world.sql(
@@ -224,7 +228,8 @@ def test_what_was_taken_down_meanwhile_is_not_delivered(world, spool, killed):
     world.run(sdxl=Watched())
     assert sorted(drawn) == hills()
     assert lakes.statuses == dict.fromkeys(LAKES, "published") | {LAKES[0]: "rejected"}
-    assert len(world.objects()) == len(LAKES) - 1 + len(hills())
+    assert len([key for key in put if key.startswith("generated/")]) == len(LAKES) - 1 + len(hills())
+    assert original_key(barred.hash) not in put
 
 
 def test_one_that_another_run_delivers_first_is_published_before_the_run_ends(world, spool, killed, monkeypatch):
