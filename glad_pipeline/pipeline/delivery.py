@@ -54,8 +54,8 @@ class Delivery:
     """One run's deliveries; a context manager that ends them.
 
     Four threads meet here: `written_ahead` and `before_drawing` belong to the one that draws, `left` and `send_left` to
-    the one that claims, `send`, `finished` and `rest` to the one that judges what was drawn, and the uploaders are ours.
-    Whoever judges a picture calls `discard`.
+    the one that claims, `send`, `finished` and `rest` to the one that judges what was drawn (either calls `discard`),
+    and the uploaders are ours.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class Delivery:
         once, and the file goes once.
         """
         found = self._load(name_of(recipe))
-        return found and found.drawn
+        return None if found is None else found.drawn
 
     def send_left(self, recipe: Recipe) -> None:
         """Upload what was `left`, in the background."""
