@@ -13,9 +13,9 @@ batch of a run and the first one of the next. With warm workers and without, in 
 
 urgent: `--bulk` rows of the lowest priority wait. At random moments one urgent row is inserted, `--rows` in all. It may
 wait for the batch in hand and for its own; the excess is how much later than that it is a published post, by the clock
-of the database. The throughput is that of all pictures while urgent rows come ÷ that of the same time before. Where each
-run draws in a process of its own, the time from one run's last batch to the next one's first is left out of both: how
-many of these gaps fall into each, and how long a process takes to start, is chance. How many there were is told.
+of the database. The throughput is that of all pictures while urgent rows come ÷ that of the same time before. Where
+each run draws in a process of its own, the time from one run's last batch to the next one's first is left out of both:
+how many of these gaps fall into each, and how long a process takes to start, is chance. How many there were is told.
 """
 
 from __future__ import annotations
