@@ -13,7 +13,9 @@ batch of a run and the first one of the next. With warm workers and without, in 
 
 urgent: `--bulk` rows of the lowest priority wait. At random moments one urgent row is inserted, `--rows` in all. It may
 wait for the batch in hand and for its own; the excess is how much later than that it is a published post, by the clock
-of the database. The throughput is that of all pictures while urgent rows come ÷ that of the same time before.
+of the database. The throughput is that of all pictures while urgent rows come ÷ that of the same time before. Where
+each run draws in a process of its own, the time from one run's last batch to the next one's first is left out of both:
+how many of these gaps fall into each, and how long a process takes to start, is chance. How many there were is told.
 """
 
 from __future__ import annotations
@@ -233,9 +235,18 @@ def excess(inserted: float, published: float, seed: int, batches: Sequence[Batch
 
 
 def throughput(batches: Sequence[Batch], began: float, ended: float) -> float:
-    """Pictures a second that were drawn between two moments."""
-    parts = (max(0.0, min(each.ended, ended) - max(each.began, began)) / (each.ended - each.began) for each in batches)
-    return sum(part * len(each.seeds) for part, each in zip(parts, batches, strict=True)) / (ended - began)
+    """Pictures a second that were drawn between two moments, without the time between two runs."""
+
+    def within(start: float, end: float) -> float:
+        return max(0.0, min(end, ended) - max(start, began))
+
+    pictures = sum(within(each.began, each.ended) / (each.ended - each.began) * len(each.seeds) for each in batches)
+    return pictures / (ended - began - sum(within(*gap) for gap in between_runs(batches)))
+
+
+def between_runs(batches: Sequence[Batch]) -> list[tuple[float, float]]:
+    """From the last batch of one process to the first of the next; none where warm workers draw for all runs."""
+    return [(one.ended, next_one.began) for one, next_one in pairwise(batches) if one.pid != next_one.pid]
 
 
 def watch_urgent(
@@ -269,6 +280,7 @@ def watch_urgent(
         "wait_p50": round(statistics.median(waits), 2),
         "wait_most": round(waits[-1], 2),
         "throughput_ratio": round(throughput(batches, calm, ended) / throughput(batches, began, calm), 4),
+        "run_gaps": [sum(a <= at < b for at, _ in between_runs(batches)) for a, b in pairwise((began, calm, ended))],
         "rows": len(late),
     }
 

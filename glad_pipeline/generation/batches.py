@@ -71,6 +71,9 @@ class Backlog(Protocol):
         None: nothing more comes. Raises what keeps more from coming.
         """
 
+    def refresh(self, seconds: float) -> None:
+        """A batch is about to be taken: have what came until now be among what waits. So many seconds at most."""
+
     def __iter__(self) -> Iterator[Recipe]:
         """All of it, lazily."""
 
@@ -106,6 +109,9 @@ class ListBacklog:
             (shape for shape, group in self._waiting.items() if prefer(group[0])), next(iter(self._waiting), None)
         )
         return None if shape is None else self._waiting.pop(shape)
+
+    def refresh(self, seconds: float) -> None:
+        """Its recipes are known."""
 
     def _next_full(self, batch_of: Callable[[Recipe], int]) -> list[Recipe] | None:
         for recipe in self._recipes:

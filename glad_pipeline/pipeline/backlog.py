@@ -19,6 +19,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from glad_pipeline.generation.batches import Weights, weights_for
@@ -175,6 +176,9 @@ class UrgentFirst:
         self._course = Course()
         self._size = 0  # of the last batch
         self._asked_for = False
+        self._looks = 0  # that whoever feeds it has begun
+        self._looked = 0  # and ended
+        self._look_asked_for = 0
         self._over = False
         self._failure: BaseException | None = None
         self.when_spent: Callable[[], None] = lambda: None  # on any thread: nothing is left, and nothing comes
@@ -243,9 +247,19 @@ class UrgentFirst:
         return self._asked_for
 
     def wait_for(self, needed: Callable[[], bool], seconds: float) -> None:
-        """Until `needed`, looked at whenever something changes here; so long at most."""
+        """Until `needed`, or until a look is asked for; so long at most."""
         with self._change:
-            self._change.wait_for(lambda: self._over or needed(), timeout=seconds)
+            self._change.wait_for(lambda: self._over or self._look_asked_for > self._looks or needed(), timeout=seconds)
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """While it is looked what has come, and that is added."""
+        with self._change:
+            self._looks += 1
+        yield
+        with self._change:
+            self._looked = self._looks
+            self._change.notify_all()
 
     def end(self, failure: BaseException | None = None) -> None:
         """Nothing more comes: what waits is drawn, and then it is over. With a failure, whoever asks gets that."""
@@ -304,6 +318,13 @@ class UrgentFirst:
             begun = self._begin(choice.group(leader, waiting), batch_of(leader.recipe))
         self._tell_if_spent()
         return begun
+
+    def refresh(self, seconds: float) -> None:
+        """See `Backlog.refresh`: whoever feeds it looks once more."""
+        with self._change:
+            self._look_asked_for = look = self._looks + 1
+            self._change.notify_all()
+            self._change.wait_for(lambda: self._over or self._looked >= look, timeout=seconds)
 
     def done(self, recipe: Recipe) -> None:
         """It is drawn, or cannot be."""
@@ -370,6 +391,9 @@ class OfWeights:
         wait: bool = True,
     ) -> list[Recipe] | None:
         return self._backlog.take(batch_of, prefer=prefer, wait=wait, of=self._weights)
+
+    def refresh(self, seconds: float) -> None:
+        self._backlog.refresh(seconds)
 
     def __iter__(self) -> Iterator[Recipe]:
         while group := self.take(lambda recipe: 1):

@@ -78,11 +78,16 @@ class Feeder:
             while not self.backlog.is_over:
                 if self._time_is_up():
                     self._end_early(f"{self.seconds:,.0f} s (GLAD_RUN_SECONDS) of drawing are over")
-                elif not self._is_paused():
-                    self._feed()
+                else:
+                    with self.backlog.looking():
+                        self._look()
                     self.backlog.wait_for(self._is_needed, POLL)
         except BaseException as error:  # noqa: BLE001  whoever draws gets it
             self.backlog.end(error)
+
+    def _look(self) -> None:
+        if not self._is_paused():
+            self._feed()
 
     def _time_is_up(self) -> bool:
         if self._began is None and self.backlog.has_begun:

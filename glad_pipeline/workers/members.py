@@ -12,10 +12,12 @@ from typing import Any
 from glad_pipeline.workers import liveness
 from glad_pipeline.workers.cluster import import_ray
 from glad_pipeline.workers.jobs import Job
+from glad_pipeline.workers.worker import Done, shape_name
 
 ANSWER = 10.0  # seconds that a worker may take to tell of itself
 SILENCE = 60.0  # seconds without a sign of life after which a worker is replaced
 STUCK = 1800.0  # seconds that a batch may take
+LEADS = 8  # batches of which it is remembered how early they had to be sent
 
 
 @dataclass(eq=False)
@@ -38,6 +40,27 @@ class Member:
     asked_at: float = 0.0
     begun_at: float = 0.0  # when it began its first job, as far as we know
     shapes: dict[str, float | None] = field(default_factory=dict)  # drawn there: seconds of the last batch, once known
+    leads: deque[float] = field(default_factory=lambda: deque(maxlen=LEADS))  # seconds: sent so early they were in time
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the batch takes that it draws; None where nobody knows."""
+        return self.shapes.get(shape_name(self.jobs[0].recipes[0])) if self.jobs else None
+
+    def sent(self, job: Job) -> None:
+        """It gets this batch now."""
+        if not self.jobs:
+            self.heard = self.begun_at = time.monotonic()
+        self.jobs.append(job)
+        self.shapes.setdefault(shape_name(job.recipes[0]))
+
+    def has_drawn(self, job: Job, done: Done) -> None:
+        """It has answered this batch."""
+        self.jobs.remove(job)
+        self.heard = self.begun_at = time.monotonic()
+        self.shapes[shape_name(job.recipes[0])] = done.seconds
+        if job.lead is not None:
+            self.leads.append(max(0.0, job.lead - done.early))
 
     def ailment(self) -> str:
         """Why it has to be replaced: it gives no sign of life, or draws one batch for ever. Empty where nothing is."""

@@ -26,9 +26,10 @@ from glad_pipeline.workers.cluster import has_node, import_ray
 from glad_pipeline.workers.jobs import Job
 from glad_pipeline.workers.members import Member
 from glad_pipeline.workers.pool import LOOK, Pool, reason_of
-from glad_pipeline.workers.worker import Loaded, shape_name
+from glad_pipeline.workers.worker import Done, Loaded
 
 POLL = 0.05  # seconds between looks for more to draw, where nothing is there right now
+LAST_LOOK = 0.25  # seconds for which what came a moment before a batch is chosen may hold it up
 FAILURES = 3  # of a worker's device in a row, or to come up, after which a run asks it no more
 LOST_IN_A_ROW = 8  # times that a worker is lost while it draws, after which a run asks it no more
 REFUSED_PATIENCE = 60.0  # seconds for which others are waited for once a worker has said why it cannot draw
@@ -152,7 +153,8 @@ class RemoteEngine:
 
         Returns the seconds until somebody's turn comes; None: the backlog is over.
         """
-
+        if not over and not self._again and (free := turns.free(self._members)) and all(member.jobs for member in free):
+            backlog.refresh(LAST_LOOK)
         while free := turns.free(self._members):
             if self._again:
                 job = self._again.popleft()
@@ -348,11 +350,8 @@ class RemoteEngine:
     # batches
 
     def _send(self, member: Member, job: Job) -> None:
-        if not member.jobs:
-            member.heard = member.begun_at = time.monotonic()
-        job.name = uuid4().hex
-        member.jobs.append(job)
-        member.shapes.setdefault(shape_name(job.recipes[0]))
+        job.name, job.lead = uuid4().hex, turns.lead(member)
+        member.sent(job)
         member.handle.expect.remote(job.name)
         self._drawing[member.handle.draw.remote(self.profile, job.recipes, job.name)] = member, job
 
@@ -362,20 +361,18 @@ class RemoteEngine:
             return
         member, job = self._drawing[reference]
         try:
-            pictures, warm, seconds = self._ray.get(reference, timeout=members.SILENCE)
+            done: Done = self._ray.get(reference, timeout=members.SILENCE)
         except self._ray.exceptions.RayTaskError as error:
             raise GladError(f"{member.name} cannot draw: {reason_of(error)}") from error
         except liveness.unreachable() as error:
             self._lost(member, error)
             return
         del self._drawing[reference]
-        member.jobs.remove(job)
-        member.heard = member.begun_at = time.monotonic()
-        member.shapes[shape_name(job.recipes[0])] = seconds
-        self._warm[member.name] = self._warm.get(member.name, 0.0) + warm
+        member.has_drawn(job, done)
+        self._warm[member.name] = self._warm.get(member.name, 0.0) + done.warm
         self.warm_seconds = max(self._warm.values())
-        broken = next((picture.error for picture in pictures if picture.cause == "device" and picture.error), None)
-        answered = [picture for picture in pictures if picture.pixels is not None or picture.cause != "device"]
+        broken = next((picture.error for picture in done.pictures if picture.cause == "device" and picture.error), None)
+        answered = [picture for picture in done.pictures if picture.pixels is not None or picture.cause != "device"]
         if broken is None:
             member.broken = member.lost = 0
         else:

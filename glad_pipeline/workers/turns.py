@@ -15,7 +15,8 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.workers.members import Member
 from glad_pipeline.workers.worker import shape_name
 
-MARGIN, MARGIN_SHARE = 0.15, 0.05  # seconds, and a share of the batch's own, before its end
+FIRST_LEAD = 0.15  # seconds before a batch's end, as long as nobody knows how long it takes to hand one over
+SPARE = 0.04  # seconds², over those of a batch: in a short one a wait costs more, and a row that just misses it less
 AT_A_WORKER = 2  # batches at most: the one that it draws and the next
 
 
@@ -28,10 +29,21 @@ def due_at(member: Member, *, others_load: bool = False) -> float:
         return math.inf
     if not member.jobs:
         return 0.0
-    seconds = member.shapes.get(shape_name(member.jobs[0].recipes[0]))
-    if seconds is None:
+    if (early := lead(member)) is None or member.seconds is None:
         return math.inf if others_load else 0.0
-    return member.begun_at + seconds - MARGIN - MARGIN_SHARE * seconds
+    return member.begun_at + member.seconds - early
+
+
+def lead(member: Member) -> float | None:
+    """How long before the end of what it draws the next batch is sent to it; None where nobody knows that end.
+
+    As early as the last few had to be sent so that the worker did not wait, whatever the handover took: the queue, the
+    database, Ray, and how well the end was foretold. The one that took longest does not count: one in so many may wait.
+    """
+    if member.seconds is None:
+        return None
+    needed = sorted(member.leads)[-2:][0] if member.leads else FIRST_LEAD
+    return needed + SPARE / max(member.seconds, SPARE)
 
 
 def free(some: Sequence[Member]) -> list[Member]:

@@ -32,6 +32,16 @@ LAST_WORDS = 30.0  # seconds until a worker whose device has failed ends by itse
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """One batch, as its worker answers it."""
+
+    pictures: list[Drawn]  # of its recipes, in any order
+    warm: float  # seconds spent on warming up
+    seconds: float  # and on the rest
+    early: float  # seconds that it lay here before its worker was free; negative: that the worker waited for it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
     """A worker is ready to draw with a model."""
 
@@ -59,7 +69,7 @@ class Worker:
         self._engines: OrderedDict[ModelProfile, Engine] = OrderedDict()
         self._shapes: dict[ModelProfile, dict[str, float]] = {}  # drawn so far: seconds of the last batch of each
         self._drawn = 0
-        self._expected: dict[str, None] = {}  # jobs
+        self._expected: dict[str, float] = {}  # jobs, and since when
         self._drawing_since: float | None = None
         self._busy_since: float | None = None
         self._broken = False
@@ -99,20 +109,20 @@ class Worker:
         return engine.batch_of(recipe) if engine is not None and engine.load_seconds is not None else None
 
     def expect(self, job: str) -> None:
-        """A batch is on its way: only for `state`, since Ray does not tell what waits for us."""
-        self._expected[job] = None
+        """A batch is here, and waits until we are free: Ray does not tell."""
+        self._expected[job] = time.monotonic()
 
     def forget(self, jobs: Sequence[str]) -> None:
         """These batches will not come after all."""
         for job in jobs:
             self._expected.pop(job, None)
 
-    def draw(self, profile: ModelProfile, recipes: Sequence[Recipe], job: str) -> tuple[list[Drawn], float, float]:
-        """The pictures of one batch's recipes, in any order; the seconds spent on warming up, and on the rest.
+    def draw(self, profile: ModelProfile, recipes: Sequence[Recipe], job: str) -> Done:
+        """The pictures of one batch's recipes.
 
         Fewer than asked for if the device has failed: then this process is good for nothing more.
         """
-        self._expected.pop(job, None)
+        early = self._last - self._expected.pop(job, time.monotonic())
         if self._broken:
             time.sleep(LAST_WORDS)
             os._exit(1)
@@ -129,7 +139,7 @@ class Worker:
                     liveness.erase(liveness.DRAWING, job)
             self._drawn += sum(picture.pixels is not None for picture in drawn)
             self._broken = any(picture.cause == "device" and picture.pixels is None for picture in drawn)
-            return drawn, warm, seconds
+            return Done(pictures=drawn, warm=warm, seconds=seconds, early=early)
 
     @contextmanager
     def _working(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from glad_pipeline.generation.models import DEMO_CHECKPOINT, resolve_model
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.limits import PRIORITY
 from glad_pipeline.media.encoding import decode_png
+from glad_pipeline.pipeline.backlog import UrgentFirst
 from glad_pipeline.pipeline.delivery import Delivery
 from glad_pipeline.pipeline.draw import Drawing
 from glad_pipeline.prompts.queue import Claim, NothingLeft
@@ -39,10 +40,15 @@ def MEANWHILE(batch):
     """When that batch has begun."""
 
 
+BACKLOGS: list[UrgentFirst] = []  # that were drawn from
+
+
 class Watching:
     """Notes each batch, and does what a test wants done meanwhile."""
 
     def generate(self, recipes, *, on_batch_start=lambda recipes: None):
+        BACKLOGS.append(recipes)
+
         def begin(batch):
             on_batch_start(batch)
             BATCHES.append([recipe.prompt for recipe in batch])
@@ -131,6 +137,22 @@ def test_an_urgent_row_that_comes_while_a_run_draws_is_drawn_next(world, watch):
     world.run(sdxl=Watched())
     assert place_of("urgent") == 5
     assert all(len(batch) == BATCH for batch in BATCHES[:-1])
+    assert counts(world) == {("published", 1): 121}
+
+
+def test_an_urgent_row_that_came_since_the_last_look_is_in_a_batch_that_asks_for_it(world, watch, monkeypatch):
+    monkeypatch.setattr("glad_pipeline.pipeline.feed.POLL", 60.0)
+    bulk(world, 120)
+
+    def meanwhile(batch):
+        if batch == 4:  # a window of 64 is in hand, and more than half of it: nothing more is claimed for itself
+            time.sleep(1)
+            world.add("urgent", priority=1)
+            BACKLOGS[-1].refresh(30)
+
+    watch(meanwhile)
+    world.run(sdxl=Watched())
+    assert place_of("urgent") == 4
     assert counts(world) == {("published", 1): 121}
 
 

@@ -295,6 +295,39 @@ def test_whoever_asks_waits_and_is_seen_to_wait():
     assert not waiting.is_asked
 
 
+def test_what_comes_until_a_batch_is_taken_may_be_in_it():
+    """A look that was under way when it was asked for does not do: it may have missed the last row."""
+    waiting, looks = backlog(*map(recipe, range(4))), []
+
+    def feed():
+        while not waiting.is_over:
+            with waiting.looking():
+                looks.append(time.monotonic())
+                time.sleep(0.2)
+                waiting.add(recipe(100 + len(looks)), priority=len(looks))
+            waiting.wait_for(lambda: False, 60)
+
+    threading.Thread(target=feed, daemon=True).start()
+    time.sleep(0.1)
+    began = time.monotonic()
+    waiting.refresh(20)
+    assert time.monotonic() - began < 20
+    assert len(looks) == 2
+    assert looks[1] >= began
+    assert waiting.take(batch_of)[0].seed == 102
+    waiting.end()
+
+
+def test_who_feeds_it_is_waited_for_so_long_and_not_at_all_when_it_is_over():
+    waiting = backlog(recipe(0))
+    began = time.monotonic()
+    waiting.refresh(0.1)
+    assert 0.1 <= time.monotonic() - began < 10
+    waiting.end()
+    waiting.refresh(60)
+    assert time.monotonic() - began < 30
+
+
 def test_a_failure_of_who_feeds_it_reaches_who_draws():
     waiting = backlog(recipe(0))
     waiting.end(GladError("the store is gone"))

@@ -8,8 +8,8 @@ import pytest
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.workers import turns
 from glad_pipeline.workers.jobs import Job
-from glad_pipeline.workers.members import Member
-from glad_pipeline.workers.worker import shape_name
+from glad_pipeline.workers.members import LEADS, Member
+from glad_pipeline.workers.worker import Done, shape_name
 
 
 def recipe(width=64):
@@ -32,9 +32,9 @@ def test_one_that_has_nothing_gets_a_batch_at_once():
     assert turns.free([idle, member(jobs=0, ready=False)]) == [idle]
 
 
-@pytest.mark.parametrize(("begun", "is_due"), [(0.0, False), (2.7, False), (3.0, True), (5.0, True)])
+@pytest.mark.parametrize(("begun", "is_due"), [(0.0, False), (2.8, False), (3.1, True), (5.0, True)])
 def test_the_next_batch_comes_shortly_before_the_one_that_is_drawn_ends(begun, is_due):
-    """3.2 s, less a twentieth of them and 0.15 s: at 2.89 s."""
+    """3.2 s, less 0.15 and the 0.01 to spare of such a batch: at 3.04 s."""
     at_work = member(jobs=1, begun=begun, seconds=3.2)
     assert turns.free([at_work]) == ([at_work] if is_due else [])
 
@@ -43,6 +43,51 @@ def test_it_comes_at_once_where_nobody_knows_how_long_a_batch_takes_or_it_takes_
     for seconds in (None, 0.0, 0.15):
         at_work = member(jobs=1, seconds=seconds)
         assert turns.free([at_work]) == [at_work]
+
+
+def drew(worker, *, early, lead):
+    """It has drawn a batch that was sent so long before the end of the one ahead, and was there so long before it."""
+    worker.jobs.append(job := Job([recipe()], lead=lead))
+    worker.has_drawn(job, Done(pictures=[], warm=0.0, seconds=3.2, early=early))
+
+
+def lead_of(worker):
+    return turns.lead(worker) - turns.SPARE / 3.2
+
+
+def test_it_comes_as_early_as_the_last_ones_had_to_come():
+    worker = member(jobs=1, seconds=3.2)
+    assert lead_of(worker) == pytest.approx(turns.FIRST_LEAD)
+    for early in (0.125, 0.12):  # of 0.15 s: so the handover took 0.025 and 0.03
+        drew(worker, early=early, lead=0.15)
+    assert lead_of(worker) == pytest.approx(0.025)
+    for _ in range(2):  # and now 0.08: the worker waited
+        drew(worker, early=-0.05, lead=0.03)
+    assert lead_of(worker) == pytest.approx(0.08)
+    for _ in range(LEADS):  # it was quick again
+        drew(worker, early=0.05, lead=0.08)
+    assert lead_of(worker) == pytest.approx(0.03)
+
+
+def test_one_handover_that_took_long_makes_no_later_row_wait():
+    worker = member(jobs=1, seconds=3.2)
+    for early in (0.13, 0.13, -2.0, 0.13):
+        drew(worker, early=early, lead=0.15)
+    assert lead_of(worker) == pytest.approx(0.02)
+
+
+def test_what_followed_nothing_says_nothing_of_the_handover_and_what_waited_for_longer_needed_no_lead():
+    worker = member(jobs=1, seconds=3.2)
+    drew(worker, early=-7.0, lead=None)
+    assert lead_of(worker) == pytest.approx(turns.FIRST_LEAD)
+    drew(worker, early=3.0, lead=0.15)
+    assert lead_of(worker) == 0.0
+
+
+def test_a_short_batch_has_more_time_to_spare():
+    short, long = member(jobs=1, seconds=0.8), member(jobs=1, seconds=8.0)
+    assert turns.lead(short) - turns.FIRST_LEAD == pytest.approx(0.05)
+    assert turns.lead(long) - turns.FIRST_LEAD == pytest.approx(0.005)
 
 
 def test_nobody_has_more_than_two():
@@ -55,14 +100,14 @@ def test_the_idle_come_before_those_at_work():
 
 
 def test_while_another_loads_only_what_is_known_to_end_soon_is_followed_by_more():
-    loading, unknown, ending = member(ready=False), member(jobs=1), member(jobs=1, begun=3.0, seconds=3.2)
+    loading, unknown, ending = member(ready=False), member(jobs=1), member(jobs=1, begun=3.1, seconds=3.2)
     assert turns.free([loading, unknown, ending]) == [ending]
     loading.refused = "it has no such model"
     assert turns.free([loading, unknown, ending]) == [unknown, ending]
 
 
 def test_how_long_to_wait_for_the_next_turn():
-    assert turns.seconds_until_one_is_due([member(jobs=1, seconds=3.2)], most=10) == pytest.approx(2.89, abs=0.1)
+    assert turns.seconds_until_one_is_due([member(jobs=1, seconds=3.2)], most=10) == pytest.approx(3.04, abs=0.1)
     assert turns.seconds_until_one_is_due([member(jobs=1, seconds=3.2)], most=1.0) == 1.0
     assert turns.seconds_until_one_is_due([member(jobs=1, begun=9, seconds=3.2)], most=1.0) == 0.0
     assert turns.seconds_until_one_is_due([], most=1.0) == 1.0

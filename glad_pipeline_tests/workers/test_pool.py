@@ -344,6 +344,10 @@ class Coming:
         self.waiting = list(some)
         self.taken = []
         self.over = False
+        self.comes = {}  # by how many batches were taken: what comes at the last moment before the next is
+
+    def refresh(self, seconds):
+        self.waiting[:0] = self.comes.pop(len(self.taken), [])
 
     def take(self, batch_of, *, prefer=lambda recipe: False, wait=True):
         while wait and not self.waiting and not self.over:
@@ -375,6 +379,47 @@ def test_a_recipe_that_comes_while_a_batch_is_drawn_is_in_the_next_one(pool_of):
     assert order.index(urgent[0]) < 3 * BATCH
     asked = [at for at, _ in backlog.taken]
     assert all(0.9 < later - earlier < 3 for earlier, later in pairwise(asked[1:-1]))
+
+
+def test_a_recipe_that_comes_a_moment_before_the_next_batch_is_chosen_is_in_it(pool_of):
+    pool = pool_of(GLAD_WORKERS=1)
+    list(RemoteEngine(DEMO, pool).generate(recipes(1, "for 0.5 s")))  # the worker knows now
+    backlog, urgent = Coming(*recipes(BATCH * 3, "for 0.5 s")), recipes(1, "for 0.5 s")
+    backlog.comes[1], backlog.over = urgent, True
+    assert len(list(RemoteEngine(DEMO, pool).generate(backlog))) == BATCH * 3 + 1
+    assert urgent[0] in backlog.taken[1][1]
+
+
+def test_a_worker_tells_how_long_a_batch_waited_for_it_or_it_for_the_batch(pool_of):
+    import ray
+
+    [member] = pool_of(GLAD_WORKERS=1).open(DEMO)
+    ray.get(member.handle.load.remote(DEMO))
+
+    def sent(name):
+        member.handle.expect.remote(name)
+        return member.handle.draw.remote(DEMO, recipes(1, "for 2 s"), name)
+
+    _, second = ray.get([sent("first"), sent("second")])
+    time.sleep(1)
+    third = ray.get(sent("third"))
+    assert 1.5 < second.early < 2.5  # as long as the first was drawn
+    assert -3 < third.early < -0.9
+
+
+def test_the_next_batches_come_later_once_it_is_known_how_long_a_handover_takes(pool_of):
+    pool, backlog = pool_of(GLAD_WORKERS=1), Coming(*recipes(BATCH * 6, "for 1 s"))
+    backlog.over = True
+    list(RemoteEngine(DEMO, pool).generate(recipes(1, "for 1 s")))
+    engine = RemoteEngine(DEMO, pool)
+    stream = engine.generate(backlog)
+    drawn = [next(stream) for _ in range(BATCH * 6)]
+    [member] = engine._members
+    assert len(drawn) == BATCH * 6
+    assert len(member.leads) == 5  # the first followed none
+    assert all(0 <= needed < 1 for needed in member.leads)
+    assert turns.FIRST_LEAD not in member.leads
+    assert list(stream) == []
 
 
 def test_more_workers_are_asked_for_when_more_comes(pool_of):
