@@ -81,7 +81,13 @@ class S3Store(S3Options):
 
     def with_patience(self, seconds: float) -> S3Store:
         """The same bucket, asked with another patience and an `outage` of its own."""
-        return replace(self, patience=seconds)
+        return self._with(patience=seconds)
+
+    def _with(self, **changes: Any) -> S3Store:
+        """The same bucket by the same client: another one takes as long as thirty requests, and connects anew."""
+        other = replace(self, **changes)
+        vars(other).update({name: vars(self)[name] for name in ("client", "_heard") if name in vars(self)})
+        return other
 
     def neighbour(self, bucket: str, place: str) -> S3Store | None:
         """Another bucket, by the same credentials: at the same endpoint, or anywhere on AWS. None: it is elsewhere."""
@@ -350,7 +356,7 @@ class S3Store(S3Options):
 
     def adapted(self, able: Abilities, exclusively: Exclusively) -> S3Store:
         """The same bucket, with what the store cannot do made up for."""
-        return self if able == self.able else replace(self, able=able, exclusively=exclusively)
+        return self if able == self.able else self._with(able=able, exclusively=exclusively)
 
     @property
     def where(self) -> str:
