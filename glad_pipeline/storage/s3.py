@@ -23,6 +23,7 @@ from glad_pipeline.storage.probe import ALL, Abilities, Exclusively, Probed
 from glad_pipeline.storage.protocol import CACHE_CONTROL, Listed, Outage, Seen, StoredObject, StoreError
 from glad_pipeline.storage.retrying import each_of, patiently
 from glad_pipeline.storage.s3_client import checked_by, client_of, is_tried, public_base_of
+from glad_pipeline.storage.s3_direct import TAKEN, Direct
 from glad_pipeline.storage.s3_errors import explained
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 PIECE = 1 << 20  # bytes of an object read at once
 DELETED_AT_ONCE = 1_000  # keys in one request, by S3's limit
 ABSENT = ("NoSuchKey", "404")  # a HEAD has no body to say more
-TAKEN = (409, 412)  # or being taken
 EMPTY = 416
 NOT_MANY = (
     "NotImplemented",
@@ -71,6 +71,10 @@ class S3Store(S3Options):
         return client_of(self, self._heard)
 
     @cached_property
+    def _direct(self) -> Direct:
+        return Direct(self.client, self.bucket)
+
+    @cached_property
     def _heard(self) -> dict[str, str]:
         return {}
 
@@ -86,7 +90,7 @@ class S3Store(S3Options):
     def _with(self, **changes: Any) -> S3Store:
         """The same bucket by the same client: another one takes as long as thirty requests, and connects anew."""
         other = replace(self, **changes)
-        vars(other).update({name: vars(self)[name] for name in ("client", "_heard") if name in vars(self)})
+        vars(other).update({name: vars(self)[name] for name in ("client", "_direct", "_heard") if name in vars(self)})
         return other
 
     def neighbour(self, bucket: str, place: str) -> S3Store | None:
@@ -148,21 +152,21 @@ class S3Store(S3Options):
 
     def _put(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str], **condition: Any) -> bool:
         """Write it; False: the condition was not met."""
+        said = {
+            "ContentType": content_type,
+            "CacheControl": CACHE_CONTROL,
+            **checked_by(self.check_of_uploads, body),
+            **self.asked_to_write(key),
+            **condition,
+        }
         with self._explained(f"store {key}", expected=TAKEN if condition else ()):
-            self.client.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=body,
-                ContentType=content_type,
-                CacheControl=CACHE_CONTROL,
-                Metadata=dict(metadata),
-                **checked_by(self.check_of_uploads, body),
-                **self.asked_to_write(key),
-                **condition,
-            )
-            if self.check_of_uploads == "read-back":
+            written = self._direct.put(key, body, metadata, said)
+            if written is None:
+                self.client.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=dict(metadata), **said)
+                written = True
+            if written and self.check_of_uploads == "read-back":
                 self._require_whole(key, body)
-            return True
+            return written
         return False
 
     def _require_whole(self, key: str, body: bytes) -> None:
@@ -203,8 +207,10 @@ class S3Store(S3Options):
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`, or None. Raises `StoreError`."""
         with self._explained(f"look at {key}", expected=ABSENT):
-            answer = self.client.head_object(Bucket=self.bucket, Key=key, **self.asked)
-            return _stored(key, answer, answer["ContentLength"])
+            answer = self._direct.head(key, self.asked)
+            if answer is None:
+                answer = self.client.head_object(Bucket=self.bucket, Key=key, **self.asked)
+            return _stored(key, answer, answer["ContentLength"]) if answer else None
         return None
 
     def heads(self, keys: Iterable[str]) -> dict[str, StoredObject]:
@@ -366,7 +372,7 @@ class S3Store(S3Options):
         return explained(doing, self.where, expected)
 
 
-def _stored(key: str, answer: HeadObjectOutputTypeDef | GetObjectOutputTypeDef, length: int) -> StoredObject:
+def _stored(key: str, answer: Mapping[str, Any], length: int) -> StoredObject:
     return StoredObject(key=key, bytes=length, content_type=answer["ContentType"], metadata=answer["Metadata"])
 
 
