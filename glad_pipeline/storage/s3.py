@@ -22,13 +22,12 @@ from glad_pipeline.storage.options import S3Options
 from glad_pipeline.storage.probe import ALL, Abilities, Exclusively, Probed
 from glad_pipeline.storage.protocol import CACHE_CONTROL, Listed, Outage, Seen, StoredObject, StoreError
 from glad_pipeline.storage.retrying import each_of, patiently
-from glad_pipeline.storage.s3_client import checked_by, client_of, is_tried, public_base_of
-from glad_pipeline.storage.s3_direct import TAKEN, Direct
+from glad_pipeline.storage.s3_client import Opened, checked_by, is_tried, public_base_of
+from glad_pipeline.storage.s3_direct import TAKEN
 from glad_pipeline.storage.s3_errors import explained
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
 PIECE = 1 << 20  # bytes of an object read at once
 DELETED_AT_ONCE = 1_000  # keys in one request, by S3's limit
@@ -61,6 +60,8 @@ class S3Store(S3Options):
     patience: float = 0.0
     able: Abilities = ALL
     exclusively: Exclusively | None = field(default=None, compare=False, repr=False)
+    # with those that were made of this one: a client takes as long as fifty requests, and connects anew
+    _shared: dict[S3Options, Opened] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def outage(self) -> Outage:
@@ -68,15 +69,14 @@ class S3Store(S3Options):
 
     @cached_property
     def client(self) -> S3Client:
-        return client_of(self, self._heard)
+        return self._opened.client
 
     @cached_property
-    def _direct(self) -> Direct:
-        return Direct(self.client, self.bucket)
-
-    @cached_property
-    def _heard(self) -> dict[str, str]:
-        return {}
+    def _opened(self) -> Opened:
+        options = S3Options(**{each.name: getattr(self, each.name) for each in fields(S3Options)})
+        if options not in self._shared:
+            self._shared[options] = Opened(options)
+        return self._shared[options]
 
     @property
     def place(self) -> str:
@@ -85,13 +85,7 @@ class S3Store(S3Options):
 
     def with_patience(self, seconds: float) -> S3Store:
         """The same bucket, asked with another patience and an `outage` of its own."""
-        return self._with(patience=seconds)
-
-    def _with(self, **changes: Any) -> S3Store:
-        """The same bucket by the same client: another one takes as long as thirty requests, and connects anew."""
-        other = replace(self, **changes)
-        vars(other).update({name: vars(self)[name] for name in ("client", "_direct", "_heard") if name in vars(self)})
-        return other
+        return replace(self, patience=seconds)
 
     def neighbour(self, bucket: str, place: str) -> S3Store | None:
         """Another bucket, by the same credentials: at the same endpoint, or anywhere on AWS. None: it is elsewhere."""
@@ -160,7 +154,7 @@ class S3Store(S3Options):
             **condition,
         }
         with self._explained(f"store {key}", expected=TAKEN if condition else ()):
-            written = self._direct.put(key, body, metadata, said)
+            written = self._opened.direct.put(key, body, metadata, said)
             if written is None:
                 self.client.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=dict(metadata), **said)
                 written = True
@@ -207,7 +201,7 @@ class S3Store(S3Options):
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`, or None. Raises `StoreError`."""
         with self._explained(f"look at {key}", expected=ABSENT):
-            answer = self._direct.head(key, self.asked)
+            answer = self._opened.direct.head(key, self.asked)
             if answer is None:
                 answer = self.client.head_object(Bucket=self.bucket, Key=key, **self.asked)
             return _stored(key, answer, answer["ContentLength"]) if answer else None
@@ -352,7 +346,7 @@ class S3Store(S3Options):
 
     def known(self) -> Probed | None:
         """What the last answer tells already; None: it has to be tried."""
-        return Probed(able=ALL, found=()) if is_tried(self, self._heard) else None
+        return Probed(able=ALL, found=()) if is_tried(self, self._opened.heard) else None
 
     @property
     def options_mark(self) -> str:
@@ -362,7 +356,7 @@ class S3Store(S3Options):
 
     def adapted(self, able: Abilities, exclusively: Exclusively) -> S3Store:
         """The same bucket, with what the store cannot do made up for."""
-        return self if able == self.able else self._with(able=able, exclusively=exclusively)
+        return self if able == self.able else replace(self, able=able, exclusively=exclusively)
 
     @property
     def where(self) -> str:

@@ -14,6 +14,7 @@ from glad_pipeline.boto_sessions import new_session
 from glad_pipeline.display import quoted
 from glad_pipeline.storage.options import S3Options
 from glad_pipeline.storage.protocol import CONCURRENCY, StoreError
+from glad_pipeline.storage.s3_direct import Direct
 from glad_pipeline.storage.s3_errors import refuse_pages
 
 if TYPE_CHECKING:
@@ -62,6 +63,15 @@ def client_of(options: S3Options, heard: dict[str, str], *, signed: bool = True)
         "before-parse.s3", lambda response_dict, **_: heard.update(server=response_dict["headers"].get("server", ""))
     )
     return client
+
+
+class Opened:
+    """A client of these options, and what goes by it. Raises as `client_of`."""
+
+    def __init__(self, options: S3Options) -> None:
+        self.heard: dict[str, str] = {}  # headers of the last answer, as far as they tell what the store is
+        self.client = client_of(options, self.heard)
+        self.direct = Direct(self.client, options.bucket)
 
 
 def is_tried(options: S3Options, heard: Mapping[str, str]) -> bool:
