@@ -50,7 +50,8 @@ def client_of(options: S3Options, heard: dict[str, str], *, signed: bool = True)
             s3={"addressing_style": style_of(options), "payload_signing_enabled": False},
             request_checksum_calculation="when_required",  # ours is sent; boto3's default costs twice the CPU
             response_checksum_validation="when_required",
-            # a store that swallows everything holds a thread for 4 × 25 s and pauses; patience is `Outage`'s
+            # a store that swallows everything holds a thread for 4 × 25 s and pauses, HEAD and PUT for 5 × 25;
+            # patience is `Outage`'s
             retries={"mode": "standard", "max_attempts": 3},
             connect_timeout=5,
             read_timeout=20,

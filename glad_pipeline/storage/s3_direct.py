@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 METADATA = "x-amz-meta-"
-ABSENT = 404
+ABSENT, TOO_MANY = 404, 429
 TAKEN = (409, 412)  # or being taken
 
 Operation = Literal["HeadObject", "PutObject"]
@@ -97,6 +97,8 @@ class Direct:
         except BotoCoreError:
             return None
         if not _is_plain(operation, answer.status_code, is_conditional="IfNoneMatch" in said):
+            if 300 <= answer.status_code < 500 and answer.status_code != TOO_MANY:
+                self._session = None  # boto3 may know better, for good: it is sent to another region, say
             return None
         told = {"headers": answer.headers, "status_code": answer.status_code, "body": answer.content}
         refuse_pages(told, self._models[operation])
