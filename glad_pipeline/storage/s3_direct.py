@@ -43,11 +43,6 @@ class Direct:
         self._session = getattr(getattr(client, "_endpoint", None), "http_session", None)
         self._credentials = getattr(getattr(client, "_request_signer", None), "_credentials", None)
 
-    @property
-    def is_used(self) -> bool:
-        """Whether requests are made here at all."""
-        return self._session is not None and self._credentials is not None
-
     def head(self, key: str, said: Mapping[str, str]) -> dict[str, Any] | None:
         """What boto3's `head_object` answers, as far as it is asked for; empty: there is nothing. None: ask boto3."""
         answer = self._ask("HeadObject", key, said)

@@ -106,7 +106,9 @@ def test_requests_are_those_of_boto3(monkeypatch, options):
         return AWSResponse(request.url, 200, headers, SimpleNamespace(stream=lambda: iter([b""])))
 
     monkeypatch.setattr(URLLib3Session, "send", send)
-    store = S3Store(**{"bucket": "pictures", "access_key_id": "AKIDNOBODY", "secret_access_key": "of nobody", **options})
+    store = S3Store(
+        **{"bucket": "pictures", "access_key_id": "AKIDNOBODY", "secret_access_key": "of nobody", **options}
+    )
     assert store.put_once(f"{PREFIX}ab/cd+e ~ü.png", b"a picture", **PICTURE) is True
     assert store.head(f"{PREFIX}ab/cd+e ~ü.png") is not None
     assert [one.method for one in sent] == ["PUT", "PUT", "HEAD", "HEAD"]
