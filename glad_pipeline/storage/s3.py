@@ -201,7 +201,7 @@ class S3Store(S3Options):
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`, or None. Raises `StoreError`."""
         with self._explained(f"look at {key}", expected=ABSENT):
-            answer = self._opened.direct.head(key, self.asked)
+            answer: Mapping[str, Any] | None = self._opened.direct.head(key, self.asked)
             if answer is None:
                 answer = self.client.head_object(Bucket=self.bucket, Key=key, **self.asked)
             return _stored(key, answer, answer["ContentLength"]) if answer else None

@@ -27,13 +27,15 @@ Operation = Literal["HeadObject", "PutObject"]
 class Direct:
     """Requests by one client for the objects of one bucket. Thread-safe."""
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: S3Client, bucket: str, *, user_agent: str) -> None:
+        self._user_agent = user_agent
         model = client.meta.service_model
         self._region, self._config = client.meta.region_name, client.meta.config
         self._models = {name: model.operation_model(name) for name in ("HeadObject", "PutObject")}
         self._headers = {
             argument: shape.serialization["name"]
             for operation in self._models.values()
+            if operation.input_shape is not None
             for argument, shape in operation.input_shape.members.items()
             if shape.serialization.get("location") == "header"
         }
@@ -82,7 +84,7 @@ class Direct:
         request = AWSRequest(
             method=self._models[operation].http["method"],
             url=self._base + quote(key, safe="/~"),
-            headers={"User-Agent": self._config.user_agent, **given, **(headers or {})},
+            headers={"User-Agent": self._user_agent, **given, **(headers or {})},
             data=body,
         )
         request.context["client_config"] = self._config
