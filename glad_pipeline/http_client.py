@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import http.client
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.deadline import within
@@ -65,8 +66,7 @@ def ask(
     _quiet()
 
     def work() -> Answer:
-        trusted = ssl.create_default_context()
-        client = httpx2.Client(verify=trusted, timeout=seconds, follow_redirects=redirects)
+        client = httpx2.Client(verify=_trusted(), timeout=seconds, follow_redirects=redirects)
         plain = {"User-Agent": "glad", "Accept-Encoding": "identity", **(headers or {})}
         with client, client.stream(method, url, headers=plain, json=json) as answer:
             body = b""
@@ -115,7 +115,7 @@ class Connections:
 
         _quiet()
         return httpx2.Client(
-            verify=ssl.create_default_context(),
+            verify=_trusted(),
             timeout=httpx2.Timeout(self._silence, connect=self._connect, pool=None),
             limits=httpx2.Limits(max_connections=self._most, max_keepalive_connections=self._most),
             headers={"User-Agent": "glad", "Accept-Encoding": "identity"},
@@ -178,3 +178,14 @@ def local_status(port: int | None, path: str, token: str | None = None) -> int |
         return None
     finally:
         connection.close()
+
+
+def _trusted() -> ssl.SSLContext:
+    """The authorities that this machine trusts."""
+    return _trusted_by(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@cache
+def _trusted_by(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """As OpenSSL finds them by these two variables. Reading them takes as long as a hundred requests."""
+    return ssl.create_default_context()

@@ -22,17 +22,16 @@ from glad_pipeline.storage.options import S3Options
 from glad_pipeline.storage.probe import ALL, Abilities, Exclusively, Probed
 from glad_pipeline.storage.protocol import CACHE_CONTROL, Listed, Outage, Seen, StoredObject, StoreError
 from glad_pipeline.storage.retrying import each_of, patiently
-from glad_pipeline.storage.s3_client import checked_by, client_of, is_tried, public_base_of
+from glad_pipeline.storage.s3_client import Opened, checked_by, is_tried, public_base_of
+from glad_pipeline.storage.s3_direct import TAKEN
 from glad_pipeline.storage.s3_errors import explained
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
 PIECE = 1 << 20  # bytes of an object read at once
 DELETED_AT_ONCE = 1_000  # keys in one request, by S3's limit
 ABSENT = ("NoSuchKey", "404")  # a HEAD has no body to say more
-TAKEN = (409, 412)  # or being taken
 EMPTY = 416
 NOT_MANY = (
     "NotImplemented",
@@ -61,6 +60,8 @@ class S3Store(S3Options):
     patience: float = 0.0
     able: Abilities = ALL
     exclusively: Exclusively | None = field(default=None, compare=False, repr=False)
+    # with those that were made of this one: a client takes as long as fifty requests, and connects anew
+    _shared: dict[S3Options, Opened] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def outage(self) -> Outage:
@@ -68,11 +69,14 @@ class S3Store(S3Options):
 
     @cached_property
     def client(self) -> S3Client:
-        return client_of(self, self._heard)
+        return self._opened.client
 
     @cached_property
-    def _heard(self) -> dict[str, str]:
-        return {}
+    def _opened(self) -> Opened:
+        options = S3Options(**{each.name: getattr(self, each.name) for each in fields(S3Options)})
+        if options not in self._shared:
+            self._shared[options] = Opened(options)
+        return self._shared[options]
 
     @property
     def place(self) -> str:
@@ -142,21 +146,21 @@ class S3Store(S3Options):
 
     def _put(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str], **condition: Any) -> bool:
         """Write it; False: the condition was not met."""
+        said = {
+            "ContentType": content_type,
+            "CacheControl": CACHE_CONTROL,
+            **checked_by(self.check_of_uploads, body),
+            **self.asked_to_write(key),
+            **condition,
+        }
         with self._explained(f"store {key}", expected=TAKEN if condition else ()):
-            self.client.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=body,
-                ContentType=content_type,
-                CacheControl=CACHE_CONTROL,
-                Metadata=dict(metadata),
-                **checked_by(self.check_of_uploads, body),
-                **self.asked_to_write(key),
-                **condition,
-            )
-            if self.check_of_uploads == "read-back":
+            written = self._opened.direct.put(key, body, metadata, said)
+            if written is None:
+                self.client.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=dict(metadata), **said)
+                written = True
+            if written and self.check_of_uploads == "read-back":
                 self._require_whole(key, body)
-            return True
+            return written
         return False
 
     def _require_whole(self, key: str, body: bytes) -> None:
@@ -197,8 +201,10 @@ class S3Store(S3Options):
     def head(self, key: str) -> StoredObject | None:
         """What is stored under `key`, or None. Raises `StoreError`."""
         with self._explained(f"look at {key}", expected=ABSENT):
-            answer = self.client.head_object(Bucket=self.bucket, Key=key, **self.asked)
-            return _stored(key, answer, answer["ContentLength"])
+            answer: Mapping[str, Any] | None = self._opened.direct.head(key, self.asked)
+            if answer is None:
+                answer = self.client.head_object(Bucket=self.bucket, Key=key, **self.asked)
+            return _stored(key, answer, answer["ContentLength"]) if answer else None
         return None
 
     def heads(self, keys: Iterable[str]) -> dict[str, StoredObject]:
@@ -340,7 +346,7 @@ class S3Store(S3Options):
 
     def known(self) -> Probed | None:
         """What the last answer tells already; None: it has to be tried."""
-        return Probed(able=ALL, found=()) if is_tried(self, self._heard) else None
+        return Probed(able=ALL, found=()) if is_tried(self, self._opened.heard) else None
 
     @property
     def options_mark(self) -> str:
@@ -360,7 +366,7 @@ class S3Store(S3Options):
         return explained(doing, self.where, expected)
 
 
-def _stored(key: str, answer: HeadObjectOutputTypeDef | GetObjectOutputTypeDef, length: int) -> StoredObject:
+def _stored(key: str, answer: Mapping[str, Any], length: int) -> StoredObject:
     return StoredObject(key=key, bytes=length, content_type=answer["ContentType"], metadata=answer["Metadata"])
 
 

@@ -14,6 +14,7 @@ from glad_pipeline.boto_sessions import new_session
 from glad_pipeline.display import quoted
 from glad_pipeline.storage.options import S3Options
 from glad_pipeline.storage.protocol import CONCURRENCY, StoreError
+from glad_pipeline.storage.s3_direct import Direct
 from glad_pipeline.storage.s3_errors import refuse_pages
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def client_of(options: S3Options, heard: dict[str, str], *, signed: bool = True)
             s3={"addressing_style": style_of(options), "payload_signing_enabled": False},
             request_checksum_calculation="when_required",  # ours is sent; boto3's default costs twice the CPU
             response_checksum_validation="when_required",
-            # a store that swallows everything holds a thread for 4 × 25 s and pauses; patience is `Outage`'s
+            # a store that swallows everything holds a thread for 4 × 25 s and pauses, HEAD and PUT for 5 × 25;
+            # patience is `Outage`'s
             retries={"mode": "standard", "max_attempts": 3},
             connect_timeout=5,
             read_timeout=20,
@@ -62,6 +64,15 @@ def client_of(options: S3Options, heard: dict[str, str], *, signed: bool = True)
         "before-parse.s3", lambda response_dict, **_: heard.update(server=response_dict["headers"].get("server", ""))
     )
     return client
+
+
+class Opened:
+    """A client of these options, and what goes by it. Raises as `client_of`."""
+
+    def __init__(self, options: S3Options) -> None:
+        self.heard: dict[str, str] = {}  # headers of the last answer, as far as they tell what the store is
+        self.client = client_of(options, self.heard)
+        self.direct = Direct(self.client, options.bucket, user_agent=USER_AGENT)
 
 
 def is_tried(options: S3Options, heard: Mapping[str, str]) -> bool:

@@ -80,7 +80,9 @@ class SupabaseStore(SupabaseOptions):
 
     def with_patience(self, seconds: float) -> SupabaseStore:
         """The same buckets, asked with another patience and an `outage` of its own."""
-        return replace(self, patience=seconds)
+        other = replace(self, patience=seconds)
+        vars(other).update({name: vars(self)[name] for name in ("_client", "_buckets") if name in vars(self)})
+        return other
 
     def neighbour(self, bucket: str, place: str) -> SupabaseStore | None:
         """Another bucket of the same project; None: it is elsewhere."""

@@ -31,7 +31,7 @@ class S3Place(Place):
         )
 
     def store(self):
-        return replace(self._store)
+        return replace(self._store, _shared={})  # a client of its own, for hooks of one test
 
     def behind_door(self, *, patience=0.0):
         return replace(self._store, endpoint_url=self.door.url, patience=patience)
