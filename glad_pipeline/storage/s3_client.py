@@ -72,7 +72,7 @@ class Opened:
     def __init__(self, options: S3Options) -> None:
         self.heard: dict[str, str] = {}  # headers of the last answer, as far as they tell what the store is
         self.client = client_of(options, self.heard)
-        self.direct = Direct(self.client, options.bucket, user_agent=USER_AGENT)
+        self.direct = Direct(self.client, options.bucket)
 
 
 def is_tried(options: S3Options, heard: Mapping[str, str]) -> bool:

@@ -27,10 +27,10 @@ Operation = Literal["HeadObject", "PutObject"]
 class Direct:
     """Requests by one client for the objects of one bucket. Thread-safe."""
 
-    def __init__(self, client: S3Client, bucket: str, *, user_agent: str) -> None:
-        self._user_agent = user_agent
+    def __init__(self, client: S3Client, bucket: str) -> None:
         model = client.meta.service_model
-        self._region, self._config = client.meta.region_name, client.meta.config
+        self._region = client.meta.region_name
+        self._config: Any = client.meta.config  # typed without some that it has
         self._models = {name: model.operation_model(name) for name in ("HeadObject", "PutObject")}
         self._headers = {
             argument: shape.serialization["name"]
@@ -84,7 +84,7 @@ class Direct:
         request = AWSRequest(
             method=self._models[operation].http["method"],
             url=self._base + quote(key, safe="/~"),
-            headers={"User-Agent": self._user_agent, **given, **(headers or {})},
+            headers={"User-Agent": self._config.user_agent, **given, **(headers or {})},
             data=body,
         )
         request.context["client_config"] = self._config
