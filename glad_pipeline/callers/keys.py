@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from glad_pipeline.database import Connection, Database, named_queries
+from glad_pipeline.database import Database, named_queries
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.records import columns_of, records_of
@@ -61,16 +61,11 @@ def make_key(
         raise UsageError(f"a key needs at least one scope of {', '.join(SCOPES)}")
     text = f"{PREFIX}{secrets.token_urlsafe(32)}"
     row = {"name": name, "scopes": sorted(set(scopes)), "hash": digest(text), "expires_at": expires_at}
-
-    def insert(connection: Connection) -> ApiKey | None:
-        made = records_of(ApiKey, connection.execute(QUERIES["make"], row))
-        return made[0] if made else None
-
     with database.transaction() as connection:
-        key = insert(connection)
-    if key is None:
+        made = records_of(ApiKey, connection.execute(QUERIES["make"], row))
+    if not made:
         raise UsageError(f"there is a key named {quoted(name)} already: take another name")
-    return key, text
+    return made[0], text
 
 
 def revoke_key(database: Database, name: str) -> ApiKey:

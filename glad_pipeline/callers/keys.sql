@@ -5,6 +5,10 @@ ON CONFLICT (name) DO NOTHING
 RETURNING {columns}
 
 -- name: revoke
+-- With the sessions that were opened with it.
+WITH ended AS (
+    DELETE FROM api_sessions WHERE key_id = (SELECT id FROM api_keys WHERE name = %(name)s)
+)
 UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE name = %(name)s
 RETURNING {columns}
 

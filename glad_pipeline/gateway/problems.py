@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-import logging
+import json
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from glad_pipeline.database import DatabaseError
-from glad_pipeline.display import quoted
+from glad_pipeline.display import one_line, quoted
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
 AGAIN = 5  # seconds after which somebody who was told that something is away may ask again
-logger = logging.getLogger(__name__)
+SHOWN = 20  # mistakes of one request that are told
+SCHEMA = {  # for the OpenAPI document
+    "title": "Problem",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string", "description": "what the status means"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "what happened, which value, what to do"},
+        "errors": {"type": "array", "items": {"type": "string"}, "description": "each mistake in the request"},
+    },
+}
 
 
 class Problem(Exception):
@@ -29,7 +40,7 @@ class Problem(Exception):
         self.status, self.detail, self.headers, self.more = status, detail, headers or {}, more
 
 
-def answer(request: Request, problem: Problem) -> JSONResponse:
+def answer(problem: Problem) -> Response:
     """The response."""
     body = {
         "type": "about:blank",
@@ -38,33 +49,32 @@ def answer(request: Request, problem: Problem) -> JSONResponse:
         "detail": redact(problem.detail),
         **problem.more,
     }
-    return JSONResponse(body, problem.status, {"Cache-Control": "no-store", **problem.headers}, media_type=MEDIA_TYPE)
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    # half a surrogate pair, which a client's value may have, is no UTF-8
+    return Response(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), problem.status, headers, MEDIA_TYPE)
 
 
 def add_to(app: FastAPI) -> None:
-    """Have every error of a route answered so."""
+    """Have every error of a route answered so; what nobody expects is `front`'s."""
 
     @app.exception_handler(Problem)
-    async def _problem(request: Request, error: Problem) -> JSONResponse:
-        return answer(request, error)
+    async def _problem(request: Request, error: Problem) -> Response:
+        return answer(error)
 
     @app.exception_handler(GladError)
-    async def _ours(request: Request, error: GladError) -> JSONResponse:
-        return answer(request, of_error(error))
+    async def _ours(request: Request, error: GladError) -> Response:
+        return answer(of_error(error))
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        found = [_told(each) for each in error.errors()]
-        return answer(request, Problem(422, "; ".join(found), errors=found))
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        problems = error.errors()
+        found = [redact(_told(each)) for each in problems[:SHOWN]]
+        more = [f"and {len(problems) - SHOWN:,} more"] if len(problems) > SHOWN else []
+        return answer(Problem(422, "; ".join([*found, *more]), errors=found))
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:
-        return answer(request, Problem(error.status_code, str(error.detail), headers=dict(error.headers or {})))
-
-    @app.exception_handler(Exception)
-    async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-        logger.exception("gateway.failed method=%s path=%s", request.method, request.url.path)
-        return answer(request, Problem(500, "this is a fault of the server: its log says more"))
+    async def _http(request: Request, error: HTTPException) -> Response:
+        return answer(_of_http(error))
 
 
 def of_error(error: GladError) -> Problem:
@@ -76,9 +86,25 @@ def of_error(error: GladError) -> Problem:
     return Problem(409, str(error))
 
 
+def _of_http(error: HTTPException) -> Problem:
+    """What Starlette and FastAPI raise of their own."""
+    headers = dict(error.headers or {})
+    if error.status_code == 400 and error.__cause__ is not None:  # FastAPI says no more of a body that cannot be read
+        return Problem(422, f"the body cannot be read: {_why_unread(error.__cause__)}", headers=headers)
+    return Problem(error.status_code, str(error.detail), headers=headers)
+
+
+def _why_unread(cause: BaseException) -> str:
+    if isinstance(cause, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(cause, UnicodeDecodeError):
+        return "it is not in UTF-8"
+    return one_line(str(cause), 200) or type(cause).__name__
+
+
 def _told(problem: Any) -> str:
     """One field that is wrong: where, what, and the value in short."""
-    where = ".".join(str(part) for part in problem["loc"])
+    where = ".".join(one_line(str(part), 60) for part in problem["loc"][:10])
     value = problem.get("input")
-    shown = "" if value is None or isinstance(value, (dict, list)) else f" is {quoted(str(value))}"
-    return f"{where}{shown}: {problem['msg'].removeprefix('Value error, ')}"
+    shown = "" if value is None or isinstance(value, (dict, list, bytes)) else f" is {quoted(value)}"
+    return f"{where}{shown}: {one_line(problem['msg'].removeprefix('Value error, '), 300)}"

@@ -18,10 +18,12 @@ from fastapi import Depends, FastAPI, Request
 from glad_pipeline.database import Database
 from glad_pipeline.database.pool import Pool
 from glad_pipeline.errors import GladError
+from glad_pipeline.gateway.rates import Rates
 from glad_pipeline.settings import Settings
 
 Answer = TypeVar("Answer")
 CONNECTIONS = 8  # of each of the two ways
+CALLER = "glad.caller"  # in the scope of a request: the name of its key, for the log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class State:
     settings: Settings
     database: Database  # blocks: for `blocking`
     pool: Pool
+    rates: Rates
 
     async def blocking(self, work: Callable[..., Answer], *given: Any, **named: Any) -> Answer:
         """`work(*given, **named)` in a thread; a client that hangs up does not interrupt it."""
@@ -38,7 +41,7 @@ class State:
 
 
 @asynccontextmanager
-async def state_of(settings: Settings) -> AsyncIterator[State]:
+async def state_of(settings: Settings, rates: Rates) -> AsyncIterator[State]:
     """Opened without asking the database: it may be away when the gateway starts."""
     if settings.database_url is None:
         raise GladError("DATABASE_URL is not set: start the gateway with ./glad up, or set it")
@@ -47,7 +50,7 @@ async def state_of(settings: Settings) -> AsyncIterator[State]:
     pool = Pool(url, connections=CONNECTIONS, application_name="glad gateway", blog=settings.blog)
     with database:
         async with pool:
-            yield State(settings=settings, database=database, pool=pool)
+            yield State(settings=settings, database=database, pool=pool, rates=rates)
 
 
 def _state(request: Request) -> State:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 
 from glad_pipeline.gateway.callers import Caller, needs
 
 router = APIRouter(tags=["callers"])
 
 
-@router.get("/api/caller")
-async def caller(caller: Annotated[Caller, needs("read")]) -> dict[str, Any]:
+class Known(BaseModel):
+    """The key that was shown."""
+
+    name: str
+    scopes: list[str]
+
+
+class Answer(BaseModel):
+    """Who calls."""
+
+    data: Known
+
+
+@router.get("/api/caller", summary="Whose key this is")
+async def caller(caller: Annotated[Caller, needs("read")]) -> Answer:
     """The key that this request has shown."""
-    return {"data": {"name": caller.name, "scopes": caller.scopes}}
+    return Answer(data=Known(name=caller.name, scopes=list(caller.scopes)))
