@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, get_args
 
 from glad_pipeline.database import Database, named_queries
@@ -40,6 +40,10 @@ class ApiKey:
     revoked_at: datetime | None
     last_used_at: datetime | None  # to within a minute
 
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
+
 
 QUERIES = named_queries(__package__, "keys.sql", columns_of(ApiKey))
 
@@ -66,6 +70,23 @@ def make_key(
     if not made:
         raise UsageError(f"there is a key named {quoted(name)} already: take another name")
     return made[0], text
+
+
+def expiry(text: str, zone: tzinfo) -> datetime:
+    """`90d` from now, or a time as ISO 8601 has it, without a zone one of `zone`. Raises `UsageError`."""
+    now = datetime.now(UTC)
+    try:
+        if days := re.fullmatch(r"([1-9][0-9]{0,4})d", text.strip()):
+            return now + timedelta(days=int(days[1]))
+        time = datetime.fromisoformat(text.strip())
+        time = (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{quoted(text)} is no time: a number of days, such as 90d, or 2027-03-01T09:00+01:00 (ISO 8601)"
+        ) from None
+    if time <= now:
+        raise UsageError(f"{quoted(text)} is over: a key has to end later than now")
+    return time
 
 
 def revoke_key(database: Database, name: str) -> ApiKey:

@@ -30,7 +30,7 @@ def main() -> None:
         given = _arguments(settings)
         require_reachable(settings, given.host)
         app = build_app(settings)
-        options = _options(settings)
+        options = options_of(settings)
     except GladError as error:
         raise SystemExit(f"glad gateway: {error}") from error
     uvicorn.run(app, host=given.host, port=given.port, **options)
@@ -52,7 +52,8 @@ def _arguments(settings: Settings) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _options(settings: Settings) -> dict[str, Any]:
+def options_of(settings: Settings) -> dict[str, Any]:
+    """How uvicorn is to serve it."""
     proxies = [address.strip() for address in (settings.gateway_proxies or "").split(",") if address.strip()]
     return {
         "access_log": False,  # `front` writes one

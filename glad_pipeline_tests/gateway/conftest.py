@@ -1,9 +1,11 @@
 """The gateway on a socket of its own, over a fresh database, and clients of it."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -12,13 +14,14 @@ import uvicorn
 from glad_pipeline.callers.keys import make_key
 from glad_pipeline.database import Database
 from glad_pipeline.gateway.app import build_app
+from glad_pipeline.gateway.serving import options_of
 from glad_pipeline.settings import Settings, settings_of
 
 
 @contextmanager
 def served(settings: Settings) -> Iterator[str]:
     """The address of a gateway with these settings, in a thread."""
-    server = uvicorn.Server(uvicorn.Config(build_app(settings), port=0, log_level="warning", access_log=False))
+    server = uvicorn.Server(uvicorn.Config(build_app(settings), port=0, **options_of(settings)))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 30
@@ -33,6 +36,17 @@ def served(settings: Settings) -> Iterator[str]:
         server.should_exit = True
         thread.join(timeout=30)
         assert not thread.is_alive(), "the gateway does not end"
+
+
+def raw(address: str, head: str, body: bytes = b"") -> str:
+    """What is answered to a request that no library would send; it ends with the connection."""
+    parts = urlsplit(address)
+    answer = b""
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as line:
+        line.sendall(head.encode("latin-1") + b"Connection: close\r\n\r\n" + body)
+        while piece := line.recv(65_536):
+            answer += piece
+    return answer.decode("utf-8", "replace")
 
 
 @pytest.fixture
