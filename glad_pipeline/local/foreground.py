@@ -31,12 +31,13 @@ from glad_pipeline.local.home import Busy, Home, port_is_free, write_atomically
 from glad_pipeline.local.keeping import Keeper, Part
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
-from glad_pipeline.local.processes import end, end_members, end_session, gone, is_still, session_members, spawn
+from glad_pipeline.local.processes import end, end_members, end_session, gone, is_still, session_members, shorten, spawn
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.volume import VolumeServer
 from glad_pipeline.settings import Settings
 
 LOCATION = "glad_pipeline"
+LONGEST_LOG = 64_000_000  # bytes of one program's; as many again are kept of before
 # not `code-server start`: that one is a process between Dagster and this one, which only reloads edited code
 CODE = [
     *("dagster", "api", "grpc", "-m", "glad_pipeline.definitions"),
@@ -329,6 +330,8 @@ def _watch(settings: Settings, home: Home, children: list[Child], ports: Ports) 
     keeper = Keeper(parts, lambda text: print(text, file=sys.stderr, flush=True))
     while True:
         keeper.look()
+        for child in children:
+            shorten(child.log, LONGEST_LOG)
         time.sleep(1)
 
 
