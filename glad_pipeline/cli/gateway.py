@@ -1,4 +1,4 @@
-"""`glad gateway`: the gateway alone, in the foreground. It is a program of its own, which takes the place of this one."""
+"""`glad gateway`: the gateway alone, in the foreground: a program of its own, which takes the place of this one."""
 
 from __future__ import annotations
 

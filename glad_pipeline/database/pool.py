@@ -81,7 +81,9 @@ class Pool:
 
     @asynccontextmanager
     async def _used(self, within: float) -> AsyncIterator[AsyncConnection[DictRow]]:
-        connection = await self._living() or await asyncio.wait_for(self._connected(), within)
+        connection = await self._living()
+        if connection is None:
+            connection = await asyncio.wait_for(self._connected(), within)
         try:
             with _cut_after(connection, within):
                 yield connection

@@ -133,7 +133,7 @@ def _set(connection: psycopg.Connection[DictRow], settings: Mapping[str, str], *
 async def set_async(connection: psycopg.AsyncConnection[DictRow], settings: Mapping[str, str]) -> None:
     """Make the settings for reads in autocommit, which need no session of their own.
 
-    Through a pooler only those that it may keep for each client, or that the URL asks for; and no statement is prepared.
+    Through a pooler only those that it may keep for each client, or that the URL asks for; no statement is prepared.
     """
     if await (await connection.execute(*_made(settings, connection.info.backend_pid))).fetchone() is None:
         connection.prepare_threshold = None

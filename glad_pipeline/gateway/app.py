@@ -63,7 +63,15 @@ def _stand_before(app: FastAPI, settings: Settings, rates: Rates) -> None:
         CORSMiddleware,
         allow_origins=[str(each) for each in origins],
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "X-API-Key"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-None-Match",
+            "Last-Event-ID",
+            "X-API-Key",
+            "X-Request-Id",
+        ],
         expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-Id"],
     )
     app.add_middleware(

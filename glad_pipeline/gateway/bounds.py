@@ -82,7 +82,9 @@ def too_many(who: str, wait: int) -> Problem:
 def _cannot_be_read(headers: dict[bytes, bytes], most: int) -> Problem | None:
     encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
     if encoding not in ("", "identity"):
-        return Problem(415, f"a body with Content-Encoding {encoding[:40]!r} is not read: send it as it is", headers=CLOSE)
+        return Problem(
+            415, f"a body with Content-Encoding {encoding[:40]!r} is not read: send it as it is", headers=CLOSE
+        )
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length[:20]) > most:
         return Problem(413, _too_long(most), headers=CLOSE)

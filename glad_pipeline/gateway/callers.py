@@ -86,7 +86,8 @@ async def _caller_of_session(request: Request, state: State, text: str) -> Calle
     token = request.headers.get(CSRF, "")
     if request.method not in READS and not hmac.compare_digest(token.encode(), csrf_token(text).encode()):
         raise Problem(
-            403, f"a change by a session needs its header {CSRF}: POST and GET /api/studio/session answer its csrf_token"
+            403,
+            f"a change by a session needs its header {CSRF}: POST and GET /api/studio/session answer its csrf_token",
         )
     return Caller(
         key_id=row["id"],

@@ -58,11 +58,18 @@ class Front:
             logger.exception("gateway.failed method=%s path=%s id=%s", scope["method"], scope["path"], request_id)
             await answer(Problem(500, "this is a fault of the server: its log says more"))(scope, receive, told)
         finally:
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            route = getattr(scope.get("route"), "path", "none")
-            seconds = time.perf_counter() - began
-            self._requests.note(method, route, status, seconds)
-            _write(method, route, status, seconds, scope.get(CALLER, "-"), request_id)
+            self._note(scope, status, time.perf_counter() - began, request_id)
+
+    def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        route = getattr(scope.get("route"), "path", "none")
+        self._requests.note(method, route, status, seconds)
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            sys.stderr.write(
+                f"{at} gateway.request method={method} route={route} status={status} ms={seconds * 1_000:.1f} "
+                f"caller={scope.get(CALLER, '-')} id={request_id}\n"
+            )
 
 
 def _id_of(scope: Scope) -> str:
@@ -77,12 +84,3 @@ def _with_ours(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tupl
     """Beside those of the application, which has the last word."""
     there = {name.lower() for name, _ in headers}
     return [*headers, *(each for each in _SAFE if each[0] not in there), (b"x-request-id", request_id.encode())]
-
-
-def _write(method: str, route: str, status: int, seconds: float, caller: str, request_id: str) -> None:
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    with suppress(OSError, ValueError):  # nobody reads it any more
-        sys.stderr.write(
-            f"{at} gateway.request method={method} route={route} status={status} ms={seconds * 1_000:.1f} "
-            f"caller={caller} id={request_id}\n"
-        )

@@ -58,7 +58,9 @@ class Figures:
         )
         self._outbox = Gauge("glad_outbox_messages", "Messages to site, CDN and bucket", ["status"], registry=registry)
         self._events = Counter(
-            "glad_prompt_events", "What has happened to prompts; stored: pictures, published: posts", ["event"],
+            "glad_prompt_events",
+            "What has happened to prompts; stored: pictures, published: posts",
+            ["event"],
             registry=registry,
         )
         self._stages = Counter(

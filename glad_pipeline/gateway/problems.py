@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,7 @@ from glad_pipeline.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
 AGAIN = 5  # seconds after which somebody who was told that something is away may ask again
+logger = logging.getLogger(__name__)
 SHOWN = 20  # mistakes of one request that are told
 SCHEMA = {  # for the OpenAPI document
     "title": "Problem",
@@ -51,7 +53,9 @@ def answer(problem: Problem) -> Response:
     }
     headers = {"Cache-Control": "no-store", **problem.headers}
     # half a surrogate pair, which a client's value may have, is no UTF-8
-    return Response(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), problem.status, headers, MEDIA_TYPE)
+    return Response(
+        json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), problem.status, headers, MEDIA_TYPE
+    )
 
 
 def add_to(app: FastAPI) -> None:
@@ -78,9 +82,14 @@ def add_to(app: FastAPI) -> None:
 
 
 def of_error(error: GladError) -> Problem:
-    """What an error of the product is for a client: who has to mend it."""
-    if isinstance(error, (DatabaseError, UnavailableError)):
-        return Problem(503, str(error), headers={"Retry-After": str(AGAIN)})
+    """What an error of the product is for a client: who has to mend it.
+
+    Where our servers are and what they are called is nobody's business: what is said of them is in the log.
+    """
+    if isinstance(error, UnavailableError):
+        logger.warning("gateway.unavailable %s", error)
+        what = "the database does not answer" if isinstance(error, DatabaseError) else "what this needs does not answer"
+        return Problem(503, f"{what}: try again in {AGAIN} s", headers={"Retry-After": str(AGAIN)})
     if isinstance(error, UsageError):
         return Problem(422, str(error))
     return Problem(409, str(error))

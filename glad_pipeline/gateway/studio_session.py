@@ -7,7 +7,7 @@ login came so. Each change needs the CSRF token, which is in the answers here an
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,7 +18,7 @@ from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
 
 router = APIRouter(prefix="/api/studio/session", tags=["studio"])
-NO_SESSION = {401: {"description": "nobody is logged in"}}
+NO_SESSION: dict[int | str, dict[str, Any]] = {401: {"description": "nobody is logged in"}}
 
 
 class Login(BaseModel):
@@ -43,9 +43,15 @@ class Answer(BaseModel):
     data: Opened
 
 
-def _caller(caller: Annotated[Caller | None, Depends(caller_of)]) -> Caller:
-    if caller is None or caller.session is None:
+def _session_of(caller: Caller | None) -> tuple[str, datetime]:
+    """What the cookie has, and until when. Raises `Problem` for nobody, and for who shows a key."""
+    if caller is None or caller.session is None or caller.session_expires_at is None:
         raise Problem(401, "nobody is logged in: POST /api/studio/session with a key", headers=CHALLENGE)
+    return caller.session, caller.session_expires_at
+
+
+def _caller(caller: Annotated[Caller | None, Depends(caller_of)]) -> Caller | None:
+    _session_of(caller)
     return caller
 
 
@@ -66,14 +72,13 @@ async def log_in(login: Login, request: Request, response: Response, state: Here
 @router.get("", summary="Who is logged in", responses=NO_SESSION)
 async def look(caller: LoggedIn, response: Response) -> Answer:
     """The session that the cookie is of, with its CSRF token."""
-    assert caller.session and caller.session_expires_at  # noqa: S101  `_caller` has asked
-    return _answer(response, caller, caller.session, caller.session_expires_at)
+    return _answer(response, caller, *_session_of(caller))
 
 
 @router.delete("", status_code=204, summary="Log out", responses=NO_SESSION)
 async def log_out(caller: LoggedIn, request: Request, response: Response, state: Here) -> None:
     """The session opens nothing any more."""
-    await state.blocking(close_session, state.database, caller.session)
+    await state.blocking(close_session, state.database, _session_of(caller)[0])
     _set_cookie(request, response, state, "", 0)
 
 
@@ -85,7 +90,5 @@ def _set_cookie(request: Request, response: Response, state: Here, text: str, se
 
 def _answer(response: Response, caller: Caller, text: str, expires_at: datetime) -> Answer:
     response.headers["Cache-Control"] = "no-store"
-    opened = Opened(
-        name=caller.name, scopes=list(caller.scopes), csrf_token=csrf_token(text), expires_at=expires_at
-    )
+    opened = Opened(name=caller.name, scopes=list(caller.scopes), csrf_token=csrf_token(text), expires_at=expires_at)
     return Answer(data=opened)

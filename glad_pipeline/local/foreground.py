@@ -196,9 +196,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
     return 0
 
 
-def _start(
-    ports: Ports, home: Home, children: list[Child], environment: dict[str, str], token: str | None
-) -> None:
+def _start(ports: Ports, home: Home, children: list[Child], environment: dict[str, str], token: str | None) -> None:
     """Start all programs and wait until they answer. `children` has each from the moment that it is there."""
     code = _lay_socket(home)
     for name, words in _programs(code, _lay_workspace(home, code), ports).items():

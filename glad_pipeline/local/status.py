@@ -47,8 +47,8 @@ def report(settings: Settings) -> tuple[list[Row], str | None, Settings | None]:
         stored = settings_of({name: environment[name] for name in STORE if name in environment}) if process else None
         rows.append(("object store", *_described(process, store.address)))
     rows.append(("Dagster (glad up)", *_of_up(home)))
-    if address := (describe(home) or {}).get("gateway"):
-        rows.append(("gateway", "running" if _answers(address) else "does not answer", address, ""))
+    if gateway := (describe(home) or {}).get("gateway"):
+        rows.append(("gateway", "running" if _answers(gateway) else "does not answer", gateway, ""))
     return rows, url, stored
 
 

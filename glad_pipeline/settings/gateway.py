@@ -40,7 +40,8 @@ class GatewaySettings(BaseModel):
         "many in that time. `off`: any number.",
     )
     gateway_key_rate: Annotated[str, checked(problem_of_rate)] = Field(
-        "3000/minute", description="Requests with one API key, and from one address with whatever keys. `off`: any number."
+        "3000/minute",
+        description="Requests with one API key, and from one address with whatever keys. `off`: any number.",
     )
     gateway_body_kb: Annotated[int, limits.BODY_KB] = Field(
         1_024, description="Most kilobytes (1,024 bytes) of a request's body."

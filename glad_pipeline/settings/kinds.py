@@ -50,7 +50,10 @@ def problem_of_networks(addresses: str) -> str | None:
 
 
 def problem_of_origins(origins: str) -> str | None:
-    if all(re.fullmatch(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", each.strip()) for each in origins.split(",")):
+    if all(
+        re.fullmatch(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", each.strip())
+        for each in origins.split(",")
+    ):
         return None
     return "it has to be origins, such as https://blog.example.com, without path, separated by commas"
 

@@ -75,7 +75,11 @@ def name_of(found, machine, web):
         return known.get(Path(found.place))
     assert found.place.startswith("127.0.0.1:"), found
     gateway = urlsplit(describe(home)["gateway"]).port
-    ports = {gateway: "gateway", urlsplit(web).port: "web UI", urlsplit(machine.exports["DATABASE_URL"]).port: "PostgreSQL"}
+    ports = {
+        gateway: "gateway",
+        urlsplit(web).port: "web UI",
+        urlsplit(machine.exports["DATABASE_URL"]).port: "PostgreSQL",
+    }
     for name, part in PARTS.items():
         port = home.recall(f"port {part}")
         ports |= {port: "S3" if part == "s3" else name, port + 10_000: f"{name}, gRPC"}

@@ -11,9 +11,7 @@ DATABASE = {"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/d"}
 
 def test_every_route_tells_its_errors_as_they_come_and_what_it_is_for():
     document = build_app(settings_of(DATABASE)).openapi()
-    operations = [
-        (path, method, each) for path, item in document["paths"].items() for method, each in item.items()
-    ]
+    operations = [(path, method, each) for path, item in document["paths"].items() for method, each in item.items()]
     assert len(operations) >= 7
     for path, method, operation in operations:
         assert operation["summary"], path

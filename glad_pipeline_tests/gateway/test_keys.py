@@ -32,7 +32,12 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(glad, migrated_url):
     assert "site may: read, submit" in told
     code, listed, _ = glad("keys", "list", "--json")
     [row] = json.loads(listed)
-    assert (row["name"], row["scopes"], row["last_used_at"], row["revoked_at"]) == ("site", ["read", "submit"], None, None)
+    assert (row["name"], row["scopes"], row["last_used_at"], row["revoked_at"]) == (
+        "site",
+        ["read", "submit"],
+        None,
+        None,
+    )
     ends = datetime.fromisoformat(row["expires_at"]) - datetime.now(UTC)
     assert timedelta(days=89, hours=23) < ends <= timedelta(days=90)
     with psycopg.connect(migrated_url) as connection:
@@ -77,8 +82,10 @@ def test_a_time_without_a_zone_is_one_of_the_settings():
 
 
 def test_scopes_allow_what_they_include():
-    allowed = {scope: [each for each in ("read", "submit", "review", "admin") if allows([scope], each)] for scope in (
-        "read", "submit", "review", "admin", "unknown")}
+    allowed = {
+        scope: [each for each in ("read", "submit", "review", "admin") if allows([scope], each)]
+        for scope in ("read", "submit", "review", "admin", "unknown")
+    }
     assert allowed == {
         "read": ["read"],
         "submit": ["submit"],

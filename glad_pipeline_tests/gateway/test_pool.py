@@ -48,7 +48,7 @@ def test_a_server_that_is_away_is_said_at_once_and_found_as_soon_as_it_is_back(m
     async def look(url):
         async with pool_of(url) as pool:
             began = time.monotonic()
-            with pytest.raises(DatabaseError, match="did not answer: connection .* refused"):
+            with pytest.raises(DatabaseError, match=r"did not answer: connection .* refused"):
                 await pool.row("SELECT 1 AS one")
             return time.monotonic() - began
 
@@ -77,7 +77,7 @@ def test_who_waits_for_a_connection_is_told_that_all_are_busy(migrated_url):
         async with pool_of(migrated_url, connections=1) as pool:
             holds = asyncio.create_task(pool.row("SELECT pg_sleep(1)"))
             await asyncio.sleep(0.1)
-            with pytest.raises(DatabaseError, match="all 1 connections of this process .* were busy"):
+            with pytest.raises(DatabaseError, match=r"all 1 connections of this process .* were busy"):
                 await pool.row("SELECT 1 AS one", within=0.3)
             await holds
             return await pool.row("SELECT 1 AS one")
@@ -90,7 +90,11 @@ def test_a_pooler_in_transaction_mode_serves_reads_with_our_time_zone_and_leaves
         async with pool_of(url) as one, pool_of(url) as two:
             for _ in range(12):  # psycopg prepares what it has seen five times
                 rows = await asyncio.gather(
-                    *(pool.row("SELECT %(n)s::int AS n, now() AS now", {"n": 7}) for pool in (one, two) for _ in range(3))
+                    *(
+                        pool.row("SELECT %(n)s::int AS n, now() AS now", {"n": 7})
+                        for pool in (one, two)
+                        for _ in range(3)
+                    )
                 )
                 assert {row["n"] for row in rows} == {7}
                 assert {str(row["now"].tzinfo) for row in rows} == {"UTC"}

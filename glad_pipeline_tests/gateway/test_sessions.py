@@ -64,7 +64,9 @@ def test_a_session_ends_with_its_key_with_its_time_and_with_the_keys_time(client
     for end in (
         lambda name: revoke_key(database, name),
         lambda name: execute(database, "UPDATE api_sessions SET expires_at = now() - interval '1 s'"),
-        lambda name: execute(database, "UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE name = %s", [name]),
+        lambda name: execute(
+            database, "UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE name = %s", [name]
+        ),
     ):
         client, answer = logged_in(client_with, "admin")
         assert client.get(SESSION).status_code == 200
@@ -91,7 +93,7 @@ def test_what_opens_nothing_is_told_so_and_nothing_more(client_with):
 
 
 def test_a_key_has_so_many_sessions_and_the_oldest_makes_room(client_with, database):
-    _, answer = logged_in(client_with, "admin")
+    logged_in(client_with, "admin")
     key_id = database.read(lambda c: value(c, "SELECT id FROM api_keys"))
     assert all(open_session(database, key_id) for _ in range(MOST + 3))
     assert count(database) == MOST

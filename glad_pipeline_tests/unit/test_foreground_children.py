@@ -43,7 +43,9 @@ def test_a_program_that_runs_has_not_ended(tmp_path):
 
 
 def test_the_code_server_is_given_each_option_once(tmp_path):
-    words = foreground._programs(tmp_path / "code", tmp_path / "workspace.yaml", Ports(web=3000, gateway=None))["code server"]
+    words = foreground._programs(tmp_path / "code", tmp_path / "workspace.yaml", Ports(web=3000, gateway=None))[
+        "code server"
+    ]
     options = [word for word in words if word.startswith("--")]
     assert sorted(options) == sorted(set(options))
     assert {"--location-name", "--socket", "--use-python-environment-entry-point"} <= set(options)
