@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
 
 from glad_pipeline import __version__
 from glad_pipeline.gateway import document, health, metrics, problems, studio_session, whoami
@@ -20,13 +21,24 @@ from glad_pipeline.guard.hosts import Origin, hosts_in, origin_of
 from glad_pipeline.guard.public import PublicGuard
 from glad_pipeline.settings import Settings
 
-FILES = "TAKES_FILES"  # a module of routes names so the paths of its routes that take a whole file of prompts
+FILES = ("/api/studio/prompts/import",)  # what takes a whole file of prompts
 ROUTES = (  # in this order
     whoami,
     studio_session,
     health,
     metrics,
 )
+
+
+class Cors(CORSMiddleware):
+    """Starlette's, which is not asked where no page has sent the request: it costs as much as all else that stands here.
+
+    That an answer depends on the origin `front` says of each.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_of_page = scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"])
+        await (super().__call__ if is_of_page else self.app)(scope, receive, send)
 
 
 def build_app(settings: Settings) -> FastAPI:
@@ -56,11 +68,11 @@ def _stand_before(app: FastAPI, settings: Settings, rates: Rates) -> None:
         Bounds,
         rates=rates,
         most=settings.gateway_body_kb * 1_024,
-        files=[path for routes in ROUTES for path in getattr(routes, FILES, ())],
+        files=FILES,
         most_of_file=settings.gateway_import_kb * 1_024,
     )
     app.add_middleware(
-        CORSMiddleware,
+        Cors,
         allow_origins=[str(each) for each in origins],
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=[

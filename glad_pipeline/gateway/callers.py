@@ -105,17 +105,18 @@ def cookie_name(request: Request, settings: Settings) -> str:
     return f"__Host-glad-studio-{mark}" if request.url.scheme == "https" else f"glad-studio-{mark}"
 
 
-def needs(scope: Scope) -> Any:
-    """The caller of a route that is for this scope. Raises `Problem`: 401 for nobody, 403 for another scope."""
+def needs(*scopes: Scope) -> Any:
+    """The caller of a route that is for these scopes: any of them. Raises `Problem`: 401 for nobody, 403 for another."""
+    wanted = " or ".join(scopes)
 
     async def check(caller: Annotated[Caller | None, Depends(caller_of)]) -> Caller:
         if caller is None:
             raise Problem(
-                401, f"this asks for an API key with the scope {scope}: Authorization: Bearer KEY", headers=CHALLENGE
+                401, f"this asks for an API key with the scope {wanted}: Authorization: Bearer KEY", headers=CHALLENGE
             )
-        if not allows(caller.scopes, scope):
-            raise Problem(403, f"the key {caller.name} has the scopes {', '.join(caller.scopes)}: this needs {scope}")
+        if not any(allows(caller.scopes, scope) for scope in scopes):
+            raise Problem(403, f"the key {caller.name} has the scopes {', '.join(caller.scopes)}: this needs {wanted}")
         return caller
 
-    check.scope = scope  # type: ignore[attr-defined]  # for the table of routes in the tests
+    check.scope, check.scopes = scopes[0], scopes  # type: ignore[attr-defined]  # for the table of routes in the tests
     return Depends(check)

@@ -83,4 +83,5 @@ def _id_of(scope: Scope) -> str:
 def _with_ours(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
     """Beside those of the application, which has the last word."""
     there = {name.lower() for name, _ in headers}
-    return [*headers, *(each for each in _SAFE if each[0] not in there), (b"x-request-id", request_id.encode())]
+    ours = [each for each in _SAFE if each[0] not in there]
+    return [*headers, *ours, (b"vary", b"Origin"), (b"x-request-id", request_id.encode())]

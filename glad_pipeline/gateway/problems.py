@@ -7,11 +7,12 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from glad_pipeline.database import DatabaseError
+from glad_pipeline.database import DatabaseError, first_words
 from glad_pipeline.display import one_line, quoted
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.redaction import redact
@@ -69,6 +70,12 @@ def add_to(app: FastAPI) -> None:
     async def _ours(request: Request, error: GladError) -> Response:
         return answer(of_error(error))
 
+    @app.exception_handler(psycopg.Error)
+    async def _of_database(request: Request, error: psycopg.Error) -> Response:
+        if _is_passing(error):
+            return answer(of_error(DatabaseError(first_words(error))))
+        raise error
+
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
         problems = error.errors()
@@ -93,6 +100,14 @@ def of_error(error: GladError) -> Problem:
     if isinstance(error, UsageError):
         return Problem(422, str(error))
     return Problem(409, str(error))
+
+
+def _is_passing(error: psycopg.Error) -> bool:
+    """Whether the database is away, full, cancels, or lacks our tables: what is asked of it is right."""
+    state = error.sqlstate or ""
+    return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.UndefinedTable)) or (
+        state[:2] in ("08", "53", "57") or state == "25006"  # a standby, until the failover is over
+    )
 
 
 def _of_http(error: HTTPException) -> Problem:

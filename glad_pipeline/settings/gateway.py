@@ -46,4 +46,4 @@ class GatewaySettings(BaseModel):
     gateway_body_kb: Annotated[int, limits.BODY_KB] = Field(
         1_024, description="Most kilobytes (1,024 bytes) of a request's body."
     )
-    gateway_import_kb: Annotated[int, limits.BODY_KB] = Field(65_536, description="The same for a file of prompts.")
+    gateway_import_kb: Annotated[int, limits.BODY_KB] = Field(8_192, description="The same for a file of prompts.")

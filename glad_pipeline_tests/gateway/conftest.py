@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 import uvicorn
+from fastapi import APIRouter
 
 from glad_pipeline.callers.keys import make_key
 from glad_pipeline.database import Database
@@ -19,9 +20,12 @@ from glad_pipeline.settings import Settings, settings_of
 
 
 @contextmanager
-def served(settings: Settings) -> Iterator[str]:
-    """The address of a gateway with these settings, in a thread."""
-    server = uvicorn.Server(uvicorn.Config(build_app(settings), port=0, **options_of(settings)))
+def served(settings: Settings, *more: APIRouter) -> Iterator[str]:
+    """The address of a gateway with these settings, in a thread; `more`: routes that a test adds."""
+    app = build_app(settings)
+    for routes in more:
+        app.include_router(routes)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, **options_of(settings)))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 30

@@ -8,8 +8,10 @@ import time
 import httpx2
 import psycopg
 import pytest
+from fastapi import APIRouter
 
 from glad_pipeline.database.schema_version import NEEDED
+from glad_pipeline.gateway.state import Here
 from glad_pipeline.local import stack as local_stack
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.postgres import Postgres
@@ -115,6 +117,39 @@ def own_server(tmp_path_factory):
     server.stop()
 
 
+blocking = APIRouter()
+
+
+@blocking.get("/blocking")
+async def _blocking(state: Here) -> None:
+    """A route whose database is asked in a thread."""
+
+    def look() -> None:
+        with state.database.transaction() as connection:
+            connection.execute("SELECT 1")
+
+    await state.blocking(look)
+
+
+@blocking.get("/broken")
+async def _broken(state: Here, what: str) -> None:
+    """A route with a mistake in it."""
+    if what == "statement":
+        await state.blocking(lambda: state.database.read(lambda c: c.execute("SELECT nonsense")))
+    raise ZeroDivisionError("secret-password")
+
+
+def test_a_mistake_of_ours_is_500_with_the_trace_in_the_log_alone(settings, caplog):
+    with served(settings, blocking) as address, httpx2.Client(base_url=address, timeout=30) as client:
+        for what in ("statement", "else"):
+            broken = client.get("/broken", params={"what": what}, headers={"X-Request-Id": f"broken-{what}"})
+            assert (broken.status_code, broken.headers["content-type"]) == (500, "application/problem+json")
+            assert broken.headers["x-request-id"] == f"broken-{what}"
+            assert broken.json()["detail"] == "this is a fault of the server: its log says more"
+            assert f"gateway.failed method=GET path=/broken id=broken-{what}" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_a_database_that_is_away_is_503_at_once_and_back_in_a_second(own_server, tmp_path):
     from glad_pipeline.callers.keys import make_key
     from glad_pipeline.database import Database
@@ -123,7 +158,7 @@ def test_a_database_that_is_away_is_503_at_once_and_back_in_a_second(own_server,
     with Database(url) as database:
         _, key = make_key(database, "outage", ["admin"])
     settings = settings_of({"DATABASE_URL": url, "GLAD_HOME": str(tmp_path)})
-    with served(settings) as address, httpx2.Client(base_url=address, timeout=30) as client:
+    with served(settings, blocking) as address, httpx2.Client(base_url=address, timeout=30) as client:
         shown = {"Authorization": f"Bearer {key}"}
 
         def asked():
@@ -132,15 +167,16 @@ def test_a_database_that_is_away_is_503_at_once_and_back_in_a_second(own_server,
                 client.get("/api/caller", headers=shown),
                 client.post("/api/studio/session", json={"key": key}),
                 client.get("/readyz"),
+                client.get("/blocking"),
             ]
             return answers, time.monotonic() - began
 
-        assert [each.status_code for each in asked()[0]] == [200] * 3
+        assert [each.status_code for each in asked()[0]] == [200] * 4
         port = own_server.port
         own_server.stop()
         time.sleep(0.6)
         away, took = asked()
-        assert [(each.status_code, each.headers["retry-after"]) for each in away] == [(503, "5")] * 3
+        assert [(each.status_code, each.headers["retry-after"]) for each in away] == [(503, "5")] * 4
         assert took < 2
         told = "".join(each.text for each in away)
         assert not [part for part in ("127.0.0.1", str(own_server.port), "/glad", "FATAL") if part in told]
@@ -148,7 +184,7 @@ def test_a_database_that_is_away_is_503_at_once_and_back_in_a_second(own_server,
         own_server.start(die_with_us=True, port=port)
         time.sleep(0.6)
         back, _ = asked()
-        assert [each.status_code for each in back] == [200] * 3  # nobody is told of connections that are no more
+        assert [each.status_code for each in back] == [200] * 4  # nobody is told of connections that are no more
 
 
 def test_a_database_that_says_nothing_is_not_ready_within_a_second_and_others_are_answered(own_server, tmp_path):
