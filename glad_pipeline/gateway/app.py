@@ -31,7 +31,7 @@ ROUTES = (  # in this order
 
 
 class Cors(CORSMiddleware):
-    """Starlette's, which is not asked where no page has sent the request: it costs as much as all else that stands here.
+    """Starlette's, for what a page has sent: it would cost any other request as much as all else that stands here.
 
     That an answer depends on the origin `front` says of each.
     """

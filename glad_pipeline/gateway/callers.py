@@ -106,7 +106,7 @@ def cookie_name(request: Request, settings: Settings) -> str:
 
 
 def needs(*scopes: Scope) -> Any:
-    """The caller of a route that is for these scopes: any of them. Raises `Problem`: 401 for nobody, 403 for another."""
+    """The caller of a route that is for any of these scopes. Raises `Problem`: 401 for nobody, 403 for another one."""
     wanted = " or ".join(scopes)
 
     async def check(caller: Annotated[Caller | None, Depends(caller_of)]) -> Caller:
