@@ -94,3 +94,4 @@ WORKER_GPUS = Range(0, 1)
 WORKER_MODELS = Range(1, 64)
 WORKER_START_SECONDS = Range(1, 86_400)
 PORT = Range(1, 65_535)
+BODY_KB = Range(1, 1_048_576)  # of one request

@@ -19,6 +19,8 @@ from glad_pipeline.cli import (
     audit,
     database,
     doctor,
+    gateway,
+    keys,
     models,
     outbox,
     posts,
@@ -52,6 +54,7 @@ def application() -> typer.Typer:
     """All commands of `glad`."""
     app = group("Rows in a prompts table become pictures in an object store and posts on a blog.", add_completion=True)
     servers.add_to(app, SERVERS)
+    app.command("gateway", rich_help_panel=SERVERS)(gateway.gateway)
     app.add_typer(prompt_files.commands, name="prompts", rich_help_panel=QUEUE)
     app.add_typer(posts.post_commands, name="posts", rich_help_panel=QUEUE)
     app.add_typer(posts.image_commands, name="images", rich_help_panel=QUEUE)
@@ -69,6 +72,7 @@ def application() -> typer.Typer:
     app.command("psql", rich_help_panel=SETTINGS)(database.psql)
     app.add_typer(database.sql_commands, name="sql", rich_help_panel=SETTINGS)
     app.add_typer(storage.commands, name="storage", rich_help_panel=SETTINGS)
+    app.add_typer(keys.commands, name="keys", rich_help_panel=SETTINGS)
     app.command("settings", rich_help_panel=SETTINGS)(settings.settings)
     for name, about in LAUNCHERS.items():
         app.command(name, rich_help_panel=SETTINGS, help=f"{about} (by the launcher: ./glad {name}).")(_of_the_launcher)

@@ -52,6 +52,11 @@ class _Cursor(_Renders, psycopg.Cursor[Any]):
         super().executemany(self.rendered(query, bound=True), *params, **options)
 
 
+class _AsyncCursor(_Renders, psycopg.AsyncCursor[Any]):
+    async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        return await super().execute(self.rendered(query, bound=params is not None), params, **options)
+
+
 class _ServerCursor(_Renders, psycopg.ServerCursor[Any]):
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         return super().execute(self.rendered(query, bound=params is not None), params, **options)
@@ -61,6 +66,16 @@ def know_blog(connection: psycopg.Connection[DictRow], names: BlogNames) -> None
     """Have a new connection render the blog's names. Asks the database only where columns or states are renamed."""
     relation = read_as(names, _columns(connection, names) if names.columns or names.statuses else ())
     connection.cursor_factory, connection.server_cursor_factory = _cursors(names, relation)
+
+
+async def know_blog_async(connection: psycopg.AsyncConnection[DictRow], names: BlogNames) -> None:
+    """The same for a connection of an event loop."""
+    columns: tuple[str, ...] = ()
+    if names.columns or names.statuses:
+        async with connection.cursor(row_factory=tuple_row) as cursor:
+            found = await cursor.execute(_COLUMNS, [regclass(names)])
+            columns = tuple(name for (name,) in await found.fetchall())
+    connection.cursor_factory = _async_cursor(names, read_as(names, columns))
 
 
 def names_of(connection: psycopg.Connection[Any]) -> BlogNames:
@@ -132,8 +147,15 @@ def _left_as_it_was(connection: psycopg.Connection[DictRow]) -> Iterator[None]:
 
 @lru_cache(maxsize=64)
 def _cursors(names: BlogNames, relation: str) -> tuple[type[_Cursor], type[_ServerCursor]]:
-    given = {
-        "blog": names,
-        "placeholders": {"{posts}": relation, "{posts_name}": sql.Literal(regclass(names)).as_string(None)},
-    }
+    given = _given(names, relation)
     return type("Cursor", (_Cursor,), given), type("ServerCursor", (_ServerCursor,), given)
+
+
+@lru_cache(maxsize=64)
+def _async_cursor(names: BlogNames, relation: str) -> type[_AsyncCursor]:
+    return type("AsyncCursor", (_AsyncCursor,), _given(names, relation))
+
+
+def _given(names: BlogNames, relation: str) -> dict[str, Any]:
+    posts = {"{posts}": relation, "{posts_name}": sql.Literal(regclass(names)).as_string(None)}
+    return {"blog": names, "placeholders": posts}

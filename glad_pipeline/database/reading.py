@@ -39,7 +39,7 @@ def _or_text(name: str) -> type[_OrText]:
 _LOADERS = {name: _or_text(name) for name in _TYPES}
 
 
-def read_everything(connection: psycopg.Connection[Any]) -> None:
+def read_everything(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
     """Let this connection read any date there is."""
     for name, loader in _LOADERS.items():
         connection.adapters.register_loader(name, loader)

@@ -41,6 +41,8 @@ BEGIN
             (pipeline, 'run_claims', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'prompt_aliases', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'run_reports', 'SELECT, INSERT, UPDATE, DELETE'),
+            (pipeline, 'api_keys', 'SELECT, INSERT, UPDATE'),
+            (pipeline, 'api_sessions', 'SELECT, INSERT, DELETE'),
             (pipeline, 'glad_alembic_version', 'SELECT'),
             -- the blog's
             (pipeline, {posts}, 'SELECT, INSERT, UPDATE'),

@@ -126,11 +126,25 @@ def open_session(url: str, application_name: str) -> psycopg.Connection[DictRow]
 def _set(connection: psycopg.Connection[DictRow], settings: Mapping[str, str], *, if_direct: bool = False) -> bool:
     """Make the settings; `if_direct`: only where no pooler is between, which tells clients of other process numbers
     than its servers have. Whether they were made."""
-    made = sql.SQL(", ").join([sql.SQL("set_config(%s, %s, false)")] * len(settings))
     pid = connection.info.backend_pid if if_direct else None
+    return connection.execute(*_made(settings, pid)).fetchone() is not None
+
+
+async def set_async(connection: psycopg.AsyncConnection[DictRow], settings: Mapping[str, str]) -> None:
+    """Make the settings for reads in autocommit, which need no session of their own.
+
+    Through a pooler only those that it may keep for each client, or that the URL asks for; no statement is prepared.
+    """
+    if await (await connection.execute(*_made(settings, connection.info.backend_pid))).fetchone() is None:
+        connection.prepare_threshold = None
+        kept = {name: value for name, value in settings.items() if name != "default_transaction_isolation"}
+        await connection.execute(*_made(kept, None))
+
+
+def _made(settings: Mapping[str, str], pid: int | None) -> tuple[sql.Composed, list[Any]]:
+    made = sql.SQL(", ").join([sql.SQL("set_config(%s, %s, false)")] * len(settings))
     values = [*(part for item in settings.items() for part in item), pid]
-    statement = sql.SQL("SELECT {} WHERE pg_backend_pid() = coalesce(%s, pg_backend_pid())").format(made)
-    return connection.execute(statement, values).fetchone() is not None
+    return sql.SQL("SELECT {} WHERE pg_backend_pid() = coalesce(%s, pg_backend_pid())").format(made), values
 
 
 def _require_own_session(

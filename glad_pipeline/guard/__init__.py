@@ -9,5 +9,6 @@ from __future__ import annotations
 from glad_pipeline.guard.access import Access
 from glad_pipeline.guard.hosts import LOOPBACK, host_name
 from glad_pipeline.guard.middleware import LOGIN, Guard
+from glad_pipeline.guard.public import PublicGuard
 
-__all__ = ["LOGIN", "LOOPBACK", "Access", "Guard", "host_name"]
+__all__ = ["LOGIN", "LOOPBACK", "Access", "Guard", "PublicGuard", "host_name"]

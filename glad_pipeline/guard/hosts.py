@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _AUTHORITY = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,254}))(?::(?P<port>\d{1,5}))?")
@@ -18,6 +18,11 @@ class Origin:
     scheme: str  # http or https; a WebSocket's is that of its page
     host: str  # lower case, without brackets and trailing dot
     port: int
+
+    def __str__(self) -> str:
+        """As a browser writes it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" + (f":{self.port}" if self.port != _PORTS[self.scheme] else "")
 
 
 def host_name(text: str) -> str | None:
@@ -54,3 +59,19 @@ def is_loopback(address: str | None) -> bool:
         return ip_address(address or "").is_loopback
     except ValueError:
         return address == "localhost"
+
+
+def neighbourhood(address: str) -> str:
+    """One client's addresses: an IPv6 one has 2^64 of them."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return str(int(parsed) >> 64) if isinstance(parsed, IPv6Address) else address
+
+
+def hosts_in(names: str | None) -> frozenset[str]:
+    """The hosts of a setting that lists them with commas; IPv6 without brackets."""
+    given = (name.strip() for name in (names or "").split(","))
+    found = (host_name(f"[{name}]" if ":" in name else name) for name in given)
+    return frozenset(name for name in found if name)

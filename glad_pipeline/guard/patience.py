@@ -7,7 +7,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address
+
+from glad_pipeline.guard.hosts import neighbourhood
 
 FIRST_WAIT, LONGEST_WAIT = 0.25, 8.0  # seconds; each wrong guess doubles it
 FORGOTTEN_AFTER = 900.0
@@ -62,16 +63,7 @@ class Patience:
         for known, client in list(self._clients.items()):
             if not client.waiting and now - client.last > FORGOTTEN_AFTER:
                 del self._clients[known]
-        name = _neighbourhood(address)
+        name = neighbourhood(address)
         if name not in self._clients and len(self._clients) >= MOST_CLIENTS:
             name = "the rest"
         return self._clients.setdefault(name, _Client(last=now))
-
-
-def _neighbourhood(address: str) -> str:
-    """One client's addresses: an IPv6 one has 2^64 of them."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    return str(int(parsed) >> 64) if isinstance(parsed, IPv6Address) else address

@@ -1,7 +1,7 @@
-"""`glad up`: the servers, Dagster's code server, web UI and daemon as children of one process, ended in order.
+"""`glad up`: servers, Dagster's code server, web UI and daemon, and the gateway as children of one process.
 
 One code server for both: left to itself the daemon starts a new one every minute, and a sensor's tick waits for it.
-Knows how Dagster's programs are started; imports no Dagster.
+They are ended in order. Knows how the programs are started; imports no Dagster.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +31,13 @@ from glad_pipeline.local.home import Busy, Home, port_is_free, write_atomically
 from glad_pipeline.local.keeping import Keeper, Part
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
-from glad_pipeline.local.processes import end, end_members, end_session, gone, is_still, session_members, spawn
+from glad_pipeline.local.processes import end, end_members, end_session, gone, is_still, session_members, shorten, spawn
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.volume import VolumeServer
 from glad_pipeline.settings import Settings
 
 LOCATION = "glad_pipeline"
+LONGEST_LOG = 64_000_000  # bytes of one program's; as many again are kept of before
 # not `code-server start`: that one is a process between Dagster and this one, which only reloads edited code
 CODE = [
     *("dagster", "api", "grpc", "-m", "glad_pipeline.definitions"),
@@ -50,7 +51,7 @@ class Stopped(BaseException):
 
 @dataclass
 class Child:
-    """One program of Dagster's with everything it starts."""
+    """One program with everything it starts."""
 
     name: str
     words: list[str]  # its module, with arguments
@@ -129,13 +130,39 @@ def down(settings: Settings) -> list[str]:
     return stopped + stack.stop(settings)
 
 
-def _programs(code: Path, workspace: Path, port: int) -> dict[str, list[str]]:
-    """Dagster's three, in the order in which they start: name and module with its arguments."""
-    return {
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Where they listen, on 127.0.0.1."""
+
+    web: int
+    gateway: int | None  # None: it is not wanted
+
+    @classmethod
+    def chosen(cls, settings: Settings) -> Ports:
+        web = _free_port(settings.web_port, "the web UI", "GLAD_WEB_PORT")
+        if not settings.gateway:
+            return cls(web=web, gateway=None)
+        taken = (web,)
+        return cls(web=web, gateway=_free_port(settings.gateway_port, "the gateway", "GLAD_GATEWAY_PORT", taken))
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """As `up.json` has them."""
+        gateway = {"gateway": f"http://127.0.0.1:{self.gateway}"} if self.gateway else {}
+        return {"url": f"http://127.0.0.1:{self.web}", **gateway}
+
+
+def _programs(code: Path, workspace: Path, ports: Ports) -> dict[str, list[str]]:
+    """Dagster's three and the gateway, in the order in which they start: name and module with its arguments."""
+    here = "127.0.0.1"
+    programs = {
         "code server": [*CODE, "--location-name", LOCATION, "--socket", str(code)],
-        "web UI": ["glad_pipeline.defs.webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)],
+        "web UI": ["glad_pipeline.defs.webserver", "-w", str(workspace), "-h", here, "-p", str(ports.web)],
         "daemon": ["glad_pipeline.defs.daemon", "run", "-w", str(workspace)],
     }
+    if ports.gateway:
+        programs["gateway"] = ["glad_pipeline.gateway", "--host", here, "--port", str(ports.gateway)]
+    return programs
 
 
 def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
@@ -148,23 +175,12 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
         if settings.database_url is None:
             with Step("migrating the database"):
                 migrate(environment["DATABASE_URL"])
-        port = _web_port(settings.web_port)
-        url = f"http://127.0.0.1:{port}"
-        code = _lay_socket(home)
-        for name, words in _programs(code, _lay_workspace(home, code), port).items():
-            children.append(Child.started(name, words, home, environment))
-            _write_state(home, url, children)
-            if name == "code server":
-                _wait_for(children, "loading the code location", code.is_socket)
-        _wait_for(children, "starting Dagster", lambda: local_status(port, "/server_info", token) == 200)
-        if token and local_status(port, "/server_info") != 401:
-            raise GladError(
-                f"the web UI at {url} answers whoever asks. This is a fault of glad_pipeline: nothing is served"
-            )
-        _announce(web.address(url, settings), environment, home, settings)
+        ports = Ports.chosen(settings)
+        _start(ports, home, children, environment, token)
+        _announce(ports, environment, home, settings)
         if token is None:
             print("GLAD_WEB_TOKEN is off: every user and program of this machine can use the web UI", file=sys.stderr)
-        _watch(settings, home, children, url)
+        _watch(settings, home, children, ports)
     except Stopped:
         print("\nstopping …", file=sys.stderr)
     finally:
@@ -178,6 +194,24 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
         (home.path / "up.json").unlink(missing_ok=True)
     print("stopped; nothing of it is left running", file=sys.stderr)
     return 0
+
+
+def _start(ports: Ports, home: Home, children: list[Child], environment: dict[str, str], token: str | None) -> None:
+    """Start all programs and wait until they answer. `children` has each from the moment that it is there."""
+    code = _lay_socket(home)
+    for name, words in _programs(code, _lay_workspace(home, code), ports).items():
+        children.append(Child.started(name, words, home, environment))
+        _write_state(home, ports, children)
+        if name == "code server":
+            _wait_for(children, "loading the code location", code.is_socket)
+    _wait_for(children, "starting Dagster", lambda: local_status(ports.web, "/server_info", token) == 200)
+    if token and local_status(ports.web, "/server_info") != 401:
+        raise GladError(
+            f"the web UI at {ports.urls['url']} answers whoever asks. This is a fault of glad_pipeline: nothing is "
+            "served"
+        )
+    if gateway := ports.gateway:
+        _wait_for(children, "starting the gateway", lambda: local_status(gateway, "/healthz") == 200)
 
 
 def _raise_stopped(number: int, frame: FrameType | None) -> None:
@@ -217,13 +251,13 @@ def _lay_workspace(home: Home, code: Path) -> Path:
     return path
 
 
-def _write_state(home: Home, url: str, children: list[Child]) -> None:
+def _write_state(home: Home, ports: Ports, children: list[Child]) -> None:
     me = psutil.Process()
     known = []
     for child in children:
         with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
             known.append((child.process.pid, psutil.Process(child.process.pid).create_time()))
-    state = {"pid": me.pid, "created": me.create_time(), "url": url, "children": known}
+    state = {"pid": me.pid, "created": me.create_time(), **ports.urls, "children": known}
     write_atomically(home.path / "up.json", json.dumps(state))
 
 
@@ -234,14 +268,14 @@ def _read_state(home: Home) -> dict[str, Any]:
         return {}
 
 
-def _web_port(wanted: int) -> int:
+def _free_port(wanted: int, what: str, variable: str, taken: Sequence[int] = ()) -> int:
     port = wanted
-    while port <= PORT.high and not port_is_free(port):
+    while port <= PORT.high and (port in taken or not port_is_free(port)):
         port += 1
     if port > PORT.high:
-        raise GladError(f"no free port from {wanted} up for the web UI. Set GLAD_WEB_PORT to a lower one")
+        raise GladError(f"no free port from {wanted} up for {what}. Set {variable} to a lower one")
     if port != wanted:
-        print(f"port {wanted} is taken, the web UI uses {port}", file=sys.stderr)
+        print(f"port {wanted} is taken, {what} uses {port}", file=sys.stderr)
     return port
 
 
@@ -267,9 +301,11 @@ def _store_in(environment: dict[str, str], settings: Settings) -> str:
     return f"{environment.get('AWS_ENDPOINT_URL_S3', 'AWS')}  (bucket {environment['AWS_S3_BUCKET']})"
 
 
-def _announce(url: str, environment: dict[str, str], home: Home, settings: Settings) -> None:
+def _announce(ports: Ports, environment: dict[str, str], home: Home, settings: Settings) -> None:
+    urls = ports.urls
     print(
-        f"\nDagster       {url}\n"
+        f"\nDagster       {web.address(urls['url'], settings)}\n"
+        f"gateway       {urls.get('gateway', 'off (GLAD_GATEWAY)')}\n"
         f"object store  {_store_in(environment, settings)}\n"
         f"database      {environment['DAGSTER_PG_HOST']}:{environment['DAGSTER_PG_PORT']}\n"
         f"logs          {home.logs}\n"
@@ -279,19 +315,21 @@ def _announce(url: str, environment: dict[str, str], home: Home, settings: Setti
     )
 
 
-def _watch(settings: Settings, home: Home, children: list[Child], url: str) -> None:
+def _watch(settings: Settings, home: Home, children: list[Child], ports: Ports) -> None:
     """Return never: what dies is started again."""
     parts = _servers(settings, home)
     for child in children:
 
         def start(child: Child = child) -> None:
             child.start_again()
-            _write_state(home, url, children)
+            _write_state(home, ports, children)
 
         parts.append(Part(name=f"the {child.name}", death=child.death, start=start, place=home.path))
     keeper = Keeper(parts, lambda text: print(text, file=sys.stderr, flush=True))
     while True:
         keeper.look()
+        for child in children:
+            shorten(child.log, LONGEST_LOG)
         time.sleep(1)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -45,6 +46,16 @@ def spawn(
             env=dict(env),
             start_new_session=True,
         )
+
+
+def shorten(log: Path, most: int) -> None:
+    """Begin a log anew that has grown beyond so many bytes, and keep what it had beside it: its writers append."""
+    with suppress(OSError):
+        if log.stat().st_size <= most:
+            return
+        with suppress(OSError):  # a full disk: then all the more
+            shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+        os.truncate(log, 0)
 
 
 def running_in(folder: Path, program: str) -> Iterator[psutil.Process]:

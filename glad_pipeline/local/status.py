@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from glad_pipeline.database import describe as describe_database
+from glad_pipeline.http_client import local_status
 from glad_pipeline.local.foreground import describe, left_behind
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.postgres import Postgres
@@ -46,7 +47,13 @@ def report(settings: Settings) -> tuple[list[Row], str | None, Settings | None]:
         stored = settings_of({name: environment[name] for name in STORE if name in environment}) if process else None
         rows.append(("object store", *_described(process, store.address)))
     rows.append(("Dagster (glad up)", *_of_up(home)))
+    if gateway := (describe(home) or {}).get("gateway"):
+        rows.append(("gateway", "running" if _answers(gateway) else "does not answer", gateway, ""))
     return rows, url, stored
+
+
+def _answers(address: str) -> bool:
+    return local_status(int(address.rpartition(":")[2]), "/healthz") == 200
 
 
 def _of_up(home: Home) -> tuple[str, str, str]:

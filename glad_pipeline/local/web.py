@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from glad_pipeline.errors import GladError, UsageError
-from glad_pipeline.guard import LOGIN, Access, Guard, host_name
-from glad_pipeline.guard.hosts import is_loopback
+from glad_pipeline.guard import LOGIN, Access, Guard
+from glad_pipeline.guard.hosts import hosts_in, is_loopback
 from glad_pipeline.local.home import Home, write_atomically
 from glad_pipeline.settings import Settings
 
@@ -45,12 +45,7 @@ def guard(app: Any, settings: Settings, host: str, prefix: str = "") -> Guard:
         raise UsageError(
             f"GLAD_WEB_TOKEN is off, and {host} can be reached by others. Unset it, or listen on 127.0.0.1"
         )
-    names = (host_name(_bracketed(name.strip())) for name in (settings.web_hosts or "").split(","))
-    return Guard(app, access=wanted, hosts=[name for name in names if name], prefix=prefix)
-
-
-def _bracketed(name: str) -> str:
-    return f"[{name}]" if ":" in name else name
+    return Guard(app, access=wanted, hosts=hosts_in(settings.web_hosts), prefix=prefix)
 
 
 def address(url: str, settings: Settings) -> str:

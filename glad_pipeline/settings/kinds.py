@@ -49,6 +49,21 @@ def problem_of_networks(addresses: str) -> str | None:
     return None
 
 
+def problem_of_origins(origins: str) -> str | None:
+    if all(
+        re.fullmatch(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", each.strip())
+        for each in origins.split(",")
+    ):
+        return None
+    return "it has to be origins, such as https://blog.example.com, without path, separated by commas"
+
+
+def problem_of_rate(rate: str) -> str | None:
+    if re.fullmatch(r"off|[1-9][0-9]{0,8}/(second|minute|hour|day)", rate):
+        return None
+    return "it has to be a number of requests per second, minute, hour or day, such as 600/minute, or off"
+
+
 def problem_of_zone(name: str) -> str | None:
     try:
         ZoneInfo(name)

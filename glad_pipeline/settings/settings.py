@@ -24,6 +24,7 @@ from glad_pipeline.engine_options import EngineOptions, EngineSettings
 from glad_pipeline.errors import UsageError
 from glad_pipeline.redaction import hide, hide_environment, hide_url, shown
 from glad_pipeline.settings.databases import DatabaseSettings
+from glad_pipeline.settings.gateway import GatewaySettings
 from glad_pipeline.settings.kinds import (
     PASSWORD,
     TOKEN,
@@ -45,7 +46,7 @@ def _variable(name: str) -> str:
     return "GLAD_COMPILE" if name == "compiling" else f"GLAD_{name.upper()}"
 
 
-class Settings(EngineSettings, StoreSettings, PictureSettings, DatabaseSettings, BaseSettings):
+class Settings(GatewaySettings, EngineSettings, StoreSettings, PictureSettings, DatabaseSettings, BaseSettings):
     """What a deployment may set. Absent means the default; an empty value counts as absent."""
 
     # never populate_by_name: it reads the fields' own names from the environment too, and HOME is not GLAD_HOME

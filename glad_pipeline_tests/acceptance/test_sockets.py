@@ -35,7 +35,7 @@ from glad_pipeline_tests.strangers import (
 HTTP = ("S3 master", "S3 volume server", "S3 filer")
 GRPC = ("S3 gateway, gRPC", "S3 master, gRPC", "S3 volume server, gRPC", "S3 filer, gRPC")
 LOCAL = ("S3 gateway, local", "S3 filer, local", "Dagster's code server")
-KNOWN = {"PostgreSQL", "S3", "web UI", *HTTP, *GRPC, *LOCAL}
+KNOWN = {"PostgreSQL", "S3", "web UI", "gateway", *HTTP, *GRPC, *LOCAL}
 PARTS = {"S3 gateway": "s3", "S3 master": "master", "S3 volume server": "volume", "S3 filer": "filer"}
 
 
@@ -74,7 +74,12 @@ def name_of(found, machine, web):
         known[ours / "code.sock"] = "Dagster's code server"
         return known.get(Path(found.place))
     assert found.place.startswith("127.0.0.1:"), found
-    ports = {urlsplit(web).port: "web UI", urlsplit(machine.exports["DATABASE_URL"]).port: "PostgreSQL"}
+    gateway = urlsplit(describe(home)["gateway"]).port
+    ports = {
+        gateway: "gateway",
+        urlsplit(web).port: "web UI",
+        urlsplit(machine.exports["DATABASE_URL"]).port: "PostgreSQL",
+    }
     for name, part in PARTS.items():
         port = home.recall(f"port {part}")
         ports |= {port: "S3" if part == "s3" else name, port + 10_000: f"{name}, gRPC"}
@@ -217,6 +222,15 @@ def test_the_web_ui_asks_for_credentials_as_soon_as_the_documentation_says_so(so
     connection = http.client.HTTPConnection("127.0.0.1", sockets["web UI"].port, timeout=10)
     connection.request("GET", "/server_info")
     assert (connection.getresponse().status in (401, 403)) == ("nothing yet" not in documented()["web UI"])
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_nobody_without_a_key_changes_anything_by_the_gateway_or_reads_what_is_not_for_everybody(sockets):
+    port = sockets["gateway"].port
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        for path in ("/api/caller", "/api/studio/session", "/metrics", "/", "/docs", "/../.env", "/api/"):
+            status = int(spoken(port, request(method, path)).split()[1])
+            assert status in (401, 404, 405, 422), (method, path, status)
 
 
 def test_with_the_triggers_off_nothing_starts_by_itself_and_materialize_all_in_the_web_ui_is_enough(machine, web, page):

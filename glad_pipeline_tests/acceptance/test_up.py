@@ -1,8 +1,13 @@
 """`glad up`: the daemon's sensor publishes by itself, and the web UI shows and starts it."""
 
+import json
+import re
+
+import httpx2
 import psycopg
 import pytest
 
+from glad_pipeline.local.foreground import describe
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline_tests.acceptance.conftest import running_up, soon
@@ -31,7 +36,16 @@ def test_status_says_what_runs(machine, web):
     told = machine.glad("status")
     assert web in told
     assert "PostgreSQL" in told
+    assert re.search(r"^gateway +running +http://127\.0\.0\.1:\d+", told, re.MULTILINE)
     assert "database: answers\nstore: answers\nqueue: " in told
+
+
+def test_the_gateway_is_ready_and_knows_a_key_that_the_terminal_has_made(machine, web):
+    address = describe(Home(machine.home))["gateway"]
+    assert httpx2.get(f"{address}/readyz").json() == {"status": "ready"}
+    key = json.loads(machine.glad("keys", "make", "site", "--scope", "read", "--json"))["key"]
+    answer = httpx2.get(f"{address}/api/caller", headers={"Authorization": f"Bearer {key}"})
+    assert answer.json() == {"data": {"name": "site", "scopes": ["read"]}}
 
 
 def test_a_second_up_says_where_the_first_is(machine, web):

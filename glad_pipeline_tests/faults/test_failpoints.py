@@ -135,6 +135,15 @@ TRANSACTIONS = {
     "publishing/blog_schema.py": {"_refused_by": "a savepoint around a look"},
     "publishing/trial.py": {EVERY: "savepoints in one that is always rolled back"},
     "blame.py": {"together_or_alone": "a savepoint in the caller's transaction"},
+    "callers/keys.py": {
+        "make_key": "one INSERT of one command",
+        "revoke_key": "one UPDATE, which done again is the same",
+    },
+    "callers/sessions.py": {
+        "open_session": "one INSERT, after DELETEs of what is over; who gets no answer logs in again",
+        "close_session": "one DELETE",
+    },
+    "database/pool.py": {"_connected": "opens connections"},
     "local/stack.py": {EVERY: "creates databases before anything else is there"},
     "local/postgres.py": {"_wait_until_ready": "a look"},
 }

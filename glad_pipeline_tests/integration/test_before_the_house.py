@@ -40,6 +40,7 @@ LATER = (  # made by later migrations than the one that the rows name
     "ALTER TABLE images DROP COLUMN placeholder",
     "ALTER TABLE prompts DROP COLUMN focus",
     "DROP TABLE prompt_sources",
+    "DROP TABLE api_sessions, api_keys",
     "DROP FUNCTION prompts_note_putting_back CASCADE",
     "DROP FUNCTION prompts_in_turn CASCADE",
     "DROP FUNCTION prompts_keep_limits CASCADE",
@@ -73,6 +74,7 @@ def left(world, monkeypatch):
         "0015_renditions",
         "0016_sources",
         "0017_events",
+        "0018_api_keys",
     ]
     for each in OBJECTS:
         world.store.client.put_object(

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from urllib.parse import urlsplit
 
 import psutil
 import psycopg
@@ -37,7 +38,8 @@ class Up:
 
     def __init__(self, home):
         self.home = Home(home).prepare()
-        self.environment = os.environ | {"GLAD_HOME": str(home), "GLAD_SENSOR": "false", "GLAD_WEB_PORT": str(PORT)}
+        ports = {"GLAD_WEB_PORT": str(PORT), "GLAD_GATEWAY_PORT": str(PORT)}  # the one that comes second has the next
+        self.environment = os.environ | {"GLAD_HOME": str(home), "GLAD_SENSOR": "false"} | ports
         self.errors = home.with_name("errors")
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
@@ -118,6 +120,7 @@ def test_it_serves_the_web_ui_and_refuses_a_second_one(up):
 PARTS = {  # words of the command that is killed: what it is called
     "defs.daemon": "the daemon",
     "defs.webserver": "the web UI",
+    "glad_pipeline.gateway": "the gateway",
     "dagster api": "the code server",
     "postgres -D": "PostgreSQL",
     "weed": "the S3 server",
@@ -139,6 +142,7 @@ def test_what_is_killed_is_started_again_at_its_place_and_told_once(up):
     assert (database.port, store.port) == ports
     psycopg.connect(database.url()).close()
     assert local_status(store.port, "/healthz") == 200
+    soon(lambda: local_status(urlsplit(up.state["gateway"]).port, "/readyz") == 200)
     soon(lambda: answers(up) == 200)
 
 
@@ -157,6 +161,7 @@ def test_down_stops_it_and_a_taken_port_moves_the_web_ui(tmp_path):
         other.listen()
         up = Up(tmp_path / "home")
         assert not up.state["url"].endswith(f":{PORT}")
+        assert up.state["gateway"] not in (up.state["url"], f"http://127.0.0.1:{PORT}")
         assert up.glad("down").stdout.startswith("stopped: glad up")
     assert up.process.wait(timeout=120) == 0
     assert f"port {PORT} is taken" in up.said

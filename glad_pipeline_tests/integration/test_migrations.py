@@ -42,6 +42,7 @@ ALL = [
     "0015_renditions",
     "0016_sources",
     "0017_events",
+    "0018_api_keys",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
@@ -58,6 +59,8 @@ OURS = {
     "run_claims",
     "prompt_aliases",
     "run_reports",
+    "api_keys",
+    "api_sessions",
     "prompt_events",
     "glad_alembic_version",
 }

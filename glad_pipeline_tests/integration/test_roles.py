@@ -7,6 +7,9 @@ import psycopg
 import pytest
 
 from glad_pipeline import cli
+from glad_pipeline.callers.keys import digest, make_key, revoke_key
+from glad_pipeline.callers.sessions import QUERIES, close_session, open_session
+from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.database.roles import roles_sql
 from glad_pipeline.errors import UsageError
@@ -102,6 +105,9 @@ NOT_THE_WRITERS = [
     "INSERT INTO outbox (kind, subject, payload) VALUES ('delete', 'image:x', '{}')",
     "DELETE FROM barred_recipes",
     "SELECT nextval('prompt_claim_tokens')",
+    "SELECT name FROM api_keys",
+    "SELECT key_id FROM api_sessions",
+    "INSERT INTO api_keys (name, scopes, hash) VALUES ('mine', '{admin}', sha256('x'))",
     "ALTER TABLE prompts DISABLE TRIGGER ALL",
     "SET session_replication_role = replica",
     "INSERT INTO prompts (prompt, id) VALUES ('p', 9)",
@@ -214,6 +220,17 @@ def test_a_user_who_ran_the_pipeline_before_the_roles_goes_on_running_it(databas
     with psycopg.connect(users["app"]) as app:
         app.execute(cancel)  # the row that could not be inserted any more can be moved
         assert app.execute("SELECT attempts, created_at::text FROM other.prompts").fetchone() == (0, "infinity")
+
+
+def test_the_pipeline_s_role_is_enough_for_the_gateway_s_keys_and_sessions(users):
+    with Database(users["pipeline"]) as database:
+        key, _ = make_key(database, "site", ["admin"])
+        session = open_session(database, key.id)
+        assert session
+        asked = {"hash": digest(session.text)}
+        assert database.read(lambda c: c.execute(QUERIES["caller"], asked).fetchone())["name"] == "site"
+        close_session(database, session.text)
+        assert revoke_key(database, "site").revoked_at
 
 
 def test_names_of_roles_are_quoted_and_impossible_ones_refused(capsys):

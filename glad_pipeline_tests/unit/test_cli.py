@@ -54,6 +54,8 @@ def test_every_command_is_in_the_help():
         "migrate",
         "psql",
         "settings",
+        "keys",
+        "gateway",
         "storage",
         "prompts",
         "model",

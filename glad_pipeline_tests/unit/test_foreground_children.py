@@ -6,8 +6,8 @@ import subprocess
 import psutil
 
 from glad_pipeline.local import foreground
-from glad_pipeline.local.foreground import Child
-from glad_pipeline.local.processes import gone, wait_until
+from glad_pipeline.local.foreground import Child, Ports
+from glad_pipeline.local.processes import gone, shorten, wait_until
 
 
 def test_what_a_dead_program_has_left_is_ended_before_it_is_reaped_and_never_looked_for_again(tmp_path, monkeypatch):
@@ -43,7 +43,23 @@ def test_a_program_that_runs_has_not_ended(tmp_path):
 
 
 def test_the_code_server_is_given_each_option_once(tmp_path):
-    words = foreground._programs(tmp_path / "code", tmp_path / "workspace.yaml", 3000)["code server"]
+    words = foreground._programs(tmp_path / "code", tmp_path / "workspace.yaml", Ports(web=3000, gateway=None))[
+        "code server"
+    ]
     options = [word for word in words if word.startswith("--")]
     assert sorted(options) == sorted(set(options))
     assert {"--location-name", "--socket", "--use-python-environment-entry-point"} <= set(options)
+
+
+def test_a_log_that_grows_long_is_begun_anew_by_a_writer_that_goes_on(tmp_path):
+    log = tmp_path / "program.log"
+    with log.open("ab", buffering=0) as writer:
+        writer.write(b"x" * 100)
+        shorten(log, 100)
+        assert log.stat().st_size == 100
+        writer.write(b"y")
+        shorten(log, 100)
+        writer.write(b"z")
+    assert log.read_bytes() == b"z"
+    assert log.with_name("program.log.1").read_bytes() == b"x" * 100 + b"y"
+    shorten(tmp_path / "none.log", 100)

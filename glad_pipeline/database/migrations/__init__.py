@@ -55,6 +55,7 @@ MADE = {
     "0011_run_reports": ("run_reports",),
     "0016_sources": ("prompt_sources",),
     "0017_events": ("prompt_events",),
+    "0018_api_keys": ("api_keys", "api_sessions"),
 }
 
 _SQL = named_queries(__name__, "checks.sql")

@@ -35,7 +35,9 @@ FROM (VALUES ('prompts', 'SELECT'), ('prompts', 'INSERT'), ('prompts', 'UPDATE')
              ('prompt_sources', 'SELECT'), ('prompt_sources', 'INSERT'), ('prompt_sources', 'UPDATE'),
              ('prompt_sources', 'DELETE'),
              ('renditions', 'SELECT'), ('renditions', 'INSERT'), ('renditions', 'UPDATE'), ('renditions', 'DELETE'),
-             ('prompt_events', 'SELECT'), ('prompt_events', 'DELETE')) AS needed (relation, privilege)
+             ('prompt_events', 'SELECT'), ('prompt_events', 'DELETE'),
+             ('api_keys', 'SELECT'), ('api_keys', 'INSERT'), ('api_keys', 'UPDATE'),
+             ('api_sessions', 'SELECT'), ('api_sessions', 'INSERT'), ('api_sessions', 'DELETE')) AS needed (relation, privilege)
 WHERE to_regclass(needed.relation) IS NOT NULL
   AND NOT has_table_privilege(to_regclass(needed.relation), needed.privilege)
 

@@ -1,0 +1,123 @@
+"""How much one caller may send, and how often."""
+
+import time
+
+import httpx2
+import pytest
+
+from glad_pipeline.gateway import bounds, rates
+from glad_pipeline.gateway.rates import Rate, Rates, rate_of
+from glad_pipeline_tests.gateway.conftest import raw, served
+from glad_pipeline_tests.gateway.test_guard import key_of
+
+SESSION = "/api/studio/session"
+POST = "POST /api/studio/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
+
+def test_a_body_is_read_as_far_as_its_limit_whatever_it_says_of_itself(gateway, monkeypatch):
+    long = b'{"key": "' + b"x" * 1_100_000 + b'"}'
+    declared = raw(gateway, f"{POST}Content-Length: {len(long)}\r\n", long[:10])
+    assert declared.startswith("HTTP/1.1 413")
+    assert '"detail": "the body is longer than 1,048,576 bytes"' in declared
+    chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+    chunked = raw(gateway, f"{POST}Transfer-Encoding: chunked\r\n", chunk + b"10\r\n" + b"x" * 16 + b"\r\n0\r\n\r\n")
+    assert chunked.startswith("HTTP/1.1 413")
+    for encoding in ("gzip", "br", "deflate, gzip", "GZIP"):
+        packed = raw(gateway, f"{POST}Content-Encoding: {encoding}\r\nContent-Length: 3\r\n", b"abc")
+        assert packed.startswith("HTTP/1.1 415"), encoding
+    monkeypatch.setattr(bounds, "BODY_SECONDS", 0.3)
+    began = time.monotonic()
+    assert raw(gateway, f"{POST}Content-Length: 20\r\n", b'{"key"').startswith("HTTP/1.1 408")
+    assert time.monotonic() - began < 5
+
+
+def test_a_body_that_cannot_be_read_is_a_mistake_of_the_client(client_with):
+    client = client_with()
+    for body, told in (
+        (b"[" * 200_000, "nested too deeply"),
+        (b'{"key":' + b'{"a":' * 100_000, "nested too deeply"),
+        (b"\xff\xfe", "JSON"),
+        (b'{"key": "\xff"}', "not in UTF-8"),
+        (b'{"key": ' + b"9" * 5_000 + b"}", "digits"),
+        (b"{", "JSON"),
+        (b"", "required"),
+        (b'{"key": NaN}', "string"),
+        (b'{"key": "\\ud800", "\\udfff": 1}', "unicode"),
+        (b"{" + b",".join(b'"%d": 1' % n for n in range(20_000)) + b"}", "more"),
+        (b'{"' + b"k" * 500_000 + b'": 1}', "Extra"),
+    ):
+        refused = client.post(SESSION, content=body, headers={"Content-Type": "application/json"})
+        assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json"), body[:20]
+        assert told in refused.json()["detail"], body[:20]
+        assert len(refused.content) < 10_000, body[:20]
+
+
+def test_an_address_and_a_key_may_ask_so_often_and_are_told_when_again(client_with, settings):
+    few = settings.model_copy(update={"gateway_rate": "3/hour", "gateway_key_rate": "5/hour"})
+    keys = [key_of(client_with("read")) for _ in range(2)]
+    with served(few) as address, httpx2.Client(base_url=address) as client:
+        assert [client.get("/nowhere").status_code for _ in range(4)] == [404, 404, 404, 429]
+        refused = client.get("/nowhere")
+        assert 1_000 < int(refused.headers["retry-after"]) <= 1_200
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert client.get("/healthz").status_code == 200  # a probe is asked for by whom it is of use
+        shown = {"Authorization": f"Bearer {keys[0]}"}
+        assert [client.get("/api/caller", headers=shown).status_code for _ in range(6)] == [200] * 5 + [429]
+        assert client.get("/nowhere", headers={"Authorization": "Bearer x"}).status_code == 429
+
+
+def test_who_guesses_keys_is_kept_waiting_and_who_has_one_is_not(client_with):
+    client = client_with("read")
+    assert client.get("/api/caller").status_code == 200
+    stranger = client_with()
+    found = [stranger.get("/api/caller", headers={"X-API-Key": f"glad_{n:043d}"}).status_code for n in range(40)]
+    assert found[:20] == [401] * 20
+    assert 429 in found
+    while stranger.post(SESSION, json={"key": f"glad_{1:043d}"}).status_code != 429:  # one more every 3 s
+        pass
+    assert client.get("/api/caller").status_code == 200
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_rate_lets_so_many_at_once_and_then_as_many_in_its_time(monkeypatch):
+    clock = Clock()
+    rate = Rate(3, 60.0, clock)
+    assert [rate.spend("a") for _ in range(4)] == [None, None, None, 20]
+    assert rate.spend("b") is None
+    clock.now += 19.5
+    assert (rate.spend("a"), rate.wait("a")) == (1, 1)
+    clock.now += 0.5
+    assert (rate.wait("a"), rate.spend("a"), rate.spend("a")) == (None, None, 20)
+    clock.now += 1_000
+    assert [rate.spend("a") for _ in range(4)] == [None, None, None, 20]
+
+
+def test_callers_beyond_those_that_are_remembered_share_one_place(monkeypatch):
+    monkeypatch.setattr(rates, "MOST_CALLERS", 3)
+    clock = Clock()
+    rate = Rate(1, 60.0, clock)
+    assert [rate.spend(n) for n in range(4)] == [None] * 4
+    assert rate.spend(4) == 60  # one of the rest
+    clock.now += 61
+    assert [rate.spend(n) for n in (5, 6, 7)] == [None] * 3
+    assert len(rate._free_at) == 3
+
+
+@pytest.mark.parametrize(("address", "one"), [("2001:db8::1", "2001:db8::ffff"), ("10.0.0.1", "10.0.0.1")])
+def test_an_address_is_a_neighbourhood(address, one):
+    guarded = Rates(anonymous="1/minute", with_key="off")
+    assert guarded.of_address({"client": (address, 1)}, shows_key=False) is None
+    assert guarded.of_address({"client": (one, 2)}, shows_key=False) == 60
+    assert guarded.of_address({"client": (one, 2)}, shows_key=True) is None
+    assert guarded.of_address({"client": None}, shows_key=False) is None
+
+
+def test_a_rate_is_read_as_the_setting_says():
+    assert rate_of("off") is None
+    assert (rate_of("7/second").seconds, rate_of("9/day").count) == (1.0, 9)
