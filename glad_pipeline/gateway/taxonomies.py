@@ -1,0 +1,40 @@
+"""`GET /api/categories`, `/api/tags` and `/api/authors`: the blog's own, where it has such tables; else none."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from glad_pipeline.gateway.blog_reads import BlogReads, Reads
+from glad_pipeline.gateway.caching import answer
+from glad_pipeline.gateway.post_models import NOT_MODIFIED, Authors, Labels, problems_of
+from glad_pipeline.publishing.post_reading import LABELS
+
+router = APIRouter(tags=["posts"])
+PROBLEMS = {**NOT_MODIFIED, **problems_of(429, 503)}
+
+
+@router.get("/api/categories", summary="All categories", response_model=None, responses={200: {"model": Labels}, **PROBLEMS})
+@router.head("/api/categories", include_in_schema=False)
+async def categories(request: Request, reads: Reads) -> Response:
+    """By name, at most 1,000."""
+    return await _all_of("categories", request, reads)
+
+
+@router.get("/api/tags", summary="All tags", response_model=None, responses={200: {"model": Labels}, **PROBLEMS})
+@router.head("/api/tags", include_in_schema=False)
+async def tags(request: Request, reads: Reads) -> Response:
+    """By name, at most 1,000."""
+    return await _all_of("tags", request, reads)
+
+
+@router.get("/api/authors", summary="All authors", response_model=None, responses={200: {"model": Authors}, **PROBLEMS})
+@router.head("/api/authors", include_in_schema=False)
+async def authors(request: Request, reads: Reads) -> Response:
+    """By name, at most 1,000; without their e-mail addresses."""
+    return await _all_of("authors", request, reads)
+
+
+async def _all_of(table: str, request: Request, reads: BlogReads) -> Response:
+    rows = await reads.rows(lambda reading: reading.labels(table), {})
+    return answer(request, {"data": [{name: row.get(name) for name in LABELS[table]} for row in rows]})
