@@ -23,6 +23,7 @@ def build_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="glad_pipeline", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.add_to(app)
+    app.router.routes.append(posts.anonymous)  # before FastAPI's own
     for routes in (whoami, posts, taxonomies, files):
         app.include_router(routes.router)
     return app

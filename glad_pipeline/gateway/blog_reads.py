@@ -10,16 +10,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import psycopg
-from fastapi import Depends, FastAPI, Request
+from fastapi import Request
 from psycopg.rows import DictRow
 
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.diagnosis import require
 from glad_pipeline.gateway.problems import AGAIN, Problem
-from glad_pipeline.gateway.state import Here, State
+from glad_pipeline.gateway.state import State
 from glad_pipeline.publishing.post_reading import COUNTED, Asked, PostReading, look_for_reading
 
 SCHEMA_SECONDS = 60.0  # after which the blog's schema is looked at again
@@ -44,7 +44,7 @@ class BlogReads:
     """One process'."""
 
     def __init__(self, state: State) -> None:
-        self._state = state
+        self.state = state
         self._reading: PostReading | None = None
         self._looked_at = float("-inf")
         self._looking = asyncio.Lock()
@@ -63,9 +63,9 @@ class BlogReads:
 
     async def _rows(self, statement: bytes, bound: dict[str, Any], search: bool) -> list[DictRow]:
         if not search:
-            return await self._state.pool.rows(statement, bound)
+            return await self.state.pool.rows(statement, bound)
         try:
-            async with self._searching, self._state.pool.connection() as connection, connection.transaction():
+            async with self._searching, self.state.pool.connection() as connection, connection.transaction():
                 await connection.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SEARCH_SECONDS}s"])
                 return await (await connection.execute(statement, bound)).fetchall()
         except DatabaseError as error:
@@ -92,10 +92,6 @@ class BlogReads:
             self._totals.popitem(last=False)
         return found
 
-    async def known(self) -> PostReading:
-        """The blog as it was seen within the last minute. Raises `GladError` where there are no posts to read."""
-        return await self._known()
-
     async def _known(self, since: float | None = None) -> PostReading:
         """`since`: seen after that moment."""
         wanted = time.monotonic() - SCHEMA_SECONDS if since is None else since
@@ -104,7 +100,7 @@ class BlogReads:
         async with self._looking:
             if self._reading is None or self._looked_at < wanted:
                 began = time.monotonic()
-                found = await self._state.blocking(self._state.database.read, look_for_reading)
+                found = await self.state.blocking(self.state.database.read, look_for_reading)
                 if not found.is_possible:
                     require(found.schema.problems())
                     raise DatabaseError(f"the blog's {found.schema.names} have no id or no slug that may be read")
@@ -112,12 +108,10 @@ class BlogReads:
             return self._reading
 
 
-async def _reads(request: Request, state: Here) -> BlogReads:
-    app: FastAPI = request.app
-    found: BlogReads | None = getattr(app.state, "blog_reads", None)
-    if found is None or found._state is not state:
-        found = app.state.blog_reads = BlogReads(state)
+def reads_of(request: Request) -> BlogReads:
+    """That of this process. No dependency of FastAPI's: solving one takes longer than this."""
+    kept = request.app.state
+    found: BlogReads | None = getattr(kept, "blog_reads", None)
+    if found is None or found.state is not kept.glad:  # the application was begun again
+        found = kept.blog_reads = BlogReads(kept.glad)
     return found
-
-
-Reads = Annotated[BlogReads, Depends(_reads)]

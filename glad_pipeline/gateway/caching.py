@@ -1,17 +1,17 @@
 """Answers that may be kept, by browsers and by caches before the gateway, and how they are asked for again.
 
 Nothing is kept here: each request asks the database, so what was taken down is gone at the next one. The tag of an
-answer is a hash of its bytes; who shows it is told 304, and loads nothing.
+answer is two checksums of its bytes and their number, which take a hundredth of SHA-256's time; who shows it is told 304.
 """
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Any
 
 import orjson
 from fastapi import Request
 from fastapi.responses import Response
+from isal import isal_zlib
 
 SHARED_SECONDS, STALE_SECONDS = 2, 8  # a crowd asks once in two seconds; nothing lives longer than the sum of both
 PUBLIC = f"public, max-age=0, s-maxage={SHARED_SECONDS}, stale-while-revalidate={STALE_SECONDS}"
@@ -24,8 +24,9 @@ def answer(request: Request, content: Any, *, private: bool = False) -> Response
     body = orjson.dumps(content, str, orjson.OPT_NAIVE_UTC)  # times without a zone are UTC in sessions of ours
     if private:
         return Response(body, headers={"Cache-Control": PRIVATE}, media_type=JSON)
-    headers = {"Cache-Control": PUBLIC, "ETag": f'"{sha256(body).hexdigest()[:32]}"'}
-    if is_known(request.headers.get("if-none-match"), headers["ETag"]):
+    tag = f'"{len(body):x}-{isal_zlib.crc32(body):08x}{isal_zlib.adler32(body):08x}"'
+    headers = {"Cache-Control": PUBLIC, "ETag": tag}
+    if is_known(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=JSON)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from glad_pipeline.gateway.blog_reads import BlogReads, Reads
+from glad_pipeline.gateway.blog_reads import reads_of
 from glad_pipeline.gateway.caching import answer
 from glad_pipeline.gateway.post_models import NOT_MODIFIED, Authors, Labels, problems_of
 from glad_pipeline.publishing.post_reading import LABELS
@@ -16,25 +16,25 @@ PROBLEMS = {**NOT_MODIFIED, **problems_of(429, 503)}
 
 @router.get("/api/categories", summary="All categories", response_model=None, responses={200: {"model": Labels}, **PROBLEMS})
 @router.head("/api/categories", include_in_schema=False)
-async def categories(request: Request, reads: Reads) -> Response:
+async def categories(request: Request) -> Response:
     """By name, at most 1,000."""
-    return await _all_of("categories", request, reads)
+    return await _all_of("categories", request)
 
 
 @router.get("/api/tags", summary="All tags", response_model=None, responses={200: {"model": Labels}, **PROBLEMS})
 @router.head("/api/tags", include_in_schema=False)
-async def tags(request: Request, reads: Reads) -> Response:
+async def tags(request: Request) -> Response:
     """By name, at most 1,000."""
-    return await _all_of("tags", request, reads)
+    return await _all_of("tags", request)
 
 
 @router.get("/api/authors", summary="All authors", response_model=None, responses={200: {"model": Authors}, **PROBLEMS})
 @router.head("/api/authors", include_in_schema=False)
-async def authors(request: Request, reads: Reads) -> Response:
+async def authors(request: Request) -> Response:
     """By name, at most 1,000; without their e-mail addresses."""
-    return await _all_of("authors", request, reads)
+    return await _all_of("authors", request)
 
 
-async def _all_of(table: str, request: Request, reads: BlogReads) -> Response:
-    rows = await reads.rows(lambda reading: reading.labels(table), {})
+async def _all_of(table: str, request: Request) -> Response:
+    rows = await reads_of(request).rows(lambda reading: reading.labels(table), {})
     return answer(request, {"data": [{name: row.get(name) for name in LABELS[table]} for row in rows]})

@@ -1,8 +1,8 @@
 """Reading posts for the blog's own pages: SELECTs composed from the columns that a look has found.
 
-What a post is to readers is said in `post_answers.py`, and who may ask is for the gateway. Every statement is made
-once for its kind of question, as bytes, so that a request costs no composing and PostgreSQL plans it once; a limit is
-written out, since no plan is good for any limit.
+A row has a post as JSON text, as the blog's front end reads it: PostgreSQL makes it in less time than Python takes to
+read its values. Every statement is made once for its kind of question, as bytes, so that a request costs no composing
+and PostgreSQL plans it once; a limit is written out, since no plan is good for any limit.
 
 The posts are taken from their own table under their own names: PostgreSQL uses an index on a condition only where the
 statement has that very condition.
@@ -10,10 +10,10 @@ statement has that very condition.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from psycopg import sql
 
@@ -40,6 +40,7 @@ MOST_LABELS = 1_000  # of one answer
 COUNTED = 1_000  # posts: so many are counted each time, more are estimated
 States = Literal["published", "one", "all"]  # `one`: that of the parameter `status`
 Naming = Callable[[str], sql.Composable]  # a column of posts, by our name for it
+SIZES = "auto, 100vw"  # `auto`: browsers that see how wide a lazy picture is; a page that knows better says so itself
 _STATEMENTS = 512  # kinds of questions that are kept; the oldest goes
 
 
@@ -78,8 +79,9 @@ class PostReading:
         if start == "after":
             conditions.append(self._after)
         return _bytes(
-            sql.SQL("SELECT {} FROM {} AS p {}{} ORDER BY {} LIMIT {}{}").format(
-                self._shown, self.schema.table, self._beside, _where(conditions), self.order_by, sql.Literal(limit),
+            sql.SQL("SELECT {} AS post, {}::text AS at, {}::text AS id FROM {} AS p {}{} ORDER BY {} LIMIT {}{}").format(
+                self._post, self._date or sql.SQL("NULL"), self._own("id"), self.schema.table, self._beside,
+                _where(conditions), self._order, sql.Literal(limit),
                 sql.SQL(" OFFSET %(skip)s" if start == "skip" else ""),
             )
         )  # fmt: skip
@@ -106,9 +108,9 @@ class PostReading:
         public = _all(self._conditions(Asked()))
         token = self._own("preview_token") if "preview_token" in self.columns else sql.SQL("NULL")
         return _bytes(
-            sql.SQL("SELECT {}, {} AS is_public, {}::text AS preview_token, {} FROM {} AS p {} WHERE {} = %(slug)s"
+            sql.SQL("SELECT {} AS post, {} AS is_public, {}::text AS preview_token, {} FROM {} AS p {} WHERE {} = %(slug)s"
                     " ORDER BY {} DESC LIMIT 1").format(
-                self._shown, public, token, sql.SQL(SQL["was_taken_down"]).format(public=public, id=self._own("id")),
+                self._post, public, token, sql.SQL(SQL["was_taken_down"]).format(public=public, id=self._own("id")),
                 self.schema.table, self._beside, self._own("slug"), public,
             )
         )  # fmt: skip
@@ -151,7 +153,7 @@ class PostReading:
         return kinds.pop() if len(kinds) == 1 else "timestamp with time zone"
 
     @cached_property
-    def order_by(self) -> sql.Composed:
+    def _order(self) -> sql.Composed:
         last = sql.SQL("{} DESC").format(self._own("id"))
         return sql.SQL("{} DESC, {}").format(self._date, last) if self._date else last
 
@@ -164,11 +166,6 @@ class PostReading:
         return sql.SQL("({}, {}) < (%(at)s::{}, {})").format(
             self._date, self._own("id"), sql.SQL(self._date_type), given
         )
-
-    def place_of(self, row: Mapping[str, Any]) -> tuple[str, str]:
-        """Where in the order a post is, for a cursor: `at` and `id`."""
-        dates = (row[name] for name in self._dates)
-        return str(next((date for date in dates if date is not None), "-infinity")), str(row["id"])
 
     @cached_property
     def index(self) -> str:
@@ -271,58 +268,57 @@ class PostReading:
     # --- what is shown ---
 
     @cached_property
-    def _shown(self) -> sql.Composed:
-        parts: dict[str, sql.Composable] = {
-            name: self._status if name == "status" else self._own(name)
-            for name in FIELDS
-            if name in self.columns or name == "status"
-        }
-        parts["alt"] = self._alt
-        parts["data"] = self._data
-        return sql.SQL(", ").join(
-            sql.SQL("{} AS {}").format(part, sql.Identifier(name)) for name, part in parts.items()
-        )
+    def _post(self) -> sql.Composed:
+        """A post as JSON text."""
+        parts = {name: self._shown(name) for name in FIELDS}
+        given = {"shown": self._url, "alt": _first([self._alt, parts["title"]]), "sizes": sql.Literal(SIZES)}
+        parts["coverImage"] = sql.SQL(SQL["cover"]).format(**given)
+        parts["picture"] = sql.SQL(SQL["picture"]).format(**given)
+        named = (sql.SQL("{} AS {}").format(part, sql.Identifier(name)) for name, part in parts.items())
+        return sql.SQL("row_to_json((SELECT r FROM (SELECT {}) AS r))::text").format(sql.SQL(", ").join(named))
 
-    @cached_property
-    def _places_of_data(self) -> list[sql.Composable]:
-        column, metadata = self._own(DATA), self._own("metadata")
-        found: list[sql.Composable] = []
-        if self._is_json(DATA):
-            found.append(sql.SQL("{}::jsonb").format(column))
-        if self._is_json("metadata"):
-            found.append(sql.SQL("{}::jsonb -> {}").format(metadata, sql.Literal(DATA)))
-        return found
-
-    @cached_property
-    def _data(self) -> sql.Composable:
-        """What a page needs for `<picture>`, as JSON text: as the post has it, or else from the catalogue."""
-        if places := self._places_of_data:
-            return sql.SQL("{}::text").format(_first(places))
-        return sql.SQL("c.data::text") if self._asks_catalogue else sql.SQL("NULL::text")
+    def _shown(self, name: str) -> sql.Composable:
+        if name == "status":
+            return self._status
+        if name not in self.columns:
+            return sql.SQL("NULL")
+        if self.columns[name].type == "timestamp without time zone":  # it is UTC in sessions of ours
+            return sql.SQL("{} AT TIME ZONE 'UTC'").format(self._own(name))
+        return self._own(name)
 
     @property
-    def _asks_catalogue(self) -> bool:
-        return not self._places_of_data and "featured_image_url" in self.columns
+    def _url(self) -> sql.Composable:
+        """The address of what a post shows."""
+        found = [self._own(name) for name in ("featured_image_url", "cover_image_url") if self._is_text(name)]
+        return _first([sql.SQL("nullif({}, '')").format(each) for each in found])
 
-    @cached_property
+    @property
     def _beside(self) -> sql.Composable:
-        """What is joined to each post that is shown."""
-        if not self._asks_catalogue:
-            return sql.SQL("")
-        return sql.SQL(SQL["of_the_catalogue"]).format(url=self._own("featured_image_url"), stem=sql.Literal(STEM))
+        """What is joined to each post that is shown: `d.data`, what `<picture>` needs of the picture shown now.
 
-    @cached_property
+        As the post has it (`PublicPicture.data`), or, on a blog that has no place for it, from the catalogue.
+        """
+        places: list[sql.Composable] = []
+        if self._is_json(DATA):
+            places.append(sql.SQL("{}::jsonb").format(self._own(DATA)))
+        if self._is_json("metadata"):
+            places.append(sql.SQL("({}::jsonb -> {})").format(self._own("metadata"), sql.Literal(DATA)))
+        if not places and self._is_text("featured_image_url"):
+            return sql.SQL(SQL["data_of_the_catalogue"]).format(url=self._own("featured_image_url"), stem=sql.Literal(STEM))
+        return sql.SQL(SQL["data_of_the_post"]).format(data=_first(places), shown=self._url)
+
+    @property
     def _alt(self) -> sql.Composable:
         """What is said of the picture for who cannot see it."""
         places: list[sql.Composable] = [self._own(name) for name in ALT_COLUMNS if self._is_text(name)]
         if self._is_json("metadata"):
             places.insert(0, sql.SQL("{} ->> 'featured_image_alt'").format(self._own("metadata")))
-        if not places and {"post_id", "url", "alt_text"} <= set(self._of("media")) and self._is_text(
-            "featured_image_url"
+        if (
+            not places
+            and {"post_id", "url", "alt_text"} <= set(self._of("media"))
+            and self._is_text("featured_image_url")
         ):
-            places.append(
-                sql.SQL(SQL["of_media"]).format(id=self._own("id"), url=self._own("featured_image_url"))
-            )
+            places.append(sql.SQL(SQL["alt_of_media"]).format(id=self._own("id"), url=self._own("featured_image_url")))
         return _first([sql.SQL("nullif({}, '')").format(place) for place in places])
 
     # --- the blog's columns ---
@@ -350,11 +346,9 @@ def look_for_reading(connection: Connection) -> PostReading:
     return PostReading(look(connection, others=TABLES))
 
 
-def _first(places: Iterable[sql.Composable]) -> sql.Composable:
-    places = list(places)
-    if not places:
-        return sql.SQL("NULL")
-    return places[0] if len(places) == 1 else sql.SQL("coalesce({})").format(sql.SQL(", ").join(places))
+def _first(places: Sequence[sql.Composable]) -> sql.Composable:
+    """The first that is something."""
+    return sql.SQL("coalesce({}, NULL)").format(sql.SQL(", ").join(places)) if places else sql.SQL("NULL")
 
 
 def _any(ways: Sequence[sql.Composable]) -> sql.Composable:
