@@ -17,7 +17,6 @@ from fastapi import Request
 from psycopg.rows import DictRow
 
 from glad_pipeline.database import DatabaseError
-from glad_pipeline.diagnosis import require
 from glad_pipeline.gateway.problems import AGAIN, Problem
 from glad_pipeline.gateway.state import State
 from glad_pipeline.publishing.post_reading import COUNTED, Asked, PostReading, look_for_reading
@@ -102,8 +101,8 @@ class BlogReads:
                 began = time.monotonic()
                 found = await self.state.blocking(self.state.database.read, look_for_reading)
                 if not found.is_possible:
-                    require(found.schema.problems())
-                    raise DatabaseError(f"the blog's {found.schema.names} have no id or no slug that may be read")
+                    problems = [each.in_words() for each in found.schema.problems()]
+                    raise DatabaseError("; ".join(problems) or "the blog's posts have no id or slug that may be read")
                 self._reading, self._looked_at = found, began
             return self._reading
 

@@ -21,7 +21,7 @@ JSON = "application/json"
 
 def answer(request: Request, content: Any, *, private: bool = False) -> Response:
     """The content as JSON. `private`: it is for this caller alone."""
-    body = orjson.dumps(content, str, orjson.OPT_NAIVE_UTC)  # times without a zone are UTC in sessions of ours
+    body = orjson.dumps(content)
     if private:
         return Response(body, headers={"Cache-Control": PRIVATE}, media_type=JSON)
     tag = f'"{len(body):x}-{isal_zlib.crc32(body):08x}{isal_zlib.adler32(body):08x}"'

@@ -95,12 +95,9 @@ class PostReading:
         )
 
     def _plan(self, asked: Asked) -> bytes:
-        """How many PostgreSQL thinks there are."""
-        return _bytes(
-            sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {} AS p{}").format(
-                self.schema.table, _where(self._conditions(asked))
-            )
-        )
+        """How many PostgreSQL thinks there are, with those few that are yet to come out: of their dates it knows less."""
+        conditions = _where(self._conditions(asked, dated=False))
+        return _bytes(sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {} AS p{}").format(self.schema.table, conditions))
 
     @cached_property
     def one(self) -> bytes:
@@ -116,14 +113,14 @@ class PostReading:
         )  # fmt: skip
 
     def labels(self, table: str) -> bytes:
-        """All categories, tags or authors, by name; none where the blog has no such table."""
+        """All categories, tags or authors as JSON texts, by name; none where the blog has no such table."""
         found = self._of(table)
         if not {"id", "name"} <= set(found):
             return b"SELECT LIMIT 0"
-        shown = sql.SQL(", ").join(sql.Identifier(name) for name in LABELS[table] if name in found)
+        parts = {name: _shown(found.get(name), sql.SQL("l.{}").format(sql.Identifier(name))) for name in LABELS[table]}
         return _bytes(
-            sql.SQL("SELECT {} FROM {} ORDER BY name, id LIMIT {}").format(
-                shown, sql.Identifier(table), sql.Literal(MOST_LABELS)
+            sql.SQL("SELECT {} AS label FROM {} AS l ORDER BY l.name, l.id LIMIT {}").format(
+                _json(parts), sql.Identifier(table), sql.Literal(MOST_LABELS)
             )
         )
 
@@ -159,8 +156,7 @@ class PostReading:
 
     @property
     def _after(self) -> sql.Composed:
-        own = self.columns["id"]
-        given = sql.SQL("%(id)s::{}").format(sql.SQL(own.declared))
+        given = sql.SQL("%(id)s::{}").format(sql.SQL(self.columns["id"].type))
         if self._date is None:
             return sql.SQL("{} < {}").format(self._own("id"), given)
         return sql.SQL("({}, {}) < (%(at)s::{}, {})").format(
@@ -181,12 +177,12 @@ class PostReading:
 
     # --- what is asked for ---
 
-    def _conditions(self, asked: Asked) -> list[sql.Composable]:
+    def _conditions(self, asked: Asked, *, dated: bool = True) -> list[sql.Composable]:
         found: list[sql.Composable] = []
         if asked.states == "published":
             if (published := self._published(self._own)) is not None:
                 found.append(published)
-            if "published_at" in self.columns and self._date is not None:
+            if dated and "published_at" in self.columns and self._date is not None:
                 found.append(sql.SQL("{} <= now()").format(self._date))  # what is yet to come out is not published
         elif asked.states == "one":
             found.append(sql.SQL("{} = %(status)s").format(self._status))
@@ -225,7 +221,8 @@ class PostReading:
     @cached_property
     def _in_category(self) -> sql.Composable:
         ways: list[sql.Composable] = []
-        if "category_id" in self.columns and (ids := self._ids("categories", "category")):
+        ids = self._ids("categories", "category")
+        if ids and self._type("category_id") == self._of("categories")["id"].type:
             ways.append(sql.SQL("{} = {}").format(self._own("category_id"), ids))
         if self._is_text("category"):
             ways.append(sql.SQL("{} = %(category)s").format(self._own("category")))
@@ -241,13 +238,14 @@ class PostReading:
     def _with_tag(self) -> sql.Composable:
         ways: list[sql.Composable] = []
         ids = self._ids("tags", "tag")
-        if ids and {"post_id", "tag_id"} <= set(self._of("post_tags")):
+        kind, links = self._of("tags")["id"].type if ids else None, self._of("post_tags")
+        if ids and [_type(links.get(name)) for name in ("post_id", "tag_id")] == [self._type("id"), kind]:
             ways.append(
                 sql.SQL("EXISTS (SELECT FROM post_tags AS t WHERE t.post_id = {} AND t.tag_id = {})").format(
                     self._own("id"), ids
                 )
             )
-        if ids and "tag_ids" in self.columns and self.columns["tag_ids"].type == f"{self._of('tags')['id'].type}[]":
+        if ids and self._type("tag_ids") == f"{kind}[]":
             ways.append(sql.SQL("{} = ANY ({})").format(ids, self._own("tag_ids")))
         return _any(ways)
 
@@ -270,21 +268,12 @@ class PostReading:
     @cached_property
     def _post(self) -> sql.Composed:
         """A post as JSON text."""
-        parts = {name: self._shown(name) for name in FIELDS}
+        parts = {name: _shown(self.columns.get(name), self._own(name)) for name in FIELDS}
+        parts["status"] = self._status
         given = {"shown": self._url, "alt": _first([self._alt, parts["title"]]), "sizes": sql.Literal(SIZES)}
         parts["coverImage"] = sql.SQL(SQL["cover"]).format(**given)
         parts["picture"] = sql.SQL(SQL["picture"]).format(**given)
-        named = (sql.SQL("{} AS {}").format(part, sql.Identifier(name)) for name, part in parts.items())
-        return sql.SQL("row_to_json((SELECT r FROM (SELECT {}) AS r))::text").format(sql.SQL(", ").join(named))
-
-    def _shown(self, name: str) -> sql.Composable:
-        if name == "status":
-            return self._status
-        if name not in self.columns:
-            return sql.SQL("NULL")
-        if self.columns[name].type == "timestamp without time zone":  # it is UTC in sessions of ours
-            return sql.SQL("{} AT TIME ZONE 'UTC'").format(self._own(name))
-        return self._own(name)
+        return _json(parts)
 
     @property
     def _url(self) -> sql.Composable:
@@ -304,7 +293,9 @@ class PostReading:
         if self._is_json("metadata"):
             places.append(sql.SQL("({}::jsonb -> {})").format(self._own("metadata"), sql.Literal(DATA)))
         if not places and self._is_text("featured_image_url"):
-            return sql.SQL(SQL["data_of_the_catalogue"]).format(url=self._own("featured_image_url"), stem=sql.Literal(STEM))
+            return sql.SQL(SQL["data_of_the_catalogue"]).format(
+                url=self._own("featured_image_url"), stem=sql.Literal(STEM)
+            )
         return sql.SQL(SQL["data_of_the_post"]).format(data=_first(places), shown=self._url)
 
     @property
@@ -313,11 +304,9 @@ class PostReading:
         places: list[sql.Composable] = [self._own(name) for name in ALT_COLUMNS if self._is_text(name)]
         if self._is_json("metadata"):
             places.insert(0, sql.SQL("{} ->> 'featured_image_alt'").format(self._own("metadata")))
-        if (
-            not places
-            and {"post_id", "url", "alt_text"} <= set(self._of("media"))
-            and self._is_text("featured_image_url")
-        ):
+        media = self._of("media")
+        beside = {"url", "alt_text"} <= set(media) and _type(media.get("post_id")) == self._type("id")
+        if not places and beside and self._is_text("featured_image_url"):
             places.append(sql.SQL(SQL["alt_of_media"]).format(id=self._own("id"), url=self._own("featured_image_url")))
         return _first([sql.SQL("nullif({}, '')").format(place) for place in places])
 
@@ -328,6 +317,9 @@ class PostReading:
 
     def _own(self, ours: str) -> sql.Composable:
         return sql.SQL("p.{}").format(self._name(ours))
+
+    def _type(self, ours: str) -> str | None:
+        return _type(self.columns.get(ours))
 
     def _is_text(self, ours: str) -> bool:
         return ours in self.columns and self.columns[ours].type in TEXTS
@@ -346,9 +338,27 @@ def look_for_reading(connection: Connection) -> PostReading:
     return PostReading(look(connection, others=TABLES))
 
 
+def _type(column: BlogColumn | None) -> str | None:
+    return column.type if column else None
+
+
+def _shown(column: BlogColumn | None, own: sql.Composable) -> sql.Composable:
+    """A column's value for JSON."""
+    if column is None:
+        return sql.SQL("NULL")
+    # one without a zone is UTC in sessions of ours
+    return sql.SQL("{} AT TIME ZONE 'UTC'" if column.type == "timestamp without time zone" else "{}").format(own)
+
+
+def _json(parts: Mapping[str, sql.Composable]) -> sql.Composed:
+    """These as a JSON object, as a text."""
+    named = (sql.SQL("{} AS {}").format(part, sql.Identifier(name)) for name, part in parts.items())
+    return sql.SQL("row_to_json((SELECT r FROM (SELECT {}) AS r))::text").format(sql.SQL(", ").join(named))
+
+
 def _first(places: Sequence[sql.Composable]) -> sql.Composable:
     """The first that is something."""
-    return sql.SQL("coalesce({}, NULL)").format(sql.SQL(", ").join(places)) if places else sql.SQL("NULL")
+    return sql.SQL("coalesce({}, NULL)").format(sql.SQL(", ").join(places)) if places else sql.SQL("NULL::text")
 
 
 def _any(ways: Sequence[sql.Composable]) -> sql.Composable:
@@ -356,7 +366,7 @@ def _any(ways: Sequence[sql.Composable]) -> sql.Composable:
 
 
 def _all(conditions: Sequence[sql.Composable]) -> sql.Composable:
-    return sql.SQL("coalesce({}, false)").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("true")
+    return sql.SQL("coalesce({}, false)").format(sql.SQL(" AND ").join(conditions or [sql.SQL("true")]))
 
 
 def _where(conditions: Sequence[sql.Composable]) -> sql.Composable:

@@ -23,7 +23,7 @@ END
 -- name: data_of_the_post
 -- Of this picture, and not of one that the post showed before. OFFSET: so that it is read once, and not for each part.
 LEFT JOIN LATERAL (
-    SELECT CASE WHEN n.data ->> 'url' = {shown} THEN n.data END AS data FROM (SELECT {data} AS data OFFSET 0) AS n
+    SELECT CASE WHEN n.data ->> 'url' = {shown} THEN n.data END AS data FROM (SELECT ({data})::jsonb AS data OFFSET 0) AS n
     OFFSET 0) AS d ON true
 
 -- name: data_of_the_catalogue
