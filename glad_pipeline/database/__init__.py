@@ -298,7 +298,9 @@ def named_queries(package: str, file: str = "queries.sql", columns: Sequence[str
 
 
 def value(
-    connection: Connection, statement: LiteralString | Composed, bound: Mapping[str, Any] | Sequence[Any] | None = None
+    connection: Connection,
+    statement: LiteralString | Composed | bytes,
+    bound: Mapping[str, Any] | Sequence[Any] | None = None,
 ) -> Any:
     """The first column of a statement's first row; None where it has none."""
     row = connection.execute(statement, bound).fetchone()

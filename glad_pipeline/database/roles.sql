@@ -49,7 +49,9 @@ BEGIN
             (pipeline, 'categories', 'SELECT, INSERT'),
             (pipeline, 'authors', 'SELECT, INSERT'),
             (pipeline, 'media', 'SELECT, INSERT, UPDATE, DELETE'),
-            (pipeline, 'content_tasks', 'SELECT, UPDATE')
+            (pipeline, 'content_tasks', 'SELECT, UPDATE'),
+            (pipeline, 'tags', 'SELECT'),
+            (pipeline, 'post_tags', 'SELECT')
         ) AS v (role, relation, rights)
         JOIN pg_class c ON c.oid = to_regclass(v.relation)
     LOOP

@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
 from glad_pipeline import __version__
-from glad_pipeline.gateway import document, health, metrics, problems, studio_session, whoami
+from glad_pipeline.gateway import document, files, health, metrics, posts, problems, studio_session, taxonomies, whoami
 from glad_pipeline.gateway.bounds import PROBES, Bounds
 from glad_pipeline.gateway.front import Front
 from glad_pipeline.gateway.problems import Problem
@@ -27,6 +27,9 @@ ROUTES = (  # in this order
     studio_session,
     health,
     metrics,
+    posts,
+    taxonomies,
+    files,
 )
 
 
@@ -54,6 +57,7 @@ def build_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="glad_pipeline", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.registry = CollectorRegistry()
     problems.add_to(app)
+    app.router.routes.append(posts.anonymous)  # before FastAPI's own
     for routes in ROUTES:
         app.include_router(routes.router)
     _stand_before(app, settings, rates)

@@ -8,27 +8,21 @@ on the internet has nginx or Caddy do this (docs/setup.md).
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import threading
-from contextlib import ExitStack
-from email.utils import formatdate
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
-from glad_pipeline.storage.keys import is_private
-from glad_pipeline.storage.protocol import CACHE_CONTROL
-from glad_pipeline.storage.volume_files import MARK, find, parts_of
-from glad_pipeline.storage.volume_folders import FOLDER, IsLinkError
+from glad_pipeline.storage.volume_shown import ShownFile, answer_of, open_shown
 
 READY = "/.glad/ready"  # answers 200: somebody is there
 SECONDS = 20.0  # for one that says nothing
 AT_ONCE = 64  # visitors that are answered; who comes then waits, and is sent away after SECONDS
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 class FileServer(ThreadingHTTPServer):
@@ -81,57 +75,31 @@ class Visit(BaseHTTPRequestHandler):
             return self._say(HTTPStatus.BAD_REQUEST)
         if path == READY:
             return self._say(HTTPStatus.OK)
-        key = path.removeprefix("/")
-        if is_private(key) or parts_of(key) is None:
-            return self._say(HTTPStatus.NOT_FOUND)
         try:
-            with ExitStack() as opens:
-                top = os.open(self.server.root, FOLDER)
-                opens.callback(os.close, top)
-                os.stat(MARK, dir_fd=top)  # not mounted is no `not found`
-                found = find(opens, top, key)
-                return self._say(HTTPStatus.NOT_FOUND) if found is None else self._give(found[0], found[1].content_type)
+            shown = open_shown(self.server.root, path.removeprefix("/"))
+            return self._say(HTTPStatus.NOT_FOUND) if shown is None else self._give(shown)
         except (ConnectionError, TimeoutError):  # the visitor has gone
             self.close_connection = True
-        except IsLinkError:
-            return self._say(HTTPStatus.NOT_FOUND)
         except OSError:
             if not self._has_begun:
                 return self._say(HTTPStatus.SERVICE_UNAVAILABLE)
             self.close_connection = True  # of what was promised not all is there
 
-    def _give(self, file: IO[bytes], kind: str) -> None:
-        about = os.fstat(file.fileno())
-        size, tag = about.st_size, f'"{about.st_ino:x}-{about.st_mtime_ns:x}-{about.st_size:x}"'
-        headers = {
-            "Content-Type": kind,
-            "Cache-Control": CACHE_CONTROL,
-            "ETag": tag,
-            "Last-Modified": formatdate(about.st_mtime, usegmt=True),
-            "Accept-Ranges": "bytes",
-            "Access-Control-Allow-Origin": "*",
-            "X-Content-Type-Options": "nosniff",
-        }
-        known = [each.strip().removeprefix("W/") for each in self.headers.get("If-None-Match", "").split(",")]
-        if tag in known or "*" in known:
-            return self._say(HTTPStatus.NOT_MODIFIED, headers)
-        wanted = self.headers.get("Range", "")
-        if self.headers.get("If-Range", tag) != tag:
-            wanted = ""
-        first, last = _range(wanted, size)
-        if first >= size and wanted and size:
-            return self._say(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, {"Content-Range": f"bytes */{size}"})
-        status = HTTPStatus.OK
-        if (first, last) != (0, size - 1):
-            status = HTTPStatus.PARTIAL_CONTENT
-            headers["Content-Range"] = f"bytes {first}-{last}/{size}"
-        file.seek(first)
-        return self._say(status, headers, length=last - first + 1, file=file)
+    def _give(self, shown: ShownFile) -> None:
+        with shown.file as file:
+            answer = answer_of(
+                shown,
+                if_none_match=self.headers.get("If-None-Match", ""),
+                wanted=self.headers.get("Range", ""),
+                if_range=self.headers.get("If-Range"),
+            )
+            file.seek(answer.first)
+            self._say(HTTPStatus(answer.status), answer.headers, length=answer.length, file=file)
 
     def _say(
         self,
         status: HTTPStatus,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         *,
         length: int = 0,
         file: IO[bytes] | None = None,
@@ -148,17 +116,6 @@ class Visit(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: what visitors look at is not recorded."""
-
-
-def _range(wanted: str, size: int) -> tuple[int, int]:
-    """First and last byte of one range, all for none or one that is not understood; the first may be past the end."""
-    asked = _RANGE.fullmatch(wanted.strip())
-    if asked is None or not (asked[1] or asked[2]) or not size:
-        return 0, size - 1
-    if not asked[1]:  # so many at the end
-        return (size, size) if int(asked[2]) == 0 else (max(0, size - int(asked[2])), size - 1)
-    first, last = int(asked[1]), int(asked[2] or size - 1)
-    return (0, size - 1) if last < first < size else (first, min(last, size - 1))
 
 
 def _copy(file: IO[bytes], target: BufferedIOBase, length: int) -> None:

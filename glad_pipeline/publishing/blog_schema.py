@@ -7,7 +7,7 @@ for them (`BlogNames`). What is wrong with a schema is said by `blog_problems.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -142,14 +142,14 @@ class BlogSchema:
         return sql.Identifier(*self.names.table)
 
 
-def look(connection: Connection, names: BlogNames | None = None) -> BlogSchema:
+def look(connection: Connection, names: BlogNames | None = None, *, others: Sequence[str] = OTHERS) -> BlogSchema:
     """The blog's schema as this connection's user sees it; one statement, a few milliseconds, and no lock on a table.
 
-    `names`: None: those of the connection.
+    `names`: None: those of the connection. `others`: tables that are looked at beside the posts.
     """
     names = names or names_of(connection)
     try:
-        wanted = [{"name": "posts", "relation": regclass(names)}, *({"name": n, "relation": n} for n in OTHERS)]
+        wanted = [{"name": "posts", "relation": regclass(names)}, *({"name": n, "relation": n} for n in others)]
         rows = connection.execute(SQL["relations"], {"wanted": Jsonb(wanted)}).fetchall()
     except errors.InsufficientPrivilege as error:
         said = error.diag.message_primary or str(error)

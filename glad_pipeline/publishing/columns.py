@@ -17,7 +17,7 @@ OTHERS = ("categories", "authors", "media")  # tables of the blog's that are nam
 TEXTS = frozenset({"text", "character varying", "character", "citext"})
 TIMES = frozenset({"timestamp with time zone", "timestamp without time zone", "date"})
 ALT_COLUMNS = ("featured_image_alt", "image_alt", "alt_text", "cover_image_alt")
-_JSON = frozenset({"jsonb", "json"})
+JSON = frozenset({"jsonb", "json"})
 # The columns of posts that we fill where they exist, by our names, and the types that they may have. None: any.
 KINDS: Mapping[str, frozenset[str] | None] = {
     "id": NUMBERS | TEXTS | {"uuid"},
@@ -27,7 +27,7 @@ KINDS: Mapping[str, frozenset[str] | None] = {
     **dict.fromkeys(("published_at", "created_at", "updated_at"), TIMES),
     **dict.fromkeys(("category_id", "author_id"), None),
     "status": None,
-    **dict.fromkeys(("metadata", "featured_image_data"), _JSON),
+    **dict.fromkeys(("metadata", "featured_image_data"), JSON),
     "image_file_size": NUMBERS | {"numeric"},
 }
 

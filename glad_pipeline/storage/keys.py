@@ -51,6 +51,11 @@ def key_in(text: str) -> str | None:
     return f"{found[1]}.png" if found else None
 
 
+def is_of_picture(key: str) -> bool:
+    """Whether a key is that of a picture, its thumbnail or a rendition of it, and of nothing else."""
+    return _KEY.fullmatch(key) is not None
+
+
 def is_rendition(key: str) -> bool:
     """Whether a key is one of a rendition; an original's and a thumbnail's are not."""
     found = _KEY.fullmatch(key)

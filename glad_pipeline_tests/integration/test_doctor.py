@@ -382,6 +382,16 @@ blog_fault(
     "ALTER TABLE posts RENAME featured_image_url TO picture",
     "ALTER TABLE posts RENAME picture TO featured_image_url",
 )
+blog_fault(
+    "many posts without an index for their pages",
+    "blog: order",
+    "CREATE INDEX CONCURRENTLY ON .posts. .*published_at.*'published'",
+    "DROP INDEX glad_posts_by_date; INSERT INTO posts (title, slug, content, status)"
+    " SELECT 't', 'many-' || n, 'c', 'published' FROM generate_series(1, 6000) AS n; ANALYZE posts",
+    "DELETE FROM posts WHERE slug LIKE 'many-%'; ANALYZE posts; CREATE INDEX glad_posts_by_date ON posts"
+    " ((coalesce(published_at, created_at)) DESC, id DESC) WHERE status = 'published'",
+    level=WARNING,
+)
 
 
 @fault("a trigger of the blog's that raises", "blog", "blog: posts", "no posts on sundays")

@@ -23,7 +23,7 @@ import pytest
 import glad_pipeline
 from glad_pipeline.database import DatabaseError, connect, cures
 from glad_pipeline.database import migrations as room
-from glad_pipeline.database.migrations import migrate, pending
+from glad_pipeline.database.migrations import migrate, pending, steps
 
 ALL = [
     "0001_prompts_and_images",
@@ -43,6 +43,7 @@ ALL = [
     "0016_sources",
     "0017_events",
     "0018_api_keys",
+    "0019_page_order",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
@@ -59,9 +60,9 @@ OURS = {
     "run_claims",
     "prompt_aliases",
     "run_reports",
+    "prompt_events",
     "api_keys",
     "api_sessions",
-    "prompt_events",
     "glad_alembic_version",
 }
 INDEXES = {"idx_posts_status_created", "idx_posts_category", "idx_posts_author"}
@@ -508,6 +509,42 @@ def test_a_long_transaction_on_the_blog_s_posts_holds_nothing_up(database_url: s
         holder.execute("LOCK TABLE posts IN ROW EXCLUSIVE MODE")
         assert migrate(database_url, wait_seconds=0.3) == ALL
     assert writer.longest < 2
+
+
+def _half_made(url: str) -> None:
+    """The index of our posts as a process leaves it that dies while it makes it."""
+    with psycopg.connect(url) as writer, psycopg.connect(url, autocommit=True) as maker:
+        writer.execute("LOCK TABLE posts IN ROW EXCLUSIVE MODE")  # who may write is waited for
+        maker.execute("SET statement_timeout = '300ms'")
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            maker.execute("CREATE INDEX CONCURRENTLY glad_posts_by_date ON posts (title)")
+    assert rows(url, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'glad_posts_by_date'::regclass") == [(False,)]
+
+
+def test_our_posts_get_their_index_while_others_write_and_after_one_who_died(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _at("0018", database_url, monkeypatch)
+    assert "glad_posts_by_date" not in index_names(database_url)
+    run(
+        database_url,
+        "INSERT INTO posts (title, slug, content) SELECT 'Post ' || n, 'post-' || n, repeat('word ', 200)"
+        " FROM generate_series(1, 20000) n",
+    )
+    _half_made(database_url)
+    monkeypatch.setattr(steps, "CONCURRENT_LOCK_TIMEOUT", "300ms")
+    with psycopg.connect(database_url) as holder, Writer(database_url) as writer:
+        holder.execute("INSERT INTO posts (title, slug, content) VALUES ('t', 'held', 'c')")
+        with pytest.raises(DatabaseError, match=r"stayed locked.*it resumes"):
+            migrate(database_url, wait_seconds=0.5)
+        assert pending(database_url) == ["0019_page_order"]
+        holder.rollback()
+        assert migrate(database_url) == ["0019_page_order"]
+    assert writer.longest < 2
+    assert "glad_posts_by_date" in index_names(database_url)
+    assert "skipping" not in caplog.text
+    with connect(database_url, autocommit=True) as connection:
+        assert connection.execute("SHOW lock_timeout").fetchone() == {"lock_timeout": "0"}
 
 
 def _at(version: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,8 @@ from glad_pipeline.database.cures import problem_of_writing
 from glad_pipeline.database.migrations.post_ids import Retyped, require_convertible, retype_sql, to_retype
 from glad_pipeline.database.migrations.steps import HERE, VERSION_TABLE, printed, upgrade
 from glad_pipeline.database.migrations.steps import has_blog as has_blog
+from glad_pipeline.database.migrations.steps import has_our_posts as has_our_posts
+from glad_pipeline.database.migrations.steps import run_concurrently as run_concurrently
 from glad_pipeline.database.migrations.steps import run_sql as run_sql
 from glad_pipeline.errors import UnavailableError
 

@@ -34,3 +34,15 @@ SELECT pid
 FROM pg_locks
 WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = 0 AND objid = %(key)s::bigint::oid
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+
+-- name: our_posts
+-- The posts of this schema, where they are those that 0002 has made: no blog that was met has these columns so.
+SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = 'posts' AND c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE')
+  AND 6 = (SELECT count(*) FROM pg_attribute AS a
+           JOIN (VALUES ('tag_ids', 'uuid[]', true), ('view_count', 'integer', true), ('metadata', 'jsonb', true),
+                        ('created_at', 'timestamp with time zone', true),
+                        ('published_at', 'timestamp with time zone', false),
+                        ('image_s3_key', 'character varying(500)', false)) AS w (name, type, not_null)
+               ON w.name = a.attname AND w.type = format_type(a.atttypid, a.atttypmod) AND w.not_null = a.attnotnull
+           WHERE a.attrelid = c.oid AND NOT a.attisdropped)

@@ -6,6 +6,7 @@ Alembic and SQLAlchemy are imported only while migrating: they are not cheap, an
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.rows import tuple_row
 
+from glad_pipeline.database import named_queries
 from glad_pipeline.database.blog import has_posts
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 VERSION_TABLE = "glad_alembic_version"  # not `alembic_version`: the blog has its own
+CONCURRENT_LOCK_TIMEOUT = "1min"  # what is made CONCURRENTLY waits for old transactions, and nobody waits behind it
+_SQL = named_queries(__package__, "checks.sql")
 
 
 def run_sql(revision_file: str) -> None:
@@ -43,6 +47,52 @@ def has_blog() -> bool:
     from alembic import context
 
     return bool(context.config.attributes["has_blog"])
+
+
+def run_concurrently(revision_file: str) -> None:
+    """Run such a file's statements one by one, each committed by itself, as what is made CONCURRENTLY has to be.
+
+    What the migration did before is committed too. Killed in between, the whole file is run again.
+    """
+    from alembic import context, op
+
+    text = (HERE / Path(revision_file).with_suffix(".sql").name).read_text(encoding="utf-8")
+    with op.get_context().autocommit_block():
+        if context.is_offline_mode():
+            op.get_context().impl.static_output(text)
+            return
+        connection = driver_connection()
+        with _set(connection, lock_timeout=CONCURRENT_LOCK_TIMEOUT, client_min_messages="warning"):
+            for statement in re.split(r";\n(?=\S)", text):
+                connection.execute(statement.encode())
+
+
+@contextmanager
+def _set(connection: psycopg.Connection[Any], **settings: str) -> Iterator[None]:
+    """Settings of the session for the length of the block."""
+    before = {name: connection.execute("SELECT current_setting(%s)", [name]).fetchone() for name in settings}
+    for name, wanted in settings.items():
+        connection.execute("SELECT set_config(%s, %s, false)", [name, wanted])
+    try:
+        yield
+    finally:
+        for name, row in before.items():
+            if row is not None and not connection.closed:
+                connection.execute("SELECT set_config(%s, %s, false)", [name, row[0]])
+
+
+def has_our_posts() -> bool:
+    """For a file of `versions/`: whether the blog's posts are those that 0002 has made."""
+    from alembic import context
+
+    if context.is_offline_mode():
+        return bool(context.config.attributes["our_posts"])
+    return _are_ours(driver_connection(), context.config.attributes["schema"])
+
+
+def _are_ours(connection: psycopg.Connection[Any], schema: str) -> bool:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return cursor.execute(_SQL["our_posts"], {"schema": schema}).fetchone() is not None
 
 
 def driver_connection() -> psycopg.Connection[Any]:
@@ -87,7 +137,9 @@ def printed(connection: Connection, schema: str, version: str | None) -> str:
     from alembic import command
 
     output = StringIO()
-    config = _config(schema, output=output, has_blog=has_posts(connection))
+    found = has_posts(connection)
+    ours = _are_ours(connection, schema) if found else (version or "") < "0002"  # which makes them
+    config = _config(schema, output=output, has_blog=found, our_posts=ours)
     command.upgrade(config, f"{version or 'base'}:head", sql=True)
     return output.getvalue()
 

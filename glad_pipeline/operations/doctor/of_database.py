@@ -15,6 +15,7 @@ from glad_pipeline.operations.doctor.lines import right, risk, wrong
 from glad_pipeline.outbox.messages import dead
 from glad_pipeline.prompts.pauses import pauses
 from glad_pipeline.publishing import trial
+from glad_pipeline.publishing.post_order import problem_of_order
 from glad_pipeline.storage.keys import original_key
 
 SQL = named_queries(__package__, "doctor.sql")
@@ -92,6 +93,8 @@ def blog(deployment: Deployment) -> Iterator[Diagnosis]:
     yield from found
     if not found:
         yield right("posts", "a post was written, changed and rolled back")
+    if unordered := deployment.database.read(problem_of_order):
+        yield unordered
     types = {(row["relation"], row["name"]): row["type"] for row in deployment.database.read(_ids)}
     if len(set(types.values())) > 1:
         said = ", ".join(f"{relation}.{name} {type_}" for (relation, name), type_ in types.items())

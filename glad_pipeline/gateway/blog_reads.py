@@ -1,0 +1,116 @@
+"""What one gateway process reads of the blog: by statements that are made once for its schema, and its totals.
+
+The schema is looked at again each minute, and at once where a statement meets another one than was seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from fastapi import Request
+from psycopg.rows import DictRow
+
+from glad_pipeline.database import DatabaseError
+from glad_pipeline.gateway.problems import AGAIN, Problem
+from glad_pipeline.gateway.state import State
+from glad_pipeline.publishing.post_reading import COUNTED, Asked, PostReading, look_for_reading
+
+SCHEMA_SECONDS = 60.0  # after which the blog's schema is looked at again
+TOTAL_SECONDS = 30.0  # for which an estimated total is kept
+TOTALS = 1_000  # that are kept
+SEARCH_SECONDS = 1.0  # of PostgreSQL's for one search: titles have no index on every blog
+SEARCHES = 2  # at once: the other connections are for readers who ask for less
+
+Composed = Callable[[PostReading], bytes]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Total:
+    """How many posts there are."""
+
+    posts: int
+    is_exact: bool
+    until: float = 0.0  # by the monotonic clock
+
+
+class BlogReads:
+    """One process'."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._reading: PostReading | None = None
+        self._looked_at = float("-inf")
+        self._looking = asyncio.Lock()
+        self._searching = asyncio.Semaphore(SEARCHES)
+        self._totals: OrderedDict[tuple[object, ...], Total] = OrderedDict()
+
+    async def rows(self, composed: Composed, bound: dict[str, Any], *, search: bool = False) -> list[DictRow]:
+        """The rows of a statement. Raises `DatabaseError`, and `Problem` for a search that takes too long."""
+        began = time.monotonic()
+        try:
+            return await self._rows(composed(await self._known()), bound, search)
+        except DatabaseError as error:
+            if not isinstance(error.__cause__, psycopg.ProgrammingError):  # such as a column that is gone
+                raise
+        return await self._rows(composed(await self._known(since=began)), bound, search)
+
+    async def _rows(self, statement: bytes, bound: dict[str, Any], search: bool) -> list[DictRow]:
+        if not search:
+            return await self.state.pool.rows(statement, bound)
+        try:
+            async with self._searching, self.state.pool.connection() as connection, connection.transaction():
+                await connection.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SEARCH_SECONDS}s"])
+                return await (await connection.execute(statement, bound)).fetchall()
+        except DatabaseError as error:
+            if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+                raise
+            text = f"this search takes longer than {SEARCH_SECONDS:g} s: search for a more usual word, or in a category"
+            raise Problem(503, text, headers={"Retry-After": str(AGAIN)}) from error
+
+    async def total(self, asked: Asked, bound: dict[str, Any]) -> Total:
+        """How many posts there are: counted where they are few, else as PostgreSQL estimates it."""
+        key = (asked, *(bound.get(name) for name in ("status", "category", "tag", "search")))
+        kept = self._totals.get(key)
+        if kept is not None and kept.until > time.monotonic():
+            return kept
+        [row] = await self.rows(lambda reading: reading.count(asked), bound, search=asked.search)
+        if row["count"] <= COUNTED:
+            self._totals.pop(key, None)
+            return Total(posts=row["count"], is_exact=True)
+        [plan] = await self.rows(lambda reading: reading.plan(asked), bound, search=asked.search)
+        estimated = max(plan["QUERY PLAN"][0]["Plan"]["Plan Rows"], row["count"])
+        found = Total(posts=estimated, is_exact=False, until=time.monotonic() + TOTAL_SECONDS)
+        self._totals[key] = found
+        while len(self._totals) > TOTALS:
+            self._totals.popitem(last=False)
+        return found
+
+    async def _known(self, since: float | None = None) -> PostReading:
+        """`since`: seen after that moment."""
+        wanted = time.monotonic() - SCHEMA_SECONDS if since is None else since
+        if self._reading is not None and (self._looked_at >= wanted or (since is None and self._looking.locked())):
+            return self._reading
+        async with self._looking:
+            if self._reading is None or self._looked_at < wanted:
+                began = time.monotonic()
+                found = await self.state.blocking(self.state.database.read, look_for_reading)
+                if not found.is_possible:
+                    problems = [each.in_words() for each in found.schema.problems()]
+                    raise DatabaseError("; ".join(problems) or "the blog's posts have no id or slug that may be read")
+                self._reading, self._looked_at = found, began
+            return self._reading
+
+
+def reads_of(request: Request) -> BlogReads:
+    """That of this process. No dependency of FastAPI's: solving one takes longer than this."""
+    kept = request.app.state
+    found: BlogReads | None = getattr(kept, "blog_reads", None)
+    if found is None or found.state is not kept.glad:  # the application was begun again
+        found = kept.blog_reads = BlogReads(kept.glad)
+    return found

@@ -1,0 +1,151 @@
+"""What the blog's front end gets, for the OpenAPI document: whatever the blog has no column for is null.
+
+No answer is checked against it: PostgreSQL makes the JSON (`publishing/post_reading.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from glad_pipeline.gateway.problems import MEDIA_TYPE
+
+ID = "00000000-0000-4000-8000-000000000001"
+URL = "https://cdn.example.com/generated/ab/abababababababababababababababab"
+Id = str | int  # a uuid, a number or a text, as the blog has it
+
+
+class Attributes(BaseModel):
+    url: str | None = Field(description="The picture of the post; null: it has none", examples=[f"{URL}.png"])
+    alternativeText: str | None = Field(examples=["Fishing boats in a harbour at dawn"])
+
+
+class Data(BaseModel):
+    attributes: Attributes
+
+
+class CoverImage(BaseModel):
+    data: Data
+
+
+class Picture(BaseModel):
+    """What `<picture>` and `<img>` need. The formats stand in the order in which a browser is to be offered them."""
+
+    url: str = Field(examples=[f"{URL}.png"])
+    width: int | None = Field(description="Pixels; null: nothing is noted of this picture")
+    height: int | None
+    alt: str | None = Field(description="What is to be seen, for who cannot see it")
+    placeholder: str | None = Field(description="A data URI, to be shown while the picture loads")
+    sizes: str = Field(description="What `sizes` may say where the page knows no better", examples=["auto, 100vw"])
+    srcset: dict[str, str] = Field(
+        description="By format; empty: there are no smaller copies",
+        examples=[{"avif": f"{URL}-w800.avif 800w", "webp": f"{URL}-w800.webp 800w"}],
+    )
+
+
+class Post(BaseModel):
+    id: Id = Field(examples=[ID])
+    title: str | None = Field(examples=["Before the boats"])
+    slug: str = Field(examples=["before-the-boats"])
+    excerpt: str | None
+    featured_image_url: str | None
+    cover_image_url: str | None = Field(description="For social networks, 1200 × 630")
+    category_id: Id | None
+    published_at: datetime | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    seo_title: str | None
+    seo_description: str | None
+    seo_keywords: str | None
+    status: str | None = Field(examples=["published"])
+    content: str | None = Field(description="Markdown, as the blog has it")
+    author_id: Id | None
+    view_count: int | None
+    coverImage: CoverImage
+    picture: Picture | None
+
+
+class Pagination(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"page": 1, "pageSize": 20, "total": 14, "totalIsExact": True, "pageCount": 1, "next": None}]
+        }
+    )
+
+    page: int | None = Field(description="From 1; null where the page was asked for by `after`")
+    pageSize: int
+    total: int | None = Field(description="Posts; null where the page was asked for by `after`")
+    totalIsExact: bool | None = Field(
+        description="Up to 1,000 posts are counted; of more the total is PostgreSQL's estimate of the last half minute"
+    )
+    pageCount: int | None
+    next: str | None = Field(description="For `after`: the next page; null: there is none")
+
+
+class PageMeta(BaseModel):
+    pagination: Pagination
+
+
+class PostsPage(BaseModel):
+    data: list[Post]
+    meta: PageMeta
+
+
+class PostAnswer(BaseModel):
+    data: Post
+
+
+class Label(BaseModel):
+    id: Id
+    name: str = Field(examples=["Technology"])
+    slug: str | None = Field(examples=["technology"])
+    description: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+class Labels(BaseModel):
+    data: list[Label]
+
+
+class Author(BaseModel):
+    id: Id
+    name: str = Field(examples=["Ada Writer"])
+    slug: str | None
+    bio: str | None
+    avatar_url: str | None
+    created_at: datetime | None
+
+
+class Authors(BaseModel):
+    data: list[Author]
+
+
+class ProblemAnswer(BaseModel):
+    """RFC 9457."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["about:blank"])
+    title: str
+    status: int
+    detail: str = Field(description="What happened, which value, what to do")
+
+
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "`If-None-Match` has the tag of the answer"}}
+
+
+def problems_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route says of its errors."""
+    schema = {"$ref": "#/components/schemas/ProblemAnswer"}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "model": ProblemAnswer,
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }

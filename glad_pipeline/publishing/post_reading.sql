@@ -1,0 +1,41 @@
+-- Parts of statements of `post_reading.py`. The posts are `p`, under the blog's own names; `d.data` is what is noted of the
+-- picture that a post shows.
+
+-- name: was_taken_down
+CASE WHEN {public} THEN false
+     ELSE EXISTS (SELECT FROM takedowns WHERE subject = 'post:' || {id}::text) END AS was_taken_down
+
+-- name: cover
+json_build_object('data', json_build_object('attributes', json_build_object('url', {shown}, 'alternativeText', {alt})))
+
+-- name: picture
+-- The formats stand in the order in which a browser is to be offered them.
+CASE WHEN {shown} IS NOT NULL THEN json_build_object(
+    'url', {shown},
+    'width', CASE jsonb_typeof(d.data -> 'width') WHEN 'number' THEN d.data -> 'width' END,
+    'height', CASE jsonb_typeof(d.data -> 'height') WHEN 'number' THEN d.data -> 'height' END,
+    'alt', {alt},
+    'placeholder', CASE WHEN starts_with(d.data ->> 'placeholder', 'data:image/') THEN d.data -> 'placeholder' END,
+    'sizes', {sizes}::text,
+    'srcset', json_strip_nulls(json_build_object('avif', d.data #>> '{{srcset,avif}}', 'webp', d.data #>> '{{srcset,webp}}')))
+END
+
+-- name: data_of_the_post
+-- Of this picture, and not of one that the post showed before. OFFSET: so that it is read once, and not for each part.
+LEFT JOIN LATERAL (
+    SELECT CASE WHEN n.data ->> 'url' = {shown} THEN n.data END AS data FROM (SELECT ({data})::jsonb AS data OFFSET 0) AS n
+    OFFSET 0) AS d ON true
+
+-- name: data_of_the_catalogue
+-- The same of a picture of ours, at whatever address.
+LEFT JOIN LATERAL (
+    SELECT jsonb_build_object('width', i.width, 'height', i.height, 'placeholder', i.placeholder, 'srcset',
+        (SELECT jsonb_object_agg(s.kind, s.srcset)
+         FROM (SELECT r.kind, string_agg(left({url}, strpos({url}, left(i.key, -4)) - 1) || r.key || ' ' || r.width || 'w',
+                                         ', ' ORDER BY r.width) AS srcset
+               FROM renditions AS r WHERE r.image_id = i.id AND r.kind <> 'social' GROUP BY r.kind) AS s)) AS data
+    FROM images AS i
+    WHERE i.key = substring({url} FROM {stem}) || '.png' AND i.removed_at IS NULL) AS d ON true
+
+-- name: alt_of_media
+(SELECT m.alt_text FROM media AS m WHERE m.post_id = {id} AND m.url = {url} LIMIT 1)
