@@ -42,6 +42,8 @@ ALL = [
     "0015_renditions",
     "0016_sources",
     "0017_events",
+    "0018_api_keys",
+    "0020_notify",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
