@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from glad_pipeline import __version__
-from glad_pipeline.gateway import problems, whoami
+from glad_pipeline.gateway import events, media, problems, tasks, waiting, whoami
 from glad_pipeline.gateway.state import state_of
 from glad_pipeline.settings import Settings
 
@@ -23,6 +23,6 @@ def build_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="glad_pipeline", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.add_to(app)
-    for routes in (whoami,):
+    for routes in (whoami, waiting, media, tasks, events):
         app.include_router(routes.router)
     return app

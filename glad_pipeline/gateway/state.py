@@ -50,7 +50,7 @@ async def state_of(settings: Settings) -> AsyncIterator[State]:
             yield State(settings=settings, database=database, pool=pool)
 
 
-def _state(request: Request) -> State:
+async def _state(request: Request) -> State:  # a plain function would be called in a thread, for each request
     app: FastAPI = request.app
     state: State = app.state.glad
     return state

@@ -90,7 +90,12 @@ class Progress:
             return f"paused since {self.paused}"
         if self.is_later and not ahead:
             return "waiting for its time"
-        return f"waiting, {place - 1 if place and place <= COUNTED else f'more than {COUNTED:,}'} ahead"
+        return waiting_in_words(place)
+
+
+def waiting_in_words(place: int | None) -> str:
+    """Of a prompt that has this place in the queue; None: beyond the first COUNTED."""
+    return f"waiting, {place - 1 if place and place <= COUNTED else f'more than {COUNTED:,}'} ahead"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
