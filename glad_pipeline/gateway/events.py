@@ -15,14 +15,12 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from glad_pipeline.database import DatabaseError
-from glad_pipeline.gateway.state import Here, State
-from glad_pipeline.gateway.tasks import ID, Looks, Task, TaskId, errors, progress_for, progress_of, task_of
+from glad_pipeline.gateway.state import Here
+from glad_pipeline.gateway.tasks import ID, Looks, Task, TaskId, errors, progress_for, task_at
 from glad_pipeline.gateway.waiting import DELETED, POLL, Subscription, Waiting, Waits
-from glad_pipeline.prompts.progress import ENDED, News, Progress, waiting_in_words
+from glad_pipeline.prompts.progress import News, Progress, waiting_in_words
 
 router = APIRouter(tags=["media"])
-ENDS = (*ENDED, "discarded", "taken_down")  # events after which nothing more comes by itself
-IN_QUEUE = ("returned", "paused", "retried", "edited")  # events after which it has a place in the queue again
 LONG = 3600.0  # seconds between wakings of a stream to which nothing happens
 NEVER = 3_600_000  # milliseconds after which a client that does not know that all is told may ask again
 
@@ -65,37 +63,32 @@ async def events(
     if row.status == "pending":
         yield _queued(subscription.place, row.in_words(subscription.place, ahead=state.settings.draws_ahead))
     if row.has_ended and row.event_id <= subscription.since:  # all was told, or its history is too old to be kept
-        _, task = await _look(state, waiting, row.id)
-        yield _last(row.event or row.status, row.event_id, task)
+        yield _last(row.event or row.status, row.event_id, task_at(state, row))
         return
     while True:
         news = await subscription.news(LONG)
+        now = subscription.row
+        if not news and subscription.seen is not None:
+            yield _queued(subscription.seen, waiting_in_words(subscription.seen))
         for each in news[:-1]:
             yield _told(each)
-        if not news:
-            if subscription.seen is not None:
-                yield _queued(subscription.seen, waiting_in_words(subscription.seen))
-            continue
-        newest = news[-1]
-        if newest.event not in (*ENDS, *IN_QUEUE, DELETED):
+        for newest in news[-1:]:
+            is_last = newest.event == DELETED or (now is not None and now.has_ended and newest.id >= now.event_id)
+            if is_last:
+                yield _last(newest.event, newest.id, task_at(state, now) if now else None)
+                return
             yield _told(newest)
-            continue
-        known, task = await _look(state, waiting, row.id)
-        if task is None or (task.state in ENDED and newest.id >= known):
-            yield _last(newest.event, newest.id, task)
-            return
-        yield _told(newest)
-        if task.state == "pending" and newest.id >= known:
-            subscription.place = subscription.seen = task.place
-            yield _queued(task.place, task.message)
+            if now is not None and now.status == "pending" and newest.id >= now.event_id:
+                place = await _place_of(waiting, row.id)
+                subscription.place = subscription.seen = place
+                yield _queued(place, now.in_words(place, ahead=state.settings.draws_ahead))
 
 
-async def _look(state: State, waiting: Waiting, task_id: int) -> tuple[int, Task | None]:
-    """The last event of a prompt, and all about it as it is now; None: it was deleted. However long that takes."""
+async def _place_of(waiting: Waiting, task_id: int) -> int | None:
+    """However long the database is away."""
     while True:
         try:
-            row = await progress_of(state, task_id)
-            return (0, None) if row is None else (row.event_id, await task_of(state, waiting, row))
+            return await waiting.place_of(task_id)
         except DatabaseError:
             await asyncio.sleep(POLL)
 
@@ -115,4 +108,4 @@ def _told(news: News) -> ServerSentEvent:
 def _last(event: str, number: int, task: Task | None) -> ServerSentEvent:
     if task is None:
         return ServerSentEvent(event=DELETED, data={"message": "there is no such task any more"}, retry=NEVER)
-    return ServerSentEvent(event=event, id=str(number), data=task.model_dump(mode="json"), retry=NEVER)
+    return ServerSentEvent(event=event, id=str(number), raw_data=task.model_dump_json(), retry=NEVER)

@@ -7,7 +7,7 @@ answered when its picture is public, or after `wait` seconds with where to ask o
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse
@@ -29,12 +29,10 @@ from glad_pipeline.gateway.tasks import (
     errors,
     image_of,
     links_to,
-    post_of,
     progress_for,
-    progress_of,
     task_of,
 )
-from glad_pipeline.gateway.waiting import POLL, Waiting, Waits
+from glad_pipeline.gateway.waiting import DELETED, Waiting, Waits, progress_of
 from glad_pipeline.prompts import editing, management
 from glad_pipeline.prompts.intake import KeyTaken, add_prompt
 from glad_pipeline.prompts.progress import QUERIES, Progress
@@ -47,7 +45,6 @@ WAIT = 60.0  # where it does not say
 LOOK = 5.0  # seconds between looks whether the client is still there
 STALLED = 300.0  # seconds that a prompt waits while no run is alive, after which nothing seems to draw
 FULL = 60  # seconds after which a source that has reached its limit may ask again
-UNDERWAY = ("claimed", "drawing", "returned", "paused", "retried", "edited")  # events that settle nothing
 FAILURES = {"rejected": 422, "failed": 500, "cancelled": 409}
 Submits = Annotated[Caller, needs("submit")]
 
@@ -132,14 +129,21 @@ async def _submitted(state: State, caller: Caller, body: ImageRequest, key: str 
 
 
 async def _row_of(state: State, caller: Caller, task_id: int) -> Progress:
-    row = await progress_of(state, task_id)
-    if row is None or row.source != caller.name:  # a prompt has one `task_id`, and it is somebody else's
+    row = await _looked(state, task_id)
+    if row.source != caller.name:  # a prompt has one `task_id`, and it is somebody else's
         raise Problem(409, "a prompt with this task_id is there already, and was not asked for with this key")
     return row
 
 
-def _is_settled(row: Progress) -> bool:
-    return row.has_ended or row.waits_for_others
+async def _looked(state: State, task_id: int) -> Progress:
+    now = (await progress_of(state.pool, [task_id])).get(task_id)
+    if now is None:
+        raise Problem(410, f"task {task_id} was deleted")
+    return now
+
+
+def _is_settled(row: Progress | None) -> TypeGuard[Progress]:
+    return row is not None and (row.has_ended or row.waits_for_others)
 
 
 async def _waited(request: Request, state: State, waiting: Waiting, row: Progress, wait: float) -> Progress:
@@ -149,24 +153,11 @@ async def _waited(request: Request, state: State, waiting: Waiting, row: Progres
     with waiting.subscribe(row.id, row.event_id) as subscription:
         while (left := until - clock()) > 0 and not await request.is_disconnected():
             news = await subscription.news(min(left, LOOK))
-            if all(each.event in UNDERWAY for each in news):
-                continue
-            try:
-                row = await _looked(state, row)
-            except DatabaseError:
-                await asyncio.sleep(min(POLL, max(0, until - clock())))
-                subscription.tell(news)  # looked at again as soon as it is back
-                continue
-            if _is_settled(row):
-                return row
-    return await _looked(state, row)
-
-
-async def _looked(state: State, row: Progress) -> Progress:
-    now = await progress_of(state, row.id)
-    if now is None:
-        raise Problem(410, f"prompt {row.id} was deleted")
-    return now
+            if _is_settled(subscription.row):
+                return subscription.row
+            if any(each.event == DELETED for each in news):
+                break
+    return await _looked(state, row.id)
 
 
 async def _answer(state: State, waiting: Waiting, row: Progress, notices: list[str]) -> JSONResponse:
@@ -179,14 +170,14 @@ async def _answer(state: State, waiting: Waiting, row: Progress, notices: list[s
         return JSONResponse(task.model_dump(mode="json"), 202, {**NO_STORE, "Location": task.links.task})
     if image is None:
         raise _failure(410, row, f"its picture was taken down: {row.removed_reason or 'no reason was given'}")
-    post = await post_of(state, row)
+    published = f"published: the picture of the post {row.post_path}"
     answer = Picture(
         image_url=image.url,
         image=image,
-        message=f"published: the picture of the post {post}" if post else "the picture is in the store, and public",
+        message=published if row.post_path else "the picture is in the store, and public",
         generation_time=row.seconds,
         id=row.id,
-        post=post,
+        post=row.post_path,
         links=links_to(row.id),
         notices=notices,
     )
@@ -256,5 +247,9 @@ async def health(state: Here) -> Health:
         words = f"no run is alive, and the next prompt has waited for {row['waits'] / 60:,.0f} minutes"
         return Health(status="stalled", sdxl_available=False, message=words)
     runs = f"{row['runs']} run(s) at work" if row["runs"] else "no run at work: one begins with the next prompt"
-    last = "no picture was drawn yet" if row["last_drawn"] is None else f"the last picture is {row['last_drawn']:,.0f} s old"
+    last = (
+        "no picture was drawn yet"
+        if row["last_drawn"] is None
+        else f"the last picture is {row['last_drawn']:,.0f} s old"
+    )
     return Health(status="healthy", sdxl_available=True, message=f"{runs}; {last}. Stock photos are never given")

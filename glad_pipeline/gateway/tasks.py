@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -13,11 +14,9 @@ from glad_pipeline.callers.keys import Scope, allows
 from glad_pipeline.gateway.callers import CHALLENGE, Caller, caller_of
 from glad_pipeline.gateway.problems import MEDIA_TYPE, Problem
 from glad_pipeline.gateway.state import Here, State
-from glad_pipeline.gateway.waiting import Waiting, Waits
-from glad_pipeline.prompts import management
-from glad_pipeline.prompts.progress import QUERIES, Progress
+from glad_pipeline.gateway.waiting import Waiting, Waits, progress_of
+from glad_pipeline.prompts.progress import Progress
 from glad_pipeline.publishing.alt_text import alt_text_from
-from glad_pipeline.records import records_of
 
 router = APIRouter(tags=["media"])
 ID = 2**63 - 1  # the largest
@@ -106,7 +105,9 @@ _may_look.scope, _may_look.scopes = LOOK[0], LOOK  # type: ignore[attr-defined] 
 Looks = Annotated[Caller, Depends(_may_look)]
 
 
-@router.get("/api/media/tasks/{task_id}", responses=errors(401, 403, 404, 422, 429, 503), summary="How far a picture is")
+@router.get(
+    "/api/media/tasks/{task_id}", responses=errors(401, 403, 404, 422, 429, 503), summary="How far a picture is"
+)
 async def task(task_id: TaskId, caller: Looks, state: Here, waiting: Waits, response: Response) -> Task:
     """Of one that was asked for with the key that is shown, or, for the scope `read`, of any."""
     response.headers.update(NO_STORE)
@@ -115,21 +116,20 @@ async def task(task_id: TaskId, caller: Looks, state: Here, waiting: Waits, resp
 
 async def progress_for(state: State, caller: Caller, task_id: int, *, others: Scope) -> Progress:
     """A prompt of this caller's; of somebody else's for the scope `others`. Raises `Problem` (404), `DatabaseError`."""
-    found = await progress_of(state, task_id)
+    found = (await progress_of(state.pool, [task_id])).get(task_id)
     if found is None or not (found.source == caller.name or allows(caller.scopes, others)):
         raise Problem(404, f"no task {task_id} was asked for with the key {caller.name}")
     return found
 
 
-async def progress_of(state: State, task_id: int) -> Progress | None:
-    """Any prompt; None: there is none. Raises `DatabaseError`."""
-    found = records_of(Progress, await state.pool.rows(QUERIES["progress"], {"id": task_id}))
-    return found[0] if found else None
-
-
 async def task_of(state: State, waiting: Waiting, row: Progress, *, notices: list[str] | None = None) -> Task:
-    """What is told of a prompt. Raises `DatabaseError`."""
+    """What is told of a prompt, with its place in the queue. Raises `DatabaseError`."""
     place = await waiting.place_of(row.id) if row.status == "pending" and row.paused is None else None
+    return task_at(state, row, place, notices or [])
+
+
+def task_at(state: State, row: Progress, place: int | None = None, notices: Sequence[str] = ()) -> Task:
+    """What is told of a prompt that has this place in the queue."""
     batch = row.batch
     image = image_of(row)
     return Task(
@@ -145,9 +145,9 @@ async def task_of(state: State, waiting: Waiting, row: Progress, *, notices: lis
         image_url=image.url if image else None,
         image=image,
         generation_time=row.seconds if image else None,
-        post=await post_of(state, row),
+        post=row.post_path,
         links=links_to(row.id),
-        notices=notices or [],
+        notices=list(notices),
     )
 
 
@@ -164,14 +164,6 @@ def image_of(row: Progress) -> Image | None:
         height=row.height,
         alt_text=row.alt_text or alt_text_from(row.prompt),
     )
-
-
-async def post_of(state: State, row: Progress) -> str | None:
-    """The path of the post that it has become."""
-    if row.status != "published" or row.published_post_id is None:
-        return None
-    found = await state.pool.row(management.QUERIES["post_of"], {"post_id": row.published_post_id})
-    return found["post_path"] if found else None
 
 
 def links_to(task_id: int) -> Links:

@@ -10,8 +10,9 @@ import asyncio
 import logging
 import resource
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
@@ -19,9 +20,10 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.database.notifications import NotHeard, notifications
+from glad_pipeline.database.pool import Pool
 from glad_pipeline.gateway.problems import AGAIN, Problem
 from glad_pipeline.gateway.state import State
-from glad_pipeline.prompts.progress import CHANNEL, COUNTED, QUERIES, News
+from glad_pipeline.prompts.progress import CHANNEL, COUNTED, QUERIES, News, Progress
 from glad_pipeline.records import records_of
 
 Answer = TypeVar("Answer")
@@ -32,22 +34,24 @@ SELDOM = 2.0  # seconds between looks at the places in the queue, and at what wa
 RECONNECT = 1.0  # seconds
 UNHEARD = 60.0  # seconds until it is tried again to listen through what passes no notifications on
 NEWS = 100  # of one subscription in one look
-SLICE = 50  # subscriptions that are told at once: other requests come between
+SLICE = 10  # subscriptions that are told at once: other requests come between
 LARGEST = 4_000  # calls and streams that one process holds open
 DELETED = "deleted"  # in place of an event: there is no such prompt any more
+UNDERWAY = ("claimed", "drawing")  # events that tell all there is to tell
 logger = logging.getLogger(__name__)
 
 
 class Subscription:
     """What has happened to one prompt and its subscriber has not taken yet."""
 
-    __slots__ = ("_news", "_woken", "place", "prompt_id", "seen", "since")
+    __slots__ = ("_news", "_woken", "place", "prompt_id", "row", "seen", "since")
 
     def __init__(self, prompt_id: int, since: int, place: int | None) -> None:
         self.prompt_id = prompt_id
         self.since = since  # the last event that it was told of
         self.place = place  # in the queue, as it is now; None: it does not wait there, or is not asked for
         self.seen = place  # as the subscriber knows it
+        self.row: Progress | None = None  # how far it is after its last news; None: they were UNDERWAY
         self._news: list[News] = []
         self._woken = asyncio.Event()
 
@@ -62,9 +66,10 @@ class Subscription:
         found, self._news, self.seen = self._news, [], self.place
         return found
 
-    def tell(self, news: list[News]) -> None:
+    def tell(self, news: list[News], row: Progress | None = None) -> None:
         """More has happened."""
         self._news += news
+        self.row = row
         self.since = news[-1].id
         self.place = self.seen = None
         self._woken.set()
@@ -197,8 +202,10 @@ class Waiting:
         found: dict[int, list[News]] = {}
         for row in await self._state.pool.rows(QUERIES["news"], bound):
             found.setdefault(row["nth"], []).extend(records_of(News, [row]))
+        moved = {asked[nth].prompt_id for nth, news in found.items() if news[-1].event not in UNDERWAY}
+        rows = await progress_of(self._state.pool, moved) if moved else {}
         for number, (nth, news) in enumerate(found.items(), start=1):
-            asked[nth].tell(news)
+            asked[nth].tell(news, rows.get(asked[nth].prompt_id))
             if len(news) == NEWS:
                 self._stirred.set()  # there may be more
             if number % SLICE == 0:
@@ -221,6 +228,15 @@ class Waiting:
                 each.move(place)
             if number % SLICE == 0:
                 await asyncio.sleep(0)
+
+
+async def progress_of(pool: Pool, ids: Collection[int]) -> dict[int, Progress]:
+    """How far these prompts are, those that there are. Raises `DatabaseError`."""
+    rows = records_of(Progress, await pool.rows(QUERIES["progress"], {"ids": list(ids)}))
+    published = [each.id for each in rows if each.status == "published"]
+    found = await pool.rows(QUERIES["post_paths"], {"ids": published}) if published else []
+    paths = {each["id"]: each["post_path"] for each in found}
+    return {each.id: replace(each, post_path=paths.get(each.id)) for each in rows}
 
 
 def most_held() -> int:

@@ -46,7 +46,7 @@ def where_it_stands(database: Database, prompt_id: int, *, ahead: bool = True) -
     """
 
     def look(connection: Connection) -> str | None:
-        found = records_of(Progress, connection.execute(PROGRESS["progress"], {"id": prompt_id}))
+        found = records_of(Progress, connection.execute(PROGRESS["progress"], {"ids": [prompt_id]}))
         if not found:
             return None
         bound = {"id": prompt_id, "limit": COUNTED + 1, "ahead": ahead}

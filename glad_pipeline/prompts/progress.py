@@ -42,7 +42,6 @@ class Progress:
     last_error: str | None
     created_at: datetime
     is_later: bool | None  # whether its `publish_at` is to come
-    published_post_id: str | None
     event_id: int  # the last that happened to it; 0: nothing yet
     event: str | None
     detail: str | None
@@ -54,6 +53,7 @@ class Progress:
     model: str | None
     seconds: float | None  # of drawing
     removed_reason: str | None  # why its picture was taken down
+    post_path: str | None = None  # of the post that it has become, on the blog
 
     @property
     def has_ended(self) -> bool:

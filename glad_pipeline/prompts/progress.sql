@@ -1,9 +1,9 @@
 -- Statements of `progress.py`.
 
 -- name: progress
--- How far a prompt is, with the last that happened to it, what pauses it, and its picture as far as it is public.
+-- How far these prompts are, each with the last that happened to it, what pauses it, and its picture as far as it is public.
 SELECT p.id, p.status, p.source, p.publish, p.title, left(p.prompt, 4000) AS prompt, p.alt_text, p.attempts, p.last_error,
-       p.created_at, p.publish_at > now() AS is_later, p.published_post_id::text AS published_post_id,
+       p.created_at, p.publish_at > now() AS is_later,
        coalesce(last.id, 0) AS event_id, last.event, last.detail,
        (SELECT to_char(s.paused_since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') || coalesce(': ' || s.pause_reason, '')
         FROM prompt_sources AS s WHERE s.source IN (p.source, '*') AND s.paused_since IS NOT NULL
@@ -15,7 +15,12 @@ FROM prompts AS p
 LEFT JOIN images AS i ON i.id = p.image_id AND p.status IN ('generated', 'awaiting_approval', 'published', 'ready')
 LEFT JOIN LATERAL (
     SELECT id, event, detail FROM prompt_events WHERE prompt_id = p.id ORDER BY id DESC LIMIT 1) AS last ON true
-WHERE p.id = %(id)s;
+WHERE p.id = ANY(%(ids)s::bigint[]);
+
+-- name: post_paths
+-- Where the posts are that these prompts have become.
+SELECT p.id, '/posts/' || posts.slug AS post_path FROM prompts AS p JOIN {posts} AS posts ON posts.id = p.published_post_id
+WHERE p.id = ANY(%(ids)s::bigint[]) AND p.status = 'published';
 
 -- name: places
 -- The places of the first `limit` prompts that runs take, as `prompts_in_turn` has them.

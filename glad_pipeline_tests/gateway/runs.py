@@ -19,7 +19,9 @@ class Run:
     def store(self, *ids):
         for each in ids:
             image = add_image(self._database, recipe_hash=f"{each:064x}")
-            self._database.transact("catalogue", lambda c, image=image, each=each: self._holder.generated(c, {each: image}))
+            self._database.transact(
+                "catalogue", lambda c, image=image, each=each: self._holder.generated(c, {each: image})
+            )
 
     def reject(self, **reasons):
         self._holder.reject({int(each.removeprefix("p")): reason for each, reason in reasons.items()})

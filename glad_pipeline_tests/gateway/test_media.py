@@ -38,9 +38,7 @@ def the_page(address, key):
     response = httpx2.post(
         f"{address}/api/media/generate-image",
         headers={"Content-Type": "application/json", "Authorization": f"Bearer {key}"},
-        content=json.dumps(
-            {"prompt": "AI gaming NPCs futuristic", "use_generation": True, "task_id": "blog-post-123"}
-        ),
+        content=json.dumps({"prompt": "AI gaming NPCs futuristic", "use_generation": True, "task_id": "blog-post-123"}),
         timeout=120,
     )
     data = response.json()
@@ -188,7 +186,18 @@ def test_every_column_that_may_be_asked_for_is_and_the_older_fields_mean_what_th
     answer = client_with("submit").post(ASK, params=NOW, json=asked)
     assert answer.status_code == 202, answer.text
     (row,) = prompts(database)
-    given = ("prompt", "negative_prompt", "prompt_syntax", "title", "slug", "seed", "width", "height", "priority", "focus")
+    given = (
+        "prompt",
+        "negative_prompt",
+        "prompt_syntax",
+        "title",
+        "slug",
+        "seed",
+        "width",
+        "height",
+        "priority",
+        "focus",
+    )
     assert {name: row[name] for name in given} == {name: asked[name] for name in given}
     assert (row["publish"], row["preset"], row["task_id"], row["source"]) == ("post", "refined", "t-1", "key-0")
     assert row["idempotency_key"] == "key-0:t-1"
@@ -220,14 +229,29 @@ def test_nobody_asks_for_pictures_without_the_scope(client_with, database):
 
 HUGE = "1" + "0" * 400
 BAD = [
-    *(b'{"prompt": %s}' % each for each in (b"null", b'""', b'" "', b"7", b"[]", b'"a\\u0000b"', b'"\\ud800"', b"true")),
-    *(b'{"prompt": "a", "seed": %s}' % each for each in (b"-1", HUGE.encode(), b"1.5", b'"1"', b"NaN", b"9223372036854775808")),
-    *(b'{"prompt": "a", "guidance_scale": %s}' % each for each in (b"NaN", b"Infinity", b"1e400", HUGE.encode(), b"-1")),
+    *(
+        b'{"prompt": %s}' % each
+        for each in (b"null", b'""', b'" "', b"7", b"[]", b'"a\\u0000b"', b'"\\ud800"', b"true")
+    ),
+    *(
+        b'{"prompt": "a", "seed": %s}' % each
+        for each in (b"-1", HUGE.encode(), b"1.5", b'"1"', b"NaN", b"9223372036854775808")
+    ),
+    *(
+        b'{"prompt": "a", "guidance_scale": %s}' % each
+        for each in (b"NaN", b"Infinity", b"1e400", HUGE.encode(), b"-1")
+    ),
     *(b'{"prompt": "a", "width": %s}' % each for each in (b"1023", b"0", b"1e3", b"4096000")),
     *(b'{"prompt": "a", "publish_at": %s}' % each for each in (b'"soon"', b'"9999-12-31"', b"7", b'"2030-13-01"')),
-    *(b'{"prompt": "a", "title": %s}' % each for each in (b'"\\udfff"', b'"a\\nb"', b'"%s"' % (b"x" * 256), b'{"a": 1}')),
+    *(
+        b'{"prompt": "a", "title": %s}' % each
+        for each in (b'"\\udfff"', b'"a\\nb"', b'"%s"' % (b"x" * 256), b'{"a": 1}')
+    ),
     *(b'{"prompt": "a", "task_id": %s}' % each for each in (b'"\\u0000"', b'""', b'"\\ud83d"', b"1")),
-    *(b'{"prompt": "a", "post_id": %s, "publish": "post"}' % each for each in (HUGE.encode(), b'"\\u0000"', b'"x"', b"true", b"17")),
+    *(
+        b'{"prompt": "a", "post_id": %s, "publish": "post"}' % each
+        for each in (HUGE.encode(), b'"\\u0000"', b'"x"', b"true", b"17")
+    ),
     b'{"prompt": "a", "source": "someone"}',
     b'{"prompt": "a", "idempotency_key": "x"}',
     b'{"prompt": "a", "preset": "refined ", "use_refinement": true}',

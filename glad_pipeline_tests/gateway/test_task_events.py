@@ -112,7 +112,9 @@ def test_a_place_in_the_queue_is_told_when_it_changes(client_with, database, mon
         assert "holidays" in task(client, number)["message"]
 
 
-def test_a_prompt_that_is_deleted_ends_its_streams_and_the_history_of_one_may_be_gone(client_with, database, monkeypatch):
+def test_a_prompt_that_is_deleted_ends_its_streams_and_the_history_of_one_may_be_gone(
+    client_with, database, monkeypatch
+):
     monkeypatch.setattr(waiting, "QUIET", 0.2)
     monkeypatch.setattr(waiting, "SELDOM", 0.1)
     client = client_with("submit")

@@ -53,7 +53,9 @@ def client(proxy, migrated_url, database, tmp_path):
 
 def listeners(database):
     """Server processes that listen."""
-    found = execute(database, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%%'")
+    found = execute(
+        database, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%%'"
+    )
     return [row["pid"] for row in found]
 
 
@@ -132,7 +134,8 @@ def test_a_client_that_hangs_up_while_it_waits_makes_room(client, database, monk
     with socket.create_connection((address.hostname, address.port)) as line:
         line.sendall(
             b"POST /api/media/generate-image HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-            b"authorization: %s\r\ncontent-length: %d\r\n\r\n%s" % (client.headers["authorization"].encode(), len(body), body)
+            b"authorization: %s\r\ncontent-length: %d\r\n\r\n%s"
+            % (client.headers["authorization"].encode(), len(body), body)
         )
         number = eventually(lambda: execute(database, "SELECT id FROM prompts"))[0]["id"]
         path = f"/api/media/tasks/{number}/events"
@@ -154,7 +157,9 @@ def test_looks_are_few_however_many_wait_and_however_much_happens(client, databa
         began = time.monotonic()
         with stream(client, numbers[0]) as events:
             assert next(events)[0] == "queued"
-            waits = [pool.submit(client.post, ASK, params={"wait": 30}, json={"prompt": f"a hill {n}"}) for n in range(20)]
+            waits = [
+                pool.submit(client.post, ASK, params={"wait": 30}, json={"prompt": f"a hill {n}"}) for n in range(20)
+            ]
             for _ in range(30):
                 execute(database, "UPDATE prompts SET status = 'cancelled'")
                 execute(database, "UPDATE prompts SET status = 'pending'")
