@@ -174,6 +174,7 @@ async def measured(process: psutil.Process, port: int, database: Database, args:
     ends = await asyncio.gather(*calls, *streams)
     over.set()
     used = process.cpu_times()
+    cpu = used.user + used.system - worked.user - worked.system
     return {
         "calls": args.calls,
         "streams": args.streams,
@@ -183,9 +184,7 @@ async def measured(process: psutil.Process, port: int, database: Database, args:
         "goal_memory_mb": GOAL_MB,
         "seconds_of_drawing": round(drawn - began, 1),
         "last_picture_seconds_late": round(max(ends) - drawn, 2),
-        "core_share_while_drawing": round(
-            (used.user + used.system - worked.user - worked.system) / (max(ends) - began), 2
-        ),
+        "core_share_while_drawing": round(cpu / (max(ends) - began), 2),
         **_percentiles("alone", alone),
         **_percentiles("waited_for", held),
         **_percentiles("drawing", await busy),

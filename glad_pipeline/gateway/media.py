@@ -83,6 +83,7 @@ class Health(BaseModel):
     summary="Have a picture drawn",
 )
 async def generate_image(
+    *,
     request: Request,
     body: ImageRequest,
     caller: Submits,

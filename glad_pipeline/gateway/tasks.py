@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from glad_pipeline.callers.keys import Scope, allows
 from glad_pipeline.gateway.callers import CHALLENGE, Caller, caller_of
-from glad_pipeline.gateway.problems import MEDIA_TYPE, Problem
+from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here, State
 from glad_pipeline.gateway.waiting import Waiting, Waits, progress_of
 from glad_pipeline.prompts.progress import Progress
@@ -26,15 +26,6 @@ State_ = Literal[
     "pending", "claimed", "generated", "awaiting_approval", "published", "ready", "rejected", "failed", "cancelled"
 ]
 TaskId = Annotated[int, Path(ge=1, le=ID, description="As the answer to the request had it.", examples=[17])]
-
-
-class ProblemDetails(BaseModel):
-    """An error, as RFC 9457 has them."""
-
-    type: str
-    title: str
-    status: int
-    detail: str = Field(description="What happened, which value, what to do.")
 
 
 class Image(BaseModel):
@@ -85,11 +76,8 @@ class Task(BaseModel):
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For `responses=`: these are told as RFC 9457 has it."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-    return {
-        each: {"model": ProblemDetails, "content": content, "description": HTTPStatus(each).phrase} for each in statuses
-    }
+    """For `responses=`: problems that may come of this route."""
+    return {each: {"description": HTTPStatus(each).phrase} for each in statuses}
 
 
 async def _may_look(caller: Annotated[Caller | None, Depends(caller_of)]) -> Caller:

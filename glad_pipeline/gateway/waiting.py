@@ -1,7 +1,7 @@
 """Waiting for prompts to move: any number of callers, one connection that listens, one look for all of them.
 
-A caller subscribes to a prompt and takes its news. The database is asked when it notifies that some prompt has moved, at
-most LOOKS times a second, and once a second where it cannot be listened to. Waits outlast an outage of the database.
+A caller subscribes to a prompt and takes its news. The database is asked when it notifies that some prompt has moved,
+at most LOOKS times a second, and once a second where it cannot be listened to. Waits outlast an outage of the database.
 """
 
 from __future__ import annotations
@@ -81,10 +81,7 @@ class Subscription:
 
 
 class Shared(Generic[Answer]):
-    """One question that many ask at once: asked again for those who come while it is under way, and never twice at once.
-
-    Each gets an answer to a question that was put after they came.
-    """
+    """One question of many: it is put again for those who come while it is under way, and never twice at once."""
 
     def __init__(self, ask: Callable[[], Awaitable[Answer]]) -> None:
         self._ask = ask
@@ -115,7 +112,7 @@ class Waiting:
         self.held: Counter[int] = Counter()  # calls and streams that are open, by key
 
     async def __aenter__(self) -> Waiting:
-        self._tasks = [asyncio.create_task(each) for each in (self._listen(), self._look())]
+        self._tasks = [asyncio.create_task(_for_good(each)) for each in (self._listen, self._look)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -160,7 +157,7 @@ class Waiting:
         return {row["prompt_id"]: row["place"] for row in await self._state.pool.rows(QUERIES["places"], bound)}
 
     async def _listen(self) -> None:
-        """Say whenever a prompt has moved, for as long as the process lives."""
+        """Say whenever a prompt has moved."""
         url = self._state.settings.database_url
         said = False
         while url is not None:
@@ -184,7 +181,7 @@ class Waiting:
         await self._state.pool.row("SELECT pg_notify(%s, '')", [CHANNEL])
 
     async def _look(self) -> None:
-        """Tell the subscribers what has happened, for as long as the process lives."""
+        """Tell the subscribers what has happened."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(QUIET if self.hears else POLL):
@@ -228,6 +225,16 @@ class Waiting:
                 each.move(place)
             if number % SLICE == 0:
                 await asyncio.sleep(0)
+
+
+async def _for_good(work: Callable[[], Awaitable[None]]) -> None:
+    """For as long as the process lives: without it, whoever waits would wait for nothing."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            logger.exception("waiting.failed")
+        await asyncio.sleep(RECONNECT)
 
 
 async def progress_of(pool: Pool, ids: Collection[int]) -> dict[int, Progress]:

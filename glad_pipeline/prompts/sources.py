@@ -87,7 +87,7 @@ def limit(database: Database, source: str, limits: Mapping[str, int | None]) -> 
 
 @contextmanager
 def kept_to_limits() -> Iterator[None]:
-    """Around an INSERT of prompts: raises `LimitReached`, with the cure, where a source would pass a limit of its own."""
+    """Around an INSERT of prompts: raises `LimitReached`, with the cure, where a source would pass a limit."""
     try:
         yield
     except pg.CheckViolation as error:

@@ -206,8 +206,12 @@ def test_every_column_that_may_be_asked_for_is_and_the_older_fields_mean_what_th
 
 @pytest.mark.parametrize(
     ("more", "publish"),
-    [({}, "picture"), ({"title": "A hill"}, "post"), ({"publish": "post"}, "post")]
-    + [({"title": "A hill", "publish": "picture"}, "picture")],
+    [
+        ({}, "picture"),
+        ({"title": "A hill"}, "post"),
+        ({"publish": "post"}, "post"),
+        ({"title": "A hill", "publish": "picture"}, "picture"),
+    ],
 )
 def test_a_picture_alone_is_meant_unless_a_title_or_publish_says_otherwise(client_with, database, more, publish):
     client_with("submit").post(ASK, params=NOW, json={"prompt": "a hill", **more})

@@ -18,7 +18,7 @@ from glad_pipeline_tests.faults.proxy import Proxy
 from glad_pipeline_tests.gateway.conftest import served
 from glad_pipeline_tests.gateway.runs import drawn
 from glad_pipeline_tests.gateway.test_task_events import ask, names, stream
-from glad_pipeline_tests.integration.test_queue import execute
+from glad_pipeline_tests.integration.test_queue import add, execute
 from glad_pipeline_tests.poolers import pgbouncer
 
 ASK = "/api/media/generate-image"
@@ -117,13 +117,15 @@ def test_a_stream_outlasts_an_outage(client, proxy, database):
 
 def test_behind_a_pooler_in_transaction_mode_it_is_asked_once_a_second(migrated_url, database, tmp_path, monkeypatch):
     monkeypatch.setattr(waiting, "QUIET", 60.0)
-    (number,) = [execute(database, "INSERT INTO prompts (prompt) VALUES ('a hill') RETURNING id")[0]["id"]]
-    execute(database, "UPDATE prompts SET publish = 'picture'")
-    with pgbouncer(migrated_url, "transaction") as url, client_through(url, database, tmp_path, "read") as client:
-        with stream(client, number) as events:
-            assert next(events)[0] == "queued"
-            drawn(database)
-            assert names(events) == ["claimed", "drawing", "ready"]
+    (number,) = add(database, publish="picture")
+    with (
+        pgbouncer(migrated_url, "transaction") as url,
+        client_through(url, database, tmp_path, "read") as client,
+        stream(client, number) as events,
+    ):
+        assert next(events)[0] == "queued"
+        drawn(database)
+        assert names(events) == ["claimed", "drawing", "ready"]
 
 
 def test_a_client_that_hangs_up_while_it_waits_makes_room(client, database, monkeypatch):
