@@ -7,6 +7,7 @@ answered when its picture is public, or after `wait` seconds with where to ask o
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Any, Literal, TypeGuard
 
 from fastapi import APIRouter, Header, Query, Request
@@ -32,7 +33,7 @@ from glad_pipeline.gateway.tasks import (
     progress_for,
     task_of,
 )
-from glad_pipeline.gateway.waiting import DELETED, Waiting, Waits, progress_of
+from glad_pipeline.gateway.waiting import DELETED, Full, Waiting, Waits, progress_of
 from glad_pipeline.prompts import editing, management
 from glad_pipeline.prompts.intake import KeyTaken, add_prompt
 from glad_pipeline.prompts.progress import QUERIES, Progress
@@ -111,7 +112,7 @@ async def generate_image(
     task_id = await _submitted(state, caller, body, idempotency_key or body.task_id)
     row = await _row_of(state, caller, task_id)
     if wait and not _is_settled(row):
-        with waiting.held_by(caller.key_id):
+        with suppress(Full), waiting.held_by(caller.key_id):  # too many wait: it is asked for all the same
             row = await _waited(request, state, waiting, row, wait)
     return await _answer(state, waiting, row, notices)
 

@@ -41,6 +41,10 @@ UNDERWAY = ("claimed", "drawing")  # events that tell all there is to tell
 logger = logging.getLogger(__name__)
 
 
+class Full(Problem):
+    """As many calls and streams are open as may be."""
+
+
 class Subscription:
     """What has happened to one prompt and its subscriber has not taken yet."""
 
@@ -122,13 +126,13 @@ class Waiting:
 
     @contextmanager
     def held_by(self, key_id: int) -> Iterator[None]:
-        """Around a call or stream that stays open. Raises `Problem`: 429 for a key that has too many, 503 for all."""
+        """Around a call or stream that stays open. Raises `Full`: 429 for a key that has too many, 503 for all."""
         most = most_held()
         again = {"Retry-After": str(AGAIN)}
         if self.held[key_id] >= max(1, most // 2):
-            raise Problem(429, f"this key holds {self.held[key_id]:,} calls and streams open: end some", headers=again)
+            raise Full(429, f"this key holds {self.held[key_id]:,} calls and streams open: end some", headers=again)
         if self.held.total() >= most:
-            raise Problem(503, f"{most:,} calls and streams are open here already: ask again", headers=again)
+            raise Full(503, f"{most:,} calls and streams are open here already: ask again", headers=again)
         self.held[key_id] += 1
         try:
             yield

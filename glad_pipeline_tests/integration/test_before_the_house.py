@@ -30,6 +30,7 @@ LATER = (  # made by later migrations than the one that the rows name
     "DROP TRIGGER prompts_note_what_happened ON prompts",
     "DROP FUNCTION prompts_note_what_happened",
     "DROP TABLE prompt_events",
+    "DROP FUNCTION prompt_events_notify",
     "ALTER TABLE prompts DROP COLUMN publish CASCADE",
     "DROP TABLE run_claims, prompt_aliases, run_reports",
     "DROP FUNCTION prompts_redraw_what_is_edited CASCADE",
@@ -40,6 +41,7 @@ LATER = (  # made by later migrations than the one that the rows name
     "ALTER TABLE images DROP COLUMN placeholder",
     "ALTER TABLE prompts DROP COLUMN focus",
     "DROP TABLE prompt_sources",
+    "DROP TABLE api_sessions, api_keys",
     "DROP FUNCTION prompts_note_putting_back CASCADE",
     "DROP FUNCTION prompts_in_turn CASCADE",
     "DROP FUNCTION prompts_keep_limits CASCADE",
@@ -73,6 +75,8 @@ def left(world, monkeypatch):
         "0015_renditions",
         "0016_sources",
         "0017_events",
+        "0018_api_keys",
+        "0020_notify",
     ]
     for each in OBJECTS:
         world.store.client.put_object(

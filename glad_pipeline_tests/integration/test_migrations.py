@@ -60,6 +60,8 @@ OURS = {
     "run_claims",
     "prompt_aliases",
     "run_reports",
+    "api_keys",
+    "api_sessions",
     "prompt_events",
     "glad_alembic_version",
 }
