@@ -50,7 +50,7 @@ async def state_of(settings: Settings) -> AsyncIterator[State]:
             yield State(settings=settings, database=database, pool=pool)
 
 
-async def _state(request: Request) -> State:  # a plain function would be called in a thread, for each request
+def _state(request: Request) -> State:
     app: FastAPI = request.app
     state: State = app.state.glad
     return state
