@@ -11,7 +11,21 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
 from glad_pipeline import __version__
-from glad_pipeline.gateway import document, files, health, metrics, posts, problems, studio_session, taxonomies, whoami
+from glad_pipeline.gateway import (
+    document,
+    events,
+    files,
+    health,
+    media,
+    metrics,
+    posts,
+    problems,
+    studio_session,
+    tasks,
+    taxonomies,
+    waiting,
+    whoami,
+)
 from glad_pipeline.gateway.bounds import PROBES, Bounds
 from glad_pipeline.gateway.front import Front
 from glad_pipeline.gateway.problems import Problem
@@ -30,6 +44,10 @@ ROUTES = (  # in this order
     posts,
     taxonomies,
     files,
+    waiting,
+    media,
+    tasks,
+    events,
 )
 
 

@@ -1,4 +1,4 @@
-"""What happened to a prompt and when, and where it stands now: for a person, and for programs that ask on their behalf.
+"""What happened to a prompt and when, and where it stands now: for a person. For programs that ask often: `progress`.
 
 The database writes the history itself (`prompts_note_what_happened`), in the transactions that move a prompt. Knows the
 tables `prompts` and `prompt_events`; changes nothing.
@@ -10,20 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from glad_pipeline.database import Connection, Database, named_queries, value
-from glad_pipeline.prompts.pauses import pauses
+from glad_pipeline.prompts.progress import COUNTED, Progress
+from glad_pipeline.prompts.progress import QUERIES as PROGRESS
 from glad_pipeline.records import records_of
 
 QUERIES = named_queries("glad_pipeline.prompts", "events.sql")
 SHOWN = 1_000  # events of one prompt, the newest
-COUNTED = 1_000  # prompts ahead of one
-WORDS = {  # of states that say all there is to say
-    "awaiting_approval": "waiting for approval",
-    "published": "published",
-    "ready": "ready: its picture is public, and no post is asked for",
-    "rejected": "rejected",
-    "failed": "failed",
-    "cancelled": "cancelled",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,28 +44,13 @@ def where_it_stands(database: Database, prompt_id: int, *, ahead: bool = True) -
 
     `ahead`: whether prompts are drawn before their `publish_at`.
     """
-    return database.read(lambda connection: _stands(connection, prompt_id, ahead))
 
+    def look(connection: Connection) -> str | None:
+        found = records_of(Progress, connection.execute(PROGRESS["progress"], {"ids": [prompt_id]}))
+        if not found:
+            return None
+        bound = {"id": prompt_id, "limit": COUNTED + 1, "ahead": ahead}
+        place = value(connection, QUERIES["place"], bound) if found[0].status == "pending" else None
+        return found[0].in_words(place, ahead=ahead)
 
-def _stands(connection: Connection, prompt_id: int, ahead: bool) -> str | None:
-    row = connection.execute(QUERIES["stands"], {"id": prompt_id}).fetchone()
-    if row is None:
-        return None
-    if row["status"] == "pending":
-        return _waits(connection, prompt_id, row["source"], ahead=ahead, is_later=row["is_later"])
-    if row["status"] == "claimed":
-        return f"drawing, {row['detail']}" if row["event"] == "drawing" else "claimed, to be drawn next"
-    if row["status"] == "generated":
-        return "stored, its post waits for its time" if row["is_later"] else "stored, its post is next"
-    return WORDS[row["status"]]
-
-
-def _waits(connection: Connection, prompt_id: int, source: str, *, ahead: bool, is_later: bool | None) -> str:
-    found = pauses(connection)
-    if (paused := found.all or found.sources.get(source)) is not None:
-        return f"paused since {paused}"
-    if is_later and not ahead:
-        return "waiting for its time"
-    bound = {"id": prompt_id, "limit": COUNTED + 1, "ahead": ahead}
-    place = value(connection, QUERIES["place"], bound)
-    return f"waiting, {place - 1 if place and place <= COUNTED else f'more than {COUNTED:,}'} ahead"
+    return database.read(look)

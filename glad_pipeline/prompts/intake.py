@@ -25,6 +25,11 @@ from glad_pipeline.records import FIELDS, NewPrompt, PostIdKind
 
 WRITTEN = (*FIELDS, "content_hash")
 QUERIES = named_queries("glad_pipeline.prompts", "intake.sql", WRITTEN)
+
+class KeyTaken(UsageError):
+    """The `idempotency_key` is that of a prompt which asks for something else."""
+
+
 _DEFAULTS = {field.name: field.default for field in fields(NewPrompt)}
 _SEED = FIELDS.index("seed")
 _values = attrgetter(*FIELDS)  # of a NewPrompt; a million rows notice
@@ -83,7 +88,7 @@ def _same_prompt(connection: Connection, prompt: NewPrompt, row: Mapping[str, An
         if there is not None:
             if there["is_known"] or _asks_for(there, prompt):
                 return int(there["id"])
-            raise UsageError(
+            raise KeyTaken(
                 f"idempotency_key {quoted(prompt.idempotency_key)} belongs to prompt {there['id']} already, which asks "
                 f"for something else (`glad prompts show {there['id']}`): take another key"
             )

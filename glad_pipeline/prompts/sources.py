@@ -20,6 +20,11 @@ from glad_pipeline.prompts.pauses import ALL, SQL
 from glad_pipeline.prompts.validation import review_reason, source_name
 from glad_pipeline.records import records_of
 
+
+class LimitReached(UsageError):
+    """A source has as many prompts as its limit allows."""
+
+
 LIMITED = "sources_keep_their_limits"  # the database's name for the rule
 
 
@@ -82,14 +87,14 @@ def limit(database: Database, source: str, limits: Mapping[str, int | None]) -> 
 
 @contextmanager
 def kept_to_limits() -> Iterator[None]:
-    """Around an INSERT of prompts: raises `UsageError`, with the cure, where a source would pass a limit of its own."""
+    """Around an INSERT of prompts: raises `LimitReached`, with the cure, where a source would pass a limit."""
     try:
         yield
     except pg.CheckViolation as error:
         if error.diag.constraint_name != LIMITED:
             raise
         hint = f". {error.diag.message_hint}" if error.diag.message_hint else ""
-        raise UsageError(f"{error.diag.message_primary}: nothing was added{hint}") from error
+        raise LimitReached(f"{error.diag.message_primary}: nothing was added{hint}") from error
 
 
 def _checked(source: str) -> str:

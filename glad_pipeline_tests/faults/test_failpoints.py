@@ -84,6 +84,7 @@ TRANSACTIONS = {
         "connect_patiently": "for the claim's lock",
     },
     "database/this_database.py": {"database_mark": "reads"},
+    "database/notifications.py": {"notifications": "listens"},
     "operations/psql.py": {EVERY: "what a person types"},
     "operations/redraw.py": {"requeue": "one UPDATE a page of one command"},
     "testing/database.py": {EVERY: "servers of a test"},

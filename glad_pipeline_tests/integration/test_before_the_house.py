@@ -30,6 +30,7 @@ LATER = (  # made by later migrations than the one that the rows name
     "DROP TRIGGER prompts_note_what_happened ON prompts",
     "DROP FUNCTION prompts_note_what_happened",
     "DROP TABLE prompt_events",
+    "DROP FUNCTION prompt_events_notify",
     "ALTER TABLE prompts DROP COLUMN publish CASCADE",
     "DROP TABLE run_claims, prompt_aliases, run_reports",
     "DROP FUNCTION prompts_redraw_what_is_edited CASCADE",
@@ -75,6 +76,8 @@ def left(world, monkeypatch):
         "0016_sources",
         "0017_events",
         "0018_api_keys",
+        "0019_page_order",
+        "0020_notify",
     ]
     for each in OBJECTS:
         world.store.client.put_object(

@@ -162,7 +162,7 @@ def test_a_view_on_a_column_that_has_to_be_retyped_is_named_before_anything_is_d
         "ALTER TABLE deployments DROP probe, DROP blog_mark; UPDATE glad_alembic_version SET version_num = '0013';"
         "DROP TABLE renditions; ALTER TABLE images DROP placeholder; ALTER TABLE prompts DROP focus;"
         "DROP TRIGGER prompts_note_what_happened ON prompts; DROP FUNCTION prompts_note_what_happened;"
-        "DROP TABLE prompt_events; ALTER TABLE prompts DROP publish CASCADE;"
+        "DROP TABLE prompt_events; DROP FUNCTION prompt_events_notify; ALTER TABLE prompts DROP publish CASCADE;"
         "DROP TABLE prompt_sources; DROP FUNCTION prompts_in_turn; ALTER TABLE prompts DROP source, DROP put_back_at CASCADE;"
         "DROP TABLE api_sessions, api_keys; DROP FUNCTION prompts_keep_limits CASCADE; DROP FUNCTION prompts_note_putting_back CASCADE;"
         "CREATE INDEX prompts_pending ON prompts (priority DESC, id) WHERE status = 'pending';"
@@ -182,6 +182,8 @@ def test_a_view_on_a_column_that_has_to_be_retyped_is_named_before_anything_is_d
         "0016_sources",
         "0017_events",
         "0018_api_keys",
+        "0019_page_order",
+        "0020_notify",
         "ids of posts as bigint",
     ]
 

@@ -44,6 +44,7 @@ ALL = [
     "0017_events",
     "0018_api_keys",
     "0019_page_order",
+    "0020_notify",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}

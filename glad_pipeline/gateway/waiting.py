@@ -1,0 +1,272 @@
+"""Waiting for prompts to move: any number of callers, one connection that listens, one look for all of them.
+
+A caller subscribes to a prompt and takes its news. The database is asked when it notifies that some prompt has moved,
+at most LOOKS times a second, and once a second where it cannot be listened to. Waits outlast an outage of the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+
+from glad_pipeline.database import DatabaseError
+from glad_pipeline.database.notifications import NotHeard, notifications
+from glad_pipeline.database.pool import Pool
+from glad_pipeline.gateway.problems import AGAIN, Problem
+from glad_pipeline.gateway.state import State
+from glad_pipeline.prompts.progress import CHANNEL, COUNTED, QUERIES, News, Progress
+from glad_pipeline.records import records_of
+
+Answer = TypeVar("Answer")
+LOOKS = 4.0  # a second, at most
+POLL = 1.0  # seconds between looks where nothing is heard
+QUIET = 10.0  # seconds after which a look is taken all the same: a prompt that is deleted notifies nobody
+SELDOM = 2.0  # seconds between looks at the places in the queue, and at what was deleted
+RECONNECT = 1.0  # seconds
+UNHEARD = 60.0  # seconds until it is tried again to listen through what passes no notifications on
+NEWS = 100  # of one subscription in one look
+SLICE = 10  # subscriptions that are told at once: other requests come between
+LARGEST = 4_000  # calls and streams that one process holds open
+DELETED = "deleted"  # in place of an event: there is no such prompt any more
+UNDERWAY = ("claimed", "drawing")  # events that tell all there is to tell
+logger = logging.getLogger(__name__)
+
+
+class Full(Problem):
+    """As many calls and streams are open as may be."""
+
+
+class Subscription:
+    """What has happened to one prompt and its subscriber has not taken yet."""
+
+    __slots__ = ("_news", "_woken", "place", "prompt_id", "row", "seen", "since")
+
+    def __init__(self, prompt_id: int, since: int, place: int | None) -> None:
+        self.prompt_id = prompt_id
+        self.since = since  # the last event that it was told of
+        self.place = place  # in the queue, as it is now; None: it does not wait there, or is not asked for
+        self.seen = place  # as the subscriber knows it
+        self.row: Progress | None = None  # how far it is after its last news; None: they were UNDERWAY
+        self._news: list[News] = []
+        self._woken = asyncio.Event()
+
+    async def news(self, seconds: float) -> list[News]:
+        """What has happened, the oldest first, once there is anything; empty after so many seconds, or when only
+        the place in the queue is another."""
+        if not self._news and self.place == self.seen:
+            self._woken.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._woken.wait()
+        found, self._news, self.seen = self._news, [], self.place
+        return found
+
+    def tell(self, news: list[News], row: Progress | None = None) -> None:
+        """More has happened."""
+        self._news += news
+        self.row = row
+        self.since = news[-1].id
+        self.place = self.seen = None
+        self._woken.set()
+
+    def move(self, place: int) -> None:
+        """It has another place in the queue."""
+        self.place = place
+        self._woken.set()
+
+
+class Shared(Generic[Answer]):
+    """One question of many: it is put again for those who come while it is under way, and never twice at once."""
+
+    def __init__(self, ask: Callable[[], Awaitable[Answer]]) -> None:
+        self._ask = ask
+        self._one = asyncio.Lock()
+        self._next: asyncio.Task[Answer] | None = None
+
+    async def ask(self) -> Answer:
+        if self._next is None:
+            self._next = asyncio.create_task(self._answer())
+        return await asyncio.shield(self._next)
+
+    async def _answer(self) -> Answer:
+        async with self._one:
+            self._next = None  # who comes from here on gets the next answer
+            return await self._ask()
+
+
+class Waiting:
+    """Everybody who waits in this process. A context manager."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._subscriptions: set[Subscription] = set()
+        self._stirred = asyncio.Event()
+        self.hears = False  # whether notifications come
+        self._places = Shared(self._ask_places)
+        self._told_seldom = 0.0
+        self.held: Counter[int] = Counter()  # calls and streams that are open, by key
+
+    async def __aenter__(self) -> Waiting:
+        self._tasks = [asyncio.create_task(_for_good(each)) for each in (self._listen, self._look)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @contextmanager
+    def held_by(self, key_id: int) -> Iterator[None]:
+        """Around a call or stream that stays open. Raises `Full`: 429 for a key that has too many, 503 for all."""
+        most = most_held()
+        again = {"Retry-After": str(AGAIN)}
+        if self.held[key_id] >= max(1, most // 2):
+            raise Full(429, f"this key holds {self.held[key_id]:,} calls and streams open: end some", headers=again)
+        if self.held.total() >= most:
+            raise Full(503, f"{most:,} calls and streams are open here already: ask again", headers=again)
+        self.held[key_id] += 1
+        try:
+            yield
+        finally:
+            self.held[key_id] -= 1
+            if not self.held[key_id]:
+                del self.held[key_id]
+
+    @contextmanager
+    def subscribe(self, prompt_id: int, since: int, place: int | None = None) -> Iterator[Subscription]:
+        """The news of a prompt after the event `since`. `place`: tell also when this is not its place any more."""
+        subscription = Subscription(prompt_id, since, place)
+        self._subscriptions.add(subscription)
+        self._stirred.set()
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+
+    async def place_of(self, prompt_id: int) -> int | None:
+        """Its place among those that wait; None: it is not among the first COUNTED."""
+        return (await self._places.ask()).get(prompt_id)
+
+    async def _ask_places(self) -> dict[int, int]:
+        bound = {"limit": COUNTED + 1, "ahead": self._state.settings.draws_ahead}
+        return {row["prompt_id"]: row["place"] for row in await self._state.pool.rows(QUERIES["places"], bound)}
+
+    async def _listen(self) -> None:
+        """Say whenever a prompt has moved."""
+        url = self._state.settings.database_url
+        said = False
+        while url is not None:
+            again = RECONNECT
+            try:
+                async for _ in notifications(
+                    url.get_secret_value(), CHANNEL, application_name="glad gateway", ring=self._ring
+                ):
+                    self.hears, said = True, False
+                    self._stirred.set()
+            except DatabaseError as error:
+                again = UNHEARD if isinstance(error, NotHeard) else RECONNECT
+                if not said:
+                    logger.warning("prompts are asked for every %.0f s until they can be listened to: %s", POLL, error)
+                said = True
+            self.hears = False
+            self._stirred.set()
+            await asyncio.sleep(again)
+
+    async def _ring(self) -> None:
+        await self._state.pool.row("SELECT pg_notify(%s, '')", [CHANNEL])
+
+    async def _look(self) -> None:
+        """Tell the subscribers what has happened."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(QUIET if self.hears else POLL):
+                    await self._stirred.wait()
+            self._stirred.clear()
+            if self._subscriptions:
+                with suppress(DatabaseError):  # the next look may find it again
+                    await self._tell_news()
+                    await self._tell_seldom()
+            await asyncio.sleep(1 / LOOKS)
+
+    async def _tell_news(self) -> None:
+        asked = list(self._subscriptions)
+        bound = {"ids": [each.prompt_id for each in asked], "since": [each.since for each in asked], "most": NEWS}
+        found: dict[int, list[News]] = {}
+        for row in await self._state.pool.rows(QUERIES["news"], bound):
+            found.setdefault(row["nth"], []).extend(records_of(News, [row]))
+        moved = {asked[nth].prompt_id for nth, news in found.items() if news[-1].event not in UNDERWAY}
+        rows = await progress_of(self._state.pool, moved) if moved else {}
+        for number, (nth, news) in enumerate(found.items(), start=1):
+            asked[nth].tell(news, rows.get(asked[nth].prompt_id))
+            if len(news) == NEWS:
+                self._stirred.set()  # there may be more
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+
+    async def _tell_seldom(self) -> None:
+        """That the queue has moved, to those that wait in it; and that prompts were deleted, which notifies nobody."""
+        now = asyncio.get_running_loop().time()
+        if now - self._told_seldom < SELDOM:
+            return
+        self._told_seldom = now
+        asked = list(self._subscriptions)
+        rows = await self._state.pool.rows(QUERIES["gone"], {"ids": [each.prompt_id for each in asked]})
+        gone = {row["id"] for row in rows}
+        places = await self._places.ask() if any(each.place is not None for each in asked) else {}
+        for number, each in enumerate(asked, start=1):
+            if each.prompt_id in gone:
+                each.tell([News(id=each.since, at=datetime.now(UTC), event=DELETED, detail=None)])
+            elif each.place is not None and (place := places.get(each.prompt_id)) not in (None, each.place):
+                each.move(place)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+
+
+async def _for_good(work: Callable[[], Awaitable[None]]) -> None:
+    """For as long as the process lives: without it, whoever waits would wait for nothing."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            logger.exception("waiting.failed")
+        await asyncio.sleep(RECONNECT)
+
+
+async def progress_of(pool: Pool, ids: Collection[int]) -> dict[int, Progress]:
+    """How far these prompts are, those that there are. Raises `DatabaseError`."""
+    rows = records_of(Progress, await pool.rows(QUERIES["progress"], {"ids": list(ids)}))
+    published = [each.id for each in rows if each.status == "published"]
+    found = await pool.rows(QUERIES["post_paths"], {"ids": published}) if published else []
+    paths = {each["id"]: each["post_path"] for each in found}
+    return {each.id: replace(each, post_path=paths.get(each.id)) for each in rows}
+
+
+def most_held() -> int:
+    """Calls and streams that this process holds open at once: half of the files that it may have open."""
+    return min(LARGEST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with Waiting(app.state.glad) as app.state.waiting:
+        yield
+
+
+router = APIRouter(lifespan=_lifespan)
+
+
+async def _waiting(request: Request) -> Waiting:
+    found: Waiting = request.app.state.waiting
+    return found
+
+
+Waits = Annotated[Waiting, Depends(_waiting)]
