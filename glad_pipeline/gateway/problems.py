@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.display import quoted
-from glad_pipeline.errors import GladError, UnavailableError, UsageError
+from glad_pipeline.errors import GladError, NoSuchError, UnavailableError, UsageError
 from glad_pipeline.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
@@ -71,6 +71,8 @@ def of_error(error: GladError) -> Problem:
     """What an error of the product is for a client: who has to mend it."""
     if isinstance(error, (DatabaseError, UnavailableError)):
         return Problem(503, str(error), headers={"Retry-After": str(AGAIN)})
+    if isinstance(error, NoSuchError):
+        return Problem(404, str(error))
     if isinstance(error, UsageError):
         return Problem(422, str(error))
     return Problem(409, str(error))
