@@ -42,13 +42,13 @@ Reason = Annotated[Text, Field(min_length=1, max_length=REASON_CHARS)]
 
 
 class Body(BaseModel):
-    """What a request may have in its body, and nothing else. Built when one comes, so that the gateway starts sooner."""
+    """What a request may have in its body, and nothing else."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Told(BaseModel):
-    """What an answer has, for OpenAPI: no answer is built through it."""
+    """What an answer has, for OpenAPI: no answer is made by it, so that it need not be built at the start."""
 
     model_config = ConfigDict(defer_build=True)
 
@@ -164,7 +164,7 @@ def whose(caller: Caller) -> str | None:
 
 
 def source_for(caller: Caller, asked: str | None) -> str:
-    """The source of prompts that this caller asks for. Raises `Problem` for another one's, which has limits of its own."""
+    """The source of prompts that this caller asks for. Raises `Problem` for another one's, which has its own limits."""
     if asked is None:
         return caller.name
     if asked != caller.name and not allows(caller.scopes, "admin"):

@@ -12,6 +12,7 @@ from glad_pipeline.records import FIELDS, NewPrompt, columns_of
 
 TIME_CHARS = 40  # of a time in ISO 8601
 SIZE_CHARS = 20
+PostName = Annotated[Text, Field(max_length=POST_ID_CHARS)] | Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Side = Annotated[int, Field(ge=SIDE.low, le=SIDE.high, multiple_of=SIDE.step)]
 
 
@@ -34,9 +35,7 @@ class PromptFields(Body):
     alt_text: Text | None = _chars("alt_text")
     task_id: Text | None = _chars("task_id")
     idempotency_key: Text | None = Field(default=None, max_length=KEY_BYTES)
-    post_id: (
-        Annotated[Text, Field(max_length=POST_ID_CHARS)] | Annotated[int, Field(ge=-LARGEST, le=LARGEST)] | None
-    ) = Field(default=None, description="the slug or id of a post to illustrate")
+    post_id: PostName | None = Field(default=None, description="the slug or id of a post to illustrate")
     seed: Annotated[int, Field(ge=-1, le=LARGEST)] | None = None
     size: Text | None = Field(default=None, max_length=SIZE_CHARS, examples=["1024x768"])
     width: Side | None = None

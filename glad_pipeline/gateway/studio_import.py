@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from glad_pipeline.prompts.importing import ImportOptions, ImportReport
 
 MOST_BYTES = 8 * 2**20  # of one file: some 100,000 prompts. The terminal takes files of any size
-AT_ONCE = 2  # imports, which hold a connection for seconds each
 router = APIRouter(prefix="/api/studio/prompts", tags=["studio: prompts"])
 Submitter = Annotated[Caller, needs("submit")]
 Format = Literal["csv", "tsv", "jsonl", "json", "txt"]
@@ -71,6 +70,7 @@ async def import_prompts(
     request: Request,
     state: Here,
     caller: Submitter,
+    *,
     format: Annotated[Format | None, Query(description="absent: by the content")] = None,
     dry_run: Annotated[bool, Query(description="change nothing; show the first rows as they would be")] = False,
     skip_bad: Annotated[bool, Query(description="leave refused rows out and import the others")] = False,
@@ -127,17 +127,20 @@ async def _receive(request: Request, file: Path) -> None:
         async for chunk in request.stream():
             size += len(chunk)
             if size > MOST_BYTES:
-                raise Problem(
-                    413, f"the file has more than {MOST_BYTES // 2**20} MB: import it with ./glad prompts import"
-                )
-            if size == len(chunk) and chunk.startswith(PARQUET):
-                raise Problem(422, "this is Parquet: import it with ./glad prompts import, or send CSV or JSONL")
+                raise Problem(413, f"the file has over {MOST_BYTES // 2**20} MB: import it with ./glad prompts import")
             out.write(chunk)
+
+
+def _refuse_parquet(file: Path) -> None:
+    with file.open("rb") as stream:
+        if stream.read(len(PARQUET)) == PARQUET:
+            raise Problem(422, "this is Parquet: import it with ./glad prompts import, or send CSV or JSONL")
 
 
 def _import(state: State, file: Path, options: ImportOptions) -> ImportReport:
     from glad_pipeline.prompts.importing import ImportRefusedError, import_files
 
+    _refuse_parquet(file)
     try:
         return import_files(state.database, [file], options)
     except ImportRefusedError as error:
@@ -150,7 +153,15 @@ def _import(state: State, file: Path, options: ImportOptions) -> ImportReport:
 
 
 def _told(report: ImportReport, *, dry_run: bool) -> dict[str, Any]:
-    plain = values_of(NewPrompt(prompt=""))
+    plain = {**values_of(NewPrompt(prompt="")), "prompt": None}
+    first = [
+        {
+            "where": row.where,
+            "prompt": {name: found for name, found in values_of(row.prompt).items() if found != plain[name]},
+            "notices": row.notices,
+        }
+        for row in report.first
+    ]
     return {
         "dry_run": dry_run,
         "added": report.added,
@@ -160,14 +171,5 @@ def _told(report: ImportReport, *, dry_run: bool) -> dict[str, Any]:
         "reasons": [{"where": where, "reason": reason} for where, reason in report.reasons],
         "read": [line.partition(": ")[2] for line in report.read],
         "noticed": [f"{each.kind} in {each.rows:,} rows: {each.example}" for each in report.noticed],
-        "first": [
-            {
-                "where": row.where,
-                "prompt": {
-                    name: found for name, found in values_of(row.prompt).items() if found not in ("", plain[name])
-                },
-                "notices": row.notices,
-            }
-            for row in report.first
-        ],
+        "first": first,
     }

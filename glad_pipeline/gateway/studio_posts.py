@@ -99,7 +99,7 @@ class DeleteImage(OneImage):
 
 @router.post("/images/delete", response_model=TakedownAnswer, responses={**TOLD, **refusals(404, 409)})
 async def delete_image(state: Here, caller: Admin, jobs: AllJobs, asked: DeleteImage) -> Response:
-    """Remove a picture for good; posts made with it are hidden, posts that it illustrated show what they showed before."""
+    """Remove a picture for good; posts made with it are hidden, those that it illustrated show what they did before."""
     from glad_pipeline.operations import takedown
 
     taken = await state.blocking(takedown.delete_image, state.database, asked.image, reason=asked.reason)

@@ -69,6 +69,7 @@ THERE: dict[str, Any] = {"model": Answer[AskedFor], "description": "It was in th
 async def list_prompts(
     state: Here,
     caller: Reader,
+    *,
     status: Annotated[Status | None, Query()] = None,
     source: Annotated[Text | None, Query(max_length=CHARS["source"], description="'': without a source")] = None,
     category: Annotated[Text | None, Query(max_length=CHARS["category"])] = None,
@@ -99,7 +100,7 @@ async def show_prompt(state: Here, caller: Reader, prompt_id: IdInPath) -> Respo
 
 @router.post("", status_code=201, response_model=Answer[AskedFor], responses={200: THERE, **refusals()})
 async def add_prompt(state: Here, caller: Submitter, asked: PromptAsked) -> Response:
-    """Ask for a picture. The same `idempotency_key` or `task_id`, or without them the same fields, is the same prompt."""
+    """Ask for a picture. The same `idempotency_key` or `task_id`, or without them the same fields, is one prompt."""
     given = _given(caller, asked)
     done = await state.blocking(ask_for, state.database, given, state.settings)
     return answer(done, 201 if done.is_new else 200)

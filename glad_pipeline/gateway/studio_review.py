@@ -49,6 +49,7 @@ MADE = {  # what comes of a picture that is to become a post, by the state of it
 async def list_waiting(
     state: Here,
     caller: Reader,
+    *,
     status: Annotated[Kind, Query(description="ready: asked for alone, of which a post may be made")] = (
         "awaiting_approval"
     ),

@@ -1,4 +1,4 @@
-"""Asking for pictures, one by one, as a person does: the post may be named by its slug, and what is to be said is said."""
+"""Asking for pictures as a person does: a post may be named by its slug, and what is to be said of texts is said."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""One prompt with all that is known of it: where it stands, what happened to it, and its lineage, from the post over the
-object and its copies to the recipe and the model.
+"""One prompt with all that is known of it: where it stands, what happened to it, and its lineage.
+
+From the post over the object and its copies to the recipe and the model.
 
 Puts the rooms together: queue, catalogue, blog and outbox. Changes nothing.
 """

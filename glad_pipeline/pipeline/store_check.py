@@ -81,9 +81,10 @@ def require_store(
 def belonging(
     database: Database, store: ObjectStore, *, writes: bool, tell: Callable[[str], None] = lambda text: None
 ) -> ObjectStore:
-    """The store as a person's command is to use it. Raises `GladError` where bucket and database do not belong together.
+    """The store as a person's command is to use it.
 
-    `writes`: as `require_store`, which `tell` is for.
+    `writes`: as `require_store`, which `tell` is for. Raises `GladError` where bucket and database do not belong
+    together.
     """
     if writes:
         return require_store(database, store, exclusively=under_a_lock(database), tell=tell)

@@ -112,10 +112,8 @@ def _refuse_unexpected(row: Mapping[str, Any], expected: Mapping[str, Any]) -> N
     found = {name: _plain(row[name]) for name in expected}
     now = {name: there for name, there in found.items() if there != expected[name]}
     if now:
-        raise ChangedMeanwhileError(
-            f"prompt {row['id']} was changed meanwhile ({', '.join(now)}), and nothing was changed now: look at it again",
-            now,
-        )
+        what = f"prompt {row['id']} was changed meanwhile ({', '.join(now)})"
+        raise ChangedMeanwhileError(f"{what}: look at it again, nothing was changed now", now)
 
 
 def _plain(found: Any) -> Any:

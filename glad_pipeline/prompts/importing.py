@@ -253,9 +253,9 @@ class _Import:
         """A row with what was said for all rows, where it says nothing itself."""
         said = {**self._options.otherwise, **self._options.always}
         missing = {name: value for name, value in said.items() if fields.get(name) in (None, "")}
-        for name, value in self._options.always.items():
-            if name not in missing and fields[name] != value:
-                raise UsageError(f"{name} {quoted(fields[name])} may not be given: it is {quoted(value)} of all rows")
+        for name, only in self._options.always.items():
+            if name not in missing and fields[name] != only:
+                raise UsageError(f"{name} {quoted(fields[name])} may not be given: it is {quoted(only)} of all rows")
         return {**fields, **missing} if missing else fields
 
     def _look_at(self, place: int, prompt: NewPrompt, row: Sequence[Any], *, first: bool) -> None:

@@ -1,4 +1,4 @@
-"""The blog's posts that this pipeline has made or illustrated, each with its state and the prompt behind it, for people."""
+"""The blog's posts that this pipeline has made or illustrated, each with its state and the prompt behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that `glad audit` looks at: bucket and catalogue, queue and outbox, the addresses on posts, the newest picture."""
+"""All that `glad audit` looks at: bucket and catalogue, queue and outbox, addresses on posts, the newest picture."""
 
 from __future__ import annotations
 
