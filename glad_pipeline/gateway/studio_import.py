@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from glad_pipeline.prompts.importing import ImportOptions, ImportReport
 
 MOST_BYTES = 8 * 2**20  # of one file: some 100,000 prompts. The terminal takes files of any size
+TAKES_FILES = ("/api/studio/prompts/import",)  # paths that no limit on other bodies is for
 router = APIRouter(prefix="/api/studio/prompts", tags=["studio: prompts"])
 Submitter = Annotated[Caller, needs("submit")]
 Format = Literal["csv", "tsv", "jsonl", "json", "txt"]
@@ -82,7 +83,7 @@ async def import_prompts(
 ) -> Response:
     """Put every row of a file (CSV, TSV, JSONL, JSON or text; at most 8 MB) into the queue, or none if one is wrong.
 
-    The same file twice adds nothing. A problem 422 has `errors`: the first rows that are wrong, each with its reason.
+    The same file twice adds nothing. A problem 422 has `rows`: the first that are wrong, each with its reason.
     Rows without a source get the name of the key as theirs.
     """
     from glad_pipeline.prompts.files.record import ReadOptions
@@ -147,7 +148,7 @@ def _import(state: State, file: Path, options: ImportOptions) -> ImportReport:
         count = error.report.refused
         rows = [{"where": where, "reason": reason} for where, reason in error.report.reasons]
         detail = f"{count:,} rows are wrong, so nothing was imported: mend them, or leave them out with skip_bad"
-        raise Problem(422, detail, errors=rows) from error
+        raise Problem(422, detail, rows=rows) from error
     except UsageError as error:
         raise Problem(422, str(error).replace(str(file), "the file")) from error
 

@@ -46,9 +46,9 @@ def test_a_file_is_tried_then_taken_and_twice_is_once(submitter, rows):
 def test_what_is_wrong_is_said_by_line_and_nothing_is_taken(submitter, rows):
     answer = submitter.post(IMPORT, content=BAD)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
-    assert [each["where"] for each in answer.json()["errors"]] == ["line 3", "line 4"]
-    assert "slug" in answer.json()["errors"][0]["reason"]
-    assert "source 'another' may not be given" in answer.json()["errors"][1]["reason"]
+    assert [each["where"] for each in answer.json()["rows"]] == ["line 3", "line 4"]
+    assert "slug" in answer.json()["rows"][0]["reason"]
+    assert "source 'another' may not be given" in answer.json()["rows"][1]["reason"]
     assert rows() == []
     done = submitter.post(IMPORT, content=BAD, params={"skip_bad": True}).json()["data"]
     assert (done["added"], done["refused"], len(done["reasons"])) == (1, 2, 2)
