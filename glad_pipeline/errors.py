@@ -22,6 +22,10 @@ class UnavailableError(GladError):
     """Something that is needed does not answer: no request of anybody's is the cause."""
 
 
+class NoSuchError(GladError):
+    """What somebody has named is not there."""
+
+
 class UsageError(GladError):
     """What was asked for cannot be right (a bad value, a bad file, a bad option): exit code 2."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, get_args
@@ -34,7 +34,7 @@ class ApiKey:
 
     id: int
     name: str  # unique; prompts that are submitted with it have it as their source
-    scopes: Collection[str]
+    scopes: Sequence[str]
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None

@@ -17,7 +17,7 @@ from glad_pipeline.cli.group import group
 from glad_pipeline.cli.options import Json
 from glad_pipeline.cli.output import print_json
 from glad_pipeline.cli.progress import Progress
-from glad_pipeline.cli.runtime import Runtime, belonging
+from glad_pipeline.cli.runtime import Runtime, belonging, say
 from glad_pipeline.errors import UsageError
 from glad_pipeline.records import values_of
 from glad_pipeline.redaction import redact
@@ -63,35 +63,33 @@ def audit(
     json: Json = False,
 ) -> int:
     """Walk bucket and database both ways and say what is amiss; changes nothing without --fix."""
-    from glad_pipeline.operations.audit.addresses import look_at_addresses, visits_of
-    from glad_pipeline.operations.audit.walk import audit
-    from glad_pipeline.pipeline.visit import problem_of_newest
+    from glad_pipeline.operations.audit.addresses import visits_of
+    from glad_pipeline.operations.audit.whole import Asked, audit_all
 
     runtime = Runtime.of(context)
-    spared = duration(grace)
+    asked = Asked(fix=fix, at_most=at_most, deep=deep, grace=duration(grace), urls=urls)
     if at_most is not None and (at_most < 0 or not fix):
         raise UsageError(f"--at-most {at_most} goes with --fix, and is not negative")
-    visits = visits_of(urls, runtime.settings.public_check)
+    visits_of(urls, runtime.settings.public_check)  # refused before any server is started
     with (
         runtime.database(name="glad audit", patient=True) as database,
         Progress(every=TELL_EVERY, quiet=TELL_EVERY) as progress,
     ):
-
-        def tell(report: Report) -> None:
-            progress.tell(lambda: f"… {_compared(report)}")
-
-        store = runtime.store()
-        store = belonging(database, store, writes=fix)
-        report = audit(database, store, grace=spared, fix=fix, deep=deep, at_most=at_most, tell=tell)
-        look_at_addresses(database, store, report, visits=visits, tell=tell)
-        unseen = problem_of_newest(database, store) if runtime.settings.public_check != "off" else None
+        done = audit_all(
+            database,
+            runtime.store(),
+            asked,
+            public_check=runtime.settings.public_check,
+            tell=lambda report: progress.tell(lambda: f"… {_compared(report)}"),
+            warn=say,
+        )
     if json:
-        print_json(report.as_dict() | {"visitors": unseen})
+        print_json(done.as_dict())
     else:
-        print(report)
-    if unseen:
-        print(f"glad: {redact(unseen)}", file=sys.stderr)
-    return 1 if report.remaining() or unseen else 0
+        print(done.report)
+    if done.unseen:
+        print(f"glad: {redact(done.unseen)}", file=sys.stderr)
+    return 0 if done.is_clean else 1
 
 
 def _compared(report: Report) -> str:

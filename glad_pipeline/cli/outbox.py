@@ -74,8 +74,8 @@ def retry(
 
     if bool(ids) == dead:
         raise click.UsageError("name messages by their IDs, or all that are dead with --dead", ctx=context)
-    with Runtime.of(context).database() as database, database.transaction() as connection:
-        moved, refused = outbox.retry(connection, ids or None)
+    with Runtime.of(context).database() as database:
+        moved, refused = outbox.retry_now(database, ids or None)
     print(f"to be delivered again: {', '.join(map(str, moved)) or 'none'}")
     for message_id, reason in refused.items():
         print(f"message {message_id} was left as it is: {reason}", file=sys.stderr)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,27 +102,21 @@ def add(
     **fields: str | None,
 ) -> int:
     """Put one prompt into the queue."""
-    from glad_pipeline.operations.prompt_texts import notices_of
-    from glad_pipeline.prompts import management
-    from glad_pipeline.prompts.editing import find_post
-    from glad_pipeline.prompts.intake import add_prompt
+    from glad_pipeline.operations.asking import ask_for
 
     runtime = Runtime.of(context)
     given: dict[str, Any] = {"prompt": prompt, "needs_approval": needs_approval, "replace": replace, **fields}
     given = {name: value for name, value in given.items() if value is not None}
     with runtime.database() as database:
         warn_of_volume(runtime.settings, database)
-        if "post_id" in given:
-            given["post_id"] = find_post(database, given["post_id"])
-        prompt_id, created = add_prompt(database, given, zone=runtime.settings.zone)
-        known = management.show_prompt(database, prompt_id)
-    if known:
-        _say(notices_of(known, runtime.settings.engine))
-    if not created:
-        print(f"that prompt is in the queue already: prompt {prompt_id}, {known.status if known else 'gone'}")
+        asked = ask_for(database, given, runtime.settings)
+    _say(asked.notices)
+    known = asked.prompt
+    if not asked.is_new:
+        print(f"that prompt is in the queue already: prompt {asked.id}, {known.status if known else 'gone'}")
         print("another --seed or --idempotency-key makes it another prompt")
         return 0
-    print(f"prompt {prompt_id} is in the queue")
+    print(f"prompt {asked.id} is in the queue")
     if known and known.publish_at:
         print(f"it is published at {in_zone(known.publish_at, runtime.settings.zone)} or soon after")
     return 0
@@ -145,7 +139,8 @@ def list_(
 
     runtime = Runtime.of(context)
     with runtime.database() as database:
-        rows = management.list_prompts(database, status=status, source=source, limit=limit, before=before)
+        wanted = management.Wanted(source=source)
+        rows = management.list_prompts(database, status=status, wanted=wanted, limit=limit, before=before)
         counts = {} if json else management.counts_by_status(database)
         paused = database.read(pauses)
         zone = runtime.settings.zone
@@ -189,31 +184,26 @@ def show(
 ) -> int:
     """Show one prompt, its picture and its post."""
     from glad_pipeline.database import jsonable
-    from glad_pipeline.operations.prompt_texts import notices_of
-    from glad_pipeline.pipeline.blog import without_place
-    from glad_pipeline.prompts import events, management
+    from glad_pipeline.operations.lineage import account_of
     from glad_pipeline.records import values_of
 
     runtime = Runtime.of(context)
     with runtime.database() as database:
-        row = management.show_prompt(database, prompt_id) if 0 < prompt_id < 2**63 else None
-        lost = without_place(database, row) if row else []
-        history = events.history(database, prompt_id) if row else []
-        stands = events.where_it_stands(database, prompt_id, ahead=runtime.settings.draws_ahead) if row else None
-    if row is None:
+        found = account_of(database, prompt_id, runtime.settings)
+    if found is None:
         print(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are", file=sys.stderr)
         return 1
-    found = (*notices_of(row, runtime.settings.engine), *filter(None, [row.notice_of_picture()]), *lost)
+    row = found.prompt
     if json:
-        told = {"stands": stands, "history": [jsonable(each) for each in history]}
-        print_json({"id": row.id, "status": row.status, **jsonable(row), "notices": list(found), **told})
+        told = {"stands": found.stands, "history": [jsonable(each) for each in found.history]}
+        print_json({"id": row.id, "status": row.status, **jsonable(row), "notices": list(found.notices), **told})
     else:
         zone = runtime.settings.zone
-        fields = {"id": row.id, "status": row.status, "stands": stands, **values_of(row)}
+        fields = {"id": row.id, "status": row.status, "stands": found.stands, **values_of(row)}
         print_fields([(name, _shown(value, zone)) for name, value in fields.items() if value not in (None, "")])
         print()
-        print_table(HISTORY, [_happened(each, zone) for each in history])
-        _say(found)
+        print_table(HISTORY, [_happened(each, zone) for each in found.history])
+        _say(found.notices)
     return 0
 
 
@@ -224,7 +214,7 @@ def _happened(event: Event, zone: tzinfo) -> tuple[str, ...]:
     return (in_zone(event.at, zone), event.event, event.run_id or "", one_line(event.detail or "", 200))
 
 
-def _say(found: tuple[str, ...]) -> None:
+def _say(found: Sequence[str]) -> None:
     """What a prompt's texts are drawn as, where that is not what they look like."""
     for notice in found:
         print(f"note: {one_line(notice, 300)}", file=sys.stderr)

@@ -54,9 +54,7 @@ def edit(
         raise click.UsageError("say what to change, for example --title TEXT", ctx=context)
     runtime = Runtime.of(context)
     with runtime.database() as database:
-        if given.get("post_id"):
-            given["post_id"] = editing.find_post(database, given["post_id"])
-        done = editing.edit_prompt(database, prompt_id, given, zone=runtime.settings.zone)
+        done = editing.edit_prompt(database, prompt_id, editing.with_post(database, given), zone=runtime.settings.zone)
         known = management.show_prompt(database, prompt_id) if "publish_at" in done.changed else None
     _report(prompt_id, done)
     if known:

@@ -55,7 +55,6 @@ def discard(
 ) -> int:
     """Put aside pictures that were asked for alone: no post is made of them."""
     from glad_pipeline.cli.posts import follow_up
-    from glad_pipeline.errors import GladError, UnavailableError
     from glad_pipeline.operations import takedown
     from glad_pipeline.prompts import management
 
@@ -64,13 +63,9 @@ def discard(
         if not delete_picture:
             return report("discarded", management.discard(database, ids, reason=reason))
         codes = []
-        for prompt_id in dict.fromkeys(ids):
-            try:
-                taken = takedown.discard(database, prompt_id, reason=reason)
-            except UnavailableError:
-                raise
-            except GladError as error:
-                print(f"prompt {prompt_id} was left as it is: {error}", file=sys.stderr)
+        for prompt_id, taken in takedown.discard_each(database, ids, reason=reason):
+            if isinstance(taken, str):
+                print(f"prompt {prompt_id} was left as it is: {taken}", file=sys.stderr)
                 codes.append(1)
             else:
                 codes.append(follow_up(runtime, database, taken))

@@ -44,7 +44,7 @@ def redraw(
         if not yes and not _confirmed():
             print("nothing was changed; --yes puts them into the queue", file=sys.stderr)
             return 1
-        count = operation.requeue(database, found)
+        count = len(operation.requeue(database, found.prompts))
     print(f"back in the queue: {count:,} prompts", file=sys.stderr if json else sys.stdout)
     return 0
 

@@ -130,16 +130,9 @@ class Runtime:
 
     def removal(self, database: Database) -> Removal:
         """What removes the objects of pictures that are taken down."""
-        from glad_pipeline.local.stack import project_root
-        from glad_pipeline.operations.removal import Removal
+        from glad_pipeline.operations.removal import removal_of
 
-        dagster = self.settings.dagster_database_url
-        return Removal(
-            database=database,
-            store=self.store(),
-            dagster_url=dagster.get_secret_value() if dagster else None,
-            galleries=[folder / "gallery.html" for folder in (project_root(), self.settings.home)],
-        )
+        return removal_of(self.settings, database)
 
 
 def take_environment() -> None:
@@ -227,15 +220,12 @@ def store_of(settings: Settings) -> ObjectStore:
 
 
 def belonging(database: Database, store: ObjectStore, *, writes: bool) -> ObjectStore:
-    """The store as it is to be used. Raises `GladError` where bucket and database do not belong together."""
-    from glad_pipeline.pipeline import identity, store_check
+    """`store_check.belonging`, with what is to be known of the store said."""
+    from glad_pipeline.pipeline import store_check
 
-    if not writes:
-        identity.check(database, store)
-        return store
-    return store_check.require_store(
-        database,
-        store,
-        exclusively=store_check.under_a_lock(database),
-        tell=lambda text: print(f"glad: {text}", file=sys.stderr),
-    )
+    return store_check.belonging(database, store, writes=writes, tell=say)
+
+
+def say(text: str) -> None:
+    """What a person should know beside the answer."""
+    print(f"glad: {text}", file=sys.stderr)

@@ -1,21 +1,23 @@
 """What is to be said of a prompt's texts: what is drawn in another way than it seems to be meant, or not at all.
 
-Puts intake's rules and the model's tokens together.
+Puts intake's rules and the model's tokens together; what counts those is imported once there is a long text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from glad_pipeline.display import first_line
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
-from glad_pipeline.generation.models import resolve_model
-from glad_pipeline.generation.tokens import PIECE, TokenCounter, counter_of, fits_surely
 from glad_pipeline.limits import TEXT_PIECES
 from glad_pipeline.prompts.syntax import text_notices
 from glad_pipeline.records import NewPrompt
 from glad_pipeline.weighted_text import read_weights, reasons_against_weights
+
+if TYPE_CHECKING:
+    from glad_pipeline.generation.tokens import TokenCounter
 
 
 def notices_of(prompt: NewPrompt, options: EngineOptions) -> tuple[str, ...]:
@@ -38,6 +40,9 @@ def _is_of_the_settings_model(prompt: NewPrompt, options: EngineOptions) -> bool
 
 def _too_long(column: str, text: str, syntax: str, options: EngineOptions) -> list[str]:
     """What of a text is not drawn, or that all of it is too long to be."""
+    from glad_pipeline.generation.models import resolve_model
+    from glad_pipeline.generation.tokens import PIECE, counter_of, fits_surely
+
     is_cut = options.long_prompts == "cut"
     most = 1 if is_cut else TEXT_PIECES.high
     if fits_surely(text, syntax, pieces=most):
@@ -61,6 +66,9 @@ def tokens_of(prompts: Sequence[NewPrompt], options: EngineOptions) -> list[str]
 
     Where the model is not here to count them, why not.
     """
+    from glad_pipeline.generation.models import resolve_model
+    from glad_pipeline.generation.tokens import counter_of
+
     if not prompts:
         return []
     try:
@@ -71,6 +79,8 @@ def tokens_of(prompts: Sequence[NewPrompt], options: EngineOptions) -> list[str]
 
 
 def _counted(counter: TokenCounter, prompt: NewPrompt, syntax: str) -> str:
+    from glad_pipeline.generation.tokens import PIECE
+
     texts = {"": prompt.prompt, "negative prompt ": prompt.negative_prompt}
     counts = [f"{name}{counter.tokens(text, syntax=syntax):,}" for name, text in texts.items() if text]
     pieces = max(counter.pieces(text, syntax=syntax) for text in texts.values())

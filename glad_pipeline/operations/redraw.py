@@ -6,7 +6,7 @@ A prompt's own values stay as they are; what it leaves open follows preset, mode
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -34,15 +34,16 @@ class Stale:
     refused: dict[int, str] = field(default_factory=dict)  # prompts that could not be drawn today, with the reason
 
 
-def stale(database: Database, settings: Settings) -> Stale:
+def stale(database: Database, settings: Settings, *, tell: Callable[[Stale], None] = lambda found: None) -> Stale:
     """Compare each published picture's recipe with the one that its prompt would get now. Changes nothing.
 
-    Raises `GladError` where the settings' model cannot be used.
+    `tell` hears how far it is. Raises `GladError` where the settings' model cannot be used.
     """
     sdxl, found = Sdxl(options=settings.engine, log=log), Stale()
     sdxl.profile()
     for row in _published(database):
         found.looked_at += 1
+        tell(found)
         (prompt,) = records_of(Prompt, [row])
         with one_row(partial(found.refused.__setitem__, prompt.id)):
             if sdxl.recipe(prompt).hash != row["recipe_hash"]:
@@ -52,13 +53,17 @@ def stale(database: Database, settings: Settings) -> Stale:
     return found
 
 
-def requeue(database: Database, found: Stale) -> int:
-    """Put these prompts back into the queue, and return how many were still published. Their posts stay meanwhile."""
-    count = 0
-    for start in range(0, len(found.prompts), PAGE):
+def requeue(database: Database, prompts: Sequence[int]) -> set[int]:
+    """Put these prompts back into the queue, and return which. Their posts stay as they are meanwhile.
+
+    Left alone is what is neither published nor ready, and whose post shows another picture by now.
+    """
+    moved: set[int] = set()
+    for start in range(0, len(prompts), PAGE):
         with database.transaction() as connection:
-            count += connection.execute(SQL["requeue"], {"ids": found.prompts[start : start + PAGE]}).rowcount
-    return count
+            rows = connection.execute(SQL["requeue"], {"ids": list(prompts[start : start + PAGE])})
+            moved |= {row["id"] for row in rows}
+    return moved
 
 
 def _published(database: Database) -> Iterator[dict[str, Any]]:

@@ -17,3 +17,4 @@ FROM images i
 WHERE p.id = ANY(%(ids)s) AND p.status IN ('published', 'ready') AND i.id = p.image_id
   AND (p.published_post_id IS NULL OR EXISTS (
       SELECT FROM {posts} AS o WHERE o.id = p.published_post_id AND o.featured_image_url = i.url))
+RETURNING p.id

@@ -17,11 +17,14 @@ import psycopg
 
 from glad_pipeline.database import Database, DatabaseError, connect, has_table, named_queries
 from glad_pipeline.errors import GladError
+from glad_pipeline.local.stack import project_root
 from glad_pipeline.outbox.messages import Message, name_also
 from glad_pipeline.outbox.targets import Refused, joined
 from glad_pipeline.pipeline import identity
 from glad_pipeline.pipeline.visit import problem_of_url
+from glad_pipeline.settings import Settings
 from glad_pipeline.storage.keys import QUARANTINE, key_in, stem_of
+from glad_pipeline.storage.opening import open_store
 from glad_pipeline.storage.options import named_in_words
 from glad_pipeline.storage.protocol import ObjectStore, StoreError
 
@@ -171,6 +174,17 @@ def _cure(bucket: str, place: str) -> str:
     return (
         f"Delete it there by hand, or with credentials for it: {named_in_words(bucket, place)} for `glad outbox retry "
         "--dead` and `glad outbox deliver`"
+    )
+
+
+def removal_of(settings: Settings, database: Database) -> Removal:
+    """As the settings have the store, Dagster's database and what `glad demo` has written."""
+    dagster = settings.dagster_database_url
+    return Removal(
+        database=database,
+        store=open_store(settings),
+        dagster_url=dagster.get_secret_value() if dagster else None,
+        galleries=[folder / "gallery.html" for folder in (project_root(), settings.home)],
     )
 
 

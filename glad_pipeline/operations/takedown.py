@@ -6,7 +6,7 @@ goes through the outbox.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,9 +14,10 @@ from typing import Any
 import psycopg
 
 from glad_pipeline.database import Connection, Database, first_words, named_queries, value
-from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.errors import GladError, NoSuchError, UnavailableError, UsageError
 from glad_pipeline.limits import REASON_CHARS
 from glad_pipeline.outbox import messages as outbox
+from glad_pipeline.prompts.management import NOT_SAID
 from glad_pipeline.publishing import blocklist, images
 from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.publishing.post_columns import NO_PICTURE
@@ -74,13 +75,27 @@ def delete_image(database: Database, image: str, *, reason: str) -> TakenDown:
     return database.transact("takedown", partial(_delete_image, image, _checked(reason)))
 
 
-def discard(database: Database, prompt_id: int, *, reason: str) -> TakenDown:
+def discard(database: Database, prompt_id: int, *, reason: str, seen: int | None = None) -> TakenDown:
     """Put aside a prompt whose picture is ready, and remove and block its picture.
 
-    One that was discarded before loses its picture too. Raises `GladError` if there is no such prompt, it is neither,
-    or another prompt has the picture; `UsageError` as `unpublish`.
+    One that was discarded before loses its picture too. `seen`: the picture (images.id) that a person has looked at.
+    Raises `GladError` if there is no such prompt, it is neither, its picture is another one, or another prompt has the
+    picture; `UsageError` as `unpublish`.
     """
-    return database.transact("takedown", partial(_discard, prompt_id, _checked(reason)))
+    return database.transact("takedown", partial(_discard, prompt_id, _checked(reason), seen))
+
+
+def discard_each(
+    database: Database, ids: Iterable[int], *, reason: str, seen: Mapping[int, int] = NOT_SAID
+) -> Iterator[tuple[int, TakenDown | str]]:
+    """`discard` one after the other: each prompt with what was taken down, or why it stays as it is."""
+    for prompt_id in dict.fromkeys(ids):
+        try:
+            yield prompt_id, discard(database, prompt_id, reason=reason, seen=seen.get(prompt_id))
+        except UnavailableError:
+            raise
+        except GladError as error:
+            yield prompt_id, str(error)
 
 
 def allow(database: Database, image: str) -> Allowed:
@@ -102,7 +117,7 @@ def _unpublish(post: str, reason: str, keep_picture: bool, connection: Connectio
     taken = _alone(connection)
     found = connection.execute(SQL["find_post"], {"post": post}).fetchone() if post.isprintable() else None
     if found is None:
-        raise GladError(f"no post has the id or slug {post[:80]!r}")
+        raise NoSuchError(f"no post has the id or slug {post[:80]!r}")
     blog = Blog(connection)
     if not blog.schema.writes("status"):
         raise GladError(
@@ -131,7 +146,7 @@ def _delete_image(image: str, reason: str, connection: Connection) -> TakenDown:
     taken = _alone(connection)
     found = images.find(connection, image)
     if found is None:
-        raise GladError(f"no picture has the id, key or URL {image[:120]!r}")
+        raise NoSuchError(f"no picture has the id, key or URL {image[:120]!r}")
     posts = connection.execute(SQL["posts_with"], {"image": found.id}).fetchall()
     made = [row["id"] for row in posts if row["made"]]
     _lock_prompts(connection, made, [found.id])
@@ -141,12 +156,13 @@ def _delete_image(image: str, reason: str, connection: Connection) -> TakenDown:
     return taken
 
 
-def _discard(prompt_id: int, reason: str, connection: Connection) -> TakenDown:
+def _discard(prompt_id: int, reason: str, seen: int | None, connection: Connection) -> TakenDown:
     taken = _alone(connection)
     image_id = _discardable(connection, prompt_id)
     _lock_prompts(connection, [], [image_id])
-    if _discardable(connection, prompt_id) != image_id:  # what it was before is not what is locked
-        raise GladError("it was drawn again just now: look at its new picture first")
+    # what it was before is not what is locked
+    if _discardable(connection, prompt_id) != image_id or seen not in (None, image_id):
+        raise GladError("its picture is another one by now: look at that one first")
     if other := connection.execute(SQL["other_user"], {"id": prompt_id, "image": image_id}).fetchone():
         raise GladError(
             f"its picture is that of prompt {other['id']} too, which is {other['status']}: discard it without "
@@ -263,7 +279,7 @@ def _allow(image: str, connection: Connection) -> Allowed:
     elif image.isprintable() and blocklist.blocked(connection, [image.strip().lower()]):
         recipe_hash = image.strip().lower()
     else:
-        raise GladError(f"no picture has the id, key, URL or recipe hash {image[:120]!r}")
+        raise NoSuchError(f"no picture has the id, key, URL or recipe hash {image[:120]!r}")
     was_blocked = blocklist.unblock(connection, recipe_hash)
     prompts = connection.execute(SQL["retriable"], {"image": found.id}).fetchall() if found else []
     return Allowed(recipe_hash=recipe_hash, was_blocked=was_blocked, prompts=tuple(row["id"] for row in prompts))

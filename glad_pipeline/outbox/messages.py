@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from glad_pipeline.database import Connection, named_queries, value
+from glad_pipeline.database import Connection, Database, named_queries, value
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import LISTED
@@ -140,13 +140,17 @@ def messages(
     limit: int = 20,
     subjects: Sequence[str] | None = None,
     since: int | None = None,
+    before: int | None = None,
 ) -> list[MessageStatus]:
-    """Up to `limit` messages, the newest first. Raises `UsageError` for a status there is not."""
+    """Up to `limit` messages, the newest first; the next page is `before` the last id of this one.
+
+    Raises `UsageError` for a status there is not.
+    """
     if status is not None and status not in STATUSES:
         raise UsageError(f"status {quoted(status)} must be one of {', '.join(STATUSES)}")
     if limit not in LISTED:
         raise UsageError(f"limit {limit} must be from {LISTED}")
-    bound = {"status": status, "limit": limit, "subjects": subjects, "since": since}
+    bound = {"status": status, "limit": limit, "subjects": subjects, "since": since, "before": before}
     return records_of(MessageStatus, connection.execute(SQL["list_messages"], bound))
 
 
@@ -167,3 +171,9 @@ def retry(connection: Connection, ids: Sequence[int] | None) -> tuple[list[int],
         if i not in moved
     }
     return moved, refused
+
+
+def retry_now(database: Database, ids: Sequence[int] | None) -> tuple[list[int], dict[int, str]]:
+    """`retry`, in a transaction of its own."""
+    with database.transaction() as connection:
+        return retry(connection, ids)

@@ -107,7 +107,7 @@ DELETE FROM outbox WHERE id IN (
 -- name: list_messages
 -- The newest messages first.
 SELECT * FROM outbox
-WHERE (%(status)s::text IS NULL OR status = %(status)s)
+WHERE (%(status)s::text IS NULL OR status = %(status)s) AND (%(before)s::bigint IS NULL OR id < %(before)s)
   AND (%(since)s::bigint IS NULL OR id >= %(since)s) AND (%(subjects)s::text[] IS NULL OR subject = ANY(%(subjects)s))
 ORDER BY id DESC LIMIT %(limit)s
 

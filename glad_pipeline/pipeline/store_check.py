@@ -78,6 +78,20 @@ def require_store(
     return adapted
 
 
+def belonging(
+    database: Database, store: ObjectStore, *, writes: bool, tell: Callable[[str], None] = lambda text: None
+) -> ObjectStore:
+    """The store as a person's command is to use it.
+
+    `writes`: as `require_store`, which `tell` is for. Raises `GladError` where bucket and database do not belong
+    together.
+    """
+    if writes:
+        return require_store(database, store, exclusively=under_a_lock(database), tell=tell)
+    identity.check(database, store)
+    return store
+
+
 def made_up_for(database: Database, store: ObjectStore) -> ObjectStore:
     """The bucket, whosever it is, with what its store cannot do made up for. Raises `StoreError`, with the cure."""
     store.check()

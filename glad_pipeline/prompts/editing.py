@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
+from uuid import UUID
 
 from glad_pipeline.database import Connection, Database, named_queries, value
 from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import quoted
-from glad_pipeline.errors import GladError, UnavailableError, UsageError
+from glad_pipeline.errors import GladError, NoSuchError, UnavailableError, UsageError
 from glad_pipeline.prompts import intake
 from glad_pipeline.prompts.aims import refuse_unknown_aims
 from glad_pipeline.prompts.spellings import understood
@@ -32,6 +33,8 @@ STILL_OPEN = {
 
 ENDED = ("rejected", "failed", "cancelled")  # without a post, as long as nobody has them tried again
 
+NOT_SAID: Mapping[str, Any] = {}  # what a person has seen of a prompt
+
 QUERIES = named_queries("glad_pipeline.prompts", "editing.sql", intake.WRITTEN)
 
 
@@ -44,6 +47,14 @@ class Edit:
     redrawn: bool  # its picture was drawn, or a run was about to draw it: it is drawn again
 
 
+class ChangedMeanwhileError(GladError):
+    """Somebody else has changed what was to be edited. `now`: the fields that are not as expected, as they are."""
+
+    def __init__(self, message: str, now: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.now = now
+
+
 def edit_prompt(
     database: Database,
     prompt_id: int,
@@ -51,23 +62,26 @@ def edit_prompt(
     *,
     zone: tzinfo = UTC,
     unless: Collection[str] = (),
+    expected: Mapping[str, Any] = NOT_SAID,
+    of: str | None = None,
 ) -> Edit:
     """Set these fields of a prompt, by the rules for a new one; None sets a field to its default.
 
     The seed stays unless it is given. `zone`: that of a time without one. `unless`: states in which it stays as it is.
-    Raises `GladError` if there is no such prompt, it is in such a state, published or only drawn again for its post,
-    and `UsageError` with every reason if what it would become breaks a rule or is another prompt already.
+    `expected`: what the person has seen of it, as JSON has it. `of`: only a prompt of this source; None: of any.
+    Raises `NoSuchError` if there is no such prompt, `ChangedMeanwhileError` if it is not as expected, `GladError` if it
+    is in such a state, published or only drawn again for its post, and `UsageError` with every reason if what it would
+    become breaks a rule or is another prompt already.
     """
     given = _meant(given)
     with database.transaction() as connection:
         connection.execute(intake.QUERIES["one_at_a_time"])
-        row = connection.execute(QUERIES["locked"], {"id": prompt_id}).fetchone() if 0 < prompt_id < 2**63 else None
-        if row is None:
-            raise GladError(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are")
+        row = _locked(connection, prompt_id, of)
         if row["status"] == "published":
             raise GladError(_why_not_published(row))
         if row["status"] in unless:
             raise GladError(f"it is {row['status']}: `glad prompts retry {prompt_id}` first")
+        _refuse_unexpected(row, expected)
         before = NewPrompt(**{name: row[name] for name in FIELDS})
         checked = new_prompt({**values_of(before), **given}, zone=zone, ids=intake.ids_of_posts(connection))
         after = replace(before, **{name: getattr(checked, name) for name in given})
@@ -87,6 +101,26 @@ def edit_prompt(
     return Edit(changed=changed, status=status, redrawn=redrawn)
 
 
+def _locked(connection: Connection, prompt_id: int, of: str | None) -> Mapping[str, Any]:
+    row = connection.execute(QUERIES["locked"], {"id": prompt_id}).fetchone() if 0 < prompt_id < 2**63 else None
+    if row is None or of not in (None, row["source"]):
+        raise NoSuchError(f"there is no prompt {prompt_id}: `glad prompts list` shows those there are")
+    return row
+
+
+def _refuse_unexpected(row: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    found = {name: _plain(row[name]) for name in expected}
+    now = {name: there for name, there in found.items() if there != expected[name]}
+    if now:
+        what = f"prompt {row['id']} was changed meanwhile ({', '.join(now)})"
+        raise ChangedMeanwhileError(f"{what}: look at it again, nothing was changed now", now)
+
+
+def _plain(found: Any) -> Any:
+    """A value of a row as JSON has it."""
+    return found.isoformat() if isinstance(found, datetime) else str(found) if isinstance(found, UUID) else found
+
+
 def ask_to_publish(
     database: Database, ids: Sequence[int], *, title: str | None = None
 ) -> tuple[dict[int, Edit], dict[int, str]]:
@@ -95,11 +129,23 @@ def ask_to_publish(
     What each edit did, and why the other prompts stay as they are. `title`: of the post, if it is one prompt.
     """
     given = {"publish": "post"} if title is None else {"publish": "post", "title": title}
+    return edit_prompts(database, ids, given, unless=ENDED)
+
+
+def edit_prompts(
+    database: Database,
+    ids: Sequence[int],
+    given: Mapping[str, Any],
+    *,
+    unless: Collection[str] = (),
+    of: str | None = None,
+) -> tuple[dict[int, Edit], dict[int, str]]:
+    """`edit_prompt` each of them: what each edit did, and why the other prompts stay as they are."""
     done: dict[int, Edit] = {}
     refused: dict[int, str] = {}
     for prompt_id in dict.fromkeys(ids):
         try:
-            done[prompt_id] = edit_prompt(database, prompt_id, given, unless=ENDED)
+            done[prompt_id] = edit_prompt(database, prompt_id, given, unless=unless, of=of)
         except UnavailableError:
             raise
         except GladError as error:
@@ -125,6 +171,12 @@ def find_post(database: Database, post: str) -> str:
     if found is None:
         raise UsageError(f"the blog has no post with the slug or id {quoted(post)}")
     return str(found)
+
+
+def with_post(database: Database, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """These fields with the id of the post that they name by its slug or id. Raises `UsageError` if there is none."""
+    post = given.get("post_id")
+    return given if post is None else {**given, "post_id": find_post(database, str(post))}
 
 
 def _is_shown(row: Mapping[str, Any]) -> bool:

@@ -55,6 +55,9 @@ class ImportOptions:
     zone: tzinfo = UTC  # of times without one
     syntax: str = "plain"  # how a prompt that names no `prompt_syntax` will be read
     otherwise: Mapping[str, str] = field(default_factory=dict)  # fields of rows that say nothing of them
+    always: Mapping[str, str] = field(
+        default_factory=dict
+    )  # fields of all rows: one that says another thing is refused
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +93,15 @@ class ImportReport:
     first_time: datetime | None = None  # the earliest `publish_at` of the rows
     last_time: datetime | None = None
     faults: str = ""  # what is wrong with the refused rows, in words
+    reasons: tuple[tuple[str, str], ...] = ()  # where, and what is wrong there: the first SHOWN
+
+
+class ImportRefusedError(UsageError):
+    """Rows are wrong, and nothing was imported."""
+
+    def __init__(self, report: ImportReport) -> None:
+        super().__init__(report.faults)
+        self.report = report
 
 
 Progress = Callable[[str, int], None]
@@ -103,7 +115,7 @@ def import_file(
 
     >>> import_file(database, Path("examples/prompts.csv"))
     ImportReport(added=14, existing=0, differing=0, refused=0, read=(), noticed=(), first=(),
-                 first_time=None, last_time=None, faults='')
+                 first_time=None, last_time=None, faults='', reasons=())
     """
     return import_files(database, [path], ImportOptions(zone=zone), progress=progress)
 
@@ -119,7 +131,8 @@ def import_files(
 
     Idempotent: a row is the same prompt as an earlier one by its `task_id`, or without one by all its fields, as they
     are or as they were before an edit. An `idempotency_key` of a prompt with other fields is refused.
-    Raises `UsageError` that names each bad row (the first 50) by line and reason.
+    Raises `ImportRefusedError` that names each bad row (the first 50) by line and reason, and another `UsageError`
+    where a file as a whole cannot be read.
 
     Args:
         paths: of files, or `-` for standard input.
@@ -135,7 +148,7 @@ def import_files(
         report = job.run(connection, refusals)
         refusals.write()
         if report.refused and not (options.dry_run or options.skip_bad):
-            raise UsageError(report.faults)
+            raise ImportRefusedError(report)
         if options.dry_run:
             connection.rollback()
     return report
@@ -198,6 +211,7 @@ class _Import:
             noticed=tuple(self._noticed.values()),
             first=tuple(self._first),
             faults=self._faults(refusals) if refusals.count else "",
+            reasons=refusals.first(),
         )
         if report.refused and not self._options.skip_bad:
             return report
@@ -237,7 +251,11 @@ class _Import:
 
     def _whole(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """A row with what was said for all rows, where it says nothing itself."""
-        missing = {name: value for name, value in self._options.otherwise.items() if fields.get(name) in (None, "")}
+        said = {**self._options.otherwise, **self._options.always}
+        missing = {name: value for name, value in said.items() if fields.get(name) in (None, "")}
+        for name, only in self._options.always.items():
+            if name not in missing and fields[name] != only:
+                raise UsageError(f"{name} {quoted(fields[name])} may not be given: it is {quoted(only)} of all rows")
         return {**fields, **missing} if missing else fields
 
     def _look_at(self, place: int, prompt: NewPrompt, row: Sequence[Any], *, first: bool) -> None:

@@ -6,10 +6,12 @@ the transitions that the database allows. Knows no run, no store and no terminal
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import LiteralString
+from typing import Literal, LiteralString, get_args
+
+from psycopg.types.json import Jsonb
 
 from glad_pipeline.database import Database, named_queries
 from glad_pipeline.database.blog import has_posts
@@ -17,18 +19,19 @@ from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.limits import LISTED
 from glad_pipeline.prompts.validation import review_reason, source_name
-from glad_pipeline.records import Prompt, records_of
+from glad_pipeline.records import Prompt, records_of, values_of
 
 QUERIES = named_queries("glad_pipeline.prompts", "management.sql")
 
-STATUSES = (
-    *("pending", "claimed", "generated", "awaiting_approval", "published", "ready"),
-    *("rejected", "failed", "cancelled"),
-)
+Status = Literal[
+    "pending", "claimed", "generated", "awaiting_approval", "published", "ready", "rejected", "failed", "cancelled"
+]
+STATUSES: tuple[Status, ...] = get_args(Status)
 RETRIABLE = ("failed", "rejected", "cancelled")
 CANCELLABLE = ("pending", "claimed", "generated", "awaiting_approval")
 REVIEWABLE = ("awaiting_approval",)
 DISCARDABLE = ("ready",)
+NOT_SAID: Mapping[int, int] = {}  # which pictures somebody has seen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +109,20 @@ class PromptDetails(Prompt):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Which prompts are listed or counted; None: whatever they have."""
+
+    source: str | None = None  # who asks; '': nobody in particular
+    category: str | None = None
+    text: str | None = None  # somewhere in title or prompt, in whatever case
+    since: datetime | None = None  # asked for then or later
+    until: datetime | None = None  # asked for before
+
+
+EVERY = Wanted()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Changes:
     """Which prompts moved, and why the others did not."""
 
@@ -117,20 +134,19 @@ def list_prompts(
     database: Database,
     *,
     status: str | None = None,
-    source: str | None = None,
+    wanted: Wanted = EVERY,
     limit: int = 20,
     before: int | None = None,
 ) -> list[PromptStatus]:
     """A page of up to `limit` prompts, the newest first; the next page is `before` the last id of this one.
 
-    Only those of this status and this source; None: of any.
+    `status`: only those that are in it; None: in any. Raises `UsageError` for a status or name that there cannot be.
     """
     if status is not None and status not in STATUSES:
         raise UsageError(f"status {quoted(status)} must be one of {', '.join(STATUSES)}")
     if limit not in LISTED:
         raise UsageError(f"limit {limit} must be from {LISTED}")
-    name = None if source is None else source_name(source)
-    bound = {"status": status, "source": name, "limit": limit, "before": before}
+    bound = {**_bound(wanted), "status": status, "limit": limit, "before": before}
     with database.transaction() as connection:
         found = records_of(PromptStatus, connection.execute(QUERIES["list_prompts"], bound))
         if not has_posts(connection):
@@ -151,16 +167,24 @@ def show_prompt(database: Database, prompt_id: int) -> PromptDetails | None:
     return replace(found[0], **(post or {}))
 
 
-def counts_by_status(database: Database) -> dict[str, int]:
+def counts_by_status(database: Database, wanted: Wanted = EVERY) -> dict[str, int]:
     """How many prompts are in each state, in the order of their life; reads the whole table."""
     with database.transaction() as connection:
-        found = {row["status"]: int(row["prompts"]) for row in connection.execute(QUERIES["counts_by_status"])}
+        rows = connection.execute(QUERIES["counts_by_status"], _bound(wanted))
+        found = {row["status"]: int(row["prompts"]) for row in rows}
     return {status: found.get(status, 0) for status in STATUSES}
 
 
-def retry(database: Database, ids: Sequence[int]) -> Changes:
-    """Put failed, rejected and cancelled prompts back into the queue, with all attempts before them."""
-    return _change(database, "retry", ids, RETRIABLE)
+def _bound(wanted: Wanted) -> dict[str, object]:
+    return {**values_of(wanted), "source": None if wanted.source is None else source_name(wanted.source)}
+
+
+def retry(database: Database, ids: Sequence[int], *, of: str | None = None) -> Changes:
+    """Put failed, rejected and cancelled prompts back into the queue, with all attempts before them.
+
+    `of`: only those of this source, whatever others there are; None: of any.
+    """
+    return _change(database, "retry", ids, RETRIABLE, of=of)
 
 
 def retry_all_failed(database: Database) -> int:
@@ -169,35 +193,49 @@ def retry_all_failed(database: Database) -> int:
         return connection.execute(QUERIES["retry_all_failed"]).rowcount
 
 
-def cancel(database: Database, ids: Sequence[int]) -> Changes:
+def cancel(database: Database, ids: Sequence[int], *, of: str | None = None) -> Changes:
     """Take prompts that are not published yet, or whose post is gone, out of the queue; a run that works on one
-    loses it."""
-    return _change(database, "cancel", ids, CANCELLABLE)
+    loses it. `of`: as `retry`."""
+    return _change(database, "cancel", ids, CANCELLABLE, of=of)
 
 
-def approve(database: Database, ids: Sequence[int]) -> Changes:
-    """Let pictures that wait for a person be published, by whichever run comes next."""
-    return _change(database, "approve", ids, REVIEWABLE)
+def approve(database: Database, ids: Sequence[int], *, seen: Mapping[int, int] = NOT_SAID) -> Changes:
+    """Let pictures that wait for a person be published, by whichever run comes next.
+
+    `seen`: which picture (images.id) the person has seen, by prompt; one that was drawn again since stays as it is.
+    """
+    return _change(database, "approve", ids, REVIEWABLE, seen=seen)
 
 
-def reject(database: Database, ids: Sequence[int], *, reason: str) -> Changes:
-    """Refuse pictures that wait for a person. The reason is kept in `last_error`."""
-    return _change(database, "reject", ids, REVIEWABLE, reason=review_reason(reason))
+def reject(database: Database, ids: Sequence[int], *, reason: str, seen: Mapping[int, int] = NOT_SAID) -> Changes:
+    """Refuse pictures that wait for a person. The reason is kept in `last_error`; `seen`: as `approve`."""
+    return _change(database, "reject", ids, REVIEWABLE, seen=seen, reason=review_reason(reason))
 
 
-def discard(database: Database, ids: Sequence[int], *, reason: str) -> Changes:
-    """Put aside prompts whose picture is ready: no post is made of them. Their pictures stay where they are."""
-    return _change(database, "discard", ids, DISCARDABLE, reason=f"discarded: {review_reason(reason)}")
+def discard(database: Database, ids: Sequence[int], *, reason: str, seen: Mapping[int, int] = NOT_SAID) -> Changes:
+    """Put aside prompts whose picture is ready: no post is made of them. Their pictures stay where they are.
+
+    `seen`: as `approve`.
+    """
+    return _change(database, "discard", ids, DISCARDABLE, seen=seen, reason=f"discarded: {review_reason(reason)}")
 
 
 def _change(
-    database: Database, statement: LiteralString, ids: Sequence[int], allowed: Sequence[str], **bound: str
+    database: Database,
+    statement: LiteralString,
+    ids: Sequence[int],
+    allowed: Sequence[str],
+    *,
+    of: str | None = None,
+    seen: Mapping[int, int] = NOT_SAID,
+    reason: str | None = None,
 ) -> Changes:
     asked = list(dict.fromkeys(ids))
     known = [i for i in asked if 0 < i < 2**63]
+    bound = {"ids": known, "of": of, "seen": Jsonb(dict(seen)), "reason": reason}
     with database.transaction() as connection:
-        changed = {row["id"] for row in connection.execute(QUERIES[statement], {"ids": known, **bound})}
-        states = {row["id"]: row["status"] for row in connection.execute(QUERIES["states_of"], {"ids": known})}
+        changed = {row["id"] for row in connection.execute(QUERIES[statement], bound)}
+        states = {row["id"]: row["status"] for row in connection.execute(QUERIES["states_of"], bound)}
     return Changes(
         changed=tuple(i for i in asked if i in changed),
         refused={i: _why(states.get(i), allowed) for i in asked if i not in changed},
@@ -207,4 +245,6 @@ def _change(
 def _why(status: str | None, allowed: Sequence[str]) -> str:
     if status is None:
         return "there is no such prompt: `glad prompts list` shows those there are"
+    if status in allowed:
+        return "its picture is another one than was seen, or it has changed just now: look at it first"
     return f"it is {status}: only {', '.join(allowed)} can be"

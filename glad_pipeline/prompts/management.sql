@@ -8,6 +8,10 @@ SELECT p.id, p.status, p.priority, p.source, p.attempts, p.title, p.prompt, p.sl
 FROM prompts AS p LEFT JOIN images AS i ON i.id = p.image_id
 WHERE (%(status)s::text IS NULL OR p.status = %(status)s)
   AND (%(source)s::text IS NULL OR p.source = %(source)s)
+  AND (%(category)s::text IS NULL OR p.category = %(category)s)
+  AND (%(since)s::timestamptz IS NULL OR p.created_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR p.created_at < %(until)s)
+  AND (%(text)s::text IS NULL OR strpos(lower(concat_ws(E'\n', p.title, p.prompt)), lower(%(text)s)) > 0)
   AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
 ORDER BY p.id DESC LIMIT %(limit)s;
 
@@ -41,17 +45,24 @@ SELECT '/posts/' || slug AS post_path, title AS post_title, coalesce(to_jsonb(po
 FROM {posts} AS posts WHERE id::text = %(post_id)s::text;
 
 -- name: counts_by_status
--- How many prompts are in each state.
-SELECT status, count(*) AS prompts FROM prompts GROUP BY status;
+-- How many prompts are in each state, of those that `list_prompts` would list in any.
+SELECT p.status, count(*) AS prompts FROM prompts AS p
+WHERE (%(source)s::text IS NULL OR p.source = %(source)s)
+  AND (%(category)s::text IS NULL OR p.category = %(category)s)
+  AND (%(since)s::timestamptz IS NULL OR p.created_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR p.created_at < %(until)s)
+  AND (%(text)s::text IS NULL OR strpos(lower(concat_ws(E'\n', p.title, p.prompt)), lower(%(text)s)) > 0)
+GROUP BY p.status;
 
 -- name: states_of
 -- Where these prompts are now, to say why one did not move.
-SELECT id, status FROM prompts WHERE id = ANY(%(ids)s);
+SELECT id, status FROM prompts WHERE id = ANY(%(ids)s) AND (%(of)s::text IS NULL OR source = %(of)s);
 
 -- name: retry
 -- Back to the queue with all attempts before it.
 WITH chosen AS (
-    SELECT id FROM prompts WHERE id = ANY(%(ids)s) AND status IN ('failed', 'rejected', 'cancelled')
+    SELECT id FROM prompts
+    WHERE id = ANY(%(ids)s) AND status IN ('failed', 'rejected', 'cancelled') AND (%(of)s::text IS NULL OR source = %(of)s)
     ORDER BY id FOR UPDATE
 )
 UPDATE prompts SET status = 'pending', attempts = 0, last_error = NULL, post_version = NULL,
@@ -71,7 +82,7 @@ FROM chosen WHERE prompts.id = chosen.id;
 -- has deleted: it is over.
 WITH chosen AS (
     SELECT id FROM prompts
-    WHERE id = ANY(%(ids)s)
+    WHERE id = ANY(%(ids)s) AND (%(of)s::text IS NULL OR source = %(of)s)
       AND (status IN ('pending', 'claimed', 'generated', 'awaiting_approval')
            OR (status = 'published' AND published_post_id IS NOT NULL
                AND NOT EXISTS (SELECT FROM {posts} AS posts WHERE posts.id = prompts.published_post_id)))
@@ -82,9 +93,12 @@ FROM chosen WHERE prompts.id = chosen.id
 RETURNING prompts.id;
 
 -- name: approve
--- A person has seen the picture: the next run, whichever it is, publishes it, on the post as it is now.
+-- A person has seen the picture: the next run, whichever it is, publishes it, on the post as it is now. `seen`: which
+-- picture (images.id), by prompt; where it is another one by now, nobody has.
 WITH chosen AS (
-    SELECT id FROM prompts WHERE id = ANY(%(ids)s) AND status = 'awaiting_approval' ORDER BY id FOR UPDATE
+    SELECT id FROM prompts
+    WHERE id = ANY(%(ids)s) AND status = 'awaiting_approval' AND coalesce(image_id = (%(seen)s::jsonb ->> id::text)::bigint, true)
+    ORDER BY id FOR UPDATE
 )
 UPDATE prompts SET status = 'generated', last_error = NULL,
     post_version = (SELECT coalesce(to_jsonb(posts) ->> 'updated_at', '') FROM {posts} AS posts
@@ -95,7 +109,11 @@ RETURNING prompts.id;
 
 -- name: discard
 -- A person has seen a picture that was asked for alone, and wants neither it nor a post.
-WITH chosen AS (SELECT id FROM prompts WHERE id = ANY(%(ids)s) AND status = 'ready' ORDER BY id FOR UPDATE)
+WITH chosen AS (
+    SELECT id FROM prompts
+    WHERE id = ANY(%(ids)s) AND status = 'ready' AND coalesce(image_id = (%(seen)s::jsonb ->> id::text)::bigint, true)
+    ORDER BY id FOR UPDATE
+)
 UPDATE prompts SET status = 'cancelled', last_error = %(reason)s,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
 FROM chosen WHERE prompts.id = chosen.id
@@ -104,7 +122,9 @@ RETURNING prompts.id;
 -- name: reject
 -- A person has seen the picture and does not want it.
 WITH chosen AS (
-    SELECT id FROM prompts WHERE id = ANY(%(ids)s) AND status = 'awaiting_approval' ORDER BY id FOR UPDATE
+    SELECT id FROM prompts
+    WHERE id = ANY(%(ids)s) AND status = 'awaiting_approval' AND coalesce(image_id = (%(seen)s::jsonb ->> id::text)::bigint, true)
+    ORDER BY id FOR UPDATE
 )
 UPDATE prompts SET status = 'rejected', last_error = %(reason)s,
     claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL

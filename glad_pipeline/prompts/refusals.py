@@ -70,9 +70,13 @@ class Refusals:
         self.count += of
         self._kept.extend(found)
 
+    def first(self) -> tuple[tuple[str, str], ...]:
+        """The first SHOWN of them: where, and why."""
+        return tuple((self._where(place), reason) for place, reason in sorted(self._kept)[:SHOWN])
+
     def message(self, subject: str, *, left_out: bool, cures: Sequence[str] = ()) -> str:
         """What is wrong with the files (`subject`: "a.csv has"), and that these rows, or everything, was left out."""
-        shown = [f"  {self._where(place)}: {reason}" for place, reason in sorted(self._kept)[:SHOWN]]
+        shown = [f"  {where}: {reason}" for where, reason in self.first()]
         if self.count > len(shown):
             shown.append(f"  … and {self.count - len(shown):,} more")
         faults = "1 fault" if self.count == 1 else f"{self.count:,} faults"

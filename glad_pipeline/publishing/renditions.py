@@ -107,6 +107,11 @@ def record(connection: Connection, image: int, found: Renditions) -> None:
             cursor.execute(SQL["record_placeholder"], {"image_id": image, "placeholder": found.placeholder})
 
 
+def renditions_of(connection: Connection, image: int) -> list[StoredRendition]:
+    """What is recorded of this picture's (images.id), in the order of their keys."""
+    return records_of(StoredRendition, connection.execute(SQL["of_picture"], {"image_id": image}))
+
+
 def known_renditions(connection: Connection, keys: Collection[str]) -> dict[str, str]:
     """Which of these keys are recorded by now, with their SHA-256 (hex)."""
     return {row["key"]: row["sha256"] for row in connection.execute(SQL["known"], {"keys": list(keys)})}

@@ -47,3 +47,6 @@ FROM images AS i
 WHERE i.id = ANY(%(ids)s) AND i.removed_at IS NULL
   AND (i.deployment_id IS NULL OR i.deployment_id IN (SELECT id FROM deployments WHERE current))
 ORDER BY i.id
+
+-- name: of_picture
+SELECT * FROM renditions WHERE image_id = %(image_id)s ORDER BY key

@@ -127,7 +127,8 @@ TRANSACTIONS = {
     "defs/sensors.py": {EVERY: "reads"},
     "defs/site_revalidations.py": {EVERY: "reads"},
     "defs/resources.py": {"connect": "for looks"},
-    "cli/outbox.py": {"list_": "reads", "retry": "one UPDATE"},
+    "cli/outbox.py": {"list_": "reads"},
+    "outbox/messages.py": {"retry_now": "one UPDATE"},
     "operations/follow_up.py": {
         "follow_up": "reads",
         "deliver_now": "one UPDATE, so that what waits is due now",

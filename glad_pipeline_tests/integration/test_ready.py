@@ -177,7 +177,7 @@ def test_a_ready_picture_is_rejected_when_it_is_taken_down_and_drawn_again_when_
 def test_a_ready_picture_is_drawn_again_on_purpose_by_its_id_or_by_a_redraw(world, database):  # noqa: F811
     prompt, _ = ready(world)
     assert [row["id"] for row in redraw._published(database)] == [prompt]
-    assert redraw.requeue(database, redraw.Stale(prompts=[prompt])) == 1
+    assert redraw.requeue(database, [prompt]) == {prompt}
     assert told(database, prompt)[-1] == ("retried",)
     world.run(sdxl=LARGE)
     assert world.statuses() == ["ready"]

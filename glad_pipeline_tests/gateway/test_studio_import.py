@@ -1,0 +1,88 @@
+"""Files of prompts as the body of a request: tried, refused with reasons, taken whole, bounded."""
+
+import pytest
+
+from glad_pipeline.gateway import studio_import
+from glad_pipeline_tests.gateway.studio_rows import sql
+
+IMPORT = "/api/studio/prompts/import"
+CSV = b"prompt,title\na hill,Hill\na (lake:1.3),Lake\n"
+BAD = b"prompt,slug,source\na hill,,\na lake,Not A Slug,\na sea,,another\n"
+
+
+@pytest.fixture
+def submitter(client_with):
+    return client_with("submit")
+
+
+@pytest.fixture
+def rows(database):
+    return lambda: sql(database, "SELECT prompt, source, publish FROM prompts ORDER BY id")
+
+
+def test_a_file_is_tried_then_taken_and_twice_is_once(submitter, rows):
+    tried = submitter.post(IMPORT, content=CSV, params={"dry_run": True, "publish": "picture"}).json()["data"]
+    assert (tried["added"], tried["dry_run"]) == (2, True)
+    assert tried["first"][0]["where"] == "line 2"
+    given = tried["first"][0]["prompt"]
+    assert {**given, "seed": 0} == {
+        "prompt": "a hill",
+        "title": "Hill",
+        "source": "key-0",
+        "publish": "picture",
+        "seed": 0,
+    }
+    assert "weight" in tried["noticed"][0]
+    assert rows() == []
+    for added, existing in ((2, 0), (0, 2)):
+        done = submitter.post(IMPORT, content=CSV).json()["data"]
+        assert (done["added"], done["existing"]) == (added, existing)
+    assert rows() == [
+        {"prompt": "a hill", "source": "key-0", "publish": "post"},
+        {"prompt": "a (lake:1.3)", "source": "key-0", "publish": "post"},
+    ]
+
+
+def test_what_is_wrong_is_said_by_line_and_nothing_is_taken(submitter, rows):
+    answer = submitter.post(IMPORT, content=BAD)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert [each["where"] for each in answer.json()["rows"]] == ["line 3", "line 4"]
+    assert "slug" in answer.json()["rows"][0]["reason"]
+    assert "source 'another' may not be given" in answer.json()["rows"][1]["reason"]
+    assert rows() == []
+    done = submitter.post(IMPORT, content=BAD, params={"skip_bad": True}).json()["data"]
+    assert (done["added"], done["refused"], len(done["reasons"])) == (1, 2, 2)
+    assert [row["prompt"] for row in rows()] == ["a hill"]
+
+
+def test_an_admin_names_any_source(client_with, rows):
+    lines = b'{"prompt": "one", "source": "team"}\n{"prompt": "two"}\n'
+    assert client_with("admin").post(IMPORT, content=lines, params={"format": "jsonl"}).json()["data"]["added"] == 2
+    assert [row["source"] for row in rows()] == ["team", "key-0"]
+
+
+def test_columns_are_named_as_by_the_terminal(submitter, rows):
+    table = b"Text;Note\na hill;x\n"
+    assert submitter.post(IMPORT, content=table, params={"format": "csv"}).status_code == 422
+    wanted = {"format": "csv", "map": "Text=prompt", "ignore": "Note", "separator": ";"}
+    assert submitter.post(IMPORT, content=table, params=wanted).json()["data"]["added"] == 1
+    assert submitter.post(IMPORT, content=table, params={**wanted, "map": "Text"}).status_code == 422
+    assert [row["prompt"] for row in rows()] == ["a hill"]
+
+
+def test_what_is_no_file_of_prompts_is_refused_without_the_name_of_ours(submitter, rows, monkeypatch):
+    for content in (b"", b"\x1f\x8b\x08\x00rest", b"PAR1....PAR1", b"\x00\xff\xfe", b'[{"prompt": ' + b"[" * 50_000):
+        answer = submitter.post(IMPORT, content=content)
+        assert answer.status_code in (200, 422), answer.text
+        assert "/tmp" not in answer.text
+        assert "glad-import" not in answer.text
+    assert rows() == []
+    monkeypatch.setattr(studio_import, "MOST_BYTES", 1_000)
+    assert submitter.post(IMPORT, content=CSV + b"x\n" * 1_000).status_code == 413
+
+    def chunks():
+        for _ in range(100):
+            yield b"a line of prompts\n" * 10
+
+    assert submitter.post(IMPORT, content=chunks()).status_code == 413
+    assert rows() == []

@@ -1,0 +1,195 @@
+"""The studio's prompts through the API: the same rows and the same effects as by the terminal."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from glad_pipeline_tests.gateway.studio_rows import glad, prompt_in, sql, status_of
+
+PROMPTS = "/api/studio/prompts"
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture
+def submitter(client_with):
+    return client_with("submit")
+
+
+@pytest.fixture
+def editor(client_with):
+    return client_with("submit", "read")
+
+
+def refused(response, status, *words):
+    assert (response.status_code, response.headers["content-type"]) == (status, PROBLEM), response.text
+    assert response.json()["status"] == status
+    assert all(word in response.json()["detail"] for word in words), response.json()
+    return response.json()
+
+
+def test_prompts_are_paged_filtered_and_counted(client_with, database):
+    ids = [prompt_in(database, "pending", prompt=f"hill {n}", title=f"Hill {n}", category="c") for n in range(5)]
+    prompt_in(database, "failed", prompt="a 100% LAKE", source="site")
+    reader = client_with("read")
+    first = reader.get(PROMPTS, params={"limit": 3, "status": "pending"}).json()
+    assert [each["id"] for each in first["data"]] == ids[:1:-1]
+    assert first["meta"]["counts"]["pending"] == 5
+    assert first["meta"]["counts"]["failed"] == 1
+    after = first["meta"]["after"]
+    second = reader.get(PROMPTS, params={"limit": 3, "status": "pending", "after": after}).json()
+    assert [each["id"] for each in second["data"]] == ids[1::-1]
+    assert second["meta"] == {"after": None, "counts": None}
+    for params in ({"text": "100% lake"}, {"source": "site"}, {"status": "failed"}, {"text": "LAKE", "source": "site"}):
+        found = reader.get(PROMPTS, params=params).json()["data"]
+        assert [each["prompt"] for each in found] == ["a 100% LAKE"], params
+    assert len(reader.get(PROMPTS, params={"category": "c"}).json()["data"]) == 5
+    assert reader.get(PROMPTS, params={"text": "_"}).json()["data"] == []
+    assert reader.get(PROMPTS, params={"until": "2020-01-01T00:00:00Z"}).json()["data"] == []
+    assert len(reader.get(PROMPTS, params={"since": "2020-01-01T00:00:00"}).json()["data"]) == 6
+
+
+def test_one_prompt_is_shown_as_the_terminal_shows_it_with_its_lineage(client_with, database, settings, capsys):
+    prompt_id = prompt_in(database, "awaiting_approval", prompt="a (lake:1.3)", title="Lake")
+    shown = client_with("read").get(f"{PROMPTS}/{prompt_id}").json()["data"]
+    _, told = glad(capsys, settings, "prompts", "show", prompt_id, "--json")
+    assert shown["stands"] == told["stands"] == "waiting for approval"
+    assert shown["notices"] == told["notices"]
+    assert [each["event"] for each in shown["history"]] == [each["event"] for each in told["history"]]
+    assert {name: shown["prompt"][name] for name in ("id", "title", "image_url", "attempts", "source")} == {
+        name: told[name] for name in ("id", "title", "image_url", "attempts", "source")
+    }
+    assert shown["image"]["recipe"] == {"seed": 5}
+    assert [each["width"] for each in shown["renditions"]] == [16, 32]
+    assert shown["messages"] == []
+    refused(client_with("read").get(f"{PROMPTS}/999"), 404, "999")
+
+
+def test_a_prompt_is_asked_for_once_and_has_the_keys_name_as_its_source(submitter, database):
+    body = {"prompt": "a harbour", "title": "Boats", "priority": 5, "size": "512x256"}
+    made = submitter.post(PROMPTS, json=body)
+    assert made.status_code == 201
+    data = made.json()["data"]
+    assert (data["is_new"], data["prompt"]["source"], data["prompt"]["width"]) == (True, "key-0", 512)
+    again = submitter.post(PROMPTS, json=body)
+    assert (again.status_code, again.json()["data"]["id"], again.json()["data"]["is_new"]) == (200, data["id"], False)
+    refused(submitter.post(PROMPTS, json={**body, "source": "another"}), 403, "another")
+    assert len(sql(database, "SELECT id FROM prompts")) == 1
+
+
+def test_of_a_batch_each_prompt_is_for_itself(submitter, database):
+    batch = [
+        {"prompt": "one"},
+        {"prompt": "two", "slug": "Not A Slug"},
+        {"prompt": "one"},
+        {"prompt": "x", "post_id": "no"},
+    ]
+    answer = submitter.post(f"{PROMPTS}/batch", json={"prompts": batch}).json()
+    assert [(each["ok"], each["is_new"]) for each in answer["data"]] == [
+        *((True, True), (False, False)),
+        *((True, False), (False, False)),
+    ]
+    assert "slug" in answer["data"][1]["detail"]
+    assert "no post" in answer["data"][3]["detail"]
+    assert answer["meta"] == {"ok": 2, "new": 1, "refused": 2}
+    assert [row["prompt"] for row in sql(database, "SELECT prompt FROM prompts")] == ["one"]
+
+
+def test_two_editors_at_once_are_not_lost_on_each_other(editor, database):
+    prompt_id = prompt_in(database, "pending", title="Old", source="key-0")
+    change = {"fields": {"title": "Mine"}, "expected": {"title": "Old", "priority": 0}}
+    other = {"fields": {"title": "Yours"}, "expected": {"title": "Old"}}
+    with ThreadPoolExecutor(2) as both:
+        answers = list(both.map(lambda body: editor.patch(f"{PROMPTS}/{prompt_id}", json=body), (change, other)))
+    assert sorted(each.status_code for each in answers) == [200, 409]
+    (won,) = [each.json()["data"] for each in answers if each.status_code == 200]
+    (lost,) = [each.json() for each in answers if each.status_code == 409]
+    [row] = sql(database, "SELECT title FROM prompts")
+    assert won["changed"] == ["title"]
+    assert lost["now"] == {"title": row["title"]}
+    gone = editor.patch(f"{PROMPTS}/{prompt_id}", json={"fields": {"title": None}})
+    assert gone.json()["data"] == {"changed": ["title"], "status": "pending", "redrawn": False}
+    assert sql(database, "SELECT title FROM prompts") == [{"title": None}]
+
+
+def test_what_is_expected_is_what_the_api_has_shown(editor, database):
+    prompt_id = prompt_in(database, "pending", publish_at="2100-01-01T00:00:00.5+02:00", guidance_scale=7.5)
+    seen = editor.get(f"{PROMPTS}/{prompt_id}").json()["data"]["prompt"]
+    expected = {name: seen[name] for name in ("publish_at", "guidance_scale", "seed", "title", "status", "post_id")}
+    body = {"fields": {"priority": 3}, "expected": expected}
+    assert editor.patch(f"{PROMPTS}/{prompt_id}", json=body).status_code == 200
+
+
+def test_who_may_only_submit_changes_only_its_own_prompts(submitter, editor, database):
+    mine, other = prompt_in(database, "failed", source="key-0"), prompt_in(database, "failed", source="another")
+    for path, body in (("retry", {}), ("cancel", {}), ("priority", {"priority": 4})):
+        answer = submitter.post(f"{PROMPTS}/{path}", json={"ids": [mine, other], **body}).json()
+        assert [each["ok"] for each in answer["data"]] == [True, False], path
+        assert "no" in answer["data"][1]["detail"]
+    refused(submitter.patch(f"{PROMPTS}/{other}", json={"fields": {"title": "x"}}), 404)
+    refused(submitter.post(f"{PROMPTS}/retry", json={"all_failed": True}), 403)
+    assert status_of(database, other) == "failed"
+    assert editor.post(f"{PROMPTS}/retry", json={"all_failed": True}).json()["meta"]["ok"] == 1
+    assert status_of(database, other) == "pending"
+
+
+def test_a_source_of_anothers_is_refused_in_an_edit_too(submitter, database):
+    mine = prompt_in(database, "pending", source="key-0")
+    refused(submitter.patch(f"{PROMPTS}/{mine}", json={"fields": {"source": "another"}}), 403)
+
+
+LARGE = 2**63
+
+
+WRONG = [
+    ("POST", "", {"prompt": "x\x00y"}),
+    ("POST", "", {"prompt": ""}),
+    ("POST", "", {"prompt": "x", "seed": LARGE}),
+    ("POST", "", {"prompt": "x", "seed": "5"}),
+    ("POST", "", {"prompt": "x", "unknown": 1}),
+    ("POST", "", {"prompt": "x", "publish_at": "tomorrow"}),
+    ("POST", "", {"prompt": "x", "post_id": "\x00"}),
+    ("POST", "", {"prompt": "x" * 20_001}),
+    ("POST", "", []),
+    ("POST", "/batch", {"prompts": []}),
+    ("POST", "/batch", {"prompts": [{"prompt": "x"}] * 10_001}),
+    ("POST", "/cancel", {"ids": []}),
+    ("POST", "/cancel", {"ids": [LARGE]}),
+    ("POST", "/cancel", {"ids": [0]}),
+    ("POST", "/cancel", {"ids": [True]}),
+    ("POST", "/cancel", {"ids": list(range(1, 10_002))}),
+    ("POST", "/retry", {}),
+    ("POST", "/retry", {"ids": [1], "all_failed": True}),
+    ("POST", "/priority", {"ids": [1], "priority": 2**31}),
+    ("PATCH", "/1", {"fields": {}}),
+    ("PATCH", "/1", {"fields": {"prompt": 5}}),
+    ("PATCH", "/1", {"fields": {"title": "x"}, "expected": {"claim_token": 1}}),
+    ("PATCH", f"/{LARGE}", {"fields": {"title": "x"}}),
+    ("GET", "?limit=0", None),
+    ("GET", "?limit=101", None),
+    ("GET", f"?after={LARGE}", None),
+    ("GET", "?status=nowhere", None),
+    ("GET", "?text=%00", None),
+    ("GET", "?source=%2A", None),
+    ("GET", "?since=yesterday", None),
+    ("GET", "/-1", None),
+    ("GET", "/x", None),
+]
+
+
+def test_what_cannot_be_right_is_said_and_nothing_is_changed(every_row, client_with):
+    client = client_with("submit", "read")
+    for method, path, body in WRONG:
+        refused(client.request(method, f"{PROMPTS}{path}", json=body), 422)
+    assert every_row() == []
+
+
+@pytest.fixture
+def every_row(database):
+    return lambda: sql(database, "SELECT * FROM prompts")
+
+
+def test_halves_of_characters_and_deep_or_broken_json_are_refused(submitter, every_row):
+    for content in (b'{"prompt": "\\ud800"}', b'{"prompt": ', b"\xff\xfe", b'{"prompt": NaN}'):
+        answer = submitter.post(PROMPTS, content=content, headers={"Content-Type": "application/json"})
+        refused(answer, 422)
+    assert every_row() == []

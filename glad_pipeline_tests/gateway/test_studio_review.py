@@ -1,0 +1,103 @@
+"""The studio's review through the API: what waits is shown, and decided about as a person has seen it."""
+
+import pytest
+
+from glad_pipeline_tests.gateway.studio_rows import URL, image_in, prompt_in, sql, status_of
+
+REVIEW = "/api/studio/review"
+
+
+@pytest.fixture
+def reviewer(client_with):
+    return client_with("review")
+
+
+def test_what_waits_is_shown_with_previews_the_oldest_first(reviewer, database):
+    [post] = sql(
+        database,
+        """INSERT INTO posts (title, slug, content, status, featured_image_url)
+           VALUES ('Old', 'old', 'text', 'published', 'https://elsewhere.example/x.jpg') RETURNING id""",
+    )
+    first = prompt_in(database, "awaiting_approval", post_id=post["id"], alt_text="a lake at dawn")
+    second = prompt_in(database, "awaiting_approval", title="<b>Two</b>")
+    prompt_in(database, "generated")
+    page = reviewer.get(REVIEW, params={"limit": 1}).json()
+    [shown] = page["data"]
+    stem = f"{URL}generated/ab/{first:032x}"
+    assert (shown["id"], shown["alt_text"], shown["reason"]) == (first, "a lake at dawn", "some error")
+    assert (shown["post_path"], shown["post_shows"]) == ("/posts/old", "https://elsewhere.example/x.jpg")
+    assert shown["picture"] == {
+        "url": f"{stem}.png",
+        "width": 64,
+        "height": 32,
+        "bytes": 9,
+        "thumbnail": f"{stem}-256.webp",
+        "placeholder": "data:image/webp;base64,AA",
+        "srcset": {"webp": f"{stem}-w16.webp 16w, {stem}-w32.webp 32w"},
+    }
+    [shown] = reviewer.get(REVIEW, params={"after": page["meta"]["after"]}).json()["data"]
+    assert (shown["id"], shown["title"], shown["post_path"]) == (second, "<b>Two</b>", None)
+
+
+def test_several_are_decided_about_each_for_itself(reviewer, database):
+    waits, other = prompt_in(database, "awaiting_approval"), prompt_in(database, "pending")
+    asked = [{"id": each} for each in (waits, other, 999, waits)]
+    answer = reviewer.post(f"{REVIEW}/approve", json={"prompts": asked}).json()
+    assert [(each["id"], each["ok"]) for each in answer["data"]] == [(waits, True), (other, False), (999, False)]
+    assert "it is pending" in answer["data"][1]["detail"]
+    assert "no such prompt" in answer["data"][2]["detail"]
+    assert answer["meta"] == {"ok": 1, "refused": 2}
+    assert status_of(database, waits) == "generated"
+
+
+def test_a_rejection_keeps_its_reason(reviewer, database):
+    waits = prompt_in(database, "awaiting_approval")
+    blank = reviewer.post(f"{REVIEW}/reject", json={"prompts": [{"id": waits}], "reason": "  "})
+    assert (blank.status_code, status_of(database, waits)) == (422, "awaiting_approval")
+    assert reviewer.post(f"{REVIEW}/reject", json={"prompts": [{"id": waits}]}).status_code == 422
+    reviewer.post(f"{REVIEW}/reject", json={"prompts": [{"id": waits}], "reason": "six fingers"})
+    assert sql(database, "SELECT status, last_error FROM prompts") == [
+        {"status": "rejected", "last_error": "six fingers"}
+    ]
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject", "discard"])
+def test_a_picture_that_was_drawn_anew_since_is_not_decided_about(reviewer, database, decision):
+    state = "ready" if decision == "discard" else "awaiting_approval"
+    prompt_id = prompt_in(database, state)
+    [seen] = [each["image_id"] for each in reviewer.get(REVIEW, params={"status": state}).json()["data"]]
+    another = image_in(database, 1_000)
+    sql(database, "UPDATE prompts SET image_id = %s WHERE id = %s", another, prompt_id)
+    extra = {} if decision == "approve" else {"reason": "r"}
+    path = f"{REVIEW}/{decision}"
+    [told] = reviewer.post(path, json={"prompts": [{"id": prompt_id, "image_id": seen}], **extra}).json()["data"]
+    assert not told["ok"]
+    assert "another one" in told["detail"]
+    assert status_of(database, prompt_id) == state
+    [told] = reviewer.post(path, json={"prompts": [{"id": prompt_id, "image_id": another}], **extra}).json()["data"]
+    assert told["ok"]
+    assert status_of(database, prompt_id) != state
+
+
+def test_pictures_that_were_asked_for_alone_become_posts_or_are_put_aside(reviewer, client_with, database):
+    post, aside = prompt_in(database, "ready"), prompt_in(database, "ready")
+    both = {"ids": [post, aside], "title": "T"}
+    assert reviewer.post(f"{REVIEW}/publish", json=both).status_code == 422
+    answer = reviewer.post(f"{REVIEW}/publish", json={"ids": [post], "title": "Dawn"}).json()
+    assert answer["data"] == [{"id": post, "ok": True, "detail": "the next run publishes it"}]
+    assert sql(database, "SELECT status, title FROM prompts WHERE id = %s", post) == [
+        {"status": "generated", "title": "Dawn"}
+    ]
+    body = {"prompts": [{"id": aside}]}
+    assert reviewer.post(f"{REVIEW}/discard", json={**body, "delete_picture": True}).status_code == 403
+    assert status_of(database, aside) == "ready"
+    assert reviewer.post(f"{REVIEW}/discard", json=body).json()["meta"] == {"ok": 1, "refused": 0}
+    assert status_of(database, aside) == "cancelled"
+
+
+def test_who_may_read_or_submit_decides_nothing(client_with, database):
+    waits = prompt_in(database, "awaiting_approval")
+    for scope in ("read", "submit"):
+        answer = client_with(scope).post(f"{REVIEW}/approve", json={"prompts": [{"id": waits}]})
+        assert answer.status_code == 403
+    assert status_of(database, waits) == "awaiting_approval"
