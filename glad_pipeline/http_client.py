@@ -14,7 +14,8 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline.deadline import within
@@ -181,11 +182,22 @@ def local_status(port: int | None, path: str, token: str | None = None) -> int |
 
 
 def _trusted() -> ssl.SSLContext:
-    """The authorities that this machine trusts."""
-    return _trusted_by(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    """The authorities that this machine trusts now."""
+    usual = ssl.get_default_verify_paths()
+    file = os.environ.get(usual.openssl_cafile_env, usual.openssl_cafile)
+    folder = os.environ.get(usual.openssl_capath_env, usual.openssl_capath)
+    return _trusted_by(file, _changed(file), folder, _changed(folder))
 
 
-@cache
-def _trusted_by(file: str | None, folder: str | None) -> ssl.SSLContext:
-    """As OpenSSL finds them by these two variables. Reading them takes as long as a hundred requests."""
+def _changed(path: str) -> int | None:
+    """When it last was, in nanoseconds. None: it cannot be read."""
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=1)
+def _trusted_by(*_: str | int | None) -> ssl.SSLContext:
+    """As OpenSSL finds them in these places, as of then. Reading them takes as long as a hundred requests."""
     return ssl.create_default_context()

@@ -166,9 +166,10 @@ class Delivery:
         found = self._load(name_of(recipe))
         return None if found is None else found.drawn
 
-    def send_left(self, recipe: Recipe) -> None:
-        """Upload what was `left`, in the background."""
-        self._jobs.append(self._uploaders.submit(self._left_job, name_of(recipe), recipe))
+    def send_left(self, recipe: Recipe, refused: Callable[[Recipe, str], None]) -> None:
+        """Upload what was `left`, in the background. `refused` gets the reason where it cannot be delivered, and its
+        file is put aside."""
+        self._jobs.append(self._uploaders.submit(self._left_job, name_of(recipe), recipe, refused))
 
     # on the thread that draws
 
@@ -305,16 +306,15 @@ class Delivery:
             self.tell(recipe, done)
         return done
 
-    def _left_job(self, name: str, recipe: Recipe) -> Unstored | None:
+    def _left_job(self, name: str, recipe: Recipe, refused: Callable[[Recipe, str], None]) -> None:
         """Those that are stored are counted here: they are none of what this run has drawn."""
         done = self._job(name, recipe, None)
         if isinstance(done, Unstored):
             self._put_aside(name, f"cannot be delivered ({done.reason})")
-            return done
-        if done is not None:
+            refused(recipe, done.reason)
+        elif done is not None:
             with self._change:
                 self.from_spool += 1
-        return None
 
     # on any thread
 

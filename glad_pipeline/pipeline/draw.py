@@ -64,6 +64,7 @@ class Drawing:
     most: int | None = None  # prompts that this run may have in all; None: just those given
     seconds: float = math.inf  # after which no further batch is begun
     stored_already: Callable[[Iterable[Recipe]], None] = lambda recipes: None  # hears of pictures that need no drawing
+    _undeliverable: set[Recipe] = field(default_factory=set)  # pictures that were left: they are drawn here
     _focuses: dict[str, list[str | None]] = field(default_factory=dict)  # of the prompts, by recipe hash
     _in_hand: InHand = field(default_factory=InHand)
     _backlog: UrgentFirst = field(default_factory=UrgentFirst)
@@ -124,13 +125,22 @@ class Drawing:
     def _was_left(self, recipe: Recipe) -> bool:
         """Whether a run that has ended since this one began left this picture in the spool: then it is delivered, or
         refused, and not drawn again. Asked before the store is, which has what is gone from the spool by then."""
-        left = self.delivery.left(recipe)
+        left = None if recipe in self._undeliverable else self.delivery.left(recipe)
         if left is None or left.pixels is None:
             return False
         if not self._is_refused(recipe, left.pixels):
             self._count(already_stored=1)
-            self.delivery.send_left(recipe)
+            self.delivery.send_left(recipe, self._not_delivered)
         return True
+
+    def _not_delivered(self, recipe: Recipe, reason: str) -> None:
+        """On an uploader's thread: a picture that was left cannot be stored. Its prompts wait for whoever claims them
+        next, this run too, to be drawn again: no try counts but that of the run that had drawn it."""
+        self._undeliverable.add(recipe)
+        ids = self._in_hand.dropped([recipe])
+        self._in_hand.given_back(ids)
+        self.claim.give_back(ids, reason=reason)
+        self._count(prompts=-len(ids), already_stored=-1)
 
     def _joined(self, prompts: Sequence[Prompt]) -> list[Recipe]:
         """The recipes that are new to this run; prompts that cannot have one, or a picture with it, are rejected."""

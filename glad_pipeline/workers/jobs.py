@@ -21,7 +21,7 @@ class Job:
     bad_luck: int = 0  # workers lost that had it
     is_new: bool = True
     name: str = ""  # each time that it is sent another one
-    lead: float | None = None  # seconds that it was sent before the batch ahead of it was to end
+    lead: float | None = None  # seconds before the end of the batch ahead of it that it was due; None: it came later
 
     @property
     def is_given_up(self) -> bool:

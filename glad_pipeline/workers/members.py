@@ -40,6 +40,7 @@ class Member:
     asked_at: float = 0.0
     begun_at: float = 0.0  # when it began its first job, as far as we know
     shapes: dict[str, float | None] = field(default_factory=dict)  # drawn there: seconds of the last batch, once known
+    starved: bool = False  # its turn has come, and nothing was there
     leads: deque[float] = field(default_factory=lambda: deque(maxlen=LEADS))  # seconds: sent so early they were in time
 
     @property
@@ -52,6 +53,7 @@ class Member:
         if not self.jobs:
             self.heard = self.begun_at = time.monotonic()
         self.jobs.append(job)
+        self.starved = False
         self.shapes.setdefault(shape_name(job.recipes[0]))
 
     def has_drawn(self, job: Job, done: Done) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import uuid4
 
+from glad_pipeline import __version__
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError, UnavailableError
 from glad_pipeline.generation.models import ModelProfile
@@ -19,7 +20,7 @@ from glad_pipeline.workers import liveness
 from glad_pipeline.workers.batch_sizes import LEAST_BATCH
 from glad_pipeline.workers.cluster import Cluster, import_ray, resources
 from glad_pipeline.workers.members import Member, members, states_of
-from glad_pipeline.workers.worker import Worker, shape_name
+from glad_pipeline.workers.worker import Loaded, Worker, shape_name
 
 LOOK = 1.0  # seconds between looks at what has not answered
 CLUSTER_PATIENCE = 60.0  # seconds for which a cluster that became unreachable is waited for
@@ -153,6 +154,15 @@ class Pool:
             f"{gpus:g} GPUs and {cpus:g} CPUs, and the cluster has {has.get('GPU', 0):g} and {has.get('CPU', 0):g} "
             "in all. ./glad workers status shows who has them"
         )
+
+    def problem_of(self, loaded: Loaded, *, keeps: bool) -> str | None:
+        """Why a worker cannot draw for us; `keeps`: it is to stay for as long, and with as many models, too."""
+        if getattr(loaded, "version", None) != __version__:  # it has outlived an update; earlier ones did not tell
+            return f"it was started by another version than this one, {__version__}"
+        ours, own = self.options, loaded.options
+        if own.drawing != ours.drawing or (keeps and own.keeping != ours.keeping):
+            return "it was started with other settings than now"
+        return None
 
     def close(self) -> None:
         """Leave the cluster; its workers stay warm."""

@@ -153,7 +153,7 @@ class RemoteEngine:
 
         Returns the seconds until somebody's turn comes; None: the backlog is over.
         """
-        if not over and not self._again and (free := turns.free(self._members)) and all(member.jobs for member in free):
+        if not over and not self._again and turns.is_worth_a_look(turns.free(self._members)):
             backlog.refresh(LAST_LOOK)
         while free := turns.free(self._members):
             if self._again:
@@ -164,8 +164,11 @@ class RemoteEngine:
                 small, fits = self._pool.options.gpu_small_batch, partial(turns.fits, free)
                 self._sizes.ask(self._known, self._members)
                 batch = next_batch(backlog, self.profile, self._sizes.of, small, prefer=fits, wait=not self._drawing)
-                if batch is None or not batch.recipes:
-                    return None if batch is None else POLL
+                if batch is None:
+                    return None
+                if not batch.recipes:
+                    turns.nothing_was_there(self._members)
+                    return POLL
                 if batch.problem:
                     yield Drawn(recipe=batch.recipes[0], error=batch.problem, cause="recipe", provenance={})
                     continue
@@ -250,11 +253,8 @@ class RemoteEngine:
         except liveness.unreachable() as error:
             self._lost(member, error)
         else:
-            other = loaded.options.drawing != self._pool.options.drawing
-            if other or (self._sample is not None and loaded.options.keeping != self._pool.options.keeping):
-                self._refuse(
-                    member, "it was started with other settings than now: ./glad workers down, then ./glad workers up"
-                )
+            if problem := self._pool.problem_of(loaded, keeps=self._sample is not None):
+                self._refuse(member, f"{problem}: ./glad workers down, then ./glad workers up")
                 return
             member.ready = True
             member.failures = 0
@@ -350,7 +350,7 @@ class RemoteEngine:
     # batches
 
     def _send(self, member: Member, job: Job) -> None:
-        job.name, job.lead = uuid4().hex, turns.lead(member)
+        job.name, job.lead = uuid4().hex, None if member.starved else turns.lead(member)
         member.sent(job)
         member.handle.expect.remote(job.name)
         self._drawing[member.handle.draw.remote(self.profile, job.recipes, job.name)] = member, job

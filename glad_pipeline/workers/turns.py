@@ -16,6 +16,7 @@ from glad_pipeline.workers.members import Member
 from glad_pipeline.workers.worker import shape_name
 
 FIRST_LEAD = 0.15  # seconds before a batch's end, as long as nobody knows how long it takes to hand one over
+MOST_LEAD = 0.5  # seconds: what takes longer is no handover, but a store or a spool that holds the batch up
 SPARE = 0.04  # seconds², over those of a batch: in a short one a wait costs more, and a row that just misses it less
 AT_A_WORKER = 2  # batches at most: the one that it draws and the next
 
@@ -39,10 +40,11 @@ def lead(member: Member) -> float | None:
 
     As early as the last few had to be sent so that the worker did not wait, whatever the handover took: the queue, the
     database, Ray, and how well the end was foretold. The one that took longest does not count: one in so many may wait.
+    Nor does a wait for something to draw.
     """
     if member.seconds is None:
         return None
-    needed = sorted(member.leads)[-2:][0] if member.leads else FIRST_LEAD
+    needed = min(MOST_LEAD, sorted(member.leads)[-2:][0]) if member.leads else FIRST_LEAD
     return needed + SPARE / max(member.seconds, SPARE)
 
 
@@ -52,6 +54,18 @@ def free(some: Sequence[Member]) -> list[Member]:
     due = [member for member, at in _all_due(some) if at <= now]
     least = min((len(member.jobs) for member in due), default=0)
     return [member for member in due if len(member.jobs) == least]
+
+
+def is_worth_a_look(some: Sequence[Member]) -> bool:
+    """Whether to look once more what has come, before these get a batch: while they draw, and once for each batch."""
+    return all(member.jobs for member in some) and not all(member.starved for member in some)
+
+
+def nothing_was_there(some: Sequence[Member]) -> None:
+    """For those whose turn it is: what they get is sent later than it was due, whatever its handover takes."""
+    now = time.monotonic()
+    for member, at in _all_due(some):
+        member.starved = member.starved or at <= now
 
 
 def seconds_until_one_is_due(some: Sequence[Member], *, most: float) -> float:

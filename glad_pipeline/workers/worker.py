@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from glad_pipeline import __version__
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation import devices
 from glad_pipeline.generation.artifacts import require_same_files
@@ -49,6 +50,7 @@ class Loaded:
     load_seconds: float  # 0 if it was warm
     options: EngineOptions
     shapes: Mapping[str, float]  # that it has drawn with the models it has, and the seconds of the last batch of each
+    version: str  # of what it runs
 
 
 class Worker:
@@ -101,6 +103,7 @@ class Worker:
                 load_seconds=seconds,
                 options=self._options,
                 shapes=self._all_shapes(),
+                version=__version__,
             )
 
     def batch_of(self, profile: ModelProfile, recipe: Recipe) -> int | None:

@@ -77,6 +77,7 @@ class Killed:
         with Memory("none") as memory:
             log = dg.get_dagster_logger()
             with Delivery(memory.store("none"), self.spool, run_id="killed", log=log) as writing:
+                self._claim.begin_drawing(self.ids)
                 list(writing.written_ahead(sdxl.generate(recipes)))
         assert len(self.spool.waiting()) == len(recipes)
         self.damage()
@@ -126,7 +127,7 @@ def test_what_it_had_drawn_is_published_while_the_run_that_claims_it_draws_on(wo
     result = world.run(sdxl=Watched())
     assert sorted(drawn) == hills()
     assert world.statuses() == ["published"] * (len(LAKES) + len(hills()))
-    assert {row["attempts"] for row in lakes.rows} == {0}
+    assert {row["attempts"] for row in lakes.rows} == {1}
     assert len(world.objects()) == len(world.posts()) == len(LAKES) + len(hills())
     told = metadata(result, "generated_images")
     assert (told["drawn"], told["already_stored"], told["delivered_from_spool"]) == (8, 6, 6)
@@ -195,7 +196,7 @@ def test_a_store_that_is_away_meanwhile_keeps_no_urgent_row_waiting(world, door,
     assert "urgent" in drawn[BATCH : 2 * BATCH]
     assert sorted(drawn) == [*hills(), "urgent"]
     assert set(world.statuses()) == {"published"}
-    assert {row["attempts"] for row in lakes.rows} == {0}
+    assert {row["attempts"] for row in lakes.rows} == {1}
     assert spool.waiting() == []
 
 
@@ -208,7 +209,7 @@ def test_a_store_that_stays_away_costs_no_attempt_and_the_next_run_delivers_them
         short.setenv("GLAD_STORE_PATIENCE_SECONDS", "1")
         result = world.run(sdxl=Watched(), expect_success=False)
     assert "the store has not answered for" in failures(result)
-    assert {(row["status"], row["attempts"]) for row in lakes.rows} == {("pending", 0)}
+    assert {(row["status"], row["attempts"]) for row in lakes.rows} == {("pending", 1)}
     door.open()
     world.run(sdxl=Watched())
     assert sorted(drawn) == hills()
@@ -237,10 +238,10 @@ def test_one_that_another_run_delivers_first_is_published_before_the_run_ends(wo
     lakes = killed(*LAKES)
     really = Delivery.send_left
 
-    def another_is_faster(self, recipe):
+    def another_is_faster(self, recipe, refused):
         with Delivery(world.store, spool, run_id="another", log=dg.get_dagster_logger()) as other:
             other.leftovers(gates.problem_of)
-        really(self, recipe)
+        really(self, recipe, refused)
 
     monkeypatch.setattr(Delivery, "send_left", another_is_faster)
     meanwhile.extend([lakes.dies, lambda: until(lambda: set(lakes.statuses.values()) == {"published"})])
@@ -249,22 +250,66 @@ def test_one_that_another_run_delivers_first_is_published_before_the_run_ends(wo
     assert set(world.statuses()) == {"published"}
 
 
-def test_one_that_cannot_be_delivered_is_put_aside_and_the_next_run_draws_it(world, spool, killed, monkeypatch):
+@pytest.fixture
+def poor(killed, monkeypatch):
+    """A killed run, and the recipe of its first picture, which cannot be stored as that run has left it."""
     lakes = killed(*LAKES)
-    poor = InstantSdxl().recipe(prompt_of(lakes.rows[0]))
-    real = delivery.upload
+    poor, really = InstantSdxl().recipe(prompt_of(lakes.rows[0])), delivery.upload
 
     def upload(store, run_id, picture, **told):
         if picture.recipe == poor and run_id == "killed":
             raise ZeroDivisionError("a fault of ours")
-        return real(store, run_id, picture, **told)
+        return really(store, run_id, picture, **told)
 
     monkeypatch.setattr(delivery, "upload", upload)
-    meanwhile.append(lakes.dies)
+    return lakes, poor
+
+
+def back_and_claimed(lakes):
+    """Until the run that is up has given its prompt back, and has claimed it again."""
+    until(lambda: "cannot be stored" in (lakes.rows[0]["last_error"] or "") and lakes.rows[0]["status"] == "claimed")
+
+
+def test_one_that_cannot_be_delivered_is_put_aside_and_drawn_by_the_same_run(world, spool, poor):
+    lakes, recipe = poor
+    meanwhile.extend([lakes.dies, lambda: back_and_claimed(lakes)])
+    result = world.run(sdxl=Watched())
+    assert sorted(drawn) == sorted([*hills(), LAKES[0]])
+    assert set(world.statuses()) == {"published"}
+    assert [row["attempts"] for row in lakes.rows] == [2, 1, 1, 1, 1, 1]  # a try for each drawing
+    assert [file.name for file in spool.folder.glob("quarantine/*")] == [delivery.name_of(recipe)]
+    told = metadata(result, "generated_images")
+    assert (told["drawn"], told["already_stored"], told["delivered_from_spool"]) == (9, 5, 5)
+
+
+def test_one_that_can_neither_be_delivered_nor_put_aside_is_drawn_once(world, spool, poor, monkeypatch):
+    def quarantine(self, name):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Spool, "quarantine", quarantine)
+    lakes, _ = poor
+    meanwhile.extend([lakes.dies, lambda: back_and_claimed(lakes)])
     world.run(sdxl=Watched())
-    assert lakes.statuses == dict.fromkeys(LAKES, "published") | {LAKES[0]: "pending"}
+    assert sorted(drawn) == sorted([*hills(), LAKES[0]])
+    assert set(world.statuses()) == {"published"}
+    assert lakes.rows[0]["attempts"] == 2
+    assert spool.waiting() == []
+
+
+def test_one_that_cannot_be_delivered_when_drawing_ends_waits_without_a_try(world, spool, poor, monkeypatch):
+    over, upload = threading.Event(), delivery.upload
+    monkeypatch.setattr(delivery, "upload", lambda *args, **told: over.wait(20) and upload(*args, **told))
+
+    class Ending(Watched):
+        def generate(self, recipes, *, on_batch_start=lambda recipes: None):
+            yield from super().generate(recipes, on_batch_start=on_batch_start)
+            over.set()
+
+    lakes, _ = poor
+    meanwhile.append(lakes.dies)
+    world.run(sdxl=Ending())
+    assert (lakes.rows[0]["status"], lakes.rows[0]["attempts"]) == ("pending", 1)
     assert "its picture cannot be stored" in lakes.rows[0]["last_error"]
-    assert [file.name for file in spool.folder.glob("quarantine/*")] == [delivery.name_of(poor)]
     world.run(sdxl=Watched())
     assert sorted(drawn) == sorted([*hills(), LAKES[0]])
     assert set(world.statuses()) == {"published"}

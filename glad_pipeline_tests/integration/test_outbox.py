@@ -371,12 +371,13 @@ def test_one_that_comes_back_late_settles_nothing(box):
 
 
 def test_a_message_is_held_longer_than_the_longest_telling():
-    def longest(client):
+    def longest(client, more=0):
         config = client.meta.config
-        return (config.connect_timeout + config.read_timeout) * config.retries["total_max_attempts"]
+        return (config.connect_timeout + config.read_timeout) * (config.retries["total_max_attempts"] + more)
 
     store = S3Store(bucket="b", endpoint_url="http://127.0.0.1:1", access_key_id="i", secret_access_key="k")
-    for call in (targets.SECONDS, longest(Cdn(distribution_id="E1")._client()), longest(store.client)):
+    of_store = longest(store.client, more=1)  # a HEAD is tried past boto3 first
+    for call in (targets.SECONDS, longest(Cdn(distribution_id="E1")._client()), of_store):
         assert (
             call + delivery.ALONE_SECONDS + call < outbox.VISIBILITY_TIMEOUT.total_seconds()
         )  # all; one by one; the last

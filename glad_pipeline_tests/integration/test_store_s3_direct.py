@@ -1,10 +1,13 @@
 """HEAD and PUT past most of boto3: the same requests, and whatever is not plainly answered is boto3's."""
 
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.credentials import Credentials
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
@@ -143,13 +146,157 @@ def test_a_store_in_trouble_is_asked_again_by_boto3_and_later_directly(before, t
     assert asked == ["PUT", "HEAD"]
 
 
-def test_what_the_store_refuses_is_left_to_boto3_from_then_on(before):
-    refusals = [gateways.error(403, "AccessDenied", "not so")]
+def named(answer):
+    code = answer.body.decode().partition("<Code>")[2].partition("<")[0]
+    return f"{answer.status} {code}".rstrip()
+
+
+PASSING = [
+    gateways.error(400, "RequestTimeout", "Your socket connection was not read from within the timeout period"),
+    Answer(408),
+    gateways.error(400, "ExpiredToken", "The provided token has expired", x_amz_bucket_region="us-east-1"),
+    gateways.error(403, "RequestTimeTooSkewed", "The difference is too large"),
+    gateways.error(403, "AccessDenied", "not so"),
+]
+
+
+@pytest.mark.parametrize("refusal", PASSING, ids=named)
+def test_after_a_refusal_that_may_pass_requests_go_directly_again(before, refusal):
+    refusals = [refusal]
     store, key = before(lambda asked: refusals.pop() if refusals else None), new_key()
     asked = by_boto3(store)
     assert store.head(key) is None
+    assert asked == ["HEAD"]
     assert store.put_once(key, b"a picture", **PICTURE) is True
-    assert asked == ["HEAD", "PUT"]
+    assert asked == ["HEAD"]
+
+
+NORTH = "eu-north-1"
+ELSEWHERE = [
+    Answer(301),
+    Answer(307, headers={"location": "http://127.0.0.1:1/"}),
+    gateways.error(400, "IllegalLocationConstraintException", "an opt-in region", x_amz_bucket_region=NORTH),
+    gateways.error(400, "AuthorizationHeaderMalformed", "the region is wrong", f"<Region>{NORTH}</Region>"),
+]
+
+
+@pytest.mark.parametrize("refusal", ELSEWHERE, ids=named)
+def test_a_bucket_in_another_region_is_left_to_boto3_which_goes_there(before, sent, refusal):
+    def behave(asked):
+        if PREFIX not in asked.path:  # boto3 asks where the bucket is
+            return Answer(200, headers={"x-amz-bucket-region": NORTH})
+        return None if f"/{NORTH}/" in asked.headers["authorization"] else refusal
+
+    store, key = before(behave), new_key()
+    asked = by_boto3(store)
+    assert store.put_once(key, b"a picture", **PICTURE) is True
+    asked.clear()
+    sent.clear()
+    assert store.head(key).bytes == 9
+    assert store.head(key).bytes == 9
+    assert [one.method for one in sent] == asked == ["HEAD", "HEAD"]
+
+
+def test_a_request_in_hand_goes_on_when_another_is_told_that_the_bucket_is_elsewhere(before, monkeypatch):
+    moved = new_key()
+    store = before(lambda asked: Answer(301, headers={"x-amz-bucket-region": NORTH}) if moved in asked.path else None)
+    key = new_key()
+    assert store.put_once(key, b"a picture", **PICTURE) is True
+    in_hand, told, frozen = threading.Event(), threading.Event(), Credentials.get_frozen_credentials
+
+    def get(self):
+        if not in_hand.is_set():
+            in_hand.set()
+            assert told.wait(20)
+        return frozen(self)
+
+    monkeypatch.setattr(Credentials, "get_frozen_credentials", get)
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(store.head, key)
+        assert in_hand.wait(20)
+        with pytest.raises(StoreError, match="region"):
+            store.head(moved)
+        told.set()
+        assert found.result().bytes == 9
+
+
+ERRORS = [
+    gateways.error(200, "InternalError", "We encountered an internal error. Please try again."),
+    Answer(200, b'{"error": "out of space"}', {"content-type": "application/json"}),
+    Answer(201, b"<Error><Code>InternalError"),
+]
+
+
+@pytest.mark.parametrize("trouble", ERRORS, ids=named)
+def test_a_success_with_an_error_in_its_body_is_none(before, trouble):
+    errors = [trouble]
+    store, key = before(lambda asked: errors.pop() if errors and asked.writes else None), new_key()
+    assert store.put_once(key, b"a picture", **PICTURE) is True
+    assert store.fetch(key) == b"a picture"
+
+
+@pytest.mark.parametrize("status", [201, 202, 204])
+def test_any_success_without_a_body_is_one(before, status):
+    def spoil(asked, answer):
+        answer.status = status if asked.writes else answer.status
+
+    store, key = before(spoil=spoil), new_key()
+    asked = by_boto3(store)
+    assert store.put_once(key, b"a picture", **PICTURE) is True
+    assert asked == []
+    assert store.fetch(key) == b"a picture"
+
+
+def spoiled(asked, answer):
+    if asked.writes and answer.status == 200:
+        answer.status, answer.body = 500, b""
+
+
+def test_a_write_whose_answer_says_500_is_asked_again_and_found_to_be_taken(before):
+    store, key = before(spoil=spoiled), new_key()
+    asked = by_boto3(store)
+    assert store.put_once(key, b"a picture", **PICTURE) is False
+    assert asked == ["PUT"]
+    assert store.fetch(key) == b"a picture"
+
+
+def test_a_write_whose_answer_is_lost_is_asked_again_and_found_to_be_taken(store, monkeypatch):
+    sent, send = [], URLLib3Session.send
+
+    def lose(self, request):
+        sent.append(request.method)
+        answer = send(self, request)
+        if len(sent) == 1:
+            raise ConnectionClosedError(endpoint_url=request.url)
+        return answer
+
+    monkeypatch.setattr(URLLib3Session, "send", lose)
+    key, asked = new_key(), by_boto3(store)
+    assert store.put_once(key, b"a picture", **PICTURE) is False
+    assert (sent, asked) == (["PUT", "PUT"], ["PUT"])
+    assert store.fetch(key) == b"a picture"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"bucket": "pictures"}, "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ({"bucket": "pict ures", "access_key_id": "i", "secret_access_key": "k"}, "Invalid bucket name"),
+    ],
+    ids=["no credentials", "no bucket"],
+)
+def test_what_no_request_can_be_made_of_is_explained_when_one_is_made(monkeypatch, options, words):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    store = S3Store(**options)
+    assert store.known() is None
+    for ask in (
+        store.check,
+        lambda: store.head(new_key()),
+        lambda: store.put_once(new_key(), b"a picture", **PICTURE),
+    ):
+        with pytest.raises(StoreError, match=words):
+            ask()
 
 
 def test_a_page_in_the_store_s_place_is_no_answer(before):

@@ -84,6 +84,28 @@ def test_what_followed_nothing_says_nothing_of_the_handover_and_what_waited_for_
     assert lead_of(worker) == 0.0
 
 
+def test_what_took_longer_than_any_handover_makes_the_next_come_no_earlier_than_it_may():
+    worker = member(jobs=1, seconds=3.2)
+    for _ in range(LEADS):  # the spool was full
+        drew(worker, early=-9.0, lead=0.15)
+    assert lead_of(worker) == pytest.approx(turns.MOST_LEAD)
+    worker.begun_at = time.monotonic() - 1.6
+    assert turns.free([worker]) == []
+
+
+def test_it_is_looked_once_for_each_batch_while_the_workers_draw():
+    idle, at_work, ending = member(), member(jobs=1, seconds=3.2), member(jobs=1, begun=3.1, seconds=3.2)
+    assert turns.is_worth_a_look([ending])
+    assert not turns.is_worth_a_look([idle])
+    assert not turns.is_worth_a_look([])
+    turns.nothing_was_there([at_work, ending])
+    assert (at_work.starved, ending.starved) == (False, True)
+    assert not turns.is_worth_a_look([ending])
+    assert turns.is_worth_a_look([at_work, ending])
+    ending.sent(Job([recipe()]))
+    assert turns.is_worth_a_look([ending])
+
+
 def test_a_short_batch_has_more_time_to_spare():
     short, long = member(jobs=1, seconds=0.8), member(jobs=1, seconds=8.0)
     assert turns.lead(short) - turns.FIRST_LEAD == pytest.approx(0.05)

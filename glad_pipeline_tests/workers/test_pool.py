@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -24,6 +25,7 @@ from glad_pipeline.workers import pool as pool_module
 from glad_pipeline.workers.cluster import import_ray
 from glad_pipeline.workers.members import members
 from glad_pipeline.workers.remote import RemoteEngine
+from glad_pipeline.workers.worker import Worker
 from glad_pipeline_tests.faults.generators import draws
 from glad_pipeline_tests.faults.processes import eventually
 from glad_pipeline_tests.workers.conftest import DEMO, options_of, recipes
@@ -258,6 +260,33 @@ def test_workers_of_other_settings_draw_nothing_for_these(pool_of):
         list(RemoteEngine(DEMO, pool_of(batch=2)).generate(recipes(1)))
 
 
+def test_workers_of_another_version_draw_nothing_for_this_one(pool_of, monkeypatch):
+    list(RemoteEngine(DEMO, pool_of()).generate(recipes(1)))
+    monkeypatch.setattr(pool_module, "__version__", "0.0.9")
+    with pytest.raises(GladError, match=r"started by another version than this one, 0\.0\.9.*workers down"):
+        list(RemoteEngine(DEMO, pool_of()).generate(recipes(1)))
+
+
+def test_workers_that_give_no_version_draw_nothing(pool_of, monkeypatch):
+    class Earlier(Worker):
+        """As it was before a worker gave its version: it answered a batch with a tuple."""
+
+        def load(self, profile, sample=None):
+            given = super().load(profile, sample)
+            names = ("node", "load_seconds", "options", "shapes")
+            return SimpleNamespace(**{name: getattr(given, name) for name in names})
+
+        def draw(self, profile, recipes, job):
+            done = super().draw(profile, recipes, job)
+            return done.pictures, done.warm, done.seconds
+
+    with monkeypatch.context() as before:
+        before.setattr(pool_module, "Worker", Earlier)
+        workers_pids(pool_of(GLAD_WORKERS=1))
+    with pytest.raises(GladError, match=r"worker-0: it was started by another version.*workers down"):
+        list(RemoteEngine(DEMO, pool_of(GLAD_WORKERS=1)).generate(recipes(1)))
+
+
 def test_workers_that_find_no_room_are_told_of_with_what_the_cluster_has(pool_of):
     pool = pool_of(GLAD_WORKERS=1, GLAD_WORKER_CPUS=500, GLAD_WORKER_START_SECONDS=2)
     with pytest.raises(GladError, match=r"no worker came up in 2 s .*each wants 0 GPUs and 500 CPUs"):
@@ -407,7 +436,8 @@ def test_a_worker_tells_how_long_a_batch_waited_for_it_or_it_for_the_batch(pool_
     assert -3 < third.early < -0.9
 
 
-def test_the_next_batches_come_later_once_it_is_known_how_long_a_handover_takes(pool_of):
+def test_the_next_batches_come_later_once_it_is_known_how_long_a_handover_takes(pool_of, monkeypatch):
+    monkeypatch.setattr(turns, "FIRST_LEAD", 0.8)
     pool, backlog = pool_of(GLAD_WORKERS=1), Coming(*recipes(BATCH * 6, "for 1 s"))
     backlog.over = True
     list(RemoteEngine(DEMO, pool).generate(recipes(1, "for 1 s")))
@@ -418,8 +448,40 @@ def test_the_next_batches_come_later_once_it_is_known_how_long_a_handover_takes(
     assert len(drawn) == BATCH * 6
     assert len(member.leads) == 5  # the first followed none
     assert all(0 <= needed < 1 for needed in member.leads)
-    assert turns.FIRST_LEAD not in member.leads
+    # two are sent by FIRST_LEAD: of the second's handover nothing is known before it is drawn
+    *_, third, fourth, fifth, _ = (at for at, _ in backlog.taken)
+    assert fourth - third > fifth - fourth + 0.3
     assert list(stream) == []
+
+
+class Late(Coming):
+    """Its second batch comes when it was asked for six times."""
+
+    def __init__(self, first, second):
+        super().__init__(*first)
+        self.late = second
+        self.asked = self.looks = 0
+
+    def refresh(self, seconds):
+        self.looks += 1
+
+    def take(self, batch_of, *, prefer=lambda recipe: False, wait=True):
+        if not self.waiting:
+            self.asked += 1
+            if self.asked == 6 or wait:
+                self.waiting, self.late, self.over = self.late, [], True
+        return super().take(batch_of, prefer=prefer, wait=wait)
+
+
+def test_while_nothing_is_there_it_is_looked_once_and_the_wait_counts_for_no_handover(pool_of, monkeypatch):
+    monkeypatch.setattr(turns, "FIRST_LEAD", 1.5)
+    pool = pool_of(GLAD_WORKERS=1)
+    list(RemoteEngine(DEMO, pool).generate(recipes(1, "for 2 s")))  # the worker knows now
+    backlog, engine = Late(recipes(BATCH, "for 2 s"), recipes(BATCH, "for 2 s")), RemoteEngine(DEMO, pool)
+    assert len(list(engine.generate(backlog))) == 2 * BATCH
+    assert backlog.asked >= 6
+    assert backlog.looks == 2  # before the second, and before it is found that there is no third
+    assert list(engine._members[0].leads) == []
 
 
 def test_more_workers_are_asked_for_when_more_comes(pool_of):
