@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from psycopg import AsyncConnection, Error
-from psycopg.abc import Query
+from psycopg.abc import QueryNoTemplate
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
@@ -70,12 +70,12 @@ class Pool:
         finally:
             self._free.release()
 
-    async def rows(self, statement: Query, bound: Bound = None, *, within: float = ANSWER) -> list[DictRow]:
+    async def rows(self, statement: QueryNoTemplate, bound: Bound = None, *, within: float = ANSWER) -> list[DictRow]:
         """The rows of one statement. Raises `DatabaseError`."""
         async with self.connection(within=within) as connection:
             return await (await connection.execute(statement, bound)).fetchall()
 
-    async def row(self, statement: Query, bound: Bound = None, *, within: float = ANSWER) -> DictRow | None:
+    async def row(self, statement: QueryNoTemplate, bound: Bound = None, *, within: float = ANSWER) -> DictRow | None:
         """Its first row; None: it has none."""
         async with self.connection(within=within) as connection:
             return await (await connection.execute(statement, bound)).fetchone()
