@@ -32,7 +32,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks import report
-from glad_pipeline.database import connect
+from glad_pipeline.database import connect, value
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.publishing.post_reading import Asked, look_for_reading
 
@@ -44,8 +44,10 @@ BASE = "https://cdn.example.com/generated"
 ROWS = """
     INSERT INTO posts (title, slug, content, excerpt, status, featured_image_url, cover_image_url, seo_title, metadata,
                        published_at, created_at)
-    SELECT 'Post number ' || n, 'post-' || n, (SELECT string_agg(md5((n + m)::text), ' ') FROM generate_series(1, 24) AS m),
-           'What post number ' || n || ' is about, in a line or two.', CASE n %% 20 WHEN 0 THEN 'draft' ELSE 'published' END,
+    SELECT 'Post number ' || n, 'post-' || n,
+           (SELECT string_agg(md5((n + m)::text), ' ') FROM generate_series(1, 24) AS m),
+           'What post number ' || n || ' is about, in a line or two.',
+           CASE n %% 20 WHEN 0 THEN 'draft' ELSE 'published' END,
            stem || '.png', stem || '-social.jpg', 'Post number ' || n,
            jsonb_build_object('featured_image_alt', 'a hill ' || n, 'featured_image_data', jsonb_build_object(
                'url', stem || '.png', 'width', 1024, 'height', 1024, 'alt', 'a hill ' || n,
@@ -78,8 +80,8 @@ def places(url: str) -> list[tuple[str, str]]:
     """Places all over the list, as a cursor has them."""
     with connect(url) as connection:
         rows = connection.execute(
-            "SELECT coalesce(published_at, created_at)::text AS at, id::text AS id FROM posts WHERE status = 'published'"
-            " ORDER BY md5(slug) LIMIT %s",
+            "SELECT coalesce(published_at, created_at)::text AS at, id::text AS id FROM posts"
+            " WHERE status = 'published' ORDER BY md5(slug) LIMIT %s",
             [CURSORS],
         ).fetchall()
     return [(row["at"], row["id"]) for row in rows]
@@ -220,7 +222,7 @@ def in_postgres(url: str) -> float:
             statement = sql.SQL(
                 "EXPLAIN (ANALYZE, TIMING OFF, SERIALIZE TEXT, FORMAT JSON) EXECUTE page ({}, {})"
             ).format(at, id)
-            [plan] = connection.execute(statement).fetchone().values()  # type: ignore[union-attr]
+            plan = value(connection, statement)
             found.append(plan[0]["Planning Time"] + plan[0]["Execution Time"])
     return statistics.median(found)
 

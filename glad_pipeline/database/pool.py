@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, Error
-from psycopg.abc import Query
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -66,12 +65,12 @@ class Pool:
         except Error as error:
             raise DatabaseError(f"the database {describe(self._url)} did not answer: {first_words(error)}") from error
 
-    async def rows(self, statement: Query, bound: Bound = None) -> list[DictRow]:
+    async def rows(self, statement: LiteralString | bytes, bound: Bound = None) -> list[DictRow]:
         """The rows of one statement. Raises `DatabaseError`."""
         async with self.connection() as connection:
             return await (await connection.execute(statement, bound)).fetchall()
 
-    async def row(self, statement: Query, bound: Bound = None) -> DictRow | None:
+    async def row(self, statement: LiteralString | bytes, bound: Bound = None) -> DictRow | None:
         """Its first row; None: it has none."""
         async with self.connection() as connection:
             return await (await connection.execute(statement, bound)).fetchone()

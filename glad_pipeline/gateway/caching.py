@@ -1,7 +1,8 @@
 """Answers that may be kept, by browsers and by caches before the gateway, and how they are asked for again.
 
 Nothing is kept here: each request asks the database, so what was taken down is gone at the next one. The tag of an
-answer is two checksums of its bytes and their number, which take a hundredth of SHA-256's time; who shows it is told 304.
+answer is the number of its bytes and two checksums of them, which take a fortieth of SHA-256's time (4 µs for 45 KB);
+who shows it is told 304.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What the blog's front end gets, for the OpenAPI document. No answer is checked against it: rows go to JSON as they are.
+"""What the blog's front end gets, for the OpenAPI document: whatever the blog has no column for is null.
 
-Whatever the blog has no column for is null.
+No answer is checked against it: PostgreSQL makes the JSON (`publishing/post_reading.py`).
 """
 
 from __future__ import annotations

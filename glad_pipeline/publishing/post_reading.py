@@ -79,7 +79,8 @@ class PostReading:
         if start == "after":
             conditions.append(self._after)
         return _bytes(
-            sql.SQL("SELECT {} AS post, {}::text AS at, {}::text AS id FROM {} AS p {}{} ORDER BY {} LIMIT {}{}").format(
+            sql.SQL("SELECT {} AS post, {}::text AS at, {}::text AS id FROM {} AS p {}{}"
+                    " ORDER BY {} LIMIT {}{}").format(
                 self._post, self._date or sql.SQL("NULL"), self._own("id"), self.schema.table, self._beside,
                 _where(conditions), self._order, sql.Literal(limit),
                 sql.SQL(" OFFSET %(skip)s" if start == "skip" else ""),
@@ -95,7 +96,7 @@ class PostReading:
         )
 
     def _plan(self, asked: Asked) -> bytes:
-        """How many PostgreSQL thinks there are, with those few that are yet to come out: of their dates it knows less."""
+        """How many PostgreSQL thinks there are, with those few that are yet to come out: of dates it knows less."""
         conditions = _where(self._conditions(asked, dated=False))
         return _bytes(sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {} AS p{}").format(self.schema.table, conditions))
 
@@ -105,8 +106,8 @@ class PostReading:
         public = _all(self._conditions(Asked()))
         token = self._own("preview_token") if "preview_token" in self.columns else sql.SQL("NULL")
         return _bytes(
-            sql.SQL("SELECT {} AS post, {} AS is_public, {}::text AS preview_token, {} FROM {} AS p {} WHERE {} = %(slug)s"
-                    " ORDER BY {} DESC LIMIT 1").format(
+            sql.SQL("SELECT {} AS post, {} AS is_public, {}::text AS preview_token, {} FROM {} AS p {}"
+                    " WHERE {} = %(slug)s ORDER BY {} DESC LIMIT 1").format(
                 self._post, public, token, sql.SQL(SQL["was_taken_down"]).format(public=public, id=self._own("id")),
                 self.schema.table, self._beside, self._own("slug"), public,
             )

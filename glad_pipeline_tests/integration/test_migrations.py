@@ -535,7 +535,7 @@ def test_our_posts_get_their_index_while_others_write_and_after_one_who_died(
     monkeypatch.setattr(steps, "CONCURRENT_LOCK_TIMEOUT", "300ms")
     with psycopg.connect(database_url) as holder, Writer(database_url) as writer:
         holder.execute("INSERT INTO posts (title, slug, content) VALUES ('t', 'held', 'c')")
-        with pytest.raises(DatabaseError, match="stayed locked.*it resumes"):
+        with pytest.raises(DatabaseError, match=r"stayed locked.*it resumes"):
             migrate(database_url, wait_seconds=0.5)
         assert pending(database_url) == ["0019_page_order"]
         holder.rollback()
