@@ -32,7 +32,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks import report
-from glad_pipeline.database import connect
+from glad_pipeline.database import connect, value
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.publishing.post_reading import Asked, look_for_reading
 
@@ -222,7 +222,7 @@ def in_postgres(url: str) -> float:
             statement = sql.SQL(
                 "EXPLAIN (ANALYZE, TIMING OFF, SERIALIZE TEXT, FORMAT JSON) EXECUTE page ({}, {})"
             ).format(at, id)
-            [plan] = connection.execute(statement).fetchone().values()  # type: ignore[union-attr]
+            plan = value(connection, statement)
             found.append(plan[0]["Planning Time"] + plan[0]["Execution Time"])
     return statistics.median(found)
 

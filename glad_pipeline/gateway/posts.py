@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from glad_pipeline.callers.keys import Scope as KeyScope
 from glad_pipeline.callers.keys import allows
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.gateway.blog_reads import BlogReads, Total, reads_of
@@ -31,7 +32,7 @@ from glad_pipeline.gateway.queries import documented, query_of
 from glad_pipeline.publishing.post_reading import Asked
 
 router = APIRouter(tags=["posts"])
-READS = "read"  # the scope of who sees what is not published
+READS: KeyScope = "read"  # the scope of who sees what is not published
 MOST_SKIPPED = 10_000  # posts; `after` goes further, and costs the same everywhere
 SLUG_CHARS = 2_000
 TEXT = r"^[^\x00]*$"  # what PostgreSQL takes
@@ -39,7 +40,7 @@ Who = Annotated[Caller | None, Depends(caller_of)]
 Word = Annotated[str, Field(max_length=255, pattern=TEXT)] | None
 _BOUND = {"status", "category", "tag", "skip"}
 _CREDENTIALS = (b"authorization", b"x-api-key", b"cookie")
-_must_read = needs("read").dependency
+_must_read = needs(READS).dependency
 
 
 class ListQuery(BaseModel):

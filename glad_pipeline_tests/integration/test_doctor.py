@@ -1054,4 +1054,4 @@ def test_every_right_that_roles_sql_gives_the_pipeline_on_tables_of_a_run_is_ask
 
 
 ROLES = files("glad_pipeline.database").joinpath("roles.sql").read_text()
-THE_BLOG_S = {"categories", "authors", "media", "content_tasks", "glad_alembic_version"}
+THE_BLOG_S = {"categories", "authors", "media", "tags", "post_tags", "content_tasks", "glad_alembic_version"}
