@@ -26,6 +26,7 @@ from glad_pipeline.records import FIELDS, NewPrompt, PostIdKind
 WRITTEN = (*FIELDS, "content_hash")
 QUERIES = named_queries("glad_pipeline.prompts", "intake.sql", WRITTEN)
 
+
 class KeyTaken(UsageError):
     """The `idempotency_key` is that of a prompt which asks for something else."""
 
