@@ -29,7 +29,7 @@ from glad_pipeline.records import records_of
 Answer = TypeVar("Answer")
 LOOKS = 4.0  # a second, at most
 POLL = 1.0  # seconds between looks where nothing is heard
-QUIET = 10.0  # seconds after which a look is taken all the same: a prompt that is deleted notifies nobody
+QUIET = 2.0  # seconds after which a look is taken all the same: not each transaction notifies (migration 0020)
 SELDOM = 2.0  # seconds between looks at the places in the queue, and at what was deleted
 RECONNECT = 1.0  # seconds
 UNHEARD = 60.0  # seconds until it is tried again to listen through what passes no notifications on

@@ -131,6 +131,18 @@ def test_a_prompt_that_is_deleted_ends_its_streams_and_the_history_of_one_may_be
     assert (name, data["state"]) == ("ready", "ready")
 
 
+def test_what_moves_while_another_transaction_notifies_is_told_soon(client_with, database):
+    client = client_with("submit")
+    number, other = ask(client), ask(client, "a lake")
+    with stream(client, number) as events, database.transaction() as open_one:
+        assert next(events)[0] == "queued"
+        open_one.execute("UPDATE prompts SET status = 'cancelled' WHERE id = %s", [other])
+        began = time.monotonic()
+        management.cancel(database, [number])
+        assert names(events) == ["cancelled"]
+        assert time.monotonic() - began < 6
+
+
 def test_the_post_of_a_picture_is_waited_for_in_a_stream_of_its_own(client_with, database):
     client = client_with("submit")
     number = ask(client)

@@ -135,9 +135,9 @@ def test_a_client_that_hangs_up_while_it_waits_makes_room(client, database, monk
     body = b'{"prompt": "a hill"}'
     with socket.create_connection((address.hostname, address.port)) as line:
         line.sendall(
-            b"POST /api/media/generate-image HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            b"POST /api/media/generate-image HTTP/1.1\r\nhost: %s\r\ncontent-type: application/json\r\n"
             b"authorization: %s\r\ncontent-length: %d\r\n\r\n%s"
-            % (client.headers["authorization"].encode(), len(body), body)
+            % (address.netloc.encode(), client.headers["authorization"].encode(), len(body), body)
         )
         number = eventually(lambda: execute(database, "SELECT id FROM prompts"))[0]["id"]
         path = f"/api/media/tasks/{number}/events"
