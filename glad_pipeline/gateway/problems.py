@@ -6,12 +6,13 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from glad_pipeline.database import DatabaseError
+from glad_pipeline.database import DatabaseError, first_words
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import GladError, NoSuchError, UnavailableError, UsageError
 from glad_pipeline.redaction import redact
@@ -52,6 +53,10 @@ def add_to(app: FastAPI) -> None:
     async def _ours(request: Request, error: GladError) -> JSONResponse:
         return answer(request, of_error(error))
 
+    @app.exception_handler(psycopg.Error)
+    async def _of_database(request: Request, error: psycopg.Error) -> JSONResponse:
+        return answer(request, of_database(error))
+
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         found = [_told(each) for each in error.errors()]
@@ -76,6 +81,12 @@ def of_error(error: GladError) -> Problem:
     if isinstance(error, UsageError):
         return Problem(422, str(error))
     return Problem(409, str(error))
+
+
+def of_database(error: psycopg.Error) -> Problem:
+    """What PostgreSQL, or the way to it, has ended in the middle of a statement: who asks again may be served."""
+    logger.warning("gateway.database_failed %s: %s", type(error).__name__, first_words(error))
+    return Problem(503, f"the database did not answer ({first_words(error)})", headers={"Retry-After": str(AGAIN)})
 
 
 def _told(problem: Any) -> str:
