@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
+import psycopg
 from fastapi import Depends, FastAPI, Request
 
 from glad_pipeline.errors import GladError
-from glad_pipeline.gateway.problems import AGAIN, Problem, of_error
+from glad_pipeline.gateway.problems import AGAIN, Problem, of_database, of_error
 
 AT_ONCE = 4
 KEPT = 50  # that have ended, the newest
@@ -150,6 +151,9 @@ class Jobs:
             job.state = "done"
         except GladError as error:
             problem = of_error(error)
+            job.state, job.problem, job.status = "failed", problem.detail, problem.status
+        except psycopg.Error as error:
+            problem = of_database(error)
             job.state, job.problem, job.status = "failed", problem.detail, problem.status
         except Exception:
             logger.exception("gateway.job_failed kind=%s id=%s", job.kind, job.id)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import orjson
 from fastapi import Path, Query
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from glad_pipeline.callers.keys import allows
 from glad_pipeline.gateway.callers import Caller
@@ -22,7 +22,14 @@ EACH = 1_000  # of those that take a transaction each
 PAGE = 100  # rows of a page, at most
 Data = TypeVar("Data")
 
-Id = Annotated[int, Field(ge=1, le=LARGEST)]
+
+def _whole(found: Any) -> Any:
+    """JSON knows one kind of number: 5.0 is 5."""
+    return int(found) if isinstance(found, float) and found.is_integer() else found
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Id = Annotated[Whole, Field(ge=1, le=LARGEST)]
 IdInPath = Annotated[int, Path(ge=1, le=LARGEST)]
 After = Annotated[
     int | None, Query(ge=1, le=LARGEST, description="the next page: `meta.after` of the one before", examples=[None])

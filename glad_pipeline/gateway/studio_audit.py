@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from glad_pipeline.callers.keys import allows
 from glad_pipeline.database import Database
@@ -14,7 +15,7 @@ from glad_pipeline.gateway.callers import Caller, needs
 from glad_pipeline.gateway.jobs import PATH, AllJobs, Job, Kind, Tell, lifespan
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
-from glad_pipeline.gateway.studio_answers import LARGEST, Answer, Body, answer, refusals
+from glad_pipeline.gateway.studio_answers import LARGEST, Answer, Body, Whole, answer, refusals
 from glad_pipeline.gateway.studio_posts import BEGUN, JobAnswer, answer_of_job
 
 if TYPE_CHECKING:
@@ -25,17 +26,20 @@ Reader = Annotated[Caller, needs("read")]
 Admin = Annotated[Caller, needs("admin")]
 JobId = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{16}$")]
 DAYS = 366
+WITH_FIX: JsonDict = {"properties": {"fix": {"const": True}}, "required": ["fix"]}
 
 
 class Audit(Body):
     """How it looks, and whether it mends; as `glad audit`."""
 
+    model_config = ConfigDict(json_schema_extra={"dependentSchemas": {"at_most": WITH_FIX}})
+
     fix: bool = Field(default=False, description="mend what can be mended safely")
-    at_most: Annotated[int, Field(ge=0, le=LARGEST)] | None = Field(
+    at_most: Annotated[Whole, Field(ge=0, le=LARGEST)] | None = Field(
         default=None, description="with fix: how many pictures and objects may be moved where it is over a tenth"
     )
     deep: bool = Field(default=False, description="read pictures and renditions whole, compare their SHA-256")
-    grace_seconds: int = Field(default=3_600, ge=0, le=DAYS * 86_400, description="younger objects are spared")
+    grace_seconds: Whole = Field(default=3_600, ge=0, le=DAYS * 86_400, description="younger objects are spared")
     urls: Literal["all", "sample", "none"] | None = Field(
         default=None, description="visit published pictures by their addresses; null: as the settings say"
     )
@@ -47,7 +51,7 @@ async def audit(state: Here, caller: Admin, jobs: AllJobs, asked: Audit) -> Resp
     from glad_pipeline.operations.audit.whole import Asked, audit_all
     from glad_pipeline.storage.opening import open_store
 
-    if asked.at_most is not None and not asked.fix:
+    if "at_most" in asked.model_fields_set and not asked.fix:
         raise Problem(422, "at_most goes with fix")
     settings, url = state.settings, state.database.url
     how = Asked(

@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from glad_pipeline.gateway.studio_answers import LARGEST, Body, Text
+from glad_pipeline.gateway.studio_answers import LARGEST, Body, Text, Whole
 from glad_pipeline.limits import CHARS, FOCUS_CHARS, GUIDANCE, KEY_BYTES, POST_ID_CHARS, PRIORITY, SIDE, STEPS
 from glad_pipeline.records import FIELDS, NewPrompt, columns_of
 
 TIME_CHARS = 40  # of a time in ISO 8601
 SIZE_CHARS = 20
-PostName = Annotated[Text, Field(max_length=POST_ID_CHARS)] | Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
-Side = Annotated[int, Field(ge=SIDE.low, le=SIDE.high, multiple_of=SIDE.step)]
+PostName = Annotated[Text, Field(max_length=POST_ID_CHARS)] | Annotated[Whole, Field(ge=-LARGEST, le=LARGEST)]
+Side = Annotated[Whole, Field(ge=SIDE.low, le=SIDE.high, multiple_of=SIDE.step)]
 
 
 def _chars(column: str) -> Any:
@@ -36,18 +36,18 @@ class PromptFields(Body):
     task_id: Text | None = _chars("task_id")
     idempotency_key: Text | None = Field(default=None, max_length=KEY_BYTES)
     post_id: PostName | None = Field(default=None, description="the slug or id of a post to illustrate")
-    seed: Annotated[int, Field(ge=-1, le=LARGEST)] | None = None
+    seed: Annotated[Whole, Field(ge=-1, le=LARGEST)] | None = None
     size: Text | None = Field(default=None, max_length=SIZE_CHARS, examples=["1024x768"])
     width: Side | None = None
     height: Side | None = None
-    num_inference_steps: Annotated[int, Field(ge=STEPS.low, le=STEPS.high)] | None = None
+    num_inference_steps: Annotated[Whole, Field(ge=STEPS.low, le=STEPS.high)] | None = None
     guidance_scale: Annotated[float, Field(ge=GUIDANCE.low, le=GUIDANCE.high)] | None = None
     scheduler: Literal["euler", "euler_a", "dpmpp_2m", "ddim", "unipc", "lcm"] | None = None
     preset: Literal["base", "fast", "refined", "cfg-cutoff", "lightning-4", "lcm-4", "fp8"] | None = None
     model: Text | None = _chars("model")
     model_revision: Text | None = Field(default=None, max_length=40)
     lora: Text | None = _chars("lora")
-    priority: Annotated[int, Field(ge=PRIORITY.low, le=PRIORITY.high)] | None = None
+    priority: Annotated[Whole, Field(ge=PRIORITY.low, le=PRIORITY.high)] | None = None
     publish_at: Text | None = Field(default=None, max_length=TIME_CHARS, examples=["2026-03-01T09:00:00+01:00"])
     needs_approval: bool | None = None
     publish: Literal["post", "picture"] | None = None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from glad_pipeline.database import Connection
 from glad_pipeline.gateway.callers import Caller, needs
@@ -67,16 +67,18 @@ async def list_messages(
 class RetryMessages(Body):
     """Which: by their ids, or all that are dead."""
 
-    ids: list[Id] = Field(default_factory=list, max_length=SEVERAL)
-    dead: bool = False
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["ids"]}, {"required": ["dead"]}]})
+
+    ids: list[Id] | None = Field(default=None, min_length=1, max_length=SEVERAL)
+    dead: Literal[True] | None = None
 
 
 @router.post("/retry", response_model=Outcomes, responses=refusals())
 async def retry_messages(state: Here, caller: Admin, asked: RetryMessages) -> Response:
     """Let dead messages be delivered again, with all attempts before them."""
-    if bool(asked.ids) == asked.dead:
+    if (asked.ids is None) is (asked.dead is None):
         raise Problem(422, "name messages by their ids, or all that are dead with dead")
-    moved, refused = await state.blocking(outbox.retry_now, state.database, asked.ids or None)
+    moved, refused = await state.blocking(outbox.retry_now, state.database, asked.ids)
     return outcomes(dict.fromkeys(moved, "to be delivered again"), refused, asked.ids or moved)
 
 

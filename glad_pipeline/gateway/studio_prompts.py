@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from glad_pipeline.callers.keys import allows
 from glad_pipeline.gateway.callers import Caller, needs
@@ -26,6 +26,7 @@ from glad_pipeline.gateway.studio_answers import (
     Outcomes,
     Text,
     Told,
+    Whole,
     answer,
     changed,
     outcomes,
@@ -191,7 +192,7 @@ class Priority(Body):
     """How soon."""
 
     ids: list[Id] = Field(min_length=1, max_length=EACH)
-    priority: int = Field(ge=PRIORITY.low, le=PRIORITY.high, description="higher goes first; 0 is usual")
+    priority: Whole = Field(ge=PRIORITY.low, le=PRIORITY.high, description="higher goes first; 0 is usual")
 
 
 @router.post("/priority", response_model=Outcomes, responses=refusals())
@@ -206,8 +207,10 @@ async def set_priority(state: Here, caller: Submitter, asked: Priority) -> Respo
 class Retry(Body):
     """Which: by their ids, or all that have failed."""
 
-    ids: list[Id] = Field(default_factory=list, max_length=SEVERAL)
-    all_failed: bool = False
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["ids"]}, {"required": ["all_failed"]}]})
+
+    ids: list[Id] | None = Field(default=None, min_length=1, max_length=SEVERAL)
+    all_failed: Literal[True] | None = None
 
 
 @router.post("/retry", response_model=Outcomes, responses=refusals())
@@ -216,9 +219,9 @@ async def retry_prompts(state: Here, caller: Submitter, asked: Retry) -> Respons
 
     Of `all_failed` the answer has only how many there were.
     """
-    if bool(asked.ids) == asked.all_failed:
+    if (asked.ids is None) is (asked.all_failed is None):
         raise Problem(422, "name prompts by their ids, or all with all_failed")
-    if asked.all_failed:
+    if asked.ids is None:
         if not allows(caller.scopes, "read"):
             raise Problem(403, f"the key {caller.name} may have its own prompts tried again: name them by their ids")
         count = await state.blocking(management.retry_all_failed, state.database)

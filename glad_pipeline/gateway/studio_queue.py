@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from glad_pipeline.database import Connection
 from glad_pipeline.gateway.callers import Caller, needs
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
-from glad_pipeline.gateway.studio_answers import Answer, Body, Reason, Text, Told, answer, refusals
+from glad_pipeline.gateway.studio_answers import Answer, Body, Reason, Text, Told, Whole, answer, refusals
 from glad_pipeline.limits import CHARS
 from glad_pipeline.prompts import management, sources
 from glad_pipeline.prompts.pauses import ALL, pauses
@@ -99,13 +99,15 @@ async def _paused(state: Here, *, paused: bool, before: datetime | None) -> Resp
 class Limits(Body):
     """What a source may put into the queue; null: any number; absent: as it is."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["queued"]}, {"required": ["daily"]}]})
+
     source: Annotated[SourceName, Field(min_length=1)] = Field(
         description="'*': every source without limits of its own", examples=["newsletter"]
     )
-    queued: Annotated[int, Field(ge=0, le=MOST)] | None = Field(
+    queued: Annotated[Whole, Field(ge=0, le=MOST)] | None = Field(
         default=None, description="prompts that may wait at once"
     )
-    daily: Annotated[int, Field(ge=0, le=MOST)] | None = Field(
+    daily: Annotated[Whole, Field(ge=0, le=MOST)] | None = Field(
         default=None, description="prompts that may be added in 24 hours"
     )
 

@@ -54,7 +54,7 @@ def prompt_in(database, status, **columns):
         sql(
             database,
             """UPDATE prompts SET status = %s, image_id = %s, claim_token = 1, claimed_by = 'run',
-                      lease_expires_at = now(), last_error = 'some error' WHERE id = %s""",
+                      lease_expires_at = now(), generated_at = now(), last_error = 'some error' WHERE id = %s""",
             *(step, image, row["id"]),
         )
     return row["id"]

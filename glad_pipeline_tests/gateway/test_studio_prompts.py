@@ -1,5 +1,6 @@
 """The studio's prompts through the API: the same rows and the same effects as by the terminal."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,6 +9,8 @@ from glad_pipeline_tests.gateway.studio_rows import glad, prompt_in, sql, status
 
 PROMPTS = "/api/studio/prompts"
 PROBLEM = "application/problem+json"
+END_WAITING = """SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity
+                 WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 
 
 @pytest.fixture
@@ -193,3 +196,17 @@ def test_halves_of_characters_and_deep_or_broken_json_are_refused(submitter, eve
         answer = submitter.post(PROMPTS, content=content, headers={"Content-Type": "application/json"})
         refused(answer, 422)
     assert every_row() == []
+
+
+def test_a_database_that_goes_away_in_the_middle_of_a_request_is_said_and_the_next_one_is_served(editor, database):
+    with database.transaction() as connection, ThreadPoolExecutor(1) as aside:
+        connection.execute("LOCK TABLE prompts IN ACCESS EXCLUSIVE MODE")
+        answer = aside.submit(editor.get, PROMPTS)
+        until = time.monotonic() + 20
+        while not sql(database, END_WAITING)[0]["ended"]:
+            assert time.monotonic() < until, "nobody waits for the lock"
+            time.sleep(0.05)
+        lost = answer.result(timeout=20)
+    refused(lost, 503)
+    assert lost.headers["retry-after"] == "5"
+    assert editor.get(PROMPTS).status_code == 200
