@@ -149,15 +149,14 @@ class Jobs:
         try:
             job.result = await asyncio.wrap_future(future)
             job.state = "done"
-        except GladError as error:
-            problem = of_error(error)
+        except Exception as error:
+            problem = of_error(error) if isinstance(error, GladError) else None
+            if isinstance(error, psycopg.Error):
+                problem = of_database(error)
+            if problem is None:
+                logger.exception("gateway.job_failed kind=%s id=%s", job.kind, job.id)
+                problem = Problem(500, "this is a fault of the server: its log says more")
             job.state, job.problem, job.status = "failed", problem.detail, problem.status
-        except psycopg.Error as error:
-            problem = of_database(error)
-            job.state, job.problem, job.status = "failed", problem.detail, problem.status
-        except Exception:
-            logger.exception("gateway.job_failed kind=%s id=%s", job.kind, job.id)
-            job.state, job.problem, job.status = "failed", "this is a fault of the server: its log says more", 500
         job.ended_at = datetime.now(UTC)
 
 

@@ -72,9 +72,9 @@ def add_to(app: FastAPI) -> None:
 
     @app.exception_handler(psycopg.Error)
     async def _of_database(request: Request, error: psycopg.Error) -> Response:
-        if _is_passing(error):
-            return answer(of_error(DatabaseError(first_words(error))))
-        raise error
+        if (problem := of_database(error)) is None:
+            raise error
+        return answer(problem)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
@@ -102,6 +102,11 @@ def of_error(error: GladError) -> Problem:
     if isinstance(error, UsageError):
         return Problem(422, str(error))
     return Problem(409, str(error))
+
+
+def of_database(error: psycopg.Error) -> Problem | None:
+    """The same for what psycopg raises; None where what we asked of the database was wrong."""
+    return of_error(DatabaseError(first_words(error))) if _is_passing(error) else None
 
 
 def _is_passing(error: psycopg.Error) -> bool:
