@@ -137,6 +137,7 @@ TRANSACTIONS = {
     "publishing/blog_schema.py": {"_refused_by": "a savepoint around a look"},
     "publishing/trial.py": {EVERY: "savepoints in one that is always rolled back"},
     "blame.py": {"together_or_alone": "a savepoint in the caller's transaction"},
+    "gateway/blog_reads.py": {EVERY: "reads"},
     "callers/keys.py": {
         "make_key": "one INSERT of one command",
         "revoke_key": "one UPDATE, which done again is the same",
