@@ -1,11 +1,13 @@
 """How much one caller may send, and how often."""
 
+import json
 import time
 
 import httpx2
 import pytest
 
 from glad_pipeline.gateway import bounds, rates
+from glad_pipeline.gateway.problems import Problem, answer
 from glad_pipeline.gateway.rates import Rate, Rates, rate_of
 from glad_pipeline_tests.gateway.conftest import raw, served
 from glad_pipeline_tests.gateway.test_guard import key_of
@@ -50,6 +52,11 @@ def test_a_body_that_cannot_be_read_is_a_mistake_of_the_client(client_with):
         assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json"), body[:20]
         assert told in refused.json()["detail"], body[:20]
         assert len(refused.content) < 10_000, body[:20]
+
+
+def test_half_a_surrogate_pair_that_somebody_is_told_is_no_fault_of_ours():
+    told = answer(Problem(422, "there is no post \ud83d"))
+    assert json.loads(told.body)["detail"] == "there is no post ?"
 
 
 def test_an_address_and_a_key_may_ask_so_often_and_are_told_when_again(client_with, settings):

@@ -120,34 +120,38 @@ def own_server(tmp_path_factory):
 blocking = APIRouter()
 
 
+STATEMENTS = {
+    "right": "SELECT 1",
+    "wrong": "SELECT nonsense",
+    "cut": "SELECT pg_terminate_backend(pg_backend_pid())",
+    "no table": "SELECT * FROM no_such_table",
+}
+
+
 @blocking.get("/blocking")
-async def _blocking(state: Here) -> None:
+async def _blocking(state: Here, what: str = "right") -> None:
     """A route whose database is asked in a thread."""
 
     def look() -> None:
         with state.database.transaction() as connection:
-            connection.execute("SELECT 1")
+            connection.execute(STATEMENTS[what])
 
     await state.blocking(look)
 
 
-@blocking.get("/broken")
-async def _broken(state: Here, what: str) -> None:
-    """A route with a mistake in it."""
-    if what == "statement":
-        await state.blocking(lambda: state.database.read(lambda c: c.execute("SELECT nonsense")))
-    raise ZeroDivisionError("secret-password")
-
-
 def test_a_mistake_of_ours_is_500_with_the_trace_in_the_log_alone(settings, caplog):
     with served(settings, blocking) as address, httpx2.Client(base_url=address, timeout=30) as client:
-        for what in ("statement", "else"):
-            broken = client.get("/broken", params={"what": what}, headers={"X-Request-Id": f"broken-{what}"})
+        for what in ("wrong", "not in the list"):
+            number = f"broken-{len(what)}"
+            broken = client.get("/blocking", params={"what": what}, headers={"X-Request-Id": number})
             assert (broken.status_code, broken.headers["content-type"]) == (500, "application/problem+json")
-            assert broken.headers["x-request-id"] == f"broken-{what}"
+            assert broken.headers["x-request-id"] == number
             assert broken.json()["detail"] == "this is a fault of the server: its log says more"
-            assert f"gateway.failed method=GET path=/broken id=broken-{what}" in caplog.text
-    assert "ZeroDivisionError" in caplog.text
+            assert f"gateway.failed method=GET path=/blocking id={number}" in caplog.text
+        for what in ("cut", "no table"):  # a fault of the database's
+            away = client.get("/blocking", params={"what": what})
+            assert (away.status_code, away.headers["retry-after"]) == (503, "5"), away.text
+    assert "KeyError" in caplog.text
 
 
 def test_a_database_that_is_away_is_503_at_once_and_back_in_a_second(own_server, tmp_path):

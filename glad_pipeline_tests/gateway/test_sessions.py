@@ -74,7 +74,14 @@ def test_a_session_ends_with_its_key_with_its_time_and_with_the_keys_time(client
         assert client.get(SESSION).status_code == 401
         assert client.get("/api/caller").status_code == 401
     logged_in(client_with, "admin")
-    assert count(database) == 2  # that of the revoked key was ended, that which was over is removed
+    assert count(database) == 2  # that which was over is removed
+
+
+def test_the_sessions_of_a_key_that_is_revoked_are_gone(client_with, database):
+    _, answer = logged_in(client_with, "admin")
+    logged_in(client_with, "admin")
+    revoke_key(database, answer.json()["data"]["name"])
+    assert count(database) == 1
 
 
 def test_what_opens_nothing_is_told_so_and_nothing_more(client_with):
