@@ -167,7 +167,7 @@ def changed(changes: Changes, words: str, order: Sequence[int]) -> Response:
 
 def whose(caller: Caller) -> str | None:
     """Whose prompts this caller may change: its own (the source of that name); None: anybody's."""
-    return None if allows(caller.scopes, "read") else caller.name
+    return None if allows(caller.scopes, "review") else caller.name
 
 
 def source_for(caller: Caller, asked: str | None) -> str:

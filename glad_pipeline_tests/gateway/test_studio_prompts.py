@@ -20,7 +20,7 @@ def submitter(client_with):
 
 @pytest.fixture
 def editor(client_with):
-    return client_with("submit", "read")
+    return client_with("submit", "review")
 
 
 def refused(response, status, *words):
@@ -122,7 +122,9 @@ def test_what_is_expected_is_what_the_api_has_shown(editor, database):
     assert editor.patch(f"{PROMPTS}/{prompt_id}", json=body).status_code == 200
 
 
-def test_who_may_only_submit_changes_only_its_own_prompts(submitter, editor, database):
+@pytest.mark.parametrize("scopes", [("submit",), ("submit", "read")])
+def test_who_does_not_review_changes_only_its_own_prompts(client_with, database, scopes):
+    submitter, editor = client_with(*scopes), client_with("submit", "review")
     mine, other = prompt_in(database, "failed", source="key-0"), prompt_in(database, "failed", source="another")
     for path, body in (("retry", {}), ("cancel", {}), ("priority", {"priority": 4})):
         answer = submitter.post(f"{PROMPTS}/{path}", json={"ids": [mine, other], **body}).json()
@@ -131,6 +133,7 @@ def test_who_may_only_submit_changes_only_its_own_prompts(submitter, editor, dat
     refused(submitter.patch(f"{PROMPTS}/{other}", json={"fields": {"title": "x"}}), 404)
     refused(submitter.post(f"{PROMPTS}/retry", json={"all_failed": True}), 403)
     assert status_of(database, other) == "failed"
+    assert editor.patch(f"{PROMPTS}/{other}", json={"fields": {"title": "x"}}).status_code == 200
     assert editor.post(f"{PROMPTS}/retry", json={"all_failed": True}).json()["meta"]["ok"] == 1
     assert status_of(database, other) == "pending"
 
