@@ -170,6 +170,11 @@ def whose(caller: Caller) -> str | None:
     return None if allows(caller.scopes, "review") else caller.name
 
 
+def may_read(caller: Caller, source: str | None) -> bool:
+    """Whether this caller may see a prompt of this source: its own, or with `read` anybody's."""
+    return source == caller.name or allows(caller.scopes, "read")
+
+
 def source_for(caller: Caller, asked: str | None) -> str:
     """The source of prompts that this caller asks for. Raises `Problem` for another one's, which has its own limits."""
     if asked is None:

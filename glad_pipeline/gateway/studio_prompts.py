@@ -28,6 +28,7 @@ from glad_pipeline.gateway.studio_answers import (
     Whole,
     answer,
     changed,
+    may_read,
     outcomes,
     page,
     refusals,
@@ -98,11 +99,16 @@ async def show_prompt(state: Here, caller: Reader, prompt_id: IdInPath) -> Respo
     return answer(found)
 
 
-@router.post("", status_code=201, response_model=Answer[AskedFor], responses={200: THERE, **refusals()})
+@router.post("", status_code=201, response_model=Answer[AskedFor], responses={200: THERE, **refusals(409)})
 async def add_prompt(state: Here, caller: Submitter, asked: PromptAsked) -> Response:
-    """Ask for a picture. The same `idempotency_key` or `task_id`, or without them the same fields, is one prompt."""
+    """Ask for a picture. The same `idempotency_key` or `task_id`, or without them the same fields, is one prompt.
+
+    409: it is one that somebody else has asked for, and the key may not read it.
+    """
     given = _given(caller, asked)
     done = await state.blocking(ask_for, state.database, given, state.settings)
+    if not done.is_new and done.prompt is not None and not may_read(caller, done.prompt.source):
+        raise Problem(409, "a prompt with this task_id is there already, and was not asked for with this key")
     return answer(done, 201 if done.is_new else 200)
 
 

@@ -79,6 +79,18 @@ def test_a_prompt_is_asked_for_once_and_has_the_keys_name_as_its_source(submitte
     assert len(sql(database, "SELECT id FROM prompts")) == 1
 
 
+def test_a_task_of_somebody_elses_prompt_shows_nothing_of_it(submitter, client_with, database):
+    there = prompt_in(database, "pending", prompt="a secret", task_id="t-1", source="another", publish="picture")
+    body = {"prompt": "x", "task_id": "t-1"}
+    problem = refused(submitter.post(PROMPTS, json=body), 409, "task_id")
+    assert "secret" not in str(problem)
+    shown = client_with("submit", "read").post(PROMPTS, json=body)
+    assert (shown.status_code, shown.json()["data"]["id"]) == (200, there)
+    sql(database, "UPDATE prompts SET source = 'key-0'")
+    assert submitter.post(PROMPTS, json=body).json()["data"]["prompt"]["prompt"] == "a secret"
+    assert len(sql(database, "SELECT id FROM prompts")) == 1
+
+
 def test_of_a_batch_each_prompt_is_for_itself(submitter, database):
     batch = [
         {"prompt": "one"},
