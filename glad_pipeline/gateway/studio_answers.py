@@ -167,7 +167,12 @@ def changed(changes: Changes, words: str, order: Sequence[int]) -> Response:
 
 def whose(caller: Caller) -> str | None:
     """Whose prompts this caller may change: its own (the source of that name); None: anybody's."""
-    return None if allows(caller.scopes, "review") else caller.name
+    return None if may_approve(caller) else caller.name
+
+
+def may_approve(caller: Caller) -> bool:
+    """Whether this caller may decide about what waits for approval."""
+    return allows(caller.scopes, "review")
 
 
 def may_read(caller: Caller, source: str | None) -> bool:

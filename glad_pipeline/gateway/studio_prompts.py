@@ -28,6 +28,7 @@ from glad_pipeline.gateway.studio_answers import (
     Whole,
     answer,
     changed,
+    may_approve,
     may_read,
     outcomes,
     page,
@@ -174,7 +175,8 @@ class Change(Body):
 async def edit_prompt(state: Here, caller: Submitter, prompt_id: IdInPath, change: Change) -> Response:
     """Change a prompt that is not published yet: with another text or recipe its picture is drawn (again).
 
-    A problem 409 has `now`: the fields that somebody else has changed meanwhile, as they are.
+    403: it needs approval, and this is for who reviews it. A problem 409 has `now`: the fields that somebody else has
+    changed meanwhile, as they are.
     """
     given = change.fields.given()
     if not given:
@@ -184,8 +186,15 @@ async def edit_prompt(state: Here, caller: Submitter, prompt_id: IdInPath, chang
 
     def edit() -> Edit:
         fields = editing.with_post(state.database, given)
-        expected, of, zone = change.expected, whose(caller), state.settings.zone
-        return editing.edit_prompt(state.database, prompt_id, fields, zone=zone, expected=expected, of=of)
+        return editing.edit_prompt(
+            state.database,
+            prompt_id,
+            fields,
+            zone=state.settings.zone,
+            expected=change.expected,
+            of=whose(caller),
+            may_approve=may_approve(caller),
+        )
 
     try:
         return answer(await state.blocking(edit))

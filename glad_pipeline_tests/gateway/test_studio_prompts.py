@@ -225,3 +225,50 @@ def test_a_database_that_goes_away_in_the_middle_of_a_request_is_said_and_the_ne
     refused(lost, 503)
     assert lost.headers["retry-after"] == "5"
     assert editor.get(PROMPTS).status_code == 200
+
+
+OF_A_POST = {
+    **{"title": "B", "slug": "b", "content": "B", "excerpt": "B", "category": "b", "author": "B", "alt_text": "B"},
+    **{"task_id": "t-2", "replace": True, "publish": "picture", "needs_approval": False},
+}
+POST = "4c2e7d0e-0000-4000-8000-000000000001"
+STATES = ["awaiting_approval", "generated", "ready"]
+
+
+@pytest.mark.parametrize("status", STATES)
+@pytest.mark.parametrize("scopes", [("submit",), ("submit", "read")])
+def test_what_needs_approval_goes_past_nobody_who_approves_it(client_with, database, every_row, scopes, status):
+    client = client_with(*scopes)
+    number = prompt_in(database, status, title="A", source="key-0", needs_approval=True)
+    of_a_post = prompt_in(database, status, source="key-0", needs_approval=True, post_id=POST)
+    before = every_row()
+    refused(client.patch(f"{PROMPTS}/{of_a_post}", json={"fields": {"post_id": None}}), 403, "post_id")
+    for fields in ({name: value} for name, value in OF_A_POST.items()):
+        asked = {"publish": "post"} if "publish" in fields and status == "ready" else fields
+        refused(client.patch(f"{PROMPTS}/{number}", json={"fields": asked}), 403, "approval", *asked)
+    refused(client.post(f"/api/media/{number}/publish", json={"title": "B"}), 403, "approval")
+    refused(client.post(f"/api/media/{number}/publish"), 403, "approval", "publish")
+    assert every_row() == before
+    assert client.patch(f"{PROMPTS}/{number}", json={"fields": {"priority": 5, "title": "A"}}).status_code == 200
+    again = client.patch(f"{PROMPTS}/{number}", json={"fields": {"prompt": "a hill"}})
+    assert again.json()["data"]["status"] == "pending"
+    refused(client.patch(f"{PROMPTS}/{number}", json={"fields": {"needs_approval": False}}), 403, "needs_approval")
+    assert client.patch(f"{PROMPTS}/{number}", json={"fields": {"title": "B"}}).status_code == 200
+
+
+@pytest.mark.parametrize("status", STATES)
+def test_who_reviews_changes_what_needs_approval(client_with, database, status):
+    client = client_with("submit", "review")
+    number = prompt_in(database, status, title="A", needs_approval=True)
+    assert client.patch(f"{PROMPTS}/{number}", json={"fields": {"title": "B"}}).status_code == 200
+    assert client.patch(f"{PROMPTS}/{number}", json={"fields": {"publish": "picture"}}).status_code == 200
+    assert client.post(f"/api/media/{number}/publish", json={"title": "C"}).status_code == 202
+    assert status_of(database, number) == "generated"
+
+
+@pytest.mark.parametrize("status", ["generated", "ready"])
+def test_what_needs_no_approval_is_its_askers(submitter, database, status):
+    number = prompt_in(database, status, title="A", source="key-0")
+    assert submitter.patch(f"{PROMPTS}/{number}", json={"fields": {"title": "B"}}).status_code == 200
+    assert submitter.post(f"/api/media/{number}/publish").status_code == 202
+    assert status_of(database, number) == "generated"
