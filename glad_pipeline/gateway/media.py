@@ -36,7 +36,7 @@ from glad_pipeline.gateway.tasks import (
 )
 from glad_pipeline.gateway.waiting import DELETED, Full, Waiting, Waits, progress_of
 from glad_pipeline.prompts import editing, management
-from glad_pipeline.prompts.intake import KeyTaken, add_prompt
+from glad_pipeline.prompts.intake import KeyTaken, add_prompt, key_of
 from glad_pipeline.prompts.progress import QUERIES, Progress
 from glad_pipeline.prompts.sources import LimitReached
 from glad_pipeline.redaction import redact
@@ -121,7 +121,7 @@ async def generate_image(
 async def _submitted(state: State, caller: Caller, body: ImageRequest, key: str | None) -> int:
     given = {**fields_of(body, state.settings), "source": caller.name}
     if key is not None:
-        given["idempotency_key"] = f"{caller.name}:{key}"  # no name of a key has a colon
+        given["idempotency_key"] = key_of(caller.name, key)
     try:
         task_id, _ = await state.blocking(add_prompt, state.database, given, zone=state.settings.zone)
     except KeyTaken as error:

@@ -35,6 +35,7 @@ from glad_pipeline.gateway.studio_answers import (
     refusals,
     source_for,
     whose,
+    with_own_key,
 )
 from glad_pipeline.gateway.studio_fields import PromptAsked, PromptFields, Seen
 from glad_pipeline.limits import CHARS, PRIORITY
@@ -157,7 +158,7 @@ def _of_batch(index: int, became: tuple[int, bool] | str) -> dict[str, Any]:
 def _given(caller: Caller, asked: PromptFields) -> dict[str, Any]:
     """The fields that are asked for, those of a prompt of this caller's."""
     given = {name: found for name, found in asked.given().items() if found is not None}
-    return {**given, "source": source_for(caller, asked.source)}
+    return {**with_own_key(caller, given), "source": source_for(caller, asked.source)}
 
 
 class Change(Body):
@@ -178,7 +179,7 @@ async def edit_prompt(state: Here, caller: Submitter, prompt_id: IdInPath, chang
     403: it needs approval, and this is for who reviews it. A problem 409 has `now`: the fields that somebody else has
     changed meanwhile, as they are.
     """
-    given = change.fields.given()
+    given = with_own_key(caller, change.fields.given())
     if not given:
         raise Problem(422, "fields is empty: say what to change")
     if "source" in given:

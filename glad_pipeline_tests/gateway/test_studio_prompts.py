@@ -272,3 +272,27 @@ def test_what_needs_no_approval_is_its_askers(submitter, database, status):
     assert submitter.patch(f"{PROMPTS}/{number}", json={"fields": {"title": "B"}}).status_code == 200
     assert submitter.post(f"/api/media/{number}/publish").status_code == 202
     assert status_of(database, number) == "generated"
+
+
+def test_an_idempotency_key_is_the_callers_own(client_with, database):
+    one, two, admin = client_with("submit"), client_with("submit"), client_with("admin")
+    asked = {"idempotency_key": "k"}
+    media = {"params": {"wait": 0}, "headers": {"idempotency-key": "k"}}
+    mine = one.post("/api/media/generate-image", json={"prompt": "a hill", "publish": "post"}, **media).json()["id"]
+    same = one.post(PROMPTS, json={"prompt": "a hill", **asked})
+    assert (same.status_code, same.json()["data"]["id"]) == (200, mine)
+    for key in ("k", "key-0:k"):  # neither takes the first one's
+        theirs = two.post(PROMPTS, json={"prompt": f"a {key}", "idempotency_key": key})
+        assert theirs.status_code == 201, theirs.text
+    batch = two.post(f"{PROMPTS}/batch", json={"prompts": [{"prompt": "a sea", "idempotency_key": "b"}]})
+    assert batch.json()["meta"]["new"] == 1
+    other = two.post(PROMPTS, json={"prompt": "a lake"}).json()["data"]["id"]
+    for _ in range(2):  # as it is said, and as it is shown
+        done = two.patch(f"{PROMPTS}/{other}", json={"fields": {"idempotency_key": "key-0:c"}})
+        assert done.status_code == 200, done.text
+    shown = two.patch(f"{PROMPTS}/{other}", json={"fields": {"idempotency_key": "key-1:key-0:c"}})
+    assert shown.json()["data"]["changed"] == []
+    assert admin.post(PROMPTS, json={"prompt": "a wood", "idempotency_key": "key-0:raw"}).status_code == 201
+    refused(two.post(PROMPTS, json={"prompt": "x", "idempotency_key": " "}), 422, "idempotency_key")
+    kept = [row["idempotency_key"] for row in sql(database, "SELECT idempotency_key FROM prompts ORDER BY id")]
+    assert kept == ["key-0:k", "key-1:k", "key-1:key-0:k", "key-1:b", "key-1:key-0:c", "key-0:raw"]
