@@ -26,6 +26,10 @@ class NoSuchError(GladError):
     """What somebody has named is not there."""
 
 
+class NotAllowedError(GladError):
+    """It is for somebody else to do."""
+
+
 class UsageError(GladError):
     """What was asked for cannot be right (a bad value, a bad file, a bad option): exit code 2."""
 

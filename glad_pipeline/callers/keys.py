@@ -54,9 +54,17 @@ def allows(scopes: Collection[str], wanted: Scope) -> bool:
 
 
 def make_key(
-    database: Database, name: str, scopes: Collection[str], *, expires_at: datetime | None = None
+    database: Database,
+    name: str,
+    scopes: Collection[str],
+    *,
+    expires_at: datetime | None = None,
+    made_by: int | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key, and the text that is shown this once. Raises `UsageError` for a name, scope or time that cannot be."""
+    """A new key, and the text that is shown this once. `made_by`: the key that makes it, which it does not outlive.
+
+    Raises `UsageError` for a name, scope or time that cannot be.
+    """
     if not _NAME.fullmatch(name):
         raise UsageError(f"{quoted(name)} is no name of a key: 1 to 63 letters, digits, dots, dashes and underscores")
     if unknown := sorted(set(scopes) - set(SCOPES)):
@@ -64,7 +72,13 @@ def make_key(
     if not scopes:
         raise UsageError(f"a key needs at least one scope of {', '.join(SCOPES)}")
     text = f"{PREFIX}{secrets.token_urlsafe(32)}"
-    row = {"name": name, "scopes": sorted(set(scopes)), "hash": digest(text), "expires_at": expires_at}
+    row = {
+        "name": name,
+        "scopes": sorted(set(scopes)),
+        "hash": digest(text),
+        "expires_at": expires_at,
+        "made_by": made_by,
+    }
     with database.transaction() as connection:
         made = records_of(ApiKey, connection.execute(QUERIES["make"], row))
     if not made:

@@ -1,6 +1,7 @@
 -- name: make
 INSERT INTO api_keys (name, scopes, hash, expires_at)
-VALUES (%(name)s, %(scopes)s, %(hash)s, %(expires_at)s)
+VALUES (%(name)s, %(scopes)s, %(hash)s,
+        least(%(expires_at)s::timestamptz, (SELECT expires_at FROM api_keys WHERE id = %(made_by)s)))  -- NULL: never
 ON CONFLICT (name) DO NOTHING
 RETURNING {columns}
 

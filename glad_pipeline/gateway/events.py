@@ -1,7 +1,7 @@
 """`GET /api/media/tasks/{id}/events`: what happens to a prompt, as it happens (server-sent events).
 
 An event's id is its number in `prompt_events`: a client that comes again with `Last-Event-ID` is told what it has
-missed. After an event that ends the prompt the stream is over.
+missed. After an event that ends the prompt the stream is over, and after ten minutes: who comes again shows a key anew.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from glad_pipeline.gateway.waiting import DELETED, POLL, Subscription, Waiting, 
 from glad_pipeline.prompts.progress import News, Progress, waiting_in_words
 
 router = APIRouter(tags=["media"])
-LONG = 3600.0  # seconds between wakings of a stream to which nothing happens
+LONGEST = 600.0  # seconds of a stream: no longer does it outlive its key
 NEVER = 3_600_000  # milliseconds after which a client that does not know that all is told may ask again
 
 
@@ -57,16 +57,18 @@ async def events(
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: `queued` with its place, and whatever docs/prompts.md has as an event, until one ends it.
 
-    The data of the last one is the whole task. Comes again with `Last-Event-ID`.
+    The data of the last one is the whole task. Over after ten minutes: come again with `Last-Event-ID`.
     """
     row, subscription = opened
+    clock = asyncio.get_running_loop().time
+    until = clock() + LONGEST
     if row.status == "pending":
         yield _queued(subscription.place, row.in_words(subscription.place, ahead=state.settings.draws_ahead))
     if row.has_ended and row.event_id <= subscription.since:  # all was told, or its history is too old to be kept
         yield _last(row.event or row.status, row.event_id, task_at(state, row))
         return
-    while True:
-        news = await subscription.news(LONG)
+    while (left := until - clock()) > 0:
+        news = await subscription.news(left)
         now = subscription.row
         if not news and subscription.seen is not None:
             yield _queued(subscription.seen, waiting_in_words(subscription.seen))

@@ -16,11 +16,12 @@ from pydantic import BaseModel, Field
 
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.display import quoted
-from glad_pipeline.errors import GladError, UnavailableError, UsageError
+from glad_pipeline.errors import GladError, NotAllowedError, UnavailableError, UsageError
 from glad_pipeline.gateway.callers import Caller, needs
 from glad_pipeline.gateway.image_request import ImageRequest, PostFields, fields_of, notices_of
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here, State
+from glad_pipeline.gateway.studio_answers import may_approve
 from glad_pipeline.gateway.tasks import (
     NO_STORE,
     Image,
@@ -35,7 +36,7 @@ from glad_pipeline.gateway.tasks import (
 )
 from glad_pipeline.gateway.waiting import DELETED, Full, Waiting, Waits, progress_of
 from glad_pipeline.prompts import editing, management
-from glad_pipeline.prompts.intake import KeyTaken, add_prompt
+from glad_pipeline.prompts.intake import KeyTaken, add_prompt, key_of
 from glad_pipeline.prompts.progress import QUERIES, Progress
 from glad_pipeline.prompts.sources import LimitReached
 from glad_pipeline.redaction import redact
@@ -120,7 +121,7 @@ async def generate_image(
 async def _submitted(state: State, caller: Caller, body: ImageRequest, key: str | None) -> int:
     given = {**fields_of(body, state.settings), "source": caller.name}
     if key is not None:
-        given["idempotency_key"] = f"{caller.name}:{key}"  # no name of a key has a colon
+        given["idempotency_key"] = key_of(caller.name, key)
     try:
         task_id, _ = await state.blocking(add_prompt, state.database, given, zone=state.settings.zone)
     except KeyTaken as error:
@@ -207,15 +208,23 @@ async def publish(
 ) -> JSONResponse:
     """Of one's own, or, with the scope `review`, of any. Asked again it changes nothing.
 
-    409: it was rejected, has failed or was cancelled, or is published with another text.
+    403: it needs approval, and this is for who reviews it. 409: it was rejected, has failed or was cancelled, or is
+    published with another text.
     """
     await progress_for(state, caller, task_id, others="review")
     given = body.model_dump(exclude_none=True) if body else {}
     asked = {**given, "publish": "post"}
     try:
-        zone = state.settings.zone
-        await state.blocking(editing.edit_prompt, state.database, task_id, asked, zone=zone, unless=editing.ENDED)
-    except (UsageError, UnavailableError):
+        await state.blocking(
+            editing.edit_prompt,
+            state.database,
+            task_id,
+            asked,
+            zone=state.settings.zone,
+            unless=editing.ENDED,
+            may_approve=may_approve(caller),
+        )
+    except (UsageError, UnavailableError, NotAllowedError):
         raise
     except GladError as error:
         if not await state.blocking(_is_published_so, state, task_id, given):

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from glad_pipeline.database import DatabaseError, first_words
 from glad_pipeline.display import one_line, quoted
-from glad_pipeline.errors import GladError, NoSuchError, UnavailableError, UsageError
+from glad_pipeline.errors import GladError, NoSuchError, NotAllowedError, UnavailableError, UsageError
 from glad_pipeline.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
@@ -99,6 +99,8 @@ def of_error(error: GladError) -> Problem:
         return Problem(503, f"{what}: try again in {AGAIN} s", headers={"Retry-After": str(AGAIN)})
     if isinstance(error, NoSuchError):
         return Problem(404, str(error))
+    if isinstance(error, NotAllowedError):
+        return Problem(403, str(error))
     if isinstance(error, UsageError):
         return Problem(422, str(error))
     return Problem(409, str(error))

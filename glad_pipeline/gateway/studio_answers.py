@@ -14,6 +14,7 @@ from glad_pipeline.callers.keys import allows
 from glad_pipeline.gateway.callers import Caller
 from glad_pipeline.gateway.problems import MEDIA_TYPE, Problem
 from glad_pipeline.limits import REASON_CHARS
+from glad_pipeline.prompts.intake import key_of
 from glad_pipeline.prompts.management import Changes
 
 LARGEST = 2**63 - 1  # a PostgreSQL bigint
@@ -167,7 +168,24 @@ def changed(changes: Changes, words: str, order: Sequence[int]) -> Response:
 
 def whose(caller: Caller) -> str | None:
     """Whose prompts this caller may change: its own (the source of that name); None: anybody's."""
-    return None if allows(caller.scopes, "read") else caller.name
+    return None if may_approve(caller) else caller.name
+
+
+def may_approve(caller: Caller) -> bool:
+    """Whether this caller may decide about what waits for approval."""
+    return allows(caller.scopes, "review")
+
+
+def may_read(caller: Caller, source: str | None) -> bool:
+    """Whether this caller may see a prompt of this source: its own, or with `read` anybody's."""
+    return source == caller.name or allows(caller.scopes, "read")
+
+
+def with_own_key(caller: Caller, given: Mapping[str, Any]) -> dict[str, Any]:
+    """These fields with an `idempotency_key` that is no other caller's; an admin's is as it is said."""
+    key = given.get("idempotency_key")
+    is_raw = key is None or allows(caller.scopes, "admin")
+    return dict(given) if is_raw else {**given, "idempotency_key": key_of(caller.name, key)}
 
 
 def source_for(caller: Caller, asked: str | None) -> str:

@@ -103,6 +103,7 @@ async def import_prompts(
         syntax=state.settings.engine.prompt_syntax,
         otherwise={**other, **name} if is_admin else other,
         always={} if is_admin else name,
+        keys_of=None if is_admin else caller.name,
     )
     with tempfile.TemporaryDirectory(prefix="glad-import-") as folder:
         file = Path(folder) / "prompts"

@@ -33,7 +33,10 @@ class NewKey(KeyName):
 
     scopes: list[Scope] = Field(min_length=1, max_length=4, examples=[["submit"]])
     expires_at: Text | None = Field(
-        default=None, max_length=TIME_CHARS, description="ISO 8601; null: never", examples=["2027-01-01T00:00:00Z"]
+        default=None,
+        max_length=TIME_CHARS,
+        description="ISO 8601; null: never. With the key that makes it at the latest",
+        examples=["2027-01-01T00:00:00Z"],
     )
 
 
@@ -59,9 +62,11 @@ async def list_api_keys(state: Here, caller: Admin) -> Response:
 
 @router.post("", status_code=201, response_model=Answer[MadeKey], responses=refusals())
 async def make_api_key(state: Here, caller: Admin, asked: NewKey) -> Response:
-    """Make a key. Its text is in this answer, and nowhere else."""
+    """Make a key, which ends with the caller's own at the latest. Its text is in this answer, and nowhere else."""
     expires_at = None if asked.expires_at is None else _time(asked.expires_at)
-    key, text = await state.blocking(make_key, state.database, asked.name, asked.scopes, expires_at=expires_at)
+    key, text = await state.blocking(
+        make_key, state.database, asked.name, asked.scopes, expires_at=expires_at, made_by=caller.key_id
+    )
     return answer(MadeKey(key=key, text=text), 201)
 
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field
 
-from glad_pipeline.callers.keys import allows
 from glad_pipeline.gateway.callers import Caller, needs
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
@@ -29,11 +28,14 @@ from glad_pipeline.gateway.studio_answers import (
     Whole,
     answer,
     changed,
+    may_approve,
+    may_read,
     outcomes,
     page,
     refusals,
     source_for,
     whose,
+    with_own_key,
 )
 from glad_pipeline.gateway.studio_fields import PromptAsked, PromptFields, Seen
 from glad_pipeline.limits import CHARS, PRIORITY
@@ -99,11 +101,16 @@ async def show_prompt(state: Here, caller: Reader, prompt_id: IdInPath) -> Respo
     return answer(found)
 
 
-@router.post("", status_code=201, response_model=Answer[AskedFor], responses={200: THERE, **refusals()})
+@router.post("", status_code=201, response_model=Answer[AskedFor], responses={200: THERE, **refusals(409)})
 async def add_prompt(state: Here, caller: Submitter, asked: PromptAsked) -> Response:
-    """Ask for a picture. The same `idempotency_key` or `task_id`, or without them the same fields, is one prompt."""
+    """Ask for a picture. The same `idempotency_key` or `task_id`, or without them the same fields, is one prompt.
+
+    409: it is one that somebody else has asked for, and the key may not read it.
+    """
     given = _given(caller, asked)
     done = await state.blocking(ask_for, state.database, given, state.settings)
+    if not done.is_new and done.prompt is not None and not may_read(caller, done.prompt.source):
+        raise Problem(409, "a prompt with this task_id is there already, and was not asked for with this key")
     return answer(done, 201 if done.is_new else 200)
 
 
@@ -151,7 +158,7 @@ def _of_batch(index: int, became: tuple[int, bool] | str) -> dict[str, Any]:
 def _given(caller: Caller, asked: PromptFields) -> dict[str, Any]:
     """The fields that are asked for, those of a prompt of this caller's."""
     given = {name: found for name, found in asked.given().items() if found is not None}
-    return {**given, "source": source_for(caller, asked.source)}
+    return {**with_own_key(caller, given), "source": source_for(caller, asked.source)}
 
 
 class Change(Body):
@@ -169,9 +176,10 @@ class Change(Body):
 async def edit_prompt(state: Here, caller: Submitter, prompt_id: IdInPath, change: Change) -> Response:
     """Change a prompt that is not published yet: with another text or recipe its picture is drawn (again).
 
-    A problem 409 has `now`: the fields that somebody else has changed meanwhile, as they are.
+    403: it needs approval, and this is for who reviews it. A problem 409 has `now`: the fields that somebody else has
+    changed meanwhile, as they are.
     """
-    given = change.fields.given()
+    given = with_own_key(caller, change.fields.given())
     if not given:
         raise Problem(422, "fields is empty: say what to change")
     if "source" in given:
@@ -179,8 +187,15 @@ async def edit_prompt(state: Here, caller: Submitter, prompt_id: IdInPath, chang
 
     def edit() -> Edit:
         fields = editing.with_post(state.database, given)
-        expected, of, zone = change.expected, whose(caller), state.settings.zone
-        return editing.edit_prompt(state.database, prompt_id, fields, zone=zone, expected=expected, of=of)
+        return editing.edit_prompt(
+            state.database,
+            prompt_id,
+            fields,
+            zone=state.settings.zone,
+            expected=change.expected,
+            of=whose(caller),
+            may_approve=may_approve(caller),
+        )
 
     try:
         return answer(await state.blocking(edit))
@@ -222,7 +237,7 @@ async def retry_prompts(state: Here, caller: Submitter, asked: Retry) -> Respons
     if (asked.ids is None) is (asked.all_failed is None):
         raise Problem(422, "name prompts by their ids, or all with all_failed")
     if asked.ids is None:
-        if not allows(caller.scopes, "read"):
+        if whose(caller) is not None:
             raise Problem(403, f"the key {caller.name} may have its own prompts tried again: name them by their ids")
         count = await state.blocking(management.retry_all_failed, state.database)
         return answer([], meta={"ok": count, "refused": 0})

@@ -17,7 +17,7 @@ from uuid import UUID
 from glad_pipeline.database import Connection, Database, named_queries, value
 from glad_pipeline.database.blog import has_posts
 from glad_pipeline.display import quoted
-from glad_pipeline.errors import GladError, NoSuchError, UnavailableError, UsageError
+from glad_pipeline.errors import GladError, NoSuchError, NotAllowedError, UnavailableError, UsageError
 from glad_pipeline.prompts import intake
 from glad_pipeline.prompts.aims import refuse_unknown_aims
 from glad_pipeline.prompts.spellings import understood
@@ -30,6 +30,10 @@ STILL_OPEN = {
     "needs_approval",
     "replace",
 }  # of a prompt whose post is to get its picture drawn again
+
+OF_ITS_POST = (  # what a person has seen who approves it
+    *("title", "slug", "excerpt", "content", "category", "author", "alt_text", "post_id", "task_id", "replace"),
+)
 
 ENDED = ("rejected", "failed", "cancelled")  # without a post, as long as nobody has them tried again
 
@@ -64,14 +68,16 @@ def edit_prompt(
     unless: Collection[str] = (),
     expected: Mapping[str, Any] = NOT_SAID,
     of: str | None = None,
+    may_approve: bool = True,
 ) -> Edit:
     """Set these fields of a prompt, by the rules for a new one; None sets a field to its default.
 
     The seed stays unless it is given. `zone`: that of a time without one. `unless`: states in which it stays as it is.
     `expected`: what the person has seen of it, as JSON has it. `of`: only a prompt of this source; None: of any.
-    Raises `NoSuchError` if there is no such prompt, `ChangedMeanwhileError` if it is not as expected, `GladError` if it
-    is in such a state, published or only drawn again for its post, and `UsageError` with every reason if what it would
-    become breaks a rule or is another prompt already.
+    `may_approve`: whether the person may decide about what waits for approval. Raises `NoSuchError` if there is no such
+    prompt, `ChangedMeanwhileError` if it is not as expected, `NotAllowedError` if it is for who approves, `GladError`
+    if it is in such a state, published or only drawn again for its post, and `UsageError` with every reason if what it
+    would become breaks a rule or is another prompt already.
     """
     given = _meant(given)
     with database.transaction() as connection:
@@ -89,13 +95,9 @@ def edit_prompt(
         if after.seed is None:
             after = replace(after, seed=intake.chosen_seed(intake.content_hash(after)))
         changed = tuple(name for name in given if getattr(after, name) != getattr(before, name))
-        if before.idempotency_key is not None and "idempotency_key" in changed:
-            raise UsageError(
-                f"idempotency_key {quoted(before.idempotency_key)} of prompt {prompt_id} stays as it is: "
-                "its client asks again with it"
-            )
-        if _is_shown(row) and not STILL_OPEN.issuperset(changed):
-            raise GladError(_why_not_published(row))
+        _refuse_what_stays(row, changed)
+        if not may_approve:
+            _refuse_unapproved(row, {*changed, *given.keys() & {"publish"}})
         status = _write(connection, row, after, lines) if changed else row["status"]
     redrawn = status == "pending" and row["status"] in ("claimed", "generated", "awaiting_approval", "ready")
     return Edit(changed=changed, status=status, redrawn=redrawn)
@@ -114,6 +116,27 @@ def _refuse_unexpected(row: Mapping[str, Any], expected: Mapping[str, Any]) -> N
     if now:
         what = f"prompt {row['id']} was changed meanwhile ({', '.join(now)})"
         raise ChangedMeanwhileError(f"{what}: look at it again, nothing was changed now", now)
+
+
+def _refuse_what_stays(row: Mapping[str, Any], changed: Collection[str]) -> None:
+    if row["idempotency_key"] is not None and "idempotency_key" in changed:
+        raise UsageError(
+            f"idempotency_key {quoted(row['idempotency_key'])} of prompt {row['id']} stays as it is: "
+            "its client asks again with it"
+        )
+    if _is_shown(row) and not STILL_OPEN.issuperset(changed):
+        raise GladError(_why_not_published(row))
+
+
+def _refuse_unapproved(row: Mapping[str, Any], asked: Collection[str]) -> None:
+    """Nothing goes past the person who approves it: neither the prompt itself, nor another post than was approved."""
+    if not row["needs_approval"] and row["status"] != "awaiting_approval":
+        return
+    drawn = row["status"] in ("generated", "awaiting_approval", "ready")
+    kept = {"needs_approval", *(("publish", *OF_ITS_POST) if drawn else ())}
+    if found := [name for name in asked if name in kept]:
+        what = f"prompt {row['id']} needs approval, and is {row['status']}"
+        raise NotAllowedError(f"{what}: {', '.join(sorted(found))} may be changed by who may review it")
 
 
 def _plain(found: Any) -> Any:

@@ -21,7 +21,7 @@ from glad_pipeline.errors import UsageError
 from glad_pipeline.prompts.exported import ExportedRows
 from glad_pipeline.prompts.files.reading import STANDARD_INPUT, new_reading, read_records
 from glad_pipeline.prompts.files.record import Reading, ReadOptions, Record
-from glad_pipeline.prompts.intake import QUERIES, as_given, as_row, ids_of_posts
+from glad_pipeline.prompts.intake import QUERIES, as_given, as_row, ids_of_posts, key_of
 from glad_pipeline.prompts.refusals import SHOWN, Refusals
 from glad_pipeline.prompts.sources import kept_to_limits
 from glad_pipeline.prompts.syntax import notices
@@ -58,6 +58,7 @@ class ImportOptions:
     always: Mapping[str, str] = field(
         default_factory=dict
     )  # fields of all rows: one that says another thing is refused
+    keys_of: str | None = None  # whose own the idempotency keys are, see `intake.key_of`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,12 +251,15 @@ class _Import:
         return staged
 
     def _whole(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A row with what was said for all rows, where it says nothing itself."""
+        """A row with what was said for all rows, where it says nothing itself, and with the client's own key."""
         said = {**self._options.otherwise, **self._options.always}
         missing = {name: value for name, value in said.items() if fields.get(name) in (None, "")}
         for name, only in self._options.always.items():
             if name not in missing and fields[name] != only:
                 raise UsageError(f"{name} {quoted(fields[name])} may not be given: it is {quoted(only)} of all rows")
+        key, source = fields.get("idempotency_key"), self._options.keys_of
+        if source is not None and isinstance(key, str):
+            missing["idempotency_key"] = key_of(source, key)
         return {**fields, **missing} if missing else fields
 
     def _look_at(self, place: int, prompt: NewPrompt, row: Sequence[Any], *, first: bool) -> None:

@@ -20,7 +20,7 @@ from glad_pipeline.display import quoted
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.prompts.aims import refuse_unknown_aims
 from glad_pipeline.prompts.sources import kept_to_limits
-from glad_pipeline.prompts.validation import new_prompt
+from glad_pipeline.prompts.validation import is_blank, new_prompt
 from glad_pipeline.records import FIELDS, NewPrompt, PostIdKind
 
 WRITTEN = (*FIELDS, "content_hash")
@@ -34,6 +34,14 @@ class KeyTaken(UsageError):
 _DEFAULTS = {field.name: field.default for field in fields(NewPrompt)}
 _SEED = FIELDS.index("seed")
 _values = attrgetter(*FIELDS)  # of a NewPrompt; a million rows notice
+
+
+def key_of(source: str, key: str) -> str:
+    """A client's own `idempotency_key` as it is kept: apart from other clients', since no name of one has a colon.
+
+    As it is kept, it is the same key; one that is blank stays so, and is refused.
+    """
+    return key if is_blank(key) else f"{source}:{key.removeprefix(f'{source}:')}"
 
 
 def content_hash(prompt: NewPrompt) -> str:

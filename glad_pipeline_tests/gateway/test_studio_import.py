@@ -86,3 +86,18 @@ def test_what_is_no_file_of_prompts_is_refused_without_the_name_of_ours(submitte
 
     assert submitter.post(IMPORT, content=chunks()).status_code == 413
     assert rows() == []
+
+
+def test_idempotency_keys_of_a_file_are_the_callers_own(client_with, database):
+    first, second, admin = client_with("submit"), client_with("submit"), client_with("admin")
+    lines = b'{"prompt": "one", "idempotency_key": "k"}\n{"prompt": "two", "idempotency_key": "key-0:l"}\n'
+    for added in (2, 0):
+        for client in (first, second):
+            done = client.post(IMPORT, content=lines, params={"format": "jsonl"})
+            assert done.json()["data"]["added"] == added, done.text
+    other = b'{"prompt": "three", "idempotency_key": "key-0:raw"}\n'
+    assert admin.post(IMPORT, content=other, params={"format": "jsonl"}).status_code == 200
+    blank = b'{"prompt": "four", "idempotency_key": " "}\n'
+    assert first.post(IMPORT, content=blank, params={"format": "jsonl"}).status_code == 422
+    kept = [row["idempotency_key"] for row in sql(database, "SELECT idempotency_key FROM prompts ORDER BY id")]
+    assert kept == ["key-0:k", "key-0:l", "key-1:k", "key-1:key-0:l", "key-0:raw"]

@@ -20,7 +20,7 @@ def submitter(client_with):
 
 @pytest.fixture
 def editor(client_with):
-    return client_with("submit", "read")
+    return client_with("submit", "review")
 
 
 def refused(response, status, *words):
@@ -79,6 +79,18 @@ def test_a_prompt_is_asked_for_once_and_has_the_keys_name_as_its_source(submitte
     assert len(sql(database, "SELECT id FROM prompts")) == 1
 
 
+def test_a_task_of_somebody_elses_prompt_shows_nothing_of_it(submitter, client_with, database):
+    there = prompt_in(database, "pending", prompt="a secret", task_id="t-1", source="another", publish="picture")
+    body = {"prompt": "x", "task_id": "t-1"}
+    problem = refused(submitter.post(PROMPTS, json=body), 409, "task_id")
+    assert "secret" not in str(problem)
+    shown = client_with("submit", "read").post(PROMPTS, json=body)
+    assert (shown.status_code, shown.json()["data"]["id"]) == (200, there)
+    sql(database, "UPDATE prompts SET source = 'key-0'")
+    assert submitter.post(PROMPTS, json=body).json()["data"]["prompt"]["prompt"] == "a secret"
+    assert len(sql(database, "SELECT id FROM prompts")) == 1
+
+
 def test_of_a_batch_each_prompt_is_for_itself(submitter, database):
     batch = [
         {"prompt": "one"},
@@ -122,7 +134,9 @@ def test_what_is_expected_is_what_the_api_has_shown(editor, database):
     assert editor.patch(f"{PROMPTS}/{prompt_id}", json=body).status_code == 200
 
 
-def test_who_may_only_submit_changes_only_its_own_prompts(submitter, editor, database):
+@pytest.mark.parametrize("scopes", [("submit",), ("submit", "read")])
+def test_who_does_not_review_changes_only_its_own_prompts(client_with, database, scopes):
+    submitter, editor = client_with(*scopes), client_with("submit", "review")
     mine, other = prompt_in(database, "failed", source="key-0"), prompt_in(database, "failed", source="another")
     for path, body in (("retry", {}), ("cancel", {}), ("priority", {"priority": 4})):
         answer = submitter.post(f"{PROMPTS}/{path}", json={"ids": [mine, other], **body}).json()
@@ -131,6 +145,7 @@ def test_who_may_only_submit_changes_only_its_own_prompts(submitter, editor, dat
     refused(submitter.patch(f"{PROMPTS}/{other}", json={"fields": {"title": "x"}}), 404)
     refused(submitter.post(f"{PROMPTS}/retry", json={"all_failed": True}), 403)
     assert status_of(database, other) == "failed"
+    assert editor.patch(f"{PROMPTS}/{other}", json={"fields": {"title": "x"}}).status_code == 200
     assert editor.post(f"{PROMPTS}/retry", json={"all_failed": True}).json()["meta"]["ok"] == 1
     assert status_of(database, other) == "pending"
 
@@ -210,3 +225,74 @@ def test_a_database_that_goes_away_in_the_middle_of_a_request_is_said_and_the_ne
     refused(lost, 503)
     assert lost.headers["retry-after"] == "5"
     assert editor.get(PROMPTS).status_code == 200
+
+
+OF_A_POST = {
+    **{"title": "B", "slug": "b", "content": "B", "excerpt": "B", "category": "b", "author": "B", "alt_text": "B"},
+    **{"task_id": "t-2", "replace": True, "publish": "picture", "needs_approval": False},
+}
+POST = "4c2e7d0e-0000-4000-8000-000000000001"
+STATES = ["awaiting_approval", "generated", "ready"]
+
+
+@pytest.mark.parametrize("status", STATES)
+@pytest.mark.parametrize("scopes", [("submit",), ("submit", "read")])
+def test_what_needs_approval_goes_past_nobody_who_approves_it(client_with, database, every_row, scopes, status):
+    client = client_with(*scopes)
+    number = prompt_in(database, status, title="A", source="key-0", needs_approval=True)
+    of_a_post = prompt_in(database, status, source="key-0", needs_approval=True, post_id=POST)
+    before = every_row()
+    refused(client.patch(f"{PROMPTS}/{of_a_post}", json={"fields": {"post_id": None}}), 403, "post_id")
+    for fields in ({name: value} for name, value in OF_A_POST.items()):
+        asked = {"publish": "post"} if "publish" in fields and status == "ready" else fields
+        refused(client.patch(f"{PROMPTS}/{number}", json={"fields": asked}), 403, "approval", *asked)
+    refused(client.post(f"/api/media/{number}/publish", json={"title": "B"}), 403, "approval")
+    refused(client.post(f"/api/media/{number}/publish"), 403, "approval", "publish")
+    assert every_row() == before
+    assert client.patch(f"{PROMPTS}/{number}", json={"fields": {"priority": 5, "title": "A"}}).status_code == 200
+    again = client.patch(f"{PROMPTS}/{number}", json={"fields": {"prompt": "a hill"}})
+    assert again.json()["data"]["status"] == "pending"
+    refused(client.patch(f"{PROMPTS}/{number}", json={"fields": {"needs_approval": False}}), 403, "needs_approval")
+    assert client.patch(f"{PROMPTS}/{number}", json={"fields": {"title": "B"}}).status_code == 200
+
+
+@pytest.mark.parametrize("status", STATES)
+def test_who_reviews_changes_what_needs_approval(client_with, database, status):
+    client = client_with("submit", "review")
+    number = prompt_in(database, status, title="A", needs_approval=True)
+    assert client.patch(f"{PROMPTS}/{number}", json={"fields": {"title": "B"}}).status_code == 200
+    assert client.patch(f"{PROMPTS}/{number}", json={"fields": {"publish": "picture"}}).status_code == 200
+    assert client.post(f"/api/media/{number}/publish", json={"title": "C"}).status_code == 202
+    assert status_of(database, number) == "generated"
+
+
+@pytest.mark.parametrize("status", ["generated", "ready"])
+def test_what_needs_no_approval_is_its_askers(submitter, database, status):
+    number = prompt_in(database, status, title="A", source="key-0")
+    assert submitter.patch(f"{PROMPTS}/{number}", json={"fields": {"title": "B"}}).status_code == 200
+    assert submitter.post(f"/api/media/{number}/publish").status_code == 202
+    assert status_of(database, number) == "generated"
+
+
+def test_an_idempotency_key_is_the_callers_own(client_with, database):
+    one, two, admin = client_with("submit"), client_with("submit"), client_with("admin")
+    asked = {"idempotency_key": "k"}
+    media = {"params": {"wait": 0}, "headers": {"idempotency-key": "k"}}
+    mine = one.post("/api/media/generate-image", json={"prompt": "a hill", "publish": "post"}, **media).json()["id"]
+    same = one.post(PROMPTS, json={"prompt": "a hill", **asked})
+    assert (same.status_code, same.json()["data"]["id"]) == (200, mine)
+    for key in ("k", "key-0:k"):  # neither takes the first one's
+        theirs = two.post(PROMPTS, json={"prompt": f"a {key}", "idempotency_key": key})
+        assert theirs.status_code == 201, theirs.text
+    batch = two.post(f"{PROMPTS}/batch", json={"prompts": [{"prompt": "a sea", "idempotency_key": "b"}]})
+    assert batch.json()["meta"]["new"] == 1
+    other = two.post(PROMPTS, json={"prompt": "a lake"}).json()["data"]["id"]
+    for _ in range(2):  # as it is said, and as it is shown
+        done = two.patch(f"{PROMPTS}/{other}", json={"fields": {"idempotency_key": "key-0:c"}})
+        assert done.status_code == 200, done.text
+    shown = two.patch(f"{PROMPTS}/{other}", json={"fields": {"idempotency_key": "key-1:key-0:c"}})
+    assert shown.json()["data"]["changed"] == []
+    assert admin.post(PROMPTS, json={"prompt": "a wood", "idempotency_key": "key-0:raw"}).status_code == 201
+    refused(two.post(PROMPTS, json={"prompt": "x", "idempotency_key": " "}), 422, "idempotency_key")
+    kept = [row["idempotency_key"] for row in sql(database, "SELECT idempotency_key FROM prompts ORDER BY id")]
+    assert kept == ["key-0:k", "key-1:k", "key-1:key-0:k", "key-1:b", "key-1:key-0:c", "key-0:raw"]

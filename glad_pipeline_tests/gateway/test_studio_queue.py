@@ -113,3 +113,26 @@ def test_keys_are_made_shown_once_and_revoked(admin, client_with):
     assert admin.post(f"{KEYS}/revoke", json={"name": "site"}).json()["data"]["revoked_at"] is not None
     assert nobody.get("/api/caller", headers=with_it).status_code == 401
     assert admin.post(f"{KEYS}/revoke", json={"name": "nobody"}).status_code in (404, 422)
+
+
+def test_a_key_ends_with_the_key_that_made_it_at_the_latest(client_with, database):
+    ending, lasting = client_with("admin"), client_with("admin")
+    sql(database, "UPDATE api_keys SET expires_at = '2100-01-01T00:00:00Z' WHERE name = 'key-0'")
+    session = client_with()
+    key = ending.headers["Authorization"].removeprefix("Bearer ")
+    token = session.post("/api/studio/session", json={"key": key}).json()["data"]["csrf_token"]
+    session.headers["X-CSRF-Token"] = token
+    for nth, (client, asked, ends) in enumerate(
+        [
+            (ending, None, "2100-01-01"),
+            (ending, "2101-01-01T00:00:00Z", "2100-01-01"),
+            (ending, "2099-01-01T00:00:00Z", "2099-01-01"),
+            (session, None, "2100-01-01"),
+            (lasting, None, None),
+            (lasting, "2101-01-01T00:00:00Z", "2101-01-01"),
+        ]
+    ):
+        made = client.post(KEYS, json={"name": f"made-{nth}", "scopes": ["read"], "expires_at": asked})
+        assert made.status_code == 201, made.text
+        told = made.json()["data"]["key"]["expires_at"]
+        assert (told and told[:10]) == ends, (asked, ends)

@@ -4,6 +4,8 @@ import json
 import time
 from contextlib import contextmanager
 
+from glad_pipeline.callers.keys import revoke_key
+from glad_pipeline.gateway import events as streams
 from glad_pipeline.gateway import waiting
 from glad_pipeline.prompts import editing, management, sources
 from glad_pipeline_tests.gateway.runs import drawn, run
@@ -190,3 +192,23 @@ def test_streams_are_bounded_for_each_key_and_together_and_who_hangs_up_makes_ro
                 break
         time.sleep(0.05)
     assert response.status_code == 200
+
+
+def test_a_stream_is_over_after_a_time_and_goes_on_for_who_still_has_a_key(client_with, database, monkeypatch):
+    monkeypatch.setattr(streams, "LONGEST", 1.0)
+    client = client_with("submit")
+    number = ask(client)
+    with run(database) as now:
+        now.draw(number)
+        with stream(client, number) as events:
+            told = list(events)
+        assert names(told) == ["claimed", "drawing"]
+        with stream(client, number, since=told[-1][1]) as events:
+            now.store(number)
+            assert names(events) == ["ready"]
+    waits = ask(client, "a lake")
+    with stream(client, waits) as events:
+        assert next(events)[0] == "queued"
+        revoke_key(database, "key-0")
+        list(events)
+    assert client.get(f"/api/media/tasks/{waits}/events").status_code == 401
