@@ -118,6 +118,13 @@ def test_an_address_is_a_neighbourhood(address, one):
     assert guarded.of_address({"client": None}, shows_key=False) is None
 
 
+def test_ipv4_addresses_are_one_each_however_a_socket_writes_them():
+    guarded = Rates(anonymous="1/minute", with_key="off")
+    for address in ("::ffff:192.0.2.1", "::ffff:192.0.2.2"):
+        assert guarded.of_address({"client": (address, 1)}, shows_key=False) is None
+    assert guarded.of_address({"client": ("192.0.2.1", 1)}, shows_key=False) == 60
+
+
 def test_a_rate_is_read_as_the_setting_says():
     assert rate_of("off") is None
     assert (rate_of("7/second").seconds, rate_of("9/day").count) == (1.0, 9)
