@@ -129,7 +129,7 @@ def _cut_after(connection: AsyncConnection[DictRow], seconds: float) -> Any:
     """
 
     def cut() -> None:
-        with suppress(OSError), socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
+        with suppress(OSError, Error), socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
             line.shutdown(socket.SHUT_RDWR)
 
     timer = asyncio.get_running_loop().call_later(seconds, cut)

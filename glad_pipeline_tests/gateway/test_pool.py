@@ -72,6 +72,19 @@ def test_a_server_that_says_nothing_is_given_up_in_time_and_its_connection_close
     assert another != pid
 
 
+def test_a_line_that_is_lost_already_is_cut_without_a_word(migrated_url):
+    async def look():
+        told = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        async with pool_of(migrated_url) as pool:
+            async with pool.connection(within=0.1) as connection:
+                await connection.close()
+                await asyncio.sleep(0.3)
+        return told
+
+    assert asyncio.run(look()) == []
+
+
 def test_who_waits_for_a_connection_is_told_that_all_are_busy(migrated_url):
     async def look():
         async with pool_of(migrated_url, connections=1) as pool:
