@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -131,6 +132,40 @@ def test_every_field_that_the_front_end_reads_is_there_whatever_the_blog_s_schem
             ]
         after = client.get("/api/posts?limit=1").json()["meta"]["pagination"]["next"]
         assert slugs(client.get("/api/posts", params={"after": after})) == []
+
+
+def test_without_states_a_post_is_published_by_its_date_and_one_without_is_a_draft(database_url: str) -> None:
+    sql(
+        database_url,
+        blog(status="") + "INSERT INTO posts (title, slug, content, published_at) VALUES ('A', 'a', '', '2026-01-05'),"
+        " ('B', 'b', '', NULL), ('C', 'c', '', 'infinity')",
+    )
+    migrate(database_url)
+    with gateway_on(database_url) as client:
+        assert slugs(client.get("/api/posts")) == ["a"]
+        assert [client.get(f"/api/posts/{slug}").status_code for slug in "abc"] == [200, 404, 404]
+        key = reader(database_url)
+        assert slugs(client.get("/api/posts?status=draft", headers=key)) == ["b"]
+        assert client.get("/api/posts/b", headers=key).json()["data"]["status"] == "draft"
+
+
+@pytest.mark.parametrize(("column", "kept"), [("status", {}), ("published_at", {"status": ""})])
+def test_what_says_whether_a_post_is_published_and_may_not_be_read_shows_none(
+    database_url: str, column: str, kept: dict[str, str]
+) -> None:
+    sql(database_url, blog(**kept) + (TWO if not kept else "INSERT INTO posts (title, slug, content) VALUES ('', 'a', '')"))
+    role = f"visitor_{secrets.token_hex(4)}"
+    with connect(database_url) as connection, connection.transaction(force_rollback=True):
+        connection.execute(
+            f"CREATE ROLE {role};"
+            f" GRANT SELECT (id, title, slug, content) ON posts TO {role};".encode()
+        )
+        connection.execute(f"SET LOCAL ROLE {role}".encode())
+        reading = look_for_reading(connection)
+        assert reading.is_possible
+        assert column not in reading.columns
+        assert connection.execute(reading.count(Asked())).fetchone() == {"count": 0}
+        assert connection.execute(reading.count(Asked(states="all"))).fetchone() != {"count": 0}
 
 
 @pytest.mark.parametrize("name", "abcd")
