@@ -6,8 +6,10 @@ import json
 import re
 import secrets
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -389,6 +391,25 @@ def test_a_search_that_takes_long_is_given_up_and_others_are_answered(client_wit
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "takes longer" in answer.json()["detail"]
     assert client.get("/api/posts/post-1").status_code == 200
+
+
+def test_who_gets_no_turn_to_search_is_told_so_in_a_second(client_with, migrated_url, monkeypatch) -> None:
+    monkeypatch.setattr(blog_reads, "SEARCH_SECONDS", 20)
+    client = client_with()
+    assert client.get("/api/posts?search=none").status_code == 200
+    with ThreadPoolExecutor() as threads:
+        with connect(migrated_url) as connection, connection.transaction():
+            connection.execute("LOCK TABLE posts")
+            under_way = [threads.submit(client.get, "/api/posts?search=a") for _ in range(blog_reads.SEARCHES)]
+            time.sleep(0.3)
+            began = time.monotonic()
+            refused = client.get("/api/posts?search=none")
+            took = time.monotonic() - began
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert "searches are under way" in refused.json()["detail"]
+        assert 0.9 < took < 3
+        assert [each.result().status_code for each in under_way] == [200] * blog_reads.SEARCHES
+    assert client.get("/api/posts?search=none").status_code == 200
 
 
 def test_few_posts_are_counted_and_many_are_estimated(client_with, migrated_url) -> None:
