@@ -107,7 +107,7 @@ class BlogReads:
         async with self._looking:
             if self._reading is None or self._looked_at < wanted:
                 began = time.monotonic()
-                found = await self.state.blocking(self.state.database.read, look_for_reading)
+                found = await self.state.for_visitor(self.state.looks.read, look_for_reading)
                 if not found.is_possible:
                     problems = [each.in_words() for each in found.schema.problems()]
                     raise DatabaseError("; ".join(problems) or "the blog's posts have no id or slug that may be read")
