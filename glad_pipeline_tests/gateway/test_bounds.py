@@ -66,6 +66,38 @@ def test_an_address_and_a_key_may_ask_so_often_and_are_told_when_again(client_wi
         assert client.get("/nowhere", headers={"Authorization": "Bearer x"}).status_code == 429
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Authorization", "Basic eDp5"),
+        ("Authorization", "Bearer x"),
+        ("X-API-Key", "x"),
+        ("Cookie", "theme=dark"),
+        ("Cookie", f"glad-studio-00000000={'x' * 43}"),
+    ],
+)
+def test_a_header_that_is_no_key_of_ours_buys_no_further_requests(settings, name, value):
+    few = settings.model_copy(update={"gateway_rate": "3/hour", "gateway_key_rate": "50/hour"})
+    with served(few) as address, httpx2.Client(base_url=address, headers={name: value}) as client:
+        assert [client.get("/nowhere").status_code for _ in range(5)] == [404] * 3 + [429] * 2
+
+
+def test_what_only_looks_like_a_key_buys_few(settings):
+    few = settings.model_copy(update={"gateway_rate": "3/hour", "gateway_key_rate": "500/hour"})
+    with served(few) as address, httpx2.Client(base_url=address) as client:
+        found = [client.get("/nowhere", headers={"X-API-Key": f"glad_{n:043d}"}).status_code for n in range(60)]
+        assert 3 + 20 <= found.count(404) <= 3 + 25
+        assert found[-1] == 429
+
+
+def test_a_session_that_is_known_has_the_rate_of_its_key(settings, client_with):
+    few = settings.model_copy(update={"gateway_rate": "3/hour", "gateway_key_rate": "50/hour"})
+    key = key_of(client_with("read"))
+    with served(few) as address, httpx2.Client(base_url=address) as client:
+        assert client.post(SESSION, json={"key": key}).status_code == 200
+        assert [client.get(SESSION).status_code for _ in range(30)] == [200] * 30
+
+
 def test_who_guesses_keys_is_kept_waiting_and_who_has_one_is_not(client_with):
     client = client_with("read")
     assert client.get("/api/caller").status_code == 200
