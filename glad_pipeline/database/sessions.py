@@ -131,7 +131,10 @@ def _set(connection: psycopg.Connection[DictRow], settings: Mapping[str, str], *
 
 
 async def set_async(
-    connection: psycopg.AsyncConnection[DictRow], settings: Mapping[str, str], *, if_direct: Mapping[str, str] | None = None
+    connection: psycopg.AsyncConnection[DictRow],
+    settings: Mapping[str, str],
+    *,
+    if_direct: Mapping[str, str] | None = None,
 ) -> None:
     """Make the settings for reads in autocommit, which need no session of their own; `if_direct`: further ones.
 

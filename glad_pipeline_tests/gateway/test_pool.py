@@ -76,10 +76,9 @@ def test_a_line_that_is_lost_already_is_cut_without_a_word(migrated_url):
     async def look():
         told = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
-        async with pool_of(migrated_url) as pool:
-            async with pool.connection(within=0.1) as connection:
-                await connection.close()
-                await asyncio.sleep(0.3)
+        async with pool_of(migrated_url) as pool, pool.connection(within=0.1) as connection:
+            await connection.close()
+            await asyncio.sleep(0.3)
         return told
 
     assert asyncio.run(look()) == []

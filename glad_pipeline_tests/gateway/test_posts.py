@@ -155,13 +155,13 @@ def test_without_states_a_post_is_published_by_its_date_and_one_without_is_a_dra
 def test_what_says_whether_a_post_is_published_and_may_not_be_read_shows_none(
     database_url: str, column: str, kept: dict[str, str]
 ) -> None:
-    sql(database_url, blog(**kept) + (TWO if not kept else "INSERT INTO posts (title, slug, content) VALUES ('', 'a', '')"))
+    sql(
+        database_url,
+        blog(**kept) + (TWO if not kept else "INSERT INTO posts (title, slug, content) VALUES ('', 'a', '')"),
+    )
     role = f"visitor_{secrets.token_hex(4)}"
     with connect(database_url) as connection, connection.transaction(force_rollback=True):
-        connection.execute(
-            f"CREATE ROLE {role};"
-            f" GRANT SELECT (id, title, slug, content) ON posts TO {role};".encode()
-        )
+        connection.execute(f"CREATE ROLE {role}; GRANT SELECT (id, title, slug, content) ON posts TO {role};".encode())
         connection.execute(f"SET LOCAL ROLE {role}".encode())
         reading = look_for_reading(connection)
         assert reading.is_possible
