@@ -1,11 +1,16 @@
 """How much one caller may send, and how often."""
 
+import asyncio
+import socket
 import time
+from contextlib import ExitStack, suppress
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from fastapi import APIRouter, Response
 
-from glad_pipeline.gateway import bounds, rates
+from glad_pipeline.gateway import bounds, connections, rates
 from glad_pipeline.gateway.rates import Rate, Rates, rate_of
 from glad_pipeline_tests.gateway.conftest import raw, served
 from glad_pipeline_tests.gateway.test_guard import key_of
@@ -108,6 +113,90 @@ def test_who_guesses_keys_is_kept_waiting_and_who_has_one_is_not(client_with):
     while stranger.post(SESSION, json={"key": f"glad_{1:043d}"}).status_code != 429:  # one more every 3 s
         pass
     assert client.get("/api/caller").status_code == 200
+
+
+slow = APIRouter()
+LARGE = 30_000_000
+
+
+@slow.get("/slow")
+async def _slow() -> str:
+    await asyncio.sleep(1)
+    return "after a second"
+
+
+@slow.get("/large")
+async def _large() -> Response:
+    return Response(b"x" * LARGE)
+
+
+def open_line(address):
+    parts = urlsplit(address)
+    return socket.create_connection((parts.hostname, parts.port), timeout=5)
+
+
+def rest_of(line):
+    """What comes until the other side ends it."""
+    found = b""
+    with suppress(ConnectionError):
+        while piece := line.recv(1 << 20):
+            found += piece
+    return found
+
+
+ONE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+HALF = b"GET /healthz HTTP/1.1\r\nX: "
+
+
+@pytest.mark.parametrize(("first", "then"), [(b"", b""), (HALF, b"x"), (ONE + HALF, b"x")])
+def test_a_connection_on_which_no_request_arrives_is_ended(settings, monkeypatch, first, then):
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
+    with served(settings) as address, open_line(address) as line:
+        began = time.monotonic()
+        line.sendall(first)
+        with suppress(ConnectionError):
+            for _ in range(10):  # a little of a head, again and again
+                line.sendall(then)
+                time.sleep(0.1)
+        found = rest_of(line)
+        assert time.monotonic() - began < 3
+        assert found.count(b"HTTP/1.1 ") == found.count(b"HTTP/1.1 200") == first.count(ONE)
+
+
+def test_an_answer_that_takes_long_is_waited_for(settings, monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+    with served(settings, slow) as address, httpx2.Client(base_url=address) as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/slow").json() == "after a second"
+
+
+def test_a_client_that_does_not_take_its_answer_is_let_go(settings, monkeypatch):
+    monkeypatch.setattr(connections, "TAKEN_SECONDS", 0.5)
+    with served(settings, slow) as address:
+        with open_line(address) as line:
+            line.sendall(ONE.replace(b"/healthz", b"/large"))
+            time.sleep(2)
+            assert len(rest_of(line)) < LARGE
+        assert len(httpx2.get(f"{address}/large").content) == LARGE
+
+
+def test_an_address_has_so_many_connections_and_a_proxy_any_number(settings, monkeypatch):
+    monkeypatch.setattr(connections, "MOST", 3)
+    monkeypatch.setattr(connections, "LOCAL", ())
+    with served(settings) as address, ExitStack() as stack:
+        lines = [stack.enter_context(open_line(address)) for _ in range(4)]
+        assert rest_of(lines[3]) == b""
+        lines[0].sendall(ONE)
+        assert lines[0].recv(1 << 16).startswith(b"HTTP/1.1 200")
+        lines[0].close()
+        time.sleep(0.2)
+        assert httpx2.get(f"{address}/healthz").status_code == 200
+    with served(settings.model_copy(update={"gateway_proxies": "127.0.0.0/8"})) as address, ExitStack() as stack:
+        for line in [stack.enter_context(open_line(address)) for _ in range(6)]:
+            line.sendall(ONE)
+            assert line.recv(1 << 16).startswith(b"HTTP/1.1 200")
 
 
 class Clock:
