@@ -28,6 +28,7 @@ from glad_pipeline.database.sessions import openings, set_async
 
 WAIT = 2.0  # seconds for a free connection
 ANSWER = 10.0  # seconds for what a connection is used for, and for a new one to be made
+STATEMENT = {"statement_timeout": "8s"}  # so that what is cut ends in the server too; a URL may say another
 Bound = Mapping[str, Any] | Sequence[Any] | None
 
 
@@ -106,7 +107,7 @@ class Pool:
     async def _connected(self) -> AsyncConnection[DictRow]:
         connection = await AsyncConnection.connect(**self._parameters, autocommit=True, row_factory=dict_row)
         try:
-            await set_async(connection, self._settings)
+            await set_async(connection, self._settings, if_direct=STATEMENT)
             read_everything(connection)
             await know_blog_async(connection, self._blog)
         except BaseException:
@@ -129,7 +130,7 @@ def _cut_after(connection: AsyncConnection[DictRow], seconds: float) -> Any:
     """
 
     def cut() -> None:
-        with suppress(OSError), socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
+        with suppress(OSError, Error), socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
             line.shutdown(socket.SHUT_RDWR)
 
     timer = asyncio.get_running_loop().call_later(seconds, cut)

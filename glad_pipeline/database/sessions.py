@@ -130,12 +130,18 @@ def _set(connection: psycopg.Connection[DictRow], settings: Mapping[str, str], *
     return connection.execute(*_made(settings, pid)).fetchone() is not None
 
 
-async def set_async(connection: psycopg.AsyncConnection[DictRow], settings: Mapping[str, str]) -> None:
-    """Make the settings for reads in autocommit, which need no session of their own.
+async def set_async(
+    connection: psycopg.AsyncConnection[DictRow],
+    settings: Mapping[str, str],
+    *,
+    if_direct: Mapping[str, str] | None = None,
+) -> None:
+    """Make the settings for reads in autocommit, which need no session of their own; `if_direct`: further ones.
 
     Through a pooler only those that it may keep for each client, or that the URL asks for; no statement is prepared.
     """
-    if await (await connection.execute(*_made(settings, connection.info.backend_pid))).fetchone() is None:
+    made = _made({**(if_direct or {}), **settings}, connection.info.backend_pid)
+    if await (await connection.execute(*made)).fetchone() is None:
         connection.prepare_threshold = None
         kept = {name: value for name, value in settings.items() if name != "default_transaction_isolation"}
         await connection.execute(*_made(kept, None))

@@ -35,6 +35,7 @@ from glad_pipeline.gateway import (
     whoami,
 )
 from glad_pipeline.gateway.bounds import PROBES, Bounds
+from glad_pipeline.gateway.callers import plain_cookie_name
 from glad_pipeline.gateway.front import Front
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.rates import Rates
@@ -105,6 +106,7 @@ def _stand_before(app: FastAPI, settings: Settings, rates: Rates) -> None:
     app.add_middleware(
         Bounds,
         rates=rates,
+        cookie=plain_cookie_name(settings),
         most=settings.gateway_body_kb * 1_024,
         files=FILES,
         most_of_file=settings.gateway_import_kb * 1_024,

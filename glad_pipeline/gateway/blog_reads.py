@@ -25,6 +25,7 @@ SCHEMA_SECONDS = 60.0  # after which the blog's schema is looked at again
 TOTAL_SECONDS = 30.0  # for which an estimated total is kept
 TOTALS = 1_000  # that are kept
 SEARCH_SECONDS = 1.0  # of PostgreSQL's for one search: titles have no index on every blog
+SEARCH_WAIT = 1.0  # seconds for one's turn to search
 SEARCHES = 2  # at once: the other connections are for readers who ask for less
 
 Composed = Callable[[PostReading], bytes]
@@ -64,7 +65,12 @@ class BlogReads:
         if not search:
             return await self.state.pool.rows(statement, bound)
         try:
-            async with self._searching, self.state.pool.connection() as connection, connection.transaction():
+            await asyncio.wait_for(self._searching.acquire(), SEARCH_WAIT)
+        except TimeoutError as error:
+            text = f"{SEARCHES} searches are under way: try again in {AGAIN} s"
+            raise Problem(503, text, headers={"Retry-After": str(AGAIN)}) from error
+        try:
+            async with self.state.pool.connection() as connection, connection.transaction():
                 await connection.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SEARCH_SECONDS}s"])
                 return await (await connection.execute(statement, bound)).fetchall()
         except DatabaseError as error:
@@ -72,6 +78,8 @@ class BlogReads:
                 raise
             text = f"this search takes longer than {SEARCH_SECONDS:g} s: search for a more usual word, or in a category"
             raise Problem(503, text, headers={"Retry-After": str(AGAIN)}) from error
+        finally:
+            self._searching.release()
 
     async def total(self, asked: Asked, bound: dict[str, Any]) -> Total:
         """How many posts there are: counted where they are few, else as PostgreSQL estimates it."""
@@ -99,7 +107,7 @@ class BlogReads:
         async with self._looking:
             if self._reading is None or self._looked_at < wanted:
                 began = time.monotonic()
-                found = await self.state.blocking(self.state.database.read, look_for_reading)
+                found = await self.state.for_visitor(self.state.looks.read, look_for_reading)
                 if not found.is_possible:
                     problems = [each.in_words() for each in found.schema.problems()]
                     raise DatabaseError("; ".join(problems) or "the blog's posts have no id or slug that may be read")

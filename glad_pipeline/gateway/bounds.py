@@ -11,20 +11,24 @@ from collections.abc import Collection
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from glad_pipeline.callers.keys import digest, is_key
 from glad_pipeline.gateway.problems import Problem, answer
 from glad_pipeline.gateway.rates import Rates
 
 PROBES = ("/healthz", "/readyz")
 BODY_SECONDS = 60.0  # for a body to arrive
-SHOW_KEY = {b"authorization", b"x-api-key", b"cookie"}
 
 
 class Bounds:
-    """ASGI middleware. `files`: paths that take a file of prompts, of up to `most_of_file` bytes."""
+    """ASGI middleware. `files`: paths that take a file of prompts, of up to `most_of_file` bytes; `cookie`: a
+    session's."""
 
-    def __init__(self, app: ASGIApp, *, rates: Rates, most: int, files: Collection[str], most_of_file: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, rates: Rates, cookie: str, most: int, files: Collection[str], most_of_file: int
+    ) -> None:
         self._app = app
         self._rates = rates
+        self._cookies = (cookie, f"__Host-{cookie}")
         self._most, self._most_of_file = most, most_of_file
         self._files = frozenset(files)
 
@@ -44,7 +48,11 @@ class Bounds:
     def _too_many(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
         if scope["path"] in PROBES:
             return None
-        wait = self._rates.of_address(scope, shows_key=not SHOW_KEY.isdisjoint(headers))
+        shown = _shown(headers, self._cookies)
+        known = shown is not None and self._rates.knows(digest(shown))
+        wait = self._rates.of_address(scope, shows_key=known)
+        if wait and shown is not None and not known:
+            wait = self._rates.of_newcomer(scope)  # a key that this process has not seen yet
         return too_many("this address", wait) if wait else None
 
 
@@ -69,6 +77,17 @@ class _Body:
         if self._size > self._most:
             raise HTTPException(413, _too_long(self._most), CLOSE)
         return message
+
+
+def _shown(headers: dict[bytes, bytes], cookies: Collection[str]) -> str | None:
+    """What has the form of a key, or the name of our session."""
+    scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        key = headers.get(b"x-api-key", b"").decode("latin-1")
+    if is_key(key):
+        return key
+    pairs = (pair.strip().partition("=") for pair in headers.get(b"cookie", b"").decode("latin-1").split(";"))
+    return next((value for name, _, value in pairs if name in cookies), None)
 
 
 CLOSE = {"Connection": "close"}  # what is left of the body is not read

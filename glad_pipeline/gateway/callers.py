@@ -73,16 +73,19 @@ async def caller_of_key(request: Request, state: State, text: str) -> Caller:
         raise too_many("this address, with keys that open nothing,", wait)
     row = await state.pool.row(keys.QUERIES["caller"], {"hash": hashed}) if is_key(text) else None
     if row is None:
-        state.rates.was_wrong(request.scope)
+        state.rates.was_wrong(request.scope, hashed)
         raise Problem(401, "this key is not known, has expired or was revoked", headers=CHALLENGE)
     state.rates.was_right(hashed)
     return Caller(key_id=row["id"], name=row["name"], scopes=row["scopes"])
 
 
 async def _caller_of_session(request: Request, state: State, text: str) -> Caller:
-    row = await state.pool.row(sessions.QUERIES["caller"], {"hash": digest(text)})
+    hashed = digest(text)
+    row = await state.pool.row(sessions.QUERIES["caller"], {"hash": hashed})
     if row is None:
+        state.rates.was_over(hashed)
         raise Problem(401, "this session is over: log in again", headers=CHALLENGE)
+    state.rates.was_right(hashed)
     token = request.headers.get(CSRF, "")
     if request.method not in READS and not hmac.compare_digest(token.encode(), csrf_token(text).encode()):
         raise Problem(
@@ -99,10 +102,16 @@ async def _caller_of_session(request: Request, state: State, text: str) -> Calle
 
 
 def cookie_name(request: Request, settings: Settings) -> str:
-    """Of a session's cookie. Cookies know no ports: two deployments on one machine have two names."""
+    """Of a session's cookie."""
+    name = plain_cookie_name(settings)
+    return f"__Host-{name}" if request.url.scheme == "https" else name
+
+
+def plain_cookie_name(settings: Settings) -> str:
+    """The same without what https adds. Cookies know no ports: two deployments on one machine have two names."""
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     mark = hashlib.sha256(f"{settings.home.absolute()} {describe(url)}".encode()).hexdigest()[:8]
-    return f"__Host-glad-studio-{mark}" if request.url.scheme == "https" else f"glad-studio-{mark}"
+    return f"glad-studio-{mark}"
 
 
 def needs(*scopes: Scope) -> Any:

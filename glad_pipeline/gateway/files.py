@@ -5,14 +5,13 @@ Only keys of pictures: nothing is listed, and no path, link or other file of the
 
 from __future__ import annotations
 
-import anyio.to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from glad_pipeline.gateway.post_models import NOT_MODIFIED, problems_of
 from glad_pipeline.gateway.problems import AGAIN, Problem
-from glad_pipeline.gateway.state import Here
+from glad_pipeline.gateway.state import Here, State
 from glad_pipeline.rendition_plan import CONTENT_TYPES
 from glad_pipeline.storage.keys import is_of_picture
 from glad_pipeline.storage.volume_shown import Answer, ShownFile, answer_of, open_shown
@@ -25,8 +24,8 @@ _BODY = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("
 class _Part(Response):
     """Bytes of an open file, read in threads; closed at the end, and when the visitor has gone."""
 
-    def __init__(self, shown: ShownFile, answer: Answer) -> None:
-        self._file, self._answer = shown.file, answer
+    def __init__(self, shown: ShownFile, answer: Answer, state: State) -> None:
+        self._file, self._answer, self._state = shown.file, answer, state
         super().__init__(status_code=answer.status, headers=answer.headers)
         if answer.status != 304:
             self.headers["Content-Length"] = str(answer.length)
@@ -36,7 +35,7 @@ class _Part(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             left = self._answer.length if scope["method"] == "GET" else 0
             file.seek(self._answer.first)
-            while left > 0 and (piece := await anyio.to_thread.run_sync(file.read, min(left, PIECE))):
+            while left > 0 and (piece := await self._state.for_visitor(file.read, min(left, PIECE))):
                 left -= len(piece)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
@@ -61,7 +60,7 @@ async def image(request: Request, state: Here, key: str) -> Response:
     if root is None or not is_of_picture(key):
         raise Problem(404, "no picture has this address")
     try:
-        shown = await state.blocking(open_shown, root, key)
+        shown = await state.for_visitor(open_shown, root, key)
     except OSError as error:
         raise Problem(503, "the folder of the pictures is not there", headers={"Retry-After": str(AGAIN)}) from error
     if shown is None:
@@ -73,4 +72,4 @@ async def image(request: Request, state: Here, key: str) -> Response:
         wanted=asked.get("range", ""),
         if_range=asked.get("if-range"),
     )
-    return _Part(shown, answer)
+    return _Part(shown, answer, state)

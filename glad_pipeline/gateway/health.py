@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from fastapi import APIRouter, Request
@@ -16,6 +17,7 @@ from glad_pipeline.gateway.state import Here
 
 ANSWER = 0.9  # seconds for the database
 FRESH = 0.5  # seconds for which an answer is given again
+logger = logging.getLogger(__name__)
 router = APIRouter(tags=["monitoring"])
 
 
@@ -30,13 +32,17 @@ class Readiness:
 
     def __init__(self) -> None:
         self._why: str | None = None
+        self._logged: str | None = None
         self._until = 0.0
 
     async def why_not(self, pool: Pool) -> str | None:
-        """What is wrong; None: nothing."""
+        """What is wrong; None: nothing. Of which version the tables are is for the log alone."""
         if time.monotonic() >= self._until:
             self._until = time.monotonic() + FRESH
-            self._why = await _why_not(pool)
+            self._why, more = await _why_not(pool)
+            if more != self._logged:
+                self._logged = more
+                logger.warning("gateway.not_ready %s", more or "no longer")
             self._until = time.monotonic() + FRESH
         return self._why
 
@@ -55,14 +61,16 @@ async def readyz(request: Request, state: Here) -> Health:
     return Health(status="ready")
 
 
-async def _why_not(pool: Pool) -> str | None:
+async def _why_not(pool: Pool) -> tuple[str | None, str | None]:
+    """For everybody; for the log."""
+    other = "the database has not the tables of this version"
     try:
         row = await pool.row(QUERIES["version"], within=ANSWER)
     except DatabaseError as error:
         if isinstance(error.__cause__, UndefinedTable):
-            return "the database has no tables of ours: ./glad migrate makes them"
-        return "the database does not answer"
+            return other, "the database has no tables of ours: ./glad migrate makes them"
+        return "the database does not answer", str(error)
     version = row["version"] if row else "of nothing"
     if version < NEEDED:  # a later one is that of a newer program, which is about to take over
-        return f"the database's tables are those of {version}, this needs {NEEDED}: ./glad migrate"
-    return None
+        return other, f"the database's tables are those of {version}, this needs {NEEDED}: ./glad migrate"
+    return None, None

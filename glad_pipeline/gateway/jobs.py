@@ -31,6 +31,7 @@ LEAVING = 5.0  # seconds for which those that are under way are waited for when 
 PATH = "/api/studio/jobs"
 Kind = Literal["audit", "redraw", "deliver", "takedown"]
 Tell = Callable[[Callable[[], str]], None]  # how far it is; raises where the gateway ends or time is over
+Ended = tuple[Any, BaseException | None]  # what a work has returned, or raised
 
 logger = logging.getLogger(__name__)
 
@@ -125,9 +126,9 @@ class Jobs:
             del self._jobs[each]
         self._jobs[job.id] = job
 
-    def _in_a_thread(self, job: Job, work: Callable[[Tell], Any], seconds: float) -> Future[Any]:
+    def _in_a_thread(self, job: Job, work: Callable[[Tell], Any], seconds: float) -> Future[Ended]:
         until = time.monotonic() + seconds
-        future: Future[Any] = Future()
+        future: Future[Ended] = Future()
 
         def tell(progress: Callable[[], str]) -> None:
             if self._ending.is_set():
@@ -138,23 +139,23 @@ class Jobs:
 
         def run() -> None:
             try:
-                future.set_result(work(tell))
-            except BaseException as error:  # noqa: BLE001  whoever follows it says it
-                future.set_exception(error)
+                future.set_result((work(tell), None))
+            except BaseException as error:  # noqa: BLE001  a result: raised on the loop, SystemExit ends the gateway
+                future.set_result((None, error))
 
         threading.Thread(target=run, name=f"glad-{job.kind}", daemon=True).start()  # no process waits for it
         return future
 
-    async def _follow(self, job: Job, future: Future[Any]) -> None:
-        try:
-            job.result = await asyncio.wrap_future(future)
-            job.state = "done"
-        except Exception as error:
+    async def _follow(self, job: Job, future: Future[Ended]) -> None:
+        result, error = await asyncio.wrap_future(future)
+        if error is None:
+            job.result, job.state = result, "done"
+        else:
             problem = of_error(error) if isinstance(error, GladError) else None
             if isinstance(error, psycopg.Error):
                 problem = of_database(error)
             if problem is None:
-                logger.exception("gateway.job_failed kind=%s id=%s", job.kind, job.id)
+                logger.error("gateway.job_failed kind=%s id=%s", job.kind, job.id, exc_info=error)
                 problem = Problem(500, "this is a fault of the server: its log says more")
             job.state, job.problem, job.status = "failed", problem.detail, problem.status
         job.ended_at = datetime.now(UTC)

@@ -10,14 +10,14 @@ import asyncio
 from contextlib import suppress
 from typing import Annotated, Any, Literal, TypeGuard
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import GladError, NotAllowedError, UnavailableError, UsageError
-from glad_pipeline.gateway.callers import Caller, needs
+from glad_pipeline.gateway.callers import Caller, caller_of, needs
 from glad_pipeline.gateway.image_request import ImageRequest, PostFields, fields_of, notices_of
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here, State
@@ -246,9 +246,14 @@ def _is_published_so(state: State, task_id: int, given: dict[str, Any]) -> bool:
     )
 
 
-@router.get("/api/media/health", responses=errors(429, 503), summary="Whether pictures are drawn")
-async def health(state: Here) -> Health:
-    """By what the queue shows: the GPU may be on another machine."""
+@router.get("/api/media/health", responses=errors(401, 429, 503), summary="Whether pictures are drawn")
+async def health(state: Here, caller: Annotated[Caller | None, Depends(caller_of)]) -> Health:
+    """By what the queue shows: the GPU may be on another machine. Why, and how much, is for who has a key."""
+    found = await _health(state)
+    return found if caller else found.model_copy(update={"message": found.status})
+
+
+async def _health(state: State) -> Health:
     row = await state.pool.row(QUERIES["is_drawing"], {"ahead": state.settings.draws_ahead})
     if row is None:
         raise DatabaseError("the database has not said whether anything is drawn")

@@ -71,12 +71,21 @@ class Rates:
         self._anonymous = rate_of(anonymous)
         self._with_key = rate_of(with_key)
         self._wrong_keys = Rate(20, 60.0)
+        self._newcomers = Rate(20, 60.0)
         self._known: dict[bytes, None] = {}
 
     def of_address(self, scope: Scope, *, shows_key: bool) -> int | None:
         """One request of this address; seconds to wait where it has made too many."""
         rate = self._with_key if shows_key else self._anonymous
         return rate.spend(address_of(scope)) if rate else None
+
+    def of_newcomer(self, scope: Scope) -> int | None:
+        """One request of an address that has none left, with a key or session that is not known here yet."""
+        return self._newcomers.spend(address_of(scope))
+
+    def knows(self, digest: bytes) -> bool:
+        """Whether a key or session has opened something here."""
+        return digest in self._known
 
     def of_key(self, key_id: int) -> int | None:
         """One request with this key, from wherever."""
@@ -89,12 +98,17 @@ class Rates:
         """
         return None if digest in self._known else self._wrong_keys.wait(address_of(scope))
 
-    def was_wrong(self, scope: Scope) -> None:
-        """This address has shown a key that opens nothing."""
+    def was_wrong(self, scope: Scope, digest: bytes) -> None:
+        """This address has shown a key that opens nothing, or nothing any more."""
+        self.was_over(digest)
         self._wrong_keys.spend(address_of(scope))
 
+    def was_over(self, digest: bytes) -> None:
+        """This key, or session, opens nothing any more."""
+        self._known.pop(digest, None)
+
     def was_right(self, digest: bytes) -> None:
-        """This key opens something."""
+        """This key, or session, opens something."""
         if digest not in self._known:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()

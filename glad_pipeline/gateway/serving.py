@@ -12,6 +12,7 @@ import uvicorn
 
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.gateway.app import build_app
+from glad_pipeline.gateway.connections import protocol_of
 from glad_pipeline.guard.hosts import is_loopback
 from glad_pipeline.redaction import at_every_door
 from glad_pipeline.settings import Settings, load_settings
@@ -61,7 +62,9 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "proxy_headers": bool(proxies),
         "forwarded_allow_ips": proxies,
         "timeout_graceful_shutdown": GRACE,
-        "limit_concurrency": _most_files() - SPARE_FILES,
+        "limit_concurrency": _most_files() // 2 - SPARE_FILES,  # each with a picture that is open
+        "http": protocol_of(proxies),
+        "ws": "none",
         "log_config": None,
     }
 
@@ -72,4 +75,4 @@ def _most_files() -> int:
     most = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return max(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 2 * SPARE_FILES)
+    return max(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 4 * SPARE_FILES)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI, Request
 
 from glad_pipeline.database import Database
@@ -22,6 +23,7 @@ from glad_pipeline.gateway.rates import Rates
 from glad_pipeline.settings import Settings
 
 Answer = TypeVar("Answer")
+VISITORS = 40  # threads for what any visitor asks for: files, and a look at the blog's schema
 CONNECTIONS = 8  # of each of the two ways
 CALLER = "glad.caller"  # in the scope of a request: the name of its key, for the log
 
@@ -33,11 +35,17 @@ class State:
     settings: Settings
     database: Database  # blocks: for `blocking`
     pool: Pool
+    looks: Database  # blocks: for looks at the blog's schema, which visitors wait for
     rates: Rates
+    visitors: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(VISITORS))
 
     async def blocking(self, work: Callable[..., Answer], *given: Any, **named: Any) -> Answer:
         """`work(*given, **named)` in a thread; a client that hangs up does not interrupt it."""
         return await anyio.to_thread.run_sync(partial(work, *given, **named))
+
+    async def for_visitor(self, work: Callable[..., Answer], *given: Any) -> Answer:
+        """The same, in a thread that no work of the studio's can hold."""
+        return await anyio.to_thread.run_sync(work, *given, limiter=self.visitors)
 
 
 @asynccontextmanager
@@ -48,9 +56,10 @@ async def state_of(settings: Settings, rates: Rates) -> AsyncIterator[State]:
     url = settings.database_url.get_secret_value()
     database = Database(url, max_connections=CONNECTIONS, application_name="glad gateway", blog=settings.blog)
     pool = Pool(url, connections=CONNECTIONS, application_name="glad gateway", blog=settings.blog)
-    with database:
+    looks = Database(url, max_connections=1, application_name="glad gateway", blog=settings.blog)
+    with database, looks:
         async with pool:
-            yield State(settings=settings, database=database, pool=pool, rates=rates)
+            yield State(settings=settings, database=database, pool=pool, looks=looks, rates=rates)
 
 
 async def _state(request: Request) -> State:  # a plain function would be called in a thread, at 50 µs and more

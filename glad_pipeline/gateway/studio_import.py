@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from glad_pipeline.prompts.importing import ImportOptions, ImportReport
 
 MOST_BYTES = 8 * 2**20  # of one file: some 100,000 prompts. The terminal takes files of any size
+MOST_ROWS = 100_000  # of one file: shorter ones take the longer
 TAKES_FILES = ("/api/studio/prompts/import",)  # paths that no limit on other bodies is for
 router = APIRouter(prefix="/api/studio/prompts", tags=["studio: prompts"])
 Submitter = Annotated[Caller, needs("submit")]
@@ -81,8 +82,9 @@ async def import_prompts(
     map: Annotated[list[Text] | None, Query(max_length=100, description="COLUMN=FIELD: read it as that field")] = None,
     ignore: Annotated[list[Text] | None, Query(max_length=100, description="columns to pass over; * is all")] = None,
 ) -> Response:
-    """Put every row of a file (CSV, TSV, JSONL, JSON or text; at most 8 MB) into the queue, or none if one is wrong.
+    """Put every row of a file into the queue, or none if one is wrong.
 
+    CSV, TSV, JSONL, JSON or text, of at most 8 MB and 100,000 rows.
     The same file twice adds nothing. A problem 422 has `rows`: the first that are wrong, each with its reason.
     Rows without a source get the name of the key as theirs.
     """
@@ -99,6 +101,7 @@ async def import_prompts(
         read=read,
         dry_run=dry_run,
         skip_bad=skip_bad,
+        most=MOST_ROWS,
         zone=state.settings.zone,
         syntax=state.settings.engine.prompt_syntax,
         otherwise={**other, **name} if is_admin else other,

@@ -90,8 +90,12 @@ async def deliver(state: Here, caller: Admin, jobs: AllJobs) -> Response:
     from glad_pipeline.operations.removal import removal_of
 
     def work(tell: Tell) -> dict[str, Any]:
-        tell(lambda: "delivering")
-        report = deliver_now(state.database, state.settings, removal_of(state.settings, state.database))
+        report = deliver_now(
+            state.database,
+            state.settings,
+            removal_of(state.settings, state.database),
+            look=lambda report: tell(lambda: f"{report.delivered:,} delivered"),
+        )
         return {
             "delivered": report.delivered,
             "skipped": report.skipped,

@@ -251,8 +251,8 @@ async def progress_of(pool: Pool, ids: Collection[int]) -> dict[int, Progress]:
 
 
 def most_held() -> int:
-    """Calls and streams that this process holds open at once: half of the files that it may have open."""
-    return min(LARGEST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+    """Calls and streams that this process holds open at once: half of the connections that it may have."""
+    return min(LARGEST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
 
 
 @asynccontextmanager

@@ -67,7 +67,11 @@ def neighbourhood(address: str) -> str:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return str(int(parsed) >> 64) if isinstance(parsed, IPv6Address) else address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped:  # as a socket for both writes an IPv4 one: all of those are in one /64
+        return str(parsed.ipv4_mapped)
+    return str(int(parsed) >> 64)
 
 
 def hosts_in(names: str | None) -> frozenset[str]:

@@ -6,7 +6,7 @@ them removal.py's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -74,9 +74,13 @@ def follow_up(database: Database, settings: Settings, removal: Removal, taken: T
 
 
 def deliver_now(
-    database: Database, settings: Settings, removal: Removal, subjects: Sequence[str] | None = None
+    database: Database,
+    settings: Settings,
+    removal: Removal,
+    subjects: Sequence[str] | None = None,
+    look: Callable[[Report], None] = lambda report: None,
 ) -> Report:
-    """Deliver messages (None: all), also those that wait for their next try."""
+    """Deliver messages (None: all), also those that wait for their next try; `look` may end it, see `deliver`."""
     with database.transaction() as connection:
         outbox.hurry(connection, subjects)
     return deliver(
@@ -85,6 +89,7 @@ def deliver_now(
         max_attempts=settings.outbox_attempts,
         subjects=subjects,
         seconds=AT_ONCE if subjects else LONG,
+        look=look,
     )
 
 

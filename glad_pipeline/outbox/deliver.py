@@ -58,17 +58,20 @@ def deliver(
     subjects: Sequence[str] | None = None,
     seconds: float = LONG,
     report: Report | None = None,
+    look: Callable[[Report], None] = lambda report: None,
 ) -> Report:
     """Deliver what is due, all or what is about these subjects, for about so many seconds; the rest stays due.
 
     Two deliverers share the work. Whoever does not answer is asked once, and not for each message. Raises only for
-    the database. Returns `report`, with what was delivered added.
+    the database, and what `look` raises, which is called before each few messages. Returns `report`, with what was
+    delivered added.
     """
     report = Report() if report is None else report
     until = time.monotonic() + seconds
     for kind in KINDS:
         tell, nobody = targets.of(kind)
         while time.monotonic() < until:
+            look(report)
             work = partial(outbox.take, kind=kind, limit=TOGETHER, subjects=subjects)
             messages = database.transact("take_messages", work)
             if not messages:

@@ -52,6 +52,7 @@ class ImportOptions:
     dry_run: bool = False  # nothing is written; the report says what would be, and shows the first rows
     skip_bad: bool = False  # rows that are refused are left out, the others are imported
     errors: Path | None = None  # where refused rows are written, with result_line and result_reason
+    most: int | None = None  # rows: more are refused, before they are written
     zone: tzinfo = UTC  # of times without one
     syntax: str = "plain"  # how a prompt that names no `prompt_syntax` will be read
     otherwise: Mapping[str, str] = field(default_factory=dict)  # fields of rows that say nothing of them
@@ -232,6 +233,8 @@ class _Import:
             for index, path in enumerate(self._paths):
                 for record in self._exported.without(read_records(path, self._readings[index])):
                     number += 1
+                    if self._options.most is not None and number > self._options.most:
+                        raise UsageError(f"these are over {self._options.most:,} rows: import them in several files")
                     if number % 1_000 == 0:
                         self._tell("checked", number)
                     place = index << _LINE_BITS | record.line

@@ -59,9 +59,8 @@ class PostReading:
 
     def __init__(self, schema: BlogSchema) -> None:
         self.schema = schema
-        self.columns: Mapping[str, BlogColumn] = {
-            ours: column for ours, column in (schema.posts.columns if schema.posts else {}).items() if column.may_select
-        }
+        self._theirs: Mapping[str, BlogColumn] = schema.posts.columns if schema.posts else {}
+        self.columns = {ours: column for ours, column in self._theirs.items() if column.may_select}
         self.page = lru_cache(_STATEMENTS)(self._page)
         self.count = lru_cache(_STATEMENTS)(self._count)
         self.plan = lru_cache(_STATEMENTS)(self._plan)
@@ -196,10 +195,18 @@ class PostReading:
         return found
 
     def _published(self, own: Naming) -> sql.Composable | None:
-        """Whether a post has the state; None: the blog has no states, and shows all posts."""
-        column = self.columns.get("status")
-        if column is None:
+        """Whether a post has the state; None: the blog has neither states nor dates, and shows all posts.
+
+        Without states a post without a date is a draft. What may not be read shows nothing.
+        """
+        by = next((name for name in ("status", "published_at") if name in self._theirs), None)
+        if by is None:
             return None
+        column = self.columns.get(by)
+        if column is None:
+            return sql.SQL("false")
+        if by == "published_at":
+            return sql.SQL("{} IS NOT NULL").format(own(by))
         theirs = self.schema.status("published")
         # what is no value of the column's type is an error to compare with; as texts nothing is equal to it
         takes_it = theirs in column.labels if column.labels is not None else column.is_text or theirs != "published"
@@ -209,7 +216,8 @@ class PostReading:
     def _status(self) -> sql.Composable:
         """A post's state by our names."""
         if "status" not in self.columns:
-            return sql.SQL("'published'")
+            published = self._published(self._own) or sql.SQL("true")
+            return sql.SQL("CASE WHEN {} THEN 'published' ELSE 'draft' END").format(published)
         own = sql.SQL("{}::text").format(self._own("status"))
         if not self.schema.names.statuses:
             return own

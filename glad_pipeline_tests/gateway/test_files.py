@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from fastapi import APIRouter
 
+from glad_pipeline.gateway.state import Here
 from glad_pipeline.settings import settings_of
 from glad_pipeline.storage.keys import DEPLOYMENT
 from glad_pipeline.storage.protocol import CACHE_CONTROL
@@ -112,6 +117,35 @@ def test_an_unmounted_volume_is_no_404(client, root) -> None:
     finally:
         root.rmdir()
         away.rename(root)
+
+
+blocking = APIRouter()
+released = threading.Event()
+
+
+@blocking.get("/blocking")
+async def _blocking(state: Here) -> None:
+    """A route of the studio's that takes long."""
+    await state.blocking(released.wait, 30)
+
+
+def test_work_of_the_studio_s_that_takes_long_keeps_no_visitor_waiting(root: Path) -> None:
+    given = {"DATABASE_URL": NOWHERE, "GLAD_VOLUME": str(root), "GLAD_PUBLIC_BASE_URL": "https://img.example.com"}
+    with (
+        served(settings_of(given), blocking) as address,
+        ThreadPoolExecutor(50) as threads,
+        httpx2.Client(base_url=address, timeout=40, limits=httpx2.Limits(max_connections=60)) as client,
+    ):
+        released.clear()
+        works = [threads.submit(client.get, "/blocking") for _ in range(50)]  # more than there are threads
+        try:
+            time.sleep(1)
+            began = time.monotonic()
+            assert client.get(f"/images/{STEM}.png").content == BODY
+            assert time.monotonic() - began < 5
+        finally:
+            released.set()
+        assert {work.result().status_code for work in works} == {200}
 
 
 def test_where_pictures_are_not_in_a_folder_there_are_none(root) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import CancelledError
 
 import pytest
 
@@ -46,9 +47,24 @@ def test_a_failure_is_told_as_a_request_would_be(caplog):
     def broken(tell):
         raise RuntimeError("a secret of the server's")
 
+    def leaves(tell):
+        raise SystemExit("a library gives up")
+
+    def is_cancelled(tell):
+        raise asyncio.CancelledError
+
+    def is_given_up(tell):
+        raise CancelledError  # which asyncio would make its own of
+
     async def scenario():
         jobs = Jobs()
-        for work, status, words in ((wrong, 422, "cannot be right"), (broken, 500, "a fault of the server")):
+        for work, status, words in (
+            (wrong, 422, "cannot be right"),
+            (broken, 500, "a fault of the server"),
+            (leaves, 500, "a fault of the server"),
+            (is_cancelled, 500, "a fault of the server"),
+            (is_given_up, 500, "a fault of the server"),
+        ):
             job = await jobs.begin("audit", "me", work)
             with pytest.raises(Problem, match=words) as problem:
                 job.require()

@@ -389,4 +389,5 @@ def test_health_says_what_the_queue_shows(client_with, database):
         assert health() == ("healthy", True)
     sources.pause(database, reason="holidays")
     assert health() == ("paused", False)
-    assert "holidays" in client.get("/api/media/health").json()["message"]
+    assert client.get("/api/media/health").json()["message"] == "paused"
+    assert "holidays" in client_with("submit").get("/api/media/health").json()["message"]

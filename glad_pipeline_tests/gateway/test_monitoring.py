@@ -81,7 +81,7 @@ def now_instead_of_ten_seconds_ago():
     }
 
 
-def test_a_schema_of_before_is_told_with_the_cure(client_with, migrated_url):
+def test_a_schema_of_before_is_not_ready_and_the_log_has_the_cure(client_with, migrated_url, caplog):
     client = client_with()
     assert client.get("/readyz").json() == {"status": "ready"}
     for statement, told in (
@@ -94,7 +94,9 @@ def test_a_schema_of_before_is_told_with_the_cure(client_with, migrated_url):
         sql(migrated_url, statement)
         time.sleep(0.6)
         away = client.get("/readyz")
-        assert (away.status_code, told in away.json()["detail"]) == (503, True), away.text
+        assert (away.status_code, away.json()["detail"]) == (503, "the database has not the tables of this version")
+        assert "gateway.not_ready the database" in caplog.text
+        assert told in caplog.text
     sql(
         migrated_url,
         "ALTER TABLE another RENAME TO glad_alembic_version",

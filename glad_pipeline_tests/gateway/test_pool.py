@@ -72,6 +72,30 @@ def test_a_server_that_says_nothing_is_given_up_in_time_and_its_connection_close
     assert another != pid
 
 
+def test_a_line_that_is_lost_already_is_cut_without_a_word(migrated_url):
+    async def look():
+        told = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        async with pool_of(migrated_url) as pool, pool.connection(within=0.1) as connection:
+            await connection.close()
+            await asyncio.sleep(0.3)
+        return told
+
+    assert asyncio.run(look()) == []
+
+
+def test_a_statement_ends_in_the_server_before_it_is_cut_unless_the_url_says_when(migrated_url):
+    async def look(url):
+        async with pool_of(url) as pool:
+            return (await pool.row("SHOW statement_timeout"))["statement_timeout"]
+
+    assert asyncio.run(look(migrated_url)) == "8s"
+    between = "&" if "?" in migrated_url else "?"
+    assert asyncio.run(look(f"{migrated_url}{between}options=-c%20statement_timeout%3D3s")) == "3s"
+    with pgbouncer(migrated_url, "transaction") as url:  # there it would be another client's too
+        assert asyncio.run(look(url)) == "0"
+
+
 def test_who_waits_for_a_connection_is_told_that_all_are_busy(migrated_url):
     async def look():
         async with pool_of(migrated_url, connections=1) as pool:

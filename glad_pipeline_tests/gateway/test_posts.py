@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -131,6 +134,40 @@ def test_every_field_that_the_front_end_reads_is_there_whatever_the_blog_s_schem
             ]
         after = client.get("/api/posts?limit=1").json()["meta"]["pagination"]["next"]
         assert slugs(client.get("/api/posts", params={"after": after})) == []
+
+
+def test_without_states_a_post_is_published_by_its_date_and_one_without_is_a_draft(database_url: str) -> None:
+    sql(
+        database_url,
+        blog(status="") + "INSERT INTO posts (title, slug, content, published_at) VALUES ('A', 'a', '', '2026-01-05'),"
+        " ('B', 'b', '', NULL), ('C', 'c', '', 'infinity')",
+    )
+    migrate(database_url)
+    with gateway_on(database_url) as client:
+        assert slugs(client.get("/api/posts")) == ["a"]
+        assert [client.get(f"/api/posts/{slug}").status_code for slug in "abc"] == [200, 404, 404]
+        key = reader(database_url)
+        assert slugs(client.get("/api/posts?status=draft", headers=key)) == ["b"]
+        assert client.get("/api/posts/b", headers=key).json()["data"]["status"] == "draft"
+
+
+@pytest.mark.parametrize(("column", "kept"), [("status", {}), ("published_at", {"status": ""})])
+def test_what_says_whether_a_post_is_published_and_may_not_be_read_shows_none(
+    database_url: str, column: str, kept: dict[str, str]
+) -> None:
+    sql(
+        database_url,
+        blog(**kept) + (TWO if not kept else "INSERT INTO posts (title, slug, content) VALUES ('', 'a', '')"),
+    )
+    role = f"visitor_{secrets.token_hex(4)}"
+    with connect(database_url) as connection, connection.transaction(force_rollback=True):
+        connection.execute(f"CREATE ROLE {role}; GRANT SELECT (id, title, slug, content) ON posts TO {role};".encode())
+        connection.execute(f"SET LOCAL ROLE {role}".encode())
+        reading = look_for_reading(connection)
+        assert reading.is_possible
+        assert column not in reading.columns
+        assert connection.execute(reading.count(Asked())).fetchone() == {"count": 0}
+        assert connection.execute(reading.count(Asked(states="all"))).fetchone() != {"count": 0}
 
 
 @pytest.mark.parametrize("name", "abcd")
@@ -354,6 +391,25 @@ def test_a_search_that_takes_long_is_given_up_and_others_are_answered(client_wit
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "takes longer" in answer.json()["detail"]
     assert client.get("/api/posts/post-1").status_code == 200
+
+
+def test_who_gets_no_turn_to_search_is_told_so_in_a_second(client_with, migrated_url, monkeypatch) -> None:
+    monkeypatch.setattr(blog_reads, "SEARCH_SECONDS", 20)
+    client = client_with()
+    assert client.get("/api/posts?search=none").status_code == 200
+    with ThreadPoolExecutor() as threads:
+        with connect(migrated_url) as connection, connection.transaction():
+            connection.execute("LOCK TABLE posts")
+            under_way = [threads.submit(client.get, "/api/posts?search=a") for _ in range(blog_reads.SEARCHES)]
+            time.sleep(0.3)
+            began = time.monotonic()
+            refused = client.get("/api/posts?search=none")
+            took = time.monotonic() - began
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert "searches are under way" in refused.json()["detail"]
+        assert 0.9 < took < 3
+        assert [each.result().status_code for each in under_way] == [200] * blog_reads.SEARCHES
+    assert client.get("/api/posts?search=none").status_code == 200
 
 
 def test_few_posts_are_counted_and_many_are_estimated(client_with, migrated_url) -> None:

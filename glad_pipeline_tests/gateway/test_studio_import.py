@@ -55,6 +55,17 @@ def test_what_is_wrong_is_said_by_line_and_nothing_is_taken(submitter, rows):
     assert [row["prompt"] for row in rows()] == ["a hill"]
 
 
+def test_more_rows_than_may_be_are_refused_before_any_is_taken(submitter, rows, monkeypatch):
+    monkeypatch.setattr(studio_import, "MOST_ROWS", 3)
+    for content in (b"prompt\n" + b"x\n" * 4, b"prompt,slug\n" + b"x,Not A Slug\n" * 4):
+        answer = submitter.post(IMPORT, content=content, params={"skip_bad": True})
+        assert answer.status_code == 422
+        assert answer.json()["detail"] == "these are over 3 rows: import them in several files"
+    lines = b"prompt\n" + b"".join(b"x %d\n" % n for n in range(3))
+    assert submitter.post(IMPORT, content=lines).json()["data"]["added"] == 3
+    assert len(rows()) == 3
+
+
 def test_an_admin_names_any_source(client_with, rows):
     lines = b'{"prompt": "one", "source": "team"}\n{"prompt": "two"}\n'
     assert client_with("admin").post(IMPORT, content=lines, params={"format": "jsonl"}).json()["data"]["added"] == 2

@@ -2,6 +2,7 @@
 
 import pytest
 
+from glad_pipeline.gateway.jobs import Jobs
 from glad_pipeline_tests.gateway.studio_rows import glad, prompt_in, sql
 
 QUEUE, OUTBOX, KEYS = "/api/studio/queue", "/api/studio/outbox", "/api/studio/keys"
@@ -89,6 +90,16 @@ def test_what_waits_is_delivered_now(admin, database):
     assert (job["kind"], job["state"], job["by"]) == ("deliver", "done", "key-0")
     assert job["result"] == {"delivered": 0, "skipped": 1, "waiting": 0, "dead": 0, "errors": []}
     assert admin.get(OUTBOX).json()["meta"]["counts"]["skipped"] == 1
+
+
+def test_a_delivery_is_ended_between_messages_once_its_time_is_over(admin, database, monkeypatch):
+    message_in(database, "waiting")
+    begin = Jobs.begin
+    monkeypatch.setattr(Jobs, "begin", lambda *given, **named: begin(*given, **named, seconds=-1.0))
+    job = admin.post(f"{OUTBOX}/deliver")
+    assert job.status_code >= 400
+    assert "not over after" in job.json()["detail"]
+    assert admin.get(OUTBOX).json()["meta"]["counts"] == {"waiting": 1, "delivered": 0, "skipped": 0, "dead": 0}
 
 
 def test_keys_are_made_shown_once_and_revoked(admin, client_with):
