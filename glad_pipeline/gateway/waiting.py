@@ -33,6 +33,7 @@ QUIET = 2.0  # seconds after which a look is taken all the same: not each transa
 SELDOM = 2.0  # seconds between looks at the places in the queue, and at what was deleted
 RECONNECT = 1.0  # seconds
 UNHEARD = 60.0  # seconds until it is tried again to listen through what passes no notifications on
+PATHS = 2.0  # seconds for the posts of prompts: somebody may have locked them
 NEWS = 100  # of one subscription in one look
 SLICE = 10  # subscriptions that are told at once: other requests come between
 LARGEST = 4_000  # calls and streams that one process holds open
@@ -186,15 +187,21 @@ class Waiting:
 
     async def _look(self) -> None:
         """Tell the subscribers what has happened."""
+        said = False
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(QUIET if self.hears else POLL):
                     await self._stirred.wait()
             self._stirred.clear()
             if self._subscriptions:
-                with suppress(DatabaseError):  # the next look may find it again
+                try:
                     await self._tell_news()
                     await self._tell_seldom()
+                    said = False
+                except DatabaseError as error:  # the next look may find it again
+                    if not said:
+                        logger.warning("who waits is told nothing until prompts can be read again: %s", error)
+                    said = True
             await asyncio.sleep(1 / LOOKS)
 
     async def _tell_news(self) -> None:
@@ -242,12 +249,21 @@ async def _for_good(work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def progress_of(pool: Pool, ids: Collection[int]) -> dict[int, Progress]:
-    """How far these prompts are, those that there are. Raises `DatabaseError`."""
+    """How far these prompts are, those that there are. Raises `DatabaseError`, but not for the blog's own tables."""
     rows = records_of(Progress, await pool.rows(QUERIES["progress"], {"ids": list(ids)}))
     published = [each.id for each in rows if each.status == "published"]
-    found = await pool.rows(QUERIES["post_paths"], {"ids": published}) if published else []
-    paths = {each["id"]: each["post_path"] for each in found}
+    paths = await _post_paths(pool, published) if published else {}
     return {each.id: replace(each, post_path=paths.get(each.id)) for each in rows}
+
+
+async def _post_paths(pool: Pool, ids: list[int]) -> dict[int, str]:
+    """Where the posts of these are. Of a blog that cannot be read nothing is said: many may wait for other prompts."""
+    try:
+        found = await pool.rows(QUERIES["post_paths"], {"ids": ids}, within=PATHS)
+    except DatabaseError as error:
+        logger.warning("the posts of the prompts %s cannot be read: %s", ids, error)
+        return {}
+    return {each["id"]: each["post_path"] for each in found}
 
 
 def most_held() -> int:
