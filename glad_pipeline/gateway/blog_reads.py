@@ -24,7 +24,7 @@ from glad_pipeline.publishing.post_reading import COUNTED, Asked, PostReading, l
 SCHEMA_SECONDS = 60.0  # after which the blog's schema is looked at again
 TOTAL_SECONDS = 30.0  # for which an estimated total is kept
 TOTALS = 1_000  # that are kept
-SEARCH_SECONDS = 1.0  # of PostgreSQL's for one search: titles have no index on every blog
+SEARCH_SECONDS = 1.0  # of PostgreSQL's for one search: titles, categories and tags have no index on every blog
 SEARCHES = 2  # at once: the other connections are for readers who ask for less
 
 Composed = Callable[[PostReading], bytes]
@@ -70,7 +70,7 @@ class BlogReads:
         except DatabaseError as error:
             if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
                 raise
-            text = f"this search takes longer than {SEARCH_SECONDS:g} s: search for a more usual word, or in a category"
+            text = f"this search takes longer than {SEARCH_SECONDS:g} s: ask for a more usual word, category or tag"
             raise Problem(503, text, headers={"Retry-After": str(AGAIN)}) from error
 
     async def total(self, asked: Asked, bound: dict[str, Any]) -> Total:
@@ -79,11 +79,11 @@ class BlogReads:
         kept = self._totals.get(key)
         if kept is not None and kept.until > time.monotonic():
             return kept
-        [row] = await self.rows(lambda reading: reading.count(asked), bound, search=asked.search)
+        [row] = await self.rows(lambda reading: reading.count(asked), bound, search=asked.may_take_long)
         if row["count"] <= COUNTED:
             self._totals.pop(key, None)
             return Total(posts=row["count"], is_exact=True)
-        [plan] = await self.rows(lambda reading: reading.plan(asked), bound, search=asked.search)
+        [plan] = await self.rows(lambda reading: reading.plan(asked), bound, search=asked.may_take_long)
         estimated = max(plan["QUERY PLAN"][0]["Plan"]["Plan Rows"], row["count"])
         found = Total(posts=estimated, is_exact=False, until=time.monotonic() + TOTAL_SECONDS)
         self._totals[key] = found

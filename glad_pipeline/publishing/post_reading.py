@@ -53,6 +53,11 @@ class Asked:
     tag: bool = False
     search: bool = False
 
+    @property
+    def may_take_long(self) -> bool:
+        """Whether all posts may have to be read to find few: for these no index is asked of a blog."""
+        return self.category or self.tag or self.search
+
 
 class PostReading:
     """The statements for one blog as it was seen."""
@@ -223,13 +228,14 @@ class PostReading:
     def _in_category(self) -> sql.Composable:
         ways: list[sql.Composable] = []
         ids = self._ids("categories", "category")
-        if ids and self._type("category_id") == self._of("categories")["id"].type:
+        by_id = ids is not None and self._type("category_id") == self._of("categories")["id"].type
+        if by_id:
             ways.append(sql.SQL("{} = {}").format(self._own("category_id"), ids))
         if self._is_text("category"):
             ways.append(sql.SQL("{} = %(category)s").format(self._own("category")))
         elif self._is_json("metadata"):
             ways.append(sql.SQL("{} ->> 'category' = %(category)s").format(self._own("metadata")))
-        return _any(ways)
+        return _known(ids, _any(ways)) if len(ways) == 1 and by_id else _any(ways)
 
     @property
     def _with_title(self) -> sql.Composable:
@@ -248,7 +254,7 @@ class PostReading:
             )
         if ids and self._type("tag_ids") == f"{kind}[]":
             ways.append(sql.SQL("{} = ANY ({})").format(ids, self._own("tag_ids")))
-        return _any(ways)
+        return _known(ids, _any(ways))
 
     def _ids(self, table: str, parameter: str) -> sql.Composed | None:
         """The id of the category or tag that a parameter names: by its slug, its id or its name."""
@@ -364,6 +370,11 @@ def _first(places: Sequence[sql.Composable]) -> sql.Composable:
 
 def _any(ways: Sequence[sql.Composable]) -> sql.Composable:
     return sql.SQL("({})").format(sql.SQL(" OR ").join(ways)) if ways else sql.SQL("false")
+
+
+def _known(ids: sql.Composable | None, condition: sql.Composable) -> sql.Composable:
+    """Of a category or tag that there is: PostgreSQL looks for it first, and reads no post where there is none."""
+    return condition if ids is None else sql.SQL("({} IS NOT NULL AND {})").format(ids, condition)
 
 
 def _all(conditions: Sequence[sql.Composable]) -> sql.Composable:

@@ -356,6 +356,20 @@ def test_a_search_that_takes_long_is_given_up_and_others_are_answered(client_wit
     assert client.get("/api/posts/post-1").status_code == 200
 
 
+@pytest.mark.parametrize("asked", ["category=nature", "tag=ai", "category=nature&after={after}"])
+def test_a_category_and_a_tag_are_given_up_as_a_search_is(database_url: str, monkeypatch, asked: str) -> None:
+    monkeypatch.setattr(blog_reads, "SEARCH_SECONDS", 0.2)
+    sql(database_url, version("c"))
+    migrate(database_url)
+    with gateway_on(database_url) as client:
+        after = client.get("/api/posts?limit=1").json()["meta"]["pagination"]["next"]
+        with connect(database_url) as somebody:
+            somebody.execute("LOCK TABLE posts")
+            answer = client.get(f"/api/posts?{asked.format(after=after)}")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert "takes longer" in answer.json()["detail"]
+
+
 def test_few_posts_are_counted_and_many_are_estimated(client_with, migrated_url) -> None:
     some = "INSERT INTO posts (title, slug, content, status) SELECT 't', '{0}-' || n, 'c', 'published' FROM generate_series(1, {1}) n;"
     sql(migrated_url, some.format("a", COUNTED))
@@ -471,6 +485,17 @@ def test_the_index_that_the_doctor_names_serves_a_foreign_blog_s_pages(database_
         index = look_for_reading(connection).index
     sql(database_url, index)
     assert not SORTED.search(plan_of(database_url))
+
+
+@pytest.mark.parametrize("name", "category tag".split())
+def test_no_post_is_read_for_a_category_or_tag_that_is_not_there(database_url: str, name: str) -> None:
+    sql(database_url, version("b") + MORE)
+    migrate(database_url)
+    with connect(database_url, autocommit=True) as connection:
+        statement = look_for_reading(connection).page(Asked(**{name: True}), 20, "first")
+        rows = connection.execute(b"EXPLAIN ANALYZE " + statement, {name: "none"})
+        plan = "\n".join(row["QUERY PLAN"] for row in rows)
+    assert re.search(r" on posts p .*never executed", plan), plan
 
 
 def test_the_document_names_what_may_be_asked_and_what_may_be_answered(client_with) -> None:
