@@ -162,7 +162,9 @@ class PostReading:
 
     @property
     def _after(self) -> sql.Composed:
-        given = sql.SQL("%(id)s::{}").format(sql.SQL(self.columns["id"].type))
+        kind = self.columns["id"].type
+        # `character` alone is one character
+        given = sql.SQL("%(id)s::{}").format(sql.SQL("bpchar" if kind == "character" else kind))
         if self._date is None:
             return sql.SQL("{} < {}").format(self._own("id"), given)
         return sql.SQL("({}, {}) < (%(at)s::{}, {})").format(

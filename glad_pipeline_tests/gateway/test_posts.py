@@ -63,6 +63,7 @@ BLOGS = {
     "other names": (ENUM + ARTICLES, OTHER_NAMES),
     "numbers": (blog("serial PRIMARY KEY") + TWO, {}),
     "texts": (blog("varchar(40) PRIMARY KEY DEFAULT 'p' || floor(random() * 1e9)::text") + TWO, {}),
+    "texts of one length": (blog("char(12) PRIMARY KEY DEFAULT 'p' || floor(random() * 1e9)::text") + TWO, {}),
     "no states": (
         "CREATE TABLE posts (id int PRIMARY KEY, slug text NOT NULL, title text, content text);"
         "INSERT INTO posts VALUES (1, 'a-first-post', 'A first post', '# One')",
@@ -74,6 +75,18 @@ BLOGS = {
         + "CREATE VIEW posts AS SELECT * FROM stories",
         {},
     ),
+}
+# Five more at the time of the first, which is the only one that is published.
+SAME_TIME = """
+    INSERT INTO {table} ({title}, {slug}, content, status, {date}) SELECT 'More', 'more-' || n, 'c', p.status, p.{date}
+    FROM {table} AS p, generate_series(1, 5) AS n WHERE p.{slug} = 'a-first-post'
+"""
+OURS = {"table": "posts", "title": "title", "slug": "slug", "date": "published_at"}
+MORE_POSTS = {
+    "other names": SAME_TIME.replace("content", "body").format(
+        table='cms."Article"', title="headline", slug="path", date="out"
+    ),
+    "no states": "INSERT INTO posts SELECT n, 'more-' || n, 'More', 'c' FROM generate_series(2, 6) AS n",
 }
 
 
@@ -129,8 +142,22 @@ def test_every_field_that_the_front_end_reads_is_there_whatever_the_blog_s_schem
                 "a-draft",
                 "a-first-post",
             ]
-        after = client.get("/api/posts?limit=1").json()["meta"]["pagination"]["next"]
-        assert slugs(client.get("/api/posts", params={"after": after})) == []
+        sql(database_url, MORE_POSTS.get(name, SAME_TIME.format(**OURS)))
+        wanted = slugs(client.get("/api/posts"))
+        assert set(wanted) > {"a-first-post"}
+        assert len(wanted) == 6
+        assert list(paged(client)) == wanted
+
+
+def paged(client: httpx2.Client) -> Iterator[str]:
+    """The slugs of all posts, two at a time."""
+    asked = {"limit": "2"}
+    while True:
+        page = client.get("/api/posts", params=asked).json()
+        yield from (post["slug"] for post in page["data"])
+        if (after := page["meta"]["pagination"]["next"]) is None:
+            return
+        asked["after"] = after
 
 
 @pytest.mark.parametrize("name", "abcd")
