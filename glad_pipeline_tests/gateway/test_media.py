@@ -302,6 +302,19 @@ def test_the_same_key_is_the_same_request_and_another_body_is_refused(client_wit
     assert [row["source"] for row in prompts(database)] == ["key-0", "key-1"]
 
 
+def test_a_new_key_with_a_task_id_that_asked_for_something_else_is_refused(client_with, database):
+    client = client_with("submit")
+    asked = {"prompt": "a hill", "title": "A hill", "guidance_scale": 7.3, "task_id": "t-1"}
+    first = client.post(ASK, params=NOW, json=asked, headers={"idempotency-key": "one"})
+    assert first.status_code == 202
+    again = client.post(ASK, params=NOW, json=asked, headers={"idempotency-key": "two"})
+    assert (again.status_code, again.json()) == (202, first.json())
+    for other in ({"prompt": "a lake"}, {"seed": 7}, {"title": "Hills"}):
+        refused = client.post(ASK, params=NOW, json={**asked, **other}, headers={"idempotency-key": "three"})
+        assert (refused.status_code, "task_id 't-1'" in refused.json()["detail"]) == (409, True)
+    assert len(prompts(database)) == 1
+
+
 def test_one_key_at_the_same_moment_is_one_row_and_one_answer(client_with, database):
     client = client_with("submit")
     together = threading.Barrier(8)
