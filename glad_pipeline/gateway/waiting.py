@@ -49,14 +49,15 @@ class Full(Problem):
 class Subscription:
     """What has happened to one prompt and its subscriber has not taken yet."""
 
-    __slots__ = ("_news", "_woken", "place", "prompt_id", "row", "seen", "since")
+    __slots__ = ("_news", "_woken", "asks_place", "place", "prompt_id", "row", "seen", "since")
 
-    def __init__(self, prompt_id: int, since: int, place: int | None) -> None:
+    def __init__(self, prompt_id: int, since: int) -> None:
         self.prompt_id = prompt_id
         self.since = since  # the last event that it was told of
-        self.place = place  # in the queue, as it is now; None: it does not wait there, or is not asked for
-        self.seen = place  # as the subscriber knows it
-        self.row: Progress | None = None  # how far it is after its last news; None: they were UNDERWAY
+        self.asks_place = False
+        self.place: int | None = None  # in the queue, as it is now; None: not among the first COUNTED, or not asked for
+        self.seen: int | None = None  # as the subscriber knows it
+        self.row: Progress | None = None  # how far it is after what was told last; None: UNDERWAY, or its place says it
         self._news: list[News] = []
         self._woken = asyncio.Event()
 
@@ -76,12 +77,17 @@ class Subscription:
         self._news += news
         self.row = row
         self.since = news[-1].id
-        self.place = self.seen = None
+        self.asks_place, self.place, self.seen = False, None, None
         self._woken.set()
 
-    def move(self, place: int) -> None:
+    def ask_place(self, place: int | None, row: Progress) -> None:
+        """Tell when this is not its place in the queue any more, until there is news of it; if there is, it has moved."""
+        if not self._news:
+            self.asks_place, self.place, self.seen, self.row = True, place, place, row
+
+    def move(self, place: int | None, row: Progress | None = None) -> None:
         """It has another place in the queue."""
-        self.place = place
+        self.place, self.row = place, row
         self._woken.set()
 
 
@@ -143,9 +149,9 @@ class Waiting:
                 del self.held[key_id]
 
     @contextmanager
-    def subscribe(self, prompt_id: int, since: int, place: int | None = None) -> Iterator[Subscription]:
-        """The news of a prompt after the event `since`. `place`: tell also when this is not its place any more."""
-        subscription = Subscription(prompt_id, since, place)
+    def subscribe(self, prompt_id: int, since: int) -> Iterator[Subscription]:
+        """The news of a prompt after the event `since`."""
+        subscription = Subscription(prompt_id, since)
         self._subscriptions.add(subscription)
         self._stirred.set()
         try:
@@ -228,12 +234,19 @@ class Waiting:
         asked = list(self._subscriptions)
         rows = await self._state.pool.rows(QUERIES["gone"], {"ids": [each.prompt_id for each in asked]})
         gone = {row["id"] for row in rows}
-        places = await self._places.ask() if any(each.place is not None for each in asked) else {}
+        places = await self._places.ask() if any(each.asks_place for each in asked) else {}
+        moved = [each for each in asked if each.asks_place and each.place != places.get(each.prompt_id)]
+        out = [each.prompt_id for each in moved if each.prompt_id not in places]
+        waits = await progress_of(self._state.pool, out) if out else {}
         for number, each in enumerate(asked, start=1):
             if each.prompt_id in gone:
                 each.tell([News(id=each.since, at=datetime.now(UTC), event=DELETED, detail=None)])
-            elif each.place is not None and (place := places.get(each.prompt_id)) not in (None, each.place):
-                each.move(place)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+        for number, each in enumerate(moved, start=1):
+            place, row = places.get(each.prompt_id), waits.get(each.prompt_id)
+            if each.asks_place and (place is not None or (row is not None and row.status == "pending")):
+                each.move(place, row)
             if number % SLICE == 0:
                 await asyncio.sleep(0)
 
