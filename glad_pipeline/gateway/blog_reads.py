@@ -46,7 +46,7 @@ class BlogReads:
         self.state = state
         self._reading: PostReading | None = None
         self._looked_at = float("-inf")
-        self._looking = asyncio.Lock()
+        self._look: asyncio.Task[None] | None = None  # that is under way, for all who wait for it
         self._searching = asyncio.Semaphore(SEARCHES)
         self._totals: OrderedDict[tuple[object, ...], Total] = OrderedDict()
 
@@ -94,17 +94,24 @@ class BlogReads:
     async def _known(self, since: float | None = None) -> PostReading:
         """`since`: seen after that moment."""
         wanted = time.monotonic() - SCHEMA_SECONDS if since is None else since
-        if self._reading is not None and (self._looked_at >= wanted or (since is None and self._looking.locked())):
-            return self._reading
-        async with self._looking:
-            if self._reading is None or self._looked_at < wanted:
-                began = time.monotonic()
-                found = await self.state.blocking(self.state.database.read, look_for_reading)
-                if not found.is_possible:
-                    problems = [each.in_words() for each in found.schema.problems()]
-                    raise DatabaseError("; ".join(problems) or "the blog's posts have no id or slug that may be read")
-                self._reading, self._looked_at = found, began
-            return self._reading
+        while self._reading is None or self._looked_at < wanted:
+            if self._look is None:
+                self._look = asyncio.create_task(self._looked())
+            elif since is None and self._reading is not None:
+                break
+            await asyncio.shield(self._look)
+        return self._reading
+
+    async def _looked(self) -> None:
+        began = time.monotonic()
+        try:
+            found = await self.state.blocking(self.state.database.read, look_for_reading)
+            if not found.is_possible:
+                problems = [each.in_words() for each in found.schema.problems()]
+                raise DatabaseError("; ".join(problems) or "the blog's posts have no id or slug that may be read")
+            self._reading, self._looked_at = found, began
+        finally:
+            self._look = None
 
 
 def reads_of(request: Request) -> BlogReads:

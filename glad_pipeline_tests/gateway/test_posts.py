@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import quote
 
 import httpx2
+import psycopg
 import pytest
 
 from glad_pipeline.callers.keys import make_key
@@ -480,6 +483,25 @@ def test_a_blog_that_is_changed_meanwhile_is_read_as_it_is_then(database_url: st
         assert client.get("/api/posts").status_code == 503
         sql(database_url, "ALTER TABLE stories RENAME TO posts")
         assert client.get("/api/posts").status_code == 200
+
+
+def test_one_look_at_the_schema_fails_for_all_who_wait_for_it(database_url: str, monkeypatch) -> None:
+    looks = []
+
+    def silent(connection: object) -> None:
+        looks.append(connection)
+        time.sleep(1.0)
+        raise psycopg.OperationalError("the database says nothing")
+
+    sql(database_url, version("c"))
+    migrate(database_url)
+    monkeypatch.setattr(blog_reads, "look_for_reading", silent)
+    with gateway_on(database_url) as client, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(client.get, ["/api/posts", "/api/posts/x", "/api/tags", "/api/categories"] * 2))
+        assert [answer.status_code for answer in answers] == [503] * 8
+        assert len(looks) <= 2
+        monkeypatch.setattr(blog_reads, "look_for_reading", look_for_reading)
+        assert slugs(client.get("/api/posts")) == ["a-first-post"]
 
 
 def plan_of(url: str, *, after: bool = True) -> str:
