@@ -41,6 +41,8 @@ COUNTED = 1_000  # posts: so many are counted each time, more are estimated
 States = Literal["published", "one", "all"]  # `one`: that of the parameter `status`
 Naming = Callable[[str], sql.Composable]  # a column of posts, by our name for it
 SIZES = "auto, 100vw"  # `auto`: browsers that see how wide a lazy picture is; a page that knows better says so itself
+_FIRST, _SECOND = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # halves of a character
+UNREADABLE = rf"\\u0000|{_FIRST}(?!{_SECOND})|(?<!{_FIRST}){_SECOND}"
 _STATEMENTS = 512  # kinds of questions that are kept; the oldest goes
 
 
@@ -236,7 +238,7 @@ class PostReading:
         if self._is_text("category"):
             ways.append(sql.SQL("{} = %(category)s").format(self._own("category")))
         elif self._is_json("metadata"):
-            ways.append(sql.SQL("{} ->> 'category' = %(category)s").format(self._own("metadata")))
+            ways.append(sql.SQL("{} ->> 'category' = %(category)s").format(self._readable("metadata")))
         return _known(ids, _any(ways)) if len(ways) == 1 and by_id else _any(ways)
 
     @property
@@ -298,9 +300,9 @@ class PostReading:
         """
         places: list[sql.Composable] = []
         if self._is_json(DATA):
-            places.append(sql.SQL("{}::jsonb").format(self._own(DATA)))
+            places.append(sql.SQL("{}::jsonb").format(self._readable(DATA)))
         if self._is_json("metadata"):
-            places.append(sql.SQL("({}::jsonb -> {})").format(self._own("metadata"), sql.Literal(DATA)))
+            places.append(sql.SQL("({} -> {})::jsonb").format(self._readable("metadata"), sql.Literal(DATA)))
         if not places and self._is_text("featured_image_url"):
             return sql.SQL(SQL["data_of_the_catalogue"]).format(
                 url=self._own("featured_image_url"), stem=sql.Literal(STEM)
@@ -312,7 +314,7 @@ class PostReading:
         """What is said of the picture for who cannot see it."""
         places: list[sql.Composable] = [self._own(name) for name in ALT_COLUMNS if self._is_text(name)]
         if self._is_json("metadata"):
-            places.insert(0, sql.SQL("{} ->> 'featured_image_alt'").format(self._own("metadata")))
+            places.insert(0, sql.SQL("{} ->> 'featured_image_alt'").format(self._readable("metadata")))
         media = self._of("media")
         beside = {"url", "alt_text"} <= set(media) and _type(media.get("post_id")) == self._type("id")
         if not places and beside and self._is_text("featured_image_url"):
@@ -335,6 +337,13 @@ class PostReading:
 
     def _is_json(self, ours: str) -> bool:
         return ours in self.columns and self.columns[ours].type in JSON
+
+    def _readable(self, ours: str) -> sql.Composable:
+        """A column of JSON; NULL where a `json` has what PostgreSQL takes and cannot read (UNREADABLE)."""
+        own = self._own(ours)
+        if self._type(ours) == "jsonb":
+            return own
+        return sql.SQL("(CASE WHEN {0}::text !~ {1} THEN {0} END)").format(own, sql.Literal(UNREADABLE))
 
     def _of(self, table: str) -> Mapping[str, BlogColumn]:
         """The columns of another table of the blog's that may be read."""

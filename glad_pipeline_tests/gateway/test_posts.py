@@ -445,6 +445,26 @@ def test_a_picture_has_what_a_page_needs_and_the_best_format_first(client_with, 
     assert (post["picture"], post["coverImage"]["data"]["attributes"]["url"]) == (None, None)
 
 
+@pytest.mark.parametrize("text", [r"a\u0000b", r"\ud83d", r"\ude00", r"\ud83d \ude00", r"\ude00\ud83d"])
+def test_a_post_whose_json_cannot_be_read_is_shown_without_what_it_says(database_url: str, text: str) -> None:
+    sql(database_url, blog("serial PRIMARY KEY", "featured_image_data json", metadata="json") + TWO)
+    migrate(database_url)
+    shown = {"featured_image_alt": "Boats", "featured_image_data": DATA, "category": "nature"}
+    smile = json.dumps({**shown, "said": "\N{GRINNING FACE}"})
+    with connect(database_url) as connection:
+        connection.execute("UPDATE posts SET featured_image_url = %s, metadata = %s", [f"{STEM}.png", smile])
+    with gateway_on(database_url) as client:
+        [post] = client.get("/api/posts?category=nature").json()["data"]
+        assert (post["picture"]["alt"], post["picture"]["width"]) == ("Boats", DATA["width"])
+        with connect(database_url) as connection:
+            broken = f'{json.dumps(shown)[:-1]}, "said": "{text}"}}'
+            connection.execute("UPDATE posts SET metadata = %s, featured_image_data = %s", [broken, broken])
+        assert slugs(client.get("/api/posts?category=nature")) == []
+        [post] = client.get("/api/posts").json()["data"]
+        assert (post["title"], post["picture"]["url"]) == ("A first post", f"{STEM}.png")
+        assert (post["picture"]["alt"], post["picture"]["width"]) == ("A first post", None)
+
+
 CATALOGUED = f"""
     INSERT INTO images (key, recipe_hash, url, sha256, bytes, width, height, content_type, recipe, model, model_revision,
                         verified_at, placeholder)
