@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
+from glad_pipeline.gateway.image_request import ImageRequest, fields_of
 from glad_pipeline.prompts import management, sources
 from glad_pipeline.settings import settings_of
 from glad_pipeline.testing import temporary_pipeline
@@ -205,6 +206,22 @@ def test_every_column_that_may_be_asked_for_is_and_the_older_fields_mean_what_th
 
 
 @pytest.mark.parametrize(
+    ("asked", "setting", "preset"),
+    [
+        ({"use_refinement": True}, "fast", "refined"),
+        ({"use_refinement": False}, "refined", "base"),
+        ({"use_refinement": False}, "fast", "fast"),
+        ({"use_refinement": False}, "base", "base"),
+        ({"use_refinement": False, "preset": "fp8"}, "refined", "fp8"),
+        ({}, "fast", None),
+    ],
+)
+def test_the_preset_that_use_refinement_means_is_written_down(asked, setting, preset):
+    given = fields_of(ImageRequest(prompt="a hill", **asked), settings_of({"GLAD_PRESET": setting}))
+    assert given.get("preset") == preset
+
+
+@pytest.mark.parametrize(
     ("more", "publish"),
     [
         ({}, "picture"),
@@ -260,6 +277,7 @@ BAD = [
     b'{"prompt": "a", "idempotency_key": "x"}',
     b'{"prompt": "a", "preset": "refined ", "use_refinement": true}',
     b'{"prompt": "a", "preset": "fast", "use_refinement": true}',
+    b'{"prompt": "a", "preset": "refined", "use_refinement": false}',
     b'{"prompt": "a", "width": 4096, "height": 4096}',
     b'{"prompt": "a", "scheduler": "DPM++ 3M"}',
     b'{"prompt": "a", "lora": "\\u009f"}',
