@@ -24,7 +24,7 @@ from glad_pipeline.publishing.post_reading import COUNTED, Asked, PostReading, l
 SCHEMA_SECONDS = 60.0  # after which the blog's schema is looked at again
 TOTAL_SECONDS = 30.0  # for which an estimated total is kept
 TOTALS = 1_000  # that are kept
-SEARCH_SECONDS = 1.0  # of PostgreSQL's for one search: titles have no index on every blog
+SEARCH_SECONDS = 1.0  # of PostgreSQL's for one search: titles, categories and tags have no index on every blog
 SEARCH_WAIT = 1.0  # seconds for one's turn to search
 SEARCHES = 2  # at once: the other connections are for readers who ask for less
 
@@ -47,7 +47,7 @@ class BlogReads:
         self.state = state
         self._reading: PostReading | None = None
         self._looked_at = float("-inf")
-        self._looking = asyncio.Lock()
+        self._look: asyncio.Task[None] | None = None  # that is under way, for all who wait for it
         self._searching = asyncio.Semaphore(SEARCHES)
         self._totals: OrderedDict[tuple[object, ...], Total] = OrderedDict()
 
@@ -76,7 +76,7 @@ class BlogReads:
         except DatabaseError as error:
             if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
                 raise
-            text = f"this search takes longer than {SEARCH_SECONDS:g} s: search for a more usual word, or in a category"
+            text = f"this search takes longer than {SEARCH_SECONDS:g} s: ask for a more usual word, category or tag"
             raise Problem(503, text, headers={"Retry-After": str(AGAIN)}) from error
         finally:
             self._searching.release()
@@ -87,11 +87,11 @@ class BlogReads:
         kept = self._totals.get(key)
         if kept is not None and kept.until > time.monotonic():
             return kept
-        [row] = await self.rows(lambda reading: reading.count(asked), bound, search=asked.search)
+        [row] = await self.rows(lambda reading: reading.count(asked), bound, search=asked.may_take_long)
         if row["count"] <= COUNTED:
             self._totals.pop(key, None)
             return Total(posts=row["count"], is_exact=True)
-        [plan] = await self.rows(lambda reading: reading.plan(asked), bound, search=asked.search)
+        [plan] = await self.rows(lambda reading: reading.plan(asked), bound, search=asked.may_take_long)
         estimated = max(plan["QUERY PLAN"][0]["Plan"]["Plan Rows"], row["count"])
         found = Total(posts=estimated, is_exact=False, until=time.monotonic() + TOTAL_SECONDS)
         self._totals[key] = found
@@ -102,17 +102,24 @@ class BlogReads:
     async def _known(self, since: float | None = None) -> PostReading:
         """`since`: seen after that moment."""
         wanted = time.monotonic() - SCHEMA_SECONDS if since is None else since
-        if self._reading is not None and (self._looked_at >= wanted or (since is None and self._looking.locked())):
-            return self._reading
-        async with self._looking:
-            if self._reading is None or self._looked_at < wanted:
-                began = time.monotonic()
-                found = await self.state.for_visitor(self.state.looks.read, look_for_reading)
-                if not found.is_possible:
-                    problems = [each.in_words() for each in found.schema.problems()]
-                    raise DatabaseError("; ".join(problems) or "the blog's posts have no id or slug that may be read")
-                self._reading, self._looked_at = found, began
-            return self._reading
+        while self._reading is None or self._looked_at < wanted:
+            if self._look is None:
+                self._look = asyncio.create_task(self._looked())
+            elif since is None and self._reading is not None:
+                break
+            await asyncio.shield(self._look)
+        return self._reading
+
+    async def _looked(self) -> None:
+        began = time.monotonic()
+        try:
+            found = await self.state.for_visitor(self.state.looks.read, look_for_reading)
+            if not found.is_possible:
+                problems = [each.in_words() for each in found.schema.problems()]
+                raise DatabaseError("; ".join(problems) or "the blog's posts have no id or slug that may be read")
+            self._reading, self._looked_at = found, began
+        finally:
+            self._look = None
 
 
 def reads_of(request: Request) -> BlogReads:

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from glad_pipeline.database import DatabaseError
-from glad_pipeline.gateway.state import Here
+from glad_pipeline.gateway.state import Here, State
 from glad_pipeline.gateway.tasks import ID, Looks, Task, TaskId, errors, progress_for, task_at
 from glad_pipeline.gateway.waiting import DELETED, POLL, Subscription, Waiting, Waits
 from glad_pipeline.prompts.progress import News, Progress, waiting_in_words
@@ -40,7 +40,10 @@ async def _opened(
         row = await progress_for(state, caller, task_id, others="read")
         place = await waiting.place_of(task_id) if row.status == "pending" else None
         since = min(last_event_id or 0, row.event_id)
-        yield row, stack.enter_context(waiting.subscribe(task_id, since, place))
+        subscription = stack.enter_context(waiting.subscribe(task_id, since))
+        if row.status == "pending":
+            subscription.ask_place(place, row)
+        yield row, subscription
 
 
 @router.get(
@@ -70,8 +73,8 @@ async def events(
     while (left := until - clock()) > 0:
         news = await subscription.news(left)
         now = subscription.row
-        if not news and subscription.seen is not None:
-            yield _queued(subscription.seen, waiting_in_words(subscription.seen))
+        if not news and subscription.asks_place:
+            yield _queued(subscription.seen, _words(subscription.seen, now, state))
         for each in news[:-1]:
             yield _told(each)
         for newest in news[-1:]:
@@ -82,8 +85,14 @@ async def events(
             yield _told(newest)
             if now is not None and now.status == "pending" and newest.id >= now.event_id:
                 place = await _place_of(waiting, row.id)
-                subscription.place = subscription.seen = place
+                subscription.ask_place(place, now)
                 yield _queued(place, now.in_words(place, ahead=state.settings.draws_ahead))
+
+
+def _words(place: int | None, row: Progress | None, state: State) -> str:
+    if place is not None or row is None:
+        return waiting_in_words(place)
+    return row.in_words(place, ahead=state.settings.draws_ahead)
 
 
 async def _place_of(waiting: Waiting, task_id: int) -> int | None:

@@ -126,8 +126,10 @@ def fields_of(body: ImageRequest, settings: Settings) -> dict[str, Any]:
         given["task_id"] = body.task_id
     if body.use_refinement and given.setdefault("preset", "refined") != "refined":
         raise UsageError(f"use_refinement is true and preset is {body.preset}: leave one out")
-    if body.use_refinement is False and settings.preset == "refined":
-        given.setdefault("preset", "base")
+    if body.use_refinement is False:  # written down, since the setting may be another when it is drawn
+        meant = given.setdefault("preset", "base" if settings.preset == "refined" else settings.preset)
+        if meant == "refined":
+            raise UsageError("use_refinement is false and preset is refined: leave one out")
     return given
 
 

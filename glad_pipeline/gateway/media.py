@@ -125,7 +125,8 @@ async def _submitted(state: State, caller: Caller, body: ImageRequest, key: str 
     try:
         task_id, _ = await state.blocking(add_prompt, state.database, given, zone=state.settings.zone)
     except KeyTaken as error:
-        raise Problem(409, f"the key {quoted(key)} was used for another request: take another one") from error
+        task = f" or the task_id {quoted(given['task_id'])}" if "task_id" in given else ""
+        raise Problem(409, f"the key {quoted(key)}{task} was used for another request: take another one") from error
     except LimitReached as error:
         raise Problem(429, str(error), headers={"Retry-After": str(FULL)}) from error
     return task_id

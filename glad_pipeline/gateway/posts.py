@@ -93,7 +93,7 @@ async def posts(request: Request, caller: Who) -> Response:
         bound["at"], bound["id"] = _place_in(after)
     start = "after" if after else "skip" if skip else "first"
     try:
-        rows = await reads.rows(lambda reading: reading.page(asked, limit, start), bound, search=asked.search)
+        rows = await reads.rows(lambda reading: reading.page(asked, limit, start), bound, search=asked.may_take_long)
     except DatabaseError as error:
         if after and isinstance(error.__cause__, psycopg.DataError):
             raise _no_place(after) from error

@@ -33,6 +33,7 @@ QUIET = 2.0  # seconds after which a look is taken all the same: not each transa
 SELDOM = 2.0  # seconds between looks at the places in the queue, and at what was deleted
 RECONNECT = 1.0  # seconds
 UNHEARD = 60.0  # seconds until it is tried again to listen through what passes no notifications on
+PATHS = 2.0  # seconds for the posts of prompts: somebody may have locked them
 NEWS = 100  # of one subscription in one look
 SLICE = 10  # subscriptions that are told at once: other requests come between
 LARGEST = 4_000  # calls and streams that one process holds open
@@ -48,14 +49,15 @@ class Full(Problem):
 class Subscription:
     """What has happened to one prompt and its subscriber has not taken yet."""
 
-    __slots__ = ("_news", "_woken", "place", "prompt_id", "row", "seen", "since")
+    __slots__ = ("_news", "_woken", "asks_place", "place", "prompt_id", "row", "seen", "since")
 
-    def __init__(self, prompt_id: int, since: int, place: int | None) -> None:
+    def __init__(self, prompt_id: int, since: int) -> None:
         self.prompt_id = prompt_id
         self.since = since  # the last event that it was told of
-        self.place = place  # in the queue, as it is now; None: it does not wait there, or is not asked for
-        self.seen = place  # as the subscriber knows it
-        self.row: Progress | None = None  # how far it is after its last news; None: they were UNDERWAY
+        self.asks_place = False
+        self.place: int | None = None  # in the queue, as it is now; None: not among the first COUNTED, or not asked for
+        self.seen: int | None = None  # as the subscriber knows it
+        self.row: Progress | None = None  # how far it is after what was told last; None: UNDERWAY, or its place says it
         self._news: list[News] = []
         self._woken = asyncio.Event()
 
@@ -75,12 +77,17 @@ class Subscription:
         self._news += news
         self.row = row
         self.since = news[-1].id
-        self.place = self.seen = None
+        self.asks_place, self.place, self.seen = False, None, None
         self._woken.set()
 
-    def move(self, place: int) -> None:
+    def ask_place(self, place: int | None, row: Progress) -> None:
+        """Tell when this is not its place in the queue any more, until there is news of it; if there is, it has moved."""
+        if not self._news:
+            self.asks_place, self.place, self.seen, self.row = True, place, place, row
+
+    def move(self, place: int | None, row: Progress | None = None) -> None:
         """It has another place in the queue."""
-        self.place = place
+        self.place, self.row = place, row
         self._woken.set()
 
 
@@ -142,9 +149,9 @@ class Waiting:
                 del self.held[key_id]
 
     @contextmanager
-    def subscribe(self, prompt_id: int, since: int, place: int | None = None) -> Iterator[Subscription]:
-        """The news of a prompt after the event `since`. `place`: tell also when this is not its place any more."""
-        subscription = Subscription(prompt_id, since, place)
+    def subscribe(self, prompt_id: int, since: int) -> Iterator[Subscription]:
+        """The news of a prompt after the event `since`."""
+        subscription = Subscription(prompt_id, since)
         self._subscriptions.add(subscription)
         self._stirred.set()
         try:
@@ -186,15 +193,21 @@ class Waiting:
 
     async def _look(self) -> None:
         """Tell the subscribers what has happened."""
+        said = False
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(QUIET if self.hears else POLL):
                     await self._stirred.wait()
             self._stirred.clear()
             if self._subscriptions:
-                with suppress(DatabaseError):  # the next look may find it again
+                try:
                     await self._tell_news()
                     await self._tell_seldom()
+                    said = False
+                except DatabaseError as error:  # the next look may find it again
+                    if not said:
+                        logger.warning("who waits is told nothing until prompts can be read again: %s", error)
+                    said = True
             await asyncio.sleep(1 / LOOKS)
 
     async def _tell_news(self) -> None:
@@ -221,12 +234,19 @@ class Waiting:
         asked = list(self._subscriptions)
         rows = await self._state.pool.rows(QUERIES["gone"], {"ids": [each.prompt_id for each in asked]})
         gone = {row["id"] for row in rows}
-        places = await self._places.ask() if any(each.place is not None for each in asked) else {}
+        places = await self._places.ask() if any(each.asks_place for each in asked) else {}
+        moved = [each for each in asked if each.asks_place and each.place != places.get(each.prompt_id)]
+        out = [each.prompt_id for each in moved if each.prompt_id not in places]
+        waits = await progress_of(self._state.pool, out) if out else {}
         for number, each in enumerate(asked, start=1):
             if each.prompt_id in gone:
                 each.tell([News(id=each.since, at=datetime.now(UTC), event=DELETED, detail=None)])
-            elif each.place is not None and (place := places.get(each.prompt_id)) not in (None, each.place):
-                each.move(place)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+        for number, each in enumerate(moved, start=1):
+            place, row = places.get(each.prompt_id), waits.get(each.prompt_id)
+            if each.asks_place and (place is not None or (row is not None and row.status == "pending")):
+                each.move(place, row)
             if number % SLICE == 0:
                 await asyncio.sleep(0)
 
@@ -242,12 +262,21 @@ async def _for_good(work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def progress_of(pool: Pool, ids: Collection[int]) -> dict[int, Progress]:
-    """How far these prompts are, those that there are. Raises `DatabaseError`."""
+    """How far these prompts are, those that there are. Raises `DatabaseError`, but not for the blog's own tables."""
     rows = records_of(Progress, await pool.rows(QUERIES["progress"], {"ids": list(ids)}))
     published = [each.id for each in rows if each.status == "published"]
-    found = await pool.rows(QUERIES["post_paths"], {"ids": published}) if published else []
-    paths = {each["id"]: each["post_path"] for each in found}
+    paths = await _post_paths(pool, published) if published else {}
     return {each.id: replace(each, post_path=paths.get(each.id)) for each in rows}
+
+
+async def _post_paths(pool: Pool, ids: list[int]) -> dict[int, str]:
+    """Where the posts of these are. Of a blog that cannot be read nothing is said: many may wait for other prompts."""
+    try:
+        found = await pool.rows(QUERIES["post_paths"], {"ids": ids}, within=PATHS)
+    except DatabaseError as error:
+        logger.warning("the posts of the prompts %s cannot be read: %s", ids, error)
+        return {}
+    return {each["id"]: each["post_path"] for each in found}
 
 
 def most_held() -> int:

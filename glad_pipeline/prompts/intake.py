@@ -28,7 +28,7 @@ QUERIES = named_queries("glad_pipeline.prompts", "intake.sql", WRITTEN)
 
 
 class KeyTaken(UsageError):
-    """The `idempotency_key` is that of a prompt which asks for something else."""
+    """The `idempotency_key`, or the `task_id` beside it, is that of a prompt which asks for something else."""
 
 
 _DEFAULTS = {field.name: field.default for field in fields(NewPrompt)}
@@ -67,7 +67,7 @@ def add_prompt(database: Database, given: Mapping[str, Any], *, zone: tzinfo = U
     """Put one prompt into the queue; return its id and whether it is new.
 
     The same `idempotency_key` or `task_id`, or without them the same fields, is the same prompt: its id, and False.
-    `zone`: that of a time without one.
+    With a key it has to ask for the same, too, else it is `KeyTaken`. `zone`: that of a time without one.
     Raises `UsageError` with every reason if the fields break a rule, the slug or the `idempotency_key` is another
     prompt's, or the blog has no such post or task.
     """
@@ -91,7 +91,8 @@ def add_prompt(database: Database, given: Mapping[str, Any], *, zone: tzinfo = U
 
 
 def _same_prompt(connection: Connection, prompt: NewPrompt, row: Mapping[str, Any]) -> int | None:
-    """The prompt that this one is already. Raises `UsageError` where its `idempotency_key` is that of another one."""
+    """The prompt that this one is already. Raises `KeyTaken` where its `idempotency_key` is that of another one, or
+    it comes with one and its `task_id` is."""
     if prompt.idempotency_key is not None:
         there = connection.execute(QUERIES["owner_of_key"], row).fetchone()
         if there is not None:
@@ -101,13 +102,25 @@ def _same_prompt(connection: Connection, prompt: NewPrompt, row: Mapping[str, An
                 f"idempotency_key {quoted(prompt.idempotency_key)} belongs to prompt {there['id']} already, which asks "
                 f"for something else (`glad prompts show {there['id']}`): take another key"
             )
-    same = value(connection, QUERIES["same_prompt"], row)
-    return None if same is None else int(same)
+    there = connection.execute(QUERIES["same_prompt"], row).fetchone()
+    if there is None:
+        return None
+    if prompt.idempotency_key is not None and not _asks_for(there, prompt, whatever_key=True):
+        raise KeyTaken(
+            f"task_id {quoted(prompt.task_id)} belongs to prompt {there['id']} already, which asks for something else "
+            f"(`glad prompts show {there['id']}`): idempotency_key {quoted(prompt.idempotency_key)} cannot be its own"
+        )
+    return int(there["id"])
 
 
-def _asks_for(row: Mapping[str, Any], prompt: NewPrompt) -> bool:
-    """Whether a row of the table, of plain SQL say, has these very fields; a seed that is not asked for may be any."""
+def _asks_for(row: Mapping[str, Any], prompt: NewPrompt, *, whatever_key: bool = False) -> bool:
+    """Whether a row of the table, of plain SQL say, has these very fields; a seed that is not asked for may be any.
+
+    `whatever_key`: under another `idempotency_key` too.
+    """
     there = NewPrompt(**{name: row[name] for name in FIELDS})
+    if whatever_key:
+        prompt = replace(prompt, idempotency_key=there.idempotency_key)
     return prompt == (there if prompt.seed is not None else replace(there, seed=None))
 
 

@@ -147,7 +147,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: same_prompt
 -- The prompt that is there already, by task_id or content, as it is now: who asks for what one was before an edit gets it.
-SELECT id FROM prompts WHERE task_id = %(task_id)s OR content_hash = %(content_hash)s ORDER BY id LIMIT 1;
+SELECT id, {columns} FROM prompts WHERE task_id = %(task_id)s OR content_hash = %(content_hash)s ORDER BY id LIMIT 1;
 
 -- name: ids_of_posts
 -- The type of `prompts.post_id`, which follows that of the blog's `posts.id`.

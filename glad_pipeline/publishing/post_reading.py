@@ -41,6 +41,8 @@ COUNTED = 1_000  # posts: so many are counted each time, more are estimated
 States = Literal["published", "one", "all"]  # `one`: that of the parameter `status`
 Naming = Callable[[str], sql.Composable]  # a column of posts, by our name for it
 SIZES = "auto, 100vw"  # `auto`: browsers that see how wide a lazy picture is; a page that knows better says so itself
+_FIRST, _SECOND = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # halves of a character
+UNREADABLE = rf"\\u0000|{_FIRST}(?!{_SECOND})|(?<!{_FIRST}){_SECOND}"
 _STATEMENTS = 512  # kinds of questions that are kept; the oldest goes
 
 
@@ -52,6 +54,11 @@ class Asked:
     category: bool = False
     tag: bool = False
     search: bool = False
+
+    @property
+    def may_take_long(self) -> bool:
+        """Whether all posts may have to be read to find few: for these no index is asked of a blog."""
+        return self.category or self.tag or self.search
 
 
 class PostReading:
@@ -156,7 +163,9 @@ class PostReading:
 
     @property
     def _after(self) -> sql.Composed:
-        given = sql.SQL("%(id)s::{}").format(sql.SQL(self.columns["id"].type))
+        kind = self.columns["id"].type
+        # `character` alone is one character
+        given = sql.SQL("%(id)s::{}").format(sql.SQL("bpchar" if kind == "character" else kind))
         if self._date is None:
             return sql.SQL("{} < {}").format(self._own("id"), given)
         return sql.SQL("({}, {}) < (%(at)s::{}, {})").format(
@@ -231,13 +240,14 @@ class PostReading:
     def _in_category(self) -> sql.Composable:
         ways: list[sql.Composable] = []
         ids = self._ids("categories", "category")
-        if ids and self._type("category_id") == self._of("categories")["id"].type:
+        by_id = ids is not None and self._type("category_id") == self._of("categories")["id"].type
+        if by_id:
             ways.append(sql.SQL("{} = {}").format(self._own("category_id"), ids))
         if self._is_text("category"):
             ways.append(sql.SQL("{} = %(category)s").format(self._own("category")))
         elif self._is_json("metadata"):
-            ways.append(sql.SQL("{} ->> 'category' = %(category)s").format(self._own("metadata")))
-        return _any(ways)
+            ways.append(sql.SQL("{} ->> 'category' = %(category)s").format(self._readable("metadata")))
+        return _known(ids, _any(ways)) if len(ways) == 1 and by_id else _any(ways)
 
     @property
     def _with_title(self) -> sql.Composable:
@@ -256,7 +266,7 @@ class PostReading:
             )
         if ids and self._type("tag_ids") == f"{kind}[]":
             ways.append(sql.SQL("{} = ANY ({})").format(ids, self._own("tag_ids")))
-        return _any(ways)
+        return _known(ids, _any(ways))
 
     def _ids(self, table: str, parameter: str) -> sql.Composed | None:
         """The id of the category or tag that a parameter names: by its slug, its id or its name."""
@@ -298,9 +308,9 @@ class PostReading:
         """
         places: list[sql.Composable] = []
         if self._is_json(DATA):
-            places.append(sql.SQL("{}::jsonb").format(self._own(DATA)))
+            places.append(sql.SQL("{}::jsonb").format(self._readable(DATA)))
         if self._is_json("metadata"):
-            places.append(sql.SQL("({}::jsonb -> {})").format(self._own("metadata"), sql.Literal(DATA)))
+            places.append(sql.SQL("({} -> {})::jsonb").format(self._readable("metadata"), sql.Literal(DATA)))
         if not places and self._is_text("featured_image_url"):
             return sql.SQL(SQL["data_of_the_catalogue"]).format(
                 url=self._own("featured_image_url"), stem=sql.Literal(STEM)
@@ -312,7 +322,7 @@ class PostReading:
         """What is said of the picture for who cannot see it."""
         places: list[sql.Composable] = [self._own(name) for name in ALT_COLUMNS if self._is_text(name)]
         if self._is_json("metadata"):
-            places.insert(0, sql.SQL("{} ->> 'featured_image_alt'").format(self._own("metadata")))
+            places.insert(0, sql.SQL("{} ->> 'featured_image_alt'").format(self._readable("metadata")))
         media = self._of("media")
         beside = {"url", "alt_text"} <= set(media) and _type(media.get("post_id")) == self._type("id")
         if not places and beside and self._is_text("featured_image_url"):
@@ -335,6 +345,13 @@ class PostReading:
 
     def _is_json(self, ours: str) -> bool:
         return ours in self.columns and self.columns[ours].type in JSON
+
+    def _readable(self, ours: str) -> sql.Composable:
+        """A column of JSON; NULL where a `json` has what PostgreSQL takes and cannot read (UNREADABLE)."""
+        own = self._own(ours)
+        if self._type(ours) == "jsonb":
+            return own
+        return sql.SQL("(CASE WHEN {0}::text !~ {1} THEN {0} END)").format(own, sql.Literal(UNREADABLE))
 
     def _of(self, table: str) -> Mapping[str, BlogColumn]:
         """The columns of another table of the blog's that may be read."""
@@ -372,6 +389,11 @@ def _first(places: Sequence[sql.Composable]) -> sql.Composable:
 
 def _any(ways: Sequence[sql.Composable]) -> sql.Composable:
     return sql.SQL("({})").format(sql.SQL(" OR ").join(ways)) if ways else sql.SQL("false")
+
+
+def _known(ids: sql.Composable | None, condition: sql.Composable) -> sql.Composable:
+    """Of a category or tag that there is: PostgreSQL looks for it first, and reads no post where there is none."""
+    return condition if ids is None else sql.SQL("({} IS NOT NULL AND {})").format(ids, condition)
 
 
 def _all(conditions: Sequence[sql.Composable]) -> sql.Composable:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
+from glad_pipeline.gateway.image_request import ImageRequest, fields_of
 from glad_pipeline.prompts import management, sources
 from glad_pipeline.settings import settings_of
 from glad_pipeline.testing import temporary_pipeline
@@ -205,6 +206,22 @@ def test_every_column_that_may_be_asked_for_is_and_the_older_fields_mean_what_th
 
 
 @pytest.mark.parametrize(
+    ("asked", "setting", "preset"),
+    [
+        ({"use_refinement": True}, "fast", "refined"),
+        ({"use_refinement": False}, "refined", "base"),
+        ({"use_refinement": False}, "fast", "fast"),
+        ({"use_refinement": False}, "base", "base"),
+        ({"use_refinement": False, "preset": "fp8"}, "refined", "fp8"),
+        ({}, "fast", None),
+    ],
+)
+def test_the_preset_that_use_refinement_means_is_written_down(asked, setting, preset):
+    given = fields_of(ImageRequest(prompt="a hill", **asked), settings_of({"GLAD_PRESET": setting}))
+    assert given.get("preset") == preset
+
+
+@pytest.mark.parametrize(
     ("more", "publish"),
     [
         ({}, "picture"),
@@ -260,6 +277,7 @@ BAD = [
     b'{"prompt": "a", "idempotency_key": "x"}',
     b'{"prompt": "a", "preset": "refined ", "use_refinement": true}',
     b'{"prompt": "a", "preset": "fast", "use_refinement": true}',
+    b'{"prompt": "a", "preset": "refined", "use_refinement": false}',
     b'{"prompt": "a", "width": 4096, "height": 4096}',
     b'{"prompt": "a", "scheduler": "DPM++ 3M"}',
     b'{"prompt": "a", "lora": "\\u009f"}',
@@ -300,6 +318,19 @@ def test_the_same_key_is_the_same_request_and_another_body_is_refused(client_wit
     theirs = other.post(ASK, params=NOW, json={"prompt": "a lake"}, headers=key)
     assert theirs.status_code == 202
     assert [row["source"] for row in prompts(database)] == ["key-0", "key-1"]
+
+
+def test_a_new_key_with_a_task_id_that_asked_for_something_else_is_refused(client_with, database):
+    client = client_with("submit")
+    asked = {"prompt": "a hill", "title": "A hill", "guidance_scale": 7.3, "task_id": "t-1"}
+    first = client.post(ASK, params=NOW, json=asked, headers={"idempotency-key": "one"})
+    assert first.status_code == 202
+    again = client.post(ASK, params=NOW, json=asked, headers={"idempotency-key": "two"})
+    assert (again.status_code, again.json()) == (202, first.json())
+    for other in ({"prompt": "a lake"}, {"seed": 7}, {"title": "Hills"}):
+        refused = client.post(ASK, params=NOW, json={**asked, **other}, headers={"idempotency-key": "three"})
+        assert (refused.status_code, "task_id 't-1'" in refused.json()["detail"]) == (409, True)
+    assert len(prompts(database)) == 1
 
 
 def test_one_key_at_the_same_moment_is_one_row_and_one_answer(client_with, database):

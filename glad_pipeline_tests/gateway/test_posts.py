@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from urllib.parse import quote
 
 import httpx2
+import psycopg
 import pytest
 
 from glad_pipeline.callers.keys import make_key
@@ -66,6 +67,7 @@ BLOGS = {
     "other names": (ENUM + ARTICLES, OTHER_NAMES),
     "numbers": (blog("serial PRIMARY KEY") + TWO, {}),
     "texts": (blog("varchar(40) PRIMARY KEY DEFAULT 'p' || floor(random() * 1e9)::text") + TWO, {}),
+    "texts of one length": (blog("char(12) PRIMARY KEY DEFAULT 'p' || floor(random() * 1e9)::text") + TWO, {}),
     "no states": (
         "CREATE TABLE posts (id int PRIMARY KEY, slug text NOT NULL, title text, content text);"
         "INSERT INTO posts VALUES (1, 'a-first-post', 'A first post', '# One')",
@@ -77,6 +79,18 @@ BLOGS = {
         + "CREATE VIEW posts AS SELECT * FROM stories",
         {},
     ),
+}
+# Five more at the time of the first, which is the only one that is published.
+SAME_TIME = """
+    INSERT INTO {table} ({title}, {slug}, content, status, {date}) SELECT 'More', 'more-' || n, 'c', p.status, p.{date}
+    FROM {table} AS p, generate_series(1, 5) AS n WHERE p.{slug} = 'a-first-post'
+"""
+OURS = {"table": "posts", "title": "title", "slug": "slug", "date": "published_at"}
+MORE_POSTS = {
+    "other names": SAME_TIME.replace("content", "body").format(
+        table='cms."Article"', title="headline", slug="path", date="out"
+    ),
+    "no states": "INSERT INTO posts SELECT n, 'more-' || n, 'More', 'c' FROM generate_series(2, 6) AS n",
 }
 
 
@@ -132,8 +146,22 @@ def test_every_field_that_the_front_end_reads_is_there_whatever_the_blog_s_schem
                 "a-draft",
                 "a-first-post",
             ]
-        after = client.get("/api/posts?limit=1").json()["meta"]["pagination"]["next"]
-        assert slugs(client.get("/api/posts", params={"after": after})) == []
+        sql(database_url, MORE_POSTS.get(name, SAME_TIME.format(**OURS)))
+        wanted = slugs(client.get("/api/posts"))
+        assert set(wanted) > {"a-first-post"}
+        assert len(wanted) == 6
+        assert list(paged(client)) == wanted
+
+
+def paged(client: httpx2.Client) -> Iterator[str]:
+    """The slugs of all posts, two at a time."""
+    asked = {"limit": "2"}
+    while True:
+        page = client.get("/api/posts", params=asked).json()
+        yield from (post["slug"] for post in page["data"])
+        if (after := page["meta"]["pagination"]["next"]) is None:
+            return
+        asked["after"] = after
 
 
 def test_without_states_a_post_is_published_by_its_date_and_one_without_is_a_draft(database_url: str) -> None:
@@ -412,6 +440,20 @@ def test_who_gets_no_turn_to_search_is_told_so_in_a_second(client_with, migrated
     assert client.get("/api/posts?search=none").status_code == 200
 
 
+@pytest.mark.parametrize("asked", ["category=nature", "tag=ai", "category=nature&after={after}"])
+def test_a_category_and_a_tag_are_given_up_as_a_search_is(database_url: str, monkeypatch, asked: str) -> None:
+    monkeypatch.setattr(blog_reads, "SEARCH_SECONDS", 0.2)
+    sql(database_url, version("c"))
+    migrate(database_url)
+    with gateway_on(database_url) as client:
+        after = client.get("/api/posts?limit=1").json()["meta"]["pagination"]["next"]
+        with connect(database_url) as somebody:
+            somebody.execute("LOCK TABLE posts")
+            answer = client.get(f"/api/posts?{asked.format(after=after)}")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert "takes longer" in answer.json()["detail"]
+
+
 def test_few_posts_are_counted_and_many_are_estimated(client_with, migrated_url) -> None:
     some = "INSERT INTO posts (title, slug, content, status) SELECT 't', '{0}-' || n, 'c', 'published' FROM generate_series(1, {1}) n;"
     sql(migrated_url, some.format("a", COUNTED))
@@ -457,6 +499,26 @@ def test_a_picture_has_what_a_page_needs_and_the_best_format_first(client_with, 
     assert (post["picture"], post["coverImage"]["data"]["attributes"]["url"]) == (None, None)
 
 
+@pytest.mark.parametrize("text", [r"a\u0000b", r"\ud83d", r"\ude00", r"\ud83d \ude00", r"\ude00\ud83d"])
+def test_a_post_whose_json_cannot_be_read_is_shown_without_what_it_says(database_url: str, text: str) -> None:
+    sql(database_url, blog("serial PRIMARY KEY", "featured_image_data json", metadata="json") + TWO)
+    migrate(database_url)
+    shown = {"featured_image_alt": "Boats", "featured_image_data": DATA, "category": "nature"}
+    smile = json.dumps({**shown, "said": "\N{GRINNING FACE}"})
+    with connect(database_url) as connection:
+        connection.execute("UPDATE posts SET featured_image_url = %s, metadata = %s", [f"{STEM}.png", smile])
+    with gateway_on(database_url) as client:
+        [post] = client.get("/api/posts?category=nature").json()["data"]
+        assert (post["picture"]["alt"], post["picture"]["width"]) == ("Boats", DATA["width"])
+        with connect(database_url) as connection:
+            broken = f'{json.dumps(shown)[:-1]}, "said": "{text}"}}'
+            connection.execute("UPDATE posts SET metadata = %s, featured_image_data = %s", [broken, broken])
+        assert slugs(client.get("/api/posts?category=nature")) == []
+        [post] = client.get("/api/posts").json()["data"]
+        assert (post["title"], post["picture"]["url"]) == ("A first post", f"{STEM}.png")
+        assert (post["picture"]["alt"], post["picture"]["width"]) == ("A first post", None)
+
+
 CATALOGUED = f"""
     INSERT INTO images (key, recipe_hash, url, sha256, bytes, width, height, content_type, recipe, model, model_revision,
                         verified_at, placeholder)
@@ -497,6 +559,25 @@ def test_a_blog_that_is_changed_meanwhile_is_read_as_it_is_then(database_url: st
         assert client.get("/api/posts").status_code == 200
 
 
+def test_one_look_at_the_schema_fails_for_all_who_wait_for_it(database_url: str, monkeypatch) -> None:
+    looks = []
+
+    def silent(connection: object) -> None:
+        looks.append(connection)
+        time.sleep(1.0)
+        raise psycopg.OperationalError("the database says nothing")
+
+    sql(database_url, version("c"))
+    migrate(database_url)
+    monkeypatch.setattr(blog_reads, "look_for_reading", silent)
+    with gateway_on(database_url) as client, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(client.get, ["/api/posts", "/api/posts/x", "/api/tags", "/api/categories"] * 2))
+        assert [answer.status_code for answer in answers] == [503] * 8
+        assert len(looks) <= 2
+        monkeypatch.setattr(blog_reads, "look_for_reading", look_for_reading)
+        assert slugs(client.get("/api/posts")) == ["a-first-post"]
+
+
 def plan_of(url: str, *, after: bool = True) -> str:
     """How PostgreSQL reads a page, in its own words."""
     with connect(url, autocommit=True) as connection:
@@ -527,6 +608,17 @@ def test_the_index_that_the_doctor_names_serves_a_foreign_blog_s_pages(database_
         index = look_for_reading(connection).index
     sql(database_url, index)
     assert not SORTED.search(plan_of(database_url))
+
+
+@pytest.mark.parametrize("name", "category tag".split())
+def test_no_post_is_read_for_a_category_or_tag_that_is_not_there(database_url: str, name: str) -> None:
+    sql(database_url, version("b") + MORE)
+    migrate(database_url)
+    with connect(database_url, autocommit=True) as connection:
+        statement = look_for_reading(connection).page(Asked(**{name: True}), 20, "first")
+        rows = connection.execute(b"EXPLAIN ANALYZE " + statement, {name: "none"})
+        plan = "\n".join(row["QUERY PLAN"] for row in rows)
+    assert re.search(r" on posts p .*never executed", plan), plan
 
 
 def test_the_document_names_what_may_be_asked_and_what_may_be_answered(client_with) -> None:

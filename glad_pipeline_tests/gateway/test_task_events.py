@@ -111,7 +111,30 @@ def test_a_place_in_the_queue_is_told_when_it_changes(client_with, database, mon
         management.cancel(database, ahead[:2])
         assert next(events) == ("queued", 0, {"place": 2, "message": "waiting, 1 ahead"})
         sources.pause(database, reason="holidays")
-        assert "holidays" in task(client, number)["message"]
+        name, _, data = next(events)
+        assert (name, data["place"], "holidays" in data["message"]) == ("queued", None, True)
+        assert task(client, number)["message"] == data["message"]
+        sources.resume(database)
+        assert next(events) == ("queued", 0, {"place": 2, "message": "waiting, 1 ahead"})
+
+
+def test_a_stream_that_begins_without_a_place_is_told_of_it(client_with, database, monkeypatch):
+    monkeypatch.setattr(waiting, "SELDOM", 0.2)
+    monkeypatch.setattr(waiting, "COUNTED", 1)
+    client = client_with("submit")
+    ahead = add(database, 3, priority=1)
+    number = ask(client)
+    with stream(client, number) as events:
+        assert next(events)[2]["place"] is None
+        management.cancel(database, ahead[:2])
+        assert next(events) == ("queued", 0, {"place": 2, "message": "waiting, 1 ahead"})
+    sources.pause(database, reason="holidays")
+    with stream(client, number) as events:
+        assert "holidays" in next(events)[2]["message"]
+        sources.resume(database)
+        assert next(events) == ("queued", 0, {"place": 2, "message": "waiting, 1 ahead"})
+        drawn(database)
+        assert names(events) == ["claimed", "drawing", "ready"]
 
 
 def test_a_prompt_that_is_deleted_ends_its_streams_and_the_history_of_one_may_be_gone(

@@ -16,7 +16,7 @@ from glad_pipeline.gateway.waiting import Shared
 from glad_pipeline.settings import settings_of
 from glad_pipeline_tests.faults.proxy import Proxy
 from glad_pipeline_tests.gateway.conftest import served
-from glad_pipeline_tests.gateway.runs import drawn
+from glad_pipeline_tests.gateway.runs import drawn, run
 from glad_pipeline_tests.gateway.test_task_events import ask, names, stream
 from glad_pipeline_tests.integration.test_queue import add, execute
 from glad_pipeline_tests.poolers import pgbouncer
@@ -113,6 +113,37 @@ def test_a_stream_outlasts_an_outage(client, proxy, database):
         time.sleep(1.0)
         proxy.heal()
         assert names(events) == ["claimed", "drawing", "ready"]
+
+
+def test_a_post_that_cannot_be_read_holds_up_nobody_s_news(client, database, caplog):
+    number, other = ask(client, title="A hill"), ask(client, "a lake")
+    with stream(client, number) as events, stream(client, other) as others:
+        assert names([next(events), next(others)]) == ["queued", "queued"]
+        execute(database, "ALTER TABLE posts RENAME COLUMN slug TO path")
+        with run(database) as now:
+            now.store(*now.ids)
+            holder = now._holder
+            database.transact(
+                "publish", lambda c: holder.published(c, {p.id: None for p in holder.publishable(c, 9)}, {})
+            )
+        *_, (name, _, data) = events
+        assert (name, data["state"], data["post"]) == ("published", "published", None)
+        assert names(others)[-1] == "ready"
+    assert client.get(f"/api/media/tasks/{number}").json() == data
+    assert "cannot be read" in caplog.text
+
+
+def test_that_nothing_can_be_told_is_logged_once(client, proxy, database, caplog):
+    number = ask(client)
+    with stream(client, number) as events:
+        assert next(events)[0] == "queued"
+        proxy.refuse()
+        eventually(lambda: "who waits is told nothing" in caplog.text)
+        time.sleep(2 * waiting.POLL)
+        proxy.heal()
+        drawn(database)
+        assert names(events) == ["claimed", "drawing", "ready"]
+    assert caplog.text.count("who waits is told nothing") == 1
 
 
 def test_behind_a_pooler_in_transaction_mode_it_is_asked_once_a_second(migrated_url, database, tmp_path, monkeypatch):
