@@ -184,8 +184,9 @@ def may_read(caller: Caller, source: str | None) -> bool:
 def with_own_key(caller: Caller, given: Mapping[str, Any]) -> dict[str, Any]:
     """These fields with an `idempotency_key` that is no other caller's; an admin's is as it is said."""
     key = given.get("idempotency_key")
-    is_raw = key is None or allows(caller.scopes, "admin")
-    return dict(given) if is_raw else {**given, "idempotency_key": key_of(caller.name, key)}
+    if key is None or allows(caller.scopes, "admin"):
+        return dict(given)
+    return {**given, "idempotency_key": key_of(caller.name, key)}
 
 
 def source_for(caller: Caller, asked: str | None) -> str:

@@ -20,6 +20,7 @@ from psycopg import sql
 from glad_pipeline.database import Connection, named_queries
 from glad_pipeline.publishing.blog_schema import BlogSchema, look
 from glad_pipeline.publishing.columns import ALT_COLUMNS, JSON, TEXTS, BlogColumn
+from glad_pipeline.publishing.conditions import all_of, any_of, as_bytes, first_of, json_of, known, where
 from glad_pipeline.publishing.public_picture import DATA
 from glad_pipeline.storage.keys import STEM
 
@@ -84,34 +85,34 @@ class PostReading:
         conditions = self._conditions(asked)
         if start == "after":
             conditions.append(self._after)
-        return _bytes(
+        return as_bytes(
             sql.SQL("SELECT {} AS post, {}::text AS at, {}::text AS id FROM {} AS p {}{}"
                     " ORDER BY {} LIMIT {}{}").format(
                 self._post, self._date or sql.SQL("NULL"), self._own("id"), self.schema.table, self._beside,
-                _where(conditions), self._order, sql.Literal(limit),
+                where(conditions), self._order, sql.Literal(limit),
                 sql.SQL(" OFFSET %(skip)s" if start == "skip" else ""),
             )
         )  # fmt: skip
 
     def _count(self, asked: Asked) -> bytes:
         """How many posts there are, at most one more than are counted."""
-        return _bytes(
+        return as_bytes(
             sql.SQL("SELECT count(*) AS count FROM (SELECT FROM {} AS p{} LIMIT {}) AS counted").format(
-                self.schema.table, _where(self._conditions(asked)), sql.Literal(COUNTED + 1)
+                self.schema.table, where(self._conditions(asked)), sql.Literal(COUNTED + 1)
             )
         )
 
     def _plan(self, asked: Asked) -> bytes:
         """How many PostgreSQL thinks there are, with those few that are yet to come out: of dates it knows less."""
-        conditions = _where(self._conditions(asked, dated=False))
-        return _bytes(sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {} AS p{}").format(self.schema.table, conditions))
+        conditions = where(self._conditions(asked, dated=False))
+        return as_bytes(sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {} AS p{}").format(self.schema.table, conditions))
 
     @cached_property
     def one(self) -> bytes:
         """The post with a slug, whatever its state; `is_public`, `was_taken_down`, and the token of its preview."""
-        public = _all(self._conditions(Asked()))
+        public = all_of(self._conditions(Asked()))
         token = self._own("preview_token") if "preview_token" in self.columns else sql.SQL("NULL")
-        return _bytes(
+        return as_bytes(
             sql.SQL("SELECT {} AS post, {} AS is_public, {}::text AS preview_token, {} FROM {} AS p {}"
                     " WHERE {} = %(slug)s ORDER BY {} DESC LIMIT 1").format(
                 self._post, public, token, sql.SQL(SQL["was_taken_down"]).format(public=public, id=self._own("id")),
@@ -125,9 +126,9 @@ class PostReading:
         if not {"id", "name"} <= set(found):
             return b"SELECT LIMIT 0"
         parts = {name: _shown(found.get(name), sql.SQL("l.{}").format(sql.Identifier(name))) for name in LABELS[table]}
-        return _bytes(
+        return as_bytes(
             sql.SQL("SELECT {} AS label FROM {} AS l ORDER BY l.name, l.id LIMIT {}").format(
-                _json(parts), sql.Identifier(table), sql.Literal(MOST_LABELS)
+                json_of(parts), sql.Identifier(table), sql.Literal(MOST_LABELS)
             )
         )
 
@@ -180,7 +181,7 @@ class PostReading:
         statement = sql.SQL("CREATE INDEX CONCURRENTLY ON {} ({}){}").format(
             self.schema.table,
             sql.SQL("({}) DESC, {}").format(date, key) if date else key,
-            _where([published] if published else []),
+            where([published] if published else []),
         )
         return statement.as_string(None)
 
@@ -247,11 +248,11 @@ class PostReading:
             ways.append(sql.SQL("{} = %(category)s").format(self._own("category")))
         elif self._is_json("metadata"):
             ways.append(sql.SQL("{} ->> 'category' = %(category)s").format(self._readable("metadata")))
-        return _known(ids, _any(ways)) if len(ways) == 1 and by_id else _any(ways)
+        return known(ids, any_of(ways)) if len(ways) == 1 and by_id else any_of(ways)
 
     @property
     def _with_title(self) -> sql.Composable:
-        return _any([sql.SQL("{} ILIKE %(search)s").format(self._own("title"))] if self._is_text("title") else [])
+        return any_of([sql.SQL("{} ILIKE %(search)s").format(self._own("title"))] if self._is_text("title") else [])
 
     @cached_property
     def _with_tag(self) -> sql.Composable:
@@ -266,7 +267,7 @@ class PostReading:
             )
         if ids and self._type("tag_ids") == f"{kind}[]":
             ways.append(sql.SQL("{} = ANY ({})").format(ids, self._own("tag_ids")))
-        return _known(ids, _any(ways))
+        return known(ids, any_of(ways))
 
     def _ids(self, table: str, parameter: str) -> sql.Composed | None:
         """The id of the category or tag that a parameter names: by its slug, its id or its name."""
@@ -289,16 +290,16 @@ class PostReading:
         """A post as JSON text."""
         parts = {name: _shown(self.columns.get(name), self._own(name)) for name in FIELDS}
         parts["status"] = self._status
-        given = {"shown": self._url, "alt": _first([self._alt, parts["title"]]), "sizes": sql.Literal(SIZES)}
+        given = {"shown": self._url, "alt": first_of([self._alt, parts["title"]]), "sizes": sql.Literal(SIZES)}
         parts["coverImage"] = sql.SQL(SQL["cover"]).format(**given)
         parts["picture"] = sql.SQL(SQL["picture"]).format(**given)
-        return _json(parts)
+        return json_of(parts)
 
     @property
     def _url(self) -> sql.Composable:
         """The address of what a post shows."""
         found = [self._own(name) for name in ("featured_image_url", "cover_image_url") if self._is_text(name)]
-        return _first([sql.SQL("nullif({}, '')").format(each) for each in found])
+        return first_of([sql.SQL("nullif({}, '')").format(each) for each in found])
 
     @property
     def _beside(self) -> sql.Composable:
@@ -315,7 +316,7 @@ class PostReading:
             return sql.SQL(SQL["data_of_the_catalogue"]).format(
                 url=self._own("featured_image_url"), stem=sql.Literal(STEM)
             )
-        return sql.SQL(SQL["data_of_the_post"]).format(data=_first(places), shown=self._url)
+        return sql.SQL(SQL["data_of_the_post"]).format(data=first_of(places), shown=self._url)
 
     @property
     def _alt(self) -> sql.Composable:
@@ -327,7 +328,7 @@ class PostReading:
         beside = {"url", "alt_text"} <= set(media) and _type(media.get("post_id")) == self._type("id")
         if not places and beside and self._is_text("featured_image_url"):
             places.append(sql.SQL(SQL["alt_of_media"]).format(id=self._own("id"), url=self._own("featured_image_url")))
-        return _first([sql.SQL("nullif({}, '')").format(place) for place in places])
+        return first_of([sql.SQL("nullif({}, '')").format(place) for place in places])
 
     # --- the blog's columns ---
 
@@ -374,35 +375,3 @@ def _shown(column: BlogColumn | None, own: sql.Composable) -> sql.Composable:
         return sql.SQL("NULL")
     # one without a zone is UTC in sessions of ours
     return sql.SQL("{} AT TIME ZONE 'UTC'" if column.type == "timestamp without time zone" else "{}").format(own)
-
-
-def _json(parts: Mapping[str, sql.Composable]) -> sql.Composed:
-    """These as a JSON object, as a text."""
-    named = (sql.SQL("{} AS {}").format(part, sql.Identifier(name)) for name, part in parts.items())
-    return sql.SQL("row_to_json((SELECT r FROM (SELECT {}) AS r))::text").format(sql.SQL(", ").join(named))
-
-
-def _first(places: Sequence[sql.Composable]) -> sql.Composable:
-    """The first that is something."""
-    return sql.SQL("coalesce({}, NULL)").format(sql.SQL(", ").join(places)) if places else sql.SQL("NULL::text")
-
-
-def _any(ways: Sequence[sql.Composable]) -> sql.Composable:
-    return sql.SQL("({})").format(sql.SQL(" OR ").join(ways)) if ways else sql.SQL("false")
-
-
-def _known(ids: sql.Composable | None, condition: sql.Composable) -> sql.Composable:
-    """Of a category or tag that there is: PostgreSQL looks for it first, and reads no post where there is none."""
-    return condition if ids is None else sql.SQL("({} IS NOT NULL AND {})").format(ids, condition)
-
-
-def _all(conditions: Sequence[sql.Composable]) -> sql.Composable:
-    return sql.SQL("coalesce({}, false)").format(sql.SQL(" AND ").join(conditions or [sql.SQL("true")]))
-
-
-def _where(conditions: Sequence[sql.Composable]) -> sql.Composable:
-    return sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("")
-
-
-def _bytes(statement: sql.Composable) -> bytes:
-    return statement.as_bytes(None)
