@@ -37,6 +37,7 @@ from glad_pipeline.local.volume import VolumeServer
 from glad_pipeline.settings import Settings
 
 LOCATION = "glad_pipeline"
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LONGEST_LOG = 64_000_000  # bytes of one program's; as many again are kept of before
 # not `code-server start`: that one is a process between Dagster and this one, which only reloads edited code
 CODE = [
@@ -166,8 +167,7 @@ def _programs(code: Path, workspace: Path, ports: Ports) -> dict[str, list[str]]
 
 
 def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _raise_stopped)
+    before = {number: signal.signal(number, _raise_stopped) for number in ENDS}
     children: list[Child] = []
     token = web.access(settings).token
     try:
@@ -184,7 +184,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
     except Stopped:
         print("\nstopping …", file=sys.stderr)
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in ENDS:
             signal.signal(number, signal.SIG_IGN)  # the way down is short and must be walked to its end
         for child in reversed(children):
             with Step(f"stopping the {child.name}"):
@@ -192,6 +192,8 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
         stack.stop(settings)
         _clear_sockets(home)
         (home.path / "up.json").unlink(missing_ok=True)
+        for number, handler in before.items():  # what is started after that must not inherit it
+            signal.signal(number, handler)
     print("stopped; nothing of it is left running", file=sys.stderr)
     return 0
 

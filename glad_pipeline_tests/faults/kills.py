@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from glad_pipeline import failpoints
 from glad_pipeline.database import Database
 from glad_pipeline_tests.faults.invariants import Findings
@@ -97,6 +99,11 @@ def free_the_disk() -> None:
     World().sql("DROP FUNCTION full_disk CASCADE")
 
 
-def lease_is_over():
-    """What so many seconds of silence come to, by the database's clock."""
-    World().sql("UPDATE prompts SET lease_expires_at = now() - interval '1 second' WHERE lease_expires_at IS NOT NULL")
+def lease_is_over() -> bool:
+    """What so many seconds of silence come to, by the database's clock. False: somebody has locked these prompts."""
+    over = "UPDATE prompts SET lease_expires_at = now() - interval '1 second' WHERE lease_expires_at IS NOT NULL"
+    try:
+        World().sql(f"SET lock_timeout = '2s'; {over}")
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -119,6 +120,7 @@ def test_no_command_tells_a_key_or_token(s3, secret, name):
     """Against the real store, which does not know it; what no header can hold does not get so far."""
     code, told = told_by(["up"], {**s3, "AWS_SECRET_ACCESS_KEY": "wrong", name: secret}, secret)
     assert code in (1, 2)
+    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN  # what this process starts would inherit it
     assert not shows(told, secret), told
     assert "Traceback" not in told
     if code == 2:
