@@ -274,7 +274,7 @@ async def _post_paths(pool: Pool, ids: list[int]) -> dict[int, str]:
     try:
         found = await pool.rows(QUERIES["post_paths"], {"ids": ids}, within=PATHS)
     except DatabaseError as error:
-        logger.warning("the posts of the prompts %s cannot be read: %s", ids, error)
+        logger.warning("the posts of %d prompts cannot be read: %s", len(ids), error)
         return {}
     return {each["id"]: each["post_path"] for each in found}
 
