@@ -81,7 +81,7 @@ class Subscription:
         self._woken.set()
 
     def ask_place(self, place: int | None, row: Progress) -> None:
-        """Tell when this is not its place in the queue any more, until there is news of it; if there is, it has moved."""
+        """Tell when this is not its place in the queue any more, until there is news; if there is, it has moved."""
         if not self._news:
             self.asks_place, self.place, self.seen, self.row = True, place, place, row
 
