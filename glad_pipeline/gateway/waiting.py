@@ -81,7 +81,7 @@ class Subscription:
         self._woken.set()
 
     def ask_place(self, place: int | None, row: Progress) -> None:
-        """Tell when this is not its place in the queue any more, until there is news of it: then it has moved."""
+        """Tell when this is not its place in the queue any more, until there is news; if there is, it has moved."""
         if not self._news:
             self.asks_place, self.place, self.seen, self.row = True, place, place, row
 
@@ -274,7 +274,7 @@ async def _post_paths(pool: Pool, ids: list[int]) -> dict[int, str]:
     try:
         found = await pool.rows(QUERIES["post_paths"], {"ids": ids}, within=PATHS)
     except DatabaseError as error:
-        logger.warning("the posts of the prompts %s cannot be read: %s", ids, error)
+        logger.warning("the posts of %d prompts cannot be read: %s", len(ids), error)
         return {}
     return {each["id"]: each["post_path"] for each in found}
 
