@@ -46,6 +46,7 @@ from glad_pipeline_tests.own import forget_the_persons
 
 BREAKING = 0.95  # of the time; prompts come in as long as that
 KILLED, UNEXPLAINED = "its run was killed", "unexplained"
+EXAMINATION = 0.2  # seconds a prompt, at most: a dozen objects are fetched and held against their rows
 BURST = 5.0  # seconds between groups of new prompts
 PER_MINUTE = {  # how often each fault comes
     "run killed": 3.5,
@@ -179,7 +180,12 @@ def main() -> None:
         )
         began = time.monotonic()
         soak(state, minutes=args.minutes, prompts=args.prompts, finish_minutes=args.finish_minutes)
-        findings: Findings = call(examined, environment=direct, log=folder / "logs" / "examination.log")
+        findings: Findings = call(
+            examined,
+            environment=direct,
+            log=folder / "logs" / "examination.log",
+            timeout=120 + EXAMINATION * args.prompts,
+        )
         with connect(servers.direct["DATABASE_URL"]) as connection:
             [row] = connection.execute("SELECT count(*) AS n FROM prompts")
             taken = takeovers(connection)

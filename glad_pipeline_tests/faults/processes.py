@@ -84,9 +84,14 @@ class Child:
         return self.log.read_text(errors="replace")[-6_000:] if self.log.exists() else ""
 
 
-def call(function: Callable[..., Any], *args: Any, environment: Mapping[str, str], log: Path) -> Any:
-    """What `function(*args)` returns in a process of its own. Raises `AssertionError` with its log if it fails."""
-    ended = Child(function, *args, environment=environment, log=log).wait()
+def call(
+    function: Callable[..., Any], *args: Any, environment: Mapping[str, str], log: Path, timeout: float = 120
+) -> Any:
+    """What `function(*args)` returns in a process of its own, within `timeout` seconds.
+
+    Raises `AssertionError` with its log if it fails.
+    """
+    ended = Child(function, *args, environment=environment, log=log).wait(timeout)
     assert ended.exitcode == 0, f"exit {ended.exitcode}:\n{ended.log}"
     return ended.result
 
