@@ -19,7 +19,7 @@ from fastapi.security.http import HTTPAuthorizationCredentials
 from glad_pipeline.callers import keys, sessions
 from glad_pipeline.callers.keys import Scope, allows, digest, is_key
 from glad_pipeline.callers.sessions import csrf_token
-from glad_pipeline.database import describe
+from glad_pipeline.database import actor, describe
 from glad_pipeline.gateway.bounds import too_many
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import CALLER, Here, State
@@ -61,6 +61,8 @@ async def caller_of(
     else:
         return None
     request.scope[CALLER] = caller.name
+    if request.method not in READS:
+        actor.set(caller.name)
     if wait := state.rates.of_key(caller.key_id):
         raise too_many(f"the key {caller.name}", wait)
     return caller

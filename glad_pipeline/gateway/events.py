@@ -1,7 +1,8 @@
 """`GET /api/media/tasks/{id}/events`: what happens to a prompt, as it happens (server-sent events).
 
 An event's id is its number in `prompt_events`: a client that comes again with `Last-Event-ID` is told what it has
-missed. After an event that ends the prompt the stream is over, and after ten minutes: who comes again shows a key anew.
+missed. After an event that ends the prompt the stream is over, after ten minutes (who comes again shows a key anew), and
+when the gateway ends.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ async def events(
     if row.has_ended and row.event_id <= subscription.since:  # all was told, or its history is too old to be kept
         yield _last(row.event or row.status, row.event_id, task_at(state, row))
         return
-    while (left := until - clock()) > 0:
+    while (left := until - clock()) > 0 and not waiting.is_ending:
         news = await subscription.news(left)
         now = subscription.row
         if not news and subscription.asks_place:

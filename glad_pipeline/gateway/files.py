@@ -17,6 +17,7 @@ from glad_pipeline.storage.keys import is_of_picture
 from glad_pipeline.storage.volume_shown import Answer, ShownFile, answer_of, open_shown
 
 router = APIRouter(tags=["images"])
+SHOWN_ANYWHERE = {"Cross-Origin-Resource-Policy": "cross-origin"}  # the blog's pages are of another origin
 PIECE = 1 << 18  # bytes of a file read at once
 _BODY = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/png", *CONTENT_TYPES.values())}
 
@@ -26,7 +27,7 @@ class _Part(Response):
 
     def __init__(self, shown: ShownFile, answer: Answer, state: State) -> None:
         self._file, self._answer, self._state = shown.file, answer, state
-        super().__init__(status_code=answer.status, headers=answer.headers)
+        super().__init__(status_code=answer.status, headers={**answer.headers, **SHOWN_ANYWHERE})
         if answer.status != 304:
             self.headers["Content-Length"] = str(answer.length)
 

@@ -155,7 +155,7 @@ async def _waited(request: Request, state: State, waiting: Waiting, row: Progres
     clock = asyncio.get_running_loop().time
     until = clock() + wait
     with waiting.subscribe(row.id, row.event_id) as subscription:
-        while (left := until - clock()) > 0 and not await request.is_disconnected():
+        while (left := until - clock()) > 0 and not (waiting.is_ending or await request.is_disconnected()):
             news = await subscription.news(min(left, LOOK))
             if _is_settled(subscription.row):
                 return subscription.row

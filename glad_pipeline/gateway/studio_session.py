@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from glad_pipeline.callers.keys import digest
 from glad_pipeline.callers.sessions import HOURS, Session, close_session, csrf_token, open_session
 from glad_pipeline.gateway.callers import CHALLENGE, Caller, caller_of, caller_of_key, cookie_name
 from glad_pipeline.gateway.problems import Problem
@@ -62,7 +63,9 @@ LoggedIn = Annotated[Caller, Depends(_caller)]
 async def log_in(login: Login, request: Request, response: Response, state: Here) -> Answer:
     """A cookie for the browser, and the CSRF token. Ends after half a day, with the key, or by logging out."""
     caller = await caller_of_key(request, state, login.key)
-    session: Session | None = await state.blocking(open_session, state.database, caller.key_id)
+    session: Session | None = await state.blocking(
+        open_session, state.database, caller.key_id, digest(login.key)
+    )
     if session is None:
         raise Problem(401, "this key was revoked", headers=CHALLENGE)
     _set_cookie(request, response, state, session.text, HOURS * 3_600)
