@@ -43,7 +43,9 @@ Result = TypeVar("Result")
 LONGEST_PAUSE = 5.0  # seconds between tries of a database that is unreachable
 SILENCE = 10.0  # seconds without a word after which a connection that was asked for a sign of life is given up
 OUR_NAMES = BlogNames()
-actor: ContextVar[str | None] = ContextVar("actor", default=None)  # for whom this is done: the history of prompts has it
+actor: ContextVar[str | None] = ContextVar(
+    "actor", default=None
+)  # for whom this is done: the history of prompts has it
 BUSY = 30.0  # seconds to wait for one of our own connections
 # What waiting may mend: the server is unreachable, restarts, is full, or is a standby until the failover is over
 _PASSING = (

@@ -24,7 +24,7 @@ from fastapi import Depends, FastAPI, Request
 
 from glad_pipeline.database import Database
 from glad_pipeline.errors import GladError
-from glad_pipeline.gateway.job_results import KEPT, PATH, Job, Kind, keep, kept
+from glad_pipeline.gateway.job_results import KEPT, Job, Kind, keep, kept
 from glad_pipeline.gateway.problems import AGAIN, Problem, of_database, of_error
 
 AT_ONCE = 4

@@ -12,13 +12,14 @@ from typing import Annotated, Any, Literal, TypeGuard
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import GladError, NotAllowedError, UnavailableError, UsageError
 from glad_pipeline.gateway.callers import Caller, caller_of, needs
 from glad_pipeline.gateway.image_request import ImageRequest, PostFields, fields_of, notices_of
+from glad_pipeline.gateway.models import Model
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here, State
 from glad_pipeline.gateway.studio_answers import may_approve
@@ -51,7 +52,7 @@ FAILURES = {"rejected": 422, "failed": 500, "cancelled": 409}
 Submits = Annotated[Caller, needs("submit")]
 
 
-class Picture(BaseModel):
+class Picture(Model):
     """A picture that is there."""
 
     success: Literal[True] = True
@@ -65,7 +66,7 @@ class Picture(BaseModel):
     notices: list[str] = Field(description="What of the request has no effect, or another one than it seems.")
 
 
-class Health(BaseModel):
+class Health(Model):
     """Whether pictures are drawn."""
 
     status: Literal["healthy", "paused", "stalled"]

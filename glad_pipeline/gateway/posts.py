@@ -16,7 +16,7 @@ import orjson
 import psycopg
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
@@ -26,6 +26,7 @@ from glad_pipeline.database import DatabaseError
 from glad_pipeline.gateway.blog_reads import BlogReads, Total, reads_of
 from glad_pipeline.gateway.caching import answer
 from glad_pipeline.gateway.callers import Caller, caller_of, needs
+from glad_pipeline.gateway.models import Model
 from glad_pipeline.gateway.post_models import NOT_MODIFIED, PostAnswer, PostsPage, problems_of
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.queries import documented, query_of
@@ -43,7 +44,7 @@ _CREDENTIALS = (b"authorization", b"x-api-key", b"cookie")
 _must_read = needs(READS).dependency
 
 
-class ListQuery(BaseModel):
+class ListQuery(Model):
     """What may be asked of the list."""
 
     skip: int = Field(0, ge=0, le=MOST_SKIPPED, description="Posts to leave out; further on: `after`")

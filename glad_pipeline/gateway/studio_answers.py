@@ -8,10 +8,11 @@ from typing import Annotated, Any, Generic, TypeVar
 import orjson
 from fastapi import Path, Query
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from glad_pipeline.callers.keys import allows
 from glad_pipeline.gateway.callers import Caller
+from glad_pipeline.gateway.models import Model
 from glad_pipeline.gateway.problems import MEDIA_TYPE, Problem
 from glad_pipeline.limits import REASON_CHARS
 from glad_pipeline.prompts.intake import key_of
@@ -49,16 +50,14 @@ Text = Annotated[str, AfterValidator(_storable)]
 Reason = Annotated[Text, Field(min_length=1, max_length=REASON_CHARS)]
 
 
-class Body(BaseModel):
+class Body(Model):
     """What a request may have in its body, and nothing else."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Told(BaseModel):
-    """What an answer has, for OpenAPI: no answer is made by it, so that it need not be built at the start."""
-
-    model_config = ConfigDict(defer_build=True)
+class Told(Model):
+    """What an answer has, for OpenAPI: no answer is made by it."""
 
 
 class Ids(Body):

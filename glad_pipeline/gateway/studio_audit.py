@@ -84,7 +84,7 @@ def _so_far(report: Report) -> str:
 
 @router.get(PATH, response_model=Answer[list[Job]], responses=refusals())
 async def list_jobs(caller: Reader, jobs: AllJobs, kind: Kind | None = None) -> Response:
-    """Long works, the newest first: what goes on in this process, and the last 50 results. Those of others need admin."""
+    """Long works, the newest first: what goes on in this process, and the last 50 results. Others' need admin."""
     return answer([each for each in await jobs.newest() if _may_see(caller, each) and kind in (None, each.kind)])
 
 

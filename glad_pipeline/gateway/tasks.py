@@ -8,10 +8,11 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from glad_pipeline.callers.keys import Scope, allows
 from glad_pipeline.gateway.callers import CHALLENGE, Caller, caller_of
+from glad_pipeline.gateway.models import Model
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here, State
 from glad_pipeline.gateway.waiting import Waiting, Waits, progress_of
@@ -28,7 +29,7 @@ State_ = Literal[
 TaskId = Annotated[int, Path(ge=1, le=ID, description="As the answer to the request had it.", examples=[17])]
 
 
-class Image(BaseModel):
+class Image(Model):
     """A picture that is public."""
 
     url: str = Field(examples=["https://cdn.example.com/generated/ab/abcd.png"])
@@ -41,21 +42,21 @@ class Image(BaseModel):
     alt_text: str = Field(description="What was asked for; not what was drawn.")
 
 
-class Drawing(BaseModel):
+class Drawing(Model):
     """Its place in the batch that is drawn now."""
 
     picture: int
     of: int
 
 
-class Links(BaseModel):
+class Links(Model):
     """Where to ask on."""
 
     task: str = Field(examples=["/api/media/tasks/17"])
     events: str = Field(description="Server-sent events.", examples=["/api/media/tasks/17/events"])
 
 
-class Task(BaseModel):
+class Task(Model):
     """How far a picture is."""
 
     id: int

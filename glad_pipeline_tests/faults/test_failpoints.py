@@ -138,7 +138,9 @@ TRANSACTIONS = {
     "publishing/trial.py": {EVERY: "savepoints in one that is always rolled back"},
     "blame.py": {"together_or_alone": "a savepoint in the caller's transaction"},
     "gateway/blog_reads.py": {EVERY: "reads"},
-    "gateway/job_results.py": {"keep": "one INSERT, and a DELETE of what is too much; what is not kept stays in memory"},
+    "gateway/job_results.py": {
+        "keep": "one INSERT, and a DELETE of what is too much; what is not kept stays in memory"
+    },
     "callers/keys.py": {
         "make_key": "one INSERT of one command",
         "revoke_key": "one command, which done again is the same",

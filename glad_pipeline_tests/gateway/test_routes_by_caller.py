@@ -102,7 +102,8 @@ def rows(database):
     def read():
         return {
             name: sql(
-                database, f"SELECT coalesce(jsonb_agg(to_jsonb(t) - 'last_used_at' ORDER BY t::text), '[]') AS all FROM {name} t"
+                database,
+                f"SELECT coalesce(jsonb_agg(to_jsonb(t) - 'last_used_at' ORDER BY t::text), '[]') AS all FROM {name} t",
             )
             for name in names
         }
@@ -145,7 +146,11 @@ def test_each_route_is_for_whom_the_document_says_and_nobody_else_changes_anythi
         for route, request, who in allowed:
             status, detail = status_of(clients[who], request)
             assert status not in (401, 500) or route == "POST /api/studio/session", (route, who, detail)
-            assert status != 403 or "to delete them needs admin" in detail or "its picture" in detail, (route, who, detail)
+            assert status != 403 or "to delete them needs admin" in detail or "its picture" in detail, (
+                route,
+                who,
+                detail,
+            )
     assert rows() != before
 
 
