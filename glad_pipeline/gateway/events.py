@@ -1,8 +1,8 @@
 """`GET /api/media/tasks/{id}/events`: what happens to a prompt, as it happens (server-sent events).
 
 An event's id is its number in `prompt_events`: a client that comes again with `Last-Event-ID` is told what it has
-missed. The stream is over after an event that ends the prompt, after ten minutes (who comes again shows a key anew), and
-when the gateway ends.
+missed. The stream is over after an event that ends the prompt, after ten minutes (who comes again shows a key anew),
+and when the gateway ends.
 """
 
 from __future__ import annotations
