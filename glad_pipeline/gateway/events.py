@@ -16,8 +16,9 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from glad_pipeline.database import DatabaseError
+from glad_pipeline.gateway.problems import errors
 from glad_pipeline.gateway.state import Here, State
-from glad_pipeline.gateway.tasks import ID, Looks, Task, TaskId, errors, progress_for, task_at
+from glad_pipeline.gateway.tasks import ID, Looks, Task, TaskId, progress_for, task_at
 from glad_pipeline.gateway.waiting import DELETED, POLL, Subscription, Waiting, Waits
 from glad_pipeline.prompts.progress import News, Progress, waiting_in_words
 

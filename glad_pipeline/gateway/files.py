@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from glad_pipeline.gateway.post_models import NOT_MODIFIED, problems_of
-from glad_pipeline.gateway.problems import AGAIN, Problem
+from glad_pipeline.gateway.post_models import NOT_MODIFIED
+from glad_pipeline.gateway.problems import AGAIN, Problem, errors
 from glad_pipeline.gateway.state import Here, State
 from glad_pipeline.rendition_plan import CONTENT_TYPES
 from glad_pipeline.storage.keys import is_of_picture
@@ -51,7 +51,7 @@ class _Part(Response):
         206: {"content": _BODY, "description": "The part that `Range` asks for"},
         416: {"description": "`Range` begins after the end"},
         **NOT_MODIFIED,
-        **problems_of(404, 429, 503),
+        **errors(404, 429, 503),
     },
 )
 @router.head("/images/{key:path}", include_in_schema=False)

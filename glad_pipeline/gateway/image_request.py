@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from glad_pipeline import limits
 from glad_pipeline.errors import UsageError
-from glad_pipeline.gateway.models import Model
+from glad_pipeline.gateway.models import Asked
 from glad_pipeline.limits import CHARS, PRESETS, PROMPT_SYNTAXES, PUBLISH, SCHEDULERS
 from glad_pipeline.prompts.syntax import text_notices
 from glad_pipeline.records import FIELDS
@@ -45,10 +45,10 @@ def _enum(values: tuple[str, ...]) -> Any:
     return Field(json_schema_extra={"enum": list(values)})
 
 
-class PostFields(Model):
+class PostFields(Asked):
     """What is said of a post."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
     title: Title | None = None
     slug: Slug | None = None

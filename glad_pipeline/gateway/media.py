@@ -20,7 +20,7 @@ from glad_pipeline.errors import GladError, NotAllowedError, UnavailableError, U
 from glad_pipeline.gateway.callers import Caller, caller_of, needs
 from glad_pipeline.gateway.image_request import ImageRequest, PostFields, fields_of, notices_of
 from glad_pipeline.gateway.models import Model
-from glad_pipeline.gateway.problems import Problem
+from glad_pipeline.gateway.problems import Problem, errors
 from glad_pipeline.gateway.state import Here, State
 from glad_pipeline.gateway.studio_answers import may_approve
 from glad_pipeline.gateway.tasks import (
@@ -29,7 +29,6 @@ from glad_pipeline.gateway.tasks import (
     Links,
     Task,
     TaskId,
-    errors,
     image_of,
     links_to,
     progress_for,

@@ -6,13 +6,11 @@ No answer is checked against it: PostgreSQL makes the JSON (`publishing/post_rea
 from __future__ import annotations
 
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 
 from pydantic import ConfigDict, Field
 
 from glad_pipeline.gateway.models import Model
-from glad_pipeline.gateway.problems import MEDIA_TYPE
 
 ID = "00000000-0000-4000-8000-000000000001"
 URL = "https://cdn.example.com/generated/ab/abababababababababababababababab"
@@ -125,28 +123,4 @@ class Authors(Model):
     data: list[Author]
 
 
-class ProblemAnswer(Model):
-    """RFC 9457."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str = Field(examples=["about:blank"])
-    title: str
-    status: int
-    detail: str = Field(description="What happened, which value, what to do")
-
-
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "`If-None-Match` has the tag of the answer"}}
-
-
-def problems_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route says of its errors."""
-    schema = {"$ref": "#/components/schemas/ProblemAnswer"}
-    return {
-        status: {
-            "description": HTTPStatus(status).phrase,
-            "model": ProblemAnswer,
-            "content": {MEDIA_TYPE: {"schema": schema}},
-        }
-        for status in statuses
-    }

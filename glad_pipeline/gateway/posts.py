@@ -25,10 +25,10 @@ from glad_pipeline.callers.keys import allows
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.gateway.blog_reads import BlogReads, Total, reads_of
 from glad_pipeline.gateway.caching import answer
-from glad_pipeline.gateway.callers import Caller, caller_of, needs
+from glad_pipeline.gateway.callers import Caller, caller_of, require
 from glad_pipeline.gateway.models import Model
-from glad_pipeline.gateway.post_models import NOT_MODIFIED, PostAnswer, PostsPage, problems_of
-from glad_pipeline.gateway.problems import Problem
+from glad_pipeline.gateway.post_models import NOT_MODIFIED, PostAnswer, PostsPage
+from glad_pipeline.gateway.problems import Problem, errors
 from glad_pipeline.gateway.queries import documented, query_of
 from glad_pipeline.publishing.post_reading import Asked
 
@@ -41,7 +41,6 @@ Who = Annotated[Caller | None, Depends(caller_of)]
 Word = Annotated[str, Field(max_length=255, pattern=TEXT)] | None
 _BOUND = {"status", "category", "tag", "skip"}
 _CREDENTIALS = (b"authorization", b"x-api-key", b"cookie")
-_must_read = needs(READS).dependency
 
 
 class ListQuery(Model):
@@ -78,7 +77,7 @@ class ListQuery(Model):
     "/api/posts",
     summary="Posts, the newest first",
     response_model=None,
-    responses={200: {"model": PostsPage}, **NOT_MODIFIED, **problems_of(401, 403, 422, 429, 503)},
+    responses={200: {"model": PostsPage}, **NOT_MODIFIED, **errors(401, 403, 422, 429, 503)},
     openapi_extra=documented(ListQuery),
 )
 @router.head("/api/posts", include_in_schema=False)
@@ -87,7 +86,7 @@ async def posts(request: Request, caller: Who) -> Response:
     query, reads = query_of(ListQuery, request), reads_of(request)
     asked = query.asked
     if asked.states != "published":
-        await _must_read(caller)
+        require(caller, READS)
     skip, limit, after = query.skip, query.limit, query.after
     bound: dict[str, Any] = {**query.model_dump(include=_BOUND), "search": _like(query.search or "")}
     if after:
@@ -129,7 +128,7 @@ anonymous = _Anonymous("/api/posts", _for_anybody, methods=["GET"], include_in_s
     "/api/posts/{slug:path}",
     summary="One post",
     response_model=None,
-    responses={200: {"model": PostAnswer}, **NOT_MODIFIED, **problems_of(401, 404, 410, 422, 429, 503)},
+    responses={200: {"model": PostAnswer}, **NOT_MODIFIED, **errors(401, 404, 410, 422, 429, 503)},
 )
 @router.head("/api/posts/{slug:path}", include_in_schema=False)
 async def post(

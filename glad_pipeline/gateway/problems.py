@@ -59,6 +59,11 @@ def answer(problem: Problem) -> Response:
     )
 
 
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For `responses=`: problems that may come of a route. What they are like `document` adds."""
+    return {each: {"description": HTTPStatus(each).phrase} for each in statuses}
+
+
 def add_to(app: FastAPI) -> None:
     """Have every error of a route answered so; what nobody expects is `front`'s."""
 

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from glad_pipeline.callers.keys import allows
 from glad_pipeline.gateway.callers import Caller
-from glad_pipeline.gateway.models import Model
-from glad_pipeline.gateway.problems import MEDIA_TYPE, Problem
+from glad_pipeline.gateway.models import Asked, Model
+from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.limits import REASON_CHARS
 from glad_pipeline.prompts.intake import key_of
 from glad_pipeline.prompts.management import Changes
@@ -50,10 +50,10 @@ Text = Annotated[str, AfterValidator(_storable)]
 Reason = Annotated[Text, Field(min_length=1, max_length=REASON_CHARS)]
 
 
-class Body(Model):
+class Body(Asked):
     """What a request may have in its body, and nothing else."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
 
 class Told(Model):
@@ -108,15 +108,6 @@ class Outcomes(Told):
     meta: Tally
 
 
-class ProblemBody(Told):
-    """RFC 9457: what happened, which value, what to do."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-
-
 _REFUSALS = {
     401: "no key, or one that opens nothing",
     403: "the key's scopes do not allow it",
@@ -132,10 +123,7 @@ _REFUSALS = {
 
 def refusals(*codes: int) -> dict[int | str, dict[str, Any]]:
     """The errors of a route, for OpenAPI: those that every one of these has, and these."""
-    content = {MEDIA_TYPE: {"schema": ProblemBody.model_json_schema()}}
-    return {
-        code: {"description": _REFUSALS[code], "content": content} for code in sorted({401, 403, 422, 429, 503, *codes})
-    }
+    return {code: {"description": _REFUSALS[code]} for code in sorted({401, 403, 422, 429, 503, *codes})}
 
 
 def answer(data: Any, status: int = 200, *, meta: Mapping[str, Any] | None = None) -> Response:

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from glad_pipeline.callers.keys import digest
 from glad_pipeline.callers.sessions import HOURS, Session, close_session, csrf_token, open_session
 from glad_pipeline.gateway.callers import CHALLENGE, Caller, caller_of, caller_of_key, cookie_name
-from glad_pipeline.gateway.models import Model
+from glad_pipeline.gateway.models import Asked, Model
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
 
@@ -23,10 +23,9 @@ router = APIRouter(prefix="/api/studio/session", tags=["studio"])
 NO_SESSION: dict[int | str, dict[str, Any]] = {401: {"description": "nobody is logged in"}}
 
 
-class Login(Model):
+class Login(Asked):
     """What a person shows."""
 
-    model_config = ConfigDict(extra="forbid")
     key: str = Field(max_length=200, description="An API key.", examples=["glad_…"])
 
 
@@ -52,7 +51,7 @@ def _session_of(caller: Caller | None) -> tuple[str, datetime]:
     return caller.session, caller.session_expires_at
 
 
-def _caller(caller: Annotated[Caller | None, Depends(caller_of)]) -> Caller | None:
+async def _caller(caller: Annotated[Caller | None, Depends(caller_of)]) -> Caller | None:
     _session_of(caller)
     return caller
 
