@@ -17,7 +17,7 @@ from pydantic import Field
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import GladError, NotAllowedError, UnavailableError, UsageError
-from glad_pipeline.gateway.callers import Caller, caller_of, needs
+from glad_pipeline.gateway.callers import FOR_ANYBODY, Caller, caller_of, needs
 from glad_pipeline.gateway.image_request import ImageRequest, PostFields, fields_of, notices_of
 from glad_pipeline.gateway.models import Model
 from glad_pipeline.gateway.problems import Problem, errors
@@ -247,7 +247,12 @@ def _is_published_so(state: State, task_id: int, given: dict[str, Any]) -> bool:
     )
 
 
-@router.get("/api/media/health", responses=errors(401, 429, 503), summary="Whether pictures are drawn")
+@router.get(
+    "/api/media/health",
+    responses=errors(401, 429, 503),
+    openapi_extra=FOR_ANYBODY,
+    summary="Whether pictures are drawn",
+)
 async def health(state: Here, caller: Annotated[Caller | None, Depends(caller_of)]) -> Health:
     """By what the queue shows: the GPU may be on another machine. Why, and how much, is for who has a key."""
     found = await _health(state)

@@ -25,7 +25,7 @@ from glad_pipeline.callers.keys import allows
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.gateway.blog_reads import BlogReads, Total, reads_of
 from glad_pipeline.gateway.caching import answer
-from glad_pipeline.gateway.callers import Caller, caller_of, require
+from glad_pipeline.gateway.callers import FOR_ANYBODY, Caller, caller_of, require
 from glad_pipeline.gateway.models import Model
 from glad_pipeline.gateway.post_models import NOT_MODIFIED, PostAnswer, PostsPage
 from glad_pipeline.gateway.problems import Problem, errors
@@ -78,7 +78,7 @@ class ListQuery(Model):
     summary="Posts, the newest first",
     response_model=None,
     responses={200: {"model": PostsPage}, **NOT_MODIFIED, **errors(401, 403, 422, 429, 503)},
-    openapi_extra=documented(ListQuery),
+    openapi_extra={**documented(ListQuery), **FOR_ANYBODY},
 )
 @router.head("/api/posts", include_in_schema=False)
 async def posts(request: Request, caller: Who) -> Response:
@@ -129,6 +129,7 @@ anonymous = _Anonymous("/api/posts", _for_anybody, methods=["GET"], include_in_s
     summary="One post",
     response_model=None,
     responses={200: {"model": PostAnswer}, **NOT_MODIFIED, **errors(401, 404, 410, 422, 429, 503)},
+    openapi_extra=FOR_ANYBODY,
 )
 @router.head("/api/posts/{slug:path}", include_in_schema=False)
 async def post(

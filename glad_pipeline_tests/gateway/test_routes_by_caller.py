@@ -129,9 +129,11 @@ def test_each_route_is_for_whom_the_document_says_and_nobody_else_changes_anythi
         make_key(database, "site", ["read"])  # which somebody may try to revoke
         keys = {scope: make_key(database, scope, [scope])[1] for scope in SCOPES}
         clients = {scope: {"Authorization": f"Bearer {key}"} for scope, key in keys.items()}
-        clients = {who: httpx2.Client(base_url=address, headers=headers) for who, headers in clients.items()}
-        clients["nobody"] = httpx2.Client(base_url=address)
-        clients["session"] = httpx2.Client(base_url=address)
+        clients = {
+            who: httpx2.Client(base_url=address, headers=headers, timeout=60) for who, headers in clients.items()
+        }
+        clients["nobody"] = httpx2.Client(base_url=address, timeout=60)
+        clients["session"] = httpx2.Client(base_url=address, timeout=60)
         assert clients["session"].post("/api/studio/session", json={"key": keys["admin"]}).status_code == 200
         before, allowed = rows(), []
         for route, request in routes.items():

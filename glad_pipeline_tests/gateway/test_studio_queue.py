@@ -152,7 +152,7 @@ def test_a_key_gets_another_secret_from_itself_or_from_the_key_that_made_it(admi
     assert session.get("/api/studio/session").status_code == 401
     again = session.post("/api/studio/session", json={"key": text}).json()["data"]
     assert again["expires_at"][:16] == done["key"]["old_until"][:16]  # no longer than the secret that has opened it
-    own = other.post(f"{KEYS}/rotate", json={"name": "key-1"})
+    own = other.post(f"{KEYS}/rotate", json={"name": "key-2"})
     assert own.status_code == 200, own.text
     assert other.get("/api/caller").status_code == 401
     for wrong in ({"name": "site", "grace_seconds": -1}, {"name": "nobody"}, {}):
