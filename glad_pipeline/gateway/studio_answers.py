@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
 from fastapi import Path, Query
 from fastapi.responses import Response
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from starlette.convertors import Convertor, register_url_convertor
 
 from glad_pipeline.callers.keys import allows
 from glad_pipeline.gateway.callers import Caller
@@ -37,6 +40,31 @@ After = Annotated[
     int | None, Query(ge=1, le=LARGEST, description="the next page: `meta.after` of the one before", examples=[None])
 ]
 Limit = Annotated[int, Query(ge=1, le=PAGE)]
+
+
+class _Number(Convertor[str]):
+    """In a path, so that no word beside it, `retry` say, is taken for one; judged as any other parameter."""
+
+    regex = "-?[0-9]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("number", _Number())
+
+
+def _of_iso(found: Any) -> Any:
+    """Not seconds since 1970, which pydantic takes for a time as well."""
+    if isinstance(found, str) and not re.match(r"\d{4}-\d{2}", found):
+        raise ValueError("must be a time such as 2026-03-01T09:00:00+01:00 (ISO 8601)")
+    return found
+
+
+Moment = Annotated[datetime, BeforeValidator(_of_iso)]
 
 
 def _storable(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -25,6 +24,7 @@ from glad_pipeline.gateway.studio_answers import (
     IdInPath,
     Ids,
     Limit,
+    Moment,
     Outcomes,
     Text,
     Told,
@@ -82,8 +82,8 @@ async def list_prompts(
     source: Annotated[Text | None, Query(max_length=CHARS["source"], description="'': without a source")] = None,
     category: Annotated[Text | None, Query(max_length=CHARS["category"])] = None,
     text: Annotated[Text | None, Query(min_length=1, max_length=200, description="in title or prompt")] = None,
-    since: Annotated[datetime | None, Query(description="asked for then or later")] = None,
-    until: Annotated[datetime | None, Query(description="asked for before")] = None,
+    since: Annotated[Moment | None, Query(description="asked for then or later")] = None,
+    until: Annotated[Moment | None, Query(description="asked for before")] = None,
     after: After = None,
     limit: Limit = 20,
 ) -> Response:
@@ -96,7 +96,7 @@ async def list_prompts(
     return page(rows, limit, counts=counts)
 
 
-@router.get("/{prompt_id}", response_model=Answer[Lineage], responses=refusals(404))
+@router.get("/{prompt_id:number}", response_model=Answer[Lineage], responses=refusals(404))
 async def show_prompt(state: Here, caller: Reader, prompt_id: IdInPath) -> Response:
     """One prompt with all that is known of it: where it stands, what happened to it, its picture with recipe and
     provenance, the stored objects, its post, and who was told."""
@@ -193,7 +193,7 @@ class Change(Body):
     )
 
 
-@router.patch("/{prompt_id}", response_model=Answer[Edit], responses=refusals(404, 409))
+@router.patch("/{prompt_id:number}", response_model=Answer[Edit], responses=refusals(404, 409))
 async def edit_prompt(state: Here, caller: Submitter, prompt_id: IdInPath, change: Change) -> Response:
     """Change a prompt that is not published yet: with another text or recipe its picture is drawn (again).
 
