@@ -39,7 +39,7 @@ def _patterns(text: str) -> str:
     return text
 
 
-class EngineSettings(BaseModel):
+class EngineSettings(BaseModel, defer_build=True):  # most are used as a part of `Settings` alone
     """What a deployment may set of drawing. The variable of each is GLAD_ and its name, unless `Settings` says so."""
 
     model: str = Field(

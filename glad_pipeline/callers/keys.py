@@ -39,6 +39,8 @@ class ApiKey:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None  # to within a minute
+    made_by: int | None  # the key that made it, and takes it along when it is revoked; None: made at a terminal
+    old_until: datetime | None  # until when the secret before the last rotation opens the same
 
     @property
     def has_expired(self) -> bool:
@@ -80,10 +82,23 @@ def make_key(
         "made_by": made_by,
     }
     with database.transaction() as connection:
+        connection.execute(QUERIES["one_at_a_time"])
         made = records_of(ApiKey, connection.execute(QUERIES["make"], row))
+        is_taken = bool(made) or connection.execute(QUERIES["named"], row).fetchone() is not None
+    if not is_taken:
+        raise UsageError("the key that makes this one was revoked just now")
     if not made:
         raise UsageError(f"there is a key named {quoted(name)} already: take another name")
     return made[0], text
+
+
+def duration(text: str) -> timedelta:
+    """`30m`, `24h`, `7d`, `0`. Raises `UsageError`."""
+    found = re.fullmatch(r"([0-9]{1,5})(m|h|d)|0", text.strip())
+    if found is None:
+        raise UsageError(f"{quoted(text)} is no time: minutes, hours or days, such as 30m, 24h or 7d, or 0")
+    units = {"m": "minutes", "h": "hours", "d": "days", None: "days"}
+    return timedelta(**{units[found[2]]: int(found[1] or 0)})
 
 
 def expiry(text: str, zone: tzinfo) -> datetime:
@@ -103,13 +118,37 @@ def expiry(text: str, zone: tzinfo) -> datetime:
     return time
 
 
-def revoke_key(database: Database, name: str) -> ApiKey:
-    """It opens nothing any more, nor do the sessions that were opened with it. Raises `UsageError` for no such key."""
+def revoke_key(database: Database, name: str) -> list[ApiKey]:
+    """It opens nothing any more, nor do the keys that it has made, the keys of those, and all their sessions.
+
+    That key, and those that ended with it. Raises `UsageError` for no such key.
+    """
     with database.transaction() as connection:
+        connection.execute(QUERIES["one_at_a_time"])
         found = records_of(ApiKey, connection.execute(QUERIES["revoke"], {"name": name}))
+        connection.execute(QUERIES["log_out"], {"ids": [each.id for each in found]})
     if not found:
         raise UsageError(f"no key is named {quoted(name)}: `glad keys list` shows them")
-    return found[0]
+    return sorted(found, key=lambda key: (key.name != name, key.id))
+
+
+def rotate_key(
+    database: Database, name: str, *, grace: timedelta = timedelta(0), by: int | None = None
+) -> tuple[ApiKey, str]:
+    """Another secret for this key, which is shown this once; the one before opens the same for `grace` more.
+
+    Its sessions are over. `by`: only that key itself, or one that it has made; None: any. Raises `UsageError` for no
+    such key, and for one that is revoked or has ended.
+    """
+    text = f"{PREFIX}{secrets.token_urlsafe(32)}"
+    with database.transaction() as connection:
+        row = {"name": name, "hash": digest(text), "grace": grace, "by": by}
+        found = records_of(ApiKey, connection.execute(QUERIES["rotate"], row))
+        connection.execute(QUERIES["log_out"], {"ids": [each.id for each in found]})
+    if not found:
+        whose = "" if by is None else ", and is the caller's or was made with it"
+        raise UsageError(f"no key that opens anything is named {quoted(name)}{whose}: `glad keys list` shows them")
+    return found[0], text
 
 
 def list_keys(database: Database) -> list[ApiKey]:

@@ -24,10 +24,13 @@ class Session:
     expires_at: datetime
 
 
-def open_session(database: Database, key_id: int) -> Session | None:
-    """A new session for who has shown this key; None: it was revoked meanwhile. Those that are over are removed."""
+def open_session(database: Database, key_id: int, shown: bytes | None = None) -> Session | None:
+    """A new session for who has shown this key; None: it was revoked meanwhile. Those that are over are removed.
+
+    `shown`: the digest of its secret; one from before a rotation opens nothing for longer than it does itself.
+    """
     text = secrets.token_urlsafe(32)
-    bound = {"hash": digest(text), "key_id": key_id, "hours": HOURS, "most": MOST}
+    bound = {"hash": digest(text), "key_id": key_id, "hours": HOURS, "most": MOST, "shown": shown}
     with database.transaction() as connection:
         connection.execute(QUERIES["prune"])
         connection.execute(QUERIES["make_room"], bound)

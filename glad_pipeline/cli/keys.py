@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HEADERS = ("name", "scopes", "made", "last used", "state")
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="of whom or what it is for")]
 
-commands = group("API keys for the gateway: make, list, revoke.")
+commands = group("API keys for the gateway: make, list, rotate, revoke.")
 
 
 @commands.command("make")
@@ -70,24 +70,50 @@ def list_(context: typer.Context, json: Json = False) -> int:
     return 0
 
 
+@commands.command("rotate")
+def rotate(
+    context: typer.Context,
+    name: Name,
+    grace: Annotated[
+        str, typer.Option(metavar="T", help="for how long the secret before opens the same: 30m, 24h, 7d")
+    ] = "0",
+    json: Json = False,
+) -> int:
+    """Give a key another secret and print it, this once; name, scopes and end stay. Its sessions are over."""
+    from glad_pipeline.callers.keys import duration, rotate_key
+
+    runtime = Runtime.of(context)
+    with runtime.database() as database:
+        key, text = rotate_key(database, name, grace=duration(grace))
+    if json:
+        print_json({**_as_json(key), "key": text})
+        return 0
+    print(text)
+    until = key.old_until and in_zone(key.old_until, runtime.settings.zone)
+    old = f"opens the same until {until}" if until else "opens nothing any more"
+    print(f"glad: this is shown once. The secret before {old}", file=sys.stderr)
+    return 0
+
+
 @commands.command("revoke")
 def revoke(context: typer.Context, name: Name, json: Json = False) -> int:
-    """Let a key open nothing any more, nor the sessions that were opened with it; for good."""
+    """Let a key open nothing any more, nor the keys that it has made through the API, nor their sessions; for good."""
     from glad_pipeline.callers.keys import revoke_key
 
     with Runtime.of(context).database() as database:
-        key = revoke_key(database, name)
+        key, *others = revoke_key(database, name)
     if json:
-        print_json(_as_json(key))
-    else:
-        print(f"{key.name} opens nothing any more")
+        print_json({**_as_json(key), "made_with_it": [each.name for each in others]})
+        return 0
+    for each in (key, *others):
+        print(f"{each.name} opens nothing any more{'' if each is key else f': {name} or a key of it had made it'}")
     return 0
 
 
 def _as_json(key: ApiKey) -> dict[str, object]:
     from glad_pipeline.database import jsonable
 
-    return {name: value for name, value in jsonable(key).items() if name != "id"}
+    return {name: value for name, value in jsonable(key).items() if name not in ("id", "made_by")}
 
 
 def _summary(key: ApiKey, zone: tzinfo) -> tuple[str, ...]:

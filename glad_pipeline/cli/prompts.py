@@ -207,11 +207,12 @@ def show(
     return 0
 
 
-HISTORY = ("when", "what", "run", "reason, or place in the batch")
+HISTORY = ("when", "what", "run", "key", "reason, or place in the batch")
 
 
 def _happened(event: Event, zone: tzinfo) -> tuple[str, ...]:
-    return (in_zone(event.at, zone), event.event, event.run_id or "", one_line(event.detail or "", 200))
+    detail = one_line(event.detail or "", 200)
+    return (in_zone(event.at, zone), event.event, event.run_id or "", event.actor or "", detail)
 
 
 def _say(found: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from importlib.resources import files
 from typing import Any, LiteralString, TypeVar, cast
 
@@ -42,6 +43,9 @@ Result = TypeVar("Result")
 LONGEST_PAUSE = 5.0  # seconds between tries of a database that is unreachable
 SILENCE = 10.0  # seconds without a word after which a connection that was asked for a sign of life is given up
 OUR_NAMES = BlogNames()
+actor: ContextVar[str | None] = ContextVar(
+    "actor", default=None
+)  # for whom this is done: the history of prompts has it
 BUSY = 30.0  # seconds to wait for one of our own connections
 # What waiting may mend: the server is unreachable, restarts, is full, or is a standby until the failover is over
 _PASSING = (
@@ -169,6 +173,8 @@ class Database:
             connection = self._living()
             try:
                 with answering_within(connection, within) if within else nullcontext(), connection.transaction():
+                    if (name := actor.get()) is not None:
+                        connection.execute("SELECT set_config('glad.actor', %s, true)", [name])
                     yield connection
             except errors.ReadOnlySqlTransaction:
                 connection.close()  # another one may find the primary

@@ -43,6 +43,7 @@ BEGIN
             (pipeline, 'run_reports', 'SELECT, INSERT, UPDATE, DELETE'),
             (pipeline, 'api_keys', 'SELECT, INSERT, UPDATE'),
             (pipeline, 'api_sessions', 'SELECT, INSERT, DELETE'),
+            (pipeline, 'gateway_jobs', 'SELECT, INSERT, DELETE'),
             (pipeline, 'glad_alembic_version', 'SELECT'),
             -- the blog's
             (pipeline, {posts}, 'SELECT, INSERT, UPDATE'),

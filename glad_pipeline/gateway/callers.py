@@ -19,10 +19,10 @@ from fastapi.security.http import HTTPAuthorizationCredentials
 from glad_pipeline.callers import keys, sessions
 from glad_pipeline.callers.keys import Scope, allows, digest, is_key
 from glad_pipeline.callers.sessions import csrf_token
-from glad_pipeline.database import describe
+from glad_pipeline.database import actor, describe
 from glad_pipeline.gateway.bounds import too_many
 from glad_pipeline.gateway.problems import Problem
-from glad_pipeline.gateway.state import CALLER, Here, State
+from glad_pipeline.gateway.state import CALLER, State
 from glad_pipeline.guard.public import READS
 from glad_pipeline.settings import Settings
 
@@ -46,13 +46,16 @@ class Caller:
     session_expires_at: datetime | None = None
 
 
-async def caller_of(
-    request: Request, state: Here, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Caller | None:
+FOR_ANYBODY = {"security": [{}]}  # `openapi_extra` of a route that is for who shows no key, too
+Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+async def caller_of(request: Request, shown: Shown) -> Caller | None:
     """Who has shown a key or a session; None: nobody has.
 
     Raises `Problem`: 401 for one that opens nothing, 403 for a change by a session without its CSRF token, 429.
     """
+    state: State = request.app.state.glad  # no dependency: each costs at every start, for every route, and each request
     text = shown.credentials if shown else request.headers.get("x-api-key")
     if text is not None:
         caller = await caller_of_key(request, state, text)
@@ -61,6 +64,8 @@ async def caller_of(
     else:
         return None
     request.scope[CALLER] = caller.name
+    if request.method not in READS:
+        actor.set(caller.name)
     if wait := state.rates.of_key(caller.key_id):
         raise too_many(f"the key {caller.name}", wait)
     return caller
@@ -115,17 +120,21 @@ def plain_cookie_name(settings: Settings) -> str:
 
 
 def needs(*scopes: Scope) -> Any:
-    """The caller of a route that is for any of these scopes. Raises `Problem`: 401 for nobody, 403 for another one."""
-    wanted = " or ".join(scopes)
+    """The caller of a route that is for any of these scopes. Raises as `caller_of` and `require`."""
 
-    async def check(caller: Annotated[Caller | None, Depends(caller_of)]) -> Caller:
-        if caller is None:
-            raise Problem(
-                401, f"this asks for an API key with the scope {wanted}: Authorization: Bearer KEY", headers=CHALLENGE
-            )
-        if not any(allows(caller.scopes, scope) for scope in scopes):
-            raise Problem(403, f"the key {caller.name} has the scopes {', '.join(caller.scopes)}: this needs {wanted}")
-        return caller
+    async def check(request: Request, shown: Shown) -> Caller:
+        return require(await caller_of(request, shown), *scopes)
 
-    check.scope, check.scopes = scopes[0], scopes  # type: ignore[attr-defined]  # for the table of routes in the tests
     return Depends(check)
+
+
+def require(caller: Caller | None, *scopes: Scope) -> Caller:
+    """A caller with any of these scopes. Raises `Problem`: 401 for nobody, 403 for another one."""
+    wanted = " or ".join(scopes)
+    if caller is None:
+        raise Problem(
+            401, f"this asks for an API key with the scope {wanted}: Authorization: Bearer KEY", headers=CHALLENGE
+        )
+    if not any(allows(caller.scopes, scope) for scope in scopes):
+        raise Problem(403, f"the key {caller.name} has the scopes {', '.join(caller.scopes)}: this needs {wanted}")
+    return caller

@@ -1,7 +1,8 @@
 """`GET /api/media/tasks/{id}/events`: what happens to a prompt, as it happens (server-sent events).
 
 An event's id is its number in `prompt_events`: a client that comes again with `Last-Event-ID` is told what it has
-missed. After an event that ends the prompt the stream is over, and after ten minutes: who comes again shows a key anew.
+missed. The stream is over after an event that ends the prompt, after ten minutes (who comes again shows a key anew),
+and when the gateway ends.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from glad_pipeline.database import DatabaseError
+from glad_pipeline.gateway.problems import errors
 from glad_pipeline.gateway.state import Here, State
-from glad_pipeline.gateway.tasks import ID, Looks, Task, TaskId, errors, progress_for, task_at
+from glad_pipeline.gateway.tasks import ID, Looks, Task, TaskId, progress_for, task_at
 from glad_pipeline.gateway.waiting import DELETED, POLL, Subscription, Waiting, Waits
 from glad_pipeline.prompts.progress import News, Progress, waiting_in_words
 
@@ -70,7 +72,7 @@ async def events(
     if row.has_ended and row.event_id <= subscription.since:  # all was told, or its history is too old to be kept
         yield _last(row.event or row.status, row.event_id, task_at(state, row))
         return
-    while (left := until - clock()) > 0:
+    while (left := until - clock()) > 0 and not waiting.is_ending:
         news = await subscription.news(left)
         now = subscription.row
         if not news and subscription.asks_place:

@@ -9,14 +9,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from glad_pipeline.gateway.post_models import NOT_MODIFIED, problems_of
-from glad_pipeline.gateway.problems import AGAIN, Problem
+from glad_pipeline.gateway.post_models import NOT_MODIFIED
+from glad_pipeline.gateway.problems import AGAIN, Problem, errors
 from glad_pipeline.gateway.state import Here, State
 from glad_pipeline.rendition_plan import CONTENT_TYPES
 from glad_pipeline.storage.keys import is_of_picture
 from glad_pipeline.storage.volume_shown import Answer, ShownFile, answer_of, open_shown
 
 router = APIRouter(tags=["images"])
+SHOWN_ANYWHERE = {"Cross-Origin-Resource-Policy": "cross-origin"}  # the blog's pages are of another origin
 PIECE = 1 << 18  # bytes of a file read at once
 _BODY = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/png", *CONTENT_TYPES.values())}
 
@@ -26,7 +27,7 @@ class _Part(Response):
 
     def __init__(self, shown: ShownFile, answer: Answer, state: State) -> None:
         self._file, self._answer, self._state = shown.file, answer, state
-        super().__init__(status_code=answer.status, headers=answer.headers)
+        super().__init__(status_code=answer.status, headers={**answer.headers, **SHOWN_ANYWHERE})
         if answer.status != 304:
             self.headers["Content-Length"] = str(answer.length)
 
@@ -50,7 +51,7 @@ class _Part(Response):
         206: {"content": _BODY, "description": "The part that `Range` asks for"},
         416: {"description": "`Range` begins after the end"},
         **NOT_MODIFIED,
-        **problems_of(404, 429, 503),
+        **errors(404, 429, 503),
     },
 )
 @router.head("/images/{key:path}", include_in_schema=False)

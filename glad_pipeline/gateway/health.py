@@ -7,11 +7,11 @@ import time
 
 from fastapi import APIRouter, Request
 from psycopg.errors import UndefinedTable
-from pydantic import BaseModel
 
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.database.pool import Pool
 from glad_pipeline.database.schema_version import NEEDED, QUERIES
+from glad_pipeline.gateway.models import Model
 from glad_pipeline.gateway.problems import AGAIN, Problem
 from glad_pipeline.gateway.state import Here
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 router = APIRouter(tags=["monitoring"])
 
 
-class Health(BaseModel):
+class Health(Model):
     """That all is well."""
 
     status: str

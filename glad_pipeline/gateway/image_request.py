@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from glad_pipeline import limits
 from glad_pipeline.errors import UsageError
+from glad_pipeline.gateway.models import Asked
 from glad_pipeline.limits import CHARS, PRESETS, PROMPT_SYNTAXES, PUBLISH, SCHEDULERS
 from glad_pipeline.prompts.syntax import text_notices
 from glad_pipeline.records import FIELDS
@@ -44,10 +45,10 @@ def _enum(values: tuple[str, ...]) -> Any:
     return Field(json_schema_extra={"enum": list(values)})
 
 
-class PostFields(BaseModel):
+class PostFields(Asked):
     """What is said of a post."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
     title: Title | None = None
     slug: Slug | None = None

@@ -1,7 +1,7 @@
 """Work that outlasts a request: begun by one, followed by its id.
 
-Kept in memory, for as long as this process lives: what must not be lost, such as a takedown and its messages, is in the
-database before any of it begins, and each work may be begun again.
+How far one is, is known to this process alone; what it has come to is kept in the database (`job_results`). What must
+not be lost, such as a takedown and its messages, is there before any of it begins, and each work may be begun again.
 """
 
 from __future__ import annotations
@@ -14,52 +14,26 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextvars import copy_context
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import psycopg
+from anyio import to_thread
 from fastapi import Depends, FastAPI, Request
 
+from glad_pipeline.database import Database
 from glad_pipeline.errors import GladError
+from glad_pipeline.gateway.job_results import KEPT, Job, Kind, keep, kept
 from glad_pipeline.gateway.problems import AGAIN, Problem, of_database, of_error
 
 AT_ONCE = 4
-KEPT = 50  # that have ended, the newest
 SOON = 10.0  # seconds for which the request that begins one waits for its end
 LEAVING = 5.0  # seconds for which those that are under way are waited for when the gateway ends
-PATH = "/api/studio/jobs"
-Kind = Literal["audit", "redraw", "deliver", "takedown"]
 Tell = Callable[[Callable[[], str]], None]  # how far it is; raises where the gateway ends or time is over
 Ended = tuple[Any, BaseException | None]  # what a work has returned, or raised
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(kw_only=True, slots=True)
-class Job:
-    """One of them, as it is shown."""
-
-    id: str
-    kind: Kind
-    by: str  # the caller's name
-    state: Literal["running", "done", "failed"]
-    started_at: datetime
-    ended_at: datetime | None = None
-    progress: str | None = None
-    result: Any = None
-    problem: str | None = None  # why it failed
-    status: int | None = None  # of a request that fails so
-
-    @property
-    def path(self) -> str:
-        """Where it is followed."""
-        return f"{PATH}/{self.id}"
-
-    def require(self) -> None:
-        """Raises `Problem` where it has failed."""
-        if self.state == "failed":
-            raise Problem(self.status or 500, self.problem or "", job=self.path)
 
 
 class Stopped(GladError):
@@ -67,10 +41,12 @@ class Stopped(GladError):
 
 
 class Jobs:
-    """Those of one process; all but the work itself happens on the event loop."""
+    """Those of one process; all but the work itself happens on the event loop. `database`: for what they have come to;
+    without one it is kept in memory."""
 
-    def __init__(self) -> None:
-        self._jobs: dict[str, Job] = {}
+    def __init__(self, database: Database | None = None) -> None:
+        self._database = database
+        self._jobs: dict[str, Job] = {}  # that go on, or could not be kept
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = threading.Event()
 
@@ -100,19 +76,22 @@ class Jobs:
             headers = {"Retry-After": str(AGAIN)}
             raise Problem(503, f"{AT_ONCE} long works are under way: try again when one has ended", headers=headers)
         job = Job(id=secrets.token_urlsafe(12), kind=kind, by=by, state="running", started_at=datetime.now(UTC))
-        self._keep(job)
+        self._note(job)
         task = asyncio.create_task(self._follow(job, self._in_a_thread(job, work, seconds)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await asyncio.wait([task], timeout=wait)
         return job
 
-    def newest(self) -> list[Job]:
-        """All there are, the newest first."""
-        return list(reversed(self._jobs.values()))
+    async def newest(self) -> list[Job]:
+        """All there are, the newest first. Raises `DatabaseError`."""
+        here = {each.id: each for each in self._jobs.values()}  # first: what ends meanwhile is in the database
+        all_ = {**here, **{each.id: each for each in await self._kept()}}
+        return sorted(all_.values(), key=lambda job: job.started_at, reverse=True)
 
-    def get(self, job_id: str) -> Job | None:
-        return self._jobs.get(job_id)
+    async def get(self, job_id: str) -> Job | None:
+        """One of them. Raises `DatabaseError`."""
+        return self._jobs.get(job_id) or next(iter(await self._kept(job_id)), None)
 
     async def end(self) -> None:
         """Have all of them end, and wait for them a little."""
@@ -120,7 +99,10 @@ class Jobs:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=LEAVING)
 
-    def _keep(self, job: Job) -> None:
+    async def _kept(self, job_id: str | None = None) -> list[Job]:
+        return await to_thread.run_sync(kept, self._database, job_id) if self._database else []
+
+    def _note(self, job: Job) -> None:
         ended = [each.id for each in self._jobs.values() if each.state != "running"]
         for each in ended[: max(0, len(ended) - KEPT + 1)]:
             del self._jobs[each]
@@ -143,7 +125,8 @@ class Jobs:
             except BaseException as error:  # noqa: BLE001  a result: raised on the loop, SystemExit ends the gateway
                 future.set_result((None, error))
 
-        threading.Thread(target=run, name=f"glad-{job.kind}", daemon=True).start()  # no process waits for it
+        known = copy_context()  # for whom it is
+        threading.Thread(target=known.run, args=(run,), name=f"glad-{job.kind}", daemon=True).start()  # nobody joins it
         return future
 
     async def _follow(self, job: Job, future: Future[Ended]) -> None:
@@ -159,12 +142,24 @@ class Jobs:
                 problem = Problem(500, "this is a fault of the server: its log says more")
             job.state, job.problem, job.status = "failed", problem.detail, problem.status
         job.ended_at = datetime.now(UTC)
+        await self._keep(job)
+
+    async def _keep(self, job: Job) -> None:
+        """In the database; where that is away it stays here."""
+        if self._database is None:
+            return
+        try:
+            await to_thread.run_sync(keep, self._database, job)
+        except (GladError, psycopg.Error) as error:
+            logger.warning("what the work %s has come to is kept in memory alone: %s", job.id, error)
+        else:
+            del self._jobs[job.id]
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """For a router: the application's jobs, ended with it."""
-    app.state.jobs = Jobs()
+    app.state.jobs = Jobs(app.state.glad.database)
     yield
     await app.state.jobs.end()
 

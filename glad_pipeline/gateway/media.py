@@ -12,14 +12,15 @@ from typing import Annotated, Any, Literal, TypeGuard
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.display import quoted
 from glad_pipeline.errors import GladError, NotAllowedError, UnavailableError, UsageError
-from glad_pipeline.gateway.callers import Caller, caller_of, needs
+from glad_pipeline.gateway.callers import FOR_ANYBODY, Caller, caller_of, needs
 from glad_pipeline.gateway.image_request import ImageRequest, PostFields, fields_of, notices_of
-from glad_pipeline.gateway.problems import Problem
+from glad_pipeline.gateway.models import Model
+from glad_pipeline.gateway.problems import Problem, errors
 from glad_pipeline.gateway.state import Here, State
 from glad_pipeline.gateway.studio_answers import may_approve
 from glad_pipeline.gateway.tasks import (
@@ -28,7 +29,6 @@ from glad_pipeline.gateway.tasks import (
     Links,
     Task,
     TaskId,
-    errors,
     image_of,
     links_to,
     progress_for,
@@ -51,7 +51,7 @@ FAILURES = {"rejected": 422, "failed": 500, "cancelled": 409}
 Submits = Annotated[Caller, needs("submit")]
 
 
-class Picture(BaseModel):
+class Picture(Model):
     """A picture that is there."""
 
     success: Literal[True] = True
@@ -65,7 +65,7 @@ class Picture(BaseModel):
     notices: list[str] = Field(description="What of the request has no effect, or another one than it seems.")
 
 
-class Health(BaseModel):
+class Health(Model):
     """Whether pictures are drawn."""
 
     status: Literal["healthy", "paused", "stalled"]
@@ -155,7 +155,7 @@ async def _waited(request: Request, state: State, waiting: Waiting, row: Progres
     clock = asyncio.get_running_loop().time
     until = clock() + wait
     with waiting.subscribe(row.id, row.event_id) as subscription:
-        while (left := until - clock()) > 0 and not await request.is_disconnected():
+        while (left := until - clock()) > 0 and not (waiting.is_ending or await request.is_disconnected()):
             news = await subscription.news(min(left, LOOK))
             if _is_settled(subscription.row):
                 return subscription.row
@@ -247,7 +247,12 @@ def _is_published_so(state: State, task_id: int, given: dict[str, Any]) -> bool:
     )
 
 
-@router.get("/api/media/health", responses=errors(401, 429, 503), summary="Whether pictures are drawn")
+@router.get(
+    "/api/media/health",
+    responses=errors(401, 429, 503),
+    openapi_extra=FOR_ANYBODY,
+    summary="Whether pictures are drawn",
+)
 async def health(state: Here, caller: Annotated[Caller | None, Depends(caller_of)]) -> Health:
     """By what the queue shows: the GPU may be on another machine. Why, and how much, is for who has a key."""
     found = await _health(state)

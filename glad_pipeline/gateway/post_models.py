@@ -6,32 +6,31 @@ No answer is checked against it: PostgreSQL makes the JSON (`publishing/post_rea
 from __future__ import annotations
 
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from glad_pipeline.gateway.problems import MEDIA_TYPE
+from glad_pipeline.gateway.models import Model
 
 ID = "00000000-0000-4000-8000-000000000001"
 URL = "https://cdn.example.com/generated/ab/abababababababababababababababab"
 Id = str | int  # a uuid, a number or a text, as the blog has it
 
 
-class Attributes(BaseModel):
+class Attributes(Model):
     url: str | None = Field(description="The picture of the post; null: it has none", examples=[f"{URL}.png"])
     alternativeText: str | None = Field(examples=["Fishing boats in a harbour at dawn"])
 
 
-class Data(BaseModel):
+class Data(Model):
     attributes: Attributes
 
 
-class CoverImage(BaseModel):
+class CoverImage(Model):
     data: Data
 
 
-class Picture(BaseModel):
+class Picture(Model):
     """What `<picture>` and `<img>` need. The formats stand in the order in which a browser is to be offered them."""
 
     url: str = Field(examples=[f"{URL}.png"])
@@ -46,7 +45,7 @@ class Picture(BaseModel):
     )
 
 
-class Post(BaseModel):
+class Post(Model):
     id: Id = Field(examples=[ID])
     title: str | None = Field(examples=["Before the boats"])
     slug: str = Field(examples=["before-the-boats"])
@@ -68,7 +67,7 @@ class Post(BaseModel):
     picture: Picture | None
 
 
-class Pagination(BaseModel):
+class Pagination(Model):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"page": 1, "pageSize": 20, "total": 14, "totalIsExact": True, "pageCount": 1, "next": None}]
@@ -85,20 +84,20 @@ class Pagination(BaseModel):
     next: str | None = Field(description="For `after`: the next page; null: there is none")
 
 
-class PageMeta(BaseModel):
+class PageMeta(Model):
     pagination: Pagination
 
 
-class PostsPage(BaseModel):
+class PostsPage(Model):
     data: list[Post]
     meta: PageMeta
 
 
-class PostAnswer(BaseModel):
+class PostAnswer(Model):
     data: Post
 
 
-class Label(BaseModel):
+class Label(Model):
     id: Id
     name: str = Field(examples=["Technology"])
     slug: str | None = Field(examples=["technology"])
@@ -107,11 +106,11 @@ class Label(BaseModel):
     updated_at: datetime | None
 
 
-class Labels(BaseModel):
+class Labels(Model):
     data: list[Label]
 
 
-class Author(BaseModel):
+class Author(Model):
     id: Id
     name: str = Field(examples=["Ada Writer"])
     slug: str | None
@@ -120,32 +119,8 @@ class Author(BaseModel):
     created_at: datetime | None
 
 
-class Authors(BaseModel):
+class Authors(Model):
     data: list[Author]
 
 
-class ProblemAnswer(BaseModel):
-    """RFC 9457."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str = Field(examples=["about:blank"])
-    title: str
-    status: int
-    detail: str = Field(description="What happened, which value, what to do")
-
-
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "`If-None-Match` has the tag of the answer"}}
-
-
-def problems_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route says of its errors."""
-    schema = {"$ref": "#/components/schemas/ProblemAnswer"}
-    return {
-        status: {
-            "description": HTTPStatus(status).phrase,
-            "model": ProblemAnswer,
-            "content": {MEDIA_TYPE: {"schema": schema}},
-        }
-        for status in statuses
-    }

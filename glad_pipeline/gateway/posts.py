@@ -16,7 +16,7 @@ import orjson
 import psycopg
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
@@ -25,9 +25,10 @@ from glad_pipeline.callers.keys import allows
 from glad_pipeline.database import DatabaseError
 from glad_pipeline.gateway.blog_reads import BlogReads, Total, reads_of
 from glad_pipeline.gateway.caching import answer
-from glad_pipeline.gateway.callers import Caller, caller_of, needs
-from glad_pipeline.gateway.post_models import NOT_MODIFIED, PostAnswer, PostsPage, problems_of
-from glad_pipeline.gateway.problems import Problem
+from glad_pipeline.gateway.callers import FOR_ANYBODY, Caller, caller_of, require
+from glad_pipeline.gateway.models import Model
+from glad_pipeline.gateway.post_models import NOT_MODIFIED, PostAnswer, PostsPage
+from glad_pipeline.gateway.problems import Problem, errors
 from glad_pipeline.gateway.queries import documented, query_of
 from glad_pipeline.publishing.post_reading import Asked
 
@@ -40,10 +41,9 @@ Who = Annotated[Caller | None, Depends(caller_of)]
 Word = Annotated[str, Field(max_length=255, pattern=TEXT)] | None
 _BOUND = {"status", "category", "tag", "skip"}
 _CREDENTIALS = (b"authorization", b"x-api-key", b"cookie")
-_must_read = needs(READS).dependency
 
 
-class ListQuery(BaseModel):
+class ListQuery(Model):
     """What may be asked of the list."""
 
     skip: int = Field(0, ge=0, le=MOST_SKIPPED, description="Posts to leave out; further on: `after`")
@@ -77,8 +77,8 @@ class ListQuery(BaseModel):
     "/api/posts",
     summary="Posts, the newest first",
     response_model=None,
-    responses={200: {"model": PostsPage}, **NOT_MODIFIED, **problems_of(401, 403, 422, 429, 503)},
-    openapi_extra=documented(ListQuery),
+    responses={200: {"model": PostsPage}, **NOT_MODIFIED, **errors(401, 403, 422, 429, 503)},
+    openapi_extra={**documented(ListQuery), **FOR_ANYBODY},
 )
 @router.head("/api/posts", include_in_schema=False)
 async def posts(request: Request, caller: Who) -> Response:
@@ -86,7 +86,7 @@ async def posts(request: Request, caller: Who) -> Response:
     query, reads = query_of(ListQuery, request), reads_of(request)
     asked = query.asked
     if asked.states != "published":
-        await _must_read(caller)
+        require(caller, READS)
     skip, limit, after = query.skip, query.limit, query.after
     bound: dict[str, Any] = {**query.model_dump(include=_BOUND), "search": _like(query.search or "")}
     if after:
@@ -128,7 +128,8 @@ anonymous = _Anonymous("/api/posts", _for_anybody, methods=["GET"], include_in_s
     "/api/posts/{slug:path}",
     summary="One post",
     response_model=None,
-    responses={200: {"model": PostAnswer}, **NOT_MODIFIED, **problems_of(401, 404, 410, 422, 429, 503)},
+    responses={200: {"model": PostAnswer}, **NOT_MODIFIED, **errors(401, 404, 410, 422, 429, 503)},
+    openapi_extra=FOR_ANYBODY,
 )
 @router.head("/api/posts/{slug:path}", include_in_schema=False)
 async def post(

@@ -11,6 +11,7 @@ import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from glad_pipeline.database import DatabaseError, first_words
 from glad_pipeline.display import one_line, quoted
@@ -18,6 +19,7 @@ from glad_pipeline.errors import GladError, NoSuchError, NotAllowedError, Unavai
 from glad_pipeline.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 AGAIN = 5  # seconds after which somebody who was told that something is away may ask again
 logger = logging.getLogger(__name__)
 SHOWN = 20  # mistakes of one request that are told
@@ -59,6 +61,11 @@ def answer(problem: Problem) -> Response:
     )
 
 
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For `responses=`: problems that may come of a route. What they are like `document` adds."""
+    return {each: {"description": HTTPStatus(each).phrase} for each in statuses}
+
+
 def add_to(app: FastAPI) -> None:
     """Have every error of a route answered so; what nobody expects is `front`'s."""
 
@@ -85,7 +92,20 @@ def add_to(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        return answer(_of_http(error))
+        problem = _of_http(error)
+        if problem.status == 405:
+            problem.headers["Allow"] = ", ".join(_methods_of(request))
+        return answer(problem)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """All that the path of a request is there for: Starlette names those of one of its routes."""
+    routes, scope = request.app.router.routes, request.scope
+    return [
+        method
+        for method in METHODS
+        if any(each.matches({**scope, "method": method})[0] is Match.FULL for each in routes)
+    ]
 
 
 def of_error(error: GladError) -> Problem:

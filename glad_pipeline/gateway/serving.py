@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import resource
+import socket
 from contextlib import suppress
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.main import STARTUP_FAILURE
 
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.gateway.app import build_app
@@ -34,7 +38,27 @@ def main() -> None:
         options = options_of(settings)
     except GladError as error:
         raise SystemExit(f"glad gateway: {error}") from error
-    uvicorn.run(app, host=given.host, port=given.port, **options)
+    _freeze()
+    server = Server(uvicorn.Config(app, host=given.host, port=given.port, **options))
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise SystemExit(STARTUP_FAILURE)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which answers who waits for a picture as soon as it is to end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        app: FastAPI = self.config.app  # type: ignore[assignment]  # as it was given
+        app.state.waiting.end()
+        await super().shutdown(sockets)
+
+
+def _freeze() -> None:
+    """What is there by now stays: the collector need not look at all of it, for all who wait, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def require_reachable(settings: Settings, host: str) -> None:

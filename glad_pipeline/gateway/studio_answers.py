@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
 from fastapi import Path, Query
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from starlette.convertors import Convertor, register_url_convertor
 
 from glad_pipeline.callers.keys import allows
 from glad_pipeline.gateway.callers import Caller
-from glad_pipeline.gateway.problems import MEDIA_TYPE, Problem
+from glad_pipeline.gateway.models import Asked, Model
+from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.limits import REASON_CHARS
 from glad_pipeline.prompts.intake import key_of
 from glad_pipeline.prompts.management import Changes
@@ -38,6 +42,31 @@ After = Annotated[
 Limit = Annotated[int, Query(ge=1, le=PAGE)]
 
 
+class _Number(Convertor[str]):
+    """In a path, so that no word beside it, `retry` say, is taken for one; judged as any other parameter."""
+
+    regex = "-?[0-9]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("number", _Number())
+
+
+def _of_iso(found: Any) -> Any:
+    """Not seconds since 1970, which pydantic takes for a time as well."""
+    if isinstance(found, str) and not re.match(r"\d{4}-\d{2}", found):
+        raise ValueError("must be a time such as 2026-03-01T09:00:00+01:00 (ISO 8601)")
+    return found
+
+
+Moment = Annotated[datetime, BeforeValidator(_of_iso)]
+
+
 def _storable(text: str) -> str:
     """Without what PostgreSQL takes in no text. Lone surrogates pydantic refuses itself."""
     if "\x00" in text:
@@ -49,16 +78,14 @@ Text = Annotated[str, AfterValidator(_storable)]
 Reason = Annotated[Text, Field(min_length=1, max_length=REASON_CHARS)]
 
 
-class Body(BaseModel):
+class Body(Asked):
     """What a request may have in its body, and nothing else."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
 
-class Told(BaseModel):
-    """What an answer has, for OpenAPI: no answer is made by it, so that it need not be built at the start."""
-
-    model_config = ConfigDict(defer_build=True)
+class Told(Model):
+    """What an answer has, for OpenAPI: no answer is made by it."""
 
 
 class Ids(Body):
@@ -109,15 +136,6 @@ class Outcomes(Told):
     meta: Tally
 
 
-class ProblemBody(Told):
-    """RFC 9457: what happened, which value, what to do."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-
-
 _REFUSALS = {
     401: "no key, or one that opens nothing",
     403: "the key's scopes do not allow it",
@@ -133,10 +151,7 @@ _REFUSALS = {
 
 def refusals(*codes: int) -> dict[int | str, dict[str, Any]]:
     """The errors of a route, for OpenAPI: those that every one of these has, and these."""
-    content = {MEDIA_TYPE: {"schema": ProblemBody.model_json_schema()}}
-    return {
-        code: {"description": _REFUSALS[code], "content": content} for code in sorted({401, 403, 422, 429, 503, *codes})
-    }
+    return {code: {"description": _REFUSALS[code]} for code in sorted({401, 403, 422, 429, 503, *codes})}
 
 
 def answer(data: Any, status: int = 200, *, meta: Mapping[str, Any] | None = None) -> Response:

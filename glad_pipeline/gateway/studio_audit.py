@@ -1,4 +1,4 @@
-"""The studio's audit, and the long works of this process with their results."""
+"""The studio's audit, and long works with their results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pydantic.config import JsonDict
 from glad_pipeline.callers.keys import allows
 from glad_pipeline.database import Database
 from glad_pipeline.gateway.callers import Caller, needs
-from glad_pipeline.gateway.jobs import PATH, AllJobs, Job, Kind, Tell, lifespan
+from glad_pipeline.gateway.job_results import KEPT, PATH, Job, Kind
+from glad_pipeline.gateway.jobs import AllJobs, Tell, lifespan
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
 from glad_pipeline.gateway.studio_answers import LARGEST, Answer, Body, Whole, answer, refusals
@@ -83,16 +84,16 @@ def _so_far(report: Report) -> str:
 
 @router.get(PATH, response_model=Answer[list[Job]], responses=refusals())
 async def list_jobs(caller: Reader, jobs: AllJobs, kind: Kind | None = None) -> Response:
-    """Long works of this process, the newest first: what goes on, and the last results. Those of others need admin."""
-    return answer([each for each in jobs.newest() if _may_see(caller, each) and kind in (None, each.kind)])
+    """Long works, the newest first: what goes on in this process, and the last 50 results. Others' need admin."""
+    return answer([each for each in await jobs.newest() if _may_see(caller, each) and kind in (None, each.kind)])
 
 
 @router.get(f"{PATH}/{{job_id}}", response_model=JobAnswer, responses=refusals(404))
 async def show_job(caller: Reader, jobs: AllJobs, job_id: JobId) -> Response:
     """One of them: how far it is, or its result."""
-    job = jobs.get(job_id)
+    job = await jobs.get(job_id)
     if job is None or not _may_see(caller, job):
-        raise Problem(404, f"there is no work {job_id}: those that have ended are kept for a while, in memory")
+        raise Problem(404, f"there is no work {job_id}: of those that have ended the last {KEPT} are kept")
     return answer(job)
 
 

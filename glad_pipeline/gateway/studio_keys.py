@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from glad_pipeline.callers.keys import ApiKey, Scope, list_keys, make_key, revoke_key
+from glad_pipeline.callers.keys import ApiKey, Scope, list_keys, make_key, revoke_key, rotate_key
 from glad_pipeline.gateway.callers import Caller, needs
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
-from glad_pipeline.gateway.studio_answers import Answer, Body, Text, Told, answer, refusals
+from glad_pipeline.gateway.studio_answers import Answer, Body, Text, Told, Whole, answer, refusals
 from glad_pipeline.gateway.studio_fields import TIME_CHARS
 
 router = APIRouter(prefix="/api/studio/keys", tags=["studio: keys"])
 Admin = Annotated[Caller, needs("admin")]
+MOST_GRACE = 366 * 86_400  # seconds
 
 
 class KeyName(Body):
@@ -70,10 +71,36 @@ async def make_api_key(state: Here, caller: Admin, asked: NewKey) -> Response:
     return answer(MadeKey(key=key, text=text), 201)
 
 
-@router.post("/revoke", response_model=Answer[ApiKey], responses=refusals())
+class RevokedKey(Told):
+    """A key that opens nothing any more."""
+
+    data: ApiKey
+    meta: dict[str, list[str]] = Field(
+        description="`made_with_it`: the names of keys that ended with it", examples=[{"made_with_it": []}]
+    )
+
+
+@router.post("/revoke", response_model=RevokedKey, responses=refusals())
 async def revoke_api_key(state: Here, caller: Admin, asked: KeyName) -> Response:
-    """Have a key open nothing any more, nor the sessions that were opened with it."""
-    return answer(await state.blocking(revoke_key, state.database, asked.name))
+    """Have a key open nothing any more, nor the keys that it has made, nor the sessions that were opened with them."""
+    key, *others = await state.blocking(revoke_key, state.database, asked.name)
+    return answer(key, meta={"made_with_it": [each.name for each in others]})
+
+
+class Rotation(KeyName):
+    """Which key gets another secret."""
+
+    grace_seconds: Whole = Field(
+        default=0, ge=0, le=MOST_GRACE, description="for how long the secret before opens the same"
+    )
+
+
+@router.post("/rotate", response_model=Answer[MadeKey], responses=refusals())
+async def rotate_api_key(state: Here, caller: Admin, asked: Rotation) -> Response:
+    """Give the caller's own key, or one that it has made, another secret, which is in this answer and nowhere else."""
+    grace = timedelta(seconds=asked.grace_seconds)
+    key, text = await state.blocking(rotate_key, state.database, asked.name, grace=grace, by=caller.key_id)
+    return answer(MadeKey(key=key, text=text))
 
 
 def _time(text: str) -> datetime:

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from glad_pipeline.callers.keys import allows
 from glad_pipeline.gateway.callers import Caller, needs
-from glad_pipeline.gateway.jobs import AllJobs, Job, Tell
+from glad_pipeline.gateway.job_results import Job
+from glad_pipeline.gateway.jobs import AllJobs, Tell
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
 from glad_pipeline.gateway.studio_answers import (

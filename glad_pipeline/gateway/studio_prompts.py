@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field
 
+from glad_pipeline.callers.keys import allows
+from glad_pipeline.errors import GladError
 from glad_pipeline.gateway.callers import Caller, needs
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
@@ -22,6 +24,7 @@ from glad_pipeline.gateway.studio_answers import (
     IdInPath,
     Ids,
     Limit,
+    Moment,
     Outcomes,
     Text,
     Told,
@@ -43,6 +46,7 @@ from glad_pipeline.operations.asking import AskedFor, ask_for, ask_for_each
 from glad_pipeline.operations.lineage import Lineage, lineage_of
 from glad_pipeline.prompts import editing, management
 from glad_pipeline.prompts.editing import ChangedMeanwhileError, Edit
+from glad_pipeline.prompts.intake import KeyTaken
 from glad_pipeline.prompts.management import PromptStatus, Status, Wanted
 
 router = APIRouter(prefix="/api/studio/prompts", tags=["studio: prompts"])
@@ -65,6 +69,7 @@ class PromptPage(Told):
     meta: PromptCounts
 
 
+OF_ANOTHER = "a prompt with this task_id is there already, and was not asked for with this key"
 THERE: dict[str, Any] = {"model": Answer[AskedFor], "description": "It was in the queue already"}
 
 
@@ -77,8 +82,8 @@ async def list_prompts(
     source: Annotated[Text | None, Query(max_length=CHARS["source"], description="'': without a source")] = None,
     category: Annotated[Text | None, Query(max_length=CHARS["category"])] = None,
     text: Annotated[Text | None, Query(min_length=1, max_length=200, description="in title or prompt")] = None,
-    since: Annotated[datetime | None, Query(description="asked for then or later")] = None,
-    until: Annotated[datetime | None, Query(description="asked for before")] = None,
+    since: Annotated[Moment | None, Query(description="asked for then or later")] = None,
+    until: Annotated[Moment | None, Query(description="asked for before")] = None,
     after: After = None,
     limit: Limit = 20,
 ) -> Response:
@@ -91,7 +96,7 @@ async def list_prompts(
     return page(rows, limit, counts=counts)
 
 
-@router.get("/{prompt_id}", response_model=Answer[Lineage], responses=refusals(404))
+@router.get("/{prompt_id:number}", response_model=Answer[Lineage], responses=refusals(404))
 async def show_prompt(state: Here, caller: Reader, prompt_id: IdInPath) -> Response:
     """One prompt with all that is known of it: where it stands, what happened to it, its picture with recipe and
     provenance, the stored objects, its post, and who was told."""
@@ -108,9 +113,12 @@ async def add_prompt(state: Here, caller: Submitter, asked: PromptAsked) -> Resp
     409: it is one that somebody else has asked for, and the key may not read it.
     """
     given = _given(caller, asked)
-    done = await state.blocking(ask_for, state.database, given, state.settings)
+    try:
+        done = await state.blocking(ask_for, state.database, given, state.settings)
+    except KeyTaken as error:
+        raise Problem(409, _why_taken(caller, error)) from error
     if not done.is_new and done.prompt is not None and not may_read(caller, done.prompt.source):
-        raise Problem(409, "a prompt with this task_id is there already, and was not asked for with this key")
+        raise Problem(409, OF_ANOTHER)
     return answer(done, 201 if done.is_new else 200)
 
 
@@ -142,17 +150,30 @@ async def add_prompts(state: Here, caller: Submitter, batch: Batch) -> Response:
     """Ask for several pictures. One that is refused keeps no other from the queue."""
     wanted = [_given(caller, asked) for asked in batch.prompts]
     done = await state.blocking(lambda: list(ask_for_each(state.database, wanted, state.settings)))
-    told = [_of_batch(index, each) for index, each in enumerate(done)]
+    there = [each[0] for each in done if not isinstance(each, GladError) and not each[1]]
+    sources = await state.blocking(management.sources_of, state.database, there)
+    hidden = {prompt_id for prompt_id in there if not may_read(caller, sources.get(prompt_id))}
+    told = [_of_batch(caller, index, each, hidden) for index, each in enumerate(done)]
     new, ok = sum(each["is_new"] for each in told), sum(each["ok"] for each in told)
     return answer(told, meta={"ok": ok, "new": new, "refused": len(told) - ok})
 
 
-def _of_batch(index: int, became: tuple[int, bool] | str) -> dict[str, Any]:
-    if isinstance(became, str):
-        return {"index": index, "id": None, "ok": False, "is_new": False, "detail": became}
+def _of_batch(
+    caller: Caller, index: int, became: tuple[int, bool] | GladError, hidden: Collection[int]
+) -> dict[str, Any]:
+    if isinstance(became, GladError) or became[0] in hidden:
+        why = OF_ANOTHER if not isinstance(became, GladError) else _why_taken(caller, became)
+        return {"index": index, "id": None, "ok": False, "is_new": False, "detail": why}
     prompt_id, is_new = became
     words = "in the queue" if is_new else "was in the queue already"
     return {"index": index, "id": prompt_id, "ok": True, "is_new": is_new, "detail": words}
+
+
+def _why_taken(caller: Caller, error: GladError) -> str:
+    """Its words; of a key that is taken, to who may not read others' prompts, without the prompt that has it."""
+    if isinstance(error, KeyTaken) and not allows(caller.scopes, "read"):
+        return "this idempotency_key, or the task_id beside it, asks for something else already: take another key"
+    return str(error)
 
 
 def _given(caller: Caller, asked: PromptFields) -> dict[str, Any]:
@@ -172,7 +193,7 @@ class Change(Body):
     )
 
 
-@router.patch("/{prompt_id}", response_model=Answer[Edit], responses=refusals(404, 409))
+@router.patch("/{prompt_id:number}", response_model=Answer[Edit], responses=refusals(404, 409))
 async def edit_prompt(state: Here, caller: Submitter, prompt_id: IdInPath, change: Change) -> Response:
     """Change a prompt that is not published yet: with another text or recipe its picture is drawn (again).
 

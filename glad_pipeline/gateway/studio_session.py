@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from glad_pipeline.callers.keys import digest
 from glad_pipeline.callers.sessions import HOURS, Session, close_session, csrf_token, open_session
 from glad_pipeline.gateway.callers import CHALLENGE, Caller, caller_of, caller_of_key, cookie_name
+from glad_pipeline.gateway.models import Asked, Model
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
 
@@ -21,14 +23,13 @@ router = APIRouter(prefix="/api/studio/session", tags=["studio"])
 NO_SESSION: dict[int | str, dict[str, Any]] = {401: {"description": "nobody is logged in"}}
 
 
-class Login(BaseModel):
+class Login(Asked):
     """What a person shows."""
 
-    model_config = ConfigDict(extra="forbid")
     key: str = Field(max_length=200, description="An API key.", examples=["glad_…"])
 
 
-class Opened(BaseModel):
+class Opened(Model):
     """Who is logged in."""
 
     name: str = Field(description="The name of the key.")
@@ -37,7 +38,7 @@ class Opened(BaseModel):
     expires_at: datetime
 
 
-class Answer(BaseModel):
+class Answer(Model):
     """The session."""
 
     data: Opened
@@ -50,7 +51,7 @@ def _session_of(caller: Caller | None) -> tuple[str, datetime]:
     return caller.session, caller.session_expires_at
 
 
-def _caller(caller: Annotated[Caller | None, Depends(caller_of)]) -> Caller | None:
+async def _caller(caller: Annotated[Caller | None, Depends(caller_of)]) -> Caller | None:
     _session_of(caller)
     return caller
 
@@ -62,7 +63,7 @@ LoggedIn = Annotated[Caller, Depends(_caller)]
 async def log_in(login: Login, request: Request, response: Response, state: Here) -> Answer:
     """A cookie for the browser, and the CSRF token. Ends after half a day, with the key, or by logging out."""
     caller = await caller_of_key(request, state, login.key)
-    session: Session | None = await state.blocking(open_session, state.database, caller.key_id)
+    session: Session | None = await state.blocking(open_session, state.database, caller.key_id, digest(login.key))
     if session is None:
         raise Problem(401, "this key was revoked", headers=CHALLENGE)
     _set_cookie(request, response, state, session.text, HOURS * 3_600)

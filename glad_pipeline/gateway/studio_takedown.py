@@ -9,7 +9,8 @@ from fastapi import Response
 from pydantic import Field
 
 from glad_pipeline.gateway.callers import Caller
-from glad_pipeline.gateway.jobs import Job, Jobs, Tell
+from glad_pipeline.gateway.job_results import Job
+from glad_pipeline.gateway.jobs import Jobs, Tell
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import State
 from glad_pipeline.gateway.studio_answers import Told, answer

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Path, Response
+from pydantic import Field
 
 from glad_pipeline.callers.keys import Scope, allows
-from glad_pipeline.gateway.callers import CHALLENGE, Caller, caller_of
-from glad_pipeline.gateway.problems import Problem
+from glad_pipeline.gateway.callers import Caller, needs
+from glad_pipeline.gateway.models import Model
+from glad_pipeline.gateway.problems import Problem, errors
 from glad_pipeline.gateway.state import Here, State
 from glad_pipeline.gateway.waiting import Waiting, Waits, progress_of
 from glad_pipeline.prompts.progress import Progress
@@ -28,7 +28,7 @@ State_ = Literal[
 TaskId = Annotated[int, Path(ge=1, le=ID, description="As the answer to the request had it.", examples=[17])]
 
 
-class Image(BaseModel):
+class Image(Model):
     """A picture that is public."""
 
     url: str = Field(examples=["https://cdn.example.com/generated/ab/abcd.png"])
@@ -41,21 +41,21 @@ class Image(BaseModel):
     alt_text: str = Field(description="What was asked for; not what was drawn.")
 
 
-class Drawing(BaseModel):
+class Drawing(Model):
     """Its place in the batch that is drawn now."""
 
     picture: int
     of: int
 
 
-class Links(BaseModel):
+class Links(Model):
     """Where to ask on."""
 
     task: str = Field(examples=["/api/media/tasks/17"])
     events: str = Field(description="Server-sent events.", examples=["/api/media/tasks/17/events"])
 
 
-class Task(BaseModel):
+class Task(Model):
     """How far a picture is."""
 
     id: int
@@ -75,22 +75,7 @@ class Task(BaseModel):
     notices: list[str] = Field([], description="What of the request has no effect, or another one than it seems.")
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For `responses=`: problems that may come of this route."""
-    return {each: {"description": HTTPStatus(each).phrase} for each in statuses}
-
-
-async def _may_look(caller: Annotated[Caller | None, Depends(caller_of)]) -> Caller:
-    if caller is None:
-        raise Problem(401, f"this asks for an API key with the scope {' or '.join(LOOK)}", headers=CHALLENGE)
-    if not any(allows(caller.scopes, each) for each in LOOK):
-        has = ", ".join(caller.scopes)
-        raise Problem(403, f"the key {caller.name} has the scopes {has}: this needs {' or '.join(LOOK)}")
-    return caller
-
-
-_may_look.scope, _may_look.scopes = LOOK[0], LOOK  # type: ignore[attr-defined]  # for the table of routes in the tests
-Looks = Annotated[Caller, Depends(_may_look)]
+Looks = Annotated[Caller, needs(*LOOK)]
 
 
 @router.get(

@@ -8,10 +8,11 @@ from fastapi.responses import Response
 
 from glad_pipeline.gateway.blog_reads import reads_of
 from glad_pipeline.gateway.caching import answer
-from glad_pipeline.gateway.post_models import NOT_MODIFIED, Authors, Labels, problems_of
+from glad_pipeline.gateway.post_models import NOT_MODIFIED, Authors, Labels
+from glad_pipeline.gateway.problems import errors
 
 router = APIRouter(tags=["posts"])
-PROBLEMS = {**NOT_MODIFIED, **problems_of(429, 503)}
+PROBLEMS = {**NOT_MODIFIED, **errors(429, 503)}
 
 
 @router.get(

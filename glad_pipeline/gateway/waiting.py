@@ -85,6 +85,10 @@ class Subscription:
         if not self._news:
             self.asks_place, self.place, self.seen, self.row = True, place, place, row
 
+    def wake(self) -> None:
+        """There is nothing to tell, and no need to wait any longer."""
+        self._woken.set()
+
     def move(self, place: int | None, row: Progress | None = None) -> None:
         """It has another place in the queue."""
         self.place, self.row = place, row
@@ -121,6 +125,7 @@ class Waiting:
         self._places = Shared(self._ask_places)
         self._told_seldom = 0.0
         self.held: Counter[int] = Counter()  # calls and streams that are open, by key
+        self.is_ending = False  # the process is: who waits is answered now, and comes again elsewhere
 
     async def __aenter__(self) -> Waiting:
         self._tasks = [asyncio.create_task(_for_good(each)) for each in (self._listen, self._look)]
@@ -130,6 +135,12 @@ class Waiting:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def end(self) -> None:
+        """Let nobody wait any longer."""
+        self.is_ending = True
+        for each in self._subscriptions:
+            each.wake()
 
     @contextmanager
     def held_by(self, key_id: int) -> Iterator[None]:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 
 from glad_pipeline.gateway.callers import Caller, needs
+from glad_pipeline.gateway.models import Model
 
 router = APIRouter(tags=["callers"])
 
 
-class Known(BaseModel):
+class Known(Model):
     """The key that was shown."""
 
     name: str
     scopes: list[str]
 
 
-class Answer(BaseModel):
+class Answer(Model):
     """Who calls."""
 
     data: Known

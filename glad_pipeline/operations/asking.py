@@ -36,7 +36,7 @@ def ask_for(database: Database, given: Mapping[str, Any], settings: Settings) ->
 
 def ask_for_each(
     database: Database, wanted: Sequence[Mapping[str, Any]], settings: Settings
-) -> Iterator[tuple[int, bool] | str]:
+) -> Iterator[tuple[int, bool] | GladError]:
     """Put prompts into the queue, each for itself: its id and whether it is new, or why it is not there."""
     for given in wanted:
         try:
@@ -44,4 +44,4 @@ def ask_for_each(
         except UnavailableError:
             raise
         except GladError as error:
-            yield str(error)
+            yield error

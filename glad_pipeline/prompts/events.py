@@ -26,6 +26,7 @@ class Event:
     event: str  # queued, or as the CHECK of `prompt_events.event` has it
     run_id: str | None = None  # the Dagster run; None: a person's doing, or not known
     detail: str | None = None  # the reason, or the place in its batch: 3 of 8
+    actor: str | None = None  # the API key that had it done; None: a run's or the terminal's doing, or not known
 
 
 def history(database: Database, prompt_id: int) -> list[Event]:

@@ -2,7 +2,7 @@
 
 -- name: history
 -- What happened to a prompt, the oldest first. That it was queued is its own `created_at`.
-SELECT at, event, run_id, detail FROM prompt_events WHERE prompt_id = %(id)s ORDER BY id DESC LIMIT %(limit)s;
+SELECT at, event, run_id, detail, actor FROM prompt_events WHERE prompt_id = %(id)s ORDER BY id DESC LIMIT %(limit)s;
 
 -- name: place
 -- Its place among the next `limit` prompts that runs take, as `prompts_in_turn` has them; none: it is not among them.

@@ -220,6 +220,12 @@ def discard(database: Database, ids: Sequence[int], *, reason: str, seen: Mappin
     return _change(database, "discard", ids, DISCARDABLE, seen=seen, reason=f"discarded: {review_reason(reason)}")
 
 
+def sources_of(database: Database, ids: Sequence[int]) -> dict[int, str]:
+    """Who has asked for these prompts, of those that there are."""
+    rows = database.read(lambda c: c.execute(QUERIES["sources_of"], {"ids": list(ids)}).fetchall()) if ids else []
+    return {row["id"]: row["source"] for row in rows}
+
+
 def _change(
     database: Database,
     statement: LiteralString,

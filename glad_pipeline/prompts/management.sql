@@ -58,6 +58,9 @@ GROUP BY p.status;
 -- Where these prompts are now, to say why one did not move.
 SELECT id, status FROM prompts WHERE id = ANY(%(ids)s) AND (%(of)s::text IS NULL OR source = %(of)s);
 
+-- name: sources_of
+SELECT id, source FROM prompts WHERE id = ANY(%(ids)s);
+
 -- name: retry
 -- Back to the queue with all attempts before it.
 WITH chosen AS (

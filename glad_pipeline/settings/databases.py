@@ -17,7 +17,7 @@ from glad_pipeline.blog_names import (
 from glad_pipeline.settings.kinds import DatabaseUrl, checked
 
 
-class DatabaseSettings(BaseModel):
+class DatabaseSettings(BaseModel, defer_build=True):
     """Part of `Settings`."""
 
     database_url: DatabaseUrl | None = Field(

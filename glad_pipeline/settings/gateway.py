@@ -16,7 +16,7 @@ from glad_pipeline.settings.kinds import (
 )
 
 
-class GatewaySettings(BaseModel):
+class GatewaySettings(BaseModel, defer_build=True):
     """Part of `Settings`."""
 
     gateway: bool = Field(True, description="Whether `glad up` starts the gateway; `off` leaves it out.")

@@ -18,7 +18,7 @@ from glad_pipeline.rendition_plan import (
 from glad_pipeline.settings.kinds import checked
 
 
-class PictureSettings(BaseModel):
+class PictureSettings(BaseModel, defer_build=True):
     """Part of `Settings`."""
 
     renditions: Annotated[str, checked(problem_of_formats)] = Field(

@@ -51,7 +51,12 @@ class Settings(GatewaySettings, EngineSettings, StoreSettings, PictureSettings, 
 
     # never populate_by_name: it reads the fields' own names from the environment too, and HOME is not GLAD_HOME
     model_config = SettingsConfigDict(
-        alias_generator=_variable, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+        alias_generator=_variable,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # as its bases, of which it alone is used
     )
 
     # who is notified when posts change

@@ -16,7 +16,7 @@ StoreKind: TypeAlias = Literal["s3", "supabase", "volume"]
 NAMED_BY: dict[str, str] = {"s3": "AWS_S3_BUCKET", "supabase": "SUPABASE_URL", "volume": "GLAD_VOLUME"}
 
 
-class StoreSettings(BaseModel):
+class StoreSettings(BaseModel, defer_build=True):
     """Part of `Settings`."""
 
     store: StoreKind | None = Field(

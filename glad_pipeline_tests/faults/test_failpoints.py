@@ -138,9 +138,13 @@ TRANSACTIONS = {
     "publishing/trial.py": {EVERY: "savepoints in one that is always rolled back"},
     "blame.py": {"together_or_alone": "a savepoint in the caller's transaction"},
     "gateway/blog_reads.py": {EVERY: "reads"},
+    "gateway/job_results.py": {
+        "keep": "one INSERT, and a DELETE of what is too much; what is not kept stays in memory"
+    },
     "callers/keys.py": {
         "make_key": "one INSERT of one command",
-        "revoke_key": "one UPDATE, which done again is the same",
+        "revoke_key": "one command, which done again is the same",
+        "rotate_key": "one command; who gets no answer gives it again, and has yet another secret",
     },
     "callers/sessions.py": {
         "open_session": "one INSERT, after DELETEs of what is over; who gets no answer logs in again",

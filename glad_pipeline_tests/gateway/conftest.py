@@ -15,7 +15,7 @@ from fastapi import APIRouter
 from glad_pipeline.callers.keys import make_key
 from glad_pipeline.database import Database
 from glad_pipeline.gateway.app import build_app
-from glad_pipeline.gateway.serving import options_of
+from glad_pipeline.gateway.serving import Server, options_of
 from glad_pipeline.settings import Settings, settings_of
 
 
@@ -25,7 +25,7 @@ def served(settings: Settings, *more: APIRouter) -> Iterator[str]:
     app = build_app(settings)
     for routes in more:
         app.include_router(routes)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, **options_of(settings)))
+    server = Server(uvicorn.Config(app, port=0, **options_of(settings)))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 30

@@ -70,6 +70,8 @@ def test_a_picture_is_given_with_its_type_and_may_be_kept_for_ever(client, endin
     assert answer.headers["content-type"] == kind
     assert answer.headers["cache-control"] == CACHE_CONTROL
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"  # the blog is another origin
+    assert client.get("/healthz").headers["cross-origin-resource-policy"] == "same-origin"
     told = client.head(f"/images/{STEM}{ending}")
     assert (told.status_code, told.content) == (200, b"")
     assert [told.headers[name] for name in ("content-length", "etag")] == [str(len(BODY)), answer.headers["etag"]]

@@ -136,3 +136,21 @@ def test_it_listens_for_others_only_with_a_name_for_them(settings):
     require_reachable(nameless, "127.0.0.1")
     with pytest.raises(UsageError, match="GLAD_GATEWAY_HOSTS"):
         require_reachable(nameless, "0.0.0.0")
+
+
+def test_who_asks_by_a_method_that_a_path_does_not_have_is_told_those_that_it_has(client_with):
+    client = client_with("admin")
+    for method, path, has in (
+        ("OPTIONS", "/api/posts", "GET, HEAD"),
+        ("POST", "/api/tags", "GET, HEAD"),
+        ("PATCH", "/api/studio/prompts/retry", "POST"),
+        ("PUT", "/api/studio/prompts/17", "GET, PATCH"),
+        ("PUT", "/api/studio/session", "GET, POST, DELETE"),
+    ):
+        answer = client.request(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, has), path
+    assert client.get("/api/studio/prompts/retry").status_code == 405
+    assert client.get("/api/studio/prompts/x").status_code == 404
+    assert client.get(f"/api/studio/prompts/{'9' * 5_000}").status_code == 422
+    for text, status in (("0.5", 422), ("1700000000", 422), ("2026-03-01", 200), ("2026-03-01T09:00:00Z", 200)):
+        assert client.get("/api/studio/prompts", params={"until": text}).status_code == status, text

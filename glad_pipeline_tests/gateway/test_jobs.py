@@ -35,7 +35,7 @@ def test_one_that_is_soon_over_is_waited_for_and_one_that_is_not_is_followed():
         go_on.set()
         await jobs.end()
         assert (long.state, long.result) == ("done", 6)
-        assert [each.id for each in jobs.newest()] == [long.id, short.id]
+        assert [each.id for each in await jobs.newest()] == [long.id, short.id]
 
     on_a_loop(scenario)
 
@@ -85,9 +85,9 @@ def test_only_so_many_go_on_at_once_and_only_the_newest_are_kept(monkeypatch):
         with pytest.raises(Problem, match="long works are under way") as busy:
             await jobs.begin("redraw", "me", lambda tell: 1)
         assert (busy.value.status, busy.value.headers) == (503, {"Retry-After": "5"})
-        assert jobs.get(done[0].id) is None
-        assert jobs.get(running.id) is running
-        assert len(jobs.newest()) <= 3
+        assert await jobs.get(done[0].id) is None
+        assert await jobs.get(running.id) is running
+        assert len(await jobs.newest()) <= 3
         go_on.set()
         await jobs.end()
 

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from glad_pipeline import cli
-from glad_pipeline.callers.keys import allows, expiry
+from glad_pipeline.callers.keys import QUERIES, allows, digest, expiry, list_keys, make_key
+from glad_pipeline.database import Database
 from glad_pipeline.errors import UsageError
 
 
@@ -70,6 +71,47 @@ def test_a_key_is_revoked_for_good_and_again_without_harm(glad):
     assert first["revoked_at"]
     assert "revoked" in glad("keys", "list")[1]
     assert glad("keys", "revoke", "one")[1] == "one opens nothing any more\n"
+
+
+def test_a_rotated_key_has_another_secret_and_the_one_before_opens_nothing_or_for_a_while(glad, migrated_url):
+    def opens(key):
+        with Database(migrated_url) as database:
+            return database.read(lambda c: c.execute(QUERIES["caller"], {"hash": digest(key.strip())}).fetchone())
+
+    first = glad("keys", "make", "site", "--scope", "read")[1]
+    code, second, told = glad("keys", "rotate", "site")
+    assert (code, "opens nothing any more" in told, second != first) == (0, True, True)
+    assert (opens(first), opens(second)["name"]) == (None, "site")
+    code, third, told = glad("keys", "rotate", "site", "--grace", "24h")
+    assert (code, "opens the same until" in told) == (0, True)
+    assert opens(second) == opens(third)
+    assert opens(first) is None
+    with psycopg.connect(migrated_url) as connection:
+        connection.execute("UPDATE api_keys SET old_until = now() - interval '1 s'")
+    assert (opens(second), opens(third)["name"]) == (None, "site")
+    [row] = json.loads(glad("keys", "list", "--json")[1])
+    assert (row["name"], row["scopes"]) == ("site", ["read"])
+    for words, why in ((["nobody"], "no key that opens anything"), (["site", "--grace", "soon"], "'soon' is no time")):
+        code, _, error = glad("keys", "rotate", *words)
+        assert (code, why in error) == (2, True), error
+    glad("keys", "revoke", "site")
+    assert glad("keys", "rotate", "site")[0] == 2
+    assert opens(third) is None
+
+
+def test_a_key_is_revoked_with_those_that_it_has_made(glad, migrated_url):
+    with Database(migrated_url) as database:
+        first, _ = make_key(database, "first", ["admin"])
+        second, _ = make_key(database, "second", ["admin"], made_by=first.id)
+        make_key(database, "third", ["read"], made_by=second.id)
+        make_key(database, "other", ["read"])
+        told = glad("keys", "revoke", "first")[1]
+        assert [line.split()[0] for line in told.splitlines()] == ["first", "second", "third"]
+        assert [(key.name, key.revoked_at is not None) for key in list_keys(database)] == [
+            *(("first", True), ("second", True), ("third", True), ("other", False))
+        ]
+        with pytest.raises(UsageError, match="revoked just now"):
+            make_key(database, "late", ["read"], made_by=first.id)
 
 
 def test_a_time_without_a_zone_is_one_of_the_settings():

@@ -389,6 +389,18 @@ def test_a_post_is_made_of_a_picture_once_and_asking_again_changes_nothing(clien
     assert (other.status_code, "edit the post itself" in other.json()["detail"]) == (409, True)
 
 
+def test_who_may_only_submit_publishes_nothing_past_who_approves_it(client_with, database):
+    client = client_with("submit", "read")
+    client.post(ASK, params=NOW, json={"prompt": "a hill", "needs_approval": True})
+    (number,) = drawn(database)
+    before = prompts(database)
+    for fields in ({}, {"title": "A hill"}):
+        refused = publish(client, number, **fields)
+        assert (refused.status_code, "who may review it" in refused.json()["detail"]) == (403, True), refused.text
+    assert prompts(database) == before
+    assert publish(client_with("submit", "review"), number, title="A hill").status_code == 202
+
+
 def test_only_one_s_own_picture_is_published_or_anybody_s_with_the_scope_review(client_with, database):
     client_with("submit").post(ASK, params=NOW, json={"prompt": "a hill"})
     (number,) = drawn(database)

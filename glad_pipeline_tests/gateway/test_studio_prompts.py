@@ -91,6 +91,30 @@ def test_a_task_of_somebody_elses_prompt_shows_nothing_of_it(submitter, client_w
     assert len(sql(database, "SELECT id FROM prompts")) == 1
 
 
+def test_of_a_batch_too_somebody_elses_prompt_shows_nothing_of_itself(submitter, client_with, database):
+    there = prompt_in(database, "pending", prompt="a secret", task_id="t-1", source="another", publish="picture")
+    body = {"prompts": [{"prompt": "x", "task_id": "t-1"}, {"prompt": "mine"}]}
+    [other, mine] = submitter.post(f"{PROMPTS}/batch", json=body).json()["data"]
+    assert (other["id"], other["ok"], "not asked for with this key" in other["detail"]) == (None, False, True)
+    assert (mine["ok"], mine["is_new"]) == (True, True)
+    [shown, _] = client_with("submit", "read").post(f"{PROMPTS}/batch", json=body).json()["data"]
+    assert (shown["id"], shown["ok"]) == (there, True)
+    keyed = {"prompts": [{"prompt": "y", "task_id": "t-1", "idempotency_key": "k"}]}
+    [taken] = submitter.post(f"{PROMPTS}/batch", json=keyed).json()["data"]
+    assert (taken["ok"], f"{there}" in taken["detail"]) == (False, False)
+
+
+def test_a_key_that_asks_for_something_else_already_is_a_conflict(submitter, client_with, database):
+    body = {"prompt": "a hill", "idempotency_key": "k"}
+    assert submitter.post(PROMPTS, json=body).status_code == 201
+    refused(submitter.post(PROMPTS, json={**body, "prompt": "a lake"}), 409, "idempotency_key")
+    there = prompt_in(database, "pending", task_id="t-1", source="another")
+    taken = {"prompt": "x", "task_id": "t-1", "idempotency_key": "l"}
+    problem = refused(submitter.post(PROMPTS, json=taken), 409, "task_id")
+    assert f"prompt {there}" not in problem["detail"]
+    assert f"prompt {there}" in client_with("submit", "read").post(PROMPTS, json=taken).json()["detail"]
+
+
 def test_of_a_batch_each_prompt_is_for_itself(submitter, database):
     batch = [
         {"prompt": "one"},

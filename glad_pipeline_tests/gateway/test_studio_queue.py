@@ -126,6 +126,39 @@ def test_keys_are_made_shown_once_and_revoked(admin, client_with):
     assert admin.post(f"{KEYS}/revoke", json={"name": "nobody"}).status_code in (404, 422)
 
 
+def test_a_key_is_revoked_through_the_api_with_those_that_it_has_made(admin, client_with):
+    made = admin.post(KEYS, json={"name": "second", "scopes": ["admin"]}).json()["data"]["text"]
+    second = client_with()
+    second.headers["Authorization"] = f"Bearer {made}"
+    third = second.post(KEYS, json={"name": "third", "scopes": ["read"]}).json()["data"]["text"]
+    other = client_with("admin")
+    answer = other.post(f"{KEYS}/revoke", json={"name": "second"}).json()
+    assert (answer["data"]["name"], answer["meta"]) == ("second", {"made_with_it": ["third"]})
+    for text in (made, third):
+        assert client_with().get("/api/caller", headers={"X-API-Key": text}).status_code == 401
+    assert admin.get("/api/caller").status_code == 200
+
+
+def test_a_key_gets_another_secret_from_itself_or_from_the_key_that_made_it(admin, client_with, database):
+    text = admin.post(KEYS, json={"name": "site", "scopes": ["read"]}).json()["data"]["text"]
+    session = client_with()
+    assert session.post("/api/studio/session", json={"key": text}).status_code == 200
+    other = client_with("admin")
+    refused = other.post(f"{KEYS}/rotate", json={"name": "site"})
+    assert (refused.status_code, "made with it" in refused.json()["detail"]) == (422, True)
+    done = admin.post(f"{KEYS}/rotate", json={"name": "site", "grace_seconds": 3_600}).json()["data"]
+    for each in (text, done["text"]):
+        assert client_with().get("/api/caller", headers={"X-API-Key": each}).json()["data"]["name"] == "site"
+    assert session.get("/api/studio/session").status_code == 401
+    again = session.post("/api/studio/session", json={"key": text}).json()["data"]
+    assert again["expires_at"][:16] == done["key"]["old_until"][:16]  # no longer than the secret that has opened it
+    own = other.post(f"{KEYS}/rotate", json={"name": "key-2"})
+    assert own.status_code == 200, own.text
+    assert other.get("/api/caller").status_code == 401
+    for wrong in ({"name": "site", "grace_seconds": -1}, {"name": "nobody"}, {}):
+        assert admin.post(f"{KEYS}/rotate", json=wrong).status_code == 422, wrong
+
+
 def test_a_key_ends_with_the_key_that_made_it_at_the_latest(client_with, database):
     ending, lasting = client_with("admin"), client_with("admin")
     sql(database, "UPDATE api_keys SET expires_at = '2100-01-01T00:00:00Z' WHERE name = 'key-0'")

@@ -2,7 +2,9 @@
 
 import pytest
 
-from glad_pipeline_tests.gateway.studio_rows import URL, image_in, prompt_in, sql, status_of
+from glad_pipeline.operations.review import SQL
+from glad_pipeline.prompts import management
+from glad_pipeline_tests.gateway.studio_rows import URL, glad, image_in, prompt_in, sql, status_of
 
 REVIEW = "/api/studio/review"
 
@@ -77,6 +79,45 @@ def test_a_picture_that_was_drawn_anew_since_is_not_decided_about(reviewer, data
     [told] = reviewer.post(path, json={"prompts": [{"id": prompt_id, "image_id": another}], **extra}).json()["data"]
     assert told["ok"]
     assert status_of(database, prompt_id) != state
+
+
+def test_who_has_decided_is_noted_and_shown(client_with, database, settings, capsys):
+    approved, rejected, discarded = (
+        prompt_in(database, status) for status in ("awaiting_approval", "awaiting_approval", "ready")
+    )
+    by_key, session = client_with("admin"), client_with()
+    key = client_with("review").headers["Authorization"].removeprefix("Bearer ")
+    token = session.post("/api/studio/session", json={"key": key}).json()["data"]["csrf_token"]
+    session.headers["X-CSRF-Token"] = token
+    session.post(f"{REVIEW}/approve", json={"prompts": [{"id": approved}]})
+    by_key.post(f"{REVIEW}/reject", json={"prompts": [{"id": rejected}], "reason": "six fingers"})
+    by_key.post(f"{REVIEW}/discard", json={"prompts": [{"id": discarded}]})
+    by_key.post("/api/studio/prompts/retry", json={"ids": [rejected]})
+    management.cancel(database, [rejected])  # by the terminal: nobody's name is left from the transaction before
+    for prompt_id, expected in (
+        (approved, [("approved", "key-2")]),
+        (rejected, [("rejected", "key-0"), ("retried", "key-0"), ("cancelled", None)]),
+        (discarded, [("discarded", "key-0")]),
+    ):
+        shown = by_key.get(f"/api/studio/prompts/{prompt_id}").json()["data"]["history"]
+        told = [(each["event"], each["actor"]) for each in shown]
+        assert told[-len(expected) :] == expected
+        assert all(actor is None for _, actor in told[: -len(expected)])
+        _, printed = glad(capsys, settings, "prompts", "show", prompt_id, "--json")
+        assert [(each["event"], each["actor"]) for each in printed["history"]] == told
+    line = [each for each in glad(capsys, settings, "prompts", "show", approved)[1].splitlines() if "approved" in each]
+    assert "key-2" in line[-1]
+
+
+def test_what_waits_is_found_by_an_index(database):
+    for status in ("awaiting_approval", "pending"):
+        prompt_in(database, status)
+    sql(database, "INSERT INTO prompts (prompt) SELECT 'p ' || n FROM generate_series(1, 3000) n")
+    sql(database, "ANALYZE prompts")
+    bound = {"status": "awaiting_approval", "source": None, "limit": 20, "after": None}
+    with database.transaction() as connection:
+        plan = connection.execute("EXPLAIN " + SQL["waiting"], bound).fetchall()
+    assert "prompts_awaiting" in str(plan)
 
 
 def test_pictures_that_were_asked_for_alone_become_posts_or_are_put_aside(reviewer, client_with, database):

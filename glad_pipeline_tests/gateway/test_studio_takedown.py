@@ -1,14 +1,20 @@
 """Posts and pictures in the studio, on a real run's rows and objects: shown, taken down, allowed, drawn anew, audited."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
+import httpx2
 import pytest
 
 from glad_pipeline.definitions import build_defs
+from glad_pipeline.gateway.job_results import KEPT, Job, keep, kept
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.testing import InstantSdxl
+from glad_pipeline_tests.gateway.conftest import served
 from glad_pipeline_tests.gateway.studio_rows import glad, prompt_in, sql, status_of
 
 STUDIO = "/api/studio"
+NOW = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -114,6 +120,39 @@ def test_pictures_are_drawn_anew_where_their_post_still_shows_them(client_with, 
     answer = client_with("admin").post(f"{STUDIO}/images/redraw", json={"ids": [waits, ready]}).json()
     assert [(each["id"], each["ok"]) for each in answer["data"]] == [(waits, False), (ready, True)]
     assert (status_of(database, ready), status_of(database, waits)) == ("pending", "awaiting_approval")
+
+
+def test_what_the_settings_would_draw_in_another_way_is_found_and_drawn_anew(publish, client_with, database):
+    publish("Hill", "Lake")
+    admin, path = client_with("admin"), f"{STUDIO}/images/redraw-stale"
+    assert admin.post(path, json={}).json()["data"]["result"]["prompts"] == []
+    sql(database, "UPDATE images SET recipe_hash = repeat('f', 64) WHERE id = 1")
+    [hill] = [row["id"] for row in sql(database, "SELECT id FROM prompts WHERE image_id = 1")]
+    job = admin.post(path, json={}).json()["data"]
+    assert (job["kind"], job["state"], job["result"]["prompts"], job["result"]["requeued"]) == (
+        *("redraw", "done"),
+        *([hill], 0),
+    )
+    assert status_of(database, hill) == "published"
+    done = admin.post(path, json={"dry_run": False}).json()["data"]["result"]
+    assert (done["requeued"], status_of(database, hill)) == (1, "pending")
+    shown = admin.get(f"{STUDIO}/prompts/{hill}").json()["data"]["history"][-1]
+    assert (shown["event"], shown["actor"]) == ("retried", "key-0")
+    assert admin.post(path, json={"dry_run": "no"}).status_code == 422
+    assert client_with("review").post(path, json={}).status_code == 403
+
+
+def test_what_a_long_work_has_come_to_outlasts_the_gateway(client_with, database, settings):
+    admin = client_with("admin")
+    audited = admin.post(f"{STUDIO}/audit", json={"urls": "none"}).json()["data"]
+    failed = admin.post(f"{STUDIO}/outbox/deliver").json()["data"]
+    with served(settings) as another, httpx2.Client(base_url=another, headers=admin.headers) as client:
+        assert client.get(f"{STUDIO}/jobs/{audited['id']}").json()["data"] == audited
+        listed = client.get(f"{STUDIO}/jobs").json()["data"]
+        assert [each["id"] for each in listed] == [failed["id"], audited["id"]]
+    for number in range(KEPT + 2):
+        keep(database, Job(id=f"{number:016}", kind="audit", by="me", state="done", started_at=NOW, ended_at=NOW))
+    assert len(kept(database)) == KEPT
 
 
 def test_discarded_pictures_go_for_good_each_for_itself(client_with, database, settings):

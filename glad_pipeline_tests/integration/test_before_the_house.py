@@ -41,7 +41,8 @@ LATER = (  # made by later migrations than the one that the rows name
     "ALTER TABLE images DROP COLUMN placeholder",
     "ALTER TABLE prompts DROP COLUMN focus",
     "DROP TABLE prompt_sources",
-    "DROP TABLE api_sessions, api_keys",
+    "DROP TABLE api_sessions, api_keys, gateway_jobs",
+    "DROP INDEX prompts_awaiting",
     "DROP FUNCTION prompts_note_putting_back CASCADE",
     "DROP FUNCTION prompts_in_turn CASCADE",
     "DROP FUNCTION prompts_keep_limits CASCADE",
@@ -78,6 +79,7 @@ def left(world, monkeypatch):
         "0018_api_keys",
         "0019_page_order",
         "0020_notify",
+        "0021_who_decided",
     ]
     for each in OBJECTS:
         world.store.client.put_object(

@@ -164,7 +164,7 @@ def test_a_view_on_a_column_that_has_to_be_retyped_is_named_before_anything_is_d
         "DROP TRIGGER prompts_note_what_happened ON prompts; DROP FUNCTION prompts_note_what_happened;"
         "DROP TABLE prompt_events; DROP FUNCTION prompt_events_notify; ALTER TABLE prompts DROP publish CASCADE;"
         "DROP TABLE prompt_sources; DROP FUNCTION prompts_in_turn; ALTER TABLE prompts DROP source, DROP put_back_at CASCADE;"
-        "DROP TABLE api_sessions, api_keys; DROP FUNCTION prompts_keep_limits CASCADE; DROP FUNCTION prompts_note_putting_back CASCADE;"
+        "DROP TABLE api_sessions, api_keys, gateway_jobs; DROP INDEX prompts_awaiting; DROP FUNCTION prompts_keep_limits CASCADE; DROP FUNCTION prompts_note_putting_back CASCADE;"
         "CREATE INDEX prompts_pending ON prompts (priority DESC, id) WHERE status = 'pending';"
         "CREATE VIEW their_view AS SELECT post_id FROM prompts; DROP TABLE posts; CREATE TABLE posts (id int)",
     )
@@ -184,6 +184,7 @@ def test_a_view_on_a_column_that_has_to_be_retyped_is_named_before_anything_is_d
         "0018_api_keys",
         "0019_page_order",
         "0020_notify",
+        "0021_who_decided",
         "ids of posts as bigint",
     ]
 

@@ -45,6 +45,7 @@ ALL = [
     "0018_api_keys",
     "0019_page_order",
     "0020_notify",
+    "0021_who_decided",
 ]
 BLOGS = Path(__file__).parent / "blog_schemas"
 ADDED = {("posts", "image_file_size"), ("posts", "image_s3_key"), ("content_tasks", "s3_image_url")}
@@ -64,6 +65,7 @@ OURS = {
     "prompt_events",
     "api_keys",
     "api_sessions",
+    "gateway_jobs",
     "glad_alembic_version",
 }
 INDEXES = {"idx_posts_status_created", "idx_posts_category", "idx_posts_author"}
@@ -538,9 +540,9 @@ def test_our_posts_get_their_index_while_others_write_and_after_one_who_died(
         holder.execute("INSERT INTO posts (title, slug, content) VALUES ('t', 'held', 'c')")
         with pytest.raises(DatabaseError, match=r"stayed locked.*it resumes"):
             migrate(database_url, wait_seconds=0.5)
-        assert pending(database_url) == ["0019_page_order", "0020_notify"]
+        assert pending(database_url) == ["0019_page_order", "0020_notify", "0021_who_decided"]
         holder.rollback()
-        assert migrate(database_url) == ["0019_page_order", "0020_notify"]
+        assert migrate(database_url) == ["0019_page_order", "0020_notify", "0021_who_decided"]
     assert writer.longest < 2
     assert "glad_posts_by_date" in index_names(database_url)
     assert "skipping" not in caplog.text

@@ -1,18 +1,20 @@
 """Who may write rows gets pictures and nothing else; who runs the pipeline needs no more than its role has."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 
 from glad_pipeline import cli
-from glad_pipeline.callers.keys import digest, make_key, revoke_key
+from glad_pipeline.callers.keys import digest, make_key, revoke_key, rotate_key
 from glad_pipeline.callers.sessions import QUERIES, close_session, open_session
 from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.database.roles import roles_sql
 from glad_pipeline.errors import UsageError
+from glad_pipeline.gateway.job_results import Job, keep, kept
 from glad_pipeline.records import FIELDS
 
 PROGRESS = {
@@ -230,7 +232,12 @@ def test_the_pipeline_s_role_is_enough_for_the_gateway_s_keys_and_sessions(users
         asked = {"hash": digest(session.text)}
         assert database.read(lambda c: c.execute(QUERIES["caller"], asked).fetchone())["name"] == "site"
         close_session(database, session.text)
-        assert revoke_key(database, "site").revoked_at
+        assert rotate_key(database, "site", grace=timedelta(days=1))[0].old_until
+        assert revoke_key(database, "site")[0].revoked_at
+        now = datetime.now(UTC)
+        job = Job(id="x", kind="audit", by="site", state="done", started_at=now, ended_at=now)
+        keep(database, job)
+        assert kept(database, "x") == [job]
 
 
 def test_names_of_roles_are_quoted_and_impossible_ones_refused(capsys):

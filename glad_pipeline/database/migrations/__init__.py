@@ -58,6 +58,7 @@ MADE = {
     "0016_sources": ("prompt_sources",),
     "0017_events": ("prompt_events",),
     "0018_api_keys": ("api_keys", "api_sessions"),
+    "0021_who_decided": ("gateway_jobs",),
 }
 
 _SQL = named_queries(__name__, "checks.sql")

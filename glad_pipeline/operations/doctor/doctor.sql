@@ -37,7 +37,8 @@ FROM (VALUES ('prompts', 'SELECT'), ('prompts', 'INSERT'), ('prompts', 'UPDATE')
              ('renditions', 'SELECT'), ('renditions', 'INSERT'), ('renditions', 'UPDATE'), ('renditions', 'DELETE'),
              ('prompt_events', 'SELECT'), ('prompt_events', 'DELETE'),
              ('api_keys', 'SELECT'), ('api_keys', 'INSERT'), ('api_keys', 'UPDATE'),
-             ('api_sessions', 'SELECT'), ('api_sessions', 'INSERT'), ('api_sessions', 'DELETE')) AS needed (relation, privilege)
+             ('api_sessions', 'SELECT'), ('api_sessions', 'INSERT'), ('api_sessions', 'DELETE'),
+             ('gateway_jobs', 'SELECT'), ('gateway_jobs', 'INSERT'), ('gateway_jobs', 'DELETE')) AS needed (relation, privilege)
 WHERE to_regclass(needed.relation) IS NOT NULL
   AND NOT has_table_privilege(to_regclass(needed.relation), needed.privilege)
 
