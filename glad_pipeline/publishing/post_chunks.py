@@ -82,12 +82,12 @@ def span_of(chunk: str) -> Span | None:
     found = _NAME.fullmatch(chunk)
     if found is None:
         return None
-    year, month, day, part = (int(each) if each else 0 for each in found.groups())
+    year, month, day, part = (int(each) if each else None for each in found.groups())
     skip = (part - 1) * MOST if part else 0
-    if chunk.startswith(UNDATED):
+    if year is None:
         return Span(start="", end="", skip=skip)
     try:
-        start = date(year, month or 1, day or 1)
+        start = date(year, 1 if month is None else month, 1 if day is None else day)
     except ValueError:  # no such day
         return None
     if not FIRST <= start.isoformat() < LAST:

@@ -126,7 +126,8 @@ class PostReading:
         return as_bytes(
             sql.SQL(SQL["about"]).format(
                 table=self.schema.table, beside=self._beside, public=public, taken=self._was_taken_down(public),
-                slug=self.own("slug"), shown=self.url, alt=first_of([self._alt, self._parts["title"]]), stem=sql.Literal(STEM),
+                slug=self.own("slug"), shown=self.url, alt=first_of([self._alt, self._parts["title"]]),
+                stem=sql.Literal(STEM),
             )
         )  # fmt: skip
 

@@ -45,7 +45,7 @@ LEFT JOIN LATERAL (
 (SELECT m.alt_text FROM media AS m WHERE m.post_id = {id} AND m.url = {url} LIMIT 1)
 
 -- name: about
--- {beside}: see `data_of_the_post`. A picture of ours is known by the key in its address, whatever stands before that.
+-- A picture of ours is known by the key in its address, whatever stands before that.
 SELECT {public} AS is_public, {taken}, i.id IS NOT NULL AS is_ours, i.removed_at IS NOT NULL AS was_removed,
        {shown} AS url, {alt} AS alt, i.width, i.height, i.created_at AS drawn_at, i.model, i.recipe ->> 'prompt' AS prompt
 FROM {table} AS p {beside}
