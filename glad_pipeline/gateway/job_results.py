@@ -17,7 +17,7 @@ from glad_pipeline.records import records_of, values_of
 
 KEPT = 50  # the newest
 PATH = "/api/studio/jobs"
-Kind = Literal["audit", "redraw", "deliver", "takedown"]
+Kind = Literal["audit", "redraw", "deliver", "takedown", "reproduce", "doctor"]
 QUERIES = named_queries(__package__, "jobs.sql")
 
 

@@ -176,6 +176,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
             with Step("migrating the database"):
                 migrate(environment["DATABASE_URL"])
         ports = Ports.chosen(settings)
+        environment.setdefault("GLAD_WEB_URL", settings.web_url or ports.urls["url"])
         _start(ports, home, children, environment, token)
         _announce(ports, environment, home, settings)
         if token is None:
