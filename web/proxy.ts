@@ -1,19 +1,20 @@
 // What every page has in common before it is rendered: a content security policy with a nonce, and the statuses that a
 // page cannot set: 410 of a post that was taken down, 503 while the gateway is away and nothing was kept.
 import { NextResponse, type NextRequest } from "next/server";
+import { pictureSources } from "@/lib/pictures";
 import { stateOf } from "@/lib/state";
 
 const INNER = "x-glad-inner"; // on requests of this file to the pages
 const DEVELOPMENT = process.env.NODE_ENV === "development";
 
 function policy(nonce: string): string {
-  const pictures = (process.env.GLAD_IMAGE_HOSTS ?? "").split(/[\s,]+/).filter(Boolean).join(" ");
+  const pictures = pictureSources().join(" ");
   return [
     "default-src 'none'",
     `script-src 'self' 'nonce-${nonce}' 'strict-dynamic'${DEVELOPMENT ? " 'unsafe-eval'" : ""}`,
     // In development Next puts styles into the page itself; what is built has them in files.
     `style-src 'self'${DEVELOPMENT ? " 'unsafe-inline'" : ""}`,
-    `img-src 'self' data: blob: ${pictures}`.trim(),
+    `img-src 'self' data: blob: ${pictures}`,
     "font-src 'self'",
     "connect-src 'self'",
     "manifest-src 'self'",
