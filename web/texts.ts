@@ -74,6 +74,8 @@ export const texts = {
       of: "From the story",
       intro: "It was drawn by an AI model; no camera has seen it.",
       prompt: "Prompt",
+      alt: "What it shows",
+      file: "File",
       model: "Model",
       modelLicense: "Licence of the model",
       drawn: "Drawn on",
@@ -84,7 +86,6 @@ export const texts = {
       source: "Kind of source",
       sourceName: "Trained algorithmic media (IPTC)",
       original: "Open the original",
-      back: "Back to the story",
     },
     gone: {
       title: "This story was withdrawn",
