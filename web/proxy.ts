@@ -25,33 +25,32 @@ function policy(nonce: string): string {
   ].join("; ");
 }
 
-/** A page of ours under another status: a page cannot set one itself. */
-async function shownAs(status: number, path: string, request: NextRequest): Promise<NextResponse> {
-  const page = await fetch(new URL(path, request.nextUrl.origin), { headers: { [INNER]: "1" }, cache: "no-store" });
-  return passedOn(page, status);
+/** Asks the pages of this very server. */
+async function page(path: string, request: NextRequest): Promise<Response> {
+  return fetch(new URL(path, request.nextUrl.origin), { headers: { [INNER]: "1" }, cache: "no-store" });
 }
 
-function passedOn(page: Response, status: number): NextResponse {
-  const headers = new Headers();
+/** A page of ours under a status that it cannot set itself. */
+function passedOn(made: Response, status: number): NextResponse {
+  const headers = new Headers({ "cache-control": "no-store" });
   for (const name of ["content-type", "content-security-policy"]) {
-    const value = page.headers.get(name);
+    const value = made.headers.get(name);
     if (value) headers.set(name, value);
   }
-  headers.set("cache-control", "no-store");
   if (status === 503) headers.set("retry-after", "30");
-  return new NextResponse(page.body, { status, headers });
+  return new NextResponse(made.body, { status, headers });
 }
 
-/** While the gateway is away: the page as it was kept, else one that says so. */
+/** While the gateway is away: the page as far as its data was kept, else one that says so. */
 async function whileAway(request: NextRequest): Promise<NextResponse> {
-  const path = request.nextUrl.pathname + request.nextUrl.search;
-  const page = await fetch(new URL(path, request.nextUrl.origin), { headers: { [INNER]: "1" }, cache: "no-store" });
-  return page.status < 500 ? passedOn(page, page.status) : shownAs(503, "/away", request);
+  const made = await page(request.nextUrl.pathname + request.nextUrl.search, request);
+  return made.status < 500 ? passedOn(made, made.status) : passedOn(await page("/away", request), 503);
 }
 
 async function answer(request: NextRequest, nonce: string): Promise<NextResponse> {
   const state = request.headers.has(INNER) ? "up" : await stateOf(request.nextUrl.pathname);
-  if (state === "gone") return shownAs(410, "/gone", request);
+  if (state === "gone") return passedOn(await page("/gone", request), 410);
+  if (state === "missing") return passedOn(await page("/missing", request), 404);
   if (state === "away") return whileAway(request);
   const csp = policy(nonce);
   const headers = new Headers(request.headers);

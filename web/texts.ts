@@ -99,12 +99,14 @@ export const texts = {
       title: "The stories cannot be read just now",
       text: "The server that keeps them does not answer. Load this page again in a moment.",
     },
-    error: {
-      title: "Something went wrong here",
-      text: "This page could not be made. It was noted; load it again in a moment.",
-    },
     toHome: "To the newest stories",
     toArchive: "Look through the archive",
   },
   studio: {},
+} as const;
+
+/** For the page that the browser itself makes of an error: apart, so that the other words stay on the server. */
+export const failure = {
+  title: "Something went wrong here",
+  text: "This page could not be made. Load it again in a moment.",
 } as const;

@@ -1,7 +1,7 @@
 // What proxy has to know of a blog page before it is rendered. A post's page asks the gateway at each request, so that a
 // message that never arrived keeps no withdrawn post visible; other pages ask at most every two seconds whether the
 // gateway is there. The studio speaks for itself.
-export type State = "up" | "gone" | "away";
+export type State = "up" | "gone" | "missing" | "away";
 
 const PATIENCE = 1500;
 const REMEMBERED = 2000;
@@ -15,8 +15,9 @@ export async function stateOf(pathname: string): Promise<State> {
   const remembered = Date.now() < last.until ? last.state : null;
   if (remembered === "away" || (remembered && slug === undefined)) return remembered;
   const status = await statusOf(slug === undefined ? "/readyz" : `/api/posts/${slug}`);
-  last = { state: status >= 500 ? "away" : "up", until: Date.now() + REMEMBERED };
-  return status === 410 ? "gone" : last.state;
+  last = { state: status >= 500 || status === 429 ? "away" : "up", until: Date.now() + REMEMBERED };
+  if (slug !== undefined && status === 410) return "gone";
+  return slug !== undefined && status === 404 ? "missing" : last.state;
 }
 
 async function statusOf(path: string): Promise<number> {

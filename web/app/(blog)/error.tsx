@@ -1,12 +1,12 @@
 "use client";
 
-import { texts } from "@/texts";
+import { failure } from "@/texts";
 
 export default function Broken() {
   return (
-    <div>
-      <h1>{texts.blog.error.title}</h1>
-      <p>{texts.blog.error.text}</p>
+    <div role="alert">
+      <h1>{failure.title}</h1>
+      <p>{failure.text}</p>
     </div>
   );
 }
