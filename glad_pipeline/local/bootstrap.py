@@ -116,23 +116,19 @@ def install(extras: str) -> None:
 
 
 def wants_node() -> bool:
-    """Whether `glad up` would serve the site and finds no Node.js. What is no here may be yes there: then it says so."""
+    """Whether `glad up` would serve the site, and finds no Node.js. Of the settings it knows as much as it has to."""
+    names = ("GLAD_SITE", "GLAD_SITE_URL")
     file = Path(os.environ.get("GLAD_ENV_FILE") or ROOT / ".env")
-    said = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
-    found = {
-        name: value for name, value in re.findall(r"^(?:export )?(GLAD_SITE|GLAD_SITE_URL)=(\S+)", said, re.MULTILINE)
-    }
-    given = found | {name: value for name in ("GLAD_SITE", "GLAD_SITE_URL") if (value := os.environ.get(name))}
-    site = given.get("GLAD_SITE", "").strip("'\"").lower()
-    wanted = site in ("1", "on", "true", "yes", "y", "t") if site else "GLAD_SITE_URL" not in given
-    return wanted and find_node(VENV) is None
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    given = dict(re.findall(rf"^(?:export )?({'|'.join(names)})=['\"]?([^\s'\"]+)", text, re.MULTILINE))
+    given |= {name: os.environ[name] for name in names if os.environ.get(name)}
+    site = given.get("GLAD_SITE", "off" if "GLAD_SITE_URL" in given else "on")
+    return site.lower() in ("1", "on", "t", "true", "y", "yes") and find_node(VENV) is None
 
 
 def install_node() -> None:
     """Node.js from its wheel. Without it all runs but the site, so that it may fail: each `glad up` tries again."""
-    sys.stderr.write(
-        f"No Node.js here that runs blog and studio: installing it ({WHEEL_SIZE}; GLAD_SITE=off: without)\n"
-    )
+    sys.stderr.write(f"Blog and studio need Node.js, which is not here ({WHEEL_SIZE}; GLAD_SITE=off leaves them out)\n")
     try:
         step("Installing Node.js", [PYTHON, "-m", "pip", *INSTALL, "-c", CONSTRAINTS, WHEEL], open_log())
     except (SetUpFailed, OSError) as error:
