@@ -2,6 +2,8 @@
 // that only the gateway knows (410: taken down).
 import { NextResponse, type NextRequest } from "next/server";
 import { isGone } from "@/lib/gone";
+import { isOurHost } from "@/lib/hosts";
+import { visitorOf } from "@/lib/visitors";
 
 const DEVELOPMENT = process.env.NODE_ENV === "development";
 
@@ -24,12 +26,15 @@ function policy(nonce: string): string {
 }
 
 export async function proxy(request: NextRequest): Promise<NextResponse> {
+  if (!isOurHost(request.headers.get("host"))) {
+    return new NextResponse("This is not the host of this site: GLAD_SITE_HOSTS names those that are.\n", { status: 421 });
+  }
   const nonce = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64");
   const csp = policy(nonce);
   const headers = new Headers(request.headers);
   headers.set("x-nonce", nonce);
   headers.set("content-security-policy", csp); // Next gives its own scripts the nonce that it finds here
-  const response = (await isGone(request.nextUrl.pathname))
+  const response = (await isGone(request.nextUrl.pathname, visitorOf(request.headers)))
     ? NextResponse.rewrite(new URL("/gone", request.url), { status: 410, request: { headers } })
     : NextResponse.next({ request: { headers } });
   response.headers.set("content-security-policy", csp);
