@@ -26,8 +26,7 @@ from glad_pipeline.local.site_keys import draw_keys
 from glad_pipeline.settings import Settings, settings_of
 from glad_pipeline.storage.opening import open_store
 
-ARCHIVE = Path(__file__).with_name("site.tar.xz")
-FACTS = Path(__file__).with_name("site.json")
+ARCHIVE = Path(__file__).with_name("site.tar.xz")  # beside it site.json: its hash, and the files that have keys
 STORE = (  # what names the one that shows the pictures
     *("AWS_S3_BUCKET", "AWS_S3_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     *("GLAD_VOLUME", "GLAD_PUBLIC_BASE_URL"),
@@ -93,19 +92,19 @@ def note(home: Home, url: str | None) -> None:
         home.remember("site", url and {"url": url, "pid": me.pid, "created": me.create_time()})
 
 
-def unpack(home: Home) -> Path:
+def unpack(home: Home, packed: Path = ARCHIVE) -> Path:
     """The folder of the site, as this version has it, with keys of its own and nothing remembered of its last run.
 
     What was taken down while it did not run, it was not told. Raises `GladError`.
     """
     folder = home.path / "site"
-    facts = json.loads(FACTS.read_text(encoding="utf-8"))
+    facts = json.loads(packed.with_name("site.json").read_text(encoding="utf-8"))
     mark = folder / UNPACKED
     try:
         if not mark.is_file() or mark.read_text(encoding="utf-8") != facts["sha256"]:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
-            with tarfile.open(ARCHIVE) as archive:
+            with tarfile.open(packed) as archive:
                 if hasattr(tarfile, "data_filter"):  # Python 3.11 has it since 3.11.4
                     archive.extraction_filter = tarfile.data_filter
                 archive.extractall(folder)  # noqa: S202 - it is our own

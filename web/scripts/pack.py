@@ -1,6 +1,7 @@
 """Builds the site and packs it into `glad_pipeline/local/site.tar.xz`, with what is known of it in `site.json` beside.
 
     python3 scripts/pack.py            npm run pack
+    python3 scripts/pack.py --to F     into the folder F instead
     python3 scripts/pack.py --check    is what is packed made of these sources? Needs no Node.js
 
 The same sources make the same bytes, wherever and whenever they are built: entries are sorted and have neither time nor
@@ -30,8 +31,7 @@ sys.path.insert(0, str(WEB.parent))
 
 from glad_pipeline.local.site_keys import ACTIONS, HEX, files_with_keys, known_keys  # noqa: E402
 
-PACKED = WEB.parent / "glad_pipeline" / "local" / "site.tar.xz"
-FACTS = PACKED.with_name("site.json")
+PACKAGE = WEB.parent / "glad_pipeline" / "local"
 MADE = {"node_modules", ".next", ".vercel", "out", "scripts", "coverage"}  # folders that are no sources of the build
 ASIDE = {"README.md", "vercel.json", "openapi.json", "next-env.d.ts", ".gitignore", ".npmrc", ".vercelignore"}
 UNUSED = (".nft.json", ".map", ".tsbuildinfo")  # ends of names of what only builds and debuggers read
@@ -43,8 +43,10 @@ def main() -> int:
     """Pack, or check. What goes wrong is a message."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="whether what is packed is of these sources")
-    if parser.parse_args().check:
-        return check()
+    parser.add_argument("--to", type=Path, default=PACKAGE, metavar="F", help="the folder to pack into")
+    given = parser.parse_args()
+    if given.check:
+        return check(given.to)
     name = hash_of_sources()
     build(name)
     with tempfile.TemporaryDirectory(prefix="glad-site-") as folder:
@@ -57,16 +59,18 @@ def main() -> int:
     if len(packed) > MOST:
         raise SystemExit(f"pack: the site is {len(packed):,} bytes packed, and may be {MOST:,}")
     facts = {"sources": name, "sha256": hashlib.sha256(archive).hexdigest(), "keys": keys}
-    PACKED.write_bytes(packed)
-    FACTS.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    print(f"{PACKED}: {len(packed):,} bytes, {len(archive):,} unpacked")
+    given.to.mkdir(parents=True, exist_ok=True)
+    (given.to / "site.tar.xz").write_bytes(packed)
+    (given.to / "site.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    print(f"{given.to / 'site.tar.xz'}: {len(packed):,} bytes, {len(archive):,} unpacked")
     return 0
 
 
-def check() -> int:
-    """0 if what is packed is made of these sources."""
-    known = json.loads(FACTS.read_text(encoding="utf-8")) if FACTS.exists() else {}
-    if known.get("sources") == hash_of_sources() and PACKED.exists():
+def check(folder: Path) -> int:
+    """0 if what is packed there is made of these sources."""
+    facts = folder / "site.json"
+    known = json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else {}
+    if known.get("sources") == hash_of_sources() and (folder / "site.tar.xz").exists():
         print("the packed site is made of these sources")
         return 0
     print("the packed site is of other sources: npm run pack", file=sys.stderr)
