@@ -35,7 +35,7 @@ from glad_pipeline_tests.strangers import (
 HTTP = ("S3 master", "S3 volume server", "S3 filer")
 GRPC = ("S3 gateway, gRPC", "S3 master, gRPC", "S3 volume server, gRPC", "S3 filer, gRPC")
 LOCAL = ("S3 gateway, local", "S3 filer, local", "Dagster's code server")
-KNOWN = {"PostgreSQL", "S3", "web UI", "gateway", *HTTP, *GRPC, *LOCAL}
+KNOWN = {"PostgreSQL", "S3", "web UI", "gateway", "site", *HTTP, *GRPC, *LOCAL}
 PARTS = {"S3 gateway": "s3", "S3 master": "master", "S3 volume server": "volume", "S3 filer": "filer"}
 
 
@@ -75,7 +75,9 @@ def name_of(found, machine, web):
         return known.get(Path(found.place))
     assert found.place.startswith("127.0.0.1:"), found
     gateway = urlsplit(describe(home)["gateway"]).port
+    site = urlsplit(describe(home).get("site", "")).port
     ports = {
+        site: "site",
         gateway: "gateway",
         urlsplit(web).port: "web UI",
         urlsplit(machine.exports["DATABASE_URL"]).port: "PostgreSQL",

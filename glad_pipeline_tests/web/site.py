@@ -116,7 +116,7 @@ class Site:
 
     @property
     def settings(self) -> Settings:
-        return settings_of({name: value for name, value in self.environment.items()})
+        return settings_of(dict(self.environment))
 
     @cached_property
     def database(self) -> Database:
