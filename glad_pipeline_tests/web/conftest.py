@@ -6,13 +6,14 @@ publish lies beside one another in one database: a test looks for what it has ad
 
 import sys
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from glad_pipeline.local.node import OLDEST, find_node
-from glad_pipeline_tests.acceptance.conftest import browser  # noqa: F401
+from glad_pipeline_tests.acceptance.conftest import Machine, browser, running_up  # noqa: F401
 from glad_pipeline_tests.web.site import WEB, archive_of_these_sources, serving
 
 
@@ -25,23 +26,44 @@ def archive() -> Path:
 
 
 @pytest.fixture(scope="session")
-def site(archive, stack, migrated_template, tmp_path_factory):
-    """A running site with nothing on it yet."""
+def serve(archive, stack, migrated_template, tmp_path_factory):
+    """`with serve(GLAD_…="…") as site:` a site over a database of its own, with these settings; all in one bucket."""
     from glad_pipeline.local.home import Home
     from glad_pipeline.local.object_store import S3Server
 
-    name = f"web_{uuid.uuid4().hex[:12]}"
     bucket = f"web-{uuid.uuid4().hex[:12]}"
     S3Server(Home(Path(stack["GLAD_HOME"]))).prepare_bucket(bucket)
     store = {key: value for key, value in stack.items() if key.startswith("AWS_")} | {"AWS_S3_BUCKET": bucket}
-    with psycopg.connect(stack["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+
+    @contextmanager
+    def serve(**settings):
+        name = f"web_{uuid.uuid4().hex[:12]}"
         url = stack["DATABASE_URL"].removesuffix("/glad") + f"/{name}"
-        try:
-            with serving(archive, url, store, tmp_path_factory.mktemp("web")) as site:
-                yield site
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        with psycopg.connect(stack["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+            try:
+                with serving(archive, url, store, tmp_path_factory.mktemp("web"), **settings) as site:
+                    yield site
+            finally:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def site(serve):
+    """A running site with nothing on it yet."""
+    with serve() as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def everything(archive, tmp_path_factory):
+    """A real `glad up` on a machine of its own, whose sensor draws and publishes what is asked for."""
+    machine = Machine(tmp_path_factory.mktemp("a machine"), {"GLAD_SITE": "on", "GLAD_RENDITIONS": "webp"})
+    for _ in running_up(machine, tmp_path_factory.mktemp("up")):
+        yield machine
+    machine.glad("down")
 
 
 @pytest.fixture(scope="session")

@@ -153,8 +153,8 @@ class Site:
 
 
 @contextmanager
-def serving(archive: Path, database_url: str, store: Mapping[str, str], folder: Path) -> Iterator[Site]:
-    """Gateway and site over these, as `glad up` starts them."""
+def serving(archive: Path, database_url: str, store: Mapping[str, str], folder: Path, **more: str) -> Iterator[Site]:
+    """Gateway and site over these, as `glad up` starts them; `more`: what else is set."""
     node = find_node(Path(sys.prefix))
     assert node is not None
     home = Home(folder / "home").prepare()
@@ -168,7 +168,7 @@ def serving(archive: Path, database_url: str, store: Mapping[str, str], folder: 
         "GLAD_RENDITIONS": "webp",
         "GLAD_HOME": str(home.path),
     }
-    environment = {**store, **told, "DATABASE_URL": database_url, "GLAD_SITE": "on"}
+    environment = {**store, **told, "DATABASE_URL": database_url, "GLAD_SITE": "on", **more}
     settings = settings_of(environment)
     with served(settings) as gateway:
         made = product.Site(settings=settings, node=node, folder=product.unpack(home, archive))
