@@ -100,11 +100,8 @@ def _site(settings: Settings, home: Home) -> dict[str, str]:
     known = home.recall("site")
     if settings.site_url or not known or not is_still(known["pid"], known["created"]):
         return {}
-    secret = settings.revalidate_secret
-    return {
-        "GLAD_SITE_URL": known["url"],
-        "GLAD_REVALIDATE_SECRET": secret.get_secret_value() if secret else home.secret("revalidate"),
-    }
+    secret = {} if settings.revalidate_secret else {"GLAD_REVALIDATE_SECRET": home.secret("revalidate")}
+    return {"GLAD_SITE_URL": known["url"], **secret}
 
 
 def start_store(settings: Settings, home: Home, *, foreground: bool = False) -> dict[str, str]:
