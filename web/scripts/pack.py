@@ -52,6 +52,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="glad-site-") as folder:
         site = Path(folder)
         gather(site)
+        put_known_keys(site)
         forget_the_folder(site)
         keys = [str(path.relative_to(site)) for path in files_with_keys(site)]
         archive = tar_of(site)
@@ -109,12 +110,8 @@ def build(name: str) -> None:
         _run([npm, "ci", "--include=dev", "--no-audit", "--no-fund"], plain)
     made = WEB / ".next"
     shutil.rmtree(made, ignore_errors=True)
-    (made / "cache").mkdir(parents=True)
-    keys = known_keys()
-    drawn = {key: keys[key] for key in HEX} | {"expireAt": 4_102_444_800_000}  # else Next draws others
-    (made / "cache" / ".previewinfo").write_text(json.dumps(drawn), encoding="utf-8")
-    build_of_keys = {"NEXT_SERVER_ACTIONS_ENCRYPTION_KEY": keys[ACTIONS], "GLAD_BUILD_ID": name[:20]}
-    _run([node, "node_modules/next/dist/bin/next", "build"], plain | build_of_keys)
+    given = {"NEXT_SERVER_ACTIONS_ENCRYPTION_KEY": known_keys()[ACTIONS], "GLAD_BUILD_ID": name[:20]}
+    _run([node, "node_modules/next/dist/bin/next", "build"], plain | given)
 
 
 def gather(site: Path) -> None:
@@ -130,6 +127,18 @@ def gather(site: Path) -> None:
         if path.is_file() and (path.name.endswith(UNUSED) or path.name.startswith(".env")):
             path.unlink()
     shutil.rmtree(site / ".next" / "cache", ignore_errors=True)
+
+
+def put_known_keys(site: Path) -> None:
+    """In the place of those that Next has drawn; what it is given for these, it does not take in a container."""
+    manifest = json.loads((site / ".next" / "prerender-manifest.json").read_text(encoding="utf-8"))
+    drawn = {manifest["preview"][name]: known_keys()[name] for name in HEX}
+    for path in sorted(site.rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            for old, new in drawn.items():
+                content = content.replace(old.encode(), new.encode())
+            path.write_bytes(content)
 
 
 def forget_the_folder(site: Path) -> None:
