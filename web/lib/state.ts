@@ -12,8 +12,8 @@ const OF_A_POST = /^\/posts\/([^/]+)(?:\/picture)?$/;
 let last: { state: "up" | "away"; until: number } = { state: "up", until: 0 };
 
 export async function stateOf(pathname: string, visitor: string | null): Promise<State> {
-  if (NOT_THE_BLOG.test(pathname)) return "up";
   const slug = OF_A_POST.exec(pathname)?.[1];
+  if (slug === undefined && NOT_THE_BLOG.test(pathname)) return "up";
   const remembered = Date.now() < last.until ? last.state : null;
   if (remembered === "away" || (remembered && slug === undefined)) return remembered;
   const status = await statusOf(slug === undefined ? "/readyz" : `/api/posts/${slug}`, visitor);
@@ -26,8 +26,13 @@ export async function stateOf(pathname: string, visitor: string | null): Promise
 async function statusOf(path: string, visitor: string | null): Promise<number> {
   const gateway = (process.env.GLAD_API_URL ?? "http://127.0.0.1:8000").replace(/\/+$/, "");
   try {
-    const asked = { method: "HEAD", headers: siteHeaders(visitor), cache: "no-store", signal: AbortSignal.timeout(PATIENCE) } as const;
-    return (await fetch(gateway + path, asked)).status;
+    const answer = await fetch(gateway + path, {
+      method: "HEAD",
+      headers: siteHeaders(visitor),
+      cache: "no-store",
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    return answer.status;
   } catch {
     return 503;
   }
