@@ -314,31 +314,33 @@ def test_a_post_says_what_it_is_to_machines(blog):
     ].startswith("<b>Bold</b>")
 
 
+WATCH = """window.moved = 0; new PerformanceObserver((list) => {
+    for (const each of list.getEntries()) window.moved += each.value }).observe({type: "layout-shift", buffered: true})"""
+
+
 def test_a_page_weighs_little_and_nothing_on_it_moves(browser, blog):
     for path in ("/", "/posts/harbour-3"):
         with looking(browser, blog) as (page, _):
-            sizes, moved = (
-                {},
-                "window.moved = 0; new PerformanceObserver((list) => { for (const each of list.getEntries())\
-                window.moved += each.value }).observe({type: 'layout-shift', buffered: true})",
-            )
-            page.context.add_init_script(moved)
-            session = page.context.new_cdp_session(page)
-            session.send("Network.enable")
-            session.on(
-                "Network.loadingFinished", lambda each: sizes.update({each["requestId"]: each["encodedDataLength"]})
-            )
-            page.goto(path)
-            page.wait_for_load_state("networkidle")
-            scroll_down(page)
+            page.context.add_init_script(WATCH)
+            weight = weighed(page, path)
             assert page.evaluate("window.moved") == 0, path
+            shown = "[...document.images].filter((each) => each.currentSrc.startsWith('http') && each.complete).length"
             if path == "/":
-                shown = page.evaluate(
-                    "[...document.images].filter((each) => each.currentSrc.startsWith('http') && each.complete).length"
-                )
-                assert shown >= 12
-                assert sum(sizes.values()) <= 500_000, sum(sizes.values())
+                assert page.evaluate(shown) >= 12
+                assert weight <= 500_000, weight
         assert extra_scripts(blog, path) <= 15_000
+
+
+def weighed(page, path) -> int:
+    """Bytes that came over the wire for this page, looked at to its end."""
+    sizes = {}
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.loadingFinished", lambda each: sizes.update({each["requestId"]: each["encodedDataLength"]}))
+    page.goto(path)
+    page.wait_for_load_state("networkidle")
+    scroll_down(page)
+    return sum(sizes.values())
 
 
 def extra_scripts(site, path):
