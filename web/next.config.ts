@@ -12,6 +12,9 @@ const config: NextConfig = {
   poweredByHeader: false,
   reactStrictMode: true,
   productionBrowserSourceMaps: false,
+  // Title and description stand in the head for everybody, not only for known robots: without scripts they stay where they
+  // were sent.
+  htmlLimitedBots: /.*/,
   devIndicators: false,
   allowedDevOrigins: ["127.0.0.1", "localhost"],
   // Data that is kept is kept in memory, which has a bound; on disk it would grow with every address that is asked for.

@@ -2,21 +2,24 @@
 // they carry tags, which /api/revalidate expires. While the gateway is away, what was kept is shown.
 import "server-only";
 import { createHash } from "node:crypto";
+import { cache } from "react";
 import { gatewayUrl } from "./settings";
-import type { Page, Post } from "./types";
+import type { AboutPicture, Chunk, ChunkPost, Label, Page, Post, PostSummary } from "./types";
 
-const KEPT_SECONDS = 60; // how old a kept answer may be at most where nobody told us of a change
+const KEPT_SECONDS = 60; // how old a kept answer may be where nobody told us of a change
 const PATIENCE = 8000;
 
-/** The gateway does not answer, or says that its database is away. */
+/** The gateway does not answer, or says that its database is away or had no time. */
 export class GatewayAway extends Error {}
 
-/** There is no such thing, or it was taken down (410). */
+/** There is no such thing (404), it was taken down (410), or the gateway does not take what was asked (4xx). */
 export class NotThere extends Error {
   constructor(readonly status: number) {
     super(`the gateway answers ${status}`);
   }
 }
+
+export const POSTS = "posts"; // the tag of everything that lists posts
 
 /** The tag of a post's data. Next takes tags of at most 256 characters. */
 export function tagOfPost(slug: string): string {
@@ -24,13 +27,8 @@ export function tagOfPost(slug: string): string {
   return plain.length <= 200 ? plain : `post:${createHash("sha256").update(slug).digest("hex")}`;
 }
 
-export const POSTS = "posts"; // the tag of everything that lists posts
-
-export interface Ask {
-  tags?: string[]; // absent: nothing is kept
-}
-
-export async function ask<T>(path: string, { tags }: Ask = {}): Promise<T> {
+/** The answer of the gateway; without `tags` nothing is kept. */
+export async function ask<T>(path: string, tags?: string[]): Promise<T> {
   const kept = tags ? { next: { tags, revalidate: KEPT_SECONDS } } : { cache: "no-store" as const };
   let answer: Response;
   try {
@@ -43,23 +41,78 @@ export async function ask<T>(path: string, { tags }: Ask = {}): Promise<T> {
   throw new GatewayAway(`the gateway answers ${answer.status}`);
 }
 
+/** Nothing, where the gateway has none. */
+export async function orNothing<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof NotThere) return null;
+    throw error;
+  }
+}
+
 export interface Choice {
-  limit?: number;
-  after?: string;
-  category?: string;
-  tag?: string;
-  author?: string;
-  search?: string;
+  limit: number;
+  after?: string | undefined;
+  category?: string | undefined;
+  tag?: string | undefined;
+  author?: string | undefined;
+  search?: string | undefined;
+  fields?: "all" | "summary";
 }
 
-export function listPosts(choice: Choice): Promise<Page<Post>> {
+export function listPosts(choice: Choice): Promise<Page<PostSummary>> {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(choice)) if (value !== undefined) query.set(name, String(value));
-  const kept = choice.after === undefined && choice.search === undefined;
-  return ask(`/api/posts?${query}`, kept ? { tags: [POSTS] } : {});
+  for (const [name, value] of Object.entries({ fields: "summary", ...choice }))
+    if (value !== undefined) query.set(name, String(value));
+  const bounded = choice.after === undefined && choice.search === undefined;
+  return ask(`/api/posts?${query}`, bounded ? [POSTS] : undefined);
 }
 
-export async function readPost(slug: string): Promise<Post> {
-  const { data } = await ask<{ data: Post }>(`/api/posts/${encodeURIComponent(slug)}`, { tags: [tagOfPost(slug)] });
-  return data;
+export const readPost = cache(async (slug: string): Promise<Post> => {
+  const answer = await ask<{ data: Post }>(`/api/posts/${encodeURIComponent(slug)}`, [tagOfPost(slug)]);
+  return answer.data;
+});
+
+/** What is to be said of a post's picture; nothing where the picture is none of this pipeline's. */
+export const aboutPicture = cache(async (slug: string): Promise<AboutPicture | null> => {
+  const path = `/api/posts/${encodeURIComponent(slug)}/picture`;
+  return (await orNothing(ask<{ data: AboutPicture }>(path, [tagOfPost(slug)])))?.data ?? null;
+});
+
+export type Around = { newer: PostSummary | null; older: PostSummary | null };
+
+export async function around(slug: string): Promise<Around> {
+  const asked = ask<{ data: Around }>(`/api/posts/${encodeURIComponent(slug)}/around`, [POSTS, tagOfPost(slug)]);
+  return (await orNothing(asked))?.data ?? { newer: null, older: null };
+}
+
+export type Kind = "categories" | "tags" | "authors";
+
+export async function listLabels(kind: Kind): Promise<Label[]> {
+  return (await ask<{ data: Label[] }>(`/api/${kind}`, [POSTS])).data;
+}
+
+export const readLabel = cache(async (kind: Kind, name: string): Promise<Label | null> => {
+  const asked = ask<{ data: Label }>(`/api/${kind}/${encodeURIComponent(name)}`, [POSTS]);
+  return (await orNothing(asked))?.data ?? null;
+});
+
+export async function sitemapChunks(): Promise<Chunk[]> {
+  return (await ask<{ data: Chunk[] }>("/api/sitemap")).data;
+}
+
+export async function sitemapChunk(chunk: string): Promise<ChunkPost[] | null> {
+  const asked = ask<{ data: ChunkPost[] }>(`/api/sitemap/${encodeURIComponent(chunk)}`);
+  return (await orNothing(asked))?.data ?? null;
+}
+
+/** Whether the gateway and its database are there. */
+export async function gatewayAnswers(): Promise<boolean> {
+  try {
+    const asked = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(2000) } as const;
+    return (await fetch(`${gatewayUrl()}/readyz`, asked)).ok;
+  } catch {
+    return false;
+  }
 }

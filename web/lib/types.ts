@@ -11,16 +11,19 @@ export interface Picture {
   srcset: Record<string, string>;
 }
 
-export interface Post {
+/** A category, tag or author as a post names it. */
+export interface Named {
+  id: Id | null;
+  name: string;
+  slug: string | null;
+}
+
+export interface PostSummary {
   id: Id;
   title: string | null;
   slug: string;
   excerpt: string | null;
-  content?: string | null;
-  status: string | null;
   cover_image_url: string | null;
-  category_id: Id | null;
-  author_id: Id | null;
   published_at: string | null;
   created_at: string | null;
   updated_at: string | null;
@@ -28,33 +31,51 @@ export interface Post {
   seo_description: string | null;
   seo_keywords: string | null;
   picture: Picture | null;
+  category?: Named | null;
+  author?: Named | null;
+  content?: string | null;
+}
+
+export interface Post extends PostSummary {
+  content: string | null;
+  tags?: Named[];
 }
 
 export interface Page<T> {
   data: T[];
-  meta: {
-    pagination: {
-      page: number | null;
-      pageSize: number;
-      total: number | null;
-      totalIsExact: boolean | null;
-      pageCount: number | null;
-      next: string | null;
-    };
-  };
+  meta: { pagination: { total: number | null; totalIsExact: boolean | null; next: string | null } };
 }
 
-export interface Label {
+/** A category, tag or author with what the blog says of it. */
+export interface Label extends Named {
   id: Id;
-  name: string;
-  slug: string | null;
-  description: string | null;
+  description?: string | null; // of categories and tags
+  bio?: string | null; // of authors
+  avatar_url?: string | null;
+  posts?: number | null;
 }
 
-export interface Author {
-  id: Id;
-  name: string;
-  slug: string | null;
-  bio: string | null;
-  avatar_url: string | null;
+export interface AboutPicture {
+  url: string;
+  width: number;
+  height: number;
+  alt: string | null;
+  drawn_at: string;
+  model: { name: string; license: string | null };
+  digital_source_type: string;
+  credit: string | null;
+  license: string | null;
+  license_name: string | null;
+  prompt: string | null;
+}
+
+export interface Chunk {
+  chunk: string;
+  posts: number;
+}
+
+export interface ChunkPost {
+  slug: string;
+  updated_at: string | null;
+  picture: string | null;
 }

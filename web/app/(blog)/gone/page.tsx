@@ -1,10 +1,9 @@
+import type { Metadata } from "next";
+import { Notice } from "@/components/Notice";
 import { texts } from "@/texts";
 
+export const metadata: Metadata = { title: texts.blog.gone.title, robots: { index: false } };
+
 export default function Gone() {
-  return (
-    <main id="content">
-      <h1>{texts.blog.gone.title}</h1>
-      <p>{texts.blog.gone.text}</p>
-    </main>
-  );
+  return <Notice code="410" {...texts.blog.gone} />;
 }

@@ -1,0 +1,12 @@
+"use client";
+
+import { failure } from "@/texts";
+
+export default function Broken() {
+  return (
+    <div role="alert">
+      <h1>{failure.title}</h1>
+      <p>{failure.text}</p>
+    </div>
+  );
+}

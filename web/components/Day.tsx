@@ -1,0 +1,5 @@
+import { day, shortDay } from "@/lib/format";
+
+export function Day({ iso, short }: { iso: string; short?: boolean }) {
+  return <time dateTime={iso}>{(short ? shortDay : day)(iso)}</time>;
+}

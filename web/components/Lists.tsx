@@ -1,0 +1,70 @@
+// What lists of posts and of names have in common: heading, grid, the way to the next page, and what an empty one says.
+import { number } from "@/lib/format";
+import type { Page, PostSummary } from "@/lib/types";
+import { texts } from "@/texts";
+import styles from "./Lists.module.css";
+import { PostCard } from "./PostCard";
+
+interface HeadingProps {
+  title: string;
+  kicker?: React.ReactNode;
+  children?: React.ReactNode;
+}
+
+export function Heading({ title, kicker, children }: HeadingProps) {
+  return (
+    <header className={styles.heading}>
+      {kicker && <p className={styles.kicker}>{kicker}</p>}
+      <h1 dir="auto">{title}</h1>
+      {children}
+    </header>
+  );
+}
+
+export function Grid({ posts, level }: { posts: PostSummary[]; level?: "h2" | "h3" }) {
+  return (
+    <ul className={styles.grid}>
+      {posts.map((post, place) => (
+        <li key={String(post.id)}>
+          <PostCard post={post} level={level ?? "h2"} first={place === 0 && level === undefined} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface PagerProps {
+  page: Page<PostSummary>;
+  path: string; // of the first page, with its query
+  isFirst: boolean;
+}
+
+export function Pager({ page, path, isFirst }: PagerProps) {
+  const { next } = page.meta.pagination;
+  if (isFirst && next === null) return null;
+  const older = next === null ? null : `${path}${path.includes("?") ? "&" : "?"}after=${encodeURIComponent(next)}`;
+  return (
+    <nav className={styles.pager} aria-label={texts.blog.pager.label}>
+      {isFirst ? <span /> : <a href={path}>{texts.blog.pager.newest}</a>}
+      {older && (
+        <a href={older} rel="next">
+          {texts.blog.pager.older}
+        </a>
+      )}
+    </nav>
+  );
+}
+
+export function Empty({ title, children }: { title: string; children?: React.ReactNode }) {
+  return (
+    <div className={styles.empty}>
+      <p className={styles.emptyTitle}>{title}</p>
+      {children && <p>{children}</p>}
+    </div>
+  );
+}
+
+export function howMany(posts: number | null | undefined): string | null {
+  if (posts === null || posts === undefined) return null;
+  return posts === 1 ? texts.blog.oneStory : texts.blog.stories(number(posts));
+}

@@ -1,0 +1,89 @@
+// A post's text as HTML that may stand on our page: markdown and the HTML in it, without scripts, styles, ids, forms or
+// pictures of hosts that the policy refuses.
+import "server-only";
+import { createHash } from "node:crypto";
+import MarkdownIt from "markdown-it";
+import sanitize from "sanitize-html";
+import { isAllowed } from "./pictures";
+
+const KEPT = 64; // rendered texts; one of 1 MB takes about a second
+
+const markdown = new MarkdownIt({ html: true, linkify: true, typographer: false });
+markdown.core.ruler.push("page", (state) => {
+  const levels = state.tokens.filter((each) => each.type === "heading_open").map((each) => Number(each.tag.slice(1)));
+  const down = Math.max(0, 2 - Math.min(6, ...levels)); // the page's own title is the only h1
+  for (const token of state.tokens) {
+    if (/^heading_(?:open|close)$/.test(token.type)) token.tag = `h${Math.min(6, Number(token.tag.slice(1)) + down)}`;
+    if (/^(?:heading|paragraph|list_item|blockquote|t[hd])_open$/.test(token.type)) token.attrSet("dir", "auto");
+    const aligned = /^text-align:(\w+)$/.exec(token.attrGet("style") ?? "")?.[1];
+    if (aligned) {
+      token.attrSet("class", `align-${aligned}`); // an inline style is refused by the policy
+      token.attrSet("style", "");
+    }
+  }
+});
+
+const BLOCKS = ["p", "h2", "h3", "h4", "h5", "h6", "li", "blockquote", "td", "th", "div", "figcaption", "dd", "dt"];
+const RULES: sanitize.IOptions = {
+  allowedTags: [
+    ...BLOCKS,
+    ...["a", "abbr", "b", "br", "caption", "cite", "code", "del", "details", "dfn", "dl", "em", "figure", "hr", "i", "img"],
+    ...["ins", "kbd", "mark", "ol", "pre", "q", "s", "samp", "small", "span", "strong", "sub", "summary", "sup", "table"],
+    ...["tbody", "tfoot", "thead", "time", "tr", "u", "ul", "var"],
+  ],
+  allowedAttributes: {
+    ...Object.fromEntries(BLOCKS.map((tag) => [tag, ["dir"]])),
+    a: ["href", "title", "rel"],
+    img: ["src", "alt", "title", "width", "height", "loading", "decoding"],
+    ol: ["start", "reversed"],
+    td: ["dir", "colspan", "rowspan"],
+    th: ["dir", "colspan", "rowspan", "scope"],
+    "*": ["lang"],
+  },
+  allowedClasses: { code: ["language-*"], td: ["align-*"], th: ["align-*"] },
+  allowedSchemes: ["http", "https", "mailto", "tel"],
+  allowedSchemesByTag: { img: ["http", "https", "data"] },
+  allowProtocolRelative: false,
+  parseStyleAttributes: false,
+  nestingLimit: 60,
+  disallowedTagsMode: "discard",
+  transformTags: {
+    h1: "h2",
+    a: (tagName, attribs) => ({ tagName, attribs: { ...attribs, rel: "noopener" } }),
+    img: (tagName, attribs) =>
+      isAllowed(attribs.src ?? "")
+        ? { tagName, attribs: { ...attribs, alt: attribs.alt ?? "", loading: "lazy", decoding: "async" } }
+        : { tagName: "span", attribs: {}, text: attribs.alt ?? "" },
+  },
+};
+
+function render(text: string): string {
+  const clean = sanitize(markdown.render(text), RULES);
+  // What scrolls sideways has to be reached by keyboard. After sanitising every "<" is a tag's.
+  return clean
+    .replaceAll("<table", '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table')
+    .replaceAll("</table>", "</table></div>")
+    .replaceAll("<pre", '<pre tabindex="0"');
+}
+
+const kept = new Map<string, string>();
+
+export function htmlOf(text: string): string {
+  const key = createHash("sha256").update(text).digest("base64");
+  const found = kept.get(key) ?? render(text);
+  kept.delete(key); // the newest last
+  kept.set(key, found);
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value as string);
+  return found;
+}
+
+/** The words alone, for a description. */
+export function plainOf(text: string): string {
+  return sanitize(markdown.render(text.slice(0, 4000)), { allowedTags: [], allowedAttributes: {} })
+    .replace(/&lt;/g, "<")
+    .replace(/&gt;/g, ">")
+    .replace(/&quot;/g, '"')
+    .replace(/&amp;/g, "&")
+    .replace(/\s+/g, " ")
+    .trim();
+}

@@ -1,0 +1,31 @@
+// What proxy has to know of a blog page before it is rendered. A post's page asks the gateway at each request, so that a
+// message that never arrived keeps no withdrawn post visible; other pages ask at most every two seconds whether the
+// gateway is there. The studio speaks for itself.
+export type State = "up" | "gone" | "missing" | "away";
+
+const PATIENCE = 1500;
+const REMEMBERED = 2000;
+const NOT_THE_BLOG = /^\/(?:studio|api|gone|away|_next)(?:\/|$)|\.[a-z]+$/;
+const OF_A_POST = /^\/posts\/([^/]+)(?:\/picture)?$/;
+let last: { state: "up" | "away"; until: number } = { state: "up", until: 0 };
+
+export async function stateOf(pathname: string): Promise<State> {
+  if (NOT_THE_BLOG.test(pathname)) return "up";
+  const slug = OF_A_POST.exec(pathname)?.[1];
+  const remembered = Date.now() < last.until ? last.state : null;
+  if (remembered === "away" || (remembered && slug === undefined)) return remembered;
+  const status = await statusOf(slug === undefined ? "/readyz" : `/api/posts/${slug}`);
+  last = { state: status >= 500 || status === 429 ? "away" : "up", until: Date.now() + REMEMBERED };
+  if (slug !== undefined && status === 410) return "gone";
+  return slug !== undefined && status === 404 ? "missing" : last.state;
+}
+
+async function statusOf(path: string): Promise<number> {
+  const gateway = (process.env.GLAD_API_URL ?? "http://127.0.0.1:8000").replace(/\/+$/, "");
+  try {
+    const asked = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PATIENCE) } as const;
+    return (await fetch(gateway + path, asked)).status;
+  } catch {
+    return 503;
+  }
+}
