@@ -15,7 +15,7 @@ markdown.core.ruler.push("page", (state) => {
   for (const token of state.tokens) {
     if (/^heading_(?:open|close)$/.test(token.type)) token.tag = `h${Math.min(6, Number(token.tag.slice(1)) + down)}`;
     if (/^(?:heading|paragraph|list_item|blockquote|t[hd])_open$/.test(token.type)) token.attrSet("dir", "auto");
-    const aligned = /^text-align:(\w+)$/.exec(token.attrGet("style") ?? "")?.[1];
+    const aligned = /^text-align:(\w+)$/.exec(String(token.attrGet("style") ?? ""))?.[1];
     if (aligned) {
       token.attrSet("class", `align-${aligned}`); // an inline style is refused by the policy
       token.attrSet("style", "");
