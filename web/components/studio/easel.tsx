@@ -8,13 +8,14 @@ import { duration } from "@/lib/studio/format";
 import { ENDED, useProgress, useTask, type Progress } from "@/lib/studio/progress";
 import type { Outcomes, Task } from "@/lib/studio/types";
 import { texts } from "@/texts";
-import type { Shape } from "./shapes";
 import { StatusBadge } from "./status";
 import { useTellError, useToast } from "./toasts";
 import { Button, cx, Dialog, Field, Notice } from "./ui";
 import styles from "./easel.module.css";
 
 const words = texts.studio.easel;
+
+type Shape = { width: number; height: number };
 
 export interface EaselProps {
   id: number | null;
@@ -45,7 +46,7 @@ export function Easel({ id, asked, shape, onShow, onAsked }: EaselProps) {
 }
 
 /** An empty sheet of a shape: an SVG has one without a style of its own, which the policy of these pages forbids. */
-function Sheet({ shape, children }: { shape: { width: number; height: number }; children?: React.ReactNode }) {
+function Sheet({ shape, children }: { shape: Shape; children?: React.ReactNode }) {
   return (
     <div className={styles.mat}>
       <div className={styles.sheet}>

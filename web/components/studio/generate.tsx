@@ -4,11 +4,11 @@ import { useEffect, useId, useRef, useState } from "react";
 import { Attempt } from "@/lib/studio/asking";
 import { bodyOf, EMPTY, keepDraft, keepIds, keptDraft, keptIds, type Draft } from "@/lib/studio/draft";
 import { zone } from "@/lib/studio/format";
-import { useOptions } from "@/lib/studio/options";
+import { useOptions, type Preset } from "@/lib/studio/options";
 import { texts } from "@/texts";
 import { Easel } from "./easel";
 import { PromptField, useCheck } from "./prompt-field";
-import { Shapes } from "./shapes";
+import { chosenSize, Shapes } from "./shapes";
 import { useTellError, useToast } from "./toasts";
 import { Button, Choices, Field } from "./ui";
 import styles from "./generate.module.css";
@@ -19,7 +19,7 @@ export function Generate() {
   const { draft, set, clear } = useDraft();
   const [asked, setAsked] = useState<number[]>([]);
   const [shown, setShown] = useState<number | null>(null);
-  const { options } = useOptions();
+  const options = useOptions();
   const body = bodyOf(draft);
   const check = useCheck(body);
   const send = useSending(draft, (id) => show(id));
@@ -37,15 +37,14 @@ export function Generate() {
     setShown(id);
   }
 
-  const shape = options?.shapes.find((each) => `${each.width}x${each.height}` === draft.size);
   return (
     <div className={styles.page}>
       <form className={styles.form} onSubmit={send.submit} onKeyDown={send.onKeyDown} noValidate>
         <h1 className={styles.title}>{words.title}</h1>
         <PromptField value={draft.prompt} check={check} error={send.errors.prompt ?? null} onChange={(prompt) => set({ prompt })} />
-        <Shapes shapes={options?.shapes ?? []} value={draft.size} onChange={(size) => set({ size })} />
+        <Shapes sizes={options?.sizes ?? []} value={draft.size} onChange={(size) => set({ size })} />
         <Drawing draft={draft} set={set} presets={options?.presets ?? []} error={send.errors.seed ?? null} />
-        <Becomes draft={draft} set={set} errors={send.errors} categories={options?.categories ?? []} authors={options?.authors ?? []} />
+        <Becomes draft={draft} set={set} errors={send.errors} categories={names(options?.categories)} authors={names(options?.authors)} />
         <div className={styles.actions}>
           <Button look="main" type="submit" busy={send.busy}>
             {send.busy ? words.sending : words.draw}
@@ -56,10 +55,12 @@ export function Generate() {
           <span className={styles.shortcut}>{words.shortcut}</span>
         </div>
       </form>
-      <Easel id={shown} asked={asked} shape={shape ?? { name: "", width: 1, height: 1 }} onShow={setShown} onAsked={show} />
+      <Easel id={shown} asked={asked} shape={chosenSize(options?.sizes ?? [], draft.size)} onShow={setShown} onAsked={show} />
     </div>
   );
 }
+
+const names = (found: { name: string }[] | undefined): string[] => (found ?? []).map((each) => each.name);
 
 function useDraft() {
   const [draft, setDraft] = useState<Draft>(EMPTY);
@@ -141,20 +142,22 @@ interface PartProps {
   set: (change: Partial<Draft>) => void;
 }
 
-function Drawing({ draft, set, presets, error }: PartProps & { presets: { name: string; title: string }[]; error: string | null }) {
-  const preset = presets.find((each) => each.name === draft.preset);
+function Drawing({ draft, set, presets, error }: PartProps & { presets: Preset[]; error: string | null }) {
+  const preset = presets.find((each) => (draft.preset ? each.name === draft.preset : each.is_default));
   return (
     <>
       <div className={styles.pair}>
-        <Field label={words.preset} hint={preset?.title ?? words.presetHint}>
+        <Field label={words.preset} hint={preset ? words.presetMeaning(preset.meaning, preset.num_inference_steps) : words.presetHint}>
           {(given) => (
             <select {...given} value={draft.preset} onChange={(event) => set({ preset: event.target.value })}>
-              <option value="">{words.presetOwn}</option>
-              {presets.map((each) => (
-                <option key={each.name} value={each.name}>
-                  {each.name}
-                </option>
-              ))}
+              <option value="">{words.presetOwn(presets.find((each) => each.is_default)?.name ?? "")}</option>
+              {presets
+                .filter((each) => !each.is_default)
+                .map((each) => (
+                  <option key={each.name} value={each.name} disabled={each.problem !== null}>
+                    {each.problem === null ? each.name : words.presetNotHere(each.name)}
+                  </option>
+                ))}
             </select>
           )}
         </Field>

@@ -10,7 +10,7 @@ import { Facts, Values } from "./facts";
 import { LineageActions } from "./lineage-actions";
 import { StatusBadge } from "./status";
 import { StudioPicture } from "./studio-picture";
-import { useOptions } from "@/lib/studio/options";
+import { runAddress, useOptions } from "@/lib/studio/options";
 import { Badge, Empty, Failed, Notice, Skeleton } from "./ui";
 import styles from "./lineage.module.css";
 
@@ -35,7 +35,7 @@ function Shown({ whole, reload }: { whole: Whole; reload: () => void }) {
         <Link href="/studio/pictures" className={styles.back}>{words.all}</Link>
         <h1 dir="auto">{prompt.title || prompt.post_title || prompt.prompt}</h1>
         <p className={styles.stands}>
-          <StatusBadge status={prompt.status} /> {whole.stands}
+          <StatusBadge status={prompt.status} /> {whole.stands !== prompt.status && whole.stands}
         </p>
       </header>
       <div className={styles.columns}>
@@ -62,7 +62,7 @@ function Shot({ prompt, image }: { prompt: PromptDetails; image: CataloguedImage
   const alt = (typeof prompt["alt_text"] === "string" && prompt["alt_text"]) || prompt.prompt;
   return (
     <a href={image.url} target="_blank" rel="noreferrer" className={styles.shot}>
-      <StudioPicture picture={{ ...image, srcset: {}, placeholder: null }} alt={alt} sizes="(max-width: 60rem) 100vw, 40vw" />
+      <StudioPicture picture={{ ...image, srcset: {}, placeholder: null }} file={image.id} alt={alt} sizes="(max-width: 60rem) 100vw, 40vw" />
     </a>
   );
 }
@@ -168,7 +168,7 @@ function Details({ whole }: { whole: Whole }) {
 }
 
 function History({ whole }: { whole: Whole }) {
-  const { options } = useOptions();
+  const options = useOptions();
   return (
     <ol className={styles.history}>
       {whole.history.map((each, index) => (
@@ -180,8 +180,8 @@ function History({ whole }: { whole: Whole }) {
             {each.run_id && (
               <>
                 {" "}
-                {options?.dagster ? (
-                  <a href={`${options.dagster}/runs/${each.run_id}`} target="_blank" rel="noreferrer">{words.run}</a>
+                {runAddress(options, each.run_id) ? (
+                  <a href={runAddress(options, each.run_id) ?? undefined} target="_blank" rel="noreferrer">{words.run}</a>
                 ) : (
                   <code>{each.run_id.slice(0, 8)}</code>
                 )}

@@ -15,14 +15,17 @@ const words = texts.studio.pictures;
 const SIZES = "(max-width: 40rem) 46vw, (max-width: 75rem) 30vw, 18rem";
 const PAGE = 36;
 
-export interface ImageRow extends Preview {
+const STATES = ["published", "ready", "waiting", "unused", "removed"] as const;
+type State = (typeof STATES)[number];
+const TONES: Record<State, Tone> = { published: "good", ready: "plain", waiting: "warn", unused: "plain", removed: "bad" };
+
+interface ImageRow {
   id: number;
-  prompt_id: number | null;
+  state: State;
+  picture: Preview | null;
+  file: string | null;
   title: string | null;
   prompt: string | null;
-  model: string;
-  state: "published" | "ready" | "quarantined" | "deleted" | string;
-  stale?: boolean | null;
 }
 
 interface Filter {
@@ -31,27 +34,27 @@ interface Filter {
   category: string;
   since: string;
   until: string;
+  stale: boolean;
 }
 
-const NONE: Filter = { text: "", state: "", category: "", since: "", until: "" };
-const STATES = ["published", "ready", "waiting", "quarantined", "deleted"] as const;
-const TONES: Record<string, Tone> = { published: "good", ready: "plain", waiting: "warn", quarantined: "warn", deleted: "bad" };
+const NONE: Filter = { text: "", state: "", category: "", since: "", until: "", stale: false };
 
 export function Pictures() {
   const [filter, setFilter] = useState(NONE);
-  const { options } = useOptions();
+  const options = useOptions();
   const list = useList<ImageRow>("images", {
     ...filter,
     text: filter.text.trim(),
     since: filter.since && new Date(filter.since).toISOString(),
     until: filter.until && new Date(`${filter.until}T23:59:59.999`).toISOString(),
+    stale: filter.stale || null,
     limit: PAGE,
   });
   const isFiltered = Object.values(filter).some(Boolean);
   return (
     <div className={styles.page}>
       <h1>{words.title}</h1>
-      <Filters filter={filter} categories={options?.categories ?? []} set={(change) => setFilter((now) => ({ ...now, ...change }))} onClear={isFiltered ? () => setFilter(NONE) : undefined} />
+      <Filters filter={filter} categories={(options?.categories ?? []).map((each) => each.name)} set={(change) => setFilter((now) => ({ ...now, ...change }))} onClear={isFiltered ? () => setFilter(NONE) : undefined} />
       {list.error && <Failed error={list.error} again={list.reload} />}
       {list.isFirstLoad ? (
         <Waiting />
@@ -116,6 +119,9 @@ function Filters({ filter, categories, set, onClear }: FiltersProps) {
       <Field label={words.until}>
         {(given) => <input {...given} type="date" min={filter.since || undefined} value={filter.until} onChange={(event) => set({ until: event.target.value })} />}
       </Field>
+      <label className={styles.stale}>
+        <input type="checkbox" checked={filter.stale} onChange={(event) => set({ stale: event.target.checked })} /> {words.stale}
+      </label>
       {onClear && <Button look="quiet" onClick={onClear}>{words.clear}</Button>}
     </div>
   );
@@ -126,12 +132,14 @@ function Tile({ image }: { image: ImageRow }) {
   return (
     <Link href={`/studio/pictures/${image.id}`} prefetch={false} className={styles.tile}>
       <span className={styles.frame}>
-        {image.state === "deleted" ? <span className={styles.gone}>{words.states.deleted}</span> : <StudioPicture picture={image} alt="" sizes={SIZES} lazy />}
+        {image.state === "removed" || !image.picture ? (
+          <span className={styles.gone}>{words.states.removed}</span>
+        ) : (
+          <StudioPicture picture={image.picture} file={image.id} alt="" sizes={SIZES} lazy />
+        )}
       </span>
       <span className={styles.name} dir="auto">{short(name, 90)}</span>
-      {image.state !== "published" && (
-        <Badge tone={TONES[image.state] ?? "plain"}>{(words.states as Record<string, string>)[image.state] ?? image.state}</Badge>
-      )}
+      {image.state !== "published" && image.state !== "removed" && <Badge tone={TONES[image.state]}>{words.states[image.state]}</Badge>}
     </Link>
   );
 }

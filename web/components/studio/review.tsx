@@ -97,7 +97,7 @@ function Desk({ mode, first }: { mode: Mode; first: number | null }) {
       {waiting.error && <Failed error={waiting.error} again={waiting.load} />}
       <div className={styles.desk}>
         <figure className={styles.stage}>
-          <StudioPicture key={item.image_id} picture={item.picture} alt={item.alt_text ?? item.prompt} sizes={LARGE} className={styles.picture} />
+          <StudioPicture key={item.image_id} picture={item.picture} file={item.image_id} alt={item.alt_text ?? item.prompt} sizes={LARGE} className={styles.picture} />
           <Mark decision={decisions.get(item.id)} />
         </figure>
         <div className={styles.side}>

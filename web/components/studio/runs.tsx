@@ -23,12 +23,12 @@ export interface Run {
 
 export function Runs() {
   const { data, error, mutate } = useSWR<{ data: Run[] }, Error>("runs?limit=12", { refreshInterval: 10_000 });
-  const { options } = useOptions();
+  const options = useOptions();
   return (
     <section className={styles.part} aria-labelledby="runs">
       <div className={styles.partHead}>
         <h2 id="runs">{words.title}</h2>
-        {options?.dagster && <a href={options.dagster} target="_blank" rel="noreferrer">{words.dagster}</a>}
+        {options?.dagster_url && <a href={options.dagster_url} target="_blank" rel="noreferrer">{words.dagster}</a>}
       </div>
       <p className={styles.about}>{words.about}</p>
       {error && <Failed error={error} again={() => void mutate()} />}

@@ -1,23 +1,26 @@
 "use client";
-// A picture of the gateway's in the size that is shown. Where its file is gone, or cannot be had, that is said.
+// A picture of the gateway's in the size that is shown: from its public address, and where that does not answer from the
+// store through the gateway. Where its file is gone, that is said.
 import { useState } from "react";
 import type { Preview, Waiting } from "@/lib/studio/types";
 import { texts } from "@/texts";
 import styles from "./studio-picture.module.css";
 
+const GATEWAY_WIDTH = 1_280; // of the copy that is asked for
 const TYPES = ["avif", "webp", "jpeg", "png"] as const;
 
 export interface StudioPictureProps {
   picture: Pick<Preview, "url" | "width" | "height" | "srcset" | "placeholder">;
+  file?: number; // the picture's id, where it can be had through the gateway
   alt: string;
   sizes: string;
   className?: string;
   lazy?: boolean;
 }
 
-export function StudioPicture({ picture, alt, sizes, className, lazy }: StudioPictureProps) {
-  const [isLost, setLost] = useState(false);
-  if (isLost) {
+export function StudioPicture({ picture, file, alt, sizes, className, lazy }: StudioPictureProps) {
+  const [way, setWay] = useState<"public" | "gateway" | "lost">("public");
+  if (way === "lost") {
     return (
       <div className={styles.lost} role="img" aria-label={alt}>
         {texts.studio.common.pictureLost}
@@ -26,18 +29,18 @@ export function StudioPicture({ picture, alt, sizes, className, lazy }: StudioPi
   }
   return (
     <picture className={styles.picture}>
-      {TYPES.filter((type) => picture.srcset[type]).map((type) => (
+      {TYPES.filter((type) => way === "public" && picture.srcset[type]).map((type) => (
         <source key={type} type={`image/${type}`} srcSet={picture.srcset[type]} sizes={sizes} />
       ))}
       <img
-        src={picture.url}
+        src={way === "public" ? picture.url : `/studio/api/images/${file}/file?size=${GATEWAY_WIDTH}`}
         alt={alt}
         width={picture.width}
         height={picture.height}
         className={className}
         loading={lazy ? "lazy" : "eager"}
         decoding="async"
-        onError={() => setLost(true)}
+        onError={() => setWay(way === "public" && file !== undefined ? "gateway" : "lost")}
       />
     </picture>
   );

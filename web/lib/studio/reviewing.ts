@@ -3,7 +3,6 @@
 // that it can be undone, and then sent with the picture that was seen: one that was drawn anew, or that somebody else
 // has decided about meanwhile, is told and not decided about.
 import { useCallback, useEffect, useRef, useState } from "react";
-import { newSeed } from "./asking";
 import { call, query } from "./client";
 import type { Outcomes, Paged, Waiting } from "./types";
 
@@ -33,7 +32,7 @@ function bodyOf(mode: Mode, { item, kind, reason }: Decision): object {
   if (kind === "approve" && mode === "ready") return { ids: [item.id] };
   const prompts = [{ id: item.id, image_id: item.image_id }];
   if (kind === "reject") return { prompts, reason };
-  return kind === "anew" ? { prompts, seed: newSeed() } : { prompts };
+  return { prompts }; // drawn again, it gets another seed from the gateway
 }
 
 export interface Waited {

@@ -54,7 +54,6 @@ export interface Preview {
 export interface Finding {
   gate: string;
   passed: boolean | null;
-  score?: number | null;
   detail: string | null;
 }
 
