@@ -26,6 +26,7 @@ from glad_pipeline import redaction  # noqa: E402
 _nowhere = tempfile.TemporaryDirectory(prefix="glad-test-")  # where a test that names no GLAD_HOME ends up
 os.environ["GLAD_HOME"] = _nowhere.name
 os.environ["GLAD_RENDITIONS"] = "none"  # those cost more than all else that a test does: tests of them ask for them
+os.environ["GLAD_SITE"] = "off"  # so does a Node.js for each `glad up`
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

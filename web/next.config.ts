@@ -2,6 +2,8 @@ import type { NextConfig } from "next";
 
 const config: NextConfig = {
   output: "standalone",
+  // The packed site is called by the hash of its sources (scripts/pack.py); elsewhere Next draws a name.
+  generateBuildId: () => process.env.GLAD_BUILD_ID || null,
   // The repository around this folder has no part in the build.
   outputFileTracingRoot: import.meta.dirname,
   turbopack: { root: import.meta.dirname },

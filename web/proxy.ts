@@ -1,8 +1,10 @@
 // What every page has in common before it is rendered: a content security policy with a nonce, and the statuses that a
 // page cannot set: 410 of a post that was taken down, 503 while the gateway is away and nothing was kept.
 import { NextResponse, type NextRequest } from "next/server";
+import { isOurHost } from "@/lib/hosts";
 import { pictureSources } from "@/lib/pictures";
 import { stateOf } from "@/lib/state";
+import { visitorOf } from "@/lib/visitors";
 
 const INNER = "x-glad-inner"; // on requests of this file to the pages
 const DEVELOPMENT = process.env.NODE_ENV === "development";
@@ -27,7 +29,8 @@ function policy(nonce: string): string {
 
 /** Asks the pages of this very server. */
 async function page(path: string, request: NextRequest): Promise<Response> {
-  return fetch(new URL(path, request.nextUrl.origin), { headers: { [INNER]: "1" }, cache: "no-store" });
+  const headers = { [INNER]: "1", "x-forwarded-for": visitorOf(request.headers) ?? "" };
+  return fetch(new URL(path, request.nextUrl.origin), { headers, cache: "no-store" });
 }
 
 /** A page of ours under a status that it cannot set itself. */
@@ -48,7 +51,8 @@ async function whileAway(request: NextRequest): Promise<NextResponse> {
 }
 
 async function answer(request: NextRequest, nonce: string): Promise<NextResponse> {
-  const state = request.headers.has(INNER) ? "up" : await stateOf(request.nextUrl.pathname);
+  const state = request.headers.has(INNER) ? "up" : await stateOf(request.nextUrl.pathname, visitorOf(request.headers));
+  if (state === "too many") return plain(429, "Too many requests: try again in a moment.\n");
   if (state === "gone") return passedOn(await page("/gone", request), 410);
   if (state === "missing") return passedOn(await page("/missing", request), 404);
   if (state === "away") return whileAway(request);
@@ -61,7 +65,14 @@ async function answer(request: NextRequest, nonce: string): Promise<NextResponse
   return response;
 }
 
+function plain(status: number, text: string): NextResponse {
+  const headers = { "content-type": "text/plain; charset=utf-8", ...(status === 429 ? { "retry-after": "10" } : {}) };
+  return new NextResponse(text, { status, headers });
+}
+
 export async function proxy(request: NextRequest): Promise<NextResponse> {
+  if (!isOurHost(request.headers.get("host")))
+    return plain(421, "This is not the host of this site: GLAD_SITE_HOSTS names those that are.\n");
   const nonce = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64");
   const response = await answer(request, nonce);
   response.headers.set("x-content-type-options", "nosniff");

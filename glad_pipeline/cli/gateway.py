@@ -19,8 +19,11 @@ def gateway(
         "127.0.0.1"
     ),
     port: Annotated[int | None, typer.Option(metavar="P", help="absent: GLAD_GATEWAY_PORT")] = None,
+    openapi: Annotated[bool, typer.Option("--openapi", help="print its OpenAPI document instead")] = False,
 ) -> int:
     """The API of blog and studio alone, in the foreground; Ctrl-C stops it."""
+    if openapi:
+        os.execv(sys.executable, [sys.executable, "-m", PROGRAM, "--openapi"])  # noqa: S606 - as below
     runtime = Runtime.of(context)
     settings = runtime.settings
     is_whole = settings.database_url is not None and settings.names_store  # then it starts while both are away, too

@@ -40,6 +40,7 @@ from glad_pipeline.gateway.front import Front
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.rates import Rates
 from glad_pipeline.gateway.state import state_of
+from glad_pipeline.gateway.visitors import Visitors
 from glad_pipeline.guard.hosts import Origin, hosts_in, origin_of
 from glad_pipeline.guard.public import PublicGuard
 from glad_pipeline.settings import Settings
@@ -111,6 +112,7 @@ def _stand_before(app: FastAPI, settings: Settings, rates: Rates) -> None:
         files=FILES,
         most_of_file=settings.gateway_import_kb * 1_024,
     )
+    app.add_middleware(Visitors, secret=settings.revalidate_secret)
     app.add_middleware(
         Cors,
         allow_origins=[str(each) for each in origins],

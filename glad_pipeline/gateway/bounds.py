@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from glad_pipeline.callers.keys import digest, is_key
 from glad_pipeline.gateway.problems import Problem, answer
 from glad_pipeline.gateway.rates import Rates
+from glad_pipeline.gateway.visitors import OF_SITE
 
 PROBES = ("/healthz", "/readyz")
 BODY_SECONDS = 60.0  # for a body to arrive
@@ -46,7 +47,7 @@ class Bounds:
             await self._app(scope, receive, send)
 
     def _too_many(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
-        if scope["path"] in PROBES:
+        if scope["path"] in PROBES or scope.get(OF_SITE):
             return None
         shown = _shown(headers, self._cookies)
         known = shown is not None and self._rates.knows(digest(shown))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import resource
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -15,7 +17,7 @@ from glad_pipeline.gateway.app import build_app
 from glad_pipeline.gateway.connections import protocol_of
 from glad_pipeline.guard.hosts import is_loopback
 from glad_pipeline.redaction import at_every_door
-from glad_pipeline.settings import Settings, load_settings
+from glad_pipeline.settings import Settings, load_settings, settings_of
 
 GRACE = 10  # seconds for which requests that are under way are waited for at the end
 WANTED_FILES = 65_536  # connections are files
@@ -25,6 +27,9 @@ SPARE_FILES = 256  # that are no callers': the database's, the log
 def main() -> None:
     """Serve; a mistake in the settings is a message."""
     at_every_door()
+    if sys.argv[1:] == ["--openapi"]:
+        print(json.dumps(build_app(settings_of({})).openapi(), indent=1, ensure_ascii=False))
+        return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         settings = load_settings()

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from glad_pipeline.display import in_bytes, one_line, tail
 from glad_pipeline.errors import GladError
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.interruption import Interrupted, exit_code_of, interruptible
+from glad_pipeline.local.node import WHEEL, WHEEL_SIZE, find_node
 from glad_pipeline.local.progress import Step
 from glad_pipeline.redaction import hide_environment, redact
 
@@ -65,6 +67,8 @@ def _main(arguments: list[str]) -> int:
                     fcntl.flock(lock, fcntl.LOCK_EX)
                 if not is_installed(extras):
                     install(extras)
+        if arguments == ["up"] and wants_node():
+            install_node()
         if testing:
             return run_tests(arguments[1:])
     except SetUpFailed as error:
@@ -109,6 +113,26 @@ def install(extras: str) -> None:
             f"cannot set up {VENV}: {error}. Free on that disk: {in_bytes(free)}. "
             "The repository must be writable for you"
         ) from error
+
+
+def wants_node() -> bool:
+    """Whether `glad up` would serve the site, and finds no Node.js. Of the settings it knows as much as it has to."""
+    names = ("GLAD_SITE", "GLAD_SITE_URL")
+    file = Path(os.environ.get("GLAD_ENV_FILE") or ROOT / ".env")
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    given = dict(re.findall(rf"^(?:export )?({'|'.join(names)})=['\"]?([^\s'\"]+)", text, re.MULTILINE))
+    given |= {name: os.environ[name] for name in names if os.environ.get(name)}
+    site = given.get("GLAD_SITE", "off" if "GLAD_SITE_URL" in given else "on")
+    return site.lower() in ("1", "on", "t", "true", "y", "yes") and find_node(VENV) is None
+
+
+def install_node() -> None:
+    """Node.js from its wheel. Without it all runs but the site, so that it may fail: each `glad up` tries again."""
+    sys.stderr.write(f"Blog and studio need Node.js, which is not here ({WHEEL_SIZE}; GLAD_SITE=off leaves them out)\n")
+    try:
+        step("Installing Node.js", [PYTHON, "-m", "pip", *INSTALL, "-c", CONSTRAINTS, WHEEL], open_log())
+    except (SetUpFailed, OSError) as error:
+        sys.stderr.write(f"glad: {error}\nAll else is started.\n")
 
 
 def open_log() -> Path:

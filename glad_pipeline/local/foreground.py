@@ -1,4 +1,4 @@
-"""`glad up`: servers, Dagster's code server, web UI and daemon, and the gateway as children of one process.
+"""`glad up`: servers, Dagster's code server, web UI and daemon, gateway and site as children of one process.
 
 One code server for both: left to itself the daemon starts a new one every minute, and a sensor's tick waits for it.
 They are ended in order. Knows how the programs are started; imports no Dagster.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,18 +19,17 @@ from typing import Any
 
 import psutil
 
-from glad_pipeline import disk
-from glad_pipeline.display import tail
 from glad_pipeline.embedded import report
 from glad_pipeline.errors import GladError
 from glad_pipeline.http_client import local_status
 from glad_pipeline.limits import PORT
-from glad_pipeline.local import stack, web
+from glad_pipeline.local import site, stack, web
+from glad_pipeline.local.children import Child, Program, end_of
 from glad_pipeline.local.home import Busy, Home, port_is_free, write_atomically
 from glad_pipeline.local.keeping import Keeper, Part
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
-from glad_pipeline.local.processes import end, end_members, end_session, gone, is_still, session_members, shorten, spawn
+from glad_pipeline.local.processes import end, is_still, session_members, shorten
 from glad_pipeline.local.progress import Step
 from glad_pipeline.local.volume import VolumeServer
 from glad_pipeline.settings import Settings
@@ -48,38 +46,6 @@ CODE = [
 
 class Stopped(BaseException):
     """Somebody asked for the end: Ctrl-C, SIGTERM or a closed terminal."""
-
-
-@dataclass
-class Child:
-    """One program with everything it starts."""
-
-    name: str
-    words: list[str]  # its module, with arguments
-    log: Path
-    environment: dict[str, str]
-    process: subprocess.Popen[bytes]
-
-    @classmethod
-    def started(cls, name: str, words: list[str], home: Home, environment: dict[str, str]) -> Child:
-        log = home.logs / f"{name.lower().replace(' ', '-')}.log"
-        return cls(name, words, log, environment, _spawned(words, log, environment))
-
-    def death(self) -> str | None:
-        """How it has ended, with the end of its log, and what it has left is ended too; None: it lives."""
-        if self.process.returncode is None:
-            if not gone(psutil.Process(self.process.pid)):
-                return None
-            end_members(session_members(self.process.pid))  # until it is reaped its number is nobody else's
-        return f"ended (exit {self.process.wait()}). Its log: {_end_of(self.log)}"
-
-    def end(self) -> None:
-        """End it with everything it has started."""
-        if self.process.returncode is None:
-            end_session(self.process, signal.SIGINT, seconds=20)
-
-    def start_again(self) -> None:
-        self.process = _spawned(self.words, self.log, self.environment)
 
 
 def up(settings: Settings, migrate: Callable[[str], Any]) -> int:
@@ -137,20 +103,24 @@ class Ports:
 
     web: int
     gateway: int | None  # None: it is not wanted
+    site: int | None = None  # None: it is not wanted, or cannot be served
 
     @classmethod
-    def chosen(cls, settings: Settings) -> Ports:
+    def chosen(cls, settings: Settings, *, site: bool) -> Ports:
+        """`site`: whether it is to be served."""
         web = _free_port(settings.web_port, "the web UI", "GLAD_WEB_PORT")
-        if not settings.gateway:
-            return cls(web=web, gateway=None)
-        taken = (web,)
-        return cls(web=web, gateway=_free_port(settings.gateway_port, "the gateway", "GLAD_GATEWAY_PORT", taken))
+        gateway = served = None
+        if settings.gateway:
+            gateway = _free_port(settings.gateway_port, "the gateway", "GLAD_GATEWAY_PORT", (web,))
+        if site:
+            served = _free_port(settings.site_port, "the site", "GLAD_SITE_PORT", (web, gateway))
+        return cls(web=web, gateway=gateway, site=served)
 
     @property
     def urls(self) -> dict[str, str]:
         """As `up.json` has them."""
-        gateway = {"gateway": f"http://127.0.0.1:{self.gateway}"} if self.gateway else {}
-        return {"url": f"http://127.0.0.1:{self.web}", **gateway}
+        found = {"url": self.web, "gateway": self.gateway, "site": self.site}
+        return {name: f"http://127.0.0.1:{port}" for name, port in found.items() if port}
 
 
 def _programs(code: Path, workspace: Path, ports: Ports) -> dict[str, list[str]]:
@@ -171,12 +141,16 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
     children: list[Child] = []
     token = web.access(settings).token
     try:
+        served = site.prepared(settings, home)
+        ports = Ports.chosen(settings, site=served is not None)
+        site.note(home, ports.urls.get("site"))
         environment = {"GLAD_POOL_FOLLOWS_WORKERS": "true", **stack.ensure(settings, foreground=True)}  # it is ours
         if settings.database_url is None:
             with Step("migrating the database"):
                 migrate(environment["DATABASE_URL"])
-        ports = Ports.chosen(settings)
         _start(ports, home, children, environment, token)
+        if served and ports.site:
+            _start_site(served.program(environment, ports.site, ports.urls["gateway"]), ports, home, children)
         _announce(ports, environment, home, settings)
         if token is None:
             print("GLAD_WEB_TOKEN is off: every user and program of this machine can use the web UI", file=sys.stderr)
@@ -184,25 +158,30 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
     except Stopped:
         print("\nstopping …", file=sys.stderr)
     finally:
-        for number in ENDS:
-            signal.signal(number, signal.SIG_IGN)  # the way down is short and must be walked to its end
-        for child in reversed(children):
-            with Step(f"stopping the {child.name}"):
-                child.end()
-        stack.stop(settings)
-        _clear_sockets(home)
-        (home.path / "up.json").unlink(missing_ok=True)
-        for number, handler in before.items():  # what is started after that must not inherit it
-            signal.signal(number, handler)
+        _end(settings, home, children, before)
     print("stopped; nothing of it is left running", file=sys.stderr)
     return 0
 
 
+def _end(settings: Settings, home: Home, children: list[Child], before: dict[signal.Signals, Any]) -> None:
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)  # the way down is short and must be walked to its end
+    for child in reversed(children):
+        with Step(f"stopping the {child.name}"):
+            child.end()
+    site.note(home, None)
+    stack.stop(settings)
+    _clear_sockets(home)
+    (home.path / "up.json").unlink(missing_ok=True)
+    for number, handler in before.items():  # what is started after that must not inherit it
+        signal.signal(number, handler)
+
+
 def _start(ports: Ports, home: Home, children: list[Child], environment: dict[str, str], token: str | None) -> None:
-    """Start all programs and wait until they answer. `children` has each from the moment that it is there."""
+    """Start Dagster and the gateway, and wait until they answer. `children` has each from when it is there on."""
     code = _lay_socket(home)
     for name, words in _programs(code, _lay_workspace(home, code), ports).items():
-        children.append(Child.started(name, words, home, environment))
+        children.append(Child.started(name, Program.of_module(words, environment), home))
         _write_state(home, ports, children)
         if name == "code server":
             _wait_for(children, "loading the code location", code.is_socket)
@@ -216,18 +195,18 @@ def _start(ports: Ports, home: Home, children: list[Child], environment: dict[st
         _wait_for(children, "starting the gateway", lambda: local_status(gateway, "/healthz") == 200)
 
 
+def _start_site(program: Program, ports: Ports, home: Home, children: list[Child]) -> None:
+    """It holds up nothing: where it does not come up that is said, and it is tried on as what has ended is."""
+    children.append(Child.started("site", program, home))
+    _write_state(home, ports, children)
+    try:
+        _wait_for(children, "starting the site", lambda: local_status(ports.site, site.PROBE) is not None, seconds=60)
+    except GladError as error:
+        print(f"glad: {error}\nAll else runs; GLAD_SITE=off leaves out the site", file=sys.stderr)
+
+
 def _raise_stopped(number: int, frame: FrameType | None) -> None:
     raise Stopped
-
-
-def _spawned(words: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    return spawn(
-        [sys.executable, "-m", *words],
-        log=log,
-        cwd=stack.project_root(),
-        env=environment,
-        die_with_us=signal.SIGTERM,
-    )
 
 
 def _lay_socket(home: Home) -> Path:
@@ -270,7 +249,7 @@ def _read_state(home: Home) -> dict[str, Any]:
         return {}
 
 
-def _free_port(wanted: int, what: str, variable: str, taken: Sequence[int] = ()) -> int:
+def _free_port(wanted: int, what: str, variable: str, taken: Sequence[int | None] = ()) -> int:
     port = wanted
     while port <= PORT.high and (port in taken or not port_is_free(port)):
         port += 1
@@ -289,7 +268,7 @@ def _wait_for(children: list[Child], doing: str, ready: Callable[[], bool], seco
             _check(children)
             if time.monotonic() > deadline:
                 child = children[-1]
-                raise GladError(f"the {child.name} did not answer in {seconds:.0f} s: {_end_of(child.log)}")
+                raise GladError(f"the {child.name} did not answer in {seconds:.0f} s: {end_of(child.log)}")
             time.sleep(0.3)
 
 
@@ -308,6 +287,8 @@ def _announce(ports: Ports, environment: dict[str, str], home: Home, settings: S
     print(
         f"\nDagster       {web.address(urls['url'], settings)}\n"
         f"gateway       {urls.get('gateway', 'off (GLAD_GATEWAY)')}\n"
+        f"blog          {urls.get('site', 'off (GLAD_SITE)')}\n"
+        f"studio        {_studio(urls)}\n"
         f"object store  {_store_in(environment, settings)}\n"
         f"database      {environment['DAGSTER_PG_HOST']}:{environment['DAGSTER_PG_PORT']}\n"
         f"logs          {home.logs}\n"
@@ -315,6 +296,10 @@ def _announce(ports: Ports, environment: dict[str, str], home: Home, settings: S
         "New rows in `prompts` are drawn and published within seconds. Ctrl-C stops everything.",
         flush=True,
     )
+
+
+def _studio(urls: dict[str, str]) -> str:
+    return f"{urls['site']}/studio  (opened by a key: ./glad keys make NAME --scope admin)" if "site" in urls else "off"
 
 
 def _watch(settings: Settings, home: Home, children: list[Child], ports: Ports) -> None:
@@ -367,9 +352,3 @@ def _check(children: list[Child]) -> None:
     for child in children:
         if death := child.death():
             raise GladError(f"the {child.name} {death}")
-
-
-def _end_of(log: Path) -> str:
-    """A log of Dagster's with its last lines, and that the disk is full where they say so."""
-    text = tail(log)
-    return f"{log}\n{text}{disk.full_by(text, log.parent.parent)}"

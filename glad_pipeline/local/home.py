@@ -28,7 +28,19 @@ from glad_pipeline.local.progress import Step
 from glad_pipeline.redaction import hide
 
 PORTS = range(15_000, 22_000)  # with twins 10,000 above: below the range systems give out to clients
-CONTENTS = ("postgres", "postgres.new", "postgres-binaries", "s3", "volume", "tls", "ray-tls", "run", "dagster", "logs")
+CONTENTS = (
+    "postgres",
+    "postgres.new",
+    "postgres-binaries",
+    "s3",
+    "volume",
+    "tls",
+    "ray-tls",
+    "run",
+    "dagster",
+    "site",
+    "logs",
+)
 FILES = (
     ".env",
     "secrets.json",

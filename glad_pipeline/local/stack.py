@@ -23,13 +23,14 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.local.home import Home, write_atomically
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
+from glad_pipeline.local.processes import is_still
 from glad_pipeline.local.volume import VolumeServer
 from glad_pipeline.settings import Settings, unknown_variables
 from glad_pipeline.urls import libpq_url, parts_of
 
 DATABASE = "glad"
 EMBEDDED = "GLAD_EMBEDDED"  # which exported values are ours, each with its fingerprint
-GROUPS = ("database", "store")  # of exported variables
+GROUPS = ("database", "store", "site")  # of exported variables
 STORE = {  # beside AWS's
     *("GLAD_STORE", "GLAD_VOLUME", "GLAD_PUBLIC_BASE_URL"),
     *("SUPABASE_URL", "SUPABASE_KEY", "GLAD_SUPABASE_BUCKET"),
@@ -83,13 +84,24 @@ def ensure(settings: Settings, *, foreground: bool = False) -> dict[str, str]:
             # DAGSTER_PG_* is overwritten each time and read by no setting
             ours |= {name: value for name, value in dagster.items() if not name.startswith("DAGSTER_PG_")}
         brought = start_store(settings, home, foreground=foreground)
-        exports |= _given_store(settings) | brought
+        told = _site(settings, home)
+        exports |= _given_store(settings) | brought | told
+        ours |= told
         ours |= {name: value for name, value in brought.items() if name != "GLAD_VOLUME" or settings.volume is None}
         _lay_dagster_home(home)
         exports[EMBEDDED] = ",".join(f"{name}:{_fingerprint(value)}" for name, value in ours.items())
         lines = [f"{name}={shlex.quote(value)}\n" for name, value in _lasting(home, exports).items()]
         write_atomically(home.path / ".env", "".join(lines))
     return environment(settings, exports)
+
+
+def _site(settings: Settings, home: Home) -> dict[str, str]:
+    """What tells the site that a `glad up` serves, where the settings name none; call it under the home's lock."""
+    known = home.recall("site")
+    if settings.site_url or not known or not is_still(known["pid"], known["created"]):
+        return {}
+    secret = {} if settings.revalidate_secret else {"GLAD_REVALIDATE_SECRET": home.secret("revalidate")}
+    return {"GLAD_SITE_URL": known["url"], **secret}
 
 
 def start_store(settings: Settings, home: Home, *, foreground: bool = False) -> dict[str, str]:
@@ -140,6 +152,8 @@ def _group(name: str) -> str | None:
     """Which of GROUPS a variable belongs to: they are given together, or not at all."""
     if name.startswith("AWS_") or name in STORE:
         return "store"
+    if name in ("GLAD_SITE_URL", "GLAD_REVALIDATE_SECRET"):
+        return "site"
     return "database" if name != "DAGSTER_HOME" and name.startswith(("DATABASE_", "DAGSTER_", "PGSSL")) else None
 
 

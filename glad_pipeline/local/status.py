@@ -7,15 +7,12 @@ from glad_pipeline.http_client import local_status
 from glad_pipeline.local.foreground import describe, left_behind
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.postgres import Postgres
+from glad_pipeline.local.site import PROBE, STORE
 from glad_pipeline.local.stack import DATABASE, server_of
 from glad_pipeline.settings import Settings, settings_of
 from glad_pipeline.settings.stores import NAMED_BY
 from glad_pipeline.storage.options import bucket_of
 
-STORE = (  # what opens one
-    *("AWS_S3_BUCKET", "AWS_S3_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
-    *("GLAD_VOLUME", "GLAD_PUBLIC_BASE_URL"),
-)
 Row = tuple[str, str, str, str]
 
 
@@ -47,13 +44,15 @@ def report(settings: Settings) -> tuple[list[Row], str | None, Settings | None]:
         stored = settings_of({name: environment[name] for name in STORE if name in environment}) if process else None
         rows.append(("object store", *_described(process, store.address)))
     rows.append(("Dagster (glad up)", *_of_up(home)))
-    if gateway := (describe(home) or {}).get("gateway"):
-        rows.append(("gateway", "running" if _answers(gateway) else "does not answer", gateway, ""))
+    up = describe(home) or {}
+    for name, path in (("gateway", "/healthz"), ("site", PROBE)):
+        if address := up.get(name):
+            rows.append((name, "running" if _answers(address, path) else "does not answer", address, ""))
     return rows, url, stored
 
 
-def _answers(address: str) -> bool:
-    return local_status(int(address.rpartition(":")[2]), "/healthz") == 200
+def _answers(address: str, path: str) -> bool:
+    return local_status(int(address.rpartition(":")[2]), path) == 200
 
 
 def _of_up(home: Home) -> tuple[str, str, str]:

@@ -1,10 +1,13 @@
 -- Statements of `messages.py`: the rows that say who has to be notified of what.
 
 -- name: tell_of_posts
--- Each of these posts has changed: its page, the front page and the sitemap. A draft has no page, unless it had one.
+-- Each of these posts has changed: its page, and all that lists posts, which is the tag `posts`: front page, archive,
+-- feeds, sitemap, category, tag and author pages. `gone` says that nobody may be shown the page of before, not even while
+-- it is made anew. A draft has no page, unless it had one.
 INSERT INTO outbox (kind, subject, payload)
 SELECT 'revalidate', 'post:' || p.id, jsonb_build_object(
-    'paths', jsonb_build_array('/', '/posts/' || p.slug, '/sitemap.xml'), 'tags', jsonb_build_array('post:' || p.slug))
+    'paths', jsonb_build_array('/', '/posts/' || p.slug, '/sitemap.xml'),
+    'tags', jsonb_build_array('post:' || p.slug, 'posts') || CASE WHEN %(hidden)s THEN '["gone"]' ELSE '[]' END::jsonb)
 FROM {posts} AS p
 WHERE p.id = ANY(%(ids)s) AND (%(hidden)s OR coalesce(to_jsonb(p) ->> 'status', 'published') = 'published')
 ORDER BY p.id

@@ -36,6 +36,7 @@ from glad_pipeline.settings.kinds import (
     problem_of_zone,
 )
 from glad_pipeline.settings.pictures import PictureSettings
+from glad_pipeline.settings.site import SiteSettings
 from glad_pipeline.settings.stores import StoreSettings
 
 NEEDED = ("GLAD_HOME", "DATABASE_URL", "DAGSTER_DATABASE_URL")  # whatever else is wrong
@@ -46,7 +47,9 @@ def _variable(name: str) -> str:
     return "GLAD_COMPILE" if name == "compiling" else f"GLAD_{name.upper()}"
 
 
-class Settings(GatewaySettings, EngineSettings, StoreSettings, PictureSettings, DatabaseSettings, BaseSettings):
+class Settings(
+    SiteSettings, GatewaySettings, EngineSettings, StoreSettings, PictureSettings, DatabaseSettings, BaseSettings
+):
     """What a deployment may set. Absent means the default; an empty value counts as absent."""
 
     # never populate_by_name: it reads the fields' own names from the environment too, and HOME is not GLAD_HOME

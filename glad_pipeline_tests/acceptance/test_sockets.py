@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -18,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 from glad_pipeline.local.foreground import describe
 from glad_pipeline.local.home import Home
+from glad_pipeline.local.node import find_node
 from glad_pipeline.local.processes import session_members
 from glad_pipeline_tests.acceptance.conftest import running_up
 from glad_pipeline_tests.strangers import (
@@ -35,14 +37,15 @@ from glad_pipeline_tests.strangers import (
 HTTP = ("S3 master", "S3 volume server", "S3 filer")
 GRPC = ("S3 gateway, gRPC", "S3 master, gRPC", "S3 volume server, gRPC", "S3 filer, gRPC")
 LOCAL = ("S3 gateway, local", "S3 filer, local", "Dagster's code server")
-KNOWN = {"PostgreSQL", "S3", "web UI", "gateway", *HTTP, *GRPC, *LOCAL}
+SITE = {"site"} if find_node(Path(sys.prefix)) else set()
+KNOWN = {"PostgreSQL", "S3", "web UI", "gateway", *SITE, *HTTP, *GRPC, *LOCAL}
 PARTS = {"S3 gateway": "s3", "S3 master": "master", "S3 volume server": "volume", "S3 filer": "filer"}
 
 
 @pytest.fixture(scope="module")
 def web(machine, tmp_path_factory):
     """Triggers off, one row and one picture: whatever is different afterwards, a stranger has done."""
-    machine.settings = {"GLAD_SENSOR": "false", "GLAD_SCHEDULE": "false", "GLAD_AUDIT": "false"}
+    machine.settings = {"GLAD_SENSOR": "false", "GLAD_SCHEDULE": "false", "GLAD_AUDIT": "false", "GLAD_SITE": "on"}
     for url in running_up(machine, tmp_path_factory.mktemp("up")):
         machine.sql("INSERT INTO prompts (prompt, title) VALUES ('a bay at night', 'Night bay')")
         client_of(machine).put_object(Bucket="glad", Key="generated/kept.png", Body=b"kept")
@@ -75,7 +78,9 @@ def name_of(found, machine, web):
         return known.get(Path(found.place))
     assert found.place.startswith("127.0.0.1:"), found
     gateway = urlsplit(describe(home)["gateway"]).port
+    site = urlsplit(describe(home).get("site", "")).port
     ports = {
+        site: "site",
         gateway: "gateway",
         urlsplit(web).port: "web UI",
         urlsplit(machine.exports["DATABASE_URL"]).port: "PostgreSQL",
@@ -231,6 +236,26 @@ def test_nobody_without_a_key_changes_anything_by_the_gateway_or_reads_what_is_n
         for path in ("/api/caller", "/api/studio/session", "/metrics", "/", "/docs", "/../.env", "/api/"):
             status = int(spoken(port, request(method, path)).split()[1])
             assert status in (401, 404, 405, 422), (method, path, status)
+
+
+@pytest.mark.skipif(not SITE, reason="no Node.js: the site was not started")
+@pytest.mark.usefixtures("unchanged")
+def test_nobody_without_a_session_changes_anything_by_the_site_or_calls_it_by_another_name(sockets):
+    port = sockets["site"].port
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        for path in ("/api/revalidate", "/studio/api/prompts", "/studio/api/session", "/posts/any", "/"):
+            status = int(spoken(port, request(method, path)).split()[1])
+            assert 400 <= status < 500 or (status < 300 and path in ("/", "/posts/any")), (method, path, status)
+    for path in (
+        "/_next/image?url=%2Fany&w=640&q=75",
+        "/../../.env",
+        "/server.js",
+        "/unpacked",
+        "/.next/required-server-files.json",
+    ):
+        assert int(spoken(port, request("GET", path)).split()[1]) in (400, 404, 503), path
+    stranger = request("GET", "/").replace(b"Host: 127.0.0.1", b"Host: evil.example")
+    assert spoken(port, stranger).startswith(b"HTTP/1.1 421")
 
 
 def test_with_the_triggers_off_nothing_starts_by_itself_and_materialize_all_in_the_web_ui_is_enough(machine, web, page):

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
@@ -17,12 +18,14 @@ import pytest
 from glad_pipeline.http_client import local_status
 from glad_pipeline.local.foreground import describe
 from glad_pipeline.local.home import Home
+from glad_pipeline.local.node import find_node
 from glad_pipeline.local.object_store import S3Server
 from glad_pipeline.local.postgres import Postgres
 from glad_pipeline.local.processes import gone
 
 PORT = 24_600  # Ray looks for ports of its own from 23,000 to 24,000
 GLAD = [sys.executable, "-m", "glad_pipeline.cli"]
+SITE = {"next-server": "the site"} if find_node(Path(sys.prefix)) else {}  # as Next calls its process
 
 
 def command_of(process):
@@ -38,7 +41,8 @@ class Up:
 
     def __init__(self, home):
         self.home = Home(home).prepare()
-        ports = {"GLAD_WEB_PORT": str(PORT), "GLAD_GATEWAY_PORT": str(PORT)}  # the one that comes second has the next
+        ports = dict.fromkeys(("GLAD_WEB_PORT", "GLAD_GATEWAY_PORT", "GLAD_SITE_PORT"), str(PORT))  # each has the next
+        ports["GLAD_SITE"] = "on" if SITE else "off"
         self.environment = os.environ | {"GLAD_HOME": str(home), "GLAD_SENSOR": "false"} | ports
         self.errors = home.with_name("errors")
         with self.errors.open("w") as errors:
@@ -124,6 +128,7 @@ PARTS = {  # words of the command that is killed: what it is called
     "dagster api": "the code server",
     "postgres -D": "PostgreSQL",
     "weed": "the S3 server",
+    **SITE,
 }
 
 
@@ -144,6 +149,8 @@ def test_what_is_killed_is_started_again_at_its_place_and_told_once(up):
     assert local_status(store.port, "/healthz") == 200
     soon(lambda: local_status(urlsplit(up.state["gateway"]).port, "/readyz") == 200)
     soon(lambda: answers(up) == 200)
+    if SITE:
+        soon(lambda: local_status(urlsplit(up.state["site"]).port, "/robots.txt") is not None)
 
 
 def test_sigint_ends_it_with_what_was_started_again(up):

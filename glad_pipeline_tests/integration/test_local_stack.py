@@ -12,6 +12,7 @@ import pytest
 from dotenv import dotenv_values
 
 from glad_pipeline.errors import GladError, UsageError
+from glad_pipeline.local import site
 from glad_pipeline.local import stack as local_stack
 from glad_pipeline.local.home import Home
 from glad_pipeline.settings import Settings
@@ -171,6 +172,39 @@ def test_a_shell_that_has_read_the_servers_file_is_not_taken_for_servers_of_the_
     assert shown.returncode == 0, shown.stderr
     assert "yours" not in shown.stdout
     assert shown.stdout.count("PostgreSQL         running") == shown.stdout.count("object store       running") == 2
+
+
+def test_every_command_tells_the_site_while_a_glad_up_serves_it_unless_the_person_has_one(stack, monkeypatch):
+    home = Home(Path(stack["GLAD_HOME"]))
+    path = home.path / ".env"
+    names = {"GLAD_SITE_URL", "GLAD_REVALIDATE_SECRET"}
+    site.note(home, "http://127.0.0.1:3100")
+    try:
+        environment = local_stack.ensure(settings(stack["GLAD_HOME"]), foreground=True)
+        assert environment["GLAD_SITE_URL"] == "http://127.0.0.1:3100"
+        assert len(environment["GLAD_REVALIDATE_SECRET"]) > 20
+        shell = dotenv_values(path)
+        assert names <= set(shell)
+        local_stack.forget_ours(shell)
+        assert not names & set(shell)
+        theirs = {"GLAD_SITE_URL": "https://blog.example", "GLAD_REVALIDATE_SECRET": "theirs"}
+        for name, value in theirs.items():
+            monkeypatch.setenv(name, value)
+        own = local_stack.ensure(settings(stack["GLAD_HOME"], **theirs), foreground=True)
+        assert {name: own[name] for name in names} == theirs
+    finally:
+        for name in names:
+            monkeypatch.delenv(name, raising=False)
+        site.note(home, None)
+    assert not names & set(local_stack.ensure(settings(stack["GLAD_HOME"]), foreground=True))
+    assert not names & set(dotenv_values(path))
+
+
+def test_a_site_whose_glad_up_was_killed_is_told_nothing(stack):
+    home = Home(Path(stack["GLAD_HOME"]))
+    with home.lock():
+        home.remember("site", {"url": "http://127.0.0.1:3100", "pid": 1, "created": 0.0})
+    assert "GLAD_SITE_URL" not in local_stack.ensure(settings(stack["GLAD_HOME"]), foreground=True)
 
 
 @pytest.mark.deep

@@ -482,7 +482,7 @@ def test_a_run_tells_the_site_which_pages_have_changed(told, site):
     told.add("a hill", title="Hill")
     result = told.run()
     assert metadata(result, "site_revalidations")["delivered"] == 1
-    assert site.bodies() == [{"paths": ["/", "/posts/hill", "/sitemap.xml"], "tags": ["post:hill"]}]
+    assert site.bodies() == [{"paths": ["/", "/posts/hill", "/sitemap.xml"], "tags": ["post:hill", "posts"]}]
     assert SECRET not in str(list(result.all_events))
 
 

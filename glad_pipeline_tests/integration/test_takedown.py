@@ -66,7 +66,7 @@ def test_an_unpublished_post_is_hidden_its_picture_gone_and_comes_back_only_when
     (post,) = told.posts()
     assert (post["status"], post["featured_image_url"], post["image_s3_key"]) == ("draft", None, None)
     assert answer(image["url"]) == answer(image["thumbnail_url"]) == 404
-    assert [body["paths"] for body in site.bodies()] == [["/", "/posts/hill", "/sitemap.xml"]]
+    assert site.bodies() == [{"paths": ["/", "/posts/hill", "/sitemap.xml"], "tags": ["post:hill", "posts", "gone"]}]
     row = told.prompts()[prompt]
     assert (row["status"], row["last_error"]) == ("cancelled", "taken down: not ours to show")
     (image,) = told.sql("SELECT * FROM images")

@@ -5,8 +5,9 @@ import subprocess
 
 import psutil
 
-from glad_pipeline.local import foreground
-from glad_pipeline.local.foreground import Child, Ports
+from glad_pipeline.local import children, foreground
+from glad_pipeline.local.children import Child, Program
+from glad_pipeline.local.foreground import Ports
 from glad_pipeline.local.processes import gone, shorten, wait_until
 
 
@@ -16,7 +17,7 @@ def test_what_a_dead_program_has_left_is_ended_before_it_is_reaped_and_never_loo
     log = tmp_path / "program.log"
     log.touch()
     leader = subprocess.Popen(words, start_new_session=True)
-    child = Child("program", words, log, dict(os.environ), leader)
+    child = Child("program", Program(command=words, environment=dict(os.environ), folder=tmp_path), log, leader)
     wait_until(lambda: gone(psutil.Process(leader.pid)), 30)
     assert leader.returncode is None
     member = psutil.Process(int(left.read_text()))
@@ -26,9 +27,9 @@ def test_what_a_dead_program_has_left_is_ended_before_it_is_reaped_and_never_loo
     def of_another(session):
         raise AssertionError(f"the session {session} may be another's by now")
 
-    monkeypatch.setattr(foreground, "session_members", of_another)
-    monkeypatch.setattr(foreground, "end_session", of_another)
-    monkeypatch.setattr(foreground, "_spawned", lambda *_: leader)
+    monkeypatch.setattr(children, "session_members", of_another)
+    monkeypatch.setattr(children, "end_session", of_another)
+    monkeypatch.setattr(children, "spawn", lambda *_, **__: leader)
     assert "ended (exit 3)" in child.death()
     child.start_again()
     child.end()
@@ -36,7 +37,7 @@ def test_what_a_dead_program_has_left_is_ended_before_it_is_reaped_and_never_loo
 
 def test_a_program_that_runs_has_not_ended(tmp_path):
     with subprocess.Popen(["sleep", "1000"], start_new_session=True) as leader:
-        child = Child("program", [], tmp_path / "log", {}, leader)
+        child = Child("program", Program(command=[], environment={}, folder=tmp_path), tmp_path / "log", leader)
         assert child.death() is None
         child.end()
         assert leader.returncode is not None

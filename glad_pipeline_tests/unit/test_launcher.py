@@ -30,7 +30,10 @@ def imported(path):
     [
         "glad",
         *(f"glad_pipeline/{name}.py" for name in ("__init__", "errors", "local/__init__")),
-        *(f"glad_pipeline/local/{name}.py" for name in ("bootstrap", "home", "interruption", "progress")),
+        *(
+            f"glad_pipeline/local/{name}.py"
+            for name in ("bootstrap", "home", "interruption", "node", "progress", "site_keys")
+        ),
     ],
 )
 def test_what_runs_before_the_installation_needs_the_standard_library_only(path):

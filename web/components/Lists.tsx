@@ -23,7 +23,7 @@ export function Heading({ title, kicker, children }: HeadingProps) {
 
 export function Grid({ posts, level }: { posts: PostSummary[]; level?: "h2" | "h3" }) {
   return (
-    <ul className={styles.grid}>
+    <ul className={`${styles.grid} ${posts.length === 3 ? styles.three : ""}`}>
       {posts.map((post, place) => (
         <li key={String(post.id)}>
           <PostCard post={post} level={level ?? "h2"} first={place === 0 && level === undefined} />

@@ -19,7 +19,7 @@ export function isShown(picture: Data | null): picture is Data {
 export function Picture({ picture, sizes, alt, first, crop }: Props) {
   const size = picture.width && picture.height ? { width: picture.width, height: picture.height } : {};
   return (
-    <span className={`${styles.frame} ${crop ? styles[crop] : (shape(picture) ?? "")}`}>
+    <span className={`${styles.frame} ${styles[crop ?? shape(picture)] ?? ""}`} data-shape={crop || shape(picture) === "whole" ? undefined : shape(picture)}>
       {picture.placeholder && isAllowed(picture.placeholder) && (
         <img className={styles.placeholder} src={picture.placeholder} alt="" {...size} />
       )}
@@ -41,9 +41,9 @@ export function Picture({ picture, sizes, alt, first, crop }: Props) {
   );
 }
 
-function shape({ width, height }: Data): string | undefined {
-  if (!width || !height) return styles.unknown;
-  if (width <= 400) return styles.small; // drawn larger than twice its size it would be a blur
-  return height > width * 1.1 ? styles.portrait : undefined;
+/** How a picture is shown whole: drawn much larger than it is it would be a blur, and a tall one fills no screen. */
+function shape({ width, height }: Data): "whole" | "small" | "tall" | "unknown" {
+  if (!width || !height) return "unknown";
+  if (width <= 400) return "small";
+  return height > width * 1.1 ? "tall" : "whole";
 }
-

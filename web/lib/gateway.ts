@@ -2,9 +2,11 @@
 // they carry tags, which /api/revalidate expires. While the gateway is away, what was kept is shown.
 import "server-only";
 import { createHash } from "node:crypto";
+import { headers } from "next/headers";
 import { cache } from "react";
 import { gatewayUrl } from "./settings";
 import type { AboutPicture, Chunk, ChunkPost, Label, Page, Post, PostSummary } from "./types";
+import { siteHeaders, visitorOf } from "./visitors";
 
 const KEPT_SECONDS = 60; // how old a kept answer may be where nobody told us of a change
 const PATIENCE = 8000;
@@ -30,9 +32,10 @@ export function tagOfPost(slug: string): string {
 /** The answer of the gateway; without `tags` nothing is kept. */
 export async function ask<T>(path: string, tags?: string[]): Promise<T> {
   const kept = tags ? { next: { tags, revalidate: KEPT_SECONDS } } : { cache: "no-store" as const };
+  const asking = siteHeaders(tags ? null : visitorOf(await headers()));
   let answer: Response;
   try {
-    answer = await fetch(gatewayUrl() + path, { ...kept, signal: AbortSignal.timeout(PATIENCE) });
+    answer = await fetch(gatewayUrl() + path, { ...kept, headers: asking, signal: AbortSignal.timeout(PATIENCE) });
   } catch (error) {
     throw new GatewayAway(`${gatewayUrl()} does not answer`, { cause: error });
   }

@@ -14,7 +14,8 @@ markdown.core.ruler.push("page", (state) => {
   const down = Math.max(0, 2 - Math.min(6, ...levels)); // the page's own title is the only h1
   for (const token of state.tokens) {
     if (/^heading_(?:open|close)$/.test(token.type)) token.tag = `h${Math.min(6, Number(token.tag.slice(1)) + down)}`;
-    if (/^(?:heading|paragraph|list_item|blockquote|t[hd])_open$/.test(token.type)) token.attrSet("dir", "auto");
+    // The direction of a block is that of its first letter. What has its own inside does not count for it.
+    if (token.nesting === 1 && (token.level === 0 || /^t[hd]_open$/.test(token.type))) token.attrSet("dir", "auto");
     const aligned = /^text-align:(\w+)$/.exec(String(token.attrGet("style") ?? ""))?.[1];
     if (aligned) {
       token.attrSet("class", `align-${aligned}`); // an inline style is refused by the policy
@@ -23,19 +24,19 @@ markdown.core.ruler.push("page", (state) => {
   }
 });
 
-const BLOCKS = ["p", "h2", "h3", "h4", "h5", "h6", "li", "blockquote", "td", "th", "div", "figcaption", "dd", "dt"];
+const BLOCKS = "p h2 h3 h4 h5 h6 ul ol li blockquote table td th div figcaption dd dt".split(" ");
 const RULES: sanitize.IOptions = {
   allowedTags: [
     ...BLOCKS,
     ...["a", "abbr", "b", "br", "caption", "cite", "code", "del", "details", "dfn", "dl", "em", "figure", "hr", "i", "img"],
-    ...["ins", "kbd", "mark", "ol", "pre", "q", "s", "samp", "small", "span", "strong", "sub", "summary", "sup", "table"],
-    ...["tbody", "tfoot", "thead", "time", "tr", "u", "ul", "var"],
+    ...["ins", "kbd", "mark", "pre", "q", "s", "samp", "small", "span", "strong", "sub", "summary", "sup"],
+    ...["tbody", "tfoot", "thead", "time", "tr", "u", "var"],
   ],
   allowedAttributes: {
     ...Object.fromEntries(BLOCKS.map((tag) => [tag, ["dir"]])),
     a: ["href", "title", "rel"],
     img: ["src", "alt", "title", "width", "height", "loading", "decoding"],
-    ol: ["start", "reversed"],
+    ol: ["dir", "start", "reversed"],
     td: ["dir", "colspan", "rowspan"],
     th: ["dir", "colspan", "rowspan", "scope"],
     "*": ["lang"],

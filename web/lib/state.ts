@@ -1,7 +1,9 @@
 // What proxy has to know of a blog page before it is rendered. A post's page asks the gateway at each request, so that a
 // message that never arrived keeps no withdrawn post visible; other pages ask at most every two seconds whether the
 // gateway is there. The studio speaks for itself.
-export type State = "up" | "gone" | "missing" | "away";
+import { siteHeaders } from "./visitors";
+
+export type State = "up" | "gone" | "missing" | "away" | "too many";
 
 const PATIENCE = 1500;
 const REMEMBERED = 2000;
@@ -9,21 +11,22 @@ const NOT_THE_BLOG = /^\/(?:studio|api|gone|away|_next)(?:\/|$)|\.[a-z]+$/;
 const OF_A_POST = /^\/posts\/([^/]+)(?:\/picture)?$/;
 let last: { state: "up" | "away"; until: number } = { state: "up", until: 0 };
 
-export async function stateOf(pathname: string): Promise<State> {
+export async function stateOf(pathname: string, visitor: string | null): Promise<State> {
   if (NOT_THE_BLOG.test(pathname)) return "up";
   const slug = OF_A_POST.exec(pathname)?.[1];
   const remembered = Date.now() < last.until ? last.state : null;
   if (remembered === "away" || (remembered && slug === undefined)) return remembered;
-  const status = await statusOf(slug === undefined ? "/readyz" : `/api/posts/${slug}`);
-  last = { state: status >= 500 || status === 429 ? "away" : "up", until: Date.now() + REMEMBERED };
+  const status = await statusOf(slug === undefined ? "/readyz" : `/api/posts/${slug}`, visitor);
+  if (status === 429) return slug === undefined ? "up" : "too many"; // of this visitor
+  last = { state: status >= 500 ? "away" : "up", until: Date.now() + REMEMBERED };
   if (slug !== undefined && status === 410) return "gone";
   return slug !== undefined && status === 404 ? "missing" : last.state;
 }
 
-async function statusOf(path: string): Promise<number> {
+async function statusOf(path: string, visitor: string | null): Promise<number> {
   const gateway = (process.env.GLAD_API_URL ?? "http://127.0.0.1:8000").replace(/\/+$/, "");
   try {
-    const asked = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PATIENCE) } as const;
+    const asked = { method: "HEAD", headers: siteHeaders(visitor), cache: "no-store", signal: AbortSignal.timeout(PATIENCE) } as const;
     return (await fetch(gateway + path, asked)).status;
   } catch {
     return 503;

@@ -24,9 +24,11 @@ from glad_pipeline.database.migrations import migrate
 from glad_pipeline.display import one_line, tail
 from glad_pipeline.errors import GladError
 from glad_pipeline.local import stack
+from glad_pipeline.local.foreground import describe
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.processes import ended_if_raised, spawn
 from glad_pipeline.local.progress import Step
+from glad_pipeline.local.site import is_wanted
 from glad_pipeline.operations.demo.gallery import Exhibit, write_gallery
 from glad_pipeline.pipeline.visit import Expected, problem_of_picture
 from glad_pipeline.prompts.importing import import_file
@@ -195,8 +197,12 @@ def _print_next_steps(settings: Settings, gallery: Path) -> None:
         "\nTry next:\n"
         "  ./glad prompts add 'a lighthouse at dusk over a calm sea' --title 'The Last Lighthouse'\n"
         "  ./glad run -- dagster job execute -m glad_pipeline.definitions -j publish_prompts\n"
-        "  ./glad up        the web UI, with the sensor that publishes new rows by itself"
+        "  ./glad up        everything at once; new rows are then published by themselves"
     )
+    if is_wanted(settings):
+        running = (describe(Home(settings.home)) or {}).get("site")
+        blog = running or f"http://127.0.0.1:{settings.site_port}"
+        print(f"\nThe blog, as readers see it: {blog}{'' if running else '  (once ./glad up runs)'}")
 
 
 def _all(database: Database, name: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from glad_pipeline.outbox.targets import Site, is_done
 from glad_pipeline.publishing.images import newest
 
 SECONDS = 10.0
+POLICY = "Content-Security-Policy"
 HARMLESS = ("/",)  # the page that is made anew
 
 
@@ -70,4 +71,25 @@ def images(deployment: Deployment) -> Iterator[Diagnosis]:
     elif answer.status == 200 and kind.startswith("image/"):
         yield right("images", f"the site shows pictures of {host}")
     else:
-        yield not_tested("images", f"the site has no /_next/image that we know ({answer.status})")
+        yield _by_policy(site_url, url, answer.status)
+
+
+def _by_policy(site_url: str, url: str, status: int) -> Diagnosis:
+    """What the site's content security policy says of our pictures, where it shows them as they are."""
+    unknown = not_tested("images", f"the site has no /_next/image that we know ({status})")
+    try:
+        policy = ask("GET", f"{site_url.rstrip('/')}/", seconds=SECONDS, redirects=True).headers.get(POLICY)
+    except NoAnswer:
+        return unknown
+    sources = next((each.split()[1:] for each in (policy or "").split(";") if each.split()[:1] == ["img-src"]), None)
+    if sources is None:
+        return unknown
+    parts = urlsplit(url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    if {origin, parts.netloc, f"{parts.scheme}:", "*"} & set(sources):
+        return right("images", f"the site's policy lets pages show pictures of {origin}")
+    return risk(
+        "images",
+        f"the site's policy does not let pages show pictures of {origin}",
+        f"add {origin} to its GLAD_IMAGE_HOSTS",
+    )

@@ -17,11 +17,11 @@ export async function POST(request: Request): Promise<Response> {
   const body = await request.text();
   if (body.length > LONGEST) return refused(413, `a body of ${body.length} characters: ${LONGEST} is the most`);
   const message = messageOf(parsed(body));
-  if (message === null) return refused(400, "the body has to be JSON, as {paths: [text], tags: [text], gone: [text]}");
+  if (message === null) return refused(400, "the body has to be JSON, as {paths: [text], tags: [text]}");
 
   // What was taken down is shown to nobody again, even if the next page then has to say that the gateway is away. A new
   // post is on the next page as well; while the gateway is away the pages of before stay.
-  const atOnce = message.gone.length > 0 || (await gatewayAnswers());
+  const atOnce = message.isTakedown || (await gatewayAnswers());
   for (const tag of tagsOf(message)) revalidateTag(tag, atOnce ? { expire: 0 } : "max");
   return Response.json({ revalidated: true });
 }

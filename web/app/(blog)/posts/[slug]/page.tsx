@@ -14,6 +14,7 @@ import styles from "./post.module.css";
 import prose from "./prose.module.css";
 
 const RELATED = 3;
+const LONG_TITLE = 90; // letters of a title that is set smaller
 const words = texts.blog.post;
 
 export const generateMetadata = async ({ params }: { params: Params }) => postMetadata(await postOf(params));
@@ -53,6 +54,7 @@ async function relatedTo(post: Post): Promise<PostSummary[]> {
 
 function Head({ post, text }: { post: Post; text: string }) {
   const date = dateOf(post);
+  const title = titleOf(post, texts.blog.untitled);
   const standfirst = post.excerpt?.trim() ?? "";
   return (
     <header className={styles.head}>
@@ -63,7 +65,9 @@ function Head({ post, text }: { post: Post; text: string }) {
           </a>
         </p>
       )}
-      <h1 dir="auto">{titleOf(post, texts.blog.untitled)}</h1>
+      <h1 className={title.length > LONG_TITLE ? styles.longTitle : undefined} dir="auto">
+        {title}
+      </h1>
       {standfirst !== "" && standfirst !== text && (
         <p className={styles.standfirst} dir="auto">
           {standfirst}
