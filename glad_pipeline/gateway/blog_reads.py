@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from glad_pipeline.publishing.post_reading import COUNTED, Asked, PostReading, l
 SCHEMA_SECONDS = 60.0  # after which the blog's schema is looked at again
 TOTAL_SECONDS = 30.0  # for which an estimated total is kept
 TOTALS = 1_000  # that are kept
+KEPT_SECONDS = 60.0  # for which what reads all posts is kept
 SEARCH_SECONDS = 1.0  # of PostgreSQL's for one search: titles, categories and tags have no index on every blog
 SEARCH_WAIT = 1.0  # seconds for one's turn to search
 SEARCHES = 2  # at once: the other connections are for readers who ask for less
@@ -49,20 +50,31 @@ class BlogReads:
         self._looked_at = float("-inf")
         self._look: asyncio.Task[None] | None = None  # that is under way, for all who wait for it
         self._searching = asyncio.Semaphore(SEARCHES)
+        self._kept: dict[str, tuple[float, asyncio.Future[Any]]] = {}
         self._totals: OrderedDict[tuple[object, ...], Total] = OrderedDict()
 
-    async def rows(self, composed: Composed, bound: dict[str, Any], *, search: bool = False) -> list[DictRow]:
-        """The rows of a statement. Raises `DatabaseError`, and `Problem` for a search that takes too long."""
+    async def rows(
+        self, composed: Composed, bound: dict[str, Any], *, search: bool = False, seconds: float | None = None
+    ) -> list[DictRow]:
+        """The rows of a statement.
+
+        Args:
+            search: it may read many posts: it waits for its turn, and has SEARCH_SECONDS.
+            seconds: that it has in place of these.
+
+        Raises `DatabaseError`, and `Problem` for a search that takes too long.
+        """
         began = time.monotonic()
+        most = (seconds or SEARCH_SECONDS) if search else None
         try:
-            return await self._rows(composed(await self._known()), bound, search)
+            return await self._rows(composed(await self._known()), bound, most)
         except DatabaseError as error:
             if not isinstance(error.__cause__, psycopg.ProgrammingError):  # such as a column that is gone
                 raise
-        return await self._rows(composed(await self._known(since=began)), bound, search)
+        return await self._rows(composed(await self._known(since=began)), bound, most)
 
-    async def _rows(self, statement: bytes, bound: dict[str, Any], search: bool) -> list[DictRow]:
-        if not search:
+    async def _rows(self, statement: bytes, bound: dict[str, Any], seconds: float | None) -> list[DictRow]:
+        if seconds is None:
             return await self.state.pool.rows(statement, bound)
         try:
             await asyncio.wait_for(self._searching.acquire(), SEARCH_WAIT)
@@ -71,19 +83,19 @@ class BlogReads:
             raise Problem(503, text, headers={"Retry-After": str(AGAIN)}) from error
         try:
             async with self.state.pool.connection() as connection, connection.transaction():
-                await connection.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SEARCH_SECONDS}s"])
+                await connection.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds}s"])
                 return await (await connection.execute(statement, bound)).fetchall()
         except DatabaseError as error:
             if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
                 raise
-            text = f"this search takes longer than {SEARCH_SECONDS:g} s: ask for a more usual word, category or tag"
+            text = f"this takes longer than {seconds:g} s: ask for less, or a more usual word, category, tag or author"
             raise Problem(503, text, headers={"Retry-After": str(AGAIN)}) from error
         finally:
             self._searching.release()
 
     async def total(self, asked: Asked, bound: dict[str, Any]) -> Total:
         """How many posts there are: counted where they are few, else as PostgreSQL estimates it."""
-        key = (asked, *(bound.get(name) for name in ("status", "category", "tag", "search")))
+        key = (asked, *(bound.get(name) for name in ("status", "category", "tag", "author", "search")))
         kept = self._totals.get(key)
         if kept is not None and kept.until > time.monotonic():
             return kept
@@ -98,6 +110,14 @@ class BlogReads:
         while len(self._totals) > TOTALS:
             self._totals.popitem(last=False)
         return found
+
+    async def kept(self, key: str, make: Callable[[], Awaitable[Any]], *, seconds: float = KEPT_SECONDS) -> Any:
+        """What `make()` has answered within that time, once for all who ask meanwhile; what it raises is not kept."""
+        began, task = self._kept.get(key, (float("-inf"), None))
+        if task is None or (task.done() and (began + seconds < time.monotonic() or task.exception() is not None)):
+            began, task = time.monotonic(), asyncio.ensure_future(make())
+            self._kept[key] = began, task
+        return await asyncio.shield(task)
 
     async def _known(self, since: float | None = None) -> PostReading:
         """`since`: seen after that moment."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,7 @@ from glad_pipeline.gateway.problems import MEDIA_TYPE
 
 ID = "00000000-0000-4000-8000-000000000001"
 URL = "https://cdn.example.com/generated/ab/abababababababababababababababab"
+POSTS = "Published posts, of up to a minute ago; null: the blog does not keep it, or they are too many to count"
 Id = str | int  # a uuid, a number or a text, as the blog has it
 
 
@@ -46,7 +47,17 @@ class Picture(BaseModel):
     )
 
 
-class Post(BaseModel):
+class Named(BaseModel):
+    """A category, tag or author as a post names it."""
+
+    id: Id | None = Field(description="null: the blog has the name alone", examples=[ID])
+    name: str = Field(examples=["Technology"])
+    slug: str | None = Field(examples=["technology"])
+
+
+class PostSummary(BaseModel):
+    """A post without its text."""
+
     id: Id = Field(examples=[ID])
     title: str | None = Field(examples=["Before the boats"])
     slug: str = Field(examples=["before-the-boats"])
@@ -61,11 +72,25 @@ class Post(BaseModel):
     seo_description: str | None
     seo_keywords: str | None
     status: str | None = Field(examples=["published"])
-    content: str | None = Field(description="Markdown, as the blog has it")
     author_id: Id | None
     view_count: int | None
     coverImage: CoverImage
     picture: Picture | None
+    category: Named | None
+    author: Named | None
+
+
+class ListedPost(PostSummary):
+    """A post of the list."""
+
+    content: str | None = Field(None, description="Markdown, as the blog has it; absent with `fields=summary`")
+
+
+class Post(PostSummary):
+    """A post."""
+
+    content: str | None = Field(description="Markdown, as the blog has it")
+    tags: list[Named]
 
 
 class Pagination(BaseModel):
@@ -90,7 +115,7 @@ class PageMeta(BaseModel):
 
 
 class PostsPage(BaseModel):
-    data: list[Post]
+    data: list[ListedPost]
     meta: PageMeta
 
 
@@ -105,6 +130,11 @@ class Label(BaseModel):
     description: str | None
     created_at: datetime | None
     updated_at: datetime | None
+    posts: int | None = Field(description=POSTS, examples=[12])
+
+
+class LabelAnswer(BaseModel):
+    data: Label
 
 
 class Labels(BaseModel):
@@ -118,10 +148,80 @@ class Author(BaseModel):
     bio: str | None
     avatar_url: str | None
     created_at: datetime | None
+    posts: int | None = Field(description=POSTS, examples=[12])
+
+
+class AuthorAnswer(BaseModel):
+    data: Author
 
 
 class Authors(BaseModel):
     data: list[Author]
+
+
+class Around(BaseModel):
+    """The neighbours of a post in the list."""
+
+    newer: PostSummary | None = Field(description="null: it is the newest")
+    older: PostSummary | None = Field(description="null: it is the oldest")
+
+
+class AroundAnswer(BaseModel):
+    data: Around
+
+
+class ModelName(BaseModel):
+    """What has drawn a picture."""
+
+    name: str = Field(examples=["stabilityai/stable-diffusion-xl-base-1.0"])
+    license: str | None = Field(description="The model's own, where it is known", examples=["CreativeML Open RAIL++-M"])
+
+
+class AboutPicture(BaseModel):
+    """What readers may want to know of a generated picture."""
+
+    url: str = Field(examples=[f"{URL}.png"])
+    width: int
+    height: int
+    alt: str | None
+    drawn_at: datetime
+    model: ModelName
+    is_generated: Literal[True]
+    digital_source_type: str = Field(
+        description="The IPTC's word for it",
+        examples=["http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"],
+    )
+    credit: str | None = Field(description="GLAD_PICTURE_CREDIT", examples=["Example Blog, by a model"])
+    license: str | None = Field(
+        description="GLAD_PICTURE_LICENSE, an address", examples=["https://creativecommons.org/licenses/by/4.0/"]
+    )
+    license_name: str | None = Field(description="GLAD_PICTURE_LICENSE_NAME", examples=["CC BY 4.0"])
+    prompt: str | None = Field(description="null unless GLAD_SHOW_PROMPTS is on")
+
+
+class AboutAnswer(BaseModel):
+    data: AboutPicture
+
+
+class ChunkEntry(BaseModel):
+    """A part of all published posts."""
+
+    chunk: str = Field(examples=["2026-03"])
+    posts: int = Field(examples=[19_500])
+
+
+class Sitemap(BaseModel):
+    data: list[ChunkEntry] = Field(description="The oldest posts first")
+
+
+class SitemapPost(BaseModel):
+    slug: str = Field(examples=["before-the-boats"])
+    updated_at: datetime | None
+    picture: str | None = Field(examples=[f"{URL}.png"])
+
+
+class SitemapChunk(BaseModel):
+    data: list[SitemapPost] = Field(description="At most 20,000, the oldest first")
 
 
 class ProblemAnswer(BaseModel):

@@ -10,7 +10,7 @@ import base64
 import binascii
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 import psycopg
@@ -23,13 +23,13 @@ from starlette.types import Scope
 from glad_pipeline.callers.keys import Scope as KeyScope
 from glad_pipeline.callers.keys import allows
 from glad_pipeline.database import DatabaseError
-from glad_pipeline.gateway.blog_reads import BlogReads, Total, reads_of
+from glad_pipeline.gateway.blog_reads import BlogReads, Composed, Total, reads_of
 from glad_pipeline.gateway.caching import answer
 from glad_pipeline.gateway.callers import Caller, caller_of, needs
 from glad_pipeline.gateway.post_models import NOT_MODIFIED, PostAnswer, PostsPage, problems_of
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.queries import documented, query_of
-from glad_pipeline.publishing.post_reading import Asked
+from glad_pipeline.publishing.post_reading import Asked, Start
 
 router = APIRouter(tags=["posts"])
 READS: KeyScope = "read"  # the scope of who sees what is not published
@@ -38,7 +38,7 @@ SLUG_CHARS = 2_000
 TEXT = r"^[^\x00]*$"  # what PostgreSQL takes
 Who = Annotated[Caller | None, Depends(caller_of)]
 Word = Annotated[str, Field(max_length=255, pattern=TEXT)] | None
-_BOUND = {"status", "category", "tag", "skip"}
+_BOUND = {"status", "category", "tag", "author", "skip"}
 _CREDENTIALS = (b"authorization", b"x-api-key", b"cookie")
 _must_read = needs(READS).dependency
 
@@ -56,10 +56,15 @@ class ListQuery(BaseModel):
     )
     category: Word = Field(None, description="Its slug, id or name")
     tag: Word = Field(None, description="Its slug, id or name")
+    author: Word = Field(None, description="Its slug, id or name")
     search: Word = Field(None, description="What the title has in it, in small or capital letters")
     after: Annotated[str, Field(max_length=2_000, pattern=r"^[A-Za-z0-9_-]*$")] | None = Field(
         None,
         description="`meta.pagination.next` of the page before; `skip` does not count then, and there is no total.",
+    )
+
+    fields: Literal["all", "summary"] = Field(
+        "all", description="`summary`: without `content`, which is most of a page's bytes"
     )
 
     @property
@@ -69,6 +74,7 @@ class ListQuery(BaseModel):
             states="published" if status == "published" else "one" if status else "all",
             category=self.category is not None,
             tag=self.tag is not None,
+            author=self.author is not None,
             search=bool(self.search),
         )
 
@@ -91,9 +97,11 @@ async def posts(request: Request, caller: Who) -> Response:
     bound: dict[str, Any] = {**query.model_dump(include=_BOUND), "search": _like(query.search or "")}
     if after:
         bound["at"], bound["id"] = _place_in(after)
-    start = "after" if after else "skip" if skip else "first"
+    start: Start = "after" if after else "skip" if skip else "first"
     try:
-        rows = await reads.rows(lambda reading: reading.page(asked, limit, start), bound, search=asked.may_take_long)
+        rows = await reads.rows(
+            lambda reading: reading.page(asked, limit, start, query.fields), bound, search=asked.may_take_long
+        )
     except DatabaseError as error:
         if after and isinstance(error.__cause__, psycopg.DataError):
             raise _no_place(after) from error
@@ -138,14 +146,27 @@ async def post(
     preview: Annotated[Word, Query(description="The `preview_token` of a draft, where the blog has such")] = None,
 ) -> Response:
     """A post that is published; 410 where it was taken down. With a key that has the scope `read`, of any state."""
-    reads = reads_of(request)
-    rows = await reads.rows(lambda reading: reading.one, {"slug": slug}) if _may_be_slug(slug) else []
-    if not rows:
-        raise Problem(404, "no post has this slug")
-    row = rows[0]
+    row = await one_of(request, slug, lambda reading: reading.one)
     if not row["is_public"]:
         _require_insight(row, caller, preview)
     return answer(request, {"data": orjson.Fragment(row["post"])}, private=caller is not None or not row["is_public"])
+
+
+async def one_of(request: Request, slug: str, composed: Composed) -> dict[str, Any]:
+    """The row that such a statement has for a slug. Raises `Problem` where there is no such post."""
+    rows = await reads_of(request).rows(composed, {"slug": slug}) if _may_be_slug(slug) else []
+    if not rows:
+        raise Problem(404, "no post has this slug")
+    return rows[0]
+
+
+def require_public(row: Mapping[str, Any]) -> None:
+    """Raises `Problem` where not everybody may read the post: 410 where it was taken down, else 404."""
+    if row["is_public"]:
+        return
+    if row["was_taken_down"]:
+        raise Problem(410, "this post was taken down")
+    raise Problem(404, "no post has this slug")
 
 
 def _require_insight(row: Mapping[str, Any], caller: Caller | None, preview: str | None) -> None:
@@ -155,9 +176,7 @@ def _require_insight(row: Mapping[str, Any], caller: Caller | None, preview: str
         return
     if token and preview and secrets.compare_digest(token.encode(), preview.encode()):
         return
-    if row["was_taken_down"]:
-        raise Problem(410, "this post was taken down")
-    raise Problem(404, "no post has this slug")
+    require_public(row)
 
 
 async def _total(

@@ -5,6 +5,10 @@
 CASE WHEN {public} THEN false
      ELSE EXISTS (SELECT FROM takedowns WHERE subject = 'post:' || {id}::text) END AS was_taken_down
 
+-- name: one
+SELECT {post} AS post, {at}::text AS at, {id}::text AS id, {public} AS is_public, {token}::text AS preview_token, {taken}
+FROM {table} AS p {beside} WHERE {slug} = %(slug)s ORDER BY {public} DESC LIMIT 1
+
 -- name: cover
 json_build_object('data', json_build_object('attributes', json_build_object('url', {shown}, 'alternativeText', {alt})))
 
@@ -39,3 +43,11 @@ LEFT JOIN LATERAL (
 
 -- name: alt_of_media
 (SELECT m.alt_text FROM media AS m WHERE m.post_id = {id} AND m.url = {url} LIMIT 1)
+
+-- name: about
+-- A picture of ours is known by the key in its address, whatever stands before that.
+SELECT {public} AS is_public, {taken}, i.id IS NOT NULL AS is_ours, i.removed_at IS NOT NULL AS was_removed,
+       {shown} AS url, {alt} AS alt, i.width, i.height, i.created_at AS drawn_at, i.model, i.recipe ->> 'prompt' AS prompt
+FROM {table} AS p {beside}
+LEFT JOIN images AS i ON i.key = substring({shown} FROM {stem}) || '.png'
+WHERE {slug} = %(slug)s ORDER BY {public} DESC LIMIT 1

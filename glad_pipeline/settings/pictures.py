@@ -15,7 +15,7 @@ from glad_pipeline.rendition_plan import (
     problem_of_widths,
     wanted_of,
 )
-from glad_pipeline.settings.kinds import checked
+from glad_pipeline.settings.kinds import ONE_LINE, WebAddress, checked
 
 
 class PictureSettings(BaseModel):
@@ -34,6 +34,19 @@ class PictureSettings(BaseModel):
         "original",
         description="What `featured_image_url` of posts names: `original`, or a rendition, such as `webp-1200` or "
         "`webp-native`; of a picture that has no such one its original.",
+    )
+
+    picture_credit: Annotated[str, ONE_LINE, Field(max_length=255)] | None = Field(
+        None, description="Whom the blog names as the maker of its pictures (`GET /api/posts/{slug}/picture`)."
+    )
+    picture_license: WebAddress | None = Field(
+        None, description="Address of the licence under which visitors may use the pictures. Absent: nothing is said."
+    )
+    picture_license_name: Annotated[str, ONE_LINE, Field(max_length=255)] | None = Field(
+        None, description="Its name, such as `CC BY 4.0`."
+    )
+    show_prompts: bool = Field(
+        False, description="Whether the gateway tells visitors the prompts of published pictures."
     )
 
     @property

@@ -124,7 +124,7 @@ def test_every_field_that_the_front_end_reads_is_there_whatever_the_blog_s_schem
     with gateway_on(database_url, **settings) as client:
         page = client.get("/api/posts?skip=0&limit=20&published_only=true").json()
         [post] = page["data"]
-        assert set(post) == READ | {"picture"}
+        assert set(post) == READ | {"picture", "category", "author"}
         PostsPage.model_validate(page)
         assert (post["title"], post["slug"], post["content"]) == ("A first post", "a-first-post", "# One")
         assert post["status"] == "published"
@@ -134,7 +134,8 @@ def test_every_field_that_the_front_end_reads_is_there_whatever_the_blog_s_schem
         assert client.get("/api/posts?status=published").json() == page
         one = client.get("/api/posts/a-first-post").json()
         PostAnswer.model_validate(one)
-        assert one == {"data": post}
+        assert one == {"data": {**post, "tags": one["data"]["tags"]}}
+        assert isinstance(one["data"]["tags"], list)
         assert client.get("/api/posts/a-draft").status_code == 404
         if post["published_at"]:
             assert post["published_at"].endswith("+00:00")
@@ -350,8 +351,8 @@ def test_head_tells_what_get_would_send(client_with, migrated_url) -> None:
 WRONG = [
     *(f"skip={value}" for value in ("-1", "10001", "1000000000000", "NaN", "inf", "1.5", "1e3", "", "%00")),
     *(f"limit={value}" for value in ("0", "101", "-1", "NaN", "99999999999999999999999", "x")),
-    *(f"{name}=%00" for name in ("status", "category", "tag", "search", "after")),
-    *(f"{name}={'x' * 300}" for name in ("status", "category", "tag", "search")),
+    *(f"{name}=%00" for name in ("status", "category", "tag", "author", "search", "after")),
+    *(f"{name}={'x' * 300}" for name in ("status", "category", "tag", "author", "search", "fields")),
     *(f"after={value}" for value in ("x", "a%20b", "eHh4", "MjAyNi0wMS0wMXw", "fHw", "NaNNaN", "%C3%BC", "A" * 2_001)),
     *("after=MjAyNi0xMy0wMXwwMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDE", "published_only=perhaps"),
 ]
@@ -610,7 +611,7 @@ def test_the_index_that_the_doctor_names_serves_a_foreign_blog_s_pages(database_
     assert not SORTED.search(plan_of(database_url))
 
 
-@pytest.mark.parametrize("name", ["category", "tag"])
+@pytest.mark.parametrize("name", ["category", "tag", "author"])
 def test_no_post_is_read_for_a_category_or_tag_that_is_not_there(database_url: str, name: str) -> None:
     sql(database_url, version("b") + MORE)
     migrate(database_url)
@@ -625,7 +626,7 @@ def test_the_document_names_what_may_be_asked_and_what_may_be_answered(client_wi
     paths: dict[str, Callable[..., object]] = client_with().get("/openapi.json").json()["paths"]
     listed = paths["/api/posts"]["get"]
     assert {each["name"] for each in listed["parameters"]} == {
-        "skip", "limit", "published_only", "status", "category", "tag", "search", "after",
+        "skip", "limit", "published_only", "status", "category", "tag", "author", "search", "fields", "after",
     }  # fmt: skip
     everywhere = {"403", "408", "413", "415", "422", "429", "500", "503"}
     assert set(listed["responses"]) == {"200", "304", "401"} | everywhere
