@@ -4,6 +4,7 @@ import { gatewayUrl } from "@/lib/settings";
 import { away, problem, refusal } from "@/lib/studio/answers";
 import { gatewayPath } from "@/lib/studio/routes";
 import { sessionOf } from "@/lib/studio/session";
+import { siteHeaders, visitorOf } from "@/lib/visitors";
 import { texts } from "@/texts";
 
 const HANDED_ON = ["content-type", "idempotency-key", "last-event-id", "accept"];
@@ -29,7 +30,7 @@ async function handOn(request: NextRequest, context: { params: Promise<{ path: s
 }
 
 async function asked(request: NextRequest, path: string, session: { cookie: string; csrf: string }): Promise<Response> {
-  const headers = new Headers({ cookie: session.cookie });
+  const headers = new Headers({ ...siteHeaders(visitorOf(request.headers)), cookie: session.cookie });
   for (const name of HANDED_ON) {
     const value = request.headers.get(name);
     if (value) headers.set(name, value);

@@ -3,6 +3,7 @@ import { NextResponse, type NextRequest } from "next/server";
 import { gatewayUrl } from "@/lib/settings";
 import { away, problem, refusal } from "@/lib/studio/answers";
 import { forget, keep, sessionOf, shown, type Session } from "@/lib/studio/session";
+import { siteHeaders, visitorOf } from "@/lib/visitors";
 import { texts } from "@/texts";
 
 const PATIENCE = 15_000;
@@ -19,7 +20,7 @@ export async function POST(request: NextRequest): Promise<Response> {
   if (key === null) return problem(422, texts.studio.session.noKey);
   let answer: Response;
   try {
-    answer = await ask("POST", { "content-type": "application/json" }, JSON.stringify({ key }));
+    answer = await ask(request, "POST", { "content-type": "application/json" }, JSON.stringify({ key }));
   } catch {
     return away();
   }
@@ -46,15 +47,16 @@ export async function DELETE(request: NextRequest): Promise<Response> {
   const session = sessionOf(request.cookies, request.headers);
   if (session) {
     // Signed out here in any case; there, the session ends by itself if this does not arrive.
-    await ask("DELETE", { cookie: session.cookie, "x-csrf-token": session.csrf }).catch(() => null);
+    await ask(request, "DELETE", { cookie: session.cookie, "x-csrf-token": session.csrf }).catch(() => null);
   }
   const response = new NextResponse(null, { status: 204 });
   forget(response, request.headers);
   return response;
 }
 
-function ask(method: string, headers: Record<string, string>, body?: string): Promise<Response> {
+function ask(request: NextRequest, method: string, more: Record<string, string>, body?: string): Promise<Response> {
   const signal = AbortSignal.timeout(PATIENCE);
+  const headers = { ...siteHeaders(visitorOf(request.headers)), ...more };
   return fetch(gatewayUrl() + PATH, { method, headers, body, signal, cache: "no-store", redirect: "manual" });
 }
 
