@@ -4,6 +4,7 @@ Nothing of the person's own is ever touched: their settings are taken out of the
 """
 
 import copy
+import gc
 import os
 import signal
 import tempfile
@@ -22,6 +23,7 @@ from glad_pipeline_tests.own import forget_the_persons
 forget_the_persons()
 
 from glad_pipeline import redaction  # noqa: E402
+from glad_pipeline_tests.dagster_in_memory import remember_what_dagster_works_out  # noqa: E402
 
 _nowhere = tempfile.TemporaryDirectory(prefix="glad-test-")  # where a test that names no GLAD_HOME ends up
 os.environ["GLAD_HOME"] = _nowhere.name
@@ -38,7 +40,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     if deep := [item for item in items if item.get_closest_marker("deep")] + _beyond_few(items):
         config.hook.pytest_deselected(items=deep)
-        items[:] = [item for item in items if item not in deep]
+        beyond = set(deep)
+        items[:] = [item for item in items if item not in beyond]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected lives to the end: the garbage collector need not walk a million objects again and
+    again. It has found Dagster by now, if there is a test of it."""
+    remember_what_dagster_works_out()
+    gc.collect()
+    gc.freeze()
 
 
 def _beyond_few(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from glad_pipeline.generation import provenance  # noqa: F401
 from glad_pipeline.media import encoding, png_text  # noqa: F401
+from glad_pipeline_tests.dagster_in_memory import remember_what_dagster_works_out
 from glad_pipeline_tests.faults import matrix, world  # noqa: F401
 
 
@@ -39,6 +40,7 @@ def warm() -> None:
     nothing()
 
 
+remember_what_dagster_works_out()
 botocore.loaders.JSONFileLoader.load_file = remembering(botocore.loaders.JSONFileLoader.load_file)
 with dg.DagsterInstance.ephemeral() as instance:
     warm.execute_in_process(instance=instance, run_config=world.QUIET)
