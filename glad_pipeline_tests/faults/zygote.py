@@ -1,6 +1,7 @@
 """What the processes of the rig are forked from: everything imported and once used, nothing open, no thread left."""
 
 import encodings.idna  # noqa: F401
+import gc
 import threading
 
 import boto3
@@ -50,4 +51,6 @@ boto3.session.Session().client(
 ).close()
 pd.DataFrame([{"a": 1}]).to_dict("records")
 Image.init()
+gc.collect()
+gc.freeze()
 assert threading.active_count() == 1, threading.enumerate()
