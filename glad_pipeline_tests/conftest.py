@@ -4,6 +4,8 @@ Nothing of the person's own is ever touched: their settings are taken out of the
 """
 
 import copy
+import functools
+import gc
 import os
 import signal
 import tempfile
@@ -12,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -22,6 +25,10 @@ from glad_pipeline_tests.own import forget_the_persons
 forget_the_persons()
 
 from glad_pipeline import redaction  # noqa: E402
+from glad_pipeline_tests.dagster_in_memory import remember_what_dagster_works_out  # noqa: E402
+
+if TYPE_CHECKING:
+    from glad_pipeline.local.object_store import S3Server
 
 _nowhere = tempfile.TemporaryDirectory(prefix="glad-test-")  # where a test that names no GLAD_HOME ends up
 os.environ["GLAD_HOME"] = _nowhere.name
@@ -39,7 +46,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     if deep := [item for item in items if item.get_closest_marker("deep")] + _beyond_few(items):
         config.hook.pytest_deselected(items=deep)
-        items[:] = [item for item in items if item not in deep]
+        beyond = set(deep)
+        items[:] = [item for item in items if item not in beyond]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected lives to the end: the garbage collector need not walk a million objects again and
+    again. It has found Dagster by now, if there is a test of it."""
+    remember_what_dagster_works_out()
+    gc.collect()
+    gc.freeze()
 
 
 def _beyond_few(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -132,18 +148,25 @@ def migrated_url(database_url: str) -> str:
     return database_url
 
 
+@pytest.fixture(scope="session")
+def s3_server(stack: dict[str, str]) -> "S3Server":
+    """The stack's S3 server, with one client for all buckets: to make one takes longer than to make a bucket."""
+    from glad_pipeline.local.home import Home
+    from glad_pipeline.local.object_store import S3Server
+
+    server = S3Server(Home(Path(stack["GLAD_HOME"])))
+    server.client = functools.cache(server.client)  # type: ignore[method-assign]
+    return server
+
+
 @pytest.fixture
-def s3(stack: dict[str, str]) -> Iterator[dict[str, str]]:
+def s3(stack: dict[str, str], s3_server: "S3Server") -> Iterator[dict[str, str]]:
     """The settings, by their variables, of a fresh bucket whose `generated/` anyone may read; removed afterwards.
 
     Each bucket holds a few of the server's volumes, of which there are as many as the disk has room for.
     """
-    from glad_pipeline.local.home import Home
-    from glad_pipeline.local.object_store import S3Server
-
     bucket = f"test-{uuid.uuid4().hex[:12]}"
-    store = S3Server(Home(Path(stack["GLAD_HOME"])))
-    store.prepare_bucket(bucket)
+    s3_server.prepare_bucket(bucket)
     yield {name: value for name, value in stack.items() if name.startswith("AWS_")} | {"AWS_S3_BUCKET": bucket}
     with suppress(ClientError):  # a test may have removed it
-        store.client().delete_bucket(Bucket=bucket)
+        s3_server.client().delete_bucket(Bucket=bucket)

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import boto3
@@ -80,16 +81,20 @@ class Machine:
 
     def pictures(self):
         """Key and time of every picture in the bucket."""
+        bucket = self.exports["AWS_S3_BUCKET"]
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="generated/")
+        return {found["Key"]: found["LastModified"] for page in pages for found in page.get("Contents", [])}
+
+    @cached_property
+    def _client(self):
         told = self.exports
-        client = boto3.client(
+        return boto3.client(
             "s3",
             endpoint_url=told["AWS_ENDPOINT_URL_S3"],
             region_name=told["AWS_S3_REGION"],
             aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
         )
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=told["AWS_S3_BUCKET"], Prefix="generated/")
-        return {found["Key"]: found["LastModified"] for page in pages for found in page.get("Contents", [])}
 
     def wait_until_published(self, prompt_id, seconds):
         """How long it took; fails with the row if it took longer."""

@@ -12,6 +12,7 @@ from glad_pipeline.local.processes import gone
 from glad_pipeline_tests.acceptance.conftest import ROOT, fetched, left_running, soon
 
 JOB = ["run", "--", "dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts"]
+MANY = 30  # pictures, of half the model's steps: enough for a run to be in the middle of them
 TITLES = [row["title"] for row in csv.DictReader((ROOT / "examples" / "prompts.csv").open(encoding="utf-8"))]
 
 
@@ -62,14 +63,19 @@ def test_the_job_from_the_command_line_publishes_new_prompts(machine, demo, comm
     assert row["status"] == "published", row
 
 
+def ask_for_many(machine, prompt_and_title):
+    machine.sql(
+        "INSERT INTO prompts (num_inference_steps, prompt, title)"
+        f" SELECT 10, {prompt_and_title} FROM generate_series(1, {MANY}) g"
+    )
+
+
 @pytest.fixture
 def halfway(machine, demo, request):
-    """A run in the middle of 60 new pictures: its process, how the prompts are called, and what was stored before."""
+    """A run in the middle of MANY new pictures: its process, how the prompts are called, and what was stored before."""
     name = f"{request.node.callspec.id if hasattr(request.node, 'callspec') else 'dune'}".title()
     before = machine.pictures()
-    machine.sql(
-        f"INSERT INTO prompts (prompt, title) SELECT '{name} ' || g, '{name} ' || g FROM generate_series(1, 60) g"
-    )
+    ask_for_many(machine, f"'{name} ' || g, '{name} ' || g")
     log = (machine.home / "run" / "halfway.log").open("w+")
     process = machine.start(*JOB, stdout=log, stderr=log)
     soon(lambda: len(machine.pictures()) >= len(before) + 8 or process.poll() is not None, seconds=90)
@@ -85,14 +91,14 @@ def test_a_run_that_is_killed_leaves_nothing_behind_that_the_next_does_not_finis
     process.wait()
     soon(lambda: left_running(machine.home, but=("postgres", "weed")) == [], seconds=20)
     stored = machine.pictures()
-    assert len(before) < len(stored) < len(before) + 60
+    assert len(before) < len(stored) < len(before) + MANY
     machine.glad(*JOB)
     after = machine.pictures()
-    assert len(after) == len(before) + 60
+    assert len(after) == len(before) + MANY
     assert {key: after[key] for key in stored} == stored  # what was there was not written again
     states = machine.sql("SELECT status, count(*) AS n FROM prompts WHERE title LIKE %s GROUP BY 1", f"{name} %")
-    assert states == [{"status": "published", "n": 60}]
-    assert machine.sql("SELECT count(*) AS n FROM posts WHERE title LIKE %s", f"{name} %") == [{"n": 60}]
+    assert states == [{"status": "published", "n": MANY}]
+    assert machine.sql("SELECT count(*) AS n FROM posts WHERE title LIKE %s", f"{name} %") == [{"n": MANY}]
 
 
 @pytest.mark.few(1)
@@ -113,20 +119,20 @@ def test_a_run_that_is_told_to_end_does_so_and_gives_its_prompts_back(machine, h
 
 
 def test_a_demo_that_is_told_to_end_ends_its_run_and_the_next_one_works_on(machine, demo):
-    machine.sql("INSERT INTO prompts (prompt, title) SELECT 'a moor ' || g, 'Moor' FROM generate_series(1, 60) g")
+    ask_for_many(machine, "'a moor ' || g, 'Moor'")
     first = machine.start("demo", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     soon(lambda: machine.sql("SELECT 1 FROM prompts WHERE title = 'Moor' AND status = 'claimed'"), seconds=90)
     started = psutil.Process(first.pid).children(recursive=True)
     second = machine.start("demo", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert any("job execute" in " ".join(process.cmdline()) for process in started)
-    assert first.poll() is None  # in the middle of 60 pictures: six may be drawn before it is told
+    assert first.poll() is None  # in the middle of MANY pictures: six may be drawn before it is told
     first.send_signal(signal.SIGTERM)
     assert first.wait(timeout=90) == 128 + signal.SIGTERM
     assert [process for process in started if not gone(process)] == []
     said, _ = second.communicate(timeout=180)
     assert second.returncode == 0, said
     states = machine.sql("SELECT status, count(*) AS n FROM prompts WHERE title = 'Moor' GROUP BY 1")
-    assert states == [{"status": "published", "n": 60}]
+    assert states == [{"status": "published", "n": MANY}]
 
 
 @pytest.mark.few(1)

@@ -1,6 +1,7 @@
 """What the processes of the rig are forked from: everything imported and once used, nothing open, no thread left."""
 
 import encodings.idna  # noqa: F401
+import gc
 import threading
 
 import boto3
@@ -14,6 +15,7 @@ from PIL import Image
 
 from glad_pipeline.generation import provenance  # noqa: F401
 from glad_pipeline.media import encoding, png_text  # noqa: F401
+from glad_pipeline_tests.dagster_in_memory import remember_what_dagster_works_out
 from glad_pipeline_tests.faults import matrix, world  # noqa: F401
 
 
@@ -39,6 +41,7 @@ def warm() -> None:
     nothing()
 
 
+remember_what_dagster_works_out()
 botocore.loaders.JSONFileLoader.load_file = remembering(botocore.loaders.JSONFileLoader.load_file)
 with dg.DagsterInstance.ephemeral() as instance:
     warm.execute_in_process(instance=instance, run_config=world.QUIET)
@@ -48,4 +51,6 @@ boto3.session.Session().client(
 ).close()
 pd.DataFrame([{"a": 1}]).to_dict("records")
 Image.init()
+gc.collect()
+gc.freeze()
 assert threading.active_count() == 1, threading.enumerate()

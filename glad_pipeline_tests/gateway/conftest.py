@@ -1,5 +1,6 @@
 """The gateway on a socket of its own, over a fresh database, and clients of it."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -17,6 +18,21 @@ from glad_pipeline.database import Database
 from glad_pipeline.gateway.app import build_app
 from glad_pipeline.gateway.serving import Server, options_of
 from glad_pipeline.settings import Settings, settings_of
+
+
+class _Hurried:
+    """asyncio for uvicorn, which sleeps a tenth of a second before it looks whether it is to end, and again when it
+    ends: longer than most tests of the gateway take."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(asyncio, name)
+
+    @staticmethod
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(seconds / 10)
+
+
+uvicorn.server.asyncio = _Hurried()  # type: ignore[attr-defined]
 
 
 @contextmanager
