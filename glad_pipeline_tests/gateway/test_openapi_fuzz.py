@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from glad_pipeline.callers.keys import make_key
+from glad_pipeline.gateway import events as streams
 from glad_pipeline_tests.gateway.conftest import served
 
 # A document cannot say all that makes a request right (an id is nobody's, a key was used for something else), so these
@@ -50,7 +51,10 @@ def schemathesis(address, key, folder, *options):
     [("fuzzing", 5, 200), pytest.param("examples,coverage,fuzzing,stateful", 10, 2_000, marks=pytest.mark.deep)],
     ids=["some", "many"],
 )
-def test_whatever_is_asked_is_answered_as_the_document_says(settings, database, tmp_path, phases, examples, least):
+def test_whatever_is_asked_is_answered_as_the_document_says(
+    settings, database, tmp_path, monkeypatch, phases, examples, least
+):
+    monkeypatch.setattr(streams, "LONGEST", 0.5)
     free = settings.model_copy(update={"gateway_rate": "off", "gateway_key_rate": "off"})
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     with served(free) as address:

@@ -84,7 +84,7 @@ def requests_of(app):
     document = app.openapi()
     for route in iter_route_contexts(app.routes):
         for method in sorted(route.methods - {"HEAD", "OPTIONS"}):
-            operation = document["paths"].get(route.path.replace(":path", ""), {}).get(method.lower(), {})
+            operation = document["paths"].get(re.sub(r":\w+}", "}", route.path), {}).get(method.lower(), {})
             path = re.sub(r"{[^}]*}", lambda found: {"job_id": "x" * 16}.get(found[0][1:-1], "17"), route.path)
             body = operation.get("requestBody", {}).get("content", {}).get("application/json")
             sent = {"json": sample(body["schema"], document)} if body else {}
