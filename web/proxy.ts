@@ -17,7 +17,7 @@ function policy(nonce: string): string {
     // In development Next puts styles into the page itself; what is built has them in files.
     `style-src 'self'${DEVELOPMENT ? " 'unsafe-inline'" : ""}`,
     `img-src 'self' data: blob: ${pictures}`,
-    "font-src 'self'",
+    "font-src 'self' data:",
     "connect-src 'self'",
     "manifest-src 'self'",
     "form-action 'self'",
