@@ -374,6 +374,8 @@ export const texts = {
     lineage: {
       title: "Picture",
       all: "All pictures",
+      others: "Other prompts that it came of",
+      unused: "No prompt has this picture now.",
       chain: "Where it comes from",
       post: "Post",
       object: "Object in the store",
@@ -473,7 +475,10 @@ export const texts = {
       none: "No run is known.",
       alive: "Running",
       over: "Over",
-      prompts: (count: string, number: number) => `${count} ${number === 1 ? "prompt" : "prompts"}`,
+      told: (claimed: string, published: string) => `${claimed} taken, ${published} published`,
+      inHand: (count: string) => `${count} in hand`,
+      notDrawn: (count: string) => `${count} not drawn`,
+      inDagster: "See it in Dagster",
     },
   },
 } as const;
