@@ -172,7 +172,7 @@ export const texts = {
       presetHint: "How it is drawn: quickly, or with more steps.",
       presetOwn: (name: string) => (name ? `${name}, as usual` : "As usual"),
       presetNotHere: (name: string) => `${name}, not on this machine`,
-      presetMeaning: (meaning: string, steps: number | null) => `${meaning[0]?.toUpperCase()}${meaning.slice(1)}${steps ? `, ${steps} steps` : ""}.`,
+      presetMeaning: (meaning: string, steps: number | null) => `${steps ? `${steps} steps: ` : ""}${meaning}.`,
       seed: "Seed",
       seedHint: "The same seed and prompt give the same picture.",
       seedNew: "a new one each time",
@@ -410,6 +410,8 @@ export const texts = {
       notReproduced: "It could not be drawn again",
       isEqual: "Drawn again: the same in every pixel",
       differs: "Drawn again: it differs",
+      difference: (share: number, largest: number, psnr: number) =>
+        `${(share * 100).toFixed(share < 0.1 ? 2 : 0)} % of the pixels differ, by at most ${largest} of 255 (${psnr.toFixed(1)} dB).`,
       changed: (names: string) => `Changed since: ${names}`,
       takeDown: "Take down",
     },

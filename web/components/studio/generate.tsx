@@ -35,6 +35,8 @@ export function Generate() {
     keepIds(ids);
     setAsked(ids);
     setShown(id);
+    // On a phone it is below the form.
+    if (matchMedia("(max-width: 60rem)").matches) requestAnimationFrame(() => document.getElementById("easel")?.scrollIntoView());
   }
 
   return (
