@@ -1,4 +1,4 @@
-// Made by `npm run types` of openapi.json, b0e7b157a628c45dca266735784ff23927b3ab0c25abed4670ef03672ff1434f
+// Made by `npm run types` of openapi.json, 50660ae3091d629b9a5e838b7c77d701ce0cc179b8d18b2637f939f807dc09a4
 
 export interface paths {
     "/api/authors": {
@@ -13,6 +13,26 @@ export interface paths {
          * @description By name, at most 1,000; without their e-mail addresses.
          */
         get: operations["authors_api_authors_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/authors/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One author
+         * @description By its slug, id or name.
+         */
+        get: operations["author_api_authors__name__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -53,6 +73,26 @@ export interface paths {
          * @description By name, at most 1,000.
          */
         get: operations["categories_api_categories_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/categories/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One category
+         * @description By its slug, id or name.
+         */
+        get: operations["category_api_categories__name__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -201,6 +241,86 @@ export interface paths {
          * @description A post that is published; 410 where it was taken down. With a key that has the scope `read`, of any state.
          */
         get: operations["post_api_posts__slug__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/{slug}/around": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The posts beside one in the list
+         * @description The next newer and the next older published post, without their text; null at either end of the list.
+         */
+        get: operations["around_api_posts__slug__around_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/{slug}/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * About the picture of a post
+         * @description How it was made, when, and on what terms it may be used; 404 where it is none that was drawn here.
+         */
+        get: operations["picture_api_posts__slug__picture_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sitemap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All chunks
+         * @description The chunks of all published posts, the oldest first, with how many posts each has. Up to a minute old.
+         */
+        get: operations["sitemap_api_sitemap_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sitemap/{chunk}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The posts of a chunk
+         * @description At most 20,000, the oldest first, as they are at this moment.
+         */
+        get: operations["sitemap_chunk_api_sitemap__chunk__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -881,6 +1001,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tags/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One tag
+         * @description By its slug, id or name.
+         */
+        get: operations["tag_api_tags__name__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -965,6 +1105,67 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AboutAnswer */
+        AboutAnswer: {
+            data: components["schemas"]["AboutPicture"];
+        };
+        /**
+         * AboutPicture
+         * @description What readers may want to know of a generated picture.
+         */
+        AboutPicture: {
+            /** Alt */
+            alt: string | null;
+            /**
+             * Credit
+             * @description GLAD_PICTURE_CREDIT
+             * @example Example Blog, by a model
+             */
+            credit: string | null;
+            /**
+             * Digital Source Type
+             * @description The IPTC's word for it
+             * @example http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia
+             */
+            digital_source_type: string;
+            /**
+             * Drawn At
+             * Format: date-time
+             */
+            drawn_at: string;
+            /** Height */
+            height: number;
+            /**
+             * Is Generated
+             * @constant
+             */
+            is_generated: true;
+            /**
+             * License
+             * @description GLAD_PICTURE_LICENSE, an address
+             * @example https://creativecommons.org/licenses/by/4.0/
+             */
+            license: string | null;
+            /**
+             * License Name
+             * @description GLAD_PICTURE_LICENSE_NAME
+             * @example CC BY 4.0
+             */
+            license_name: string | null;
+            model: components["schemas"]["ModelName"];
+            /**
+             * Prompt
+             * @description null unless GLAD_SHOW_PROMPTS is on
+             */
+            prompt: string | null;
+            /**
+             * Url
+             * @example https://cdn.example.com/generated/ab/abababababababababababababababab.png
+             */
+            url: string;
+            /** Width */
+            width: number;
+        };
         /**
          * AllKeys
          * @description All keys there are.
@@ -1054,6 +1255,20 @@ export interface components {
             scopes: string[];
         };
         /**
+         * Around
+         * @description The neighbours of a post in the list.
+         */
+        Around: {
+            /** @description null: it is the newest */
+            newer: components["schemas"]["PostSummary"] | null;
+            /** @description null: it is the oldest */
+            older: components["schemas"]["PostSummary"] | null;
+        };
+        /** AroundAnswer */
+        AroundAnswer: {
+            data: components["schemas"]["Around"];
+        };
+        /**
          * AskedFor
          * @description A prompt that is in the queue.
          */
@@ -1129,8 +1344,18 @@ export interface components {
              * @example Ada Writer
              */
             name: string;
+            /**
+             * Posts
+             * @description Published posts, of up to a minute ago; null: the blog does not keep it, or they are too many to count
+             * @example 12
+             */
+            posts: number | null;
             /** Slug */
             slug: string | null;
+        };
+        /** AuthorAnswer */
+        AuthorAnswer: {
+            data: components["schemas"]["Author"];
         };
         /** Authors */
         Authors: {
@@ -1232,6 +1457,22 @@ export interface components {
              *     }
              */
             fields: components["schemas"]["PromptFields"];
+        };
+        /**
+         * ChunkEntry
+         * @description A part of all published posts.
+         */
+        ChunkEntry: {
+            /**
+             * Chunk
+             * @example 2026-03
+             */
+            chunk: string;
+            /**
+             * Posts
+             * @example 19500
+             */
+            posts: number;
         };
         /**
          * Counts
@@ -1820,12 +2061,22 @@ export interface components {
              */
             name: string;
             /**
+             * Posts
+             * @description Published posts, of up to a minute ago; null: the blog does not keep it, or they are too many to count
+             * @example 12
+             */
+            posts: number | null;
+            /**
              * Slug
              * @example technology
              */
             slug: string | null;
             /** Updated At */
             updated_at: string | null;
+        };
+        /** LabelAnswer */
+        LabelAnswer: {
+            data: components["schemas"]["Label"];
         };
         /** Labels */
         Labels: {
@@ -1888,6 +2139,68 @@ export interface components {
              * @example /api/media/tasks/17
              */
             task: string;
+        };
+        /**
+         * ListedPost
+         * @description A post of the list.
+         */
+        ListedPost: {
+            author: components["schemas"]["Named"] | null;
+            /** Author Id */
+            author_id: string | number | null;
+            category: components["schemas"]["Named"] | null;
+            /** Category Id */
+            category_id: string | number | null;
+            /**
+             * Content
+             * @description Markdown, as the blog has it; absent with `fields=summary`
+             */
+            content?: string | null;
+            /**
+             * Cover Image Url
+             * @description For social networks, 1200 × 630
+             */
+            cover_image_url: string | null;
+            coverImage: components["schemas"]["CoverImage"];
+            /** Created At */
+            created_at: string | null;
+            /** Excerpt */
+            excerpt: string | null;
+            /** Featured Image Url */
+            featured_image_url: string | null;
+            /**
+             * Id
+             * @example 00000000-0000-4000-8000-000000000001
+             */
+            id: string | number;
+            picture: components["schemas"]["glad_pipeline__gateway__post_models__Picture"] | null;
+            /** Published At */
+            published_at: string | null;
+            /** Seo Description */
+            seo_description: string | null;
+            /** Seo Keywords */
+            seo_keywords: string | null;
+            /** Seo Title */
+            seo_title: string | null;
+            /**
+             * Slug
+             * @example before-the-boats
+             */
+            slug: string;
+            /**
+             * Status
+             * @example published
+             */
+            status: string | null;
+            /**
+             * Title
+             * @example Before the boats
+             */
+            title: string | null;
+            /** Updated At */
+            updated_at: string | null;
+            /** View Count */
+            view_count: number | null;
         };
         /**
          * Login
@@ -1976,6 +2289,45 @@ export interface components {
             status: "waiting" | "delivered" | "skipped" | "dead";
             /** Subject */
             subject: string;
+        };
+        /**
+         * ModelName
+         * @description What has drawn a picture.
+         */
+        ModelName: {
+            /**
+             * License
+             * @description The model's own, where it is known
+             * @example CreativeML Open RAIL++-M
+             */
+            license: string | null;
+            /**
+             * Name
+             * @example stabilityai/stable-diffusion-xl-base-1.0
+             */
+            name: string;
+        };
+        /**
+         * Named
+         * @description A category, tag or author as a post names it.
+         */
+        Named: {
+            /**
+             * Id
+             * @description null: the blog has the name alone
+             * @example 00000000-0000-4000-8000-000000000001
+             */
+            id: string | number | null;
+            /**
+             * Name
+             * @example Technology
+             */
+            name: string;
+            /**
+             * Slug
+             * @example technology
+             */
+            slug: string | null;
         };
         /**
          * NewKey
@@ -2193,10 +2545,15 @@ export interface components {
              */
             image_id?: number | null;
         };
-        /** Post */
+        /**
+         * Post
+         * @description A post.
+         */
         Post: {
+            author: components["schemas"]["Named"] | null;
             /** Author Id */
             author_id: string | number | null;
+            category: components["schemas"]["Named"] | null;
             /** Category Id */
             category_id: string | number | null;
             /**
@@ -2204,6 +2561,100 @@ export interface components {
              * @description Markdown, as the blog has it
              */
             content: string | null;
+            /**
+             * Cover Image Url
+             * @description For social networks, 1200 × 630
+             */
+            cover_image_url: string | null;
+            coverImage: components["schemas"]["CoverImage"];
+            /** Created At */
+            created_at: string | null;
+            /** Excerpt */
+            excerpt: string | null;
+            /** Featured Image Url */
+            featured_image_url: string | null;
+            /**
+             * Id
+             * @example 00000000-0000-4000-8000-000000000001
+             */
+            id: string | number;
+            picture: components["schemas"]["glad_pipeline__gateway__post_models__Picture"] | null;
+            /** Published At */
+            published_at: string | null;
+            /** Seo Description */
+            seo_description: string | null;
+            /** Seo Keywords */
+            seo_keywords: string | null;
+            /** Seo Title */
+            seo_title: string | null;
+            /**
+             * Slug
+             * @example before-the-boats
+             */
+            slug: string;
+            /**
+             * Status
+             * @example published
+             */
+            status: string | null;
+            /** Tags */
+            tags: components["schemas"]["Named"][];
+            /**
+             * Title
+             * @example Before the boats
+             */
+            title: string | null;
+            /** Updated At */
+            updated_at: string | null;
+            /** View Count */
+            view_count: number | null;
+        };
+        /** PostAnswer */
+        PostAnswer: {
+            data: components["schemas"]["Post"];
+        };
+        /**
+         * PostFields
+         * @description What is said of a post.
+         */
+        PostFields: {
+            /** Alt Text */
+            alt_text?: string | null;
+            /** Author */
+            author?: string | null;
+            /** Category */
+            category?: string | null;
+            /** Content */
+            content?: string | null;
+            /** Excerpt */
+            excerpt?: string | null;
+            /**
+             * Publish At
+             * @description Not to be published before.
+             */
+            publish_at?: string | null;
+            /** Slug */
+            slug?: string | null;
+            /** Title */
+            title?: string | null;
+        };
+        /** PostsPage */
+        PostsPage: {
+            /** Data */
+            data: components["schemas"]["ListedPost"][];
+            meta: components["schemas"]["PageMeta"];
+        };
+        /**
+         * PostSummary
+         * @description A post without its text.
+         */
+        PostSummary: {
+            author: components["schemas"]["Named"] | null;
+            /** Author Id */
+            author_id: string | number | null;
+            category: components["schemas"]["Named"] | null;
+            /** Category Id */
+            category_id: string | number | null;
             /**
              * Cover Image Url
              * @description For social networks, 1200 × 630
@@ -2249,41 +2700,6 @@ export interface components {
             updated_at: string | null;
             /** View Count */
             view_count: number | null;
-        };
-        /** PostAnswer */
-        PostAnswer: {
-            data: components["schemas"]["Post"];
-        };
-        /**
-         * PostFields
-         * @description What is said of a post.
-         */
-        PostFields: {
-            /** Alt Text */
-            alt_text?: string | null;
-            /** Author */
-            author?: string | null;
-            /** Category */
-            category?: string | null;
-            /** Content */
-            content?: string | null;
-            /** Excerpt */
-            excerpt?: string | null;
-            /**
-             * Publish At
-             * @description Not to be published before.
-             */
-            publish_at?: string | null;
-            /** Slug */
-            slug?: string | null;
-            /** Title */
-            title?: string | null;
-        };
-        /** PostsPage */
-        PostsPage: {
-            /** Data */
-            data: components["schemas"]["Post"][];
-            meta: components["schemas"]["PageMeta"];
         };
         /**
          * Preview
@@ -2862,6 +3278,37 @@ export interface components {
             /** Where */
             where: string;
         };
+        /** Sitemap */
+        Sitemap: {
+            /**
+             * Data
+             * @description The oldest posts first
+             */
+            data: components["schemas"]["ChunkEntry"][];
+        };
+        /** SitemapChunk */
+        SitemapChunk: {
+            /**
+             * Data
+             * @description At most 20,000, the oldest first
+             */
+            data: components["schemas"]["SitemapPost"][];
+        };
+        /** SitemapPost */
+        SitemapPost: {
+            /**
+             * Picture
+             * @example https://cdn.example.com/generated/ab/abababababababababababababababab.png
+             */
+            picture: string | null;
+            /**
+             * Slug
+             * @example before-the-boats
+             */
+            slug: string;
+            /** Updated At */
+            updated_at: string | null;
+        };
         /**
          * Source
          * @description What one source has in the queue, and what is said of it.
@@ -3187,6 +3634,36 @@ export interface operations {
             };
         };
     };
+    author_api_authors__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its slug, id or name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorAnswer"];
+                };
+            };
+            /** @description `If-None-Match` has the tag of the answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     caller_api_caller_get: {
         parameters: {
             query?: never;
@@ -3223,6 +3700,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Labels"];
+                };
+            };
+            /** @description `If-None-Match` has the tag of the answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    category_api_categories__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its slug, id or name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelAnswer"];
                 };
             };
             /** @description `If-None-Match` has the tag of the answer */
@@ -3388,7 +3895,11 @@ export interface operations {
                 /** @description `meta.pagination.next` of the page before; `skip` does not count then, and there is no total. */
                 after?: string | null;
                 /** @description Its slug, id or name */
+                author?: string | null;
+                /** @description Its slug, id or name */
                 category?: string | null;
+                /** @description `summary`: without `content`, which is most of a page's bytes */
+                fields?: "all" | "summary";
                 limit?: number;
                 /** @description False: all states, with a key that has the scope `read`. `status` goes first. */
                 published_only?: boolean;
@@ -3446,6 +3957,121 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PostAnswer"];
+                };
+            };
+            /** @description `If-None-Match` has the tag of the answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    around_api_posts__slug__around_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AroundAnswer"];
+                };
+            };
+            /** @description `If-None-Match` has the tag of the answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    picture_api_posts__slug__picture_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AboutAnswer"];
+                };
+            };
+            /** @description `If-None-Match` has the tag of the answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    sitemap_api_sitemap_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sitemap"];
+                };
+            };
+            /** @description `If-None-Match` has the tag of the answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    sitemap_chunk_api_sitemap__chunk__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As /api/sitemap names it */
+                chunk: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SitemapChunk"];
                 };
             };
             /** @description `If-None-Match` has the tag of the answer */
@@ -4396,6 +5022,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Labels"];
+                };
+            };
+            /** @description `If-None-Match` has the tag of the answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    tag_api_tags__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its slug, id or name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelAnswer"];
                 };
             };
             /** @description `If-None-Match` has the tag of the answer */
