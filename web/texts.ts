@@ -174,7 +174,7 @@ export const texts = {
       presetHint: "How it is drawn: quickly, or with more steps.",
       presetOwn: (name: string) => (name ? `${name}, as usual` : "As usual"),
       presetNotHere: (name: string) => `${name}, not on this machine`,
-      presetMeaning: (meaning: string, steps: number | null) => `${meaning[0]?.toUpperCase()}${meaning.slice(1)}${steps ? `, ${steps} steps` : ""}.`,
+      presetMeaning: (meaning: string, steps: number | null) => `${steps ? `${steps} steps: ` : ""}${meaning}.`,
       seed: "Seed",
       seedHint: "The same seed and prompt give the same picture.",
       seedNew: "a new one each time",
@@ -376,6 +376,8 @@ export const texts = {
     lineage: {
       title: "Picture",
       all: "All pictures",
+      others: "Other prompts that it came of",
+      unused: "No prompt has this picture now.",
       chain: "Where it comes from",
       post: "Post",
       object: "Object in the store",
@@ -410,6 +412,8 @@ export const texts = {
       notReproduced: "It could not be drawn again",
       isEqual: "Drawn again: the same in every pixel",
       differs: "Drawn again: it differs",
+      difference: (share: number, largest: number, psnr: number) =>
+        `${(share * 100).toFixed(share < 0.1 ? 2 : 0)} % of the pixels differ, by at most ${largest} of 255 (${psnr.toFixed(1)} dB).`,
       changed: (names: string) => `Changed since: ${names}`,
       takeDown: "Take down",
     },
@@ -475,7 +479,10 @@ export const texts = {
       none: "No run is known.",
       alive: "Running",
       over: "Over",
-      prompts: (count: string, number: number) => `${count} ${number === 1 ? "prompt" : "prompts"}`,
+      told: (claimed: string, published: string) => `${claimed} taken, ${published} published`,
+      inHand: (count: string) => `${count} in hand`,
+      notDrawn: (count: string) => `${count} not drawn`,
+      inDagster: "See it in Dagster",
     },
   },
 } as const;

@@ -72,6 +72,8 @@ def test_one_visitor_who_asks_too_much_keeps_nobody_else_out(serve):
         assert not many[0]
         assert many[-1], "the gateway does not count this visitor"
         assert refused("198.51.100.2", 1) == [False]
+        assert refused("203.0.113.9, 198.51.100.2", 8)[-1], "the last address is theirs: others they may have made up"
+        assert refused("198.51.100.3", 1) == [False]
         assert [get(site, f"/posts/none-{n}").status_code for n in range(8)] == [404] * 8
 
 

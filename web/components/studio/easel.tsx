@@ -27,7 +27,7 @@ export interface EaselProps {
 
 export function Easel({ id, asked, shape, onShow, onAsked }: EaselProps) {
   return (
-    <section className={styles.easel} aria-label={words.title}>
+    <section id="easel" className={styles.easel} aria-label={words.title}>
       {id === null ? <Blank shape={shape} /> : <OnEasel key={id} id={id} shape={shape} onAsked={onAsked} />}
       {asked.length > 1 && (
         <div>

@@ -35,6 +35,8 @@ export function Generate() {
     keepIds(ids);
     setAsked(ids);
     setShown(id);
+    // On a phone it is below the form.
+    if (matchMedia("(max-width: 60rem)").matches) requestAnimationFrame(() => document.getElementById("easel")?.scrollIntoView());
   }
 
   return (
@@ -44,7 +46,7 @@ export function Generate() {
         <PromptField value={draft.prompt} check={check} error={send.errors.prompt ?? null} onChange={(prompt) => set({ prompt })} />
         <Shapes sizes={options?.sizes ?? []} value={draft.size} onChange={(size) => set({ size })} />
         <Drawing draft={draft} set={set} presets={options?.presets ?? []} error={send.errors.seed ?? null} />
-        <Becomes draft={draft} set={set} errors={send.errors} categories={names(options?.categories)} authors={names(options?.authors)} />
+        <Becomes draft={draft} set={set} errors={send.errors} categories={names(options?.blog.categories)} authors={names(options?.blog.authors)} />
         <div className={styles.actions}>
           <Button look="main" type="submit" busy={send.busy}>
             {send.busy ? words.sending : words.draw}

@@ -49,7 +49,7 @@ function Now() {
         <span className={styles.lamp} aria-hidden="true" />
         {words.states[state]}
       </p>
-      <p className={styles.message}>{error ? error.message : drawing?.message}</p>
+      {state !== "healthy" && <p className={styles.message}>{error ? error.message : drawing?.message}</p>}
       {counts && (
         <dl className={styles.figures}>
           {(["pending", "claimed", "awaiting_approval", "failed", "published"] as const).map((each) => (

@@ -27,7 +27,7 @@ export function LineageActions({ whole, reload }: { whole: Lineage; reload: () =
   const router = useRouter();
   const tell = useToast();
   const tellError = useTellError();
-  const [mayAsk, mayReview, isAdmin] = [useMay("submit"), useMay("review"), useMay("admin")];
+  const [mayAsk, mayReview] = [useMay("submit"), useMay("review")];
   const isThere = image !== null && image.removed_at === null;
 
   async function act(name: string, work: () => Promise<void>) {
@@ -64,7 +64,7 @@ export function LineageActions({ whole, reload }: { whole: Lineage; reload: () =
             {texts.studio.easel.anew}
           </Button>
         )}
-        {isThere && isAdmin && (
+        {isThere && mayReview && (
           <Button busy={reproduction.isRunning} onClick={() => reproduction.begin("images/reproduce", { image: String(image.id) })}>
             {reproduction.isRunning ? words.reproducing : words.reproduce}
           </Button>

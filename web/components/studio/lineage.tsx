@@ -3,7 +3,7 @@
 import Link from "next/link";
 import { useState, type ReactNode } from "react";
 import useSWR from "swr";
-import { at, clockAt, duration, number, size } from "@/lib/studio/format";
+import { at, clockAt, duration, number, short, size } from "@/lib/studio/format";
 import type { CataloguedImage, Lineage as Whole, Message, One, PromptDetails, Rendition } from "@/lib/studio/types";
 import { texts } from "@/texts";
 import { Facts, Values } from "./facts";
@@ -18,13 +18,29 @@ const words = texts.studio.lineage;
 const SECONDS = 4;
 const MOVING = new Set(["pending", "claimed", "generated"]);
 
-export function Lineage({ id }: { id: number }) {
+export function Lineage({ id, others = [] }: { id: number; others?: { id: number; prompt: string; title: string | null }[] }) {
   const { data, error, mutate } = useSWR<One<Whole>, Error>(`prompts/${id}`, {
     refreshInterval: (now) => (now && MOVING.has(now.data.prompt.status) ? SECONDS * 1000 : 0),
   });
   if (error && !data) return <Failed error={error} again={() => void mutate()} />;
   if (!data) return <Skeleton rows={5} />;
-  return <Shown whole={data.data} reload={() => void mutate()} />;
+  return (
+    <>
+      <Shown whole={data.data} reload={() => void mutate()} />
+      {others.length > 0 && (
+        <section className={styles.others}>
+          <h2>{words.others}</h2>
+          <ul>
+            {others.map((each) => (
+              <li key={each.id}>
+                <Link href={`/studio/prompts/${each.id}`} prefetch={false} dir="auto">{short(each.title || each.prompt, 120)}</Link>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+    </>
+  );
 }
 
 function Shown({ whole, reload }: { whole: Whole; reload: () => void }) {
@@ -125,7 +141,7 @@ function Post({ prompt }: { prompt: PromptDetails }) {
   );
 }
 
-function Objects({ image, renditions }: { image: CataloguedImage; renditions: Rendition[] }) {
+export function Objects({ image, renditions }: { image: CataloguedImage; renditions: Rendition[] }) {
   return (
     <>
       <Facts facts={[[words.size, size(image.bytes)], [words.verified, at(image.verified_at)]]} />

@@ -23,7 +23,6 @@ interface ImageRow {
   id: number;
   state: State;
   picture: Preview | null;
-  file: string | null;
   title: string | null;
   prompt: string | null;
 }
@@ -54,7 +53,7 @@ export function Pictures() {
   return (
     <div className={styles.page}>
       <h1>{words.title}</h1>
-      <Filters filter={filter} categories={(options?.categories ?? []).map((each) => each.name)} set={(change) => setFilter((now) => ({ ...now, ...change }))} onClear={isFiltered ? () => setFilter(NONE) : undefined} />
+      <Filters filter={filter} categories={(options?.blog.categories ?? []).map((each) => each.name)} set={(change) => setFilter((now) => ({ ...now, ...change }))} onClear={isFiltered ? () => setFilter(NONE) : undefined} />
       {list.error && <Failed error={list.error} again={list.reload} />}
       {list.isFirstLoad ? (
         <Waiting />

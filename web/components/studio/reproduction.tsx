@@ -1,5 +1,5 @@
 "use client";
-// Whether a picture that was drawn again is the same, or by how much it differs.
+// Whether a picture that was drawn again is the same, or by how much it differs, and what has changed since.
 import { texts } from "@/texts";
 import { Notice } from "./ui";
 
@@ -7,26 +7,20 @@ const words = texts.studio.lineage;
 
 export interface Reproduced {
   bit_equal: boolean;
-  difference: Record<string, number> | null;
+  difference: { share: number; largest: number; mean: number; psnr: number } | null;
   contradictions: string[];
-  differing: { name?: string; component?: string; then?: unknown; now?: unknown }[];
+  differing: { name: string; recorded: unknown; now: unknown }[];
 }
 
 export function Reproduction({ outcome }: { outcome: Reproduced }) {
-  const title = outcome.bit_equal ? words.isEqual : words.differs;
+  const { bit_equal, difference, contradictions, differing } = outcome;
   return (
-    <Notice tone={outcome.bit_equal ? "good" : "warn"} title={title}>
-      {outcome.difference && (
-        <p>
-          {Object.entries(outcome.difference)
-            .map(([name, value]) => `${name.replaceAll("_", " ")} ${Math.round(value * 1000) / 1000}`)
-            .join(", ")}
-        </p>
-      )}
-      {outcome.contradictions.map((each) => (
+    <Notice tone={bit_equal ? "good" : "warn"} title={bit_equal ? words.isEqual : words.differs}>
+      {difference && <p>{words.difference(difference.share, difference.largest, difference.psnr)}</p>}
+      {contradictions.map((each) => (
         <p key={each}>{each}</p>
       ))}
-      {outcome.differing.length > 0 && <p>{words.changed(outcome.differing.map((each) => each.name ?? each.component ?? "").filter(Boolean).join(", "))}</p>}
+      {differing.length > 0 && <p>{words.changed(differing.map((each) => each.name).join(", "))}</p>}
     </Notice>
   );
 }

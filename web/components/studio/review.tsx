@@ -197,10 +197,14 @@ interface StripProps {
 }
 
 function Strip({ items, decisions, at, onChoose }: StripProps) {
+  const strip = useRef<HTMLUListElement>(null);
   const current = useRef<HTMLButtonElement>(null);
-  useEffect(() => current.current?.scrollIntoView({ block: "nearest", inline: "center" }), [at]);
+  useEffect(() => {
+    // The strip alone: `scrollIntoView` would move the page too.
+    if (strip.current && current.current) strip.current.scrollLeft = current.current.offsetLeft - strip.current.clientWidth / 2;
+  }, [at]);
   return (
-    <ul className={styles.strip} aria-label={words.strip}>
+    <ul ref={strip} className={styles.strip} aria-label={words.strip}>
       {items.map((each) => {
         const decision = decisions.get(each.id);
         return (

@@ -9,16 +9,18 @@ import styles from "./health.module.css";
 
 const words = texts.studio.runs;
 
-export interface Run {
+interface Run {
   run_id: string;
-  state?: string;
-  alive?: boolean | null;
-  started_at: string | null;
-  last_event_at?: string | null;
-  prompts?: number;
-  published?: number;
-  failed?: number;
-  url?: string | null;
+  since: string;
+  last_at: string;
+  is_alive: boolean;
+  in_hand: number;
+  claimed: number;
+  stored: number;
+  published: number;
+  rejected: number;
+  failed: number;
+  dagster_url: string | null;
 }
 
 export function Runs() {
@@ -38,12 +40,20 @@ export function Runs() {
         <ul className={styles.lines}>
           {data.data.map((each) => (
             <li key={each.run_id}>
-              <Badge tone={each.alive ? "busy" : "plain"}>{each.alive ? words.alive : words.over}</Badge>
+              <Badge tone={each.is_alive ? "busy" : "plain"}>{each.is_alive ? words.alive : words.over}</Badge>
               <span className={styles.lineText}>
-                {each.url ? <a href={each.url} target="_blank" rel="noreferrer"><code>{each.run_id.slice(0, 8)}</code></a> : <code>{each.run_id.slice(0, 8)}</code>}{" "}
-                {each.prompts !== undefined && words.prompts(number(each.prompts), each.prompts)}
+                {words.told(number(each.claimed), number(each.published))}
+                {each.in_hand > 0 && `, ${words.inHand(number(each.in_hand))}`}
+                {each.rejected + each.failed > 0 && `, ${words.notDrawn(number(each.rejected + each.failed))}`}
+                <small>
+                  {each.dagster_url ? (
+                    <a href={each.dagster_url} target="_blank" rel="noreferrer">{words.inDagster}</a>
+                  ) : (
+                    <code>{each.run_id.slice(0, 8)}</code>
+                  )}
+                </small>
               </span>
-              {each.started_at && <time dateTime={each.started_at} title={at(each.started_at)}>{ago(each.started_at)}</time>}
+              <time dateTime={each.last_at} title={at(each.last_at)}>{ago(each.last_at)}</time>
             </li>
           ))}
         </ul>

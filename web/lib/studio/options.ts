@@ -26,8 +26,7 @@ export interface Options {
   model: { name: string; is_demo: boolean; problem: string | null };
   presets: Preset[];
   sizes: Size[];
-  categories: Named[];
-  authors: Named[];
+  blog: { categories: Named[]; authors: Named[] };
   dagster_url: string | null;
   site_url: string | null;
 }
