@@ -36,12 +36,29 @@ os.environ["GLAD_RENDITIONS"] = "none"  # those cost more than all else that a t
 os.environ["GLAD_SITE"] = "off"  # so does a Node.js for each `glad up`
 
 
+# Files that take minutes, or most of one, the longest first: what begins last should be short, since one half of the
+# tests would else wait for the other. Those of `workers/` come last all the same: the Ray that they start stays.
+LONG = (
+    "faults/test_failpoints",
+    "acceptance/test_demo",
+    "acceptance/test_sockets",
+    "acceptance/test_web_guard",
+    "acceptance/test_up",
+    "unit/test_code",
+    "faults/test_kills",
+    "faults/test_together",
+    "faults/test_outages",
+    "integration/test_example_project",
+)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--deep", action="store_true", help="also run the tests that are marked deep")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without --deep the deep tests are deselected, which pytest counts in its last line."""
+    """The longest files first. Without --deep the deep tests are deselected, which pytest counts in its last line."""
+    items.sort(key=_place)
     if config.getoption("--deep"):
         return
     if deep := [item for item in items if item.get_closest_marker("deep")] + _beyond_few(items):
@@ -56,6 +73,11 @@ def pytest_collection_finish() -> None:
     remember_what_dagster_works_out()
     gc.collect()
     gc.freeze()
+
+
+def _place(item: pytest.Item) -> int:
+    name = item.path.relative_to(Path(__file__).parent).with_suffix("").as_posix()
+    return LONG.index(name) if name in LONG else len(LONG)
 
 
 def _beyond_few(items: list[pytest.Item]) -> list[pytest.Item]:

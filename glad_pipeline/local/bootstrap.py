@@ -38,7 +38,8 @@ CONSTRAINTS = ROOT / "constraints.txt"
 # Brought along, so that a Python without ensurepip (Debian's) needs no download we could not trust.
 PIP_WHEEL = ROOT / "vendor" / "pip-26.3-py3-none-any.whl"
 EXTRAS = {"test": "local,ray,fp8,parquet,test", "workers": "local,ray"}  # by command; else `local`
-AT_ONCE = ("-n", "2", "--dist", "loadfile")  # tests, each half on servers of its own; `-n 0` behind it undoes it
+# tests, each half on servers of its own, in the order of their `conftest.py`; `-n 0` behind it undoes it
+AT_ONCE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 # No server, under a minute
 CHECKS = [f"glad_pipeline_tests/unit/test_{name}.py" for name in ("code", "docs", "readme")]
 INSTALL = ("install", "--disable-pip-version-check")
@@ -257,6 +258,7 @@ def run_tests(arguments: list[str]) -> int:
     """The whole test suite, in a state directory of its own that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="glad-test-") as home:
         environment = dict(os.environ, GLAD_HOME=home, PATH=f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}")
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile the package anew
         tests = subprocess.Popen([PYTHON, "-m", "pytest", *AT_ONCE, *arguments], cwd=ROOT, env=environment)
         while True:
             try:

@@ -58,6 +58,7 @@ def repository(tmp_path, monkeypatch):
     for name in ("pyproject.toml", "constraints.txt"):
         (root / name).write_bytes((ROOT / name).read_bytes())
     venv = root / ".venv"
+    monkeypatch.setenv("PIP_COMPILE", "0")  # of what it installs: that takes longer than all else
     monkeypatch.setattr(bootstrap, "ROOT", root)
     monkeypatch.setattr(bootstrap, "VENV", venv)
     monkeypatch.setattr(bootstrap, "PYTHON", venv / "bin" / "python")
