@@ -37,19 +37,7 @@ def run_command(words: Sequence[str], settings: Settings, tell: Tell, *, codes: 
     ends_with_us = [sys.executable, "-I", str(LAUNCH), "--die-with", str(os.getpid()), str(int(signal.SIGTERM)), "--"]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
         child = subprocess.Popen(
-            [
-                sys.executable,
-                "-I",
-                str(LAUNCH),
-                "--die-with",
-                *us,
-                "--",
-                sys.executable,
-                "-m",
-                "glad_pipeline.cli",
-                *words,
-                "--json",
-            ],
+            [*ends_with_us, sys.executable, "-m", "glad_pipeline.cli", *words, "--json"],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=said,
