@@ -387,7 +387,7 @@ def test_no_secret_reaches_the_browser(site, browser, key, shown):
             if response.status not in (204, 301, 302, 307, 308, 304):
                 try:
                     texts.append((response.url, response.text()))
-                except Exception as error:  # noqa: BLE001  a picture, or an answer that the next page has thrown away
+                except Exception as error:
                     assert "decode" in str(error) or "No resource" in str(error) or "No data" in str(error), error
         bodies.clear()
     cookies = context.cookies()
