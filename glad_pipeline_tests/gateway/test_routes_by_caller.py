@@ -21,7 +21,10 @@ EVERYBODY = ()
 OF_A_SESSION = ("session",)
 OTHERS = {  # beside the studio's table: which scopes are enough
     **dict.fromkeys(["GET /healthz", "GET /readyz", "GET /openapi.json", "GET /images/{}"], EVERYBODY),
-    **dict.fromkeys([f"GET /api/{each}" for each in ("posts", "posts/{}", "categories", "tags", "authors")], EVERYBODY),
+    **dict.fromkeys([f"GET /api/{each}" for each in ("posts", "categories", "tags", "authors")], EVERYBODY),
+    **dict.fromkeys([f"GET /api/{each}/{{}}" for each in ("posts", "categories", "tags", "authors")], EVERYBODY),
+    **dict.fromkeys(["GET /api/posts/{}/around", "GET /api/posts/{}/picture"], EVERYBODY),
+    **dict.fromkeys(["GET /api/sitemap", "GET /api/sitemap/{}"], EVERYBODY),
     "GET /api/media/health": EVERYBODY,
     "POST /api/studio/session": EVERYBODY,  # with a key in its body
     "GET /api/studio/session": OF_A_SESSION,
@@ -40,19 +43,20 @@ def plain(path):
 
 
 def documented():
-    """The scopes of the studio's routes as its table has them: `GET x`, `POST y`, `z` | `read`; `submit`."""
+    """The scopes of the studio's routes as its table has them: `GET x`, `POST y`, `z` | `read`; `submit` or `review`."""
     text = DOCUMENT.read_text().partition("\n## Studio\n")[2]
     found = {}
     for routes, scopes in re.findall(r"^\| (`(?:GET|POST|PATCH|PUT|DELETE) [^|]*) \| ([^|]*) \|", text, re.MULTILINE):
-        method, folder, named = "", "", re.findall(r"`(\w+)`", scopes)
+        method, folder = "", ""
+        parts = [tuple(re.findall(r"`(\w+)`", part)) for part in scopes.split(";")]  # each names all that are enough
         methods = dict.fromkeys(re.findall(r"`(GET|POST|PATCH|PUT|DELETE) ", routes))
-        scope_of = dict(zip(methods, named if len(named) > 1 else named * len(methods), strict=True))
+        scopes_of = dict(zip(methods, parts if len(parts) > 1 else parts * len(methods), strict=True))
         for each in re.findall(r"`([^`]*)`", routes):
             words = each.split()
             method, path = (words[0], words[1]) if len(words) > 1 else (method, words[0])
             path = path if "/" in path or len(words) > 1 else f"{folder}/{path}"
             folder = path.partition("/")[0]
-            found[f"{method} /api/studio/{plain(path)}"] = (scope_of[method],)
+            found[f"{method} /api/studio/{plain(path)}"] = scopes_of[method]
     return found
 
 
