@@ -3,8 +3,6 @@ export const texts = {
   common: {
     skip: "Skip to the content",
     studio: "Studio",
-    home: "Home",
-    tryAgain: "Try again",
   },
   blog: {
     nav: {
@@ -30,7 +28,7 @@ export const texts = {
       emptyText: "Nothing has been published here yet. It appears on this page as soon as it is.",
     },
     archive: { title: "Archive", description: "Every story, the newest first.", noDate: "Without a date" },
-    pager: { label: "Pages", newest: "Back to the newest", older: "Older stories" },
+    pager: { label: "Pages", newest: "Back to the newest", older: "Older stories", end: "There are no older stories" },
     labels: {
       categories: {
         title: "Categories",
@@ -74,7 +72,7 @@ export const texts = {
     picture: {
       title: "About this picture",
       of: "From the story",
-      intro: "It was drawn by an AI model; no camera has seen it.",
+      intro: "It was drawn by an AI model. It is not a photograph.",
       prompt: "Prompt",
       alt: "What it shows",
       file: "File",
@@ -91,7 +89,7 @@ export const texts = {
     },
     gone: {
       title: "This story was withdrawn",
-      text: "It was taken down for good, and its picture with it. Other stories are still here.",
+      text: "It can no longer be read here. Other stories still can.",
     },
     missing: {
       title: "There is no such page",
@@ -99,7 +97,7 @@ export const texts = {
     },
     away: {
       title: "The stories cannot be read just now",
-      text: "The server that keeps them does not answer. Load this page again in a moment.",
+      text: "The server that keeps them does not answer, or has too much to do. Load this page again in a moment.",
     },
     toHome: "To the newest stories",
     toArchive: "Look through the archive",
