@@ -2,7 +2,6 @@
 export const texts = {
   common: {
     skip: "Skip to the content",
-    studio: "Studio",
   },
   blog: {
     nav: {
