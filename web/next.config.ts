@@ -6,7 +6,7 @@ const config: NextConfig = {
   generateBuildId: () => process.env.GLAD_BUILD_ID || null,
   // The repository around this folder has no part in the build.
   outputFileTracingRoot: import.meta.dirname,
-  turbopack: { root: import.meta.dirname },
+  turbopack: { root: import.meta.dirname, resolveAlias: { postcss: "./lib/no-postcss.ts" } },
   // Pictures are the gateway's renditions. With a loader of our own there is no /_next/image, which would keep a copy of
   // a picture that was taken down, and no need of sharp.
   images: { loader: "custom", loaderFile: "./lib/loader.ts" },

@@ -17,7 +17,7 @@ function policy(nonce: string): string {
     // In development Next puts styles into the page itself; what is built has them in files.
     `style-src 'self'${DEVELOPMENT ? " 'unsafe-inline'" : ""}`,
     `img-src 'self' data: blob: ${pictures}`,
-    "font-src 'self'",
+    "font-src 'self' data:",
     "connect-src 'self'",
     "manifest-src 'self'",
     "form-action 'self'",
@@ -51,8 +51,7 @@ async function whileAway(request: NextRequest): Promise<NextResponse> {
 }
 
 async function answer(request: NextRequest, nonce: string): Promise<NextResponse> {
-  const state = request.headers.has(INNER) ? "up" : await stateOf(request.nextUrl.pathname, visitorOf(request.headers));
-  if (state === "too many") return plain(429, "Too many requests: try again in a moment.\n");
+  const state = request.headers.has(INNER) ? "up" : await stateOf(request.nextUrl.pathname);
   if (state === "gone") return passedOn(await page("/gone", request), 410);
   if (state === "missing") return passedOn(await page("/missing", request), 404);
   if (state === "away") return whileAway(request);
@@ -65,14 +64,9 @@ async function answer(request: NextRequest, nonce: string): Promise<NextResponse
   return response;
 }
 
-function plain(status: number, text: string): NextResponse {
-  const headers = { "content-type": "text/plain; charset=utf-8", ...(status === 429 ? { "retry-after": "10" } : {}) };
-  return new NextResponse(text, { status, headers });
-}
-
 export async function proxy(request: NextRequest): Promise<NextResponse> {
   if (!isOurHost(request.headers.get("host")))
-    return plain(421, "This is not the host of this site: GLAD_SITE_HOSTS names those that are.\n");
+    return new NextResponse("This is not the host of this site: GLAD_SITE_HOSTS names those that are.\n", { status: 421 });
   const nonce = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64");
   const response = await answer(request, nonce);
   response.headers.set("x-content-type-options", "nosniff");

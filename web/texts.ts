@@ -56,6 +56,8 @@ export const texts = {
       noneText: "Try fewer or other words, or look through the archive.",
       found: (words: string) => `Titles with “${words}”`,
       slow: "This search took too long",
+      tooMany: "Too many searches at once",
+      tooManyText: "Wait a moment, then search again.",
       slowText: "Try words that more titles have, or try again in a moment.",
     },
     post: {

@@ -24,7 +24,7 @@ from glad_pipeline.publishing.post_reading import COUNTED, Asked, PostReading, l
 SCHEMA_SECONDS = 60.0  # after which the blog's schema is looked at again
 TOTAL_SECONDS = 30.0  # for which an estimated total is kept
 TOTALS = 1_000  # that are kept
-KEPT_SECONDS = 60.0  # for which what reads all posts is kept
+KEPT_SECONDS, STALE_SECONDS = 60.0, 600.0  # for which what reads all posts is kept
 SEARCH_SECONDS = 1.0  # of PostgreSQL's for one search: titles, categories and tags have no index on every blog
 SEARCH_WAIT = 1.0  # seconds for one's turn to search
 SEARCHES = 2  # at once: the other connections are for readers who ask for less
@@ -41,6 +41,22 @@ class Total:
     until: float = 0.0  # by the monotonic clock
 
 
+@dataclass(slots=True)
+class _Kept:
+    """An answer, and the task that asks anew."""
+
+    value: Any = None
+    at: float = float("-inf")
+    renewal: asyncio.Task[None] | None = None
+
+    async def renew(self, make: Callable[[], Awaitable[Any]]) -> None:
+        began = time.monotonic()
+        try:
+            self.value, self.at = await make(), began
+        finally:
+            self.renewal = None
+
+
 class BlogReads:
     """One process'."""
 
@@ -50,37 +66,52 @@ class BlogReads:
         self._looked_at = float("-inf")
         self._look: asyncio.Task[None] | None = None  # that is under way, for all who wait for it
         self._searching = asyncio.Semaphore(SEARCHES)
-        self._kept: dict[str, tuple[float, asyncio.Future[Any]]] = {}
+        self._kept: dict[str, _Kept] = {}
+        self._reading_all = asyncio.Semaphore(1)
         self._totals: OrderedDict[tuple[object, ...], Total] = OrderedDict()
 
-    async def rows(
-        self, composed: Composed, bound: dict[str, Any], *, search: bool = False, seconds: float | None = None
-    ) -> list[DictRow]:
-        """The rows of a statement.
-
-        Args:
-            search: it may read many posts: it waits for its turn, and has SEARCH_SECONDS.
-            seconds: that it has in place of these.
+    async def rows(self, composed: Composed, bound: dict[str, Any], *, search: bool = False) -> list[DictRow]:
+        """The rows of a statement; `search`: it may read many posts, waits for its turn and has SEARCH_SECONDS.
 
         Raises `DatabaseError`, and `Problem` for a search that takes too long.
         """
+        return await self._composed(composed, bound, self._search if search else self.state.pool.rows)
+
+    async def rows_of_all(self, composed: Composed, *, seconds: float) -> list[DictRow]:
+        """The rows of a statement that reads all posts, for what is kept: one at once. Raises as a search."""
+
+        async def read(statement: bytes, bound: dict[str, Any]) -> list[DictRow]:
+            async with self._reading_all:
+                return await self._within(seconds, statement, bound)
+
+        return await self._composed(composed, {}, read)
+
+    async def _composed(
+        self,
+        composed: Composed,
+        bound: dict[str, Any],
+        read: Callable[[bytes, dict[str, Any]], Awaitable[list[DictRow]]],
+    ) -> list[DictRow]:
         began = time.monotonic()
-        most = (seconds or SEARCH_SECONDS) if search else None
         try:
-            return await self._rows(composed(await self._known()), bound, most)
+            return await read(composed(await self._known()), bound)
         except DatabaseError as error:
             if not isinstance(error.__cause__, psycopg.ProgrammingError):  # such as a column that is gone
                 raise
-        return await self._rows(composed(await self._known(since=began)), bound, most)
+        return await read(composed(await self._known(since=began)), bound)
 
-    async def _rows(self, statement: bytes, bound: dict[str, Any], seconds: float | None) -> list[DictRow]:
-        if seconds is None:
-            return await self.state.pool.rows(statement, bound)
+    async def _search(self, statement: bytes, bound: dict[str, Any]) -> list[DictRow]:
         try:
             await asyncio.wait_for(self._searching.acquire(), SEARCH_WAIT)
         except TimeoutError as error:
             text = f"{SEARCHES} searches are under way: try again in {AGAIN} s"
             raise Problem(503, text, headers={"Retry-After": str(AGAIN)}) from error
+        try:
+            return await self._within(SEARCH_SECONDS, statement, bound)
+        finally:
+            self._searching.release()
+
+    async def _within(self, seconds: float, statement: bytes, bound: dict[str, Any]) -> list[DictRow]:
         try:
             async with self.state.pool.connection() as connection, connection.transaction():
                 await connection.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds}s"])
@@ -90,8 +121,6 @@ class BlogReads:
                 raise
             text = f"this takes longer than {seconds:g} s: ask for less, or a more usual word, category, tag or author"
             raise Problem(503, text, headers={"Retry-After": str(AGAIN)}) from error
-        finally:
-            self._searching.release()
 
     async def total(self, asked: Asked, bound: dict[str, Any]) -> Total:
         """How many posts there are: counted where they are few, else as PostgreSQL estimates it."""
@@ -111,13 +140,19 @@ class BlogReads:
             self._totals.popitem(last=False)
         return found
 
-    async def kept(self, key: str, make: Callable[[], Awaitable[Any]], *, seconds: float = KEPT_SECONDS) -> Any:
-        """What `make()` has answered within that time, once for all who ask meanwhile; what it raises is not kept."""
-        began, task = self._kept.get(key, (float("-inf"), None))
-        if task is None or (task.done() and (began + seconds < time.monotonic() or task.exception() is not None)):
-            began, task = time.monotonic(), asyncio.ensure_future(make())
-            self._kept[key] = began, task
-        return await asyncio.shield(task)
+    async def kept(self, key: str, make: Callable[[], Awaitable[Any]]) -> Any:
+        """What `make()` has answered: of the last KEPT_SECONDS, or older while it is asked anew, up to STALE_SECONDS.
+
+        Once for all who ask meanwhile. Raises as `make`.
+        """
+        kept = self._kept.setdefault(key, _Kept())
+        age = time.monotonic() - kept.at
+        if age > KEPT_SECONDS and kept.renewal is None:
+            kept.renewal = asyncio.create_task(kept.renew(make))
+            kept.renewal.add_done_callback(lambda done: done.cancelled() or done.exception())  # it is told to who waits
+        if age > STALE_SECONDS and kept.renewal is not None:
+            await asyncio.shield(kept.renewal)
+        return kept.value
 
     async def _known(self, since: float | None = None) -> PostReading:
         """`since`: seen after that moment."""

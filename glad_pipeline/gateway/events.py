@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header
@@ -50,7 +50,13 @@ async def _opened(
     "/api/media/tasks/{task_id}/events",
     response_class=EventSourceResponse,
     responses={
-        200: {"content": {"text/event-stream": {"example": 'event: queued\ndata: {"place": 18, "message": "…"}\n\n'}}},
+        200: {
+            "content": {
+                "text/event-stream": {
+                    "example": 'event: queued\ndata: {"place": 18, "message": "…", "eta_seconds": 95}\n\n'
+                }
+            }
+        },
         **errors(401, 403, 404, 422, 429, 503),
     },
     summary="What happens to it, as it happens",
@@ -64,9 +70,9 @@ async def events(
     """
     row, subscription = opened
     clock = asyncio.get_running_loop().time
-    until = clock() + LONGEST
+    until, ahead = clock() + LONGEST, state.settings.draws_ahead
     if row.status == "pending":
-        yield _queued(subscription.place, row.in_words(subscription.place, ahead=state.settings.draws_ahead))
+        yield await _queued(waiting, subscription.place, row.in_words(subscription.place, ahead=ahead))
     if row.has_ended and row.event_id <= subscription.since:  # all was told, or its history is too old to be kept
         yield _last(row.event or row.status, row.event_id, task_at(state, row))
         return
@@ -74,7 +80,7 @@ async def events(
         news = await subscription.news(left)
         now = subscription.row
         if not news and subscription.asks_place:
-            yield _queued(subscription.seen, _words(subscription.seen, now, state))
+            yield await _queued(waiting, subscription.seen, _words(subscription.seen, now, state))
         for each in news[:-1]:
             yield _told(each)
         for newest in news[-1:]:
@@ -86,7 +92,7 @@ async def events(
             if now is not None and now.status == "pending" and newest.id >= now.event_id:
                 place = await _place_of(waiting, row.id)
                 subscription.ask_place(place, now)
-                yield _queued(place, now.in_words(place, ahead=state.settings.draws_ahead))
+                yield await _queued(waiting, place, now.in_words(place, ahead=ahead))
 
 
 def _words(place: int | None, row: Progress | None, state: State) -> str:
@@ -104,8 +110,11 @@ async def _place_of(waiting: Waiting, task_id: int) -> int | None:
             await asyncio.sleep(POLL)
 
 
-def _queued(place: int | None, message: str) -> ServerSentEvent:
-    return ServerSentEvent(event="queued", data={"place": place, "message": message})
+async def _queued(waiting: Waiting, place: int | None, message: str) -> ServerSentEvent:
+    eta = None
+    with suppress(DatabaseError):
+        eta = await waiting.eta_of(place)
+    return ServerSentEvent(event="queued", data={"place": place, "message": message, "eta_seconds": eta})
 
 
 def _told(news: News) -> ServerSentEvent:

@@ -15,7 +15,7 @@ from glad_pipeline.gateway.problems import MEDIA_TYPE
 
 ID = "00000000-0000-4000-8000-000000000001"
 URL = "https://cdn.example.com/generated/ab/abababababababababababababababab"
-POSTS = "Published posts, of up to a minute ago; null: the blog does not keep it, or they are too many to count"
+POSTS = "Published posts, of the last ten minutes; null: the blog does not keep it, or they are too many to count"
 Id = str | int  # a uuid, a number or a text, as the blog has it
 
 

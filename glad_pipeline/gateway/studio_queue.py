@@ -13,6 +13,7 @@ from glad_pipeline.gateway.callers import Caller, needs
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
 from glad_pipeline.gateway.studio_answers import Answer, Body, Reason, Text, Told, Whole, answer, refusals
+from glad_pipeline.gateway.waiting import Waits
 from glad_pipeline.limits import CHARS
 from glad_pipeline.prompts import management, sources
 from glad_pipeline.prompts.pauses import ALL, pauses
@@ -33,11 +34,14 @@ class Queue(Told):
     paused: str | None = Field(description="what is paused, since when and why, in words; null: nothing")
     pending: bool = Field(description="prompts wait to be drawn, and are not paused")
     due: bool = Field(description="drawn pictures wait whose time to be published has come")
+    eta_seconds: int | None = Field(
+        description="until the last that waits is drawn, by the pace of the last pictures; null: not known"
+    )
     sources: list[Source]
 
 
 @router.get("", response_model=Answer[Queue], responses=refusals())
-async def show_queue(state: Here, caller: Reader) -> Response:
+async def show_queue(state: Here, caller: Reader, waiting: Waits) -> Response:
     """How many prompts are in each state, what is paused, and what each source has waiting, with its limits."""
 
     def look(connection: Connection) -> dict[str, Any]:
@@ -47,6 +51,7 @@ async def show_queue(state: Here, caller: Reader) -> Response:
 
     found = await state.blocking(state.database.read, look)
     found["counts"] = await state.blocking(management.counts_by_status, state.database)
+    found["eta_seconds"] = await waiting.eta_of(found["counts"].get("pending"))
     found["sources"] = await state.blocking(sources.list_sources, state.database)
     return answer(found)
 

@@ -62,6 +62,9 @@ class Task(BaseModel):
     state: State_ = Field(description="As docs/prompts.md has them; the last five are final.")
     message: str = Field(description="The same in words.", examples=["waiting, 17 ahead"])
     place: int | None = Field(None, description="In the queue, from 1; null: beyond 1,000, or it does not wait there.")
+    eta_seconds: int | None = Field(
+        None, description="Until it is drawn, by the pace of the last pictures; null: not known, or it does not wait."
+    )
     drawing: Drawing | None = None
     attempts: int = Field(description="How often drawing it was begun and did not end well.")
     reason: str | None = Field(None, description="Why it is where it is, or waits again.")
@@ -113,10 +116,12 @@ async def progress_for(state: State, caller: Caller, task_id: int, *, others: Sc
 async def task_of(state: State, waiting: Waiting, row: Progress, *, notices: list[str] | None = None) -> Task:
     """What is told of a prompt, with its place in the queue. Raises `DatabaseError`."""
     place = await waiting.place_of(row.id) if row.status == "pending" and row.paused is None else None
-    return task_at(state, row, place, notices or [])
+    return task_at(state, row, place, notices or [], eta=await waiting.eta_of(place))
 
 
-def task_at(state: State, row: Progress, place: int | None = None, notices: Sequence[str] = ()) -> Task:
+def task_at(
+    state: State, row: Progress, place: int | None = None, notices: Sequence[str] = (), *, eta: int | None = None
+) -> Task:
     """What is told of a prompt that has this place in the queue."""
     batch = row.batch
     image = image_of(row)
@@ -125,6 +130,7 @@ def task_at(state: State, row: Progress, place: int | None = None, notices: Sequ
         state=row.status,
         message=row.in_words(place, ahead=state.settings.draws_ahead),
         place=place,
+        eta_seconds=eta,
         drawing=Drawing(picture=batch[0], of=batch[1]) if batch else None,
         attempts=row.attempts,
         reason=row.last_error,

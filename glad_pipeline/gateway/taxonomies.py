@@ -123,7 +123,7 @@ async def _counted(reads: BlogReads, table: str) -> Counts | None:
         return reading.labels.count(table, reading.conditions(Asked())) or b"SELECT NULL AS posts"
 
     try:
-        rows = await reads.rows(composed, {}, search=True, seconds=COUNT_SECONDS)
+        rows = await reads.rows_of_all(composed, seconds=COUNT_SECONDS)
     except Problem as problem:
         logger.info("gateway.not_counted table=%s why=%s", table, problem.detail)
         return None

@@ -23,7 +23,7 @@ from glad_pipeline.database.notifications import NotHeard, notifications
 from glad_pipeline.database.pool import Pool
 from glad_pipeline.gateway.problems import AGAIN, Problem
 from glad_pipeline.gateway.state import State
-from glad_pipeline.prompts.progress import CHANNEL, COUNTED, QUERIES, News, Progress
+from glad_pipeline.prompts.progress import CHANNEL, COUNTED, QUERIES, News, Progress, seconds_each
 from glad_pipeline.records import records_of
 
 Answer = TypeVar("Answer")
@@ -32,6 +32,7 @@ POLL = 1.0  # seconds between looks where nothing is heard
 QUIET = 2.0  # seconds after which a look is taken all the same: not each transaction notifies (migration 0020)
 SELDOM = 2.0  # seconds between looks at the places in the queue, and at what was deleted
 RECONNECT = 1.0  # seconds
+PACE = 5.0  # seconds for which the pace of drawing is believed
 UNHEARD = 60.0  # seconds until it is tried again to listen through what passes no notifications on
 PATHS = 2.0  # seconds for the posts of prompts: somebody may have locked them
 NEWS = 100  # of one subscription in one look
@@ -120,6 +121,8 @@ class Waiting:
         self.hears = False  # whether notifications come
         self._places = Shared(self._ask_places)
         self._told_seldom = 0.0
+        self._paced_at = float("-inf")
+        self._pace: float | None = None  # seconds that one picture takes
         self.held: Counter[int] = Counter()  # calls and streams that are open, by key
 
     async def __aenter__(self) -> Waiting:
@@ -162,6 +165,16 @@ class Waiting:
     async def place_of(self, prompt_id: int) -> int | None:
         """Its place among those that wait; None: it is not among the first COUNTED."""
         return (await self._places.ask()).get(prompt_id)
+
+    async def eta_of(self, place: int | None) -> int | None:
+        """Seconds until the prompt at this place is drawn, by the pace of the last pictures; None: not known."""
+        if place is None:
+            return None
+        now = asyncio.get_running_loop().time()
+        if now - self._paced_at > PACE:
+            self._paced_at = now
+            self._pace = seconds_each([row["at"] for row in await self._state.pool.rows(QUERIES["pace"])])
+        return None if self._pace is None else round(self._pace * place)
 
     async def _ask_places(self) -> dict[int, int]:
         bound = {"limit": COUNTED + 1, "ahead": self._state.settings.draws_ahead}

@@ -28,7 +28,7 @@ def recipe_of(prompt: Prompt, profile: ModelProfile, options: EngineOptions, *, 
     own = prompt.preset
     name = own or options.preset
     preset = PRESETS[name]
-    first, last = (_said_by(preset, profile), {}) if own else ({}, _said_by(preset, profile))
+    first, last = (said_by(preset, profile), {}) if own else ({}, said_by(preset, profile))
     model, revision, vae, refiner, lora = profile.weights
 
     def chosen(field: str, setting: Any, models: Any) -> Any:
@@ -76,7 +76,7 @@ def _read_in_pieces(recipe: Recipe, profile: ModelProfile, options: EngineOption
     return replace(recipe, text_pieces=pieces)
 
 
-def _said_by(preset: Preset, profile: ModelProfile) -> dict[str, Any]:
+def said_by(preset: Preset, profile: ModelProfile) -> dict[str, Any]:
     """The values that the preset sets, by column."""
     steps = preset.steps
     if steps is None and preset.steps_share != 1:

@@ -69,7 +69,11 @@ class TokenCounter:
 
         Raises `GladError`, as `pieces` does, where a tokenizer is damaged.
         """
-        return max(sum(len(piece.ids) for piece in pieces) for pieces in self._read(text, syntax))
+        return max(self.by_encoder(text, syntax=syntax))
+
+    def by_encoder(self, text: str, *, syntax: str = "plain") -> list[int]:
+        """The same for each of the model's text encoders."""
+        return [sum(len(piece.ids) for piece in pieces) for pieces in self._read(text, syntax)]
 
     def pieces(self, text: str, *, syntax: str = "plain") -> int:
         """How many pieces of 75 tokens a text takes, at least one."""

@@ -5,15 +5,16 @@ Puts queue, catalogue and blog together. Changes nothing: deciding is `prompts.m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.database.blog import has_posts
-from glad_pipeline.publishing.public_picture import PublicPicture
+from glad_pipeline.media.gates import blank
 from glad_pipeline.records import DuePrompt, PostId, records_of
+from glad_pipeline.rendition_plan import FORMATS
 
 SQL = named_queries(__package__, "review.sql")
 Kind = Literal["awaiting_approval", "ready"]
@@ -30,6 +31,15 @@ class Preview:
     thumbnail: str  # the original where there is none
     placeholder: str | None  # a data URI
     srcset: Mapping[str, str]  # by format: webp, avif; empty: it has no renditions
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What a gate has found of a picture."""
+
+    gate: str
+    passed: bool
+    detail: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +65,7 @@ class Waiting:
     publish_at: datetime | None
     image_id: int  # to be given back with the decision: a picture that was drawn anew since is not decided about
     picture: Preview
+    findings: Sequence[Finding]  # of the gates; what none of them lets pass is not stored
 
 
 def waiting(
@@ -79,16 +90,8 @@ def waiting(
 
 def _waiting(row: Mapping[str, Any], post: Mapping[str, Any]) -> Waiting:
     (prompt,) = records_of(DuePrompt, [row])
-    data = PublicPicture.of(prompt).data or {}
-    preview = Preview(
-        url=prompt.image_url,
-        width=prompt.image_width,
-        height=prompt.image_height,
-        bytes=prompt.image_bytes,
-        thumbnail=row["image_thumbnail_url"] or prompt.image_url,
-        placeholder=prompt.image_placeholder,
-        srcset=data.get("srcset", {}),
-    )
+    picture = {name: row[f"image_{name}"] for name in ("key", "url", "thumbnail_url", "width", "height", "bytes")}
+    picture |= {"placeholder": prompt.image_placeholder, "renditions": prompt.image_renditions}
     own = {name: row[name] for name in ("id", "status", "source", "prompt", "negative_prompt", "title", "excerpt")}
     own |= {name: row[name] for name in ("category", "author", "alt_text", "task_id", "publish_at", "image_id")}
     return Waiting(
@@ -98,5 +101,32 @@ def _waiting(row: Mapping[str, Any], post: Mapping[str, Any]) -> Waiting:
         post_shows=post.get("shows"),
         reason=row["last_error"],
         drawn_at=row["generated_at"],
-        picture=preview,
+        picture=preview_of(picture),
+        findings=findings_of(row),
     )
+
+
+def preview_of(row: Mapping[str, Any]) -> Preview:
+    """The picture with these columns of `images`, and its `renditions`: key, kind and width of each."""
+    base, copies = row["url"].removesuffix(row["key"]), sorted(row["renditions"], key=lambda each: each["width"])
+    sets = {
+        kind: ", ".join(f"{base}{each['key']} {each['width']}w" for each in copies if each["kind"] == kind)
+        for kind in (FORMATS if base != row["url"] else ())
+    }
+    return Preview(
+        **{name: row[name] for name in ("url", "width", "height", "bytes", "placeholder")},
+        thumbnail=row["thumbnail_url"] or row["url"],
+        srcset={kind: text for kind, text in sets.items() if text},
+    )
+
+
+def findings_of(row: Mapping[str, Any]) -> list[Finding]:
+    """What is recorded of a picture that a person may want to know."""
+    found = []
+    if (contrast := row["image_contrast"]) is not None:
+        why = blank.problem_of(contrast)
+        said = why or f"contrast {contrast:.1f}, at least {blank.BLANK_BELOW:g} is needed"
+        found.append(Finding(gate="blank", passed=why is None, detail=said))
+    if dropped := row["image_tokens_dropped"]:
+        found.append(Finding(gate="text", passed=False, detail=f"{dropped:,} tokens of its texts were not drawn"))
+    return found

@@ -4,7 +4,10 @@
 -- Prompts in this state, by their ids, each with its picture as `DuePrompt` has it.
 SELECT p.*, i.url AS image_url, i.key AS image_key, i.bytes AS image_bytes, i.sha256 AS image_sha256,
        i.width AS image_width, i.height AS image_height, i.placeholder AS image_placeholder,
-       i.thumbnail_url AS image_thumbnail_url,
+       i.thumbnail_url AS image_thumbnail_url, i.contrast AS image_contrast,
+       (SELECT least(coalesce(sum(count::numeric), 0), 1000000)::int
+        FROM (VALUES (i.provenance -> 'prompt_tokens_dropped'), (i.provenance -> 'negative_prompt_tokens_dropped'))
+            AS dropped (count) WHERE jsonb_typeof(count) = 'number') AS image_tokens_dropped,
        coalesce((SELECT jsonb_agg(jsonb_build_object('key', r.key, 'kind', r.kind, 'width', r.width))
                  FROM renditions AS r WHERE r.image_id = i.id), '[]'::jsonb) AS image_renditions
 FROM prompts AS p JOIN images AS i ON i.id = p.image_id

@@ -63,6 +63,7 @@ class Sdxl:
 
     options: EngineOptions
     log: logging.Logger
+    fetches: bool = True  # whether tokenizers that are not here may be fetched from the hub
     overhead_seconds: dict[str, float] = field(default_factory=lambda: {"loading": 0.0, "warming_up": 0.0})
     _profiles: dict[EngineOptions, ModelProfile] = field(default_factory=dict)
     _uncounted: dict[tuple[str, ...], GladError] = field(default_factory=dict)  # weights → why no tokens can be counted
@@ -95,7 +96,9 @@ class Sdxl:
         """
         profile = self._profile_of(prompt)
         try:
-            recipe = recipe_of(prompt, profile, self.options, fetch=profile.weights not in self._uncounted)
+            recipe = recipe_of(
+                prompt, profile, self.options, fetch=self.fetches and profile.weights not in self._uncounted
+            )
         except UsageError:
             raise
         except Exception as error:

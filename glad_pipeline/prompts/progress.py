@@ -7,6 +7,7 @@ nothing. The whole history of one prompt: `events`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from glad_pipeline.database import named_queries
 
 QUERIES = named_queries("glad_pipeline.prompts", "progress.sql")
 COUNTED = 1_000  # prompts ahead of one
+IDLE = 120.0  # seconds without a picture, after which nobody was drawing
 ENDED = ("published", "ready", "rejected", "failed", "cancelled")  # nothing more comes of it by itself
 CHANNEL = "glad_prompt_events"  # that is notified when any prompt has moved
 WORDS = {  # of states that say all there is to say
@@ -91,6 +93,20 @@ class Progress:
         if self.is_later and not ahead:
             return "waiting for its time"
         return waiting_in_words(place)
+
+
+def seconds_each(stored: Sequence[float]) -> float | None:
+    """How long one picture takes, by when the last ones were stored (seconds, the newest first); None: not known.
+
+    Pictures of one batch come together: the pace is that of all since the last pause of IDLE seconds.
+    """
+    lately = [*stored[:1]]
+    for at in stored[1:]:
+        if lately[-1] - at > IDLE:
+            break
+        lately.append(at)
+    # the first of them has begun before it was stored: so many pictures less one came in that time
+    return (lately[0] - lately[-1]) / (len(lately) - 1) if len(lately) > 1 else None
 
 
 def waiting_in_words(place: int | None) -> str:

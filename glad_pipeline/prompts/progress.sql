@@ -27,6 +27,12 @@ WHERE p.id = ANY(%(ids)s::bigint[]) AND p.status = 'published';
 SELECT t.prompt_id, t.place FROM prompts_in_turn(%(limit)s, NULL, %(ahead)s,
     coalesce((SELECT s.turns FROM prompt_sources s WHERE s.source = '*'), '{}')) AS t;
 
+-- name: pace
+-- When the newest pictures were stored, the newest first: of the last day, among what has happened last.
+SELECT extract(epoch FROM e.at)::float8 AS at
+FROM (SELECT event, at FROM prompt_events WHERE at > now() - interval '1 day' ORDER BY at DESC LIMIT 2000) AS e
+WHERE e.event IN ('stored', 'ready') ORDER BY e.at DESC LIMIT 64;
+
 -- name: news
 -- What has happened to each of these prompts since the event that is known of it, the oldest first, `most` of each.
 SELECT w.nth - 1 AS nth, e.id, e.at, e.event, e.detail

@@ -152,15 +152,34 @@ class Site:
         return self.log.read_text(errors="replace")
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def running(archive: Path, environment: Mapping[str, str], port: int, gateway: str, home: Home) -> Iterator[Path]:
+    """The site's process on this port, before this gateway; its log."""
+    node = find_node(Path(sys.prefix))
+    assert node is not None
+    made = product.Site(settings=settings_of(environment), node=node, folder=product.unpack(home, archive))
+    log = home.logs / "site.log"
+    process = made.program(environment, port, gateway).start(log)
+    try:
+        up = wait_until(lambda: local_status(port, product.PROBE) is not None or process.poll() is not None, 60)
+        assert up, log.read_text()
+        assert process.poll() is None, log.read_text()
+        yield log
+    finally:
+        end_session(process, signal.SIGINT, 5)
+
+
 @contextmanager
 def serving(archive: Path, database_url: str, store: Mapping[str, str], folder: Path, **more: str) -> Iterator[Site]:
     """Gateway and site over these, as `glad up` starts them; `more`: what else is set."""
-    node = find_node(Path(sys.prefix))
-    assert node is not None
     home = Home(folder / "home").prepare()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     told = {
         "GLAD_SITE_URL": url,
@@ -169,17 +188,10 @@ def serving(archive: Path, database_url: str, store: Mapping[str, str], folder: 
         "GLAD_HOME": str(home.path),
     }
     environment = {**store, **told, "DATABASE_URL": database_url, "GLAD_SITE": "on", **more}
-    settings = settings_of(environment)
-    with served(settings) as gateway:
-        made = product.Site(settings=settings, node=node, folder=product.unpack(home, archive))
-        log = home.logs / "site.log"
-        process = made.program(environment, port, gateway).start(log)
-        try:
-            up = wait_until(lambda: local_status(port, product.PROBE) is not None or process.poll() is not None, 60)
-            assert up, log.read_text()
-            assert process.poll() is None, log.read_text()
-            site = Site(url=url, gateway=gateway, environment=environment, log=log)
-            yield site
-        finally:
-            end_session(process, signal.SIGINT, 5)
+    with (
+        served(settings_of(environment)) as gateway,
+        running(archive, environment, port, gateway, home) as log,
+    ):
+        site = Site(url=url, gateway=gateway, environment=environment, log=log)
+        yield site
     site.database.close()

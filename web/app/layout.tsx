@@ -1,7 +1,7 @@
 import type { Metadata, Viewport } from "next";
 import { connection } from "next/server";
 import { siteDescription, siteName } from "@/lib/settings";
-import { serif, serifItalic } from "./fonts";
+import "./fonts.css";
 import "./globals.css";
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -27,7 +27,7 @@ export const viewport: Viewport = {
 export default async function Root({ children }: { children: React.ReactNode }) {
   await connection(); // each page is rendered for its request: its scripts carry that request's nonce
   return (
-    <html lang="en" className={`${serif.variable} ${serifItalic.variable}`}>
+    <html lang="en">
       <body>{children}</body>
     </html>
   );

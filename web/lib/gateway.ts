@@ -14,6 +14,9 @@ const PATIENCE = 8000;
 /** The gateway does not answer, or says that its database is away or had no time. */
 export class GatewayAway extends Error {}
 
+/** The gateway has counted too many requests of this visitor. */
+export class TooMany extends GatewayAway {}
+
 /** There is no such thing (404), it was taken down (410), or the gateway does not take what was asked (4xx). */
 export class NotThere extends Error {
   constructor(readonly status: number) {
@@ -40,7 +43,8 @@ export async function ask<T>(path: string, tags?: string[]): Promise<T> {
     throw new GatewayAway(`${gatewayUrl()} does not answer`, { cause: error });
   }
   if (answer.ok) return (await answer.json()) as T;
-  if (answer.status < 500 && answer.status !== 429) throw new NotThere(answer.status);
+  if (answer.status === 429) throw new TooMany("the gateway answers 429");
+  if (answer.status < 500) throw new NotThere(answer.status);
   throw new GatewayAway(`the gateway answers ${answer.status}`);
 }
 
@@ -113,7 +117,7 @@ export async function sitemapChunk(chunk: string): Promise<ChunkPost[] | null> {
 /** Whether the gateway and its database are there. */
 export async function gatewayAnswers(): Promise<boolean> {
   try {
-    const asked = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(2000) } as const;
+    const asked = { cache: "no-store", signal: AbortSignal.timeout(2000) } as const;
     return (await fetch(`${gatewayUrl()}/readyz`, asked)).ok;
   } catch {
     return false;

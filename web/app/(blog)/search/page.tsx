@@ -1,5 +1,5 @@
 import { Empty, Grid, Heading, Pager } from "@/components/Lists";
-import { GatewayAway, listPosts, orNothing } from "@/lib/gateway";
+import { GatewayAway, listPosts, orNothing, TooMany } from "@/lib/gateway";
 import { one, type Search } from "@/lib/query";
 import { pageMetadata } from "@/lib/seo";
 import { shortened } from "@/lib/format";
@@ -39,6 +39,7 @@ export default async function SearchPage({ searchParams }: { searchParams: Searc
 async function Found({ asked, after }: { asked: string; after: string | undefined }) {
   const page = await found(asked, after);
   if (page === "slow") return <Empty title={words.slow}>{words.slowText}</Empty>;
+  if (page === "too many") return <Empty title={words.tooMany}>{words.tooManyText}</Empty>;
   if (page === null || page.data.length === 0)
     return <Empty title={words.none(shortened(asked, 80))}>{words.noneText}</Empty>;
   return (
@@ -50,10 +51,11 @@ async function Found({ asked, after }: { asked: string; after: string | undefine
 }
 
 /** A search that the gateway gave up, or has no turn for, is a page that says so. */
-async function found(search: string, after: string | undefined): Promise<Page<PostSummary> | null | "slow"> {
+async function found(search: string, after: string | undefined): Promise<Page<PostSummary> | null | "slow" | "too many"> {
   try {
     return await orNothing(listPosts({ limit: PAGE, after, search }));
   } catch (error) {
+    if (error instanceof TooMany) return "too many";
     if (error instanceof GatewayAway) return "slow";
     throw error;
   }

@@ -1,0 +1,480 @@
+"""The blog as a reader, a search engine and a feed reader see it: in a real browser, and over plain HTTP."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import re
+import socket
+import threading
+import xml.etree.ElementTree as ET
+from contextlib import closing, contextmanager
+from urllib.parse import quote, urlsplit
+
+import httpx2
+import pytest
+
+from glad_pipeline.local.home import Home
+from glad_pipeline_tests.acceptance.conftest import soon
+from glad_pipeline_tests.web.site import SECRET, free_port, running
+
+MARKDOWN = (
+    """# First heading
+
+Words with *emphasis* and a [link](https://example.com/).
+
+| name | count |
+|:--|--:|
+| harbour | 12 |
+
+> A quotation.
+
+```
+code that is wider than a phone """
+    + "x" * 200
+    + """
+```
+
+<script>window.ran = 1</script><img src="x" onerror="window.ran = 2"><a href="javascript:window.ran = 3">here</a>
+<iframe src="https://elsewhere.example"></iframe><p style="color: red" onclick="window.ran = 4" id="content">styled</p>
+<form action="https://elsewhere.example"><input name="a"></form><svg onload="window.ran = 5"></svg>
+<style>body { display: none }</style><base href="https://elsewhere.example/"><meta http-equiv="refresh" content="0;url=/">
+
+![a picture that is not ours](https://elsewhere.example/spy.png)
+"""
+)
+LONG = "A" * 255
+RTL = "مرفأ هادئ عند الفجر"
+UGLY = {
+    "long": {"title": LONG, "excerpt": "Supercalifragilistic" * 12, "content": "x" * 3000},
+    "rtl": {"title": RTL, "content": "كان الصباح هادئا.\n\n> اقتباس\n\n1. واحد"},
+    "emoji": {"title": "🌊🌅🚤", "content": "🌅"},
+    "markup": {"title": '<b>Bold</b> & "quotes" </script><script>window.ran = 6</script>', "content": "a"},
+    "rich": {"title": "Everything that markdown has", "content": MARKDOWN},
+    "large": {"title": "One megabyte", "content": "Lorem *ipsum* dolor sit amet. " * 33_000},
+}
+WIDTHS = (390, 820, 1440)
+
+
+@pytest.fixture(scope="module")
+def blog(site):
+    """The site with twenty posts: twelve plain ones over the ugly ones; one has a tall picture, one lost its picture."""
+    for number, (slug, post) in enumerate(UGLY.items()):
+        site.add(f"ugly number {number}", slug=f"ugly-{slug}", category="Ugly", author="Ugo Lee", **post)
+    site.add("a portrait of a tower", title="A tall picture", slug="tall", category="Ugly", author="Ugo Lee")
+    site.add("nothing to see", title="Without a picture", slug="bare", category="Ugly", author="Ugo Lee")
+    site.run()
+    site.sql("UPDATE posts SET featured_image_url = NULL, cover_image_url = NULL, metadata = '{}' WHERE slug = 'bare'")
+    for number in range(1, 14):
+        site.add(
+            f"a quiet harbour at dawn, number {number}",
+            title=f"The harbour, part {number}",
+            slug=f"harbour-{number}",
+            excerpt=f"What the {number}th morning was like.",
+            content=f"The {number}th morning was **calm**.\n\nNobody spoke.",
+            category="Harbours",
+            author="Ada Writer",
+            alt_text=f"A harbour at dawn, {number}",
+        )
+    site.run()
+    revalidate(site)
+    soon(lambda: "The harbour, part 13" in get(site, "/").text, seconds=15)
+    return site
+
+
+def get(site, path, **options):
+    return httpx2.get(f"{site.url}{path}", timeout=30, **options)
+
+
+def revalidate(site):
+    told = {"paths": ["/"], "tags": ["posts"]}
+    headers = {"x-revalidate-secret": SECRET}
+    assert httpx2.post(f"{site.url}/api/revalidate", json=told, headers=headers, timeout=30).status_code == 200
+
+
+PAGES = (
+    "/",
+    "/posts",
+    "/posts/harbour-3",
+    "/posts/harbour-3/picture",
+    "/posts/tall",
+    "/posts/bare",
+    "/posts/ugly-long",
+    "/posts/ugly-rtl",
+    "/posts/ugly-emoji",
+    "/posts/ugly-markup",
+    "/posts/ugly-rich",
+    "/categories",
+    "/categories/ugly",
+    "/tags",
+    "/authors",
+    "/authors/ada-writer",
+    "/search",
+    "/search?q=harbour",
+    "/search?q=nothing+like+this",
+    "/no-such-page",
+)
+
+
+@contextmanager
+def looking(browser, site, **options):
+    """A page, and what its console has said."""
+    context = browser.new_context(base_url=site.url, viewport={"width": 390, "height": 844}, **options)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    said = []
+    page.on("console", lambda each: said.append(each.text) if each.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    try:
+        yield page, said
+    finally:
+        context.close()
+
+
+def scroll_down(page):
+    page.evaluate(
+        """async () => { for (let y = 0; y < document.body.scrollHeight; y += 400) {
+            scrollTo(0, y); await new Promise((done) => setTimeout(done, 30)); } }"""
+    )
+    page.wait_for_load_state("networkidle")
+
+
+def test_the_blog_is_complete_without_javascript(browser, blog):
+    with looking(browser, blog, java_script_enabled=False) as (page, _):
+        page.goto("/")
+        lead = page.locator("main article").first
+        assert lead.locator("h2").inner_text() == "The harbour, part 13"
+        assert page.locator("main article").count() == 13
+        assert page.title(), "the title is not in the head"
+        lead.locator("h2 a").click()
+        page.wait_for_url("**/posts/harbour-13")
+        assert page.locator("h1").inner_text() == "The harbour, part 13"
+        assert page.locator("article strong").first.inner_text() == "calm"
+        image = page.locator("article figure picture img")
+        assert image.get_attribute("alt") == "A harbour at dawn, 13"
+        assert (image.get_attribute("width"), image.get_attribute("height")) == ("768", "512")
+        assert "w400.webp 400w" in page.locator("article figure picture source").first.get_attribute("srcset")
+        page.get_by_role("link", name="About this picture").click()
+        page.wait_for_url("**/posts/harbour-13/picture")
+        assert "drawn by an AI model" in page.locator("main").inner_text()
+        page.goto("/search")
+        page.get_by_label("Words of the title").fill("part 7")
+        page.get_by_role("button", name="Search").click()
+        page.wait_for_url("**/search?q=part+7")
+        assert page.locator("main article h2").all_inner_texts() == ["The harbour, part 7"]
+        for path in ("/categories/harbours", "/authors/ada-writer"):
+            page.goto(path)
+            assert page.locator("main article").count() == 13
+
+
+def test_nothing_keeps_anybody_out_and_nothing_is_wider_than_the_window(browser, blog, axe):
+    with looking(browser, blog) as (page, said):
+        for path, scheme in itertools.product(PAGES, ("light", "dark")):
+            page.emulate_media(color_scheme=scheme)
+            page.goto(path)
+            page.evaluate(axe)
+            found = page.evaluate(
+                "axe.run().then(({violations}) => violations.map(({id, nodes}) => [id, nodes[0].html]))"
+            )
+            assert not found, (path, scheme, found)
+            if scheme == "light":
+                for width in WIDTHS:
+                    page.set_viewport_size({"width": width, "height": 900})
+                    wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                    assert wider <= 0, (path, width, wider)
+                page.set_viewport_size({"width": 390, "height": 844})
+        # Neither policy nor browser had anything to complain of. The page that is not there is 404, which Chrome says.
+        assert {each for each in said if "404" not in each} == set()
+
+
+def test_every_page_has_a_strict_policy_and_keeps_to_it(blog):
+    nonces = set()
+    for path in PAGES:
+        answer = get(blog, path)
+        policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+        scripts = policy["script-src"]
+        assert "unsafe-inline" not in answer.headers["content-security-policy"]
+        assert "unsafe-eval" not in scripts
+        assert policy["frame-ancestors"] == policy["object-src"] == policy["base-uri"] == "'none'"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        [nonce] = re.findall(r"'nonce-([^']+)'", scripts)
+        nonces.add(nonce)
+        for script in re.findall(r"<script[^>]*>", answer.text):
+            assert f'nonce="{nonce}"' in script or "application/ld+json" in script, (path, script)
+        assert not re.search(r"<[^>]+\sstyle=", answer.text), path
+    assert len(nonces) == len(PAGES)
+
+
+def test_markdown_cannot_do_anything(browser, blog):
+    with looking(browser, blog) as (page, said):
+        asked = []
+        page.on("request", lambda request: asked.append(urlsplit(request.url).hostname))
+        for slug in ("ugly-rich", "ugly-markup"):
+            page.goto(f"/posts/{slug}")
+            page.wait_for_load_state("networkidle")
+            assert page.evaluate("window.ran") is None
+        page.goto("/posts/ugly-rich")
+        text = page.locator("main > article")
+        assert text.locator("script, iframe, form, input, svg, style, base, meta, [onclick], [style]").count() == 0
+        assert text.locator("[href^='javascript']").count() == 0
+        assert page.locator("#content").count() == 1, "an id of the text could stand for one of ours"
+        assert text.locator("h2").first.inner_text() == "First heading", "a page has one h1"
+        assert "a picture that is not ours" in text.inner_text()
+        assert set(asked) == {"127.0.0.1"}
+        assert said == []
+
+
+def test_a_megabyte_of_markdown_is_shown(blog):
+    answer = get(blog, "/posts/ugly-large")
+    assert answer.status_code == 200
+    assert answer.text.count("<em>ipsum</em>") == 33_000
+    assert answer.elapsed.total_seconds() < 20
+
+
+def test_the_archive_has_every_post_once(blog):
+    blog.sql(
+        """INSERT INTO posts (title, slug, content, status, published_at)
+           SELECT 'Old story ' || n, 'old-' || n, 'x', 'published', '2020-01-01'::timestamptz + (n / 2) * interval '1 day'
+           FROM generate_series(1, 70) AS n"""
+    )
+    try:
+        revalidate(blog)
+        found, path = [], "/posts"
+        while path is not None:
+            answer = get(blog, path)
+            assert answer.status_code == 200
+            found += re.findall(r'<h3[^>]*><a href="/posts/([^"]+)"', answer.text)
+            following = re.search(r'href="(/posts\?after=[^"]+)" rel="next"', answer.text)
+            path = following and following[1].replace("&amp;", "&")
+        slugs = [quote(row["slug"]) for row in blog.sql("SELECT slug FROM posts WHERE status = 'published'")]
+        assert sorted(found) == sorted(slugs)
+    finally:
+        blog.sql("DELETE FROM posts WHERE slug LIKE 'old-%'")
+        revalidate(blog)
+
+
+def test_nothing_in_an_address_is_an_error_of_ours(blog):
+    for path in ("/posts?after=rubbish", "/posts/%FF", "/posts/%00", "/posts/a%2Fb", "/posts/" + "x" * 2000,
+                 "/categories/%25", "/categories/none", "/authors/%E2%82", "/tags/none", "/sitemaps/none.xml",
+                 "/sitemaps/2026", "/posts/harbour-3/nothing", "/posts/bare/picture"):  # fmt: skip
+        assert get(blog, path).status_code in (400, 404), path
+    for path in ("/search?q=", "/search?q=" + "x" * 5000, "/search?q=%00", "/search?q=a&q=b", "/posts?after=&after=",
+                 "/search?q=harbour&after=rubbish", "/?unknown=1"):  # fmt: skip
+        assert get(blog, path).status_code == 200, path
+
+
+def test_feeds_sitemap_and_robots_name_every_page(blog):
+    rss = ET.fromstring(get(blog, "/feed.xml").content)
+    items = rss.findall("./channel/item")
+    assert len(items) == 20
+    assert items[0].findtext("title") == "The harbour, part 13"
+    assert items[0].findtext("link") == f"{blog.url}/posts/harbour-13"
+    assert any(item.findtext("title") == UGLY["markup"]["title"] for item in items)
+    feed = get(blog, "/feed.json").json()
+    assert feed["items"][0]["title"] == "The harbour, part 13"
+    assert "<strong>calm</strong>" in feed["items"][0]["content_html"]
+
+    robots = get(blog, "/robots.txt").text
+    assert f"Sitemap: {blog.url}/sitemap.xml" in robots
+    assert "Disallow: /studio" in robots
+    spaces = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+    files = [each.text for each in ET.fromstring(get(blog, "/sitemap.xml").content).iter(f"{spaces}loc")]
+    listed = [each.text for file in files for each in ET.fromstring(httpx2.get(file).content).iter(f"{spaces}loc")]
+    slugs = [row["slug"] for row in blog.sql("SELECT slug FROM posts WHERE status = 'published'")]
+    assert {f"{blog.url}/posts/{quote(slug, safe='')}" for slug in slugs} <= set(listed)
+    assert {f"{blog.url}/", f"{blog.url}/categories/harbours", f"{blog.url}/authors/ada-writer"} <= set(listed)
+    assert len(listed) == len(set(listed))
+
+
+def test_a_post_says_what_it_is_to_machines(blog):
+    text = get(blog, "/posts/harbour-3").text
+
+    def meta(name):
+        found = re.search(rf'<meta (?:name|property)="{re.escape(name)}" content="([^"]*)"', text)
+        return found and found[1]
+
+    head = text[: text.index("</head>")]
+    assert f'<link rel="canonical" href="{blog.url}/posts/harbour-3"/>' in head
+    assert 'type="application/rss+xml"' in head
+    assert meta("description") == "What the 3th morning was like."
+    assert (meta("og:type"), meta("og:title"), meta("twitter:card")) == (
+        "article", "The harbour, part 3", "summary_large_image",
+    )  # fmt: skip
+    assert httpx2.get(meta("og:image")).status_code == 200
+    data = json.loads(re.search(r'<script type="application/ld\+json">(.*?)</script>', text, re.DOTALL)[1])
+    assert (data["@type"], data["headline"], data["author"]["name"]) == ("Article", "The harbour, part 3", "Ada Writer")
+    image = data["image"]
+    assert image["@type"] == "ImageObject"
+    assert image["digitalSourceType"].endswith("/trainedAlgorithmicMedia")
+    assert image["creditText"]
+    assert (image["width"], image["height"]) == (768, 512)
+    assert json.loads(re.search(r'ld\+json">(.*?)</script>', get(blog, "/posts/ugly-markup").text, re.DOTALL)[1])[
+        "headline"
+    ].startswith("<b>Bold</b>")
+
+
+WATCH = """window.moved = 0; new PerformanceObserver((list) => {
+    for (const each of list.getEntries()) window.moved += each.value }).observe({type: "layout-shift", buffered: true})"""
+
+
+def test_a_page_weighs_little_and_nothing_on_it_moves(browser, blog):
+    for path in ("/", "/posts/harbour-3"):
+        with looking(browser, blog) as (page, _):
+            page.context.add_init_script(WATCH)
+            weight = weighed(page, path)
+            assert page.evaluate("window.moved") == 0, path
+            shown = "[...document.images].filter((each) => each.currentSrc.startsWith('http') && each.complete).length"
+            if path == "/":
+                assert page.evaluate(shown) >= 12
+                assert weight <= 500_000, weight
+        assert extra_scripts(blog, path) <= 15_000
+
+
+def weighed(page, path) -> int:
+    """Bytes that came over the wire for this page, looked at to its end."""
+    sizes = {}
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.loadingFinished", lambda each: sizes.update({each["requestId"]: each["encodedDataLength"]}))
+    page.goto(path)
+    page.wait_for_load_state("networkidle")
+    scroll_down(page)
+    return sum(sizes.values())
+
+
+def extra_scripts(site, path):
+    """Bytes of scripts, compressed, that this page has more than the page that is all text: the one for 404, which has
+    nothing but what Next gives every page."""
+    weight = {}
+    for each in (path, "/no-such-page"):
+        sources = set(re.findall(r'<script[^>]* src="([^"]+)"', get(site, each).text))
+        sources |= set(re.findall(r'"(/_next/static/chunks/[^"\\]+\.js)', get(site, each).text))
+        weight[each] = {source: len(gzip.compress(get(site, source).content)) for source in sources}
+    assert sum(weight["/no-such-page"].values()) < 200_000
+    return sum(size for source, size in weight[path].items() if source not in weight["/no-such-page"])
+
+
+def test_what_was_taken_down_is_gone_everywhere_within_ten_seconds(blog):
+    blog.add("a lighthouse to take down", title="The lighthouse that goes", slug="goes", category="Leaving",
+             author="Gone Girl")  # fmt: skip
+    blog.run()
+    pages = (
+        "/",
+        "/posts",
+        "/categories/leaving",
+        "/authors/gone-girl",
+        "/search?q=lighthouse",
+        "/feed.xml",
+        "/feed.json",
+    )
+    for page in pages:
+        soon(lambda page=page: "The lighthouse that goes" in get(blog, page).text, seconds=10)
+    post = get(blog, "/posts/goes")
+    assert post.status_code == 200
+    assert get(blog, "/posts/goes/picture").status_code == 200
+    pictures = set(re.findall(r'https?://[^"\s&]+/generated/[^"\s&]+\.(?:png|webp|jpg)', post.text))
+    [row] = blog.sql("SELECT featured_image_url FROM posts WHERE slug = 'goes'")
+    assert row["featured_image_url"] in pictures
+
+    key = blog.key("admin")
+    asked = {"post": "goes", "reason": "the client withdrew it"}
+    headers = {"Authorization": f"Bearer {key}"}
+    done = httpx2.post(f"{blog.gateway}/api/studio/posts/unpublish", json=asked, headers=headers, timeout=60)
+    assert done.status_code in (200, 202), done.text
+
+    def left():
+        listed = [page for page in pages if "The lighthouse that goes" in get(blog, page).text]
+        index = get(blog, "/sitemap.xml").text
+        files = [file for file in re.findall(r"<loc>([^<]+)</loc>", index) if "/posts/goes<" in httpx2.get(file).text]
+        shown = [path for path in ("/posts/goes", "/posts/goes/picture") if get(blog, path).status_code != 410]
+        return (
+            listed
+            + files
+            + shown
+            + [picture for picture in {row["featured_image_url"]} if httpx2.get(picture).status_code != 404]
+        )
+
+    soon(lambda: not left(), seconds=10)
+    gone = get(blog, "/posts/goes")
+    assert "This story was withdrawn" in gone.text
+    assert "content-security-policy" in gone.headers
+    assert gone.headers["cache-control"] == "no-store"
+
+
+def test_a_message_that_says_nonsense_is_refused(blog):
+    headers = {"x-revalidate-secret": SECRET}
+    for body in (b"", b"[]", b"not json", b'{"tags": "posts"}', b'{"paths": [1]}', b"null"):
+        answer = httpx2.post(f"{blog.url}/api/revalidate", content=body, headers=headers)
+        assert (answer.status_code, answer.json()["revalidated"]) == (400, False), body
+    assert httpx2.get(f"{blog.url}/api/revalidate").status_code == 405
+    odd = {"paths": ["/posts/%FF", "//", ""], "tags": ["post:" + "x" * 400, "y" * 5000]}
+    assert httpx2.post(f"{blog.url}/api/revalidate", json=odd, headers=headers).status_code == 200
+
+
+class Road:
+    """The way to the gateway, which can be cut."""
+
+    def __init__(self, gateway: str) -> None:
+        self.target = (urlsplit(gateway).hostname, urlsplit(gateway).port)
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.server.getsockname()[1]}"
+        self.cut = False
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                here, _ = self.server.accept()
+            except OSError:
+                return
+            if self.cut:
+                here.close()
+                continue
+            there = socket.create_connection(self.target)
+            for one, other in ((here, there), (there, here)):
+                threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+
+    def _pass_on(self, one, other):
+        with closing(one), closing(other):
+            one.settimeout(0.1)
+            while not self.cut:
+                try:
+                    data = one.recv(65536)
+                except TimeoutError:
+                    continue
+                except OSError:
+                    return
+                if not data:
+                    return
+                other.sendall(data)
+
+    def close(self):
+        self.cut = True
+        self.server.close()
+
+
+def test_while_the_gateway_is_away_pages_stay_and_others_say_so(blog, archive, tmp_path):
+    road, port = Road(blog.gateway), free_port()
+    url = f"http://127.0.0.1:{port}"
+    with closing(road), running(archive, blog.environment, port, road.url, Home(tmp_path / "home").prepare()):
+        for path in ("/", "/posts/harbour-3", "/categories/harbours"):
+            assert httpx2.get(url + path, timeout=30).status_code == 200
+        road.cut = True
+        soon(lambda: httpx2.get(f"{url}/posts/harbour-4", timeout=30).status_code == 503, seconds=10)
+        for path in ("/", "/posts/harbour-3", "/categories/harbours"):
+            kept = httpx2.get(url + path, timeout=30)
+            assert (kept.status_code, "harbour" in kept.text) == (200, True), path
+        away = httpx2.get(f"{url}/authors/ada-writer", timeout=30)
+        assert (away.status_code, away.headers["retry-after"]) == (503, "30")
+        assert "The stories cannot be read just now" in away.text
+        assert httpx2.get(f"{url}/feed.xml", timeout=30).status_code in (200, 503)
+        assert httpx2.get(f"{url}/sitemap.xml", timeout=30).status_code == 503
+        # A new post's message leaves the pages of before; a takedown's does not.
+        for tags, status in ((["posts"], 200), (["posts", "gone"], 503)):
+            told = {"paths": [], "tags": tags}
+            headers = {"x-revalidate-secret": SECRET}
+            assert httpx2.post(f"{url}/api/revalidate", json=told, headers=headers, timeout=30).status_code == 200
+            assert httpx2.get(f"{url}/", timeout=30).status_code == status, tags
+        road.cut = False
+        soon(lambda: httpx2.get(f"{url}/", timeout=30).status_code == 200, seconds=10)
