@@ -117,6 +117,8 @@ export const texts = {
       more: "Show more",
       loading: "Loading",
       messages: "Messages",
+      pageFailed: "This page has failed",
+      pageFailedText: "Nothing was changed by it, and what you have typed is kept.",
       notLoaded: "This could not be loaded",
       justNow: "just now",
       pictureLost: "The picture cannot be shown: its file is gone, or does not answer.",
