@@ -295,7 +295,7 @@ export const texts = {
       looking: "Reading the file",
       tooLarge: "The file is larger than 8 MB: split it, or import it at the terminal with ./glad prompts import.",
       publish: "Rows that do not say it become",
-      publishAsSaid: "Posts if titled as such",
+      publishAsSaid: "As usual",
       publishPosts: "Posts",
       publishPictures: "Pictures only",
       added: "would be added",
