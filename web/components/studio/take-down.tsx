@@ -42,6 +42,11 @@ function useTakingDown({ whole, onClose, onDone }: TakeDownProps) {
   const [held, setHeld] = useState<string[] | null>(null); // who else may hold a copy, once it is done
   const tell = useToast();
 
+  function close() {
+    onClose();
+    onDone();
+  }
+
   async function submit(event: React.FormEvent) {
     event.preventDefault();
     if (busy) return;
@@ -52,9 +57,8 @@ function useTakingDown({ whole, onClose, onDone }: TakeDownProps) {
       const [path, body] = pathAndBody(how, whole, reason.trim());
       const { data } = await call<TakenDown>(path, { method: "POST", body });
       tell(how === "hide" ? words.hidden : words.removed, "good");
-      onDone();
-      if (data.others_may_hold?.length) setHeld(data.others_may_hold);
-      else onClose();
+      if (data.others_may_hold?.length) setHeld(data.others_may_hold); // read first: the page has no picture then
+      else close();
     } catch (problem) {
       setError(problem instanceof Error ? problem.message : String(problem));
     } finally {
@@ -62,7 +66,7 @@ function useTakingDown({ whole, onClose, onDone }: TakeDownProps) {
     }
   }
 
-  return { isAdmin, how, setHow, reason, setReason, error, isMissing: isMissing && !reason.trim(), busy, held, submit };
+  return { isAdmin, how, setHow, reason, setReason, error, isMissing: isMissing && !reason.trim(), busy, held, submit, close };
 }
 
 export function TakeDown(props: TakeDownProps) {
@@ -72,9 +76,9 @@ export function TakeDown(props: TakeDownProps) {
   if (!image) return null;
   const hides = taking.how === "hide";
   return (
-    <Dialog open={props.open} title={taking.held ? words.doneTitle : words.title} onClose={props.onClose}>
+    <Dialog open={props.open} title={taking.held ? words.doneTitle : words.title} onClose={taking.held ? taking.close : props.onClose}>
       {taking.held ? (
-        <OthersMayHold who={taking.held} onClose={props.onClose} />
+        <OthersMayHold who={taking.held} onClose={taking.close} />
       ) : (
         <form className={styles.dialogForm} onSubmit={taking.submit} noValidate>
           <div className={styles.takeDownShot}>
