@@ -134,7 +134,7 @@ export const texts = {
       howToMakeOne: "No key yet? Whoever runs this site makes one:",
       noKey: "Enter an API key. It begins with glad_.",
       wrongKey: "This key is not known, has expired or was revoked.",
-      over: "The session is over: sign in again.",
+      over: "Your session is over.",
       overTitle: "Sign in again",
       overText: "Your session has ended. Nothing that you have typed is lost: sign in, and it goes on.",
       foreign: "This was not asked for by a page of the studio.",

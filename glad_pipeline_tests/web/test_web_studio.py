@@ -244,6 +244,7 @@ def test_a_session_that_ends_in_mid_form_is_opened_again_and_nothing_is_lost(sit
         page.get_by_label("Title").fill("Typed before")
         site.sql("DELETE FROM api_sessions")
         page.get_by_label("Prompt", exact=True).fill("a bridge in fog")
+        expect(page.get_by_text("Your session is over.")).to_be_visible()
         page.get_by_role("button", name="Draw it").click()
         dialog = page.get_by_role("dialog", name="Sign in again")
         expect(dialog).to_be_visible()
