@@ -1,7 +1,8 @@
 """For whom the site asks: its server makes one visitor's requests like another's, all from one address.
 
 Who has the secret that the site and we share (GLAD_REVALIDATE_SECRET) is the site's server. It says whose request it
-passes on, and that visitor's rates count; what it asks for by itself, for all of its visitors, counts for nobody.
+passes on, and that visitor's rates count; what it asks for by itself, for all of its visitors, counts for nobody. A
+visitor whose address is none, since anybody may write `X-Forwarded-For` where no proxy does, counts as the site's server.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ class Visitors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._is_of_site(scope):
-            visitor = next((value.decode("latin-1") for name, value in scope["headers"] if name == VISITOR), "")
-            scope.update({"client": (visitor, 0)} if _is_address(visitor) else {OF_SITE: True})  # `front` has it too
+            visitor = next((value.decode("latin-1") for name, value in scope["headers"] if name == VISITOR), None)
+            if visitor is None:
+                scope[OF_SITE] = True  # `front` has it too
+            elif _is_address(visitor):
+                scope["client"] = (visitor, 0)
         await self._app(scope, receive, send)
 
     def _is_of_site(self, scope: Scope) -> bool:
