@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks import report
 
-LIGHTHOUSE = "lighthouse@13.5.0"
+LIGHTHOUSE = "lighthouse@12.8.2"  # the newest that runs on Node.js 20
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
 AUDITS = ("first-contentful-paint", "largest-contentful-paint", "total-blocking-time", "cumulative-layout-shift")
 FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-background-networking"

@@ -117,7 +117,7 @@ export async function sitemapChunk(chunk: string): Promise<ChunkPost[] | null> {
 /** Whether the gateway and its database are there. */
 export async function gatewayAnswers(): Promise<boolean> {
   try {
-    const asked = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(2000) } as const;
+    const asked = { cache: "no-store", signal: AbortSignal.timeout(2000) } as const;
     return (await fetch(`${gatewayUrl()}/readyz`, asked)).ok;
   } catch {
     return false;
