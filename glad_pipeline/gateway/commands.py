@@ -19,6 +19,7 @@ from typing import Any
 from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError
 from glad_pipeline.gateway.jobs import Tell
+from glad_pipeline.local.processes import LAUNCH
 from glad_pipeline.redaction import redact
 from glad_pipeline.settings import Settings, environment_of
 
@@ -33,9 +34,10 @@ def run_command(words: Sequence[str], settings: Settings, tell: Tell, *, codes: 
     Raises `GladError` with what it says where it has not, and what `tell` raises, once it is ended.
     """
     began = time.monotonic()
+    ends_with_us = [sys.executable, "-I", str(LAUNCH), "--die-with", str(os.getpid()), str(int(signal.SIGTERM)), "--"]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
         child = subprocess.Popen(
-            [sys.executable, "-m", "glad_pipeline.cli", *words, "--json"],
+            [*ends_with_us, sys.executable, "-m", "glad_pipeline.cli", *words, "--json"],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=said,

@@ -10,7 +10,6 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, Query, Response
 
 from glad_pipeline.database import Connection
-from glad_pipeline.errors import GladError
 from glad_pipeline.gateway.callers import Caller, needs
 from glad_pipeline.gateway.commands import run_command
 from glad_pipeline.gateway.jobs import AllJobs, Tell
@@ -19,7 +18,15 @@ from glad_pipeline.gateway.state import Here, State
 from glad_pipeline.gateway.studio_answers import After, Answer, IdInPath, Limit, Page, Text, answer, page, refusals
 from glad_pipeline.gateway.studio_posts import BEGUN, JobAnswer, OneImage, answer_of_job
 from glad_pipeline.limits import CHARS
-from glad_pipeline.operations.gallery import GalleryImage, ImageLineage, ImageState, Wanted, gallery, lineage_of_image
+from glad_pipeline.operations.gallery import (
+    GalleryImage,
+    ImageLineage,
+    ImageState,
+    Wanted,
+    gallery,
+    lineage_of_image,
+    model_of,
+)
 from glad_pipeline.publishing import images
 from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.publishing.renditions import StoredRendition, renditions_of
@@ -54,7 +61,7 @@ async def list_images(
     limit: Limit = 20,
 ) -> Response:
     """Pictures of the catalogue, the newest first, each with its newest prompt."""
-    of = None if stale is None else await state.blocking(_model_of, state)
+    of = None if stale is None else await state.blocking(model_of, state.settings)
     wanted = Wanted(
         state=image_state,
         model=model,
@@ -67,17 +74,6 @@ async def list_images(
     )
     rows = await state.blocking(lambda: gallery(state.database, wanted, limit=limit, before=after))
     return page(rows, limit)
-
-
-def _model_of(state: State) -> tuple[str, str]:
-    """The name and revision of the settings' model. Raises `Problem` where it is not to be had here."""
-    from glad_pipeline.generation.models import resolve_model
-
-    try:
-        profile = resolve_model(state.settings.engine)
-    except GladError as error:
-        raise Problem(409, f"which pictures are stale is not known here: {error}") from error
-    return profile.name, profile.revision
 
 
 @router.get("/{image_id}", response_model=Answer[ImageLineage], responses=refusals(404))

@@ -1,7 +1,12 @@
 """What runs have done, as the studio shows it; the doctor; how long what waits will take."""
 
 import httpx2
+import psutil
+import pytest
 
+from glad_pipeline.errors import GladError
+from glad_pipeline.gateway.commands import run_command
+from glad_pipeline.gateway.jobs import Stopped
 from glad_pipeline.gateway.studio_runs import Run
 from glad_pipeline.prompts.progress import seconds_each
 from glad_pipeline_tests.gateway.conftest import served
@@ -40,6 +45,21 @@ def test_the_doctor_is_a_job_of_its_own_process(client_with):
     assert {each["check"] for each in job["result"]["checks"]} >= {"settings"}
     assert job["result"]["level"] in ("ok", "not tested", "warning", "error")
     assert client_with("review").post("/api/studio/doctor").status_code == 403
+
+
+def test_a_command_ends_with_its_job(settings):
+    def stop(progress):
+        assert progress().startswith("under way")
+        raise Stopped("the gateway was stopped")
+
+    with pytest.raises(Stopped):
+        run_command(["doctor", "--quick"], settings, stop, codes=(0,))
+    assert not [each for each in psutil.Process().children(recursive=True) if "doctor" in each.cmdline()]
+
+
+def test_a_command_that_cannot_do_its_work_says_why(settings):
+    with pytest.raises(GladError, match=r"glad reproduce: .*no post, no image"):
+        run_command(["reproduce", "none"], settings, lambda progress: None, codes=(0, 1))
 
 
 def test_the_pace_is_that_of_all_pictures_since_the_last_pause():
