@@ -6,11 +6,13 @@ DELETE FROM api_sessions WHERE hash IN (
     SELECT hash FROM api_sessions WHERE key_id = %(key_id)s ORDER BY created_at DESC OFFSET %(most)s - 1)
 
 -- name: open
+-- Where the key gets another secret at this moment, it is judged by the row as it is then.
 INSERT INTO api_sessions (hash, key_id, expires_at)
 SELECT %(hash)s, id, least(now() + make_interval(hours => %(hours)s), expires_at,
                            CASE WHEN old_hash = %(shown)s::bytea THEN old_until END) FROM api_keys
 WHERE id = %(key_id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
   AND (%(shown)s IS NULL OR hash = %(shown)s OR (old_hash = %(shown)s AND old_until > now()))
+FOR KEY SHARE
 RETURNING expires_at
 
 -- name: close

@@ -46,6 +46,7 @@ OUR_NAMES = BlogNames()
 actor: ContextVar[str | None] = ContextVar(
     "actor", default=None
 )  # for whom this is done: the history of prompts has it
+at_most: ContextVar[float | None] = ContextVar("at_most", default=None)  # seconds that each statement may take
 BUSY = 30.0  # seconds to wait for one of our own connections
 # What waiting may mend: the server is unreachable, restarts, is full, or is a standby until the failover is over
 _PASSING = (
@@ -175,6 +176,8 @@ class Database:
                 with answering_within(connection, within) if within else nullcontext(), connection.transaction():
                     if (name := actor.get()) is not None:
                         connection.execute("SELECT set_config('glad.actor', %s, true)", [name])
+                    if (seconds := at_most.get()) is not None:
+                        connection.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds}s"])
                     yield connection
             except errors.ReadOnlySqlTransaction:
                 connection.close()  # another one may find the primary

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ KEPT_SECONDS, STALE_SECONDS = 60.0, 600.0  # for which what reads all posts is k
 SEARCH_SECONDS = 1.0  # of PostgreSQL's for one search: titles, categories and tags have no index on every blog
 SEARCH_WAIT = 1.0  # seconds for one's turn to search
 SEARCHES = 2  # at once: the other connections are for readers who ask for less
+MANY_WAIT = 8.0  # seconds for one's turn to read a chunk of a sitemap: the site waits no longer
 
 Composed = Callable[[PostReading], bytes]
 
@@ -48,11 +50,16 @@ class _Kept:
     value: Any = None
     at: float = float("-inf")
     renewal: asyncio.Task[None] | None = None
+    problem: Problem | None = None  # of the last time: it took too long
+    failed_at: float = float("-inf")
 
     async def renew(self, make: Callable[[], Awaitable[Any]]) -> None:
         began = time.monotonic()
         try:
             self.value, self.at = await make(), began
+        except Problem as problem:
+            self.problem, self.failed_at = problem, time.monotonic()
+            raise
         finally:
             self.renewal = None
 
@@ -68,6 +75,7 @@ class BlogReads:
         self._searching = asyncio.Semaphore(SEARCHES)
         self._kept: dict[str, _Kept] = {}
         self._reading_all = asyncio.Semaphore(1)
+        self._reading_many = asyncio.Semaphore(1)
         self._totals: OrderedDict[tuple[object, ...], Total] = OrderedDict()
 
     async def rows(self, composed: Composed, bound: dict[str, Any], *, search: bool = False) -> list[DictRow]:
@@ -86,6 +94,15 @@ class BlogReads:
 
         return await self._composed(composed, {}, read)
 
+    async def rows_of_many(self, composed: Composed, bound: dict[str, Any], *, seconds: float) -> list[DictRow]:
+        """The rows of a statement that reads some thousand posts: one at once, beside searches. Raises as a search."""
+
+        async def read(statement: bytes, bound: dict[str, Any]) -> list[DictRow]:
+            async with _turn(self._reading_many, MANY_WAIT, "chunks are being read"):
+                return await self._within(seconds, statement, bound)
+
+        return await self._composed(composed, bound, read)
+
     async def _composed(
         self,
         composed: Composed,
@@ -101,15 +118,8 @@ class BlogReads:
         return await read(composed(await self._known(since=began)), bound)
 
     async def _search(self, statement: bytes, bound: dict[str, Any]) -> list[DictRow]:
-        try:
-            await asyncio.wait_for(self._searching.acquire(), SEARCH_WAIT)
-        except TimeoutError as error:
-            text = f"{SEARCHES} searches are under way: try again in {AGAIN} s"
-            raise Problem(503, text, headers={"Retry-After": str(AGAIN)}) from error
-        try:
+        async with _turn(self._searching, SEARCH_WAIT, f"{SEARCHES} searches are under way"):
             return await self._within(SEARCH_SECONDS, statement, bound)
-        finally:
-            self._searching.release()
 
     async def _within(self, seconds: float, statement: bytes, bound: dict[str, Any]) -> list[DictRow]:
         try:
@@ -143,11 +153,13 @@ class BlogReads:
     async def kept(self, key: str, make: Callable[[], Awaitable[Any]]) -> Any:
         """What `make()` has answered: of the last KEPT_SECONDS, or older while it is asked anew, up to STALE_SECONDS.
 
-        Once for all who ask meanwhile. Raises as `make`.
+        Once for all who ask meanwhile. Raises as `make`; what took too long is not begun again for KEPT_SECONDS.
         """
-        kept = self._kept.setdefault(key, _Kept())
-        age = time.monotonic() - kept.at
-        if age > KEPT_SECONDS and kept.renewal is None:
+        kept, now = self._kept.setdefault(key, _Kept()), time.monotonic()
+        age, is_too_long = now - kept.at, now - kept.failed_at < KEPT_SECONDS
+        if age > STALE_SECONDS and is_too_long and kept.problem is not None:
+            raise kept.problem.with_traceback(None)
+        if age > KEPT_SECONDS and kept.renewal is None and not is_too_long:
             kept.renewal = asyncio.create_task(kept.renew(make))
             kept.renewal.add_done_callback(lambda done: done.cancelled() or done.exception())  # it is told to who waits
         if age > STALE_SECONDS and kept.renewal is not None:
@@ -175,6 +187,20 @@ class BlogReads:
             self._reading, self._looked_at = found, began
         finally:
             self._look = None
+
+
+@asynccontextmanager
+async def _turn(of: asyncio.Semaphore, wait: float, busy: str) -> AsyncIterator[None]:
+    """Raises `Problem` where it does not come in time."""
+    try:
+        await asyncio.wait_for(of.acquire(), wait)
+    except TimeoutError as error:
+        headers = {"Retry-After": str(AGAIN)}
+        raise Problem(503, f"{busy}: try again in {AGAIN} s", headers=headers) from error
+    try:
+        yield
+    finally:
+        of.release()
 
 
 def reads_of(request: Request) -> BlogReads:

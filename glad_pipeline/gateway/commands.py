@@ -13,18 +13,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from typing import Any
 
 from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError
 from glad_pipeline.gateway.jobs import Tell
-from glad_pipeline.local.processes import LAUNCH
+from glad_pipeline.local.processes import LAUNCH, end_session
 from glad_pipeline.redaction import redact
 from glad_pipeline.settings import Settings, environment_of
 
 LOOK = 0.2  # seconds between looks at it
-LEAVING = 5.0  # seconds that it has to end when it is told to
+LEAVING = 3.0  # seconds that it has to end when it is told to: fewer than the gateway waits for its jobs
 SHOWN = 500  # characters of what it has said of an error
 
 
@@ -49,22 +48,15 @@ def run_command(words: Sequence[str], settings: Settings, tell: Tell, *, codes: 
                 tell(lambda: f"under way for {time.monotonic() - began:.0f} s")
                 time.sleep(LOOK)
         finally:
-            _end(child)
+            end_session(child, signal.SIGTERM, LEAVING)  # with what it has left behind, too
         out.seek(0)
         said.seek(0)
         text, words_said = out.read().decode("utf-8", "replace"), said.read().decode("utf-8", "replace")
-    if child.returncode not in codes:
-        lines = [line for line in words_said.strip().splitlines() if line.strip()]
-        why = one_line(redact(lines[-1]), SHOWN) if lines else f"it ended with {child.returncode}"
-        raise GladError(f"glad {words[0]}: {why}")
-    return json.loads(text)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """With all that it has started, if it lives."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if child.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(LEAVING)
+    try:
+        if child.returncode in codes:
+            return json.loads(text)
+    except ValueError:  # the code is that of an error, too, which stands in the other text
+        pass
+    lines = [line for line in words_said.strip().splitlines() if line.strip()]
+    why = one_line(redact(lines[-1]), SHOWN) if lines else f"it ended with {child.returncode}"
+    raise GladError(f"glad {words[0]}: {why}")

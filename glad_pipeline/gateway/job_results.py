@@ -55,6 +55,13 @@ def keep(database: Database, job: Job) -> None:
         connection.execute(QUERIES["prune"], {"most": KEPT})
 
 
-def kept(database: Database, job_id: str | None = None) -> list[Job]:
-    """Those that are kept, the newest first; or the one of this id."""
-    return database.read(lambda connection: records_of(Job, connection.execute(QUERIES["kept"], {"id": job_id})))
+def kept(database: Database, kind: Kind | None = None, by: str | None = None) -> list[Job]:
+    """Those that are kept, the newest first, without their results; None: of any kind, or caller."""
+    bound = {"kind": kind, "by": by}
+    return database.read(lambda connection: records_of(Job, connection.execute(QUERIES["kept"], bound)))
+
+
+def find(database: Database, job_id: str) -> Job | None:
+    """One of those that are kept, with its result."""
+    found = database.read(lambda connection: records_of(Job, connection.execute(QUERIES["one"], {"id": job_id})))
+    return next(iter(found), None)

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from contextvars import copy_context
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -24,10 +25,11 @@ from fastapi import Depends, FastAPI, Request
 
 from glad_pipeline.database import Database
 from glad_pipeline.errors import GladError
-from glad_pipeline.gateway.job_results import KEPT, Job, Kind, keep, kept
+from glad_pipeline.gateway.job_results import KEPT, Job, Kind, find, keep, kept
 from glad_pipeline.gateway.problems import AGAIN, Problem, of_database, of_error
 
 AT_ONCE = 4
+TAKEDOWNS = 8  # at once, beside those: what long works others have begun holds up none
 SOON = 10.0  # seconds for which the request that begins one waits for its end
 LEAVING = 5.0  # seconds for which those that are under way are waited for when the gateway ends
 Tell = Callable[[Callable[[], str]], None]  # how far it is; raises where the gateway ends or time is over
@@ -66,15 +68,17 @@ class Jobs:
             alone: not beside another one of this kind.
             seconds: after which the next `tell` ends it.
 
-        Raises `Problem`: 409 where another one is under way and it is to be alone, 503 where AT_ONCE are.
+        Raises `Problem`: 409 where another one is under way and it is to be alone, 503 where AT_ONCE are, or TAKEDOWNS.
         """
         running = [each for each in self._jobs.values() if each.state == "running"]
         if alone and (other := next((each for each in running if each.kind == kind), None)):
             where = other.path
             raise Problem(409, f"one is under way already, begun by {other.by}: {where} says how far it is", job=where)
-        if len(running) >= AT_ONCE:
+        is_takedown = kind == "takedown"
+        most = TAKEDOWNS if is_takedown else AT_ONCE
+        if sum((each.kind == "takedown") == is_takedown for each in running) >= most:
             headers = {"Retry-After": str(AGAIN)}
-            raise Problem(503, f"{AT_ONCE} long works are under way: try again when one has ended", headers=headers)
+            raise Problem(503, f"{most} long works are under way: try again when one has ended", headers=headers)
         job = Job(id=secrets.token_urlsafe(12), kind=kind, by=by, state="running", started_at=datetime.now(UTC))
         self._note(job)
         task = asyncio.create_task(self._follow(job, self._in_a_thread(job, work, seconds)))
@@ -83,24 +87,28 @@ class Jobs:
         await asyncio.wait([task], timeout=wait)
         return job
 
-    async def newest(self) -> list[Job]:
-        """All there are, the newest first. Raises `DatabaseError`."""
+    async def newest(self, kind: Kind | None = None, by: str | None = None) -> list[Job]:
+        """Those of this kind and this caller's (None: any), the newest first, without results.
+
+        Raises `DatabaseError`.
+        """
         here = {each.id: each for each in self._jobs.values()}  # first: what ends meanwhile is in the database
-        all_ = {**here, **{each.id: each for each in await self._kept()}}
-        return sorted(all_.values(), key=lambda job: job.started_at, reverse=True)
+        wanted = {each.id: each for each in here.values() if kind in (None, each.kind) and by in (None, each.by)}
+        if self._database is not None:
+            wanted |= {each.id: each for each in await to_thread.run_sync(kept, self._database, kind, by)}
+        found = sorted(wanted.values(), key=lambda job: job.started_at, reverse=True)
+        return [replace(each, result=None) for each in found]
 
     async def get(self, job_id: str) -> Job | None:
         """One of them. Raises `DatabaseError`."""
-        return self._jobs.get(job_id) or next(iter(await self._kept(job_id)), None)
+        here = self._jobs.get(job_id)
+        return here if here or self._database is None else await to_thread.run_sync(find, self._database, job_id)
 
     async def end(self) -> None:
         """Have all of them end, and wait for them a little."""
         self._ending.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=LEAVING)
-
-    async def _kept(self, job_id: str | None = None) -> list[Job]:
-        return await to_thread.run_sync(kept, self._database, job_id) if self._database else []
 
     def _note(self, job: Job) -> None:
         ended = [each.id for each in self._jobs.values() if each.state != "running"]
@@ -150,10 +158,10 @@ class Jobs:
             return
         try:
             await to_thread.run_sync(keep, self._database, job)
-        except (GladError, psycopg.Error) as error:
+        except (GladError, psycopg.Error, TypeError) as error:  # the last: a value that JSON does not have
             logger.warning("what the work %s has come to is kept in memory alone: %s", job.id, error)
         else:
-            del self._jobs[job.id]
+            self._jobs.pop(job.id, None)  # gone already where others ended meanwhile
 
 
 @asynccontextmanager

@@ -40,7 +40,7 @@ async def around(request: Request, caller: Who, slug: str) -> Response:
     try:
         row = await one_of(request, slug, lambda reading: reading.one)
     except Problem:
-        return await post(request, caller, f"{slug}/around")
+        return await post(request, caller, f"{slug}/around", request.query_params.get("preview"))
     require_public(row)
     place = {"at": row["at"] or "", "id": row["id"]}
 
@@ -65,7 +65,7 @@ async def picture(request: Request, caller: Who, slug: str) -> Response:
     try:
         row = await one_of(request, slug, lambda reading: reading.about)
     except Problem:
-        return await post(request, caller, f"{slug}/picture")
+        return await post(request, caller, f"{slug}/picture", request.query_params.get("preview"))
     require_public(row)
     if not row["is_ours"]:
         raise Problem(404, "this post shows no picture that was drawn here")

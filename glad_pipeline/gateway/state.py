@@ -9,22 +9,28 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Annotated, Any, TypeVar
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import anyio.to_thread
+import psycopg
 from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI, Request
 
-from glad_pipeline.database import Database
+from glad_pipeline.database import Database, DatabaseError, at_most
 from glad_pipeline.database.pool import Pool
 from glad_pipeline.errors import GladError
+from glad_pipeline.gateway.problems import AGAIN, Problem
 from glad_pipeline.gateway.rates import Rates
 from glad_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from glad_pipeline.storage.protocol import ObjectStore
 
 Answer = TypeVar("Answer")
 VISITORS = 40  # threads for what any visitor asks for: files, and a look at the blog's schema
 CONNECTIONS = 8  # of each of the two ways
+LOOKING = 5.0  # seconds of PostgreSQL's for a statement that looks for rows by what has no index
 CALLER = "glad.caller"  # in the scope of a request: the name of its key, for the log
 
 
@@ -39,9 +45,31 @@ class State:
     rates: Rates
     visitors: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(VISITORS))
 
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The object store; opened by the first who wants it, which takes as long as many a request."""
+        from glad_pipeline.storage.opening import open_store
+
+        return open_store(self.settings)
+
     async def blocking(self, work: Callable[..., Answer], *given: Any, **named: Any) -> Answer:
         """`work(*given, **named)` in a thread; a client that hangs up does not interrupt it."""
         return await anyio.to_thread.run_sync(partial(work, *given, **named))
+
+    async def looking(self, work: Callable[..., Answer], *given: Any, **named: Any) -> Answer:
+        """The same for a list with filters. Raises `Problem` where a statement takes longer than LOOKING."""
+
+        def bounded() -> Answer:
+            at_most.set(LOOKING)  # of this thread's context, which ends with it
+            return work(*given, **named)
+
+        try:
+            return await anyio.to_thread.run_sync(bounded)
+        except (DatabaseError, psycopg.errors.QueryCanceled) as error:
+            if not isinstance(error.__cause__ or error, psycopg.errors.QueryCanceled):
+                raise
+            text = f"this takes longer than {LOOKING:g} s: choose by something that more rows have, or a shorter time"
+            raise Problem(503, text, headers={"Retry-After": str(AGAIN)}) from error
 
     async def for_visitor(self, work: Callable[..., Answer], *given: Any) -> Answer:
         """The same, in a thread that no work of the studio's can hold."""

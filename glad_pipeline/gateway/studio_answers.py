@@ -14,11 +14,12 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from starlette.convertors import Convertor, register_url_convertor
 
 from glad_pipeline.callers.keys import allows
+from glad_pipeline.errors import GladError
 from glad_pipeline.gateway.callers import Caller
 from glad_pipeline.gateway.models import Asked, Model
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.limits import REASON_CHARS
-from glad_pipeline.prompts.intake import key_of
+from glad_pipeline.prompts.intake import KeyTaken, key_of
 from glad_pipeline.prompts.management import Changes
 
 LARGEST = 2**63 - 1  # a PostgreSQL bigint
@@ -195,6 +196,13 @@ def may_approve(caller: Caller) -> bool:
 def may_read(caller: Caller, source: str | None) -> bool:
     """Whether this caller may see a prompt of this source: its own, or with `read` anybody's."""
     return source == caller.name or allows(caller.scopes, "read")
+
+
+def why_taken(caller: Caller, error: GladError) -> str:
+    """Its words; of a key that is taken, to who may not read others' prompts, without the prompt that has it."""
+    if isinstance(error, KeyTaken) and not allows(caller.scopes, "read"):
+        return "this idempotency_key, or the task_id beside it, asks for something else already: take another key"
+    return str(error)
 
 
 def with_own_key(caller: Caller, given: Mapping[str, Any]) -> dict[str, Any]:

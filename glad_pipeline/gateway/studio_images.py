@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -15,7 +14,18 @@ from glad_pipeline.gateway.commands import run_command
 from glad_pipeline.gateway.jobs import AllJobs, Tell
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here, State
-from glad_pipeline.gateway.studio_answers import After, Answer, IdInPath, Limit, Page, Text, answer, page, refusals
+from glad_pipeline.gateway.studio_answers import (
+    After,
+    Answer,
+    IdInPath,
+    Limit,
+    Moment,
+    Page,
+    Text,
+    answer,
+    page,
+    refusals,
+)
 from glad_pipeline.gateway.studio_posts import BEGUN, JobAnswer, OneImage, answer_of_job
 from glad_pipeline.limits import CHARS
 from glad_pipeline.operations.gallery import (
@@ -54,8 +64,8 @@ async def list_images(
     model: Annotated[Text | None, Query(max_length=CHARS["model"])] = None,
     category: Annotated[Text | None, Query(max_length=CHARS["category"])] = None,
     text: Annotated[Text | None, Query(min_length=1, max_length=200, description="in title or prompt")] = None,
-    since: Annotated[datetime | None, Query(description="drawn then or later")] = None,
-    until: Annotated[datetime | None, Query(description="drawn before")] = None,
+    since: Annotated[Moment | None, Query(description="drawn then or later")] = None,
+    until: Annotated[Moment | None, Query(description="drawn before")] = None,
     stale: Annotated[bool | None, Query(description="drawn by another model, or revision, than the settings'")] = None,
     after: After = None,
     limit: Limit = 20,
@@ -72,7 +82,7 @@ async def list_images(
         stale=stale,
         of=of,
     )
-    rows = await state.blocking(lambda: gallery(state.database, wanted, limit=limit, before=after))
+    rows = await state.looking(gallery, state.database, wanted, limit=limit, before=after)
     return page(rows, limit)
 
 
@@ -132,9 +142,7 @@ def _object_of(image: CataloguedImage, copies: list[StoredRendition], size: str)
 
 
 def _fetched(state: State, key: str) -> bytes | None:
-    from glad_pipeline.storage.opening import open_store
-
-    return open_store(state.settings).fetch(key)
+    return state.store.fetch(key)
 
 
 @router.post("/reproduce", response_model=JobAnswer, responses={**BEGUN, **refusals(404, 409)})

@@ -14,7 +14,16 @@ from glad_pipeline.gateway.callers import Caller, needs
 from glad_pipeline.gateway.post_models import Named
 from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
-from glad_pipeline.gateway.studio_answers import Answer, Told, answer, refusals, source_for, with_own_key
+from glad_pipeline.gateway.studio_answers import (
+    Answer,
+    Told,
+    answer,
+    may_read,
+    refusals,
+    source_for,
+    why_taken,
+    with_own_key,
+)
 from glad_pipeline.gateway.studio_fields import PromptAsked
 from glad_pipeline.operations.checking import Checked
 from glad_pipeline.operations.choices import Choices
@@ -75,4 +84,13 @@ async def check_prompt(state: Here, caller: Submitter, asked: PromptAsked) -> Re
 
     given = {name: found for name, found in asked.given().items() if found is not None}
     given = {**with_own_key(caller, given), "source": source_for(caller, asked.source)}
-    return answer(await state.blocking(check, state.database, given, state.settings))
+    return answer(
+        await state.blocking(
+            check,
+            state.database,
+            given,
+            state.settings,
+            told=lambda error: why_taken(caller, error),
+            sees=lambda source: may_read(caller, source),
+        )
+    )

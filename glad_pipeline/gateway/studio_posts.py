@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -39,6 +40,7 @@ Reader = Annotated[Caller, needs("read")]
 Reviewer = Annotated[Caller, needs("review")]
 Admin = Annotated[Caller, needs("admin")]
 STATUS_CHARS = 50
+NAMED = 1_000  # prompts that the result of a search for stale pictures names
 TOLD: dict[int | str, dict[str, Any]] = {
     202: {"model": TakedownAnswer, "description": "It is taken down, and others are still being told"}
 }
@@ -151,7 +153,10 @@ BEGUN: dict[int | str, dict[str, Any]] = {202: {"model": JobAnswer, "description
 
 @router.post("/images/redraw-stale", response_model=JobAnswer, responses={**BEGUN, **refusals(409)})
 async def redraw_stale(state: Here, caller: Admin, jobs: AllJobs, asked: RedrawStale) -> Response:
-    """Find published pictures that the settings of today would draw in another way, and have those drawn anew."""
+    """Find published pictures that the settings of today would draw in another way, and have those drawn anew.
+
+    The job's `result`: how many are `stale`, `requeued`, `not_drawable`; `prompts` and `refused` name the first 1,000.
+    """
 
     from glad_pipeline.operations import redraw
 
@@ -160,7 +165,9 @@ async def redraw_stale(state: Here, caller: Admin, jobs: AllJobs, asked: RedrawS
             state.database, state.settings, tell=lambda so_far: tell(lambda: f"{so_far.looked_at:,} looked at")
         )
         moved = () if asked.dry_run else redraw.requeue(state.database, found.prompts)
-        return {**values_of(found), "requeued": len(moved)}
+        counts = {"stale": len(found.prompts), "not_drawable": len(found.refused), "requeued": len(moved)}
+        some = {"prompts": found.prompts[:NAMED], "refused": dict(islice(found.refused.items(), NAMED))}
+        return {**values_of(found), **some, **counts}
 
     return answer_of_job(await jobs.begin("redraw", caller.name, work, alone=True))
 

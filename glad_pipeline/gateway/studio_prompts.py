@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field
 
-from glad_pipeline.callers.keys import allows
 from glad_pipeline.errors import GladError
 from glad_pipeline.gateway.callers import Caller, needs
 from glad_pipeline.gateway.problems import Problem
@@ -38,11 +37,13 @@ from glad_pipeline.gateway.studio_answers import (
     refusals,
     source_for,
     whose,
+    why_taken,
     with_own_key,
 )
 from glad_pipeline.gateway.studio_fields import PromptAsked, PromptFields, Seen
 from glad_pipeline.limits import CHARS, PRIORITY
 from glad_pipeline.operations.asking import AskedFor, ask_for, ask_for_each
+from glad_pipeline.operations.checking import OF_ANOTHER
 from glad_pipeline.operations.lineage import Lineage, lineage_of
 from glad_pipeline.prompts import editing, management
 from glad_pipeline.prompts.editing import ChangedMeanwhileError, Edit
@@ -69,7 +70,6 @@ class PromptPage(Told):
     meta: PromptCounts
 
 
-OF_ANOTHER = "a prompt with this task_id is there already, and was not asked for with this key"
 THERE: dict[str, Any] = {"model": Answer[AskedFor], "description": "It was in the queue already"}
 
 
@@ -89,10 +89,10 @@ async def list_prompts(
 ) -> Response:
     """Prompts, the newest first. What each became in full has `GET /api/studio/prompts/{id}`."""
     wanted = Wanted(source=source, category=category, text=text, since=since, until=until)
-    rows = await state.blocking(
+    rows = await state.looking(
         management.list_prompts, state.database, status=status, wanted=wanted, limit=limit, before=after
     )
-    counts = None if after else await state.blocking(management.counts_by_status, state.database, wanted)
+    counts = None if after else await state.looking(management.counts_by_status, state.database, wanted)
     return page(rows, limit, counts=counts)
 
 
@@ -116,7 +116,7 @@ async def add_prompt(state: Here, caller: Submitter, asked: PromptAsked) -> Resp
     try:
         done = await state.blocking(ask_for, state.database, given, state.settings)
     except KeyTaken as error:
-        raise Problem(409, _why_taken(caller, error)) from error
+        raise Problem(409, why_taken(caller, error)) from error
     if not done.is_new and done.prompt is not None and not may_read(caller, done.prompt.source):
         raise Problem(409, OF_ANOTHER)
     return answer(done, 201 if done.is_new else 200)
@@ -162,18 +162,11 @@ def _of_batch(
     caller: Caller, index: int, became: tuple[int, bool] | GladError, hidden: Collection[int]
 ) -> dict[str, Any]:
     if isinstance(became, GladError) or became[0] in hidden:
-        why = OF_ANOTHER if not isinstance(became, GladError) else _why_taken(caller, became)
+        why = OF_ANOTHER if not isinstance(became, GladError) else why_taken(caller, became)
         return {"index": index, "id": None, "ok": False, "is_new": False, "detail": why}
     prompt_id, is_new = became
     words = "in the queue" if is_new else "was in the queue already"
     return {"index": index, "id": prompt_id, "ok": True, "is_new": is_new, "detail": words}
-
-
-def _why_taken(caller: Caller, error: GladError) -> str:
-    """Its words; of a key that is taken, to who may not read others' prompts, without the prompt that has it."""
-    if isinstance(error, KeyTaken) and not allows(caller.scopes, "read"):
-        return "this idempotency_key, or the task_id beside it, asks for something else already: take another key"
-    return str(error)
 
 
 def _given(caller: Caller, asked: PromptFields) -> dict[str, Any]:

@@ -61,7 +61,7 @@ async def list_waiting(
     limit: Limit = 20,
 ) -> Response:
     """Pictures that wait for a person, with previews, those first that were asked for first."""
-    rows = await state.blocking(review.waiting, state.database, kind=status, source=source, limit=limit, after=after)
+    rows = await state.looking(review.waiting, state.database, kind=status, source=source, limit=limit, after=after)
     return page(rows, limit)
 
 

@@ -8,6 +8,7 @@ visitor whose address is none, since anybody may write `X-Forwarded-For` where n
 from __future__ import annotations
 
 import hmac
+import re
 from ipaddress import ip_address
 
 from pydantic import SecretStr
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 SECRET, VISITOR = b"x-glad-site", b"x-glad-visitor"
 OF_SITE = "glad.of_site"  # in a scope: the site asks by itself
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([\d.]+):\d+")  # as some proxies write an address
 
 
 class Visitors:
@@ -26,11 +28,12 @@ class Visitors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._is_of_site(scope):
-            visitor = next((value.decode("latin-1") for name, value in scope["headers"] if name == VISITOR), None)
-            if visitor is None:
-                scope[OF_SITE] = True  # `front` has it too
-            elif _is_address(visitor):
-                scope["client"] = (visitor, 0)
+            visitor = next((value.decode("latin-1") for name, value in scope["headers"] if name == VISITOR), "")
+            if not visitor.strip():
+                scope[OF_SITE] = True
+            elif (address := _address(visitor)) is not None:
+                scope["client"] = (address, 0)  # `front` has it too
+            # else somebody whom nobody can tell from others: all of those are counted as the site's server
         await self._app(scope, receive, send)
 
     def _is_of_site(self, scope: Scope) -> bool:
@@ -38,9 +41,10 @@ class Visitors:
         return shown is not None and bool(self._secret) and hmac.compare_digest(shown, self._secret or b"")
 
 
-def _is_address(text: str) -> bool:
+def _address(text: str) -> str | None:
+    """None: it is none."""
+    found = _WITH_PORT.fullmatch(text.strip())
     try:
-        ip_address(text)
+        return str(ip_address(text.strip() if found is None else found[1] or found[2]))
     except ValueError:
-        return False
-    return True
+        return None

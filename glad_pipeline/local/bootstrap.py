@@ -33,6 +33,7 @@ from glad_pipeline.redaction import hide_environment, redact
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+SITE = Path(__file__).with_name("site.tar.xz")
 STAMP = VENV / "glad-installed.json"
 CONSTRAINTS = ROOT / "constraints.txt"
 # Brought along, so that a Python without ensurepip (Debian's) needs no download we could not trust.
@@ -43,6 +44,7 @@ AT_ONCE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 # No server, under a minute
 CHECKS = [f"glad_pipeline_tests/unit/test_{name}.py" for name in ("code", "docs", "readme")]
 INSTALL = ("install", "--disable-pip-version-check")
+SOON = ("--retries", "1")  # what may fail is not waited for: without a network, at each start
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 
 
@@ -118,20 +120,22 @@ def install(extras: str) -> None:
 
 def wants_node() -> bool:
     """Whether `glad up` would serve the site, and finds no Node.js. Of the settings it knows as much as it has to."""
-    names = ("GLAD_SITE", "GLAD_SITE_URL")
+    names = ("GLAD_SITE", "GLAD_SITE_URL", "GLAD_GATEWAY")
     file = Path(os.environ.get("GLAD_ENV_FILE") or ROOT / ".env")
     text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
     given = dict(re.findall(rf"^(?:export )?({'|'.join(names)})=['\"]?([^\s'\"]+)", text, re.MULTILINE))
     given |= {name: os.environ[name] for name in names if os.environ.get(name)}
-    site = given.get("GLAD_SITE", "off" if "GLAD_SITE_URL" in given else "on")
-    return site.lower() in ("1", "on", "t", "true", "y", "yes") and find_node(VENV) is None
+    wanted = given.get("GLAD_SITE", "off" if "GLAD_SITE_URL" in given else "on"), given.get("GLAD_GATEWAY", "on")
+    is_served = SITE.is_file() and all(each.lower() in ("1", "on", "t", "true", "y", "yes") for each in wanted)
+    return is_served and find_node(VENV) is None
 
 
 def install_node() -> None:
     """Node.js from its wheel. Without it all runs but the site, so that it may fail: each `glad up` tries again."""
+    hide_environment()  # of an index, say
     sys.stderr.write(f"Blog and studio need Node.js, which is not here ({WHEEL_SIZE}; GLAD_SITE=off leaves them out)\n")
     try:
-        step("Installing Node.js", [PYTHON, "-m", "pip", *INSTALL, "-c", CONSTRAINTS, WHEEL], open_log())
+        step("Installing Node.js", [PYTHON, "-m", "pip", *INSTALL, *SOON, "-c", CONSTRAINTS, WHEEL], open_log())
     except (SetUpFailed, OSError) as error:
         sys.stderr.write(f"glad: {error}\nAll else is started.\n")
 

@@ -151,7 +151,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
         environment.setdefault("GLAD_WEB_URL", settings.web_url or ports.urls["url"])
         _start(ports, home, children, environment, token)
         if served and ports.site:
-            _start_site(served.program(environment, ports.site, ports.urls["gateway"]), ports, home, children)
+            _start_site(served, environment, ports, home, children)
         _announce(ports, environment, home, settings)
         if token is None:
             print("GLAD_WEB_TOKEN is off: every user and program of this machine can use the web UI", file=sys.stderr)
@@ -170,7 +170,6 @@ def _end(settings: Settings, home: Home, children: list[Child], before: dict[sig
     for child in reversed(children):
         with Step(f"stopping the {child.name}"):
             child.end()
-    site.note(home, None)
     stack.stop(settings)
     _clear_sockets(home)
     (home.path / "up.json").unlink(missing_ok=True)
@@ -196,11 +195,14 @@ def _start(ports: Ports, home: Home, children: list[Child], environment: dict[st
         _wait_for(children, "starting the gateway", lambda: local_status(gateway, "/healthz") == 200)
 
 
-def _start_site(program: Program, ports: Ports, home: Home, children: list[Child]) -> None:
+def _start_site(
+    served: site.Site, environment: dict[str, str], ports: Ports, home: Home, children: list[Child]
+) -> None:
     """It holds up nothing: where it does not come up that is said, and it is tried on as what has ended is."""
-    children.append(Child.started("site", program, home))
-    _write_state(home, ports, children)
     try:
+        program = served.program(environment, ports.site or 0, ports.urls["gateway"])
+        children.append(Child.started("site", program, home))
+        _write_state(home, ports, children)
         _wait_for(children, "starting the site", lambda: local_status(ports.site, site.PROBE) is not None, seconds=60)
     except GladError as error:
         print(f"glad: {error}\nAll else runs; GLAD_SITE=off leaves out the site", file=sys.stderr)

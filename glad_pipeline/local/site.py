@@ -7,6 +7,7 @@ the archive and the variables that the site reads, not what it shows.
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import shutil
 import sys
@@ -26,7 +27,8 @@ from glad_pipeline.local.site_keys import draw_keys
 from glad_pipeline.settings import Settings, settings_of
 from glad_pipeline.storage.opening import open_store
 
-ARCHIVE = Path(__file__).with_name("site.tar.xz")  # beside it site.json: its hash, and the files that have keys
+# Beside it site.json: a hash, by which versions are told apart and nothing is checked, and the files that have keys.
+ARCHIVE = Path(__file__).with_name("site.tar.xz")
 STORE = (  # what names the one that shows the pictures
     *("AWS_S3_BUCKET", "AWS_S3_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     *("GLAD_VOLUME", "GLAD_PUBLIC_BASE_URL"),
@@ -98,9 +100,9 @@ def unpack(home: Home, packed: Path = ARCHIVE) -> Path:
     What was taken down while it did not run, it was not told. Raises `GladError`.
     """
     folder = home.path / "site"
-    facts = json.loads(packed.with_name("site.json").read_text(encoding="utf-8"))
     mark = folder / UNPACKED
     try:
+        facts = json.loads(packed.with_name("site.json").read_text(encoding="utf-8"))
         if not mark.is_file() or mark.read_text(encoding="utf-8") != facts["sha256"]:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
@@ -111,7 +113,7 @@ def unpack(home: Home, packed: Path = ARCHIVE) -> Path:
             draw_keys(folder / name for name in facts["keys"])
             mark.write_text(facts["sha256"], encoding="utf-8")
         shutil.rmtree(folder / ".next" / "cache", ignore_errors=True)
-    except (OSError, tarfile.TarError, EOFError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, tarfile.TarError, lzma.LZMAError) as error:
         raise GladError(f"the site cannot be unpacked to {folder}: {error}") from error
     return folder
 
@@ -119,7 +121,8 @@ def unpack(home: Home, packed: Path = ARCHIVE) -> Path:
 def variables(settings: Settings, environment: Mapping[str, str], *, port: int, gateway: str) -> dict[str, str]:
     """The environment of its process; `environment` is that of the programs beside it."""
     site_url = environment["GLAD_SITE_URL"]
-    hosts = {urlsplit(site_url).hostname or "", *("localhost", "127.0.0.1", "[::1]"), *_listed(settings.site_hosts)}
+    host = urlsplit(site_url).hostname or ""
+    hosts = {f"[{host}]" if ":" in host else host, *("localhost", "127.0.0.1", "[::1]"), *_listed(settings.site_hosts)}
     shown = [image_origin(settings, environment), *_listed(settings.image_hosts)]
     optional = {
         "GLAD_SITE_NAME": settings.site_name,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -17,15 +17,17 @@ from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.limits import TEXT_PIECES
 from glad_pipeline.operations.prompt_texts import notices_of
-from glad_pipeline.prompts import intake
+from glad_pipeline.prompts import intake, management
 from glad_pipeline.prompts.aims import refuse_unknown_aims
 from glad_pipeline.prompts.editing import with_post
+from glad_pipeline.prompts.sources import refuse_beyond_limit
 from glad_pipeline.prompts.spellings import understood
 from glad_pipeline.prompts.validation import new_prompt, reasons_against
 from glad_pipeline.publishing import blocklist
 from glad_pipeline.records import FIELDS, NewPrompt, Prompt, values_of
 from glad_pipeline.settings import Settings
 
+OF_ANOTHER = "a prompt with this task_id is there already, and was not asked for with this key"
 _WORD = re.compile(r"\w{1,5}|[^\w\s]")  # about what CLIP's vocabulary has as one token
 log = logging.getLogger(__name__)
 
@@ -70,8 +72,20 @@ class Checked:
     would_be: WouldBe | None  # None: it is not possible
 
 
-def check(database: Database, given: Mapping[str, Any], settings: Settings) -> Checked:
-    """Look at a prompt as `ask_for` would take it."""
+def check(
+    database: Database,
+    given: Mapping[str, Any],
+    settings: Settings,
+    *,
+    told: Callable[[GladError], str] = str,
+    sees: Callable[[str | None], bool] = lambda source: True,
+) -> Checked:
+    """Look at a prompt as `ask_for` would take it.
+
+    Args:
+        told: what a refusal is for who asks.
+        sees: whether who asks may know of prompts of this source.
+    """
     from glad_pipeline.pipeline.blog import without_place  # it brings the trial of a post with it
 
     syntax = str(given.get("prompt_syntax") or settings.engine.prompt_syntax)
@@ -79,11 +93,13 @@ def check(database: Database, given: Mapping[str, Any], settings: Settings) -> C
     texts = [_text(name, str(given.get(name) or ""), syntax, settings) for name in fields if given.get(name)]
     try:
         named = with_post(database, given)
-        new = database.read(lambda connection: _new(connection, named, settings))
+        new, there = database.read(lambda connection: _new(connection, named, settings))
     except UnavailableError:
         raise
     except GladError as error:
-        return _refused(_reasons(given, error), texts)
+        return _refused(_reasons(given, error, told), texts)
+    if there is not None and not sees(management.sources_of(database, [there]).get(there)):
+        return _refused([OF_ANOTHER], texts)
     seed = intake.chosen_seed(intake.content_hash(new)) if new.seed is None else new.seed
     prompt = Prompt(**{**values_of(new), "id": 0, "seed": seed})
     try:
@@ -95,26 +111,34 @@ def check(database: Database, given: Mapping[str, Any], settings: Settings) -> C
     return Checked(
         is_possible=True,
         problems=(),
-        warnings=(*notices_of(new, settings.engine), *without_place(database, prompt)),
+        warnings=(*_of_same(there), *notices_of(new, settings.engine), *without_place(database, prompt)),
         texts=texts,
         would_be=_would_be(new, recipe),
     )
 
 
-def _new(connection: Connection, given: Mapping[str, Any], settings: Settings) -> NewPrompt:
-    """The prompt, as intake makes it. Raises `UsageError` as that does."""
+def _new(connection: Connection, given: Mapping[str, Any], settings: Settings) -> tuple[NewPrompt, int | None]:
+    """The prompt as intake makes it, and which one it is already. Raises `UsageError` as that does."""
     ids = intake.ids_of_posts(connection)
     new = new_prompt({name: given[name] for name in given if name in (*FIELDS, "size")}, zone=settings.zone, ids=ids)
+    row = dict(zip(intake.WRITTEN, intake.as_row(new), strict=True))
+    if (there := intake.same_prompt(connection, new, row)) is not None:
+        return new, there
     if new.slug is not None:
         intake.refuse_taken_slug(connection, new)
     refuse_unknown_aims(connection, new)
-    return new
+    refuse_beyond_limit(connection, new.source)
+    return new, None
 
 
-def _reasons(given: Mapping[str, Any], error: GladError) -> list[str]:
+def _of_same(there: int | None) -> list[str]:
+    return [] if there is None else [f"it was asked for already, as prompt {there}: nothing would be added"]
+
+
+def _reasons(given: Mapping[str, Any], error: GladError, told: Callable[[GladError], str]) -> list[str]:
     """Each reason against the fields by themselves, or else the one that the database knows."""
     fields = {name: found for name, found in given.items() if name != "post_id"}
-    return reasons_against(understood(fields)) or [str(error)]
+    return reasons_against(understood(fields)) or [told(error)]
 
 
 def _refused(problems: Sequence[str], texts: Sequence[CheckedText]) -> Checked:

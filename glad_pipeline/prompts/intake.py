@@ -76,7 +76,7 @@ def add_prompt(database: Database, given: Mapping[str, Any], *, zone: tzinfo = U
     row = dict(zip(WRITTEN, as_row(prompt), strict=True))
     with database.transaction() as connection:
         connection.execute(QUERIES["one_at_a_time"])
-        if (same := _same_prompt(connection, prompt, row)) is not None:
+        if (same := same_prompt(connection, prompt, row)) is not None:
             return same, False
         if prompt.slug is not None:
             refuse_taken_slug(connection, prompt)
@@ -85,14 +85,16 @@ def add_prompt(database: Database, given: Mapping[str, Any], *, zone: tzinfo = U
             added = value(connection, QUERIES["insert_one"], row)
         if added is not None:
             return int(added), True
-        if (same := _same_prompt(connection, prompt, row)) is not None:  # inserted by plain SQL since we looked
+        if (same := same_prompt(connection, prompt, row)) is not None:  # inserted by plain SQL since we looked
             return same, False
         raise GladError("another prompt like it was added and removed at the same moment: try again")
 
 
-def _same_prompt(connection: Connection, prompt: NewPrompt, row: Mapping[str, Any]) -> int | None:
-    """The prompt that this one is already. Raises `KeyTaken` where its `idempotency_key` is that of another one, or
-    it comes with one and its `task_id` is."""
+def same_prompt(connection: Connection, prompt: NewPrompt, row: Mapping[str, Any]) -> int | None:
+    """The prompt that this one, as a `row` of WRITTEN, is already; None: it is new.
+
+    Raises `KeyTaken` where its `idempotency_key` is that of another one, or it comes with one and its `task_id` is.
+    """
     if prompt.idempotency_key is not None:
         there = connection.execute(QUERIES["owner_of_key"], row).fetchone()
         if there is not None:

@@ -10,12 +10,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
+from statistics import median
 
 from glad_pipeline.database import named_queries
 
 QUERIES = named_queries("glad_pipeline.prompts", "progress.sql")
 COUNTED = 1_000  # prompts ahead of one
-IDLE = 120.0  # seconds without a picture, after which nobody was drawing
+IDLE = 120.0  # seconds without a picture, after which nobody was drawing, unless pictures take longer
+TOGETHER = 1.0  # seconds within which the pictures of a batch are stored
 ENDED = ("published", "ready", "rejected", "failed", "cancelled")  # nothing more comes of it by itself
 CHANNEL = "glad_prompt_events"  # that is notified when any prompt has moved
 WORDS = {  # of states that say all there is to say
@@ -98,15 +101,19 @@ class Progress:
 def seconds_each(stored: Sequence[float]) -> float | None:
     """How long one picture takes, by when the last ones were stored (seconds, the newest first); None: not known.
 
-    Pictures of one batch come together: the pace is that of all since the last pause of IDLE seconds.
+    Pictures of one batch come together: the pace is that of all since the last pause, which is longer than IDLE
+    seconds, and than three times what there usually is between batches.
     """
+    between = [after - at for after, at in pairwise(stored) if after - at > TOGETHER]
+    idle = max(IDLE, 3 * median(between)) if len(between) > 2 else IDLE
     lately = [*stored[:1]]
     for at in stored[1:]:
-        if lately[-1] - at > IDLE:
+        if lately[-1] - at > idle:
             break
         lately.append(at)
-    # the first of them has begun before it was stored: so many pictures less one came in that time
-    return (lately[0] - lately[-1]) / (len(lately) - 1) if len(lately) > 1 else None
+    # the first batch of them was begun before it was stored: it is not of that time
+    drawn = sum(at - lately[-1] > TOGETHER for at in lately)
+    return (lately[0] - lately[-1]) / drawn if drawn else None
 
 
 def waiting_in_words(place: int | None) -> str:

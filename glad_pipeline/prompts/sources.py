@@ -14,7 +14,8 @@ from typing import Any
 
 from psycopg import errors as pg
 
-from glad_pipeline.database import Database
+from glad_pipeline.database import Connection, Database
+from glad_pipeline.display import quoted
 from glad_pipeline.errors import UsageError
 from glad_pipeline.prompts.pauses import ALL, SQL
 from glad_pipeline.prompts.validation import review_reason, source_name
@@ -95,6 +96,16 @@ def kept_to_limits() -> Iterator[None]:
             raise
         hint = f". {error.diag.message_hint}" if error.diag.message_hint else ""
         raise LimitReached(f"{error.diag.message_primary}: nothing was added{hint}") from error
+
+
+def refuse_beyond_limit(connection: Connection, source: str) -> None:
+    """Raises `LimitReached` where the database would, were one more prompt of this source added now."""
+    row = connection.execute(SQL["at_limit"], {"source": source}).fetchone()
+    if row is None:
+        return
+    queued, daily = row["queued"], row["daily"]
+    what = f"have {queued} prompts waiting at once" if queued is not None else f"add {daily} prompts in 24 hours"
+    raise LimitReached(f"the source {quoted(source)} may {what}: ask later, or allow more: `glad prompts limit`")
 
 
 def _checked(source: str) -> str:

@@ -26,6 +26,19 @@ FROM named LEFT JOIN waiting USING (source) LEFT JOIN in_work USING (source) LEF
      LEFT JOIN published USING (source) LEFT JOIN prompt_sources AS s USING (source)
 ORDER BY named.source <> '*', named.source;
 
+-- name: at_limit
+-- The limits of a source that one more prompt would pass.
+SELECT CASE WHEN l.queued <= w.waiting THEN l.queued END AS queued, CASE WHEN l.daily <= w.lately THEN l.daily END AS daily
+FROM (SELECT coalesce(own.queued_limit, every.queued_limit) AS queued, coalesce(own.daily_limit, every.daily_limit) AS daily
+      FROM (SELECT) AS one LEFT JOIN prompt_sources AS own ON own.source = %(source)s
+           LEFT JOIN prompt_sources AS every ON every.source = '*') AS l
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN l.queued IS NOT NULL THEN (SELECT count(*) FROM prompts p WHERE p.status = 'pending' AND p.source = %(source)s)
+           END AS waiting,
+           CASE WHEN l.daily IS NOT NULL THEN (SELECT count(*) FROM prompts p WHERE p.source = %(source)s AND p.source <> ''
+                                                 AND p.created_at > now() - interval '24 hours') END AS lately) AS w
+WHERE %(source)s <> '' AND (l.queued <= w.waiting OR l.daily <= w.lately);
+
 -- name: pause
 -- Twice is once. `before`: since when it was paused already, as it was when this statement began.
 INSERT INTO prompt_sources AS s (source, paused_since, pause_reason) VALUES (%(source)s, now(), %(reason)s)

@@ -36,6 +36,11 @@ def test_one_that_is_soon_over_is_waited_for_and_one_that_is_not_is_followed():
         await jobs.end()
         assert (long.state, long.result) == ("done", 6)
         assert [each.id for each in await jobs.newest()] == [long.id, short.id]
+        assert (
+            [each.id for each in await jobs.newest("doctor")] == [each.id for each in await jobs.newest(by="you")] == []
+        )
+        assert [each.result for each in await jobs.newest("audit", "me")] == [None, None]
+        assert (await jobs.get(short.id)).result == 5
 
     on_a_loop(scenario)
 
@@ -92,6 +97,34 @@ def test_only_so_many_go_on_at_once_and_only_the_newest_are_kept(monkeypatch):
         await jobs.end()
 
     on_a_loop(scenario)
+
+
+def test_takedowns_are_told_beside_whatever_else_is_under_way(monkeypatch):
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+    monkeypatch.setattr(module, "TAKEDOWNS", 2)
+
+    async def scenario():
+        jobs, go_on = Jobs(), threading.Event()
+        for kind in ("audit", "takedown", "takedown"):
+            await jobs.begin(kind, "me", lambda tell: go_on.wait(20), wait=0.0)
+        for kind in ("audit", "takedown"):
+            with pytest.raises(Problem, match="long works are under way"):
+                await jobs.begin(kind, "me", lambda tell: 1)
+        go_on.set()
+        await jobs.end()
+
+    on_a_loop(scenario)
+
+
+@pytest.mark.parametrize("result", ["half a \ud800 character", 2**70])
+def test_a_result_that_cannot_be_kept_is_shown_by_the_gateway_that_has_it(database, caplog, result):
+    async def scenario():
+        jobs = Jobs(database)
+        job = await jobs.begin("audit", "me", lambda tell: result)
+        assert (job.state, (await jobs.get(job.id)).result) == ("done", result)
+
+    on_a_loop(scenario)
+    assert "kept in memory alone" in caplog.text
 
 
 @pytest.mark.parametrize("way", ["the gateway ends", "its time is over"])

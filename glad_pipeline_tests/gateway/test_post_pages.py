@@ -1,11 +1,13 @@
 """What the pages of a blog read beside the list and the post: neighbours, pictures, labels with counts, sitemaps."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 
 from glad_pipeline.database import connect
 from glad_pipeline.database.migrations import migrate
-from glad_pipeline.gateway import sitemap, taxonomies
+from glad_pipeline.gateway import blog_reads, sitemap, taxonomies
 from glad_pipeline.gateway.caching import PUBLIC
 from glad_pipeline.gateway.post_models import (
     AboutAnswer,
@@ -70,6 +72,12 @@ def test_a_slug_may_end_as_these_routes_do(client_with, migrated_url):
                 "INSERT INTO posts (title, slug, content, status) VALUES ('t', %s, 'c', 'published')", [slug]
             )
         assert client_with().get(f"/api/posts/{slug}").json()["data"]["slug"] == slug
+    with connect(migrated_url) as connection:
+        connection.execute("ALTER TABLE posts ADD preview_token text")
+        connection.execute("UPDATE posts SET status = 'draft', preview_token = 't' WHERE slug = 'a/picture'")
+    with gateway_on(migrated_url) as client:
+        assert client.get("/api/posts/a/picture").status_code == 404
+        assert client.get("/api/posts/a/picture?preview=t").json()["data"]["slug"] == "a/picture"
     assert client_with().get("/api/posts/a/around/around").json()["data"].keys() == {"newer", "older"}
 
 
@@ -144,7 +152,25 @@ def test_what_takes_long_to_count_is_not_counted_and_the_labels_are_there(databa
             assert [each["posts"] for each in client.get("/api/categories").json()["data"]] == [None, None]
             late = client.get("/api/sitemap")
             assert (late.status_code, late.headers["retry-after"]) == (503, "5")
+        assert client.get("/api/sitemap").status_code == 503  # it is not read again at once
+        monkeypatch.setattr(blog_reads, "KEPT_SECONDS", 0.0)
         assert client.get("/api/sitemap").status_code == 200
+
+
+def test_a_chunk_is_read_in_a_turn_and_time_of_its_own(database_url, monkeypatch):
+    monkeypatch.setattr(blog_reads, "SEARCH_SECONDS", 0.2)
+    monkeypatch.setattr(blog_reads, "MANY_WAIT", 0.2)
+    sql(database_url, version("c"))
+    migrate(database_url)
+    with gateway_on(database_url) as client, ThreadPoolExecutor(2) as pool:
+        assert client.get("/api/sitemap/2026").status_code == 200
+        with connect(database_url) as somebody, somebody.transaction():
+            somebody.execute("LOCK TABLE posts")
+            slow = pool.submit(client.get, "/api/sitemap/2026")
+            assert client.get("/api/posts?search=first").status_code == 503
+            second = client.get("/api/sitemap/2025")
+            assert (second.status_code, "chunks are being read" in second.json()["detail"]) == (503, True)
+        assert slow.result().status_code == 200
 
 
 def test_many_posts_are_in_chunks_and_each_is_in_one(client_with, migrated_url, monkeypatch):
@@ -170,6 +196,9 @@ def test_many_posts_are_in_chunks_and_each_is_in_one(client_with, migrated_url, 
     for odd in ("2024-13", "x", "%00", "2024/01", "9" * 300):
         assert client.get(f"/api/sitemap/{odd}").status_code == 404
     assert client.get("/api/sitemap/1999").json() == {"data": []}
+    assert client.get("/api/sitemap/2001-01-01.4").json() == {"data": []}  # it may have come since the list was made
+    for beyond in ("2001-01-01.5", "undated.999999", "1999.3"):
+        assert client.get(f"/api/sitemap/{beyond}").status_code == 404
 
 
 def of_picture(**more):

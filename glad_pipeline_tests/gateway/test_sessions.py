@@ -1,12 +1,16 @@
 """The studio's sessions and the keys that open them."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import httpx2
 
-from glad_pipeline.callers.keys import revoke_key
+from glad_pipeline.callers import keys
+from glad_pipeline.callers.keys import digest, make_key, revoke_key
 from glad_pipeline.callers.sessions import MOST, csrf_token, open_session
-from glad_pipeline.database import value
+from glad_pipeline.database import connect, value
+from glad_pipeline.local.processes import wait_until
 from glad_pipeline_tests.gateway.test_guard import key_of
 
 SESSION = "/api/studio/session"
@@ -112,3 +116,18 @@ def test_the_use_of_a_session_is_one_of_its_key(client_with, database):
     client.get(SESSION)
     used = database.read(lambda c: value(c, "SELECT max(last_used_at) > now() - interval '1 minute' FROM api_keys"))
     assert used
+
+
+def test_no_session_comes_of_a_secret_that_is_rotated_away_at_this_moment(database):
+    key, text = make_key(database, "one", ["admin"])
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(1) as pool, connect(database.url, autocommit=True) as look:
+        with connect(database.url) as rotating:
+            row = {"name": "one", "hash": digest("another"), "grace": timedelta(0), "by": None}
+            rotating.execute(keys.QUERIES["rotate"], row)
+            opened = pool.submit(open_session, database, key.id, digest(text))
+            assert wait_until(lambda: value(look, waiting) == 1, 10)
+            rotating.execute(keys.QUERIES["log_out"], {"ids": [key.id]})
+            rotating.commit()
+        assert opened.result() is None
+    assert count(database) == 0

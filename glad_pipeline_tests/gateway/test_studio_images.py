@@ -9,7 +9,9 @@ import httpx2
 import numpy as np
 import pytest
 
+from glad_pipeline.database import connect
 from glad_pipeline.engine_options import EngineOptions
+from glad_pipeline.gateway import state as state_of_gateway
 from glad_pipeline.media.encoding import encode_png
 from glad_pipeline.operations.gallery import GalleryImage, ImageLineage
 from glad_pipeline.pipeline.sdxl import Sdxl
@@ -68,6 +70,21 @@ def test_pictures_are_listed_newest_first_with_their_prompt_and_found_by_what_is
     [gone] = reader.get(IMAGES, params={"state": "removed"}).json()["data"]
     assert (gone["picture"], gone["removed_reason"]) == (None, "a complaint")
     assert reader.get(IMAGES, params={"state": "lost"}).status_code == 422
+    assert reader.get(IMAGES, params={"since": "5"}).status_code == 422
+
+
+def test_a_list_that_takes_too_long_is_cut_in_the_database_and_holds_no_connection(reader, database, monkeypatch):
+    monkeypatch.setattr(state_of_gateway, "LOOKING", 0.2)
+    with connect(database.url) as somebody, somebody.transaction():
+        somebody.execute("LOCK TABLE prompts")
+        for path in (IMAGES, "/api/studio/prompts", "/api/studio/review"):
+            answer = reader.get(path)
+            assert (answer.status_code, "longer than 0.2 s" in answer.json()["detail"]) == (503, True), answer.text
+        waits = (
+            "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        assert somebody.execute(waits).fetchone() == {"n": 0}
+    assert reader.get(IMAGES).status_code == 200
 
 
 def test_one_picture_has_its_whole_lineage(reader, database):

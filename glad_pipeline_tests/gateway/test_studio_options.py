@@ -147,3 +147,37 @@ def test_another_one_s_source_or_a_field_that_is_none_is_refused_as_when_it_is_a
     assert client.post(CHECK, json={"prompt": "a", "source": "other"}).status_code == 403
     assert client.post(CHECK, json={"prompt": "a", "colour": "red"}).status_code == 422
     assert client_with("read").post(CHECK, json={"prompt": "a"}).status_code == 403
+
+
+def test_what_is_asked_for_already_is_told_as_asking_again_would_be(client_with, database):
+    mine, other = client_with("submit"), client_with("submit")
+    sent = {"prompt": "a quiet harbour", "slug": "harbour", "title": "Harbour", "idempotency_key": "k"}
+    first = mine.post("/api/studio/prompts", json=sent).json()["data"]["id"]
+    again = mine.post(CHECK, json=sent).json()["data"]
+    assert again["is_possible"]
+    assert f"as prompt {first}: nothing would be added" in again["warnings"][0]
+    assert mine.post("/api/studio/prompts", json=sent).status_code == 200
+    task = {"prompt": "a lake", "task_id": "blog-1", "title": "Lake"}
+    another = {"prompt": "another lake", "task_id": "blog-1", "title": "Lake"}
+    sql(database, "INSERT INTO content_tasks (task_id) VALUES ('blog-1')")
+    assert mine.post("/api/studio/prompts", json=task).status_code == 201
+    for client, body, status in (
+        (mine, sent | {"prompt": "another"}, 409),  # the key asks for something else
+        (other, another, 409),  # somebody else's task, which this key may not read of
+    ):
+        assert client.post("/api/studio/prompts", json=body).status_code == status
+        found = client.post(CHECK, json=body).json()["data"]
+        assert (found["is_possible"], len(found["problems"]), found["would_be"]) == (False, 1, None), found
+        assert "prompt " + str(first) not in found["problems"][0]
+
+
+def test_a_source_at_its_limit_is_told(client_with):
+    client, admin = client_with("submit"), client_with("admin")
+    for limits in ({"queued": 1, "daily": None}, {"queued": None, "daily": 1}):
+        assert admin.post("/api/studio/queue/limits", json={"source": "*", **limits}).status_code == 200
+        if limits["queued"]:
+            assert client.post(CHECK, json={"prompt": "a lake"}).json()["data"]["is_possible"]
+            assert client.post("/api/studio/prompts", json={"prompt": "a hill"}).status_code == 201
+        found = client.post(CHECK, json={"prompt": "a lake"}).json()["data"]
+        assert (found["is_possible"], "ask later" in found["problems"][0]) == (False, True)
+        assert client.post("/api/studio/prompts", json={"prompt": "a lake"}).status_code not in (200, 201)

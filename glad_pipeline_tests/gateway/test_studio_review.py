@@ -110,14 +110,15 @@ def test_who_has_decided_is_noted_and_shown(client_with, database, settings, cap
 
 
 def test_what_waits_is_found_by_an_index(database):
-    for status in ("awaiting_approval", "pending"):
+    for status in ("awaiting_approval", "ready", "pending"):
         prompt_in(database, status)
     sql(database, "INSERT INTO prompts (prompt) SELECT 'p ' || n FROM generate_series(1, 3000) n")
     sql(database, "ANALYZE prompts")
-    bound = {"status": "awaiting_approval", "source": None, "limit": 20, "after": None}
-    with database.transaction() as connection:
-        plan = connection.execute("EXPLAIN " + SQL["waiting"], bound).fetchall()
-    assert "prompts_awaiting" in str(plan)
+    for status in ("awaiting_approval", "ready"):
+        bound = {"status": status, "source": None, "limit": 20, "after": None}
+        with database.transaction() as connection:
+            plan = connection.execute("EXPLAIN " + SQL["waiting"], bound).fetchall()
+        assert "prompts_awaiting" in str(plan)
 
 
 def test_pictures_that_were_asked_for_alone_become_posts_or_are_put_aside(reviewer, client_with, database):

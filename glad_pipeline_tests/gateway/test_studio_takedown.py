@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from glad_pipeline.definitions import build_defs
+from glad_pipeline.gateway import studio_posts
 from glad_pipeline.gateway.job_results import KEPT, Job, keep, kept
 from glad_pipeline.storage.opening import open_store
 from glad_pipeline.testing import InstantSdxl
@@ -122,7 +123,9 @@ def test_pictures_are_drawn_anew_where_their_post_still_shows_them(client_with, 
     assert (status_of(database, ready), status_of(database, waits)) == ("pending", "awaiting_approval")
 
 
-def test_what_the_settings_would_draw_in_another_way_is_found_and_drawn_anew(publish, client_with, database):
+def test_what_the_settings_would_draw_in_another_way_is_found_and_drawn_anew(
+    publish, client_with, database, monkeypatch
+):
     publish("Hill", "Lake")
     admin, path = client_with("admin"), f"{STUDIO}/images/redraw-stale"
     assert admin.post(path, json={}).json()["data"]["result"]["prompts"] == []
@@ -133,7 +136,11 @@ def test_what_the_settings_would_draw_in_another_way_is_found_and_drawn_anew(pub
         *("redraw", "done"),
         *([hill], 0),
     )
+    assert (job["result"]["stale"], job["result"]["not_drawable"]) == (1, 0)
     assert status_of(database, hill) == "published"
+    monkeypatch.setattr(studio_posts, "NAMED", 0)
+    few = admin.post(path, json={}).json()["data"]["result"]
+    assert (few["prompts"], few["refused"], few["stale"]) == ([], {}, 1)
     done = admin.post(path, json={"dry_run": False}).json()["data"]["result"]
     assert (done["requeued"], status_of(database, hill)) == (1, "pending")
     shown = admin.get(f"{STUDIO}/prompts/{hill}").json()["data"]["history"][-1]
@@ -150,6 +157,9 @@ def test_what_a_long_work_has_come_to_outlasts_the_gateway(client_with, database
         assert client.get(f"{STUDIO}/jobs/{audited['id']}").json()["data"] == audited
         listed = client.get(f"{STUDIO}/jobs").json()["data"]
         assert [each["id"] for each in listed] == [failed["id"], audited["id"]]
+        assert [each["result"] for each in listed] == [None, None]
+        assert [each["id"] for each in client.get(f"{STUDIO}/jobs?kind=audit").json()["data"]] == [audited["id"]]
+    assert client_with("read").get(f"{STUDIO}/jobs").json()["data"] == []
     for number in range(KEPT + 2):
         keep(database, Job(id=f"{number:016}", kind="audit", by="me", state="done", started_at=NOW, ended_at=NOW))
     assert len(kept(database)) == KEPT

@@ -40,6 +40,18 @@ def test_what_it_passes_on_counts_for_that_visitor_alone(client):
     assert statuses(client, 1, **one | {"x_glad_visitor": "2001:db8::2"}) == [429]  # the same /64
 
 
+def test_an_address_with_a_port_is_that_visitor_s_and_what_is_none_is_counted_too(client):
+    for written in ("198.51.100.77", "198.51.100.77:5678", "198.51.100.77:9"):
+        assert statuses(client, 1, x_glad_site=SECRET, x_glad_visitor=written) == [401]
+    assert statuses(client, 1, x_glad_site=SECRET, x_glad_visitor="198.51.100.77:1") == [429]
+    assert statuses(client, 3, x_glad_site=SECRET, x_glad_visitor="[2001:db8:7::1]:443") == [401] * 3
+    assert statuses(client, 1, x_glad_site=SECRET, x_glad_visitor="[2001:db8:7::2]") == [429]
+    spoilt = ("unknown", "x", "1.2.3", "[::", "unknown")  # as whoever asks: here from this very machine
+    found = [statuses(client, 1, x_glad_site=SECRET, x_glad_visitor=each)[0] for each in spoilt]
+    assert found[-1] == 429
+    assert statuses(client, 2, x_glad_site=SECRET, x_glad_visitor="") == [401] * 2
+
+
 def test_who_does_not_have_the_secret_is_who_they_are(client):
     told = {"x_glad_site": SECRET[:-1], "x_glad_visitor": "203.0.113.1"}
     assert statuses(client, 4, **told) == [401, 401, 401, 429]

@@ -80,6 +80,7 @@ def left(world, monkeypatch):
         "0019_page_order",
         "0020_notify",
         "0021_who_decided",
+        "0022_reviews_in_order",
     ]
     for each in OBJECTS:
         world.store.client.put_object(

@@ -185,6 +185,7 @@ def test_a_view_on_a_column_that_has_to_be_retyped_is_named_before_anything_is_d
         "0019_page_order",
         "0020_notify",
         "0021_who_decided",
+        "0022_reviews_in_order",
         "ids of posts as bigint",
     ]
 

@@ -1,14 +1,19 @@
 """The programs of `glad up`: what one that has ended has left is ended while its number is nobody else's."""
 
+import errno
 import os
+import signal
 import subprocess
+import tempfile
 
 import psutil
 
 from glad_pipeline.local import children, foreground
 from glad_pipeline.local.children import Child, Program
 from glad_pipeline.local.foreground import Ports
+from glad_pipeline.local.home import Home
 from glad_pipeline.local.processes import gone, shorten, wait_until
+from glad_pipeline.settings import settings_of
 
 
 def test_what_a_dead_program_has_left_is_ended_before_it_is_reaped_and_never_looked_for_again(tmp_path, monkeypatch):
@@ -64,3 +69,22 @@ def test_a_log_that_grows_long_is_begun_anew_by_a_writer_that_goes_on(tmp_path):
     assert log.read_bytes() == b"z"
     assert log.with_name("program.log.1").read_bytes() == b"x" * 100 + b"y"
     shorten(tmp_path / "none.log", 100)
+
+
+def test_the_way_down_writes_nothing_and_is_walked_to_its_end_on_a_full_disk(tmp_path, monkeypatch):
+    home, stopped = Home(tmp_path / "home").prepare(), []
+    (home.path / "up.json").touch()
+
+    def is_full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkstemp", is_full)
+    monkeypatch.setattr(foreground.stack, "stop", stopped.append)
+    settings = settings_of({"GLAD_HOME": str(home.path)})
+    before = {number: signal.getsignal(number) for number in foreground.ENDS}
+    try:
+        foreground._end(settings, home, [], before)
+    finally:
+        after = {number: signal.signal(number, handler) for number, handler in before.items()}
+    assert (stopped, after) == ([settings], before)
+    assert not (home.path / "up.json").exists()

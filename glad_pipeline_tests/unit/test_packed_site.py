@@ -17,6 +17,7 @@ from glad_pipeline.local import bootstrap, site
 from glad_pipeline.local.home import Home
 from glad_pipeline.local.node import find_node, version_of
 from glad_pipeline.local.site_keys import known_keys
+from glad_pipeline.redaction import redact
 from glad_pipeline.settings import settings_of
 from glad_pipeline_tests.web.site import ROOT, WEB, packing
 
@@ -97,6 +98,31 @@ def test_an_archive_that_is_damaged_is_said(tmp_path):
     shutil.copy(site.ARCHIVE.with_name("site.json"), tmp_path)
     with pytest.raises(GladError, match="the site cannot be unpacked to"):
         site.unpack(Home(tmp_path / "home").prepare(), damaged)
+
+
+FACTS = json.dumps({"sha256": "0", "keys": []}).encode()
+WORDS = lzma.compress(b"no archive")
+
+
+@pytest.mark.parametrize(
+    ("packed", "facts"),
+    [
+        (WORDS, None),
+        (WORDS, b"no JSON"),
+        (WORDS, b"{}"),
+        (WORDS, b"[]"),
+        (WORDS, b"\xff"),
+        (WORDS, FACTS),
+        (WORDS[:30] + bytes([WORDS[30] ^ 1]) + WORDS[31:], FACTS),
+    ],
+)
+def test_whatever_is_wrong_with_it_is_said_and_all_else_goes_on(tmp_path, packed, facts):
+    archive = tmp_path / "site.tar.xz"
+    archive.write_bytes(packed)
+    if facts is not None:
+        (tmp_path / "site.json").write_bytes(facts)
+    with pytest.raises(GladError, match="the site cannot be unpacked to"):
+        site.unpack(Home(tmp_path / "home").prepare(), archive)
 
 
 def test_the_same_files_are_the_same_bytes_whenever_and_by_whomever_they_were_written(tmp_path):
@@ -182,6 +208,16 @@ def test_the_process_is_told_what_it_has_to_know_and_no_secret_of_another(monkey
     assert not {"DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "SOME_TOKEN", "MORE"} & set(told)
 
 
+def test_a_site_at_an_address_of_ipv6_answers_to_it():
+    told = site.variables(
+        settings_of({}),
+        EMBEDDED | {"GLAD_SITE_URL": "http://[2001:db8::1]:3100"},
+        port=3100,
+        gateway="http://127.0.0.1:1",
+    )
+    assert "[2001:db8::1]" in told["GLAD_SITE_HOSTS"].split(",")
+
+
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
@@ -198,19 +234,24 @@ def test_a_site_of_the_persons_own_goes_first(given, wanted, monkeypatch):
     )
     monkeypatch.delenv("GLAD_SITE", raising=False)
     monkeypatch.setattr(bootstrap, "find_node", lambda venv: None)
+    monkeypatch.setattr(bootstrap, "SITE", Path(__file__))
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     assert bootstrap.wants_node() is wanted  # the launcher reads the same without the settings
+    monkeypatch.setattr(bootstrap, "SITE", Path("/nowhere"))
+    assert not bootstrap.wants_node()  # what could not be served anyhow needs no Node.js
 
 
 def test_the_launcher_reads_the_file_of_settings(tmp_path, monkeypatch):
     monkeypatch.delenv("GLAD_SITE", raising=False)
     monkeypatch.setattr(bootstrap, "find_node", lambda venv: None)
+    monkeypatch.setattr(bootstrap, "SITE", Path(__file__))
     monkeypatch.setenv("GLAD_ENV_FILE", str(tmp_path / ".env"))
     for text, wanted in (
         ("", True),
         ("GLAD_SITE=off\n", False),
         ("export GLAD_SITE='off'\n", False),
+        ("GLAD_GATEWAY=off\n", False),
         ("#GLAD_SITE=off", True),
     ):
         (tmp_path / ".env").write_text(text)
@@ -253,7 +294,9 @@ def test_without_node_it_says_what_is_missing_and_all_else_goes_on(tmp_path, mon
 def test_the_wheel_that_cannot_be_installed_stops_nothing(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("GLAD_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(bootstrap, "PYTHON", Path("/bin/false"))
+    monkeypatch.setenv("INDEX_TOKEN", "an-index-s-own-token")
     bootstrap.install_node()
+    assert "an-index-s-own-token" not in redact("pip has said an-index-s-own-token")
     said = capsys.readouterr().err
     assert "61 MB to download" in said
     assert "All else is started" in said

@@ -25,6 +25,3 @@ CREATE TABLE gateway_jobs (
     problem    text,                                  -- why it failed
     status     int                                    -- of a request that fails so
 );
-
--- What waits for a person, in the order in which it is shown.
-CREATE INDEX prompts_awaiting ON prompts (id) WHERE status = 'awaiting_approval';

@@ -1,4 +1,4 @@
-"""Who has decided, who has made a key, keys with another secret, results of long works; an index for reviews."""
+"""Who has decided, who has made a key, keys with another secret, results of long works."""
 
 from glad_pipeline.database.migrations import run_sql
 
