@@ -362,15 +362,15 @@ def weighed(page, path) -> int:
 
 
 def extra_scripts(site, path):
-    """Bytes of scripts, compressed, that this page has more than the page that is all text: the one for 404, which has
-    nothing but what Next gives every page."""
-    weight = {}
-    for each in (path, "/no-such-page"):
-        sources = set(re.findall(r'<script[^>]* src="([^"]+)"', get(site, each).text))
-        sources |= set(re.findall(r'"(/_next/static/chunks/[^"\\]+\.js)', get(site, each).text))
-        weight[each] = {source: len(gzip.compress(get(site, source).content)) for source in sources}
-    assert sum(weight["/no-such-page"].values()) < 200_000
-    return sum(size for source, size in weight[path].items() if source not in weight["/no-such-page"])
+    """Bytes of scripts, compressed, that this page has more than an empty page of this version of Next, which has those of
+    `rootMainFiles` and, for old browsers alone, `polyfillFiles`."""
+    built = json.loads((site.log.parents[1] / "site" / ".next" / "build-manifest.json").read_text())
+    empty = {f"/_next/{file}" for file in (*built["rootMainFiles"], *built["polyfillFiles"])}
+    text = get(site, path).text
+    sources = set(re.findall(r'<script[^>]* src="([^"]+)"', text))
+    assert sources & empty, "scripts are called otherwise by now"
+    sources |= {f"/_next/{file}" for file in re.findall(r'(static/chunks/[^"\\]+\.js)', text)}
+    return sum(len(gzip.compress(get(site, source).content)) for source in sources - empty)
 
 
 def test_what_was_taken_down_is_gone_everywhere_within_ten_seconds(blog, browser, axe):
