@@ -149,12 +149,16 @@ function ConnectionLine() {
     const timer = setInterval(() => void quietly("queue").then(() => mutate(() => true), () => undefined), AGAIN);
     return () => clearInterval(timer);
   }, [state, mutate]);
+  async function signIn() {
+    if (await signedInAgain()) await mutate(() => true);
+  }
+
   return (
     <div role="status" className={styles.connection}>
       {state === "over" ? (
         <p>
           {words.session.over}{" "}
-          <button type="button" onClick={() => void signedInAgain().then((isIn) => isIn && mutate(() => true))}>
+          <button type="button" onClick={() => void signIn()}>
             {words.session.signIn}
           </button>
         </p>
