@@ -25,6 +25,9 @@ LONGEST = 600.0  # seconds of a stream: no longer does it outlive its key
 NEVER = 3_600_000  # milliseconds after which a client that does not know that all is told may ask again
 
 
+_EXAMPLE = 'event: queued\ndata: {"place": 18, "message": "waiting, 17 ahead", "eta_seconds": 95}\n\n'
+
+
 async def _opened(
     task_id: TaskId,
     caller: Looks,
@@ -50,13 +53,7 @@ async def _opened(
     "/api/media/tasks/{task_id}/events",
     response_class=EventSourceResponse,
     responses={
-        200: {
-            "content": {
-                "text/event-stream": {
-                    "example": 'event: queued\ndata: {"place": 18, "message": "…", "eta_seconds": 95}\n\n'
-                }
-            }
-        },
+        200: {"content": {"text/event-stream": {"example": _EXAMPLE}}},
         **errors(401, 403, 404, 422, 429, 503),
     },
     summary="What happens to it, as it happens",

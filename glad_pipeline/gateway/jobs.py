@@ -29,7 +29,7 @@ KEPT = 50  # that have ended, the newest
 SOON = 10.0  # seconds for which the request that begins one waits for its end
 LEAVING = 5.0  # seconds for which those that are under way are waited for when the gateway ends
 PATH = "/api/studio/jobs"
-Kind = Literal["audit", "redraw", "deliver", "takedown"]
+Kind = Literal["audit", "redraw", "deliver", "takedown", "reproduce", "doctor"]
 Tell = Callable[[Callable[[], str]], None]  # how far it is; raises where the gateway ends or time is over
 Ended = tuple[Any, BaseException | None]  # what a work has returned, or raised
 

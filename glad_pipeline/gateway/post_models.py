@@ -19,20 +19,26 @@ POSTS = "Published posts, of the last ten minutes; null: the blog does not keep 
 Id = str | int  # a uuid, a number or a text, as the blog has it
 
 
-class Attributes(BaseModel):
+class Shown(BaseModel):
+    """For the document: built when that is asked for, not at the start."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class Attributes(Shown):
     url: str | None = Field(description="The picture of the post; null: it has none", examples=[f"{URL}.png"])
     alternativeText: str | None = Field(examples=["Fishing boats in a harbour at dawn"])
 
 
-class Data(BaseModel):
+class Data(Shown):
     attributes: Attributes
 
 
-class CoverImage(BaseModel):
+class CoverImage(Shown):
     data: Data
 
 
-class Picture(BaseModel):
+class Picture(Shown):
     """What `<picture>` and `<img>` need. The formats stand in the order in which a browser is to be offered them."""
 
     url: str = Field(examples=[f"{URL}.png"])
@@ -47,7 +53,7 @@ class Picture(BaseModel):
     )
 
 
-class Named(BaseModel):
+class Named(Shown):
     """A category, tag or author as a post names it."""
 
     id: Id | None = Field(description="null: the blog has the name alone", examples=[ID])
@@ -55,7 +61,7 @@ class Named(BaseModel):
     slug: str | None = Field(examples=["technology"])
 
 
-class PostSummary(BaseModel):
+class PostSummary(Shown):
     """A post without its text."""
 
     id: Id = Field(examples=[ID])
@@ -93,7 +99,7 @@ class Post(PostSummary):
     tags: list[Named]
 
 
-class Pagination(BaseModel):
+class Pagination(Shown):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"page": 1, "pageSize": 20, "total": 14, "totalIsExact": True, "pageCount": 1, "next": None}]
@@ -110,20 +116,20 @@ class Pagination(BaseModel):
     next: str | None = Field(description="For `after`: the next page; null: there is none")
 
 
-class PageMeta(BaseModel):
+class PageMeta(Shown):
     pagination: Pagination
 
 
-class PostsPage(BaseModel):
+class PostsPage(Shown):
     data: list[ListedPost]
     meta: PageMeta
 
 
-class PostAnswer(BaseModel):
+class PostAnswer(Shown):
     data: Post
 
 
-class Label(BaseModel):
+class Label(Shown):
     id: Id
     name: str = Field(examples=["Technology"])
     slug: str | None = Field(examples=["technology"])
@@ -133,15 +139,15 @@ class Label(BaseModel):
     posts: int | None = Field(description=POSTS, examples=[12])
 
 
-class LabelAnswer(BaseModel):
+class LabelAnswer(Shown):
     data: Label
 
 
-class Labels(BaseModel):
+class Labels(Shown):
     data: list[Label]
 
 
-class Author(BaseModel):
+class Author(Shown):
     id: Id
     name: str = Field(examples=["Ada Writer"])
     slug: str | None
@@ -151,33 +157,33 @@ class Author(BaseModel):
     posts: int | None = Field(description=POSTS, examples=[12])
 
 
-class AuthorAnswer(BaseModel):
+class AuthorAnswer(Shown):
     data: Author
 
 
-class Authors(BaseModel):
+class Authors(Shown):
     data: list[Author]
 
 
-class Around(BaseModel):
+class Around(Shown):
     """The neighbours of a post in the list."""
 
     newer: PostSummary | None = Field(description="null: it is the newest")
     older: PostSummary | None = Field(description="null: it is the oldest")
 
 
-class AroundAnswer(BaseModel):
+class AroundAnswer(Shown):
     data: Around
 
 
-class ModelName(BaseModel):
+class ModelName(Shown):
     """What has drawn a picture."""
 
     name: str = Field(examples=["stabilityai/stable-diffusion-xl-base-1.0"])
     license: str | None = Field(description="The model's own, where it is known", examples=["CreativeML Open RAIL++-M"])
 
 
-class AboutPicture(BaseModel):
+class AboutPicture(Shown):
     """What readers may want to know of a generated picture."""
 
     url: str = Field(examples=[f"{URL}.png"])
@@ -199,32 +205,32 @@ class AboutPicture(BaseModel):
     prompt: str | None = Field(description="null unless GLAD_SHOW_PROMPTS is on")
 
 
-class AboutAnswer(BaseModel):
+class AboutAnswer(Shown):
     data: AboutPicture
 
 
-class ChunkEntry(BaseModel):
+class ChunkEntry(Shown):
     """A part of all published posts."""
 
     chunk: str = Field(examples=["2026-03"])
     posts: int = Field(examples=[19_500])
 
 
-class Sitemap(BaseModel):
+class Sitemap(Shown):
     data: list[ChunkEntry] = Field(description="The oldest posts first")
 
 
-class SitemapPost(BaseModel):
+class SitemapPost(Shown):
     slug: str = Field(examples=["before-the-boats"])
     updated_at: datetime | None
     picture: str | None = Field(examples=[f"{URL}.png"])
 
 
-class SitemapChunk(BaseModel):
+class SitemapChunk(Shown):
     data: list[SitemapPost] = Field(description="At most 20,000, the oldest first")
 
 
-class ProblemAnswer(BaseModel):
+class ProblemAnswer(Shown):
     """RFC 9457."""
 
     model_config = ConfigDict(extra="allow")

@@ -18,6 +18,7 @@ from glad_pipeline.gateway.callers import Caller, caller_of
 from glad_pipeline.gateway.post_models import NOT_MODIFIED, AboutAnswer, AroundAnswer, problems_of
 from glad_pipeline.gateway.posts import one_of, post, require_public
 from glad_pipeline.gateway.problems import Problem
+from glad_pipeline.operations.choices import license_of
 from glad_pipeline.publishing.post_reading import Asked, Start
 from glad_pipeline.settings import Settings
 
@@ -47,7 +48,9 @@ async def around(request: Request, caller: Who, slug: str) -> Response:
         found = await reads_of(request).rows(lambda reading: reading.page(Asked(), 1, start, "summary"), place)
         return orjson.Fragment(found[0]["post"]) if found else None
 
-    return answer(request, {"data": {"newer": await beside("before"), "older": await beside("after")}})
+    return answer(
+        request, {"data": {"newer": await beside("before"), "older": await beside("after")}}, private=caller is not None
+    )
 
 
 @router.get(
@@ -68,15 +71,13 @@ async def picture(request: Request, caller: Who, slug: str) -> Response:
         raise Problem(404, "this post shows no picture that was drawn here")
     if row["was_removed"]:
         raise Problem(410, "the picture of this post was taken down")
-    return answer(request, {"data": _about(row, request.app.state.glad.settings)})
+    return answer(request, {"data": _about(row, request.app.state.glad.settings)}, private=caller is not None)
 
 
 def _about(row: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    from glad_pipeline.generation.licenses import LICENSES
-
     return {
         **{name: row[name] for name in ("url", "width", "height", "alt", "drawn_at")},
-        "model": {"name": row["model"], "license": LICENSES.get(row["model"])},
+        "model": {"name": row["model"], "license": license_of(row["model"])},
         "is_generated": True,
         "digital_source_type": OF_MODELS,
         "credit": settings.picture_credit,

@@ -123,6 +123,7 @@ _REFUSALS = {
     403: "the key's scopes do not allow it",
     404: "there is no such thing",
     409: "it cannot be done now: the detail says why",
+    410: "it was taken down",
     413: "the body is too large",
     415: "the body is of another kind",
     422: "the request cannot be right",

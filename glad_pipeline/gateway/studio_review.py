@@ -14,6 +14,7 @@ from glad_pipeline.gateway.problems import Problem
 from glad_pipeline.gateway.state import Here
 from glad_pipeline.gateway.studio_answers import (
     EACH,
+    LARGEST,
     SEVERAL,
     After,
     Body,
@@ -23,6 +24,7 @@ from glad_pipeline.gateway.studio_answers import (
     Page,
     Reason,
     Text,
+    Whole,
     changed,
     outcomes,
     page,
@@ -37,6 +39,7 @@ from glad_pipeline.prompts import editing, management
 router = APIRouter(prefix="/api/studio", tags=["studio: review"])
 Reader = Annotated[Caller, needs("read")]
 Reviewer = Annotated[Caller, needs("review")]
+MADE_ANEW = "it is drawn again with another seed"
 MADE = {  # what comes of a picture that is to become a post, by the state of its prompt
     "generated": "the next run publishes it",
     "awaiting_approval": "it waits for approval",
@@ -103,6 +106,26 @@ async def reject(state: Here, caller: Reviewer, asked: Rejected) -> Response:
     """Refuse pictures that wait for approval. The reason is kept with each prompt."""
     done = await state.blocking(management.reject, state.database, asked.ids, reason=asked.reason, seen=asked.seen)
     return changed(done, "rejected", asked.ids)
+
+
+class Redrawn(Decided):
+    """Which are drawn again."""
+
+    prompts: list[Picture] = Field(min_length=1, max_length=EACH, examples=[[{"id": 17, "image_id": 9}]])
+    seed: Annotated[Whole, Field(ge=0, le=LARGEST)] | None = Field(
+        default=None, description="for one prompt; null: one that is drawn anew"
+    )
+
+
+@router.post("/review/redraw", response_model=Outcomes, responses=refusals())
+async def redraw(state: Here, caller: Reviewer, asked: Redrawn) -> Response:
+    """Have pictures drawn again with another seed. What needs approval waits for it again."""
+    if asked.seed is not None and len(set(asked.ids)) > 1:
+        raise Problem(422, "seed is for one prompt: leave it out, and each gets another one")
+    wanted = {each: asked.seen.get(each) for each in asked.ids}
+    done, refused = await state.blocking(editing.draw_otherwise, state.database, wanted, seed=asked.seed)
+    words = {each: MADE_ANEW if edit.redrawn else "it is as it was" for each, edit in done.items()}
+    return outcomes(words, refused, asked.ids)
 
 
 class ToPublish(Body):

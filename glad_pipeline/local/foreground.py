@@ -148,6 +148,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
         if settings.database_url is None:
             with Step("migrating the database"):
                 migrate(environment["DATABASE_URL"])
+        environment.setdefault("GLAD_WEB_URL", settings.web_url or ports.urls["url"])
         _start(ports, home, children, environment, token)
         if served and ports.site:
             _start_site(served.program(environment, ports.site, ports.urls["gateway"]), ports, home, children)

@@ -1,4 +1,4 @@
-"""What would become of a prompt that nobody has asked for yet: whether it can be, how long its texts are, how it is drawn.
+"""What would become of a prompt that nobody has asked for yet: whether it can be, how long its texts are, how drawn.
 
 Changes nothing and fetches nothing. The rules are intake's and those of a run's claim.
 """
@@ -18,6 +18,7 @@ from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.limits import TEXT_PIECES
 from glad_pipeline.operations.prompt_texts import notices_of
 from glad_pipeline.prompts import intake
+from glad_pipeline.prompts.aims import refuse_unknown_aims
 from glad_pipeline.prompts.editing import with_post
 from glad_pipeline.prompts.spellings import understood
 from glad_pipeline.prompts.validation import new_prompt, reasons_against
@@ -106,7 +107,7 @@ def _new(connection: Connection, given: Mapping[str, Any], settings: Settings) -
     new = new_prompt({name: given[name] for name in given if name in (*FIELDS, "size")}, zone=settings.zone, ids=ids)
     if new.slug is not None:
         intake.refuse_taken_slug(connection, new)
-    intake.refuse_unknown_aims(connection, new)
+    refuse_unknown_aims(connection, new)
     return new
 
 

@@ -121,7 +121,6 @@ class Choices:
 
 def choices(settings: Settings) -> Choices:
     """By these settings. Looks at the model's files."""
-    from glad_pipeline.generation.licenses import LICENSES
     from glad_pipeline.generation.models import resolve_model
     from glad_pipeline.generation.presets import PRESETS
 
@@ -138,7 +137,7 @@ def choices(settings: Settings) -> Choices:
     return Choices(
         model=ModelChoice(
             name=name,
-            license=LICENSES.get(name),
+            license=license_of(name),
             is_demo=profile is not None and profile.is_demo,
             problem=found if isinstance(found, str) else None,
         ),
@@ -163,6 +162,13 @@ def choices(settings: Settings) -> Choices:
         gates=[GateChoice(name=name, meaning=meaning) for name, meaning in GATES.items()],
         timezone=settings.timezone,
     )
+
+
+def license_of(model: str) -> str | None:
+    """That of a model by its name; None: its owner knows."""
+    from glad_pipeline.generation.licenses import LICENSES
+
+    return LICENSES.get(model)
 
 
 def _preset(name: str, found: ModelProfile | str, settings: Settings) -> PresetChoice:

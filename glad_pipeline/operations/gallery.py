@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from glad_pipeline.database import Connection, Database, named_queries
 from glad_pipeline.database.blog import has_posts
+from glad_pipeline.errors import GladError
 from glad_pipeline.operations.review import Preview, preview_of
 from glad_pipeline.outbox import messages as outbox
 from glad_pipeline.outbox.messages import MessageStatus
@@ -19,6 +20,7 @@ from glad_pipeline.publishing import images
 from glad_pipeline.publishing.images import CataloguedImage
 from glad_pipeline.publishing.renditions import StoredRendition, renditions_of
 from glad_pipeline.records import records_of
+from glad_pipeline.settings import Settings
 
 SQL = named_queries(__package__, "gallery.sql")
 PROMPTS = 100  # of one picture, the newest
@@ -100,6 +102,17 @@ class ImageLineage:
     prompts: Sequence[ImagePrompt]  # the newest first
     posts: Sequence[ImagePost]
     messages: Sequence[MessageStatus]  # who was told, the newest first
+
+
+def model_of(settings: Settings) -> tuple[str, str]:
+    """The settings' model and its revision. Raises `GladError` where it is not to be had here."""
+    from glad_pipeline.generation.models import resolve_model
+
+    try:
+        profile = resolve_model(settings.engine)
+    except GladError as error:
+        raise GladError(f"which pictures are stale is not known here: {error}") from error
+    return profile.name, profile.revision
 
 
 def gallery(database: Database, wanted: Wanted, *, limit: int, before: int | None) -> list[GalleryImage]:

@@ -7,6 +7,7 @@ SQL is treated alike.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -36,6 +37,8 @@ OF_ITS_POST = (  # what a person has seen who approves it
 )
 
 ENDED = ("rejected", "failed", "cancelled")  # without a post, as long as nobody has them tried again
+
+SEEDS = 2**32  # from 0: of these one is drawn
 
 NOT_SAID: Mapping[str, Any] = {}  # what a person has seen of a prompt
 
@@ -153,6 +156,31 @@ def ask_to_publish(
     """
     given = {"publish": "post"} if title is None else {"publish": "post", "title": title}
     return edit_prompts(database, ids, given, unless=ENDED)
+
+
+def draw_otherwise(
+    database: Database, seen: Mapping[int, int | None], *, seed: int | None = None
+) -> tuple[dict[int, Edit], dict[int, str]]:
+    """Have pictures that a person does not want drawn again with another seed; those that need approval wait for it
+    again.
+
+    What each edit did, and why the other prompts stay as they are. `seen`: by prompt which picture (images.id) the
+    person has seen: where it is another one by now, it stays; None: whichever. `seed`: None: one that is chosen anew.
+    """
+    done: dict[int, Edit] = {}
+    refused: dict[int, str] = {}
+    for prompt_id, image_id in seen.items():
+        chosen = secrets.randbelow(SEEDS) if seed is None else seed
+        expected = NOT_SAID if image_id is None else {"image_id": image_id}
+        try:
+            done[prompt_id] = edit_prompt(
+                database, prompt_id, {"seed": chosen}, unless=(*ENDED, "pending", "claimed"), expected=expected
+            )
+        except UnavailableError:
+            raise
+        except GladError as error:
+            refused[prompt_id] = str(error)
+    return done, refused
 
 
 def edit_prompts(

@@ -2,6 +2,7 @@
 
 from glad_pipeline.settings.settings import (
     Settings,
+    environment_of,
     is_secret,
     load_settings,
     secret_variables,
@@ -13,6 +14,7 @@ from glad_pipeline.settings.variables import unknown_variables, warnings_of
 
 __all__ = [
     "Settings",
+    "environment_of",
     "is_secret",
     "load_settings",
     "secret_variables",

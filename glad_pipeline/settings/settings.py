@@ -142,6 +142,10 @@ class Settings(
         None, description="Folder that keeps compiled kernels for the next run. Absent: `compiled` in GLAD_HOME."
     )
     web_port: Annotated[int, limits.PORT] = Field(3000, description="Dagster's web UI; if taken, the next free one.")
+    web_url: WebAddress | None = Field(
+        None,
+        description="Address at which people open the web UI: the studio links to its runs. `glad up` knows its own.",
+    )
     web_hosts: Annotated[str, checked(problem_of_hosts)] | None = Field(
         None,
         description="Names, separated by commas, by which people reach the web UI through a proxy, beside `localhost`.",
@@ -268,6 +272,18 @@ def variables_of(field: FieldInfo) -> tuple[str, ...]:
     """The environment variables that a setting is read from, the first its name."""
     alias = field.validation_alias
     return tuple(map(str, alias.choices)) if isinstance(alias, AliasChoices) else (str(field.alias or alias),)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment in which another process has these settings: those that were set."""
+    found = {}
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if plain is not None:
+            variable = variables_of(type(settings).model_fields[name])[0]
+            found[variable] = str(plain).lower() if isinstance(plain, bool) else str(plain)
+    return found
 
 
 def is_secret(field: FieldInfo) -> bool:

@@ -101,3 +101,29 @@ def test_who_may_read_or_submit_decides_nothing(client_with, database):
         answer = client_with(scope).post(f"{REVIEW}/approve", json={"prompts": [{"id": waits}]})
         assert answer.status_code == 403
     assert status_of(database, waits) == "awaiting_approval"
+
+
+def test_each_picture_comes_with_what_the_gates_have_found(reviewer, database):
+    prompt_in(database, "awaiting_approval")
+    sql(database, "UPDATE images SET contrast = 31.25, provenance = '{\"prompt_tokens_dropped\": 12}'")
+    [shown] = reviewer.get(REVIEW).json()["data"]
+    assert shown["findings"] == [
+        {"gate": "blank", "passed": True, "detail": "contrast 31.2, at least 4 is needed"},
+        {"gate": "text", "passed": False, "detail": "12 tokens of its texts were not drawn"},
+    ]
+
+
+def test_a_picture_is_drawn_again_with_another_seed_and_waits_for_approval_again(reviewer, database):
+    waits = prompt_in(database, "awaiting_approval", needs_approval=True)
+    ready, pending = prompt_in(database, "ready"), prompt_in(database, "pending")
+    [before] = sql(database, "SELECT seed, image_id FROM prompts WHERE id = %s", waits)
+    other = reviewer.post(f"{REVIEW}/redraw", json={"prompts": [{"id": waits, "image_id": before["image_id"] + 1}]})
+    assert (other.json()["meta"]["refused"], status_of(database, waits)) == (1, "awaiting_approval")
+    asked = [{"id": waits, "image_id": before["image_id"]}, {"id": ready}, {"id": pending}, {"id": 999}]
+    answer = reviewer.post(f"{REVIEW}/redraw", json={"prompts": asked}).json()
+    assert [each["ok"] for each in answer["data"]] == [True, True, False, False]
+    [after] = sql(database, "SELECT status, seed, needs_approval FROM prompts WHERE id = %s", waits)
+    assert (after["status"], after["needs_approval"], after["seed"] != before["seed"]) == ("pending", True, True)
+    assert status_of(database, ready) == "pending"
+    seed = reviewer.post(f"{REVIEW}/redraw", json={"prompts": asked[:2], "seed": 5})
+    assert seed.status_code == 422

@@ -51,7 +51,7 @@ def test_a_stream_tells_what_happens_until_the_picture_is_there(client_with, dat
     add(database, 2, priority=1)
     number = ask(client)
     with stream(client, number) as events:
-        assert next(events) == ("queued", 0, {"place": 3, "message": "waiting, 2 ahead"})
+        assert next(events) == ("queued", 0, {"place": 3, "message": "waiting, 2 ahead", "eta_seconds": None})
         with run(database) as now:
             assert next(events)[0] == "claimed"
             now.draw(*now.ids)
@@ -109,13 +109,13 @@ def test_a_place_in_the_queue_is_told_when_it_changes(client_with, database, mon
     with stream(client, number) as events:
         assert next(events)[2]["place"] == 4
         management.cancel(database, ahead[:2])
-        assert next(events) == ("queued", 0, {"place": 2, "message": "waiting, 1 ahead"})
+        assert next(events) == ("queued", 0, {"place": 2, "message": "waiting, 1 ahead", "eta_seconds": None})
         sources.pause(database, reason="holidays")
         name, _, data = next(events)
         assert (name, data["place"], "holidays" in data["message"]) == ("queued", None, True)
         assert task(client, number)["message"] == data["message"]
         sources.resume(database)
-        assert next(events) == ("queued", 0, {"place": 2, "message": "waiting, 1 ahead"})
+        assert next(events) == ("queued", 0, {"place": 2, "message": "waiting, 1 ahead", "eta_seconds": None})
 
 
 def test_a_stream_that_begins_without_a_place_is_told_of_it(client_with, database, monkeypatch):
@@ -127,12 +127,12 @@ def test_a_stream_that_begins_without_a_place_is_told_of_it(client_with, databas
     with stream(client, number) as events:
         assert next(events)[2]["place"] is None
         management.cancel(database, ahead[:2])
-        assert next(events) == ("queued", 0, {"place": 2, "message": "waiting, 1 ahead"})
+        assert next(events) == ("queued", 0, {"place": 2, "message": "waiting, 1 ahead", "eta_seconds": None})
     sources.pause(database, reason="holidays")
     with stream(client, number) as events:
         assert "holidays" in next(events)[2]["message"]
         sources.resume(database)
-        assert next(events) == ("queued", 0, {"place": 2, "message": "waiting, 1 ahead"})
+        assert next(events) == ("queued", 0, {"place": 2, "message": "waiting, 1 ahead", "eta_seconds": None})
         drawn(database)
         assert names(events) == ["claimed", "drawing", "ready"]
 

@@ -50,7 +50,7 @@ def main() -> int:
     name = hash_of_sources()
     build(name)
     with tempfile.TemporaryDirectory(prefix="glad-site-") as folder:
-        site = Path(folder)
+        site = Path(folder).resolve()
         gather(site)
         put_known_keys(site)
         forget_the_folder(site)
@@ -122,8 +122,9 @@ def gather(site: Path) -> None:
     if (WEB / "public").is_dir():
         shutil.copytree(WEB / "public", site / "public", dirs_exist_ok=True)
     for path in sorted(site.rglob("*")):
-        if path.is_symlink() or path.suffix == ".node":
-            raise SystemExit(f"pack: {path.relative_to(site)} is of this machine: a link or a library")
+        leaves = path.is_symlink() and (path.readlink().is_absolute() or site not in path.resolve().parents)
+        if leaves or path.suffix == ".node":
+            raise SystemExit(f"pack: {path.relative_to(site)} is of this machine: a library, or a link out of the site")
         if path.is_file() and (path.name.endswith(UNUSED) or path.name.startswith(".env")):
             path.unlink()
     shutil.rmtree(site / ".next" / "cache", ignore_errors=True)
@@ -164,7 +165,10 @@ def tar_of(site: Path) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for path in sorted(site.rglob("*"), key=lambda path: path.relative_to(site).as_posix()):
             entry = tarfile.TarInfo(path.relative_to(site).as_posix())
-            if path.is_dir():
+            if path.is_symlink():  # Turbopack's, to a package that it does not bundle
+                entry.type, entry.linkname = tarfile.SYMTYPE, path.readlink().as_posix()
+                archive.addfile(entry)
+            elif path.is_dir():
                 entry.type, entry.mode = tarfile.DIRTYPE, 0o755
                 archive.addfile(entry)
             else:

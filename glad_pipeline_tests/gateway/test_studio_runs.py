@@ -1,0 +1,91 @@
+"""What runs have done, as the studio shows it; the doctor; how long what waits will take."""
+
+import httpx2
+import psutil
+import pytest
+
+from glad_pipeline.errors import GladError
+from glad_pipeline.gateway.commands import run_command
+from glad_pipeline.gateway.jobs import Stopped
+from glad_pipeline.gateway.studio_runs import Run
+from glad_pipeline.prompts.progress import seconds_each
+from glad_pipeline_tests.gateway.conftest import served
+from glad_pipeline_tests.gateway.runs import run
+from glad_pipeline_tests.gateway.studio_rows import prompt_in, sql
+from glad_pipeline_tests.gateway.test_studio_images import ended
+
+RUNS = "/api/studio/runs"
+RUN_ID = "3f2b8c1e-8c1a-4d0e-9d0a-2b7c5e1f0a11"
+
+
+def test_a_run_is_shown_while_it_draws_and_once_it_is_over(settings, client_with, database):
+    ids = [prompt_in(database, "pending", prompt=f"a lake {number}") for number in range(4)]
+    headers = client_with("read").headers
+    settings = settings.model_copy(update={"web_url": "https://dagster.example/"})
+    with served(settings) as address, httpx2.Client(base_url=address, headers=headers) as client:
+        with run(database, worker=RUN_ID) as now:
+            now.draw(*ids)
+            now.store(*ids[:2])
+            now.reject(**{f"p{ids[2]}": "blank"})
+            [shown] = client.get(RUNS).json()["data"]
+            assert shown.keys() == Run.__dataclass_fields__.keys()
+            assert (shown["run_id"], shown["is_alive"], shown["in_hand"]) == (RUN_ID, True, 1)
+            assert (shown["claimed"], shown["stored"], shown["rejected"]) == (4, 2, 1)
+            assert shown["dagster_url"] == f"https://dagster.example/runs/{RUN_ID}"
+        [shown] = client.get(RUNS).json()["data"]
+        assert (shown["is_alive"], shown["in_hand"]) == (False, 0)
+        with run(database, worker="../x") as now:
+            assert client.get(RUNS).json()["data"][0]["dagster_url"] is None
+
+
+def test_the_doctor_is_a_job_of_its_own_process(client_with):
+    client = client_with("admin")
+    job = ended(client, client.post("/api/studio/doctor"))
+    assert job["state"] == "done", job
+    assert {each["check"] for each in job["result"]["checks"]} >= {"settings"}
+    assert job["result"]["level"] in ("ok", "not tested", "warning", "error")
+    assert client_with("review").post("/api/studio/doctor").status_code == 403
+
+
+def test_a_command_ends_with_its_job(settings):
+    def stop(progress):
+        assert progress().startswith("under way")
+        raise Stopped("the gateway was stopped")
+
+    with pytest.raises(Stopped):
+        run_command(["doctor", "--quick"], settings, stop, codes=(0,))
+    assert not [each for each in psutil.Process().children(recursive=True) if "doctor" in each.cmdline()]
+
+
+def test_a_command_that_cannot_do_its_work_says_why(settings):
+    with pytest.raises(GladError, match=r"glad reproduce: .*no post, no image"):
+        run_command(["reproduce", "none"], settings, lambda progress: None, codes=(0, 1))
+
+
+def test_the_pace_is_that_of_all_pictures_since_the_last_pause():
+    assert seconds_each([]) is None
+    assert seconds_each([100.0]) is None
+    assert seconds_each([100.0, 96.0, 92.0]) == 4.0
+    assert seconds_each([100.0, 100.0, 100.0, 94.0, 94.0]) == 1.5  # batches
+    assert seconds_each([1_000.0, 990.0, 500.0, 499.0]) == 10.0
+    assert seconds_each([1_000.0, 500.0]) is None
+
+
+def test_what_waits_is_told_how_long_it_takes_and_nobody_guesses_without_pictures(settings, client_with, database):
+    client = client_with("read")
+    waits = prompt_in(database, "pending")
+    assert client.get("/api/studio/queue").json()["data"]["eta_seconds"] is None
+    assert client.get(f"/api/media/tasks/{waits}").json()["eta_seconds"] is None
+    for seconds in (10, 20, 30):
+        each = prompt_in(database, "generated")
+        sql(
+            database,
+            "UPDATE prompt_events SET at = now() - %s * interval '1 second' WHERE prompt_id = %s AND event = 'stored'",
+            *(seconds, each),
+        )
+    with served(settings) as address:
+        headers = client.headers
+        task = httpx2.get(f"{address}/api/media/tasks/{waits}", headers=headers).json()
+        assert (task["place"], task["eta_seconds"]) == (1, 10)
+        queue = httpx2.get(f"{address}/api/studio/queue", headers=headers).json()["data"]
+        assert queue["eta_seconds"] == 10

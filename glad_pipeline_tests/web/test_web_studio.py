@@ -1,0 +1,499 @@
+"""The studio in a real browser: asking, watching, reviewing, taking down; by keyboard alone; and when things go wrong."""
+
+import json
+import re
+import time
+from contextlib import contextmanager, suppress
+
+import httpx2
+import psycopg
+import pytest
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import expect
+
+from glad_pipeline_tests.acceptance.conftest import soon
+
+expect.set_options(timeout=15_000)
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+ROOMS = {
+    "generate": "What shall be drawn?",
+    "queue": "Queue",
+    "review": "Review",
+    "pictures": "Pictures",
+    "health": "Health",
+}
+
+
+@pytest.fixture(scope="module")
+def key(site):
+    return site.key()
+
+
+@pytest.fixture(scope="module")
+def opened(browser, site, key):
+    """`with opened(PHONE) as page:` a page of somebody who has signed in."""
+
+    @contextmanager
+    def opened(viewport=DESKTOP, path="/studio/generate", with_key=None, **more):
+        context = browser.new_context(viewport=viewport, **more)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        faults = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
+        page.goto(site.url + path)
+        sign_in(page, with_key or key)
+        expect(page.get_by_role("navigation", name="Studio")).to_be_visible()
+        yield page
+        assert faults == []
+        context.close()
+
+    return opened
+
+
+def sign_in(page, key):
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def ask(page, prompt, title):
+    page.get_by_label("Prompt", exact=True).fill(prompt)
+    page.get_by_label("Title").fill(title)
+    page.get_by_role("button", name="Draw it").click()
+
+
+def row_of(site, title):
+    rows = site.sql("SELECT id, status, last_error FROM prompts WHERE title = %s ORDER BY id", title)
+    assert len(rows) <= 1, rows
+    return rows[0] if rows else None
+
+
+def csv_of(number, name):
+    lines = [f'"a heron number {n} in the reeds of {name}","{name} {n}",Herons,yes' for n in range(1, number + 1)]
+    return "\n".join(["prompt,title,category,needs_approval", *lines]).encode()
+
+
+PLACES = ("/", "/posts", "/categories/herons", "/feed.xml", "/feed.json", "/sitemap.xml")
+
+
+def shown_at(site, path):
+    """What a page has, with an end after each slug, so that `heron-1` is not found in `heron-10`."""
+    answer = httpx2.get(site.url + path)
+    assert answer.status_code == 200, (path, answer.status_code)
+    parts = [answer.text, *(httpx2.get(each).text for each in re.findall(r"<loc>([^<]*/sitemaps/[^<]*)", answer.text))]
+    return re.sub(r"[\"'\\<?&]|&amp;", "<", "".join(parts))
+
+
+def upload(page, name, data):
+    page.get_by_role("button", name="Upload a file").click()
+    page.locator("dialog input[type=file]").set_input_files({"name": name, "mimeType": "text/csv", "buffer": data})
+
+
+# ---- the day of an editor
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_picture_is_asked_for_watched_published_and_found_on_the_home_page(site, opened, viewport):
+    title = f"Harbour at {viewport['width']}"
+    with opened(viewport) as page:
+        ask(page, f"a quiet harbour at dawn, {viewport['width']}", title)
+        easel = page.get_by_role("region", name="What becomes of it")
+        expect(easel.get_by_text(re.compile("queue"))).to_be_visible()
+        site.run()
+        expect(easel.get_by_role("status").get_by_text("Published")).to_be_visible()
+        picture = easel.locator("figure img")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+        easel.get_by_role("link", name="Read the post").click()
+        expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
+        page.goto(site.url)
+        expect(page.get_by_text(title).first).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_twenty_are_uploaded_ten_approved_by_keyboard_and_one_taken_down(site, opened, viewport):
+    name = f"Heron of {viewport['width']}"
+    with opened(viewport, "/studio/queue") as page:
+        upload(page, "herons.csv", csv_of(20, name))
+        dialog = page.get_by_role("dialog", name="Upload prompts")
+        expect(dialog.get_by_text("would be added")).to_be_visible()
+        assert site.sql("SELECT count(*) AS n FROM prompts WHERE title LIKE %s", f"{name}%")[0]["n"] == 0
+        dialog.get_by_role("button", name="Import 20 prompts").click()
+        expect(page.get_by_text("20 prompts are in the queue now")).to_be_visible()
+        site.run()
+        page.goto(f"{site.url}/studio/review?prompt={row_of(site, f'{name} 1')['id']}")
+        expect(page.get_by_role("heading", level=2, name=f"{name} 1", exact=True)).to_be_visible()
+        for number in range(1, 11):
+            expect(page.get_by_role("heading", level=2, name=f"{name} {number}", exact=True)).to_be_visible()
+            page.keyboard.press("a")
+        page.keyboard.press("j")
+        page.keyboard.press("r")
+        page.keyboard.type("six legs")
+        page.keyboard.press("Enter")
+        statement = "SELECT status, count(*) AS n FROM prompts WHERE title LIKE %s GROUP BY status"
+        counts = {"generated": 10, "rejected": 1, "awaiting_approval": 9}
+        soon(lambda: {row["status"]: row["n"] for row in site.sql(statement, f"{name} %")} == counts, seconds=15)
+        site.run()
+        [post] = site.sql("SELECT slug, featured_image_url FROM posts WHERE title = %s", f"{name} 3")
+        slug, picture = post["slug"], post["featured_image_url"]
+        assert httpx2.get(f"{site.url}/posts/{slug}").status_code == 200
+        assert httpx2.get(picture).status_code == 200
+        for path in PLACES:
+            soon(lambda path=path: f"{slug}<" in shown_at(site, path), seconds=10)
+        page.goto(f"{site.url}/studio/prompts/{row_of(site, f'{name} 3')['id']}")
+        page.get_by_role("button", name="Take down").click()
+        page.get_by_label("Reason").fill("the heron asked")
+        page.get_by_role("button", name="Delete for good").click()
+        expect(page.get_by_text("The picture is taken down.")).to_be_visible()
+        assert httpx2.get(f"{site.url}/posts/{slug}").status_code == 410
+        until = time.monotonic() + 10
+        for path in PLACES:
+            soon(lambda path=path: f"{slug}<" not in shown_at(site, path), seconds=max(0.1, until - time.monotonic()))
+        soon(lambda: httpx2.get(picture).status_code in (403, 404), seconds=max(0.1, until - time.monotonic()))
+
+
+def test_a_drawn_picture_becomes_a_post_is_drawn_with_another_seed_or_put_aside(site, opened):
+    with opened() as page:
+        page.get_by_label("Prompt", exact=True).fill("a lone kite over a beach")
+        page.get_by_text("A picture only").click()
+        page.get_by_role("button", name="Draw it").click()
+        expect(page.get_by_text(re.compile("queue", re.IGNORECASE)).first).to_be_visible()
+        site.run()
+        page.get_by_role("button", name="Draw another").click()
+        soon(lambda: len(site.sql("SELECT DISTINCT seed FROM prompts WHERE prompt = 'a lone kite over a beach'")) == 2)
+        site.run()
+        page.get_by_role("button", name="Make a post of it").click()
+        page.get_by_role("dialog").get_by_label("Title").fill("The kite")
+        page.get_by_role("button", name="Publish", exact=True).click()
+        soon(lambda: (row_of(site, "The kite") or {}).get("status") == "generated")
+
+
+def test_of_two_reviewers_the_second_is_told(site, opened):
+    site.add("an owl at noon", title="Owl one", needs_approval=True)
+    site.add("an owl at night", title="Owl two", needs_approval=True)
+    site.run()
+    prompt = row_of(site, "Owl one")["id"]
+    with opened(path=f"/studio/review?prompt={prompt}") as page:
+        expect(page.get_by_role("heading", level=2, name="Owl one")).to_be_visible()
+        other = httpx2.Client(headers={"Authorization": f"Bearer {site.key('review')}"})
+        told = {"prompts": [{"id": prompt}], "reason": "too bright"}
+        assert other.post(f"{site.gateway}/api/studio/review/reject", json=told).json()["meta"]["ok"] == 1
+        page.keyboard.press("a")
+        expect(page.get_by_role("log").get_by_text(re.compile("Owl one: nothing was decided"))).to_be_visible()
+        assert row_of(site, "Owl one")["status"] == "rejected"
+
+
+def test_a_decision_can_be_undone(site, opened):
+    site.add("a fox in snow", title="Fox to keep", needs_approval=True)
+    site.run()
+    prompt = row_of(site, "Fox to keep")["id"]
+    with opened(path=f"/studio/review?prompt={prompt}") as page:
+        expect(page.get_by_role("heading", level=2, name="Fox to keep")).to_be_visible()
+        page.keyboard.press("a")
+        page.keyboard.press("z")
+        expect(page.get_by_role("heading", level=2, name="Fox to keep")).to_be_visible()
+        page.wait_for_timeout(5_000)
+        assert row_of(site, "Fox to keep")["status"] == "awaiting_approval"
+        page.keyboard.press("a")
+        page.goto(f"{site.url}/studio/queue")  # leaving sends what is held
+        soon(lambda: row_of(site, "Fox to keep")["status"] == "generated")
+
+
+def test_failed_prompts_are_tried_again_together_and_the_queue_is_paused_with_a_reason(site, opened):
+    for number in (1, 2):
+        site.add(f"BLANK {number}", title=f"Nothing {number}")
+    site.run()
+    with opened(path="/studio/queue") as page:
+        page.get_by_role("group", name="States").get_by_role("button", name=re.compile("^Rejected")).click()
+        page.get_by_label("Search").fill("BLANK")
+        for number in (1, 2):
+            page.get_by_label(f"Choose prompt {row_of(site, f'Nothing {number}')['id']}", exact=True).check()
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_text("2 prompts changed.")).to_be_visible()
+        assert row_of(site, "Nothing 1")["status"] == "pending"
+        page.get_by_role("button", name="Pause", exact=True).click()
+        page.get_by_label("Reason").fill("the roof leaks")
+        page.get_by_role("dialog").get_by_role("button", name="Pause").click()
+        expect(page.get_by_text("the roof leaks")).to_be_visible()
+        page.get_by_role("button", name="Resume").click()
+        expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+        assert site.sql("SELECT 1 FROM prompt_sources WHERE paused_since IS NOT NULL") == []
+    site.sql("UPDATE prompts SET status = 'cancelled' WHERE prompt LIKE 'BLANK%%' AND status = 'pending'")
+
+
+# ---- bad input
+
+
+def test_wrong_rows_of_a_file_are_named_and_nothing_is_imported(site, opened):
+    bad = b"prompt,title,width\na barn,Barn one,512\n,Barn two,512\na barn,Barn three,17\n"
+    with opened(path="/studio/queue") as page:
+        upload(page, "barns.csv", bad)
+        dialog = page.get_by_role("dialog", name="Upload prompts")
+        expect(dialog.get_by_text(re.compile("rows are wrong"))).to_be_visible()
+        expect(dialog.get_by_text(re.compile("line 4"))).to_be_visible()
+        dialog.get_by_role("button", name="Leave the wrong rows out").click()
+        dialog.get_by_role("button", name="Import 1 prompt").click()
+        expect(page.get_by_text("1 prompt is in the queue now")).to_be_visible()
+        assert row_of(site, "Barn one") is not None
+        assert row_of(site, "Barn three") is None
+
+
+def test_a_session_that_ends_in_mid_form_is_opened_again_and_nothing_is_lost(site, opened, key):
+    with opened() as page:
+        page.get_by_label("Title").fill("Typed before")
+        site.sql("DELETE FROM api_sessions")
+        page.get_by_label("Prompt", exact=True).fill("a bridge in fog")
+        expect(page.get_by_text("Your session is over.")).to_be_visible()
+        page.get_by_role("button", name="Draw it").click()
+        dialog = page.get_by_role("dialog", name="Sign in again")
+        expect(dialog).to_be_visible()
+        assert row_of(site, "Typed before") is None
+        sign_in(page, key)
+        expect(dialog).to_be_hidden()
+        soon(lambda: row_of(site, "Typed before") is not None)
+        assert page.get_by_label("Title").input_value() == "Typed before"
+
+
+def test_two_presses_are_one_request(site, opened):
+    with opened() as page:
+        page.get_by_label("Prompt", exact=True).fill("a mill by a stream")
+        page.get_by_label("Title").fill("Mill")
+        page.get_by_role("button", name="Draw it").dblclick()
+        soon(lambda: row_of(site, "Mill") is not None)
+        page.wait_for_timeout(1_000)
+        assert row_of(site, "Mill") is not None
+
+
+def test_a_request_whose_answer_is_lost_is_asked_again_and_is_one_prompt(site, opened):
+    with opened() as page:
+        page.get_by_label("Prompt", exact=True).fill("a ferry at night")
+        page.get_by_label("Title").fill("Ferry")
+
+        def lose(route):
+            route.fetch()
+            route.abort()
+
+        page.route("**/studio/api/prompts", lose)
+        page.get_by_role("button", name="Draw it").click()
+        expect(page.get_by_text(re.compile("cannot be reached"))).to_be_visible()
+        first = row_of(site, "Ferry")["id"]
+        page.unroute("**/studio/api/prompts")
+        page.get_by_role("button", name="Draw it").click()
+        expect(page.get_by_text("The same was asked for before: here it is.")).to_be_visible()
+        assert row_of(site, "Ferry")["id"] == first
+
+
+def test_offline_it_says_so_keeps_what_was_typed_and_goes_on_by_itself(site, opened):
+    with opened() as page:
+        page.get_by_label("Prompt", exact=True).fill("a lighthouse in a storm")
+        page.get_by_label("Title").fill("Storm")
+        page.context.set_offline(True)
+        page.get_by_role("button", name="Draw it").click()
+        expect(page.get_by_text(re.compile("You are offline"))).to_be_visible()
+        page.context.set_offline(False)
+        page.get_by_role("button", name="Draw it").click()
+        soon(lambda: row_of(site, "Storm") is not None)
+        expect(page.get_by_text(re.compile("You are offline"))).to_be_hidden()
+
+
+@contextmanager
+def database_away(site, stack):
+    """Nobody can connect to the site's database."""
+    name = site.environment["DATABASE_URL"].rpartition("/")[2]
+    with psycopg.connect(stack["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        try:
+            yield
+        finally:
+            connection.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
+
+
+def test_while_the_gateway_cannot_answer_it_says_so_and_goes_on_by_itself(site, stack, opened):
+    with opened() as page:
+        page.get_by_label("Prompt", exact=True).fill("a windmill in rain")
+        page.get_by_label("Title").fill("Windmill")
+        with database_away(site, stack):
+            page.get_by_role("button", name="Draw it").click()
+            expect(
+                page.get_by_text(re.compile("The gateway does not answer. What is shown may be old"))
+            ).to_be_visible()
+            assert page.get_by_label("Title").input_value() == "Windmill"
+        expect(page.get_by_text(re.compile("What is shown may be old"))).to_be_hidden(timeout=20_000)
+        page.get_by_role("button", name="Draw it").click()
+        soon(lambda: row_of(site, "Windmill") is not None)
+
+
+def test_what_cannot_be_right_is_said_beside_the_field(site, opened):
+    with opened() as page:
+        page.get_by_role("button", name="Draw it").click()
+        expect(page.get_by_text("Say what is to be drawn.")).to_be_visible()
+        expect(page.get_by_label("Prompt", exact=True)).to_be_focused()
+        page.get_by_label("Prompt", exact=True).fill("a hill")
+        page.get_by_label("Seed").fill("lucky")
+        page.get_by_text("At a time").click()
+        page.get_by_label("Date and time").fill("2001-01-01T10:00")
+        page.get_by_role("button", name="Draw it").click()
+        expect(page.get_by_text("A seed is a whole number from 0 on.")).to_be_visible()
+        expect(page.get_by_text("This time is over: choose a later one.")).to_be_visible()
+
+
+# ---- everybody can use it
+
+
+def violations(page, axe):
+    page.evaluate(axe)
+    found = page.evaluate("axe.run()")["violations"]
+    return [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found]
+
+
+@pytest.fixture(scope="module")
+def shown(site):
+    """A prompt with a picture in each room."""
+    site.add("a barn owl", title="An owl to look at", needs_approval=True)
+    prompt = site.add("a tawny owl", title="An owl that is published")
+    site.run()
+    return prompt
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_no_page_keeps_anybody_out(site, opened, browser, axe, shown, viewport, scheme):
+    context = browser.new_context(viewport=viewport, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{site.url}/studio")
+    assert violations(page, axe) == []
+    context.close()
+    with opened(viewport, color_scheme=scheme) as page:
+        for room, title in ROOMS.items():
+            page.goto(f"{site.url}/studio/{room}")
+            expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
+            page.wait_for_load_state("networkidle") if room != "generate" else None
+            assert violations(page, axe) == [], room
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert width <= viewport["width"], f"{room} is {width} pixels wide"
+        page.goto(f"{site.url}/studio/prompts/{shown}")
+        expect(page.get_by_role("heading", level=1, name="An owl that is published")).to_be_visible()
+        assert violations(page, axe) == [], "lineage"
+        page.get_by_role("button", name="Take down").click()
+        assert violations(page, axe) == [], "the dialog"
+
+
+REACHABLE = """() => [...document.querySelectorAll(
+    'main a[href], main button:not(:disabled), main input:not(:disabled), main select, main textarea, header a, header button')]
+    .filter(each => each.checkVisibility() && !(each.type === 'radio' && !each.checked))
+    .map(each => { each.dataset.reach = '1'; return each.outerHTML.slice(0, 120) }).length"""
+
+
+def test_the_keyboard_alone_signs_in_and_reaches_everything(site, browser, key, shown):
+    context = browser.new_context(viewport=DESKTOP)
+    page = context.new_page()
+    page.goto(f"{site.url}/studio/queue")
+    expect(page.get_by_label("API key")).to_be_focused()
+    page.keyboard.type(key)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1, name="Queue")).to_be_visible()
+    for path in [*(f"/studio/{room}" for room in ROOMS), f"/studio/prompts/{shown}"]:
+        page.goto(site.url + path)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        page.wait_for_timeout(1_500)
+        wanted = page.evaluate(REACHABLE)
+        for _ in range(wanted + 40):
+            page.keyboard.press("Tab")
+            page.evaluate("delete document.activeElement.dataset.reach")
+        left = page.evaluate("[...document.querySelectorAll('[data-reach]')].map(each => each.outerHTML.slice(0, 160))")
+        assert left == [], path
+    context.close()
+
+
+# ---- secrets and strangers
+
+
+def test_no_secret_reaches_the_browser(site, browser, key, shown):
+    context = browser.new_context(viewport=DESKTOP)
+    page = context.new_page()
+    bodies = []
+    page.on("response", lambda response: bodies.append(response) if "/events" not in response.url else None)
+    page.goto(f"{site.url}/studio")
+    sign_in(page, key)
+    texts = []
+    for path in [*(f"/studio/{room}" for room in ROOMS), f"/studio/prompts/{shown}", "/"]:
+        page.goto(site.url + path)
+        page.wait_for_timeout(1_000)
+        for response in bodies:
+            with suppress(PlaywrightError):  # a picture is no text, and the next page has thrown some answers away
+                texts.append((response.url, response.text()))
+        bodies.clear()
+    cookies = context.cookies()
+    assert len(cookies) == 1
+    [cookie] = cookies
+    assert cookie["httpOnly"]
+    assert cookie["sameSite"] == "Lax"
+    kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
+    secrets = [
+        key,
+        cookie["value"],
+        site.environment["GLAD_REVALIDATE_SECRET"],
+        site.environment["AWS_SECRET_ACCESS_KEY"],
+    ]
+    secrets += [json.loads(decoded(cookie["value"]))[name] for name in ("csrf", "cookie")]
+    assert len(texts) > 15
+    for secret in secrets:
+        assert secret not in kept
+        assert [url for url, text in texts if secret in text] == []
+    context.close()
+
+
+def decoded(text):
+    import base64
+
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def test_only_pages_of_the_studio_with_a_session_reach_the_gateway_and_only_its_routes(site, key):
+    own = {"origin": site.url, "x-glad-studio": "1"}
+    client = httpx2.Client(base_url=f"{site.url}/studio/api")
+    assert client.post("/session", json={"key": key}).status_code == 403, "without an origin"
+    assert (
+        client.post("/session", json={"key": key}, headers={**own, "origin": "http://evil.example"}).status_code == 403
+    )
+    assert client.post("/session", json={"key": key}, headers={"origin": site.url}).status_code == 403, (
+        "without the header"
+    )
+    assert client.post("/session", json={"key": "glad_wrong"}, headers=own).status_code == 401
+    assert client.get("/prompts").status_code == 401
+    opened = client.post("/session", json={"key": key}, headers=own)
+    assert opened.status_code == 200
+    assert key not in opened.text
+    assert client.get("/prompts").status_code == 200
+    assert client.get("/prompts", headers={"sec-fetch-site": "same-site"}).status_code == 403
+    assert client.post("/prompts", json={"prompt": "a hill"}).status_code == 403
+    for path in ("/keys", "/../healthz", "/jobs/..%2fkeys", "/prompts/1/x", "/caller"):
+        assert client.get(path).status_code == 404, path
+    assert client.post("/keys", json={"name": "x", "scopes": ["admin"]}, headers=own).status_code == 404
+    too_much = client.post("/prompts/import", content=b"x" * (8 * 2**20 + 1), headers=own)
+    assert too_much.status_code == 413
+    assert client.delete("/session", headers=own).status_code == 204
+    assert client.get("/prompts").status_code == 401
+
+
+def test_a_page_of_the_studio_cannot_be_framed_and_runs_no_script_of_others(site):
+    answer = httpx2.get(f"{site.url}/studio")
+    policy = answer.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe-inline" not in policy
+    assert "unsafe-eval" not in policy
+    assert "no-store" in answer.headers["cache-control"]
+    assert 'name="robots" content="noindex' in answer.text
+
+
+def test_a_key_that_may_only_look_is_told_what_it_may_not(site, opened, shown):
+    with opened(path="/studio/review", with_key=site.key("read")) as page:
+        expect(page.get_by_text(re.compile("may look, but not decide"))).to_be_visible()
+        page.keyboard.press("a")
+        page.goto(f"{site.url}/studio/health")
+        expect(page.get_by_text(re.compile("are for keys with the scope admin"))).to_be_visible()
+        page.goto(f"{site.url}/studio/prompts/{shown}")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.get_by_role("button", name="Take down")).to_have_count(0)

@@ -1,0 +1,239 @@
+"use client";
+// A file of prompts: what would happen is shown before anything does.
+import { useRef, useState } from "react";
+import { call, query, Refused } from "@/lib/studio/client";
+import { number, short, size } from "@/lib/studio/format";
+import type { Imported, One } from "@/lib/studio/types";
+import { texts } from "@/texts";
+import { useToast } from "./toasts";
+import { Button, Choices, cx, Dialog, Notice } from "./ui";
+import styles from "./upload.module.css";
+
+const words = texts.studio.upload;
+const LARGEST = 8 * 2 ** 20;
+const PATIENCE = 300_000;
+
+type Publish = "" | "post" | "picture";
+
+interface How {
+  skip_bad: boolean;
+  publish: Publish; // "": posts, but for rows that say otherwise
+}
+
+interface Tried {
+  file: File;
+  report?: Imported;
+  problem?: string;
+  rows: { where: string; reason: string }[];
+}
+
+/** The file that was chosen, what would become of it, and what is under way. */
+function useUpload(onClose: () => void, onDone: () => void) {
+  const [tried, setTried] = useState<Tried | null>(null);
+  const [how, setHow] = useState<How>({ skip_bad: false, publish: "" });
+  const [busy, setBusy] = useState<"look" | "import" | null>(null);
+  const turn = useRef(0);
+  const tell = useToast();
+
+  function close() {
+    turn.current++;
+    setTried(null);
+    setBusy(null);
+    onClose();
+  }
+
+  async function look(file: File, as: How) {
+    setHow(as);
+    if (file.size > LARGEST) return setTried({ file, problem: words.tooLarge, rows: [] });
+    const mine = ++turn.current;
+    setBusy("look");
+    const found = await asked(file, { ...as, dry_run: true });
+    if (mine !== turn.current) return; // another file was chosen meanwhile
+    setTried(found);
+    setBusy(null);
+  }
+
+  async function take() {
+    if (!tried || busy) return;
+    const mine = ++turn.current;
+    setBusy("import");
+    const found = await asked(tried.file, how);
+    if (mine !== turn.current) return;
+    setBusy(null);
+    if (!found.report) return setTried(found);
+    tell(words.imported(found.report.added, found.report.existing), "good");
+    onDone();
+    close();
+  }
+
+  return { tried, how, busy, close, look: (file: File, as: How) => void look(file, as), take: () => void take() };
+}
+
+export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () => void; onDone: () => void }) {
+  const { tried, how, busy, close, look, take } = useUpload(onClose, onDone);
+  const isWrong = tried !== null && !tried.report;
+  return (
+    <Dialog open={open} title={words.title} wide onClose={busy === "import" ? undefined : close}>
+      <div className={styles.body}>
+        <Drop file={tried?.file ?? null} busy={busy === "look"} onFile={(file) => look(file, { ...how, skip_bad: false })} />
+        {tried && (
+          <Choices
+            legend={words.publish}
+            value={how.publish}
+            onChange={(publish: Publish) => look(tried.file, { ...how, publish })}
+            choices={[
+              { value: "", label: words.publishAsSaid },
+              { value: "post", label: words.publishPosts },
+              { value: "picture", label: words.publishPictures },
+            ]}
+          />
+        )}
+        <div aria-live="polite" className={styles.found}>
+          {tried?.report && <Report report={tried.report} />}
+          {isWrong && (
+            <Notice tone="bad" title={tried.problem}>
+              <Wrong rows={tried.rows} />
+            </Notice>
+          )}
+        </div>
+        <div className={styles.actions}>
+          {tried?.report && (
+            <Button look="main" busy={busy === "import"} disabled={tried.report.added === 0} onClick={take}>
+              {busy === "import" ? words.importing : words.import(tried.report.added)}
+            </Button>
+          )}
+          {isWrong && tried.rows.length > 0 && (
+            <Button busy={busy === "look"} onClick={() => look(tried.file, { ...how, skip_bad: true })}>{words.skipBad}</Button>
+          )}
+          <Button look="quiet" disabled={busy === "import"} onClick={close}>{texts.studio.common.cancel}</Button>
+        </div>
+      </div>
+    </Dialog>
+  );
+}
+
+async function asked(file: File, how: How & { dry_run?: boolean }): Promise<Tried> {
+  try {
+    const path = `prompts/import${query({ ...how, skip_bad: how.skip_bad || null })}`;
+    const { data } = await call<One<Imported>>(path, { method: "POST", body: file, patience: PATIENCE });
+    return { file, report: data, rows: [] };
+  } catch (error) {
+    const rows = error instanceof Refused ? ((error.more["rows"] as Tried["rows"] | undefined) ?? []) : [];
+    return { file, problem: error instanceof Error ? error.message : String(error), rows };
+  }
+}
+
+function Drop({ file, busy, onFile }: { file: File | null; busy: boolean; onFile: (file: File) => void }) {
+  const [isOver, setIsOver] = useState(false);
+  return (
+    <label
+      className={cx(styles.drop, isOver && styles.over)}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setIsOver(true);
+      }}
+      onDragLeave={() => setIsOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setIsOver(false);
+        const dropped = event.dataTransfer.files[0];
+        if (dropped) onFile(dropped);
+      }}
+    >
+      <input
+        type="file"
+        accept=".csv,.tsv,.jsonl,.json,.txt,text/csv,text/plain,application/json"
+        onChange={(event) => {
+          const chosen = event.target.files?.[0];
+          event.target.value = ""; // the same file, mended, may be chosen again
+          if (chosen) onFile(chosen);
+        }}
+      />
+      <span className={styles.dropTitle}>{busy ? words.looking : file ? `${file.name}, ${size(file.size)}` : words.choose}</span>
+      <span className={styles.dropHint}>{file ? words.chooseOther : words.chooseHint}</span>
+    </label>
+  );
+}
+
+function Report({ report }: { report: Imported }) {
+  const counts = [
+    [words.added, report.added],
+    [words.existing, report.existing],
+    [words.refused, report.refused],
+  ] as const;
+  return (
+    <>
+      <dl className={styles.counts}>
+        {counts.map(([label, value]) => (
+          <div key={label}>
+            <dt>{label}</dt>
+            <dd>{number(value)}</dd>
+          </div>
+        ))}
+      </dl>
+      {[...report.read, ...report.noticed].map((each) => (
+        <p key={each} className={styles.read}>{each}</p>
+      ))}
+      {report.refused > 0 && (
+        <Notice tone="warn" title={words.leftOut(report.refused)}>
+          <Wrong rows={report.reasons} />
+        </Notice>
+      )}
+      {report.first.length > 0 && <First rows={report.first} />}
+    </>
+  );
+}
+
+function Wrong({ rows }: { rows: { where: string; reason: string }[] }) {
+  if (rows.length === 0) return null;
+  return (
+    <ul className={styles.wrong} tabIndex={0} aria-label={words.wrongRows}>
+      {rows.map((each) => (
+        <li key={each.where + each.reason}>
+          <b>{each.where}</b> {each.reason}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function First({ rows }: { rows: Imported["first"] }) {
+  return (
+    <div className={styles.first} tabIndex={0} role="region" aria-label={words.first}>
+      <table>
+        <caption>{words.first}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{words.where}</th>
+            <th scope="col">{words.prompt}</th>
+            <th scope="col">{words.postTitle}</th>
+            <th scope="col">{words.more}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ where, prompt, notices }) => (
+            <tr key={where}>
+              <td>{where}</td>
+              <td dir="auto">
+                {short(text(prompt["prompt"]), 140)}
+                {notices.map((each) => (
+                  <small key={each}>{each}</small>
+                ))}
+              </td>
+              <td dir="auto">{short(text(prompt["title"]), 80)}</td>
+              <td>{others(prompt)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+const text = (value: unknown): string => (typeof value === "string" ? value : value == null ? "" : String(value));
+const SHOWN = new Set(["prompt", "title", "source", "idempotency_key"]);
+
+function others(prompt: Record<string, unknown>): string {
+  const rest = Object.entries(prompt).filter(([name, value]) => !SHOWN.has(name) && value != null && value !== "");
+  return rest.map(([name, value]) => `${name.replaceAll("_", " ")}: ${short(text(value), 40)}`).join(", ");
+}
