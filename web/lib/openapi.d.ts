@@ -1,4 +1,4 @@
-// Made by `npm run types` of openapi.json, 45b29c839bad0748f5934dbc9d4c5c763a1e0a900d179e148fcfa52a5ab9d27b
+// Made by `npm run types` of openapi.json, b60f66cdf2bb0bb1c4088cb6b1b936655e7f5e3b5b3a4e87b48040247728be51
 
 export interface paths {
     "/api/authors": {
@@ -542,7 +542,7 @@ export interface paths {
         };
         /**
          * List Jobs
-         * @description Long works of this process, the newest first: what goes on, and the last results. Those of others need admin.
+         * @description Long works, the newest first: what goes on in this process, and the last 50 results. Others' need admin.
          */
         get: operations["list_jobs_api_studio_jobs_get"];
         put?: never;
@@ -608,9 +608,29 @@ export interface paths {
         put?: never;
         /**
          * Revoke Api Key
-         * @description Have a key open nothing any more, nor the sessions that were opened with it.
+         * @description Have a key open nothing any more, nor the keys that it has made, nor the sessions that were opened with them.
          */
         post: operations["revoke_api_key_api_studio_keys_revoke_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studio/keys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Api Key
+         * @description Give the caller's own key, or one that it has made, another secret, which is in this answer and nowhere else.
+         */
+        post: operations["rotate_api_key_api_studio_keys_rotate_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1377,10 +1397,6 @@ export interface components {
         Answer_Allowed_: {
             data: components["schemas"]["Allowed"];
         };
-        /** Answer[ApiKey] */
-        Answer_ApiKey_: {
-            data: components["schemas"]["ApiKey"];
-        };
         /** Answer[AskedFor] */
         Answer_AskedFor_: {
             data: components["schemas"]["AskedFor"];
@@ -1448,8 +1464,12 @@ export interface components {
             id: number;
             /** Last Used At */
             last_used_at: string | null;
+            /** Made By */
+            made_by: number | null;
             /** Name */
             name: string;
+            /** Old Until */
+            old_until: string | null;
             /** Revoked At */
             revoked_at: string | null;
             /** Scopes */
@@ -1837,6 +1857,8 @@ export interface components {
          * @description Something that happened to a prompt.
          */
         Event: {
+            /** Actor */
+            actor?: string | null;
             /**
              * At
              * Format: date-time
@@ -3222,28 +3244,6 @@ export interface components {
             type: string;
         };
         /**
-         * ProblemAnswer
-         * @description RFC 9457.
-         */
-        ProblemAnswer: {
-            /**
-             * Detail
-             * @description What happened, which value, what to do
-             */
-            detail: string;
-            /** Status */
-            status: number;
-            /** Title */
-            title: string;
-            /**
-             * Type
-             * @example about:blank
-             */
-            type: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /**
          * PromptAsked
          * @description A prompt that somebody asks for.
          */
@@ -3748,6 +3748,41 @@ export interface components {
             /** Ids */
             ids?: number[] | null;
         } & (unknown | unknown);
+        /**
+         * RevokedKey
+         * @description A key that opens nothing any more.
+         */
+        RevokedKey: {
+            data: components["schemas"]["ApiKey"];
+            /**
+             * Meta
+             * @description `made_with_it`: the names of keys that ended with it
+             * @example {
+             *       "made_with_it": []
+             *     }
+             */
+            meta: {
+                [key: string]: string[];
+            };
+        };
+        /**
+         * Rotation
+         * @description Which key gets another secret.
+         */
+        Rotation: {
+            /**
+             * Grace Seconds
+             * @description for how long the secret before opens the same
+             * @default 0
+             */
+            grace_seconds: number;
+            /**
+             * Name
+             * @description prompts asked for with it have it as their source
+             * @example site
+             */
+            name: string;
+        };
         /**
          * RowRefused
          * @description A row that is wrong.
@@ -5060,7 +5095,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Answer_ApiKey_"];
+                    "application/json": components["schemas"]["RevokedKey"];
+                };
+            };
+        };
+    };
+    rotate_api_key_api_studio_keys_rotate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rotation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer_MadeKey_"];
                 };
             };
         };
