@@ -55,7 +55,7 @@ def main() -> int:
 
 def newest_post(site: str) -> str:
     """The path of the lead story."""
-    with urllib.request.urlopen(f"{site}/", timeout=30) as answer:
+    with urllib.request.urlopen(f"{site}/", timeout=30) as answer:  # noqa: S310  the site that was named
         found = re.search(r'<h2[^>]*><a[^>]* href="(/posts/[^"]+)"', answer.read().decode())
     if found is None:
         sys.exit(f"{site}/ shows no story: `./glad demo` publishes some")

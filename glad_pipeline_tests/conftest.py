@@ -138,30 +138,36 @@ def _own_environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def migrated_template(stack: dict[str, str]) -> Iterator[str]:
+def database_server(stack: dict[str, str]) -> Iterator[psycopg.Connection]:
+    """A connection by which databases are made and dropped: one for all tests, since connecting takes a third as long
+    as making a database."""
+    with psycopg.connect(stack["DATABASE_URL"], autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def migrated_template(stack: dict[str, str], database_server: psycopg.Connection) -> Iterator[str]:
     """The name of a migrated database to copy: that takes a tenth of the time of migrating another one."""
     from glad_pipeline.database.migrations import migrate
 
     name = f"template_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(stack["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        migrate(stack["DATABASE_URL"].removesuffix("/glad") + f"/{name}")
-        yield name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    database_server.execute(f"CREATE DATABASE {name}")
+    migrate(stack["DATABASE_URL"].removesuffix("/glad") + f"/{name}")
+    yield name
+    database_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def database_url(stack: dict[str, str], request: pytest.FixtureRequest) -> Iterator[str]:
+def database_url(
+    stack: dict[str, str], database_server: psycopg.Connection, request: pytest.FixtureRequest
+) -> Iterator[str]:
     """A fresh database, dropped afterwards: empty, or migrated where the test or one of its fixtures asks for that."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    url = stack["DATABASE_URL"]
     migrated = "migrated_url" in request.fixturenames
     template = request.getfixturevalue("migrated_template") if migrated else "template1"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield url.removesuffix("/glad") + f"/{name}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    database_server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield stack["DATABASE_URL"].removesuffix("/glad") + f"/{name}"
+    database_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 export const texts = {
   common: {
     skip: "Skip to the content",
-    studio: "Studio",
-    home: "Home",
-    tryAgain: "Try again",
   },
   blog: {
     nav: {
@@ -30,7 +27,7 @@ export const texts = {
       emptyText: "Nothing has been published here yet. It appears on this page as soon as it is.",
     },
     archive: { title: "Archive", description: "Every story, the newest first.", noDate: "Without a date" },
-    pager: { label: "Pages", newest: "Back to the newest", older: "Older stories" },
+    pager: { label: "Pages", newest: "Back to the newest", older: "Older stories", end: "There are no older stories" },
     labels: {
       categories: {
         title: "Categories",
@@ -74,7 +71,7 @@ export const texts = {
     picture: {
       title: "About this picture",
       of: "From the story",
-      intro: "It was drawn by an AI model; no camera has seen it.",
+      intro: "It was drawn by an AI model. It is not a photograph.",
       prompt: "Prompt",
       alt: "What it shows",
       file: "File",
@@ -91,7 +88,7 @@ export const texts = {
     },
     gone: {
       title: "This story was withdrawn",
-      text: "It was taken down for good, and its picture with it. Other stories are still here.",
+      text: "It can no longer be read here. Other stories still can.",
     },
     missing: {
       title: "There is no such page",
@@ -99,7 +96,7 @@ export const texts = {
     },
     away: {
       title: "The stories cannot be read just now",
-      text: "The server that keeps them does not answer. Load this page again in a moment.",
+      text: "The server that keeps them does not answer, or has too much to do. Load this page again in a moment.",
     },
     toHome: "To the newest stories",
     toArchive: "Look through the archive",
@@ -117,6 +114,8 @@ export const texts = {
       more: "Show more",
       loading: "Loading",
       messages: "Messages",
+      pageFailed: "This page has failed",
+      pageFailedText: "Nothing was changed by it, and what you have typed is kept.",
       notLoaded: "This could not be loaded",
       justNow: "just now",
       pictureLost: "The picture cannot be shown: its file is gone, or does not answer.",
@@ -132,7 +131,7 @@ export const texts = {
       howToMakeOne: "No key yet? Whoever runs this site makes one:",
       noKey: "Enter an API key. It begins with glad_.",
       wrongKey: "This key is not known, has expired or was revoked.",
-      over: "The session is over: sign in again.",
+      over: "Your session is over.",
       overTitle: "Sign in again",
       overText: "Your session has ended. Nothing that you have typed is lost: sign in, and it goes on.",
       foreign: "This was not asked for by a page of the studio.",
@@ -293,7 +292,7 @@ export const texts = {
       looking: "Reading the file",
       tooLarge: "The file is larger than 8 MB: split it, or import it at the terminal with ./glad prompts import.",
       publish: "Rows that do not say it become",
-      publishAsSaid: "Posts if titled as such",
+      publishAsSaid: "As usual",
       publishPosts: "Posts",
       publishPictures: "Pictures only",
       added: "would be added",

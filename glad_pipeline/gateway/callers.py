@@ -46,7 +46,7 @@ class Caller:
     session_expires_at: datetime | None = None
 
 
-FOR_ANYBODY = {"security": [{}]}  # `openapi_extra` of a route that is for who shows no key, too
+FOR_ANYBODY: dict[str, Any] = {"security": [{}]}  # `openapi_extra` of a route that is for who shows no key, too
 Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 

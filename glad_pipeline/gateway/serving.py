@@ -14,7 +14,6 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.main import STARTUP_FAILURE
 
 from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.gateway.app import build_app
@@ -24,6 +23,7 @@ from glad_pipeline.redaction import at_every_door
 from glad_pipeline.settings import Settings, load_settings, settings_of
 
 GRACE = 10  # seconds for which requests that are under way are waited for at the end
+NOT_STARTED = 3  # the exit code of uvicorn itself
 WANTED_FILES = 65_536  # connections are files
 SPARE_FILES = 256  # that are no callers': the database's, the log
 
@@ -48,7 +48,7 @@ def main() -> None:
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
-        raise SystemExit(STARTUP_FAILURE)
+        raise SystemExit(NOT_STARTED)
 
 
 class Server(uvicorn.Server):

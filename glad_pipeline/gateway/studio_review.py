@@ -128,10 +128,10 @@ async def redraw(state: Here, caller: Reviewer, asked: Redrawn) -> Response:
     return outcomes(words, refused, asked.ids)
 
 
-class ToPublish(Body):
+class ToPublish(Decided):
     """Which pictures become posts."""
 
-    ids: list[Id] = Field(min_length=1, max_length=EACH)
+    prompts: list[Picture] = Field(min_length=1, max_length=EACH, examples=[[{"id": 17, "image_id": 9}]])
     title: Text | None = Field(default=None, max_length=CHARS["title"], description="the post's, for one prompt")
 
 
@@ -140,7 +140,9 @@ async def publish(state: Here, caller: Reviewer, asked: ToPublish) -> Response:
     """Make posts of pictures that were asked for alone."""
     if asked.title is not None and len(set(asked.ids)) > 1:
         raise Problem(422, "title is for one prompt: give each its own")
-    done, refused = await state.blocking(editing.ask_to_publish, state.database, asked.ids, title=asked.title)
+    done, refused = await state.blocking(
+        editing.ask_to_publish, state.database, asked.ids, title=asked.title, seen=asked.seen
+    )
     return outcomes({each: MADE.get(edit.status, edit.status) for each, edit in done.items()}, refused, asked.ids)
 
 

@@ -16,7 +16,6 @@ from glad_pipeline.gateway.problems import Problem, errors
 from glad_pipeline.gateway.state import Here, State
 from glad_pipeline.gateway.waiting import Waiting, Waits, progress_of
 from glad_pipeline.prompts.progress import Progress
-from glad_pipeline.publishing.alt_text import alt_text_from
 
 router = APIRouter(tags=["media"])
 ID = 2**63 - 1  # the largest
@@ -132,6 +131,8 @@ def task_at(
 
 def image_of(row: Progress) -> Image | None:
     """Its picture, where it is public."""
+    from glad_pipeline.publishing.alt_text import alt_text_from  # many patterns, which no start has to wait for
+
     if row.image_url is None or row.width is None or row.height is None:
         return None
     return Image(

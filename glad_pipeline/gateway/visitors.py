@@ -1,7 +1,9 @@
 """For whom the site asks: its server makes one visitor's requests like another's, all from one address.
 
 Who has the secret that the site and we share (GLAD_REVALIDATE_SECRET) is the site's server. It says whose request it
-passes on, and that visitor's rates count; what it asks for by itself, for all of its visitors, counts for nobody.
+passes on, and that visitor's rates count; what it asks for by itself, for all of its visitors, counts for nobody. A
+visitor whose address is none, since anybody may write `X-Forwarded-For` where no proxy does, counts as the site's
+server.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ PACE = 5.0  # seconds for which the pace of drawing is believed
 UNHEARD = 60.0  # seconds until it is tried again to listen through what passes no notifications on
 PATHS = 2.0  # seconds for the posts of prompts: somebody may have locked them
 NEWS = 100  # of one subscription in one look
-SLICE = 10  # subscriptions that are told at once: other requests come between
+SLICE = 10  # subscriptions that are told at once
+BREATH = 0.002  # seconds from one slice to the next: another request takes several turns of the loop
 LARGEST = 4_000  # calls and streams that one process holds open
 DELETED = "deleted"  # in place of an event: there is no such prompt any more
 UNDERWAY = ("claimed", "drawing")  # events that tell all there is to tell
@@ -247,7 +248,7 @@ class Waiting:
             if len(news) == NEWS:
                 self._stirred.set()  # there may be more
             if number % SLICE == 0:
-                await asyncio.sleep(0)
+                await asyncio.sleep(BREATH)
 
     async def _tell_seldom(self) -> None:
         """That the queue has moved, to those that wait in it; and that prompts were deleted, which notifies nobody."""
@@ -262,17 +263,16 @@ class Waiting:
         moved = [each for each in asked if each.asks_place and each.place != places.get(each.prompt_id)]
         out = [each.prompt_id for each in moved if each.prompt_id not in places]
         waits = await progress_of(self._state.pool, out) if out else {}
-        for number, each in enumerate(asked, start=1):
-            if each.prompt_id in gone:
-                each.tell([News(id=each.since, at=datetime.now(UTC), event=DELETED, detail=None)])
+        for number, each in enumerate([each for each in asked if each.prompt_id in gone], start=1):
+            each.tell([News(id=each.since, at=datetime.now(UTC), event=DELETED, detail=None)])
             if number % SLICE == 0:
-                await asyncio.sleep(0)
+                await asyncio.sleep(BREATH)
         for number, each in enumerate(moved, start=1):
             place, row = places.get(each.prompt_id), waits.get(each.prompt_id)
             if each.asks_place and (place is not None or (row is not None and row.status == "pending")):
                 each.move(place, row)
             if number % SLICE == 0:
-                await asyncio.sleep(0)
+                await asyncio.sleep(BREATH)
 
 
 async def _for_good(work: Callable[[], Awaitable[None]]) -> None:

@@ -41,6 +41,7 @@ ENDED = ("rejected", "failed", "cancelled")  # without a post, as long as nobody
 SEEDS = 2**32  # from 0: of these one is drawn
 
 NOT_SAID: Mapping[str, Any] = {}  # what a person has seen of a prompt
+NONE_SEEN: Mapping[int, int] = {}  # which pictures of prompts a person has seen
 
 QUERIES = named_queries("glad_pipeline.prompts", "editing.sql", intake.WRITTEN)
 
@@ -148,14 +149,15 @@ def _plain(found: Any) -> Any:
 
 
 def ask_to_publish(
-    database: Database, ids: Sequence[int], *, title: str | None = None
+    database: Database, ids: Sequence[int], *, title: str | None = None, seen: Mapping[int, int] = NONE_SEEN
 ) -> tuple[dict[int, Edit], dict[int, str]]:
     """Have prompts become posts that asked for a picture alone: the next run publishes what is `ready`.
 
-    What each edit did, and why the other prompts stay as they are. `title`: of the post, if it is one prompt.
+    What each edit did, and why the other prompts stay as they are. `title`: of the post, if it is one prompt. `seen`: by
+    prompt which picture (images.id) the person has seen: where it is another one by now, the prompt stays as it is.
     """
     given = {"publish": "post"} if title is None else {"publish": "post", "title": title}
-    return edit_prompts(database, ids, given, unless=ENDED)
+    return edit_prompts(database, ids, given, unless=ENDED, seen=seen)
 
 
 def draw_otherwise(
@@ -190,13 +192,16 @@ def edit_prompts(
     *,
     unless: Collection[str] = (),
     of: str | None = None,
+    seen: Mapping[int, int] = NONE_SEEN,
 ) -> tuple[dict[int, Edit], dict[int, str]]:
-    """`edit_prompt` each of them: what each edit did, and why the other prompts stay as they are."""
+    """`edit_prompt` each of them: what each edit did, and why the other prompts stay as they are. `seen`: by prompt which
+    picture (images.id) it must have for that."""
     done: dict[int, Edit] = {}
     refused: dict[int, str] = {}
     for prompt_id in dict.fromkeys(ids):
         try:
-            done[prompt_id] = edit_prompt(database, prompt_id, given, unless=unless, of=of)
+            expected = {"image_id": seen[prompt_id]} if prompt_id in seen else NOT_SAID
+            done[prompt_id] = edit_prompt(database, prompt_id, given, unless=unless, expected=expected, of=of)
         except UnavailableError:
             raise
         except GladError as error:

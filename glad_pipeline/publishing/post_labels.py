@@ -32,6 +32,7 @@ class PostLabels:
     Args:
         own: a column of the posts.
         names: where a post may have a name of its own of its category or author: by `category` and `author`.
+        shown: the same of a post that is shown.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class PostLabels:
         columns: Mapping[str, BlogColumn],
         own: Naming,
         names: Mapping[str, Sequence[sql.Composable]],
+        shown: Mapping[str, Sequence[sql.Composable]],
     ) -> None:
-        self._schema, self._columns, self._own, self._names = schema, columns, own, names
+        self._schema, self._columns, self._own, self._names, self._shown = schema, columns, own, names, shown
 
     # --- what there is ---
 
@@ -121,7 +123,7 @@ class PostLabels:
                 self._object(TABLES[label]), sql.Identifier(TABLES[label]), self._own(f"{label}_id")
             )
             ways.append(sql.SQL("({})").format(found))
-        ways += [sql.SQL(SQL["name_alone"]).format(name=each) for each in self._names.get(label, ())]
+        ways += [sql.SQL(SQL["name_alone"]).format(name=each) for each in self._shown.get(label, ())]
         return first_of(ways) if ways else sql.SQL("NULL::json")
 
     @property

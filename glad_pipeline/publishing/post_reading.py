@@ -137,16 +137,16 @@ class PostReading:
     @cached_property
     def labels(self) -> PostLabels:
         """Categories, tags and authors."""
-        names = {label: self._names_of(label) for label in ("category", "author")}
-        return PostLabels(self.schema, self.columns, self.own, names)
+        own = self._readable("metadata") if self._is_json("metadata") else None
+        names = {label: self._names_of(label, own) for label in ("category", "author")}
+        shown = {label: self._names_of(label, sql.SQL("d.metadata") if own else None) for label in names}
+        return PostLabels(self.schema, self.columns, self.own, names, shown)
 
-    def _names_of(self, label: str) -> list[sql.Composable]:
+    def _names_of(self, label: str, metadata: sql.Composable | None) -> list[sql.Composable]:
         """Where a post may have a name of its own of its category or author."""
         if self._is_text(label):
             return [self.own(label)]
-        if not self._is_json("metadata"):
-            return []
-        return [sql.SQL("{} ->> {}").format(self._readable("metadata"), sql.Literal(label))]
+        return [sql.SQL("{} ->> {}").format(metadata, sql.Literal(label))] if metadata else []
 
     # --- the order, and its index ---
 
@@ -294,22 +294,26 @@ class PostReading:
         As the post has it (`PublicPicture.data`), or, on a blog that has no place for it, from the catalogue.
         """
         places: list[sql.Composable] = []
+        metadata: sql.Composable = sql.SQL("NULL")
         if self._is_json(DATA):
             places.append(sql.SQL("{}::jsonb").format(self._readable(DATA)))
         if self._is_json("metadata"):
-            places.append(sql.SQL("({} -> {})::jsonb").format(self._readable("metadata"), sql.Literal(DATA)))
+            places.append(sql.SQL("(m.metadata -> {})::jsonb").format(sql.Literal(DATA)))
+            metadata = sql.SQL("{} #> '{{}}'").format(self._readable("metadata"))
         if not places and self._is_text("featured_image_url"):
             return sql.SQL(SQL["data_of_the_catalogue"]).format(
                 url=self.own("featured_image_url"), stem=sql.Literal(STEM)
             )
-        return sql.SQL(SQL["data_of_the_post"]).format(data=first_of(places), shown=self.url)
+        return sql.SQL(SQL["data_of_the_post"]).format(
+            data=first_of(places), shown=self.url, metadata=metadata
+        )
 
     @property
     def _alt(self) -> sql.Composable:
         """What is said of the picture for who cannot see it."""
         places: list[sql.Composable] = [self.own(name) for name in ALT_COLUMNS if self._is_text(name)]
         if self._is_json("metadata"):
-            places.insert(0, sql.SQL("{} ->> 'featured_image_alt'").format(self._readable("metadata")))
+            places.insert(0, sql.SQL("d.metadata ->> 'featured_image_alt'"))
         media = self.labels.of("media")
         beside = {"url", "alt_text"} <= set(media) and type_of(media.get("post_id")) == self._type("id")
         if not places and beside and self._is_text("featured_image_url"):

@@ -1,5 +1,5 @@
 -- Parts of statements of `post_reading.py`. The posts are `p`, under the blog's own names; `d.data` is what is noted of the
--- picture that a post shows.
+-- picture that a post shows, `d.metadata` the post's own.
 
 -- name: was_taken_down
 CASE WHEN {public} THEN false
@@ -13,7 +13,7 @@ FROM {table} AS p {beside} WHERE {slug} = %(slug)s ORDER BY {public} DESC LIMIT 
 json_build_object('data', json_build_object('attributes', json_build_object('url', {shown}, 'alternativeText', {alt})))
 
 -- name: picture
--- The formats stand in the order in which a browser is to be offered them.
+-- jsonb keeps `avif` before `webp`: the order in which a browser is to be offered them.
 CASE WHEN {shown} IS NOT NULL THEN json_build_object(
     'url', {shown},
     'width', CASE jsonb_typeof(d.data -> 'width') WHEN 'number' THEN d.data -> 'width' END,
@@ -21,13 +21,15 @@ CASE WHEN {shown} IS NOT NULL THEN json_build_object(
     'alt', {alt},
     'placeholder', CASE WHEN starts_with(d.data ->> 'placeholder', 'data:image/') THEN d.data -> 'placeholder' END,
     'sizes', {sizes}::text,
-    'srcset', json_strip_nulls(json_build_object('avif', d.data #>> '{{srcset,avif}}', 'webp', d.data #>> '{{srcset,webp}}')))
+    'srcset', CASE jsonb_typeof(d.data -> 'srcset') WHEN 'object' THEN d.data -> 'srcset' ELSE '{{}}' END)
 END
 
 -- name: data_of_the_post
 -- Of this picture, and not of one that the post showed before. OFFSET: so that it is read once, and not for each part.
+-- `d.metadata`, with `#>` a copy, is so unpacked once.
 LEFT JOIN LATERAL (
-    SELECT CASE WHEN n.data ->> 'url' = {shown} THEN n.data END AS data FROM (SELECT ({data})::jsonb AS data OFFSET 0) AS n
+    SELECT n.metadata, CASE WHEN n.data ->> 'url' = {shown} THEN n.data END AS data
+    FROM (SELECT m.metadata, ({data})::jsonb AS data FROM (SELECT {metadata} AS metadata OFFSET 0) AS m OFFSET 0) AS n
     OFFSET 0) AS d ON true
 
 -- name: data_of_the_catalogue

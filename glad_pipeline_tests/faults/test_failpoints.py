@@ -189,13 +189,18 @@ WRITES_ALLOWED: dict[str, dict[str, str]] = {
 }
 
 
-def calls() -> Iterator[tuple[str, str, ast.Call, str, ast.AST]]:
+@functools.cache
+def calls() -> list[tuple[str, str, ast.Call, str, ast.AST]]:
     """Every call in the package: file, enclosing function, the call, the called name, the enclosing function's node."""
+    return list(_calls())
+
+
+def _calls() -> Iterator[tuple[str, str, ast.Call, str, ast.AST]]:
     for file in sorted(PACKAGE.rglob("*.py")):
         name = file.relative_to(PACKAGE).as_posix()
         if name.startswith("generation/demo_model/"):
             continue  # a program to train a model
-        tree = _parsed(file)
+        tree = ast.parse(file.read_text(encoding="utf-8"))
         functions = {}
         for node in ast.walk(tree):  # breadth first: the innermost function is the last to claim a node
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -205,11 +210,6 @@ def calls() -> Iterator[tuple[str, str, ast.Call, str, ast.AST]]:
                 function = functions.get(node)
                 called = getattr(node.func, "attr", getattr(node.func, "id", ""))
                 yield name, getattr(function, "name", "*"), node, called, function or tree
-
-
-@functools.cache
-def _parsed(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def is_sent_to_write(call: ast.Call, called: str) -> bool:

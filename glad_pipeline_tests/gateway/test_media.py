@@ -356,6 +356,15 @@ def test_a_task_that_is_another_key_s_prompt_is_not_shown(client_with, database)
     assert len(prompts(database)) == 1
 
 
+def test_a_prompt_that_is_another_source_s_by_now_is_not_shown(client_with, database):
+    client, asked = client_with("submit"), {"prompt": "a hill", "task_id": "t-1"}
+    number = client.post(ASK, params=NOW, json=asked).json()["id"]
+    given = client_with("admin").patch(f"/api/studio/prompts/{number}", json={"fields": {"source": "another"}})
+    assert given.status_code == 200, given.text
+    refused = client.post(ASK, params=NOW, json=asked)
+    assert (refused.status_code, "not asked for with this key" in refused.json()["detail"]) == (409, True), refused.text
+
+
 def test_a_key_may_queue_as_much_as_its_source_may(client_with, database):
     client = client_with("submit")
     sources.limit(database, "key-0", {"queued_limit": 1})

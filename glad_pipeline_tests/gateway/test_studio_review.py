@@ -63,18 +63,18 @@ def test_a_rejection_keeps_its_reason(reviewer, database):
     ]
 
 
-@pytest.mark.parametrize("decision", ["approve", "reject", "discard"])
+@pytest.mark.parametrize("decision", ["approve", "reject", "publish", "discard"])
 def test_a_picture_that_was_drawn_anew_since_is_not_decided_about(reviewer, database, decision):
-    state = "ready" if decision == "discard" else "awaiting_approval"
+    state = "ready" if decision in ("publish", "discard") else "awaiting_approval"
     prompt_id = prompt_in(database, state)
     [seen] = [each["image_id"] for each in reviewer.get(REVIEW, params={"status": state}).json()["data"]]
     another = image_in(database, 1_000)
     sql(database, "UPDATE prompts SET image_id = %s WHERE id = %s", another, prompt_id)
-    extra = {} if decision == "approve" else {"reason": "r"}
+    extra = {"reason": "r"} if decision in ("reject", "discard") else {}
     path = f"{REVIEW}/{decision}"
     [told] = reviewer.post(path, json={"prompts": [{"id": prompt_id, "image_id": seen}], **extra}).json()["data"]
     assert not told["ok"]
-    assert "another one" in told["detail"]
+    assert "another one" in told["detail"] or "look at it again" in told["detail"]
     assert status_of(database, prompt_id) == state
     [told] = reviewer.post(path, json={"prompts": [{"id": prompt_id, "image_id": another}], **extra}).json()["data"]
     assert told["ok"]
@@ -123,9 +123,9 @@ def test_what_waits_is_found_by_an_index(database):
 
 def test_pictures_that_were_asked_for_alone_become_posts_or_are_put_aside(reviewer, client_with, database):
     post, aside = prompt_in(database, "ready"), prompt_in(database, "ready")
-    both = {"ids": [post, aside], "title": "T"}
+    both = {"prompts": [{"id": post}, {"id": aside}], "title": "T"}
     assert reviewer.post(f"{REVIEW}/publish", json=both).status_code == 422
-    answer = reviewer.post(f"{REVIEW}/publish", json={"ids": [post], "title": "Dawn"}).json()
+    answer = reviewer.post(f"{REVIEW}/publish", json={"prompts": [{"id": post}], "title": "Dawn"}).json()
     assert answer["data"] == [{"id": post, "ok": True, "detail": "the next run publishes it"}]
     assert sql(database, "SELECT status, title FROM prompts WHERE id = %s", post) == [
         {"status": "generated", "title": "Dawn"}

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from unittest.mock import patch
@@ -159,13 +159,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(archive: Path, environment: Mapping[str, str], port: int, gateway: str, home: Home) -> Iterator[Path]:
-    """The site's process on this port, before this gateway; its log."""
+def running(
+    archive: Path, environment: Mapping[str, str], port: int, gateway: str, home: Home, **more: str
+) -> Iterator[Path]:
+    """The site's process on this port, before this gateway, with `more` in its environment; its log."""
     node = find_node(Path(sys.prefix))
     assert node is not None
     made = product.Site(settings=settings_of(environment), node=node, folder=product.unpack(home, archive))
     log = home.logs / "site.log"
-    process = made.program(environment, port, gateway).start(log)
+    program = made.program(environment, port, gateway)
+    process = replace(program, environment=program.environment | more).start(log)
     try:
         up = wait_until(lambda: local_status(port, product.PROBE) is not None or process.poll() is not None, 60)
         assert up, log.read_text()

@@ -1,7 +1,8 @@
 // The pages of categories, tags and authors: all of a kind, and the posts of one.
 import { notFound } from "next/navigation";
+import { cache } from "react";
 import { initial } from "@/lib/format";
-import { listLabels, listPosts, orNothing, readLabel, type Kind } from "@/lib/gateway";
+import { listedLabel, listLabels, listPosts, orNothing, unlistedLabel, type Kind } from "@/lib/gateway";
 import { decoded, labelPath } from "@/lib/paths";
 import { isAllowed } from "@/lib/pictures";
 import { one, type Search } from "@/lib/query";
@@ -9,7 +10,7 @@ import { pageMetadata } from "@/lib/seo";
 import type { Label } from "@/lib/types";
 import { texts } from "@/texts";
 import styles from "./Labels.module.css";
-import { Empty, Grid, Heading, howMany, Pager } from "./Lists";
+import { Empty, Grid, Heading, howMany, PastTheEnd, Pager } from "./Lists";
 
 const PAGE = 24;
 const CHOICE = { categories: "category", tags: "tag", authors: "author" } as const;
@@ -44,7 +45,7 @@ export async function LabelsPage({ kind }: { kind: Kind }) {
 
 function Entry({ kind, label }: { kind: Kind; label: Label }) {
   const count = howMany(label.posts);
-  const said = label.description ?? label.bio;
+  const said = saidOf(label);
   return (
     <a className={styles.entry} href={labelPath(kind, label)}>
       {kind === "authors" && <Avatar author={label} />}
@@ -61,6 +62,9 @@ function Entry({ kind, label }: { kind: Kind; label: Label }) {
   );
 }
 
+/** What the blog says of a category or tag, or of an author. */
+const saidOf = (label: Label) => label.description ?? label.bio ?? null;
+
 function Avatar({ author }: { author: Label }) {
   if (author.avatar_url && isAllowed(author.avatar_url))
     return <img className={styles.avatar} src={author.avatar_url} alt="" width="64" height="64" loading="lazy" />;
@@ -72,36 +76,46 @@ function Avatar({ author }: { author: Label }) {
 }
 
 /** The label of this address. A blog may name categories with its posts alone: then the name is all that is known. */
-async function labelOf(kind: Kind, { params, searchParams }: LabelParams) {
-  const name = decoded((await params).name);
-  const after = one((await searchParams).after);
+const labelOf = cache(async (kind: Kind, name: string, after: string | undefined) => {
+  const listed = await listedLabel(kind, name);
   const [label, page] = await Promise.all([
-    readLabel(kind, name),
-    orNothing(listPosts({ limit: PAGE, after, [CHOICE[kind]]: name })),
+    listed ?? unlistedLabel(kind, name),
+    orNothing(listPosts({ limit: PAGE, after, [CHOICE[kind]]: listed?.slug ?? listed?.name ?? name }, listed !== null)),
   ]);
-  if (page === null || (label === null && page.data.length === 0)) notFound();
-  return { label: label ?? { id: name, name, slug: null }, page, after };
+  if (page === null || (label === null && page.data.length === 0 && after === undefined)) notFound();
+  return { label: label ?? { id: name, name, slug: null, posts: null }, page, after };
+});
+
+const foundFor = async (kind: Kind, { params, searchParams }: LabelParams) =>
+  labelOf(kind, decoded((await params).name), one((await searchParams).after));
+
+/** How many posts there are: what this page shows says more than a count of some minutes ago. */
+function countOf({ label, page, after }: Awaited<ReturnType<typeof labelOf>>): string | null {
+  const isAll = after === undefined && page.meta.pagination.next === null;
+  return howMany(isAll ? page.data.length : label.posts);
 }
 
 export async function labelMetadata(kind: Kind, asked: LabelParams) {
-  const { label, after } = await labelOf(kind, asked);
+  const { label, after } = await foundFor(kind, asked);
   const path = labelPath(kind, label);
   return pageMetadata({
     title: label.name,
-    description: label.description ?? label.bio ?? `${texts.blog.labels[kind].one}: ${label.name}`,
+    description: saidOf(label) ?? `${texts.blog.labels[kind].one}: ${label.name}`,
     path: after === undefined ? path : `${path}?after=${encodeURIComponent(after)}`,
   });
 }
 
 export async function LabelPage({ kind, asked }: { kind: Kind; asked: LabelParams }) {
-  const { label, page, after } = await labelOf(kind, asked);
-  const said = label.description ?? label.bio;
-  const count = howMany(label.posts);
+  const found = await foundFor(kind, asked);
+  const { label, page, after } = found;
+  const said = saidOf(label);
+  const count = countOf(found);
+  if (page.data.length === 0 && after !== undefined) return <PastTheEnd title={label.name} path={labelPath(kind, label)} />;
   return (
     <>
       <Heading title={label.name} kicker={<a href={`/${kind}`}>{texts.blog.labels[kind].title}</a>}>
         {said && <p dir="auto">{said}</p>}
-        {count && <p className={styles.total}>{count}</p>}
+        {count && page.data.length > 0 && <p className={styles.total}>{count}</p>}
       </Heading>
       {page.data.length === 0 ? <Empty title={texts.blog.labels.noPosts} /> : <Grid posts={page.data} />}
       <Pager page={page} path={labelPath(kind, label)} isFirst={after === undefined} />

@@ -34,7 +34,7 @@ export function Grid({ posts, level }: { posts: PostSummary[]; level?: "h2" | "h
 }
 
 interface PagerProps {
-  page: Page<PostSummary>;
+  page: Page;
   path: string; // of the first page, with its query
   isFirst: boolean;
 }
@@ -61,6 +61,18 @@ export function Empty({ title, children }: { title: string; children?: React.Rea
       <p className={styles.emptyTitle}>{title}</p>
       {children && <p>{children}</p>}
     </div>
+  );
+}
+
+/** What follows the last page: a page that is full has one after it, whether there are more posts or not. */
+export function PastTheEnd({ title, path }: { title: string; path: string }) {
+  return (
+    <>
+      <Heading title={title} />
+      <Empty title={texts.blog.pager.end}>
+        <a href={path}>{texts.blog.pager.newest}</a>
+      </Empty>
+    </>
   );
 }
 

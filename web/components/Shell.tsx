@@ -50,9 +50,6 @@ export function Shell({ children }: { children: React.ReactNode }) {
           <a href="/feed.xml">{blog.nav.rss}</a>
           <a href="/feed.json">{blog.nav.jsonFeed}</a>
           <a href="/sitemap.xml">{blog.nav.sitemap}</a>
-          <a href="/studio" rel="nofollow">
-            {common.studio}
-          </a>
         </nav>
       </footer>
     </div>

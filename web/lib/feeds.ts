@@ -1,7 +1,7 @@
 // The newest posts for feed readers, as RSS 2.0 and as JSON Feed 1.1.
 import "server-only";
-import { dateOf, titleOf } from "./format";
-import { listPosts } from "./gateway";
+import { dateOf, moment, titleOf } from "./format";
+import { beside, listPosts, readPost } from "./gateway";
 import { htmlOf } from "./markdown";
 import { postPath } from "./paths";
 import { descriptionOf, siteUrl } from "./seo";
@@ -19,13 +19,24 @@ export function xml(text: string): string {
     .replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
-const newest = async () => (await listPosts({ limit: POSTS, fields: "all" })).data;
-const textOf = (post: PostSummary) => ((post.content ?? "").length <= LONGEST ? htmlOf(post.content ?? "") : "");
-const rfc822 = (iso: string) => new Date(iso).toUTCString();
+/** The newest posts. Texts are read one by one: an answer with all of them may be more than Next keeps (2 MB). */
+async function newest(): Promise<PostSummary[]> {
+  const { data } = await listPosts({ limit: POSTS });
+  return Promise.all(data.map((post) => beside<PostSummary>(readPost(post.slug), post)));
+}
+
+/** The text as HTML, with whole addresses: a feed reader shows it on a page of its own. */
+function textOf(post: PostSummary, url: string): string {
+  const text = post.content ?? "";
+  if (text.length > LONGEST) return "";
+  return htmlOf(text).replace(/( (?:href|src)=")(?![a-z][a-z0-9+.-]*:)([^"]*)/gi, (_, name: string, address: string) =>
+    name + (URL.canParse(address, url) ? new URL(address, url).href : address).replaceAll('"', "&quot;"),
+  );
+}
 
 export async function rss(): Promise<string> {
   const [site, posts] = await Promise.all([siteUrl(), newest()]);
-  const latest = posts[0] && dateOf(posts[0]);
+  const latest = moment((posts[0] && dateOf(posts[0])) ?? null);
   return `<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom" xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:media="http://search.yahoo.com/mrss/">
 <channel>
@@ -34,20 +45,20 @@ export async function rss(): Promise<string> {
 <description>${xml(siteDescription())}</description>
 <language>en</language>
 <atom:link href="${xml(site)}/feed.xml" rel="self" type="application/rss+xml"/>
-${latest ? `<lastBuildDate>${rfc822(latest)}</lastBuildDate>\n` : ""}${posts.map((post) => item(site, post)).join("")}</channel>
+${latest ? `<lastBuildDate>${latest.toUTCString()}</lastBuildDate>\n` : ""}${posts.map((post) => item(site, post)).join("")}</channel>
 </rss>
 `;
 }
 
 function item(site: string, post: PostSummary): string {
   const url = xml(site + postPath(post.slug));
-  const date = dateOf(post);
-  const text = textOf(post);
+  const date = moment(dateOf(post));
+  const text = textOf(post, site + postPath(post.slug));
   return `<item>
 <title>${xml(titleOf(post, texts.blog.untitled))}</title>
 <link>${url}</link>
 <guid isPermaLink="true">${url}</guid>
-${date ? `<pubDate>${rfc822(date)}</pubDate>\n` : ""}${post.author ? `<dc:creator>${xml(post.author.name)}</dc:creator>\n` : ""}${post.category ? `<category>${xml(post.category.name)}</category>\n` : ""}<description>${xml(descriptionOf(post))}</description>
+${date ? `<pubDate>${date.toUTCString()}</pubDate>\n` : ""}${post.author ? `<dc:creator>${xml(post.author.name)}</dc:creator>\n` : ""}${post.category ? `<category>${xml(post.category.name)}</category>\n` : ""}<description>${xml(descriptionOf(post))}</description>
 ${text ? `<content:encoded>${xml(text)}</content:encoded>\n` : ""}${post.picture ? media(post.picture) : ""}</item>
 `;
 }
@@ -66,17 +77,22 @@ export async function jsonFeed(): Promise<object> {
     home_page_url: `${site}/`,
     feed_url: `${site}/feed.json`,
     language: "en",
-    items: posts.map((post) => ({
-      id: site + postPath(post.slug),
-      url: site + postPath(post.slug),
-      title: titleOf(post, texts.blog.untitled),
-      summary: descriptionOf(post),
-      content_html: textOf(post) || descriptionOf(post),
-      ...(post.picture ? { image: post.picture.url } : {}),
-      ...(dateOf(post) ? { date_published: new Date(dateOf(post) as string).toISOString() } : {}),
-      ...(post.updated_at ? { date_modified: new Date(post.updated_at).toISOString() } : {}),
-      ...(post.author ? { authors: [{ name: post.author.name }] } : {}),
-      ...(post.category ? { tags: [post.category.name] } : {}),
-    })),
+    items: posts.map((post) => entry(post, site + postPath(post.slug))),
+  };
+}
+
+function entry(post: PostSummary, url: string): object {
+  const text = textOf(post, url);
+  return {
+    id: url,
+    url,
+    title: titleOf(post, texts.blog.untitled),
+    summary: descriptionOf(post),
+    ...(text ? { content_html: text } : { content_text: descriptionOf(post) }), // an excerpt is no HTML
+    image: post.picture?.url,
+    date_published: moment(dateOf(post))?.toISOString(),
+    date_modified: moment(post.updated_at)?.toISOString(),
+    authors: post.author ? [{ name: post.author.name }] : undefined,
+    tags: post.category ? [post.category.name] : undefined,
   };
 }

@@ -1,11 +1,13 @@
-// What the blog reads from the gateway. Only addresses of which there is a bounded number are kept (posts, first pages);
-// they carry tags, which /api/revalidate expires. While the gateway is away, what was kept is shown.
+// What the blog reads from the gateway. Only addresses of which there is a bounded number are kept: posts, the first page
+// of all, and of each category, tag and author that there is. They carry tags, which /api/revalidate expires. While the
+// gateway is away, what was kept is shown.
 import "server-only";
 import { createHash } from "node:crypto";
 import { headers } from "next/headers";
 import { cache } from "react";
+import { epochOf } from "./epochs";
 import { gatewayUrl } from "./settings";
-import type { AboutPicture, Chunk, ChunkPost, Label, Page, Post, PostSummary } from "./types";
+import type { AboutPicture, Around, Chunk, ChunkPost, Label, Page, Post } from "./types";
 import { siteHeaders, visitorOf } from "./visitors";
 
 const KEPT_SECONDS = 60; // how old a kept answer may be where nobody told us of a change
@@ -35,15 +37,18 @@ export function tagOfPost(slug: string): string {
 /** The answer of the gateway; without `tags` nothing is kept. */
 export async function ask<T>(path: string, tags?: string[]): Promise<T> {
   const kept = tags ? { next: { tags, revalidate: KEPT_SECONDS } } : { cache: "no-store" as const };
-  const asking = siteHeaders(tags ? null : visitorOf(await headers()));
+  const asking = tags ? { ...siteHeaders(), "x-glad-epoch": epochOf(tags) } : siteHeaders(visitorOf(await headers()));
+  const how = { ...kept, headers: asking, redirect: "manual", signal: AbortSignal.timeout(PATIENCE) } as const;
   let answer: Response;
   try {
-    answer = await fetch(gatewayUrl() + path, { ...kept, headers: asking, signal: AbortSignal.timeout(PATIENCE) });
+    answer = await fetch(gatewayUrl() + path, how);
   } catch (error) {
     throw new GatewayAway(`${gatewayUrl()} does not answer`, { cause: error });
   }
   if (answer.ok) return (await answer.json()) as T;
   if (answer.status === 429) throw new TooMany("the gateway answers 429");
+  if (answer.status < 400) // nobody else is shown the secret
+    throw new GatewayAway(`${gatewayUrl()} redirects to ${answer.headers.get("location")}: set GLAD_API_URL to the gateway itself`);
   if (answer.status < 500) throw new NotThere(answer.status);
   throw new GatewayAway(`the gateway answers ${answer.status}`);
 }
@@ -58,6 +63,16 @@ export async function orNothing<T>(asked: Promise<T>): Promise<T | null> {
   }
 }
 
+/** What stands beside the matter of a page, or `instead` where it cannot be had just now: it may take too long. */
+export async function beside<T>(asked: Promise<T>, instead: T): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof NotThere || error instanceof GatewayAway) return instead;
+    throw error;
+  }
+}
+
 export interface Choice {
   limit: number;
   after?: string | undefined;
@@ -68,12 +83,13 @@ export interface Choice {
   fields?: "all" | "summary";
 }
 
-export function listPosts(choice: Choice): Promise<Page<PostSummary>> {
+/** `mayBeKept`: false where what is chosen by is a visitor's own word. */
+export function listPosts(choice: Choice, mayBeKept = true): Promise<Page> {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries({ fields: "summary", ...choice }))
     if (value !== undefined) query.set(name, String(value));
   const bounded = choice.after === undefined && choice.search === undefined;
-  return ask(`/api/posts?${query}`, bounded ? [POSTS] : undefined);
+  return ask(`/api/posts?${query}`, bounded && mayBeKept ? [POSTS] : undefined);
 }
 
 export const readPost = cache(async (slug: string): Promise<Post> => {
@@ -87,8 +103,6 @@ export const aboutPicture = cache(async (slug: string): Promise<AboutPicture | n
   return (await orNothing(ask<{ data: AboutPicture }>(path, [tagOfPost(slug)])))?.data ?? null;
 });
 
-export type Around = { newer: PostSummary | null; older: PostSummary | null };
-
 export async function around(slug: string): Promise<Around> {
   const asked = ask<{ data: Around }>(`/api/posts/${encodeURIComponent(slug)}/around`, [POSTS, tagOfPost(slug)]);
   return (await orNothing(asked))?.data ?? { newer: null, older: null };
@@ -100,10 +114,17 @@ export async function listLabels(kind: Kind): Promise<Label[]> {
   return (await ask<{ data: Label[] }>(`/api/${kind}`, [POSTS])).data;
 }
 
-export const readLabel = cache(async (kind: Kind, name: string): Promise<Label | null> => {
-  const asked = ask<{ data: Label }>(`/api/${kind}/${encodeURIComponent(name)}`, [POSTS]);
-  return (await orNothing(asked))?.data ?? null;
-});
+/** One of `listLabels`, by its slug, id or name. */
+export async function listedLabel(kind: Kind, name: string): Promise<Label | null> {
+  const labels = await listLabels(kind);
+  const one = (says: (label: Label) => boolean) => labels.find(says);
+  return one(({ slug }) => slug === name) ?? one(({ id }) => String(id) === name) ?? one((each) => each.name === name) ?? null;
+}
+
+/** One that is not listed: the list has an end, and is a little older. Nothing is kept of it, since names can be made up. */
+export async function unlistedLabel(kind: Kind, name: string): Promise<Label | null> {
+  return (await orNothing(ask<{ data: Label }>(`/api/${kind}/${encodeURIComponent(name)}`)))?.data ?? null;
+}
 
 export async function sitemapChunks(): Promise<Chunk[]> {
   return (await ask<{ data: Chunk[] }>("/api/sitemap")).data;
@@ -117,8 +138,10 @@ export async function sitemapChunk(chunk: string): Promise<ChunkPost[] | null> {
 /** Whether the gateway and its database are there. */
 export async function gatewayAnswers(): Promise<boolean> {
   try {
-    const asked = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(2000) } as const;
-    return (await fetch(`${gatewayUrl()}/readyz`, asked)).ok;
+    const asked = { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(2000) } as const;
+    const answer = await fetch(`${gatewayUrl()}/readyz`, asked);
+    await answer.body?.cancel();
+    return answer.ok;
   } catch {
     return false;
   }

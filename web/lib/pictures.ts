@@ -20,8 +20,10 @@ export function isAllowed(address: string): boolean {
 
 function matches(source: string, url: URL): boolean {
   if (source.endsWith(":")) return url.protocol === source;
-  const [, scheme, host, port] = /^(?:(\w+):\/\/)?(\[[^\]]*\]|[^:/]+)(?::(\d+|\*))?/.exec(source) ?? [];
+  const [, scheme, host, port, path] = /^(?:(\w+):\/\/)?(\[[^\]]*\]|[^:/]+)(?::(\d+|\*))?(\/.*)?$/.exec(source) ?? [];
   if (host === undefined || (scheme !== undefined && `${scheme}:` !== url.protocol)) return false;
+  if (scheme === undefined && url.protocol === "http:" && process.env.GLAD_SITE_URL?.startsWith("https:")) return false;
+  if (path !== undefined && !(path.endsWith("/") ? url.pathname.startsWith(path) : url.pathname === path)) return false;
   const standard = url.protocol === "https:" ? "443" : "80";
   if (port !== "*" && (port ?? standard) !== (url.port || standard)) return false;
   return host.startsWith("*.") ? url.hostname.endsWith(host.slice(1)) : host === "*" || url.hostname === host;

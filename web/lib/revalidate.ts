@@ -12,7 +12,7 @@ export interface Message {
 
 /** What the body says, or null where it is no message. */
 export function messageOf(body: unknown): Message | null {
-  if (typeof body !== "object" || body === null) return null;
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return null;
   const lists = ["paths", "tags"].map((name) => (body as Record<string, unknown>)[name] ?? []);
   if (!lists.every((list) => Array.isArray(list) && list.every((each) => typeof each === "string"))) return null;
   const [paths = [], tags = []] = lists as string[][];

@@ -2,6 +2,7 @@
 import "server-only";
 import type { Metadata } from "next";
 import { headers } from "next/headers";
+import { HOST } from "./hosts";
 import { shortened, titleOf, dateOf } from "./format";
 import { plainOf } from "./markdown";
 import { labelPath, picturePath, postPath } from "./paths";
@@ -13,7 +14,7 @@ import { texts } from "@/texts";
 export async function siteUrl(): Promise<string> {
   if (siteUrlSetting()) return siteUrlSetting();
   const asked = await headers();
-  const host = asked.get("x-forwarded-host") ?? asked.get("host") ?? "127.0.0.1";
+  const host = asked.get(HOST) ?? "";
   const scheme = asked.get("x-forwarded-proto")?.split(",")[0]?.trim() ?? "http";
   return /^[\w.:[\]-]+$/.test(host) && /^https?$/.test(scheme) ? `${scheme}://${host}` : "http://127.0.0.1";
 }

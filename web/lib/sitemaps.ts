@@ -1,6 +1,7 @@
 // Sitemaps of any number of posts: an index of files, of which the gateway says what is in each.
 import "server-only";
 import { xml } from "./feeds";
+import { moment } from "./format";
 import { listLabels, sitemapChunk, sitemapChunks, type Kind } from "./gateway";
 import { labelPath, postPath } from "./paths";
 import { siteUrl } from "./seo";
@@ -29,7 +30,7 @@ export async function sitemapFile(file: string): Promise<string | null> {
 async function pages(): Promise<string[]> {
   const site = await siteUrl();
   const labels = await Promise.all(
-    KINDS.map(async (kind) => (await listLabels(kind)).map((label) => labelPath(kind, label))),
+    KINDS.map(async (kind) => (await listLabels(kind)).filter(({ posts }) => posts !== 0).map((label) => labelPath(kind, label))),
   );
   const paths = ["/", "/posts", ...KINDS.map((kind) => `/${kind}`), ...labels.flat()];
   return paths.map((path) => `<url><loc>${xml(site + path)}</loc></url>\n`);
@@ -39,7 +40,8 @@ async function posts(name: string): Promise<string[] | null> {
   const [site, found] = await Promise.all([siteUrl(), sitemapChunk(name)]);
   return (
     found?.map(({ slug, updated_at, picture }) => {
-      const changed = updated_at ? `<lastmod>${xml(new Date(updated_at).toISOString())}</lastmod>` : "";
+      const at = moment(updated_at);
+      const changed = at ? `<lastmod>${at.toISOString()}</lastmod>` : "";
       const image = picture ? `<image:image><image:loc>${xml(picture)}</image:loc></image:image>` : "";
       return `<url><loc>${xml(site + postPath(slug))}</loc>${changed}${image}</url>\n`;
     }) ?? null

@@ -1,6 +1,7 @@
 // What proxy has to know of a blog page before it is rendered. A post's page asks the gateway at each request, so that a
 // message that never arrived keeps no withdrawn post visible; other pages ask at most every two seconds whether the
 // gateway is there. The studio speaks for itself.
+import { gatewayUrl } from "./settings";
 import { siteHeaders } from "./visitors";
 
 export type State = "up" | "gone" | "missing" | "away";
@@ -12,25 +13,48 @@ const OF_A_POST = /^\/posts\/([^/]+)(?:\/picture)?$/;
 let last: { state: "up" | "away"; until: number } = { state: "up", until: 0 };
 
 export async function stateOf(pathname: string): Promise<State> {
+  if (!isText(pathname)) return "missing";
   const slug = OF_A_POST.exec(pathname)?.[1];
   if (slug === undefined && NOT_THE_BLOG.test(pathname)) return "up";
   const remembered = Date.now() < last.until ? last.state : null;
-  if (remembered === "away" || (remembered && slug === undefined)) return remembered;
-  const status = await statusOf(slug === undefined ? "/readyz" : `/api/posts/${slug}`);
-  last = { state: status >= 500 ? "away" : "up", until: Date.now() + REMEMBERED };
-  if (slug !== undefined && status === 410) return "gone";
-  return slug !== undefined && status === 404 ? "missing" : last.state;
+  if (slug === undefined) return remembered ?? look();
+  if (remembered === "away") return "away";
+  const status = await statusOf("HEAD", `/api/posts/${slug}`);
+  if (status === 410) return "gone";
+  if (status === 404) return "missing";
+  if (!isAway(status)) return "up";
+  void look(); // one post that takes long keeps no other page from being shown; a gateway that is away does
+  return "away";
 }
 
-async function statusOf(path: string): Promise<number> {
-  const gateway = (process.env.GLAD_API_URL ?? "http://127.0.0.1:8000").replace(/\/+$/, "");
+async function look(): Promise<"up" | "away"> {
+  const state = isAway(await statusOf("GET", "/readyz")) ? "away" : "up";
+  last = { state, until: Date.now() + REMEMBERED };
+  return state;
+}
+
+/** A redirection is no gateway: GLAD_API_URL has to name it itself. */
+const isAway = (status: number) => status >= 500 || (status >= 300 && status < 400);
+
+/** Whether what is escaped in it is text: of other bytes Next makes an error. */
+function isText(pathname: string): boolean {
   try {
-    const answer = await fetch(gateway + path, {
-      method: "HEAD",
+    return !decodeURIComponent(pathname).includes("\0");
+  } catch {
+    return false;
+  }
+}
+
+async function statusOf(method: "GET" | "HEAD", path: string): Promise<number> {
+  try {
+    const answer = await fetch(gatewayUrl() + path, {
+      method,
+      redirect: "manual",
       headers: siteHeaders(),
       cache: "no-store",
       signal: AbortSignal.timeout(PATIENCE),
     });
+    await answer.body?.cancel();
     return answer.status;
   } catch {
     return 503;

@@ -113,7 +113,7 @@ function Chain({ whole }: { whole: Whole }) {
           />
         )}
       </Link_>
-      <Link_ title={words.prompt} value={<span dir="auto" className={styles.text}>{prompt.prompt}</span>}>
+      <Link_ title={words.prompt} value={<span dir="auto" className={styles.text} tabIndex={0}>{prompt.prompt}</span>}>
         <Facts
           facts={[
             [words.number, String(prompt.id)],

@@ -145,12 +145,11 @@ function Tile({ image }: { image: ImageRow }) {
 
 function Waiting() {
   return (
-    <ul className={styles.wall} role="status" aria-label={texts.studio.common.loading}>
+    <div className={styles.wall} role="status">
+      <span className="visually-hidden">{texts.studio.common.loading}</span>
       {Array.from({ length: 12 }, (_, index) => (
-        <li key={index}>
-          <span className={styles.frame} />
-        </li>
+        <span key={index} className={styles.frame} />
       ))}
-    </ul>
+    </div>
   );
 }

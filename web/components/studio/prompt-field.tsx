@@ -30,7 +30,7 @@ export function useCheck(body: PromptBody): Check | null {
     if (!asked.prompt) return setCheck(null);
     const timer = setTimeout(async () => {
       // Where it does not answer, the last count stays; that it is away has a line at the top of the page.
-      const answer = await call<One<Check>>("prompts/check", { method: "POST", body: asked }).catch(() => null);
+      const answer = await call<One<Check>>("prompts/check", { method: "POST", body: asked, quiet: true }).catch(() => null);
       if (isCurrent && answer) setCheck(answer.data);
     }, STILL);
     return () => {

@@ -162,7 +162,10 @@ function Rows({ rows, chosen, onChoose, onAll }: RowsProps) {
       <thead>
         <tr>
           <th scope="col">
-            <input type="checkbox" aria-label={words.chooseAll} checked={all} onChange={(event) => onAll(event.target.checked)} />
+            <label className={styles.chooseAll}>
+              <input type="checkbox" checked={all} onChange={(event) => onAll(event.target.checked)} />
+              <span>{words.chooseAll}</span>
+            </label>
           </th>
           <th scope="col">{words.prompt}</th>
           <th scope="col">{words.state}</th>

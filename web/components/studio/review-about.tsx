@@ -15,7 +15,7 @@ export function About({ item }: { item: Waiting }) {
       {item.title && <h2 dir="auto">{item.title}</h2>}
       <p className={styles.prompt} dir="auto" tabIndex={0}>{item.prompt}</p>
       {item.negative_prompt && (
-        <p className={styles.negative} dir="auto">
+        <p className={styles.negative} dir="auto" tabIndex={0}>
           <span>{words.without}</span> {item.negative_prompt}
         </p>
       )}

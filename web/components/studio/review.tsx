@@ -39,17 +39,17 @@ export function Review({ first }: { first: number | null }) {
   );
 }
 
-function Desk({ mode, first }: { mode: Mode; first: number | null }) {
+/** Which picture is on the desk, what was decided, and what the keys do. */
+function useDesk(mode: Mode, first: number | null) {
   const tell = useToast();
-  const deciding = useDeciding(mode, (refused) => tell(words.notDecided(refused.item.title ?? `#${refused.item.id}`, refused.detail ?? ""), "bad"));
+  const may = useMay("review");
+  const deciding = useDeciding(mode, ({ item, detail }) => tell(words.notDecided(item.title ?? `#${item.id}`, detail ?? ""), "bad"));
   const { decisions } = deciding;
   const isOpen = useCallback((item: Waiting) => !decisions.has(item.id), [decisions]);
-  const waiting = useWaiting(mode, isOpen);
+  const waiting = useWaiting(mode, mode === "awaiting_approval" ? first : null, isOpen);
   const { items } = waiting;
   const [at, setAt] = useState<number | null>(first);
-  const [rejecting, setRejecting] = useState(false);
-  const may = useMay("review");
-
+  const [isRejecting, setRejecting] = useState(false);
   const index = Math.max(0, items.findIndex((each) => each.id === at));
   const item = items[index];
 
@@ -57,8 +57,7 @@ function Desk({ mode, first }: { mode: Mode; first: number | null }) {
     for (const next of items.slice(index + 1, index + 3)) preload(next, LARGE);
   }, [items, index]);
 
-  function move(by: 1 | -1) {
-    const to = items[index + by];
+  function go(to: Waiting | undefined) {
     if (to) setAt(to.id);
     setRejecting(false);
   }
@@ -66,52 +65,53 @@ function Desk({ mode, first }: { mode: Mode; first: number | null }) {
   function decide(kind: Kind, reason?: string) {
     if (!item || !may) return;
     deciding.decide(item, kind, reason);
-    setRejecting(false);
-    const next = items.slice(index + 1).find(isOpen) ?? items.find((each) => isOpen(each) && each.id !== item.id);
-    if (next) setAt(next.id);
+    go(items.slice(index + 1).find(isOpen) ?? items.find((each) => isOpen(each) && each.id !== item.id));
   }
 
-  function undo() {
-    const undone = deciding.undo();
-    if (undone) setAt(undone.id);
-  }
-
+  const undo = () => go(deciding.undo());
+  const reject = () => setRejecting(may && item !== undefined);
   useKeys({
-    j: () => move(1),
-    k: () => move(-1),
+    j: () => go(items[index + 1]),
+    k: () => go(items[index - 1]),
     a: () => decide("approve"),
-    r: () => may && item && setRejecting(true),
+    r: reject,
     d: () => decide("anew"),
     z: undo,
   });
+  const open = items.filter(isOpen).length;
+  return { deciding, waiting, items, index, item, open, may, isRejecting, go, decide, reject, undo, keep: () => setRejecting(false) };
+}
 
+function Desk({ mode, first }: { mode: Mode; first: number | null }) {
+  const desk = useDesk(mode, first);
+  const { waiting, deciding, items, item, open } = desk;
   if (!item) {
     if (waiting.error) return <Failed error={waiting.error} again={waiting.load} />;
     if (!waiting.isLoaded) return <div className={styles.loading} role="status"><span className="visually-hidden">{texts.studio.common.loading}</span></div>;
     return <NothingWaits mode={mode} />;
   }
-  const open = items.filter(isOpen).length;
-  if (open === 0 && decisions.has(item.id)) return <AllDone mode={mode} deciding={deciding} onUndo={undo} />;
+  const decision = deciding.decisions.get(item.id);
+  if (open === 0 && decision) return <AllDone mode={mode} deciding={deciding} onUndo={desk.undo} />;
   return (
     <>
       {waiting.error && <Failed error={waiting.error} again={waiting.load} />}
       <div className={styles.desk}>
         <figure className={styles.stage}>
           <StudioPicture key={item.image_id} picture={item.picture} file={item.image_id} alt={item.alt_text ?? item.prompt} sizes={LARGE} className={styles.picture} />
-          <Mark decision={decisions.get(item.id)} />
+          <Mark decision={decision} />
         </figure>
         <div className={styles.side}>
-          <p className={styles.position} role="status">{words.position(index + 1, items.length, open)}</p>
+          <p className={styles.position} role="status">{words.position(desk.index + 1, items.length, open)}</p>
           <About item={item} />
-          {rejecting ? (
-            <Reasons mode={mode} onReason={(reason) => decide("reject", reason)} onCancel={() => setRejecting(false)} />
+          {desk.isRejecting ? (
+            <Reasons mode={mode} onReason={(reason) => desk.decide("reject", reason)} onCancel={desk.keep} />
           ) : (
-            <Verdict mode={mode} may={may} isDecided={decisions.has(item.id)} onDecide={decide} onReject={() => setRejecting(true)} />
+            <Verdict mode={mode} may={desk.may} isDecided={decision !== undefined} onDecide={desk.decide} onReject={desk.reject} />
           )}
-          <Undo deciding={deciding} onUndo={undo} />
+          <Undo deciding={deciding} onUndo={desk.undo} />
         </div>
       </div>
-      <Strip items={items} decisions={decisions} at={item.id} onChoose={(id) => (setAt(id), setRejecting(false))} />
+      <Strip items={items} decisions={deciding.decisions} at={item.id} onChoose={(id) => desk.go(items.find((each) => each.id === id))} />
     </>
   );
 }

@@ -5,7 +5,7 @@ import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { createContext, useContext, useEffect, useState, useSyncExternalStore, type ReactNode } from "react";
 import useSWR, { SWRConfig, useSWRConfig } from "swr";
-import { call, connectionStore, notice, Refused } from "@/lib/studio/client";
+import { call, connectionStore, notice, Refused, signedInAgain } from "@/lib/studio/client";
 import type { One, Queue } from "@/lib/studio/types";
 import { texts } from "@/texts";
 import { SignInAgain } from "./sign-in";
@@ -65,9 +65,11 @@ export function Shell({ site, session, children }: { site: string; session: Who;
   );
 }
 
+const quietly = (path: string) => call<One<Queue>>(path, { quiet: true });
+
 function Head({ site, who }: { site: string; who: Who }) {
   const path = usePathname();
-  const { data } = useSWR<One<Queue>>("queue", { refreshInterval: COUNT_SECONDS * 1000 });
+  const { data } = useSWR<One<Queue>>("queue", quietly, { refreshInterval: COUNT_SECONDS * 1000 });
   const waiting = data?.data.counts.awaiting_approval ?? 0;
   return (
     <header className={styles.head}>
@@ -142,14 +144,27 @@ function ConnectionLine() {
     };
   }, [mutate]);
   useEffect(() => {
-    if (state === "up") return;
+    if (state === "up" || state === "over") return;
     // Asked on every page, also where nothing else asks again: the line goes by itself.
-    const timer = setInterval(() => void call("queue").then(() => mutate(() => true), () => undefined), AGAIN);
+    const timer = setInterval(() => void quietly("queue").then(() => mutate(() => true), () => undefined), AGAIN);
     return () => clearInterval(timer);
   }, [state, mutate]);
+  async function signIn() {
+    if (await signedInAgain()) await mutate(() => true);
+  }
+
   return (
     <div role="status" className={styles.connection}>
-      {state !== "up" && <p>{state === "offline" ? words.connection.offline : words.connection.awayLine}</p>}
+      {state === "over" ? (
+        <p>
+          {words.session.over}{" "}
+          <button type="button" onClick={() => void signIn()}>
+            {words.session.signIn}
+          </button>
+        </p>
+      ) : (
+        state !== "up" && <p>{state === "offline" ? words.connection.offline : words.connection.awayLine}</p>
+      )}
     </div>
   );
 }

@@ -24,18 +24,28 @@ export interface TakeDownProps {
   onDone: () => void;
 }
 
-export function TakeDown({ open, whole, onClose, onDone }: TakeDownProps) {
-  const { prompt, image } = whole;
+type How = "delete" | "hide";
+
+function pathAndBody(how: How, { prompt, image }: Lineage, reason: string): [path: string, body: object] {
+  if (how === "delete") return ["images/delete", { reason, image: String(image?.id) }];
+  const post = prompt["published_post_id"] ?? prompt["post_id"];
+  return ["posts/unpublish", { reason, post: String(post), keep_picture: true }];
+}
+
+function useTakingDown({ whole, onClose, onDone }: TakeDownProps) {
   const isAdmin = useMay("admin");
-  const isPost = prompt.post_status === "published" && prompt.post_path !== null;
-  const [how, setHow] = useState<"delete" | "hide">(isAdmin ? "delete" : "hide");
+  const [how, setHow] = useState<How>(isAdmin ? "delete" : "hide");
   const [reason, setReason] = useState("");
   const [error, setError] = useState<string | null>(null);
   const [isMissing, setMissing] = useState(false);
   const [busy, setBusy] = useState(false);
-  const [held, setHeld] = useState<string[] | null>(null);
+  const [held, setHeld] = useState<string[] | null>(null); // who else may hold a copy, once it is done
   const tell = useToast();
-  if (!image) return null;
+
+  function close() {
+    onClose();
+    onDone();
+  }
 
   async function submit(event: React.FormEvent) {
     event.preventDefault();
@@ -44,16 +54,11 @@ export function TakeDown({ open, whole, onClose, onDone }: TakeDownProps) {
     setBusy(true);
     setError(null);
     try {
-      const own = { reason: reason.trim() };
-      const post = prompt["published_post_id"] ?? prompt["post_id"];
-      const { data } =
-        how === "hide"
-          ? await call<TakenDown>("posts/unpublish", { method: "POST", body: { ...own, post: String(post), keep_picture: true } })
-          : await call<TakenDown>("images/delete", { method: "POST", body: { ...own, image: String(image?.id) } });
+      const [path, body] = pathAndBody(how, whole, reason.trim());
+      const { data } = await call<TakenDown>(path, { method: "POST", body });
       tell(how === "hide" ? words.hidden : words.removed, "good");
-      onDone();
-      if (data.others_may_hold?.length) setHeld(data.others_may_hold);
-      else onClose();
+      if (data.others_may_hold?.length) setHeld(data.others_may_hold); // read first: the page has no picture then
+      else close();
     } catch (problem) {
       setError(problem instanceof Error ? problem.message : String(problem));
     } finally {
@@ -61,42 +66,61 @@ export function TakeDown({ open, whole, onClose, onDone }: TakeDownProps) {
     }
   }
 
+  return { isAdmin, how, setHow, reason, setReason, error, isMissing: isMissing && !reason.trim(), busy, held, submit, close };
+}
+
+export function TakeDown(props: TakeDownProps) {
+  const { prompt, image } = props.whole;
+  const taking = useTakingDown(props);
+  const isPost = prompt.post_status === "published" && prompt.post_path !== null;
+  if (!image) return null;
+  const hides = taking.how === "hide";
   return (
-    <Dialog open={open} title={held ? words.doneTitle : words.title} onClose={onClose}>
-      {held ? (
-        <div className={styles.dialogForm}>
-          <p>{words.othersMayHold}</p>
-          <ul>{held.map((each) => <li key={each}>{each}</li>)}</ul>
-          <Button look="main" onClick={onClose}>{texts.studio.common.close}</Button>
-        </div>
+    <Dialog open={props.open} title={taking.held ? words.doneTitle : words.title} onClose={taking.held ? taking.close : props.onClose}>
+      {taking.held ? (
+        <OthersMayHold who={taking.held} onClose={taking.close} />
       ) : (
-        <form className={styles.dialogForm} onSubmit={submit} noValidate>
+        <form className={styles.dialogForm} onSubmit={taking.submit} noValidate>
           <div className={styles.takeDownShot}>
-            <StudioPicture picture={{ url: image.thumbnail_url ?? image.url, width: image.width, height: image.height, srcset: {}, placeholder: null }} alt="" sizes="6rem" />
+            <StudioPicture picture={{ ...image, url: image.thumbnail_url ?? image.url, srcset: {}, placeholder: null }} alt="" sizes="6rem" />
             <p dir="auto">{prompt.post_title ?? prompt.title ?? prompt.prompt}</p>
           </div>
-          {isPost && isAdmin && (
+          {isPost && taking.isAdmin && (
             <Choices
               legend={words.how}
-              value={how}
-              onChange={setHow}
+              value={taking.how}
+              onChange={taking.setHow}
               choices={[
                 { value: "delete", label: words.delete },
                 { value: "hide", label: words.hide },
               ]}
             />
           )}
-          <p>{how === "hide" ? words.hideText : words.deleteText(isPost)}</p>
-          <Field label={words.reason} hint={words.reasonHint} error={isMissing && !reason.trim() ? words.reasonMissing : null}>
-            {(given) => <input {...given} dir="auto" autoFocus maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />}
+          <p>{hides ? words.hideText : words.deleteText(isPost)}</p>
+          <Field label={words.reason} hint={words.reasonHint} error={taking.isMissing ? words.reasonMissing : null}>
+            {(given) => <input {...given} dir="auto" autoFocus maxLength={500} value={taking.reason} onChange={(event) => taking.setReason(event.target.value)} />}
           </Field>
-          {error && <Notice tone="bad">{error}</Notice>}
+          {taking.error && <Notice tone="bad">{taking.error}</Notice>}
           <div className={styles.actions}>
-            <Button look="danger" type="submit" busy={busy}>{how === "hide" ? words.hide : words.confirm}</Button>
-            <Button look="quiet" onClick={onClose}>{texts.studio.common.cancel}</Button>
+            <Button look="danger" type="submit" busy={taking.busy}>{hides ? words.hide : words.confirm}</Button>
+            <Button look="quiet" onClick={props.onClose}>{texts.studio.common.cancel}</Button>
           </div>
         </form>
       )}
     </Dialog>
+  );
+}
+
+function OthersMayHold({ who, onClose }: { who: string[]; onClose: () => void }) {
+  return (
+    <div className={styles.dialogForm}>
+      <p>{words.othersMayHold}</p>
+      <ul>
+        {who.map((each) => (
+          <li key={each}>{each}</li>
+        ))}
+      </ul>
+      <Button look="main" onClick={onClose}>{texts.studio.common.close}</Button>
+    </div>
   );
 }

@@ -175,7 +175,10 @@ export function Dialog({ open, title, wide, onClose, children }: DialogProps) {
   const id = useId();
   useEffect(() => {
     const dialog = ref.current;
-    if (open && dialog && !dialog.open) dialog.showModal();
+    if (open && dialog && !dialog.open) {
+      dialog.showModal();
+      dialog.querySelector<HTMLElement>("input:not([type=radio]):not([type=file])")?.focus();
+    }
     if (!open && dialog?.open) dialog.close();
   }, [open]);
   return (

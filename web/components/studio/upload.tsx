@@ -15,6 +15,11 @@ const PATIENCE = 300_000;
 
 type Publish = "" | "post" | "picture";
 
+interface How {
+  skip_bad: boolean;
+  publish: Publish; // "": posts, but for rows that say otherwise
+}
+
 interface Tried {
   file: File;
   report?: Imported;
@@ -22,10 +27,10 @@ interface Tried {
   rows: { where: string; reason: string }[];
 }
 
-export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () => void; onDone: () => void }) {
+/** The file that was chosen, what would become of it, and what is under way. */
+function useUpload(onClose: () => void, onDone: () => void) {
   const [tried, setTried] = useState<Tried | null>(null);
-  const [skipBad, setSkipBad] = useState(false);
-  const [publish, setPublish] = useState<Publish>("");
+  const [how, setHow] = useState<How>({ skip_bad: false, publish: "" });
   const [busy, setBusy] = useState<"look" | "import" | null>(null);
   const turn = useRef(0);
   const tell = useToast();
@@ -37,13 +42,12 @@ export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () =
     onClose();
   }
 
-  async function look(file: File, how: { skipBad: boolean; publish: Publish }) {
-    setSkipBad(how.skipBad);
-    setPublish(how.publish);
+  async function look(file: File, as: How) {
+    setHow(as);
     if (file.size > LARGEST) return setTried({ file, problem: words.tooLarge, rows: [] });
     const mine = ++turn.current;
     setBusy("look");
-    const found = await asked(file, { dry_run: true, skip_bad: how.skipBad, publish: how.publish });
+    const found = await asked(file, { ...as, dry_run: true });
     if (mine !== turn.current) return; // another file was chosen meanwhile
     setTried(found);
     setBusy(null);
@@ -53,7 +57,7 @@ export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () =
     if (!tried || busy) return;
     const mine = ++turn.current;
     setBusy("import");
-    const found = await asked(tried.file, { skip_bad: skipBad, publish });
+    const found = await asked(tried.file, how);
     if (mine !== turn.current) return;
     setBusy(null);
     if (!found.report) return setTried(found);
@@ -62,16 +66,21 @@ export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () =
     close();
   }
 
+  return { tried, how, busy, close, look: (file: File, as: How) => void look(file, as), take: () => void take() };
+}
+
+export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () => void; onDone: () => void }) {
+  const { tried, how, busy, close, look, take } = useUpload(onClose, onDone);
   const isWrong = tried !== null && !tried.report;
   return (
     <Dialog open={open} title={words.title} wide onClose={busy === "import" ? undefined : close}>
       <div className={styles.body}>
-        <Drop file={tried?.file ?? null} busy={busy === "look"} onFile={(file) => void look(file, { skipBad: false, publish })} />
+        <Drop file={tried?.file ?? null} busy={busy === "look"} onFile={(file) => look(file, { ...how, skip_bad: false })} />
         {tried && (
           <Choices
             legend={words.publish}
-            value={publish}
-            onChange={(value: Publish) => void look(tried.file, { skipBad, publish: value })}
+            value={how.publish}
+            onChange={(publish: Publish) => look(tried.file, { ...how, publish })}
             choices={[
               { value: "", label: words.publishAsSaid },
               { value: "post", label: words.publishPosts },
@@ -94,7 +103,7 @@ export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () =
             </Button>
           )}
           {isWrong && tried.rows.length > 0 && (
-            <Button busy={busy === "look"} onClick={() => void look(tried.file, { skipBad: true, publish })}>{words.skipBad}</Button>
+            <Button busy={busy === "look"} onClick={() => look(tried.file, { ...how, skip_bad: true })}>{words.skipBad}</Button>
           )}
           <Button look="quiet" disabled={busy === "import"} onClick={close}>{texts.studio.common.cancel}</Button>
         </div>
@@ -103,7 +112,7 @@ export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () =
   );
 }
 
-async function asked(file: File, how: { dry_run?: boolean; skip_bad: boolean; publish: Publish }): Promise<Tried> {
+async function asked(file: File, how: How & { dry_run?: boolean }): Promise<Tried> {
   try {
     const path = `prompts/import${query({ ...how, skip_bad: how.skip_bad || null })}`;
     const { data } = await call<One<Imported>>(path, { method: "POST", body: file, patience: PATIENCE });

@@ -25,6 +25,7 @@ export interface Ask {
   body?: unknown; // JSON, but for a file
   keepalive?: boolean; // it is sent though the page is being left
   patience?: number; // milliseconds
+  quiet?: boolean; // asked beside what somebody does: where the session is over, a line says so, and no dialog comes up
 }
 
 type SignIn = () => Promise<boolean>;
@@ -41,13 +42,20 @@ export function onSessionOver(ask: SignIn): () => void {
 
 export async function call<T>(path: string, ask: Ask = {}): Promise<T> {
   const answer = await sent(path, ask);
-  if (answer.status === 401 && signIn !== null && path !== "session") {
-    asking ??= signIn().finally(() => (asking = null));
-    if (await asking) return call(path, ask);
+  if (answer.status === 401 && path !== "session") {
+    if (ask.quiet) notice("over");
+    else if (await signedInAgain()) return call(path, ask);
   }
   if (!answer.ok) throw await refused(answer);
   notice("up");
   return (answer.status === 204 ? null : await answer.json()) as T;
+}
+
+/** Whether somebody has signed in again; all that wait for it have one dialog. */
+export async function signedInAgain(): Promise<boolean> {
+  if (signIn === null) return false;
+  asking ??= signIn().finally(() => (asking = null));
+  return asking;
 }
 
 async function sent(path: string, { method = "GET", body, keepalive, patience = PATIENCE }: Ask): Promise<Response> {
@@ -82,8 +90,8 @@ async function refused(answer: Response): Promise<Refused> {
   return new Refused(answer.status, detail, problem);
 }
 
-// Whether the gateway was there when it was last asked, for the line at the top of each page.
-export type Connection = "up" | "away" | "offline";
+// Whether the gateway was there when it was last asked, and knew the session, for the line at the top of each page.
+export type Connection = "up" | "away" | "offline" | "over";
 let connection: Connection = "up";
 const listeners = new Set<() => void>();
 

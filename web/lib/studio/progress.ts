@@ -12,6 +12,8 @@ const EVENTS = [
 export const ENDED = new Set(["published", "ready", "rejected", "failed", "cancelled"]);
 const LOOK = 4_000; // milliseconds between looks where there is no stream
 
+const look = (path: string) => call<Task>(path, { quiet: true });
+
 export interface Step {
   event: string;
   at: string;
@@ -28,7 +30,7 @@ export interface Progress {
 export function useProgress(id: number): Progress {
   const [steps, setSteps] = useState<Step[]>([]);
   const [streams, setStreams] = useState(true);
-  const { data: task, error, mutate } = useSWR<Task, Error>(`tasks/${id}`, (path: string) => call<Task>(path), {
+  const { data: task, error, mutate } = useSWR<Task, Error>(`tasks/${id}`, look, {
     refreshInterval: (now) => (now && ENDED.has(now.state) ? 0 : streams ? 4 * LOOK : LOOK),
   });
   const over = task !== undefined && ENDED.has(task.state);
@@ -53,7 +55,7 @@ export function useProgress(id: number): Progress {
 
 /** The same without a stream, for one of many. */
 export function useTask(id: number): Task | undefined {
-  return useSWR<Task, Error>(`tasks/${id}`, (path: string) => call<Task>(path), {
+  return useSWR<Task, Error>(`tasks/${id}`, look, {
     refreshInterval: (now) => (now && ENDED.has(now.state) ? 0 : 4 * LOOK),
   }).data;
 }

@@ -42,22 +42,31 @@ export interface Waited {
   load: () => void;
 }
 
-/** All that wait, as far as they were looked at. */
-export function useWaiting(mode: Mode, undecided: (item: Waiting) => boolean): Waited {
+/** All that wait, as far as they were looked at; `first` before all others, where it waits. */
+export function useWaiting(mode: Mode, first: number | null, undecided: (item: Waiting) => boolean): Waited {
   const [items, setItems] = useState<Waiting[]>([]);
   const [isLoaded, setLoaded] = useState(false);
   const [error, setError] = useState<Error>();
   const busy = useRef(false);
-  const last = useRef<number | undefined>(undefined);
+  const last = useRef(first === null ? undefined : Math.max(1, first - 1)); // the next page is after it
+  const isFromMiddle = useRef(first !== null);
 
   const load = useCallback(async () => {
     if (busy.current) return;
     busy.current = true;
-    try {
-      const path = `review${query({ status: mode, limit: PAGE, after: last.current })}`;
-      const { data } = await call<Paged<Waiting>>(path);
+    const page = async () => {
+      const { data } = await call<Paged<Waiting>>(`review${query({ status: mode, limit: PAGE, after: last.current })}`);
       last.current = data.at(-1)?.id ?? last.current;
-      if (data.length) setItems((now) => [...now, ...data.filter((each) => !now.some((there) => there.id === each.id))]);
+      return data;
+    };
+    try {
+      let found = await page();
+      if (found.length < PAGE && isFromMiddle.current) {
+        isFromMiddle.current = false;
+        last.current = undefined; // those before the first one come last
+        found = [...found, ...(await page())];
+      }
+      setItems((now) => [...new Map([...now, ...found].map((each) => [each.id, each])).values()]); // each once
       setError(undefined);
       setLoaded(true);
     } catch (problem) {

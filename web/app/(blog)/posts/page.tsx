@@ -1,6 +1,6 @@
 import { notFound } from "next/navigation";
 import { Day } from "@/components/Day";
-import { Empty, Heading, Pager } from "@/components/Lists";
+import { Empty, Heading, PastTheEnd, Pager } from "@/components/Lists";
 import { isShown, Picture } from "@/components/Picture";
 import { dateOf, month, titleOf } from "@/lib/format";
 import { listPosts, orNothing } from "@/lib/gateway";
@@ -23,6 +23,7 @@ export default async function Archive({ searchParams }: { searchParams: Search }
   const after = one((await searchParams).after);
   const page = await orNothing(listPosts({ limit: PAGE, after }));
   if (page === null) notFound(); // `after` is no place in the list
+  if (page.data.length === 0 && after !== undefined) return <PastTheEnd title={texts.blog.archive.title} path="/posts" />;
   return (
     <>
       <Heading title={texts.blog.archive.title}>

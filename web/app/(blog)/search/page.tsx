@@ -3,7 +3,7 @@ import { GatewayAway, listPosts, orNothing, TooMany } from "@/lib/gateway";
 import { one, type Search } from "@/lib/query";
 import { pageMetadata } from "@/lib/seo";
 import { shortened } from "@/lib/format";
-import type { Page, PostSummary } from "@/lib/types";
+import type { Page } from "@/lib/types";
 import { texts } from "@/texts";
 import styles from "./search.module.css";
 
@@ -40,6 +40,12 @@ async function Found({ asked, after }: { asked: string; after: string | undefine
   const page = await found(asked, after);
   if (page === "slow") return <Empty title={words.slow}>{words.slowText}</Empty>;
   if (page === "too many") return <Empty title={words.tooMany}>{words.tooManyText}</Empty>;
+  if (page?.data.length === 0 && after !== undefined)
+    return (
+      <Empty title={texts.blog.pager.end}>
+        <a href={`/search?q=${encodeURIComponent(asked)}`}>{texts.blog.pager.newest}</a>
+      </Empty>
+    );
   if (page === null || page.data.length === 0)
     return <Empty title={words.none(shortened(asked, 80))}>{words.noneText}</Empty>;
   return (
@@ -51,7 +57,7 @@ async function Found({ asked, after }: { asked: string; after: string | undefine
 }
 
 /** A search that the gateway gave up, or has no turn for, is a page that says so. */
-async function found(search: string, after: string | undefined): Promise<Page<PostSummary> | null | "slow" | "too many"> {
+async function found(search: string, after: string | undefined): Promise<Page | null | "slow" | "too many"> {
   try {
     return await orNothing(listPosts({ limit: PAGE, after, search }));
   } catch (error) {

@@ -1,6 +1,7 @@
 // The outbox says which posts have changed. Everything that lists posts has the tag `posts`, each post its own.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { revalidateTag } from "next/cache";
+import { raiseEpoch } from "@/lib/epochs";
 import { gatewayAnswers } from "@/lib/gateway";
 import { messageOf, tagsOf } from "@/lib/revalidate";
 import { revalidateSecret } from "@/lib/settings";
@@ -19,10 +20,13 @@ export async function POST(request: Request): Promise<Response> {
   const message = messageOf(parsed(body));
   if (message === null) return refused(400, "the body has to be JSON, as {paths: [text], tags: [text]}");
 
-  // What was taken down is shown to nobody again, even if the next page then has to say that the gateway is away. A new
-  // post is on the next page as well; while the gateway is away the pages of before stay.
-  const atOnce = message.isTakedown || (await gatewayAnswers());
-  for (const tag of tagsOf(message)) revalidateTag(tag, atOnce ? { expire: 0 } : "max");
+  // What was taken down is shown to nobody again, even if the next page then has to say that the gateway is away. For a
+  // new post the pages of before stay meanwhile: the outbox tells of it again.
+  if (!message.isTakedown && !(await gatewayAnswers())) return refused(503, "the gateway does not answer: tell me again");
+  for (const tag of tagsOf(message)) {
+    raiseEpoch(tag);
+    revalidateTag(tag, { expire: 0 }); // for a host that shares what it keeps among several processes
+  }
   return Response.json({ revalidated: true });
 }
 

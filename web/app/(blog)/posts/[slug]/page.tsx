@@ -3,12 +3,12 @@ import { JsonLd } from "@/components/JsonLd";
 import { Grid } from "@/components/Lists";
 import { isShown, Picture } from "@/components/Picture";
 import { dateOf, minutesToRead, titleOf } from "@/lib/format";
-import { aboutPicture, around, listPosts, orNothing, type Around } from "@/lib/gateway";
+import { aboutPicture, around, beside, listPosts } from "@/lib/gateway";
 import { htmlOf } from "@/lib/markdown";
-import { labelPath, picturePath, postPath } from "@/lib/paths";
+import { decoded, labelPath, picturePath, postPath } from "@/lib/paths";
 import { postOf, type Params } from "@/lib/post-page";
 import { articleData, postMetadata } from "@/lib/seo";
-import type { AboutPicture, Post, PostSummary } from "@/lib/types";
+import type { AboutPicture, Around, Page, Post, PostSummary } from "@/lib/types";
 import { texts } from "@/texts";
 import styles from "./post.module.css";
 import prose from "./prose.module.css";
@@ -20,8 +20,13 @@ const words = texts.blog.post;
 export const generateMetadata = async ({ params }: { params: Params }) => postMetadata(await postOf(params));
 
 export default async function PostPage({ params }: { params: Params }) {
-  const post = await postOf(params);
-  const [about, beside, related] = await Promise.all([aboutPicture(post.slug), around(post.slug), relatedTo(post)]);
+  const slug = decoded((await params).slug);
+  const [post, about, neighbours] = await Promise.all([
+    postOf(params),
+    beside(aboutPicture(slug), null),
+    beside(around(slug), { newer: null, older: null }),
+  ]);
+  const related = await relatedTo(post);
   const text = post.content?.trim() ?? "";
   return (
     <>
@@ -32,7 +37,7 @@ export default async function PostPage({ params }: { params: Params }) {
         {text === "" && <p className={styles.noText}>{words.noText}</p>}
         <Tags post={post} />
       </article>
-      <Beside {...beside} />
+      <Beside {...neighbours} />
       {related.length > 0 && (
         <section className={styles.related} aria-labelledby="related">
           <h2 id="related" dir="auto">
@@ -48,7 +53,7 @@ export default async function PostPage({ params }: { params: Params }) {
 
 async function relatedTo(post: Post): Promise<PostSummary[]> {
   const category = post.category ? (post.category.slug ?? post.category.name) : undefined;
-  const page = await orNothing(listPosts({ limit: RELATED + 1, category }));
+  const page = await beside<Page | null>(listPosts({ limit: RELATED + 1, category }), null);
   return (page?.data ?? []).filter((each) => each.id !== post.id).slice(0, RELATED);
 }
 
@@ -80,7 +85,7 @@ function Head({ post, text }: { post: Post; text: string }) {
           </a>
         )}
         {date && <Day iso={date} />}
-        <span>{texts.blog.minutes(minutesToRead(text))}</span>
+        {text !== "" && <span>{texts.blog.minutes(minutesToRead(text))}</span>}
       </p>
     </header>
   );
