@@ -43,6 +43,7 @@ export async function ask<T>(path: string, tags?: string[]): Promise<T> {
     throw new GatewayAway(`${gatewayUrl()} does not answer`, { cause: error });
   }
   if (answer.ok) return (await answer.json()) as T;
+  await answer.body?.cancel();
   if (answer.status === 429) throw new TooMany("the gateway answers 429");
   if (answer.status < 500) throw new NotThere(answer.status);
   throw new GatewayAway(`the gateway answers ${answer.status}`);
