@@ -52,9 +52,9 @@ def opened(browser, site, key):
     return opened
 
 
-def sign_in(page, key):
-    page.get_by_label("API key").fill(key)
-    page.get_by_role("button", name="Sign in").click()
+def sign_in(where, key):
+    where.get_by_label("API key").fill(key)
+    where.get_by_role("button", name="Sign in").click()
 
 
 def ask(page, prompt, title):
@@ -249,7 +249,7 @@ def test_a_session_that_ends_in_mid_form_is_opened_again_and_nothing_is_lost(sit
         dialog = page.get_by_role("dialog", name="Sign in again")
         expect(dialog).to_be_visible()
         assert row_of(site, "Typed before") is None
-        sign_in(page, key)
+        sign_in(dialog, key)
         expect(dialog).to_be_hidden()
         soon(lambda: row_of(site, "Typed before") is not None)
         assert page.get_by_label("Title").input_value() == "Typed before"
