@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from glad_pipeline.callers.keys import make_key
@@ -62,6 +63,8 @@ def test_whatever_is_asked_is_answered_as_the_document_says(
         others = [option for path in ENDS_THE_KEY for option in ("--exclude-path", path)]
         many = ("--phases", phases, "--max-examples", str(examples))
         count = schemathesis(address, key, tmp_path, *many, *others)
+        whose = httpx2.get(f"{address}/api/caller", headers={"Authorization": f"Bearer {key}"})
+        assert whose.status_code == 200, "what was asked was refused for its key alone"
         these = [option for path in ENDS_THE_KEY for option in ("--include-path", path)]
         count += schemathesis(address, key, tmp_path, "--phases", "fuzzing", "--max-examples", str(examples), *these)
     print(f"{count:,} requests were made up")

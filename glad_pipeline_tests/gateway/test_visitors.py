@@ -40,15 +40,12 @@ def test_what_it_passes_on_counts_for_that_visitor_alone(client):
     assert statuses(client, 1, **one | {"x_glad_visitor": "2001:db8::2"}) == [429]  # the same /64
 
 
-def test_an_address_with_a_port_is_that_visitor_s_and_what_is_none_is_counted_too(client):
+def test_an_address_with_a_port_is_that_visitor_s(client):
     for written in ("198.51.100.77", "198.51.100.77:5678", "198.51.100.77:9"):
         assert statuses(client, 1, x_glad_site=SECRET, x_glad_visitor=written) == [401]
     assert statuses(client, 1, x_glad_site=SECRET, x_glad_visitor="198.51.100.77:1") == [429]
     assert statuses(client, 3, x_glad_site=SECRET, x_glad_visitor="[2001:db8:7::1]:443") == [401] * 3
     assert statuses(client, 1, x_glad_site=SECRET, x_glad_visitor="[2001:db8:7::2]") == [429]
-    spoilt = ("unknown", "x", "1.2.3", "[::", "unknown")  # as whoever asks: here from this very machine
-    found = [statuses(client, 1, x_glad_site=SECRET, x_glad_visitor=each)[0] for each in spoilt]
-    assert found[-1] == 429
     assert statuses(client, 2, x_glad_site=SECRET, x_glad_visitor="") == [401] * 2
 
 

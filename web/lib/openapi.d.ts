@@ -1,4 +1,4 @@
-// Made by `npm run types` of openapi.json, b60f66cdf2bb0bb1c4088cb6b1b936655e7f5e3b5b3a4e87b48040247728be51
+// Made by `npm run types` of openapi.json, 7d6b0584c8c4c7fc51bff4a50b16e12d40f854f29b8ee0b12b1b04f94d2e2c2f
 
 export interface paths {
     "/api/authors": {
@@ -503,6 +503,8 @@ export interface paths {
         /**
          * Redraw Stale
          * @description Find published pictures that the settings of today would draw in another way, and have those drawn anew.
+         *
+         *     The job's `result`: how many are `stale`, `requeued`, `not_drawable`; `prompts` and `refused` name the first 1,000.
          */
         post: operations["redraw_stale_api_studio_images_redraw_stale_post"];
         delete?: never;
@@ -542,7 +544,8 @@ export interface paths {
         };
         /**
          * List Jobs
-         * @description Long works, the newest first: what goes on in this process, and the last 50 results. Others' need admin.
+         * @description Long works, the newest first: what goes on in this process, and of the last 50 that have ended, but for their
+         *     results: `jobs/{id}` has that. Others' need admin.
          */
         get: operations["list_jobs_api_studio_jobs_get"];
         put?: never;
@@ -4094,8 +4097,16 @@ export interface components {
          * @description Which pictures become posts.
          */
         ToPublish: {
-            /** Ids */
-            ids: number[];
+            /**
+             * Prompts
+             * @example [
+             *       {
+             *         "id": 17,
+             *         "image_id": 9
+             *       }
+             *     ]
+             */
+            prompts: components["schemas"]["Picture-Input"][];
             /**
              * Title
              * @description the post's, for one prompt
