@@ -42,7 +42,7 @@ export async function askAnew(id: number): Promise<number> {
   const body: PromptBody = { seed: newSeed(), idempotency_key: crypto.randomUUID() };
   for (const name of CARRIED) {
     const value = was[name];
-    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") body[name] = value;
+    if ((typeof value === "string" && value !== "") || typeof value === "number" || typeof value === "boolean") body[name] = value;
   }
   return (await call<One<Asked>>("prompts", { method: "POST", body })).data.id;
 }
