@@ -300,6 +300,7 @@ export const texts = {
       existing: "there already",
       refused: "wrong",
       leftOut: (count: number) => (count === 1 ? "1 row is left out" : `${count} rows are left out`),
+      allRefused: (count: number) => `${count === 1 ? "1 row is" : `${count} rows are`} wrong, so nothing would be imported`,
       wrongRows: "Rows that are wrong",
       skipBad: "Leave the wrong rows out",
       first: "The first rows, as they would be",

@@ -53,9 +53,9 @@ def opened(browser, site, key):
     return opened
 
 
-def sign_in(page, key):
-    page.get_by_label("API key").fill(key)
-    page.get_by_role("button", name="Sign in").click()
+def sign_in(where, key):
+    where.get_by_label("API key").fill(key)
+    where.get_by_role("button", name="Sign in").click()
 
 
 def ask(page, prompt, title):
@@ -100,7 +100,7 @@ def test_a_picture_is_asked_for_watched_published_and_found_on_the_home_page(sit
     with opened(viewport) as page:
         ask(page, f"a quiet harbour at dawn, {viewport['width']}", title)
         easel = page.get_by_role("region", name="Your picture")
-        expect(easel.get_by_text(re.compile("queue"))).to_be_visible()
+        expect(easel.get_by_text(re.compile("in the queue"))).to_be_visible()
         site.run()
         expect(easel.get_by_role("status").get_by_text("Published")).to_be_visible()
         picture = easel.locator("figure img")
@@ -164,7 +164,7 @@ def test_a_drawn_picture_becomes_a_post_is_drawn_with_another_seed_or_put_aside(
         page.get_by_label("Prompt", exact=True).fill("a lone kite over a beach")
         page.get_by_text("A picture only").click()
         page.get_by_role("button", name="Draw it").click()
-        expect(page.get_by_text(re.compile("queue", re.IGNORECASE)).first).to_be_visible()
+        expect(page.get_by_text(re.compile("in the queue"))).to_be_visible()
         site.run()
         page.get_by_role("button", name="Draw another").click()
         soon(lambda: len(site.sql("SELECT DISTINCT seed FROM prompts WHERE prompt = 'a lone kite over a beach'")) == 2)
@@ -313,7 +313,7 @@ def test_a_session_that_ends_in_mid_form_is_opened_again_and_nothing_is_lost(sit
         dialog = page.get_by_role("dialog", name="Sign in again")
         expect(dialog).to_be_visible()
         assert row_of(site, "Typed before") is None
-        sign_in(page, key)
+        sign_in(dialog, key)
         expect(dialog).to_be_hidden()
         soon(lambda: row_of(site, "Typed before") is not None)
         assert page.get_by_label("Title").input_value() == "Typed before"

@@ -71,7 +71,7 @@ function useUpload(onClose: () => void, onDone: () => void) {
 
 export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () => void; onDone: () => void }) {
   const { tried, how, busy, close, look, take } = useUpload(onClose, onDone);
-  const isWrong = tried !== null && !tried.report;
+  const refused = tried?.report && !how.skip_bad ? tried.report.refused : 0; // with one wrong row nothing is imported
   return (
     <Dialog open={open} title={words.title} wide onClose={busy === "import" ? undefined : close}>
       <div className={styles.body}>
@@ -90,20 +90,20 @@ export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () =
           />
         )}
         <div aria-live="polite" className={styles.found}>
-          {tried?.report && <Report report={tried.report} />}
-          {isWrong && (
+          {tried?.report && <Report report={tried.report} skips={how.skip_bad} />}
+          {tried?.problem && (
             <Notice tone="bad" title={tried.problem}>
               <Wrong rows={tried.rows} />
             </Notice>
           )}
         </div>
         <div className={styles.actions}>
-          {tried?.report && (
+          {tried?.report && refused === 0 && (
             <Button look="main" busy={busy === "import"} disabled={tried.report.added === 0} onClick={take}>
               {busy === "import" ? words.importing : words.import(tried.report.added)}
             </Button>
           )}
-          {isWrong && tried.rows.length > 0 && (
+          {tried && refused + tried.rows.length > 0 && (
             <Button busy={busy === "look"} onClick={() => look(tried.file, { ...how, skip_bad: true })}>{words.skipBad}</Button>
           )}
           <Button look="quiet" disabled={busy === "import"} onClick={close}>{texts.studio.common.cancel}</Button>
@@ -158,7 +158,7 @@ function Drop({ file, busy, onFile }: { file: File | null; busy: "look" | "impor
   );
 }
 
-function Report({ report }: { report: Imported }) {
+function Report({ report, skips }: { report: Imported; skips: boolean }) {
   const counts = [
     [words.added, report.added],
     [words.existing, report.existing],
@@ -178,7 +178,7 @@ function Report({ report }: { report: Imported }) {
         <p key={each} className={styles.read}>{each}</p>
       ))}
       {report.refused > 0 && (
-        <Notice tone="warn" title={words.leftOut(report.refused)}>
+        <Notice tone={skips ? "warn" : "bad"} title={skips ? words.leftOut(report.refused) : words.allRefused(report.refused)}>
           <Wrong rows={report.reasons} />
         </Notice>
       )}

@@ -43,7 +43,7 @@ export async function askAnew(id: number): Promise<number> {
   const body: PromptBody = { seed: newSeed(), idempotency_key: crypto.randomUUID() };
   for (const name of CARRIED) {
     const value = was[name];
-    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") body[name] = value;
+    if ((typeof value === "string" && value !== "") || typeof value === "number" || typeof value === "boolean") body[name] = value;
   }
   if (was["publish"] === "post") body.needs_approval = true;
   if (was["post_id"] != null) body.post_id = String(was["post_id"]);
