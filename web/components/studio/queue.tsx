@@ -211,6 +211,24 @@ function Row({ row, isChosen, onChoose }: { row: PromptRow; isChosen: boolean; o
   );
 }
 
+/** A select that acted by itself would act at the first arrow key. */
+function Priority({ busy, onSet }: { busy: boolean; onSet: (priority: number) => void }) {
+  const [priority, setPriority] = useState("0");
+  return (
+    <span className={styles.bulkPriority}>
+      <label>
+        {words.priority}{" "}
+        <select value={priority} onChange={(event) => setPriority(event.target.value)}>
+          {PRIORITIES.map(([value, label]) => (
+            <option key={value} value={value}>{label}</option>
+          ))}
+        </select>
+      </label>
+      <Button small busy={busy} onClick={() => onSet(Number(priority))} aria-label={words.setPriority}>{words.set}</Button>
+    </span>
+  );
+}
+
 const PRIORITIES = [
   ["10", words.high],
   ["0", words.normal],
@@ -254,15 +272,7 @@ function Bulk({ choice, status, onDone }: { choice: Choice; status: Status | "";
           <span className={styles.bulkCount}>{words.chosen(ids.length)}</span>
           <Button small disabled={retries === 0} busy={busy === "retry"} onClick={() => act("retry", "prompts/retry", { ids })}>{words.retry}</Button>
           <Button small disabled={cancels === 0} busy={busy === "cancel"} onClick={() => act("cancel", "prompts/cancel", { ids })}>{words.cancel}</Button>
-          <label className={styles.bulkPriority}>
-            <span>{words.priority}</span>
-            <select value="" aria-busy={busy === "priority"} onChange={(event) => act("priority", "prompts/priority", { ids, priority: Number(event.target.value) })}>
-              <option value="" disabled>{words.choosePriority}</option>
-              {PRIORITIES.map(([value, label]) => (
-                <option key={value} value={value}>{label}</option>
-              ))}
-            </select>
-          </label>
+          <Priority busy={busy === "priority"} onSet={(priority) => act("priority", "prompts/priority", { ids, priority })} />
           <Button small look="quiet" onClick={choice.clear}>{words.clear}</Button>
         </>
       )}

@@ -75,11 +75,12 @@ export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () =
   return (
     <Dialog open={open} title={words.title} wide onClose={busy === "import" ? undefined : close}>
       <div className={styles.body}>
-        <Drop file={tried?.file ?? null} busy={busy === "look"} onFile={(file) => look(file, { ...how, skip_bad: false })} />
+        <Drop file={tried?.file ?? null} busy={busy} onFile={(file) => look(file, { ...how, skip_bad: false })} />
         {tried && (
           <Choices
             legend={words.publish}
             value={how.publish}
+            disabled={busy === "import"}
             onChange={(publish: Publish) => look(tried.file, { ...how, publish })}
             choices={[
               { value: "", label: words.publishAsSaid },
@@ -123,8 +124,9 @@ async function asked(file: File, how: How & { dry_run?: boolean }): Promise<Trie
   }
 }
 
-function Drop({ file, busy, onFile }: { file: File | null; busy: boolean; onFile: (file: File) => void }) {
+function Drop({ file, busy, onFile }: { file: File | null; busy: "look" | "import" | null; onFile: (file: File) => void }) {
   const [isOver, setIsOver] = useState(false);
+  const isImporting = busy === "import"; // another file must not take the place of the one that is imported
   return (
     <label
       className={cx(styles.drop, isOver && styles.over)}
@@ -137,11 +139,12 @@ function Drop({ file, busy, onFile }: { file: File | null; busy: boolean; onFile
         event.preventDefault();
         setIsOver(false);
         const dropped = event.dataTransfer.files[0];
-        if (dropped) onFile(dropped);
+        if (dropped && !isImporting) onFile(dropped);
       }}
     >
       <input
         type="file"
+        disabled={isImporting}
         accept=".csv,.tsv,.jsonl,.json,.txt,text/csv,text/plain,application/json"
         onChange={(event) => {
           const chosen = event.target.files?.[0];
@@ -149,7 +152,7 @@ function Drop({ file, busy, onFile }: { file: File | null; busy: boolean; onFile
           if (chosen) onFile(chosen);
         }}
       />
-      <span className={styles.dropTitle}>{busy ? words.looking : file ? `${file.name}, ${size(file.size)}` : words.choose}</span>
+      <span className={styles.dropTitle}>{busy === "look" ? words.looking : file ? `${file.name}, ${size(file.size)}` : words.choose}</span>
       <span className={styles.dropHint}>{file ? words.chooseOther : words.chooseHint}</span>
     </label>
   );
