@@ -107,7 +107,7 @@ def test_behind_a_proxy_it_has_its_pages_of_every_status(bare):
 
 
 def test_it_names_no_host_that_a_visitor_makes_up(bare):
-    told = {"Host": "blog.example.com", "X-Forwarded-Host": "evil.example"}
+    told = {"Host": "blog.example.com", "X-Forwarded-Host": "evil.example", "x-glad-host": "evil.example"}
     for path in ("/feed.xml", "/sitemap.xml", "/categories", "/robots.txt"):
         assert "evil.example" not in httpx2.get(bare + path, headers=told).text, path
     inner = {"Host": "evil.example", "x-glad-inner": "1", "x-glad-host": "evil.example"}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tarfile
 import time
 from contextlib import contextmanager, suppress
 
@@ -52,9 +53,9 @@ def opened(browser, site, key):
     return opened
 
 
-def sign_in(page, key):
-    page.get_by_label("API key").fill(key)
-    page.get_by_role("button", name="Sign in").click()
+def sign_in(where, key):
+    where.get_by_label("API key").fill(key)
+    where.get_by_role("button", name="Sign in").click()
 
 
 def ask(page, prompt, title):
@@ -98,7 +99,7 @@ def test_a_picture_is_asked_for_watched_published_and_found_on_the_home_page(sit
     title = f"Harbour at {viewport['width']}"
     with opened(viewport) as page:
         ask(page, f"a quiet harbour at dawn, {viewport['width']}", title)
-        easel = page.get_by_role("region", name="What becomes of it")
+        easel = page.get_by_role("region", name="Your picture")
         expect(easel.get_by_text(re.compile("in the queue"))).to_be_visible()
         site.run()
         expect(easel.get_by_role("status").get_by_text("Published")).to_be_visible()
@@ -146,6 +147,11 @@ def test_twenty_are_uploaded_ten_approved_by_keyboard_and_one_taken_down(site, o
         page.get_by_label("Reason").fill("the heron asked")
         page.get_by_role("button", name="Delete for good").click()
         expect(page.get_by_text("The picture is taken down.")).to_be_visible()
+        told = page.get_by_role("dialog", name="Taken down")
+        expect(told.get_by_text(re.compile("Others may still hold a copy"))).to_be_visible()
+        page.evaluate("window.dispatchEvent(new Event('focus'))")  # the page is asked for anew, and has no picture now
+        page.wait_for_timeout(1_500)
+        expect(told.get_by_text(re.compile("Others may still hold a copy"))).to_be_visible()
         assert httpx2.get(f"{site.url}/posts/{slug}").status_code == 410
         until = time.monotonic() + 10
         for path in PLACES:
@@ -200,6 +206,53 @@ def test_a_decision_can_be_undone(site, opened):
         soon(lambda: row_of(site, "Fox to keep")["status"] == "generated")
 
 
+def test_what_is_drawn_again_or_was_not_heard_is_on_the_desk_again(site, opened):
+    site.add("a seal on ice", title="Seal", needs_approval=True)
+    site.add("a walrus on ice", title="Walrus", needs_approval=True)
+    site.run()
+    seal, walrus = (row_of(site, title)["id"] for title in ("Seal", "Walrus"))
+    with opened(path=f"/studio/review?prompt={seal}") as page:
+        strip = page.get_by_role("list", name="All that wait")
+        expect(page.get_by_role("heading", level=2, name="Seal")).to_be_visible()
+        page.keyboard.press("d")
+        expect(page.get_by_role("heading", level=2, name="Walrus")).to_be_visible()
+        page.route("**/review/approve", lambda route: route.abort())
+        page.keyboard.press("a")
+        expect(page.get_by_role("log").get_by_text(re.compile("Walrus: The server cannot be reached"))).to_be_visible()
+        page.unroute("**/review/approve")
+        strip.get_by_role("button", name="Walrus", exact=True).click()
+        expect(page.get_by_role("button", name="Approve")).to_be_enabled()
+        soon(lambda: row_of(site, "Seal")["status"] == "pending")
+        site.run()
+        strip.get_by_role("button", name="Seal", exact=True).click(timeout=30_000)
+        page.get_by_role("button", name="Reject").click()
+        expect(page.get_by_label("Why is it rejected?")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("group", name="Decide")).to_be_focused()
+        page.get_by_label("Single keys decide").uncheck()
+        page.keyboard.press("a")
+        page.wait_for_timeout(300)
+        page.get_by_role("button", name="Reject").click()
+        page.get_by_role("button", name=re.compile("dull")).click()
+        soon(lambda: row_of(site, "Seal")["status"] == "rejected")
+        page.goto(f"{site.url}/studio/review?prompt={seal}")
+        expect(page.get_by_text(f"Number {seal} does not wait for review any more.")).to_be_visible()
+        page.get_by_label("Single keys decide").check()
+    site.sql("UPDATE prompts SET status = 'rejected' WHERE id = %s", walrus)
+
+
+def test_another_picture_is_no_second_post_and_none_before_its_time(site, opened):
+    site.add("a ferry on Friday", title="Due later", publish_at="2099-01-01T10:00Z")
+    site.run()
+    with opened(path=f"/studio/prompts/{row_of(site, 'Due later')['id']}") as page:
+        page.get_by_role("button", name="Draw another").click()
+        rows = "SELECT needs_approval, publish_at FROM prompts WHERE title = 'Due later' ORDER BY id"
+        soon(lambda: len(site.sql(rows)) == 2)
+        first, second = site.sql(rows)
+        assert second == {"needs_approval": True, "publish_at": first["publish_at"]}
+    site.sql("UPDATE prompts SET status = 'cancelled' WHERE title = 'Due later' AND status = 'pending'")
+
+
 def test_failed_prompts_are_tried_again_together_and_the_queue_is_paused_with_a_reason(site, opened):
     for number in (1, 2):
         site.add(f"BLANK {number}", title=f"Nothing {number}")
@@ -209,12 +262,23 @@ def test_failed_prompts_are_tried_again_together_and_the_queue_is_paused_with_a_
         page.get_by_label("Search").fill("BLANK")
         for number in (1, 2):
             page.get_by_label(f"Choose prompt {row_of(site, f'Nothing {number}')['id']}", exact=True).check()
+        page.get_by_role("combobox", name="Priority").focus()
+        page.keyboard.press("ArrowUp")
+        page.wait_for_timeout(500)
+        statement = "SELECT DISTINCT priority FROM prompts WHERE prompt LIKE 'BLANK%%' ORDER BY 1"
+        assert [row["priority"] for row in site.sql(statement)] == [0], "a select that is walked through does nothing"
         page.get_by_role("button", name="Try again").click()
         expect(page.get_by_text("2 prompts changed.")).to_be_visible()
         assert row_of(site, "Nothing 1")["status"] == "pending"
-        page.get_by_role("button", name="Pause", exact=True).click()
-        page.get_by_label("Reason").fill("the roof leaks")
-        page.get_by_role("dialog").get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Pause", exact=True).press("Enter")
+        dialog = page.get_by_role("dialog", name="Pause the queue")
+        expect(dialog.get_by_label("Reason")).to_be_focused()
+        page.keyboard.type("the roof leaks")
+        page.route("**/queue/pause", lambda route: route.fulfill(status=409, json={"detail": "the roof is mended"}))
+        page.keyboard.press("Enter")
+        expect(dialog.get_by_text("the roof is mended")).to_be_visible()
+        page.unroute("**/queue/pause")
+        page.keyboard.press("Enter")
         expect(page.get_by_text("the roof leaks")).to_be_visible()
         page.get_by_role("button", name="Resume").click()
         expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
@@ -249,10 +313,38 @@ def test_a_session_that_ends_in_mid_form_is_opened_again_and_nothing_is_lost(sit
         dialog = page.get_by_role("dialog", name="Sign in again")
         expect(dialog).to_be_visible()
         assert row_of(site, "Typed before") is None
-        sign_in(page, key)
+        sign_in(dialog, key)
         expect(dialog).to_be_hidden()
         soon(lambda: row_of(site, "Typed before") is not None)
         assert page.get_by_label("Title").input_value() == "Typed before"
+
+
+def test_a_sign_in_that_was_declined_is_not_asked_for_again_by_itself(site, opened, key):
+    with opened(path="/studio/queue") as page:
+        expect(page.get_by_role("heading", level=1, name="Queue")).to_be_visible()
+        site.sql("DELETE FROM api_sessions")
+        dialog = page.get_by_role("dialog", name="Sign in again")
+        expect(dialog).to_be_visible()
+        expect(dialog.get_by_label("API key")).to_be_focused()
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(7_000)  # longer than between two looks
+        expect(dialog).to_be_hidden()
+        page.get_by_role("button", name="Sign in").click()
+        sign_in(page, key)
+        expect(page.get_by_text("Your session is over.")).to_be_hidden()
+
+
+def test_a_time_that_is_none_is_told_and_signing_out_takes_the_draft_along(site, opened):
+    with opened() as page:
+        draft = {"prompt": "a pier", "when": "time", "at": "202610-12-01T10:00"}
+        page.evaluate("draft => sessionStorage.setItem('glad-studio-draft', JSON.stringify(draft))", draft)
+        page.reload()
+        expect(page.get_by_label("Prompt", exact=True)).to_have_value("a pier")
+        page.get_by_role("button", name="Draw it").click()
+        expect(page.get_by_text("Say when it is to be published: a date and a time.")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("API key")).to_be_visible()
+        assert page.evaluate("JSON.stringify(sessionStorage)") == "{}"
 
 
 def test_two_presses_are_one_request(site, opened):
@@ -331,11 +423,11 @@ def test_what_cannot_be_right_is_said_beside_the_field(site, opened):
         expect(page.get_by_text("Say what is to be drawn.")).to_be_visible()
         expect(page.get_by_label("Prompt", exact=True)).to_be_focused()
         page.get_by_label("Prompt", exact=True).fill("a hill")
-        page.get_by_label("Seed").fill("lucky")
+        page.get_by_label("Seed").fill("12345678901234567")  # a number of JavaScript has 15 digits that are sure
         page.get_by_text("At a time").click()
         page.get_by_label("Date and time").fill("2001-01-01T10:00")
         page.get_by_role("button", name="Draw it").click()
-        expect(page.get_by_text("A seed is a whole number from 0 on.")).to_be_visible()
+        expect(page.get_by_text("A seed is a whole number from 0 on, of at most 15 digits.")).to_be_visible()
         expect(page.get_by_text("This time is over: choose a later one.")).to_be_visible()
 
 
@@ -371,10 +463,19 @@ def test_no_page_keeps_anybody_out(site, opened, browser, axe, shown, viewport, 
             expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
             page.wait_for_load_state("networkidle") if room != "generate" else None
             assert violations(page, axe) == [], room
+            if room == "review":
+                page.keyboard.press("r")
+                assert violations(page, axe) == [], "reasons"
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= viewport["width"], f"{room} is {width} pixels wide"
-        page.goto(f"{site.url}/studio/prompts/{shown}")
+        page.goto(f"{site.url}/studio/queue")
+        page.get_by_role("button", name="Upload a file").click()
+        expect(page.get_by_role("dialog", name="Upload prompts")).to_be_visible()
+        assert violations(page, axe) == [], "upload"
+        page.goto(f"{site.url}/studio/pictures")
+        page.get_by_role("main").get_by_role("link", name="An owl that is published").click()
         expect(page.get_by_role("heading", level=1, name="An owl that is published")).to_be_visible()
+        expect(page.get_by_role("button", name="Take down")).to_be_visible()
         assert violations(page, axe) == [], "lineage"
         page.get_by_role("button", name="Take down").click()
         assert violations(page, axe) == [], "the dialog"
@@ -445,6 +546,14 @@ def test_no_secret_reaches_the_browser(site, browser, key, shown):
     context.close()
 
 
+def test_no_file_that_a_browser_may_fetch_names_a_secret(archive):
+    with tarfile.open(archive) as packed:
+        files = [member for member in packed if "/static/" in f"/{member.name}" and member.name.endswith(".js")]
+        assert len(files) > 10
+        for name in (b"GLAD_REVALIDATE_SECRET", b"GLAD_API_URL", b"x-glad-site", b"x-csrf-token"):
+            assert [each.name for each in files if name in packed.extractfile(each).read()] == [], name
+
+
 def decoded(text):
     import base64
 
@@ -462,6 +571,7 @@ def test_only_pages_of_the_studio_with_a_session_reach_the_gateway_and_only_its_
         "without the header"
     )
     assert client.post("/session", json={"key": "glad_wrong"}, headers=own).status_code == 401
+    assert client.post("/session", json={"key": key, "more": "x" * 2_000}, headers=own).status_code == 422
     assert client.get("/prompts").status_code == 401
     opened = client.post("/session", json={"key": key}, headers=own)
     assert opened.status_code == 200
@@ -489,11 +599,20 @@ def test_a_page_of_the_studio_cannot_be_framed_and_runs_no_script_of_others(site
 
 
 def test_a_key_that_may_only_look_is_told_what_it_may_not(site, opened, shown):
-    with opened(path="/studio/review", with_key=site.key("read")) as page:
+    waiting = row_of(site, "An owl to look at")["id"]
+    with opened(path=f"/studio/review?prompt={waiting}", with_key=site.key("read")) as page:
+        expect(page.get_by_role("heading", level=2, name="An owl to look at")).to_be_visible()
         expect(page.get_by_text(re.compile("may look, but not decide"))).to_be_visible()
         page.keyboard.press("a")
-        page.goto(f"{site.url}/studio/health")
+        page.goto(f"{site.url}/studio/health")  # leaving sends what is held
+        page.wait_for_timeout(1_000)
+        assert row_of(site, "An owl to look at")["status"] == "awaiting_approval"
         expect(page.get_by_text(re.compile("are for keys with the scope admin"))).to_be_visible()
         page.goto(f"{site.url}/studio/prompts/{shown}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.get_by_role("button", name="Take down")).to_have_count(0)
+    with opened(path=f"/studio/prompts/{waiting}", with_key=site.key("review")) as page:
+        expect(page.get_by_role("button", name="Reproduce")).to_be_visible()
+        expect(page.get_by_role("button", name="Take down")).to_have_count(0)  # there is no post to hide
+        page.goto(f"{site.url}/studio/prompts/{shown}")
+        expect(page.get_by_role("button", name="Take down")).to_be_visible()

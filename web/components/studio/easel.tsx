@@ -8,6 +8,7 @@ import { duration } from "@/lib/studio/format";
 import { ENDED, useProgress, useTask, type Progress } from "@/lib/studio/progress";
 import type { Outcomes, Task } from "@/lib/studio/types";
 import { texts } from "@/texts";
+import { useMay } from "./shell";
 import { StatusBadge } from "./status";
 import { useTellError, useToast } from "./toasts";
 import { Button, cx, Dialog, Field, Notice } from "./ui";
@@ -163,6 +164,7 @@ function Actions({ task, look, onAsked }: { task: Task; look: () => void; onAske
   const [titled, setTitled] = useState(false);
   const tell = useToast();
   const tellError = useTellError();
+  const [mayAsk, mayReview] = [useMay("submit"), useMay("review")];
 
   async function act(name: string, work: () => Promise<void>) {
     setBusy(name);
@@ -189,15 +191,15 @@ function Actions({ task, look, onAsked }: { task: Task; look: () => void; onAske
     <div className={styles.actions}>
       {task.state === "published" && task.post && <a className={styles.link} href={task.post}>{words.read}</a>}
       {task.state === "awaiting_approval" && <Link className={styles.link} href={`/studio/review?prompt=${task.id}`}>{words.review}</Link>}
-      {task.state === "ready" && <Button look="main" onClick={() => setTitled(true)}>{words.makePost}</Button>}
+      {task.state === "ready" && mayReview && <Button look="main" onClick={() => setTitled(true)}>{words.makePost}</Button>}
       {(task.state === "failed" || task.state === "rejected" || task.state === "cancelled") && (
         <Button busy={busy === "retry"} onClick={several("retry", "prompts/retry", { ids: [task.id] })}>{words.retry}</Button>
       )}
       {task.state === "pending" && (
         <Button busy={busy === "cancel"} onClick={several("cancel", "prompts/cancel", { ids: [task.id] })}>{words.cancel}</Button>
       )}
-      {task.image && <Button busy={busy === "anew"} onClick={anew}>{words.anew}</Button>}
-      {task.state === "ready" && (
+      {task.image && mayAsk && <Button busy={busy === "anew"} onClick={anew}>{words.anew}</Button>}
+      {task.state === "ready" && mayReview && (
         <Button look="quiet" busy={busy === "discard"} onClick={several("discard", "review/discard", { prompts: [{ id: task.id }] })}>{words.discard}</Button>
       )}
       <Link className={styles.quiet} href={`/studio/prompts/${task.id}`}>{words.lineage}</Link>
@@ -206,7 +208,7 @@ function Actions({ task, look, onAsked }: { task: Task; look: () => void; onAske
         onClose={() => setTitled(false)}
         onTitle={(title) => {
           setTitled(false);
-          several("publish", "review/publish", title ? { ids: [task.id], title } : { ids: [task.id] })();
+          several("publish", "review/publish", { prompts: [{ id: task.id }], ...(title && { title }) })();
         }}
       />
     </div>
@@ -225,7 +227,7 @@ export function MakePost({ open, onClose, onTitle }: { open: boolean; onClose: (
         }}
       >
         <Field label={words.postTitle} hint={words.postTitleHint} optional>
-          {(given) => <input {...given} dir="auto" autoFocus maxLength={255} value={title} onChange={(event) => setTitle(event.target.value)} />}
+          {(given) => <input {...given} dir="auto" maxLength={255} value={title} onChange={(event) => setTitle(event.target.value)} />}
         </Field>
         <div className={styles.actions}>
           <Button look="main" type="submit">{words.publish}</Button>

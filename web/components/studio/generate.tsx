@@ -3,7 +3,7 @@
 import { useEffect, useId, useRef, useState } from "react";
 import { Attempt } from "@/lib/studio/asking";
 import { bodyOf, EMPTY, keepDraft, keepIds, keptDraft, keptIds, type Draft } from "@/lib/studio/draft";
-import { zone } from "@/lib/studio/format";
+import { instant, zone } from "@/lib/studio/format";
 import { useOptions, type Preset } from "@/lib/studio/options";
 import { texts } from "@/texts";
 import { Easel } from "./easel";
@@ -21,7 +21,8 @@ export function Generate() {
   const [shown, setShown] = useState<number | null>(null);
   const options = useOptions();
   const body = bodyOf(draft);
-  const check = useCheck(body);
+  const { content: _content, excerpt: _excerpt, ...checked } = body; // a post's text says nothing of its picture
+  const check = useCheck(checked);
   const send = useSending(draft, (id) => show(id));
 
   useEffect(() => {
@@ -86,9 +87,9 @@ type Errors = Partial<Record<keyof Draft, string>>;
 function mistakesOf(draft: Draft): Errors {
   const errors: Errors = {};
   if (!draft.prompt.trim()) errors.prompt = words.promptMissing;
-  if (draft.seed.trim() && !/^\d{1,18}$/.test(draft.seed.trim())) errors.seed = words.seedWrong;
+  if (draft.seed.trim() && !/^\d{1,15}$/.test(draft.seed.trim())) errors.seed = words.seedWrong;
   if (draft.becomes === "post" && draft.when === "time") {
-    if (!draft.at) errors.at = words.atMissing;
+    if (instant(draft.at) === null) errors.at = words.atMissing;
     else if (Date.parse(draft.at) <= Date.now()) errors.at = words.atOver;
   }
   return errors;
@@ -115,8 +116,9 @@ function useSending(draft: Draft, onAsked: (id: number) => void) {
     under.current = true;
     setBusy(true);
     try {
-      const { id, is_new } = await attempt.current.ask(bodyOf(latest.current), latest.current.seed);
+      const { id, is_new, notices } = await attempt.current.ask(bodyOf(latest.current), latest.current.seed);
       if (!is_new) tell(words.wasThere);
+      for (const each of notices) tell(each, "warn");
       onAsked(id);
     } catch (error) {
       tellError(error);
@@ -274,7 +276,7 @@ function When({ draft, set, error }: PartProps & { error: string | null }) {
       />
       {draft.when === "time" && (
         <Field label={words.at} hint={words.atHint(zone())} error={error}>
-          {(given) => <input {...given} type="datetime-local" value={draft.at} onChange={(event) => set({ at: event.target.value })} />}
+          {(given) => <input {...given} type="datetime-local" max="9999-12-31T23:59" value={draft.at} onChange={(event) => set({ at: event.target.value })} />}
         </Field>
       )}
     </>

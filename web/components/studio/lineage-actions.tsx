@@ -10,7 +10,7 @@ import { texts } from "@/texts";
 import { MakePost } from "./easel";
 import { Reproduction, type Reproduced } from "./reproduction";
 import { useMay } from "./shell";
-import { TakeDown } from "./take-down";
+import { isPublished, TakeDown } from "./take-down";
 import { useTellError, useToast } from "./toasts";
 import { Button, Notice } from "./ui";
 import styles from "./lineage.module.css";
@@ -53,9 +53,11 @@ export function LineageActions({ whole, reload }: { whole: Lineage; reload: () =
   const [open, setOpen] = useState<"takeDown" | "makePost" | null>(null);
   const reproduction = useJob();
   const router = useRouter();
-  const [mayAsk, mayReview] = [useMay("submit"), useMay("review")];
+  const [mayAsk, mayReview, isAdmin] = [useMay("submit"), useMay("review"), useMay("admin")];
   const isThere = image !== null && image.removed_at === null;
+  const mayTakeDown = isAdmin || (mayReview && isPublished(prompt)); // without a post there is nothing to hide
   const [ids, close] = [[prompt.id], () => setOpen(null)];
+  const seen = [{ id: prompt.id, ...(image && { image_id: image.id }) }];
   return (
     <>
       <div className={styles.actions}>
@@ -70,16 +72,16 @@ export function LineageActions({ whole, reload }: { whole: Lineage; reload: () =
             {reproduction.isRunning ? own.reproducing : own.reproduce}
           </Button>
         )}
-        {isThere && mayReview && <Button look="danger" onClick={() => setOpen("takeDown")}>{own.takeDown}</Button>}
+        {isThere && mayTakeDown && <Button look="danger" onClick={() => setOpen("takeDown")}>{own.takeDown}</Button>}
       </div>
       <Reproducing following={reproduction} />
-      {isThere && <TakeDown open={open === "takeDown"} whole={whole} onClose={close} onDone={reload} />}
+      {image && <TakeDown open={open === "takeDown"} whole={whole} onClose={close} onDone={reload} />}
       <MakePost
         open={open === "makePost"}
         onClose={close}
         onTitle={(title) => {
           close();
-          one("publish", "review/publish", title ? { ids, title } : { ids });
+          one("publish", "review/publish", { prompts: seen, ...(title && { title }) });
         }}
       />
     </>

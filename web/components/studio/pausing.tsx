@@ -7,7 +7,7 @@ import type { Queue } from "@/lib/studio/types";
 import { texts } from "@/texts";
 import { useMay } from "./shell";
 import { useTellError } from "./toasts";
-import { Button, Dialog, Field } from "./ui";
+import { Button, Dialog, Field, Notice } from "./ui";
 import styles from "./queue.module.css";
 
 const words = texts.studio.pausing;
@@ -16,6 +16,7 @@ export function Pausing({ queue }: { queue: Queue | undefined }) {
   const [open, setOpen] = useState(false);
   const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<string | null>(null);
   const { mutate } = useSWRConfig();
   const tellError = useTellError();
   const isAdmin = useMay("admin");
@@ -23,13 +24,16 @@ export function Pausing({ queue }: { queue: Queue | undefined }) {
 
   async function act(path: string, body: object) {
     setBusy(true);
+    setError(null);
     try {
       await call(path, { method: "POST", body });
       await mutate("queue");
       setOpen(false);
       setReason("");
     } catch (error) {
-      tellError(error);
+      // A toast lies under the open dialog, where nobody can read or close it.
+      if (open) setError(error instanceof Error ? error.message : String(error));
+      else tellError(error);
     } finally {
       setBusy(false);
     }
@@ -59,8 +63,9 @@ export function Pausing({ queue }: { queue: Queue | undefined }) {
         >
           <p>{words.pauseText}</p>
           <Field label={words.reason} hint={words.reasonHint} optional>
-            {(given) => <input {...given} dir="auto" autoFocus maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />}
+            {(given) => <input {...given} dir="auto" maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />}
           </Field>
+          {error && <Notice tone="bad">{error}</Notice>}
           <div className={styles.dialogActions}>
             <Button look="main" type="submit" busy={busy}>{words.pause}</Button>
             <Button look="quiet" onClick={() => setOpen(false)}>{texts.studio.common.cancel}</Button>

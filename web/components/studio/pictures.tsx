@@ -4,7 +4,7 @@ import Link from "next/link";
 import { useState } from "react";
 import { useOptions } from "@/lib/studio/options";
 import { useList } from "@/lib/studio/list";
-import { short } from "@/lib/studio/format";
+import { instant, short } from "@/lib/studio/format";
 import type { Preview } from "@/lib/studio/types";
 import { texts } from "@/texts";
 import { StudioPicture } from "./studio-picture";
@@ -44,8 +44,8 @@ export function Pictures() {
   const list = useList<ImageRow>("images", {
     ...filter,
     text: filter.text.trim(),
-    since: filter.since && new Date(filter.since).toISOString(),
-    until: filter.until && new Date(`${filter.until}T23:59:59.999`).toISOString(),
+    since: filter.since && instant(`${filter.since}T00:00`),
+    until: filter.until && instant(`${filter.until}T23:59:59.999`),
     stale: filter.stale || null,
     limit: PAGE,
   });
@@ -113,10 +113,10 @@ function Filters({ filter, categories, set, onClear }: FiltersProps) {
         </Field>
       )}
       <Field label={words.since}>
-        {(given) => <input {...given} type="date" max={filter.until || undefined} value={filter.since} onChange={(event) => set({ since: event.target.value })} />}
+        {(given) => <input {...given} type="date" max={filter.until || "9999-12-31"} value={filter.since} onChange={(event) => set({ since: event.target.value })} />}
       </Field>
       <Field label={words.until}>
-        {(given) => <input {...given} type="date" min={filter.since || undefined} value={filter.until} onChange={(event) => set({ until: event.target.value })} />}
+        {(given) => <input {...given} type="date" min={filter.since || undefined} max="9999-12-31" value={filter.until} onChange={(event) => set({ until: event.target.value })} />}
       </Field>
       <label className={styles.stale}>
         <input type="checkbox" checked={filter.stale} onChange={(event) => set({ stale: event.target.checked })} /> {words.stale}

@@ -4,7 +4,7 @@ import Link from "next/link";
 import { useState } from "react";
 import useSWR from "swr";
 import { call } from "@/lib/studio/client";
-import { ago, at, duration, number, short } from "@/lib/studio/format";
+import { ago, at, number, short } from "@/lib/studio/format";
 import { useList } from "@/lib/studio/list";
 import type { One, Outcomes, PromptRow, Queue as QueueState, Status } from "@/lib/studio/types";
 import { texts } from "@/texts";
@@ -198,7 +198,6 @@ function Row({ row, isChosen, onChoose }: { row: PromptRow; isChosen: boolean; o
       </td>
       <td className={styles.state}>
         <StatusBadge status={row.status} />
-        {row.status === "pending" && row.eta_seconds != null && <small>{words.left(duration(row.eta_seconds))}</small>}
         {row.publish_at && row.status !== "published" && <small>{words.due(at(row.publish_at))}</small>}
       </td>
       <td data-label={words.source}>{row.source || "–"}</td>
@@ -209,6 +208,24 @@ function Row({ row, isChosen, onChoose }: { row: PromptRow; isChosen: boolean; o
         </time>
       </td>
     </tr>
+  );
+}
+
+/** A select that acted by itself would act at the first arrow key. */
+function Priority({ busy, onSet }: { busy: boolean; onSet: (priority: number) => void }) {
+  const [priority, setPriority] = useState("0");
+  return (
+    <span className={styles.bulkPriority}>
+      <label>
+        {words.priority}{" "}
+        <select value={priority} onChange={(event) => setPriority(event.target.value)}>
+          {PRIORITIES.map(([value, label]) => (
+            <option key={value} value={value}>{label}</option>
+          ))}
+        </select>
+      </label>
+      <Button small busy={busy} onClick={() => onSet(Number(priority))} aria-label={words.setPriority}>{words.set}</Button>
+    </span>
   );
 }
 
@@ -255,15 +272,7 @@ function Bulk({ choice, status, onDone }: { choice: Choice; status: Status | "";
           <span className={styles.bulkCount}>{words.chosen(ids.length)}</span>
           <Button small disabled={retries === 0} busy={busy === "retry"} onClick={() => act("retry", "prompts/retry", { ids })}>{words.retry}</Button>
           <Button small disabled={cancels === 0} busy={busy === "cancel"} onClick={() => act("cancel", "prompts/cancel", { ids })}>{words.cancel}</Button>
-          <label className={styles.bulkPriority}>
-            <span>{words.priority}</span>
-            <select value="" aria-busy={busy === "priority"} onChange={(event) => act("priority", "prompts/priority", { ids, priority: Number(event.target.value) })}>
-              <option value="" disabled>{words.choosePriority}</option>
-              {PRIORITIES.map(([value, label]) => (
-                <option key={value} value={value}>{label}</option>
-              ))}
-            </select>
-          </label>
+          <Priority busy={busy === "priority"} onSet={(priority) => act("priority", "prompts/priority", { ids, priority })} />
           <Button small look="quiet" onClick={choice.clear}>{words.clear}</Button>
         </>
       )}

@@ -19,7 +19,12 @@ export function Reasons({ mode, onReason, onCancel }: ReasonsProps) {
   const [reason, setReason] = useState(last);
   const [isMissing, setMissing] = useState(false);
   const input = useRef<HTMLInputElement>(null);
-  useEffect(() => input.current?.select(), []);
+  useEffect(() => {
+    input.current?.focus();
+    input.current?.select();
+    // What had the focus is gone with this form: who goes by keyboard is beside the buttons then, not at the page's top.
+    return () => (document.getElementById("verdict") ?? document.getElementById("content"))?.focus({ preventScroll: true });
+  }, []);
 
   function give(text: string) {
     if (!text.trim()) return setMissing(true);
@@ -45,7 +50,7 @@ export function Reasons({ mode, onReason, onCancel }: ReasonsProps) {
       }}
     >
       <Field label={mode === "ready" ? words.whyDiscard : words.why} error={isMissing ? words.whyMissing : null} hint={words.whyHint}>
-        {(given) => <input {...given} ref={input} dir="auto" autoFocus maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />}
+        {(given) => <input {...given} ref={input} dir="auto" maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />}
       </Field>
       <ul className={styles.usual}>
         {words.usualReasons.map((each, index) => (

@@ -3,6 +3,7 @@
 // single keys.
 import Link from "next/link";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { keep, kept } from "@/lib/studio/kept";
 import { useDeciding, useWaiting, type Decision, type Deciding, type Kind, type Mode } from "@/lib/studio/reviewing";
 import type { Waiting } from "@/lib/studio/types";
 import { texts } from "@/texts";
@@ -43,13 +44,17 @@ export function Review({ first }: { first: number | null }) {
 function useDesk(mode: Mode, first: number | null) {
   const tell = useToast();
   const may = useMay("review");
-  const deciding = useDeciding(mode, ({ item, detail }) => tell(words.notDecided(item.title ?? `#${item.id}`, detail ?? ""), "bad"));
-  const { decisions } = deciding;
-  const isOpen = useCallback((item: Waiting) => !decisions.has(item.id), [decisions]);
+  const deciding = useDeciding(mode, ({ item, detail = "" }, isSure) => {
+    const name = item.title ?? `#${item.id}`;
+    tell(isSure ? words.notDecided(name, detail) : words.notKnown(name, detail), "bad");
+  });
+  const { on } = deciding;
+  const isOpen = useCallback((item: Waiting) => on(item) === undefined, [on]);
   const waiting = useWaiting(mode, mode === "awaiting_approval" ? first : null, isOpen);
   const { items } = waiting;
   const [at, setAt] = useState<number | null>(first);
   const [isRejecting, setRejecting] = useState(false);
+  const keys = useSwitch();
   const index = Math.max(0, items.findIndex((each) => each.id === at));
   const item = items[index];
 
@@ -77,9 +82,9 @@ function useDesk(mode: Mode, first: number | null) {
     r: reject,
     d: () => decide("anew"),
     z: undo,
-  });
+  }, keys.isOn);
   const open = items.filter(isOpen).length;
-  return { deciding, waiting, items, index, item, open, may, isRejecting, go, decide, reject, undo, keep: () => setRejecting(false) };
+  return { deciding, waiting, items, index, item, open, may, keys, isRejecting, go, decide, reject, undo, keep: () => setRejecting(false) };
 }
 
 function Desk({ mode, first }: { mode: Mode; first: number | null }) {
@@ -88,13 +93,19 @@ function Desk({ mode, first }: { mode: Mode; first: number | null }) {
   if (!item) {
     if (waiting.error) return <Failed error={waiting.error} again={waiting.load} />;
     if (!waiting.isLoaded) return <div className={styles.loading} role="status"><span className="visually-hidden">{texts.studio.common.loading}</span></div>;
-    return <NothingWaits mode={mode} />;
+    return (
+      <>
+        {waiting.isFirstGone && first !== null && <FirstGone id={first} />}
+        <NothingWaits mode={mode} />
+      </>
+    );
   }
-  const decision = deciding.decisions.get(item.id);
+  const decision = deciding.on(item);
   if (open === 0 && decision) return <AllDone mode={mode} deciding={deciding} onUndo={desk.undo} />;
   return (
     <>
       {waiting.error && <Failed error={waiting.error} again={waiting.load} />}
+      {waiting.isFirstGone && first !== null && <FirstGone id={first} />}
       <div className={styles.desk}>
         <figure className={styles.stage}>
           <StudioPicture key={item.image_id} picture={item.picture} file={item.image_id} alt={item.alt_text ?? item.prompt} sizes={LARGE} className={styles.picture} />
@@ -108,23 +119,44 @@ function Desk({ mode, first }: { mode: Mode; first: number | null }) {
           ) : (
             <Verdict mode={mode} may={desk.may} isDecided={decision !== undefined} onDecide={desk.decide} onReject={desk.reject} />
           )}
-          <Undo deciding={deciding} onUndo={desk.undo} />
+          <Undo deciding={deciding} keys={desk.keys} onUndo={desk.undo} />
         </div>
       </div>
-      <Strip items={items} decisions={deciding.decisions} at={item.id} onChoose={(id) => desk.go(items.find((each) => each.id === id))} />
+      <Strip items={items} on={deciding.on} at={item.id} onChoose={(id) => desk.go(items.find((each) => each.id === id))} />
     </>
   );
 }
 
+function FirstGone({ id }: { id: number }) {
+  return (
+    <Notice tone="warn" action={<Link href={`/studio/prompts/${id}`} prefetch={false}>{words.look}</Link>}>
+      {words.firstGone(id)}
+    </Notice>
+  );
+}
+
+const KEYS_OFF = "glad-studio-keys-off";
+
+/** Whether single keys decide: whoever speaks to the computer, or holds a key too long, switches them off. */
+function useSwitch() {
+  const [isOn, setOn] = useState(true);
+  useEffect(() => setOn(kept(KEYS_OFF) === null), []);
+  function set(to: boolean) {
+    setOn(to);
+    keep(KEYS_OFF, to ? null : "1");
+  }
+  return { isOn, set };
+}
+
 /** Single keys, where nobody is typing. */
-function useKeys(keys: Record<string, () => unknown>) {
+function useKeys(keys: Record<string, () => unknown>, isOn: boolean) {
   const latest = useRef(keys);
   useEffect(() => {
     latest.current = keys;
   });
   useEffect(() => {
     function press(event: KeyboardEvent) {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+      if (!isOn || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
       const at = event.target as HTMLElement;
       if (at.closest("input:not([type=radio]):not([type=checkbox]), textarea, select, dialog")) return;
       const act = latest.current[event.key.toLowerCase()];
@@ -134,7 +166,7 @@ function useKeys(keys: Record<string, () => unknown>) {
     }
     window.addEventListener("keydown", press);
     return () => window.removeEventListener("keydown", press);
-  }, []);
+  }, [isOn]);
 }
 
 interface VerdictProps {
@@ -149,7 +181,7 @@ function Verdict({ mode, may, isDecided, onDecide, onReject }: VerdictProps) {
   if (!may) return <Notice tone="warn">{words.mayNot}</Notice>;
   const disabled = isDecided;
   return (
-    <div className={styles.verdict}>
+    <div id="verdict" className={styles.verdict} tabIndex={-1} role="group" aria-label={words.decide}>
       <Button look="main" disabled={disabled} onClick={() => onDecide("approve")} aria-keyshortcuts="A">
         {mode === "ready" ? words.publish : words.approve} <kbd>A</kbd>
       </Button>
@@ -163,40 +195,57 @@ function Verdict({ mode, may, isDecided, onDecide, onReject }: VerdictProps) {
   );
 }
 
-function Undo({ deciding, onUndo }: { deciding: Deciding; onUndo: () => void }) {
+interface UndoProps {
+  deciding: Deciding;
+  keys?: { isOn: boolean; set: (to: boolean) => void };
+  onUndo: () => void;
+}
+
+function Undo({ deciding, keys, onUndo }: UndoProps) {
   const held = deciding.lastHeld;
   return (
-    <div className={styles.undo} role="status">
-      {held ? (
-        <>
-          <span>{words.decided[held.kind]}</span>
-          <Button small look="quiet" onClick={onUndo} aria-keyshortcuts="Z">
-            {words.undo} <kbd>Z</kbd>
-          </Button>
-        </>
-      ) : (
-        <span className={styles.keys}>
-          <kbd>J</kbd> {words.next} <kbd>K</kbd> {words.previous}
-        </span>
+    <>
+      <div className={styles.undo} role="status">
+        {held ? (
+          <>
+            <span>{words.decided[held.kind]}</span>
+            <Button small look="quiet" onClick={onUndo} aria-keyshortcuts="Z">
+              {words.undo} <kbd>Z</kbd>
+            </Button>
+          </>
+        ) : (
+          <span className={styles.keys}>
+            <kbd>J</kbd> {words.next} <kbd>K</kbd> {words.previous}
+          </span>
+        )}
+      </div>
+      {keys && (
+        <label className={styles.keys}>
+          <input type="checkbox" checked={keys.isOn} onChange={(event) => keys.set(event.target.checked)} /> {words.singleKeys}
+        </label>
       )}
-    </div>
+    </>
   );
+}
+
+function said({ state, kind, detail }: Decision): string {
+  if (state === "refused") return detail ?? "";
+  return state === "done" ? words.done[kind] : words.decided[kind];
 }
 
 function Mark({ decision }: { decision: Decision | undefined }) {
   if (!decision) return null;
-  const text = decision.state === "refused" ? decision.detail : decision.state === "done" ? words.done[decision.kind] : words.decided[decision.kind];
-  return <figcaption className={cx(styles.mark, styles[`mark_${decision.state === "refused" ? "refused" : decision.kind}`])}>{text}</figcaption>;
+  return <figcaption className={cx(styles.mark, styles[`mark_${decision.state === "refused" ? "refused" : decision.kind}`])}>{said(decision)}</figcaption>;
 }
 
 interface StripProps {
   items: Waiting[];
-  decisions: ReadonlyMap<number, Decision>;
+  on: Deciding["on"];
   at: number;
   onChoose: (id: number) => void;
 }
 
-function Strip({ items, decisions, at, onChoose }: StripProps) {
+function Strip({ items, on, at, onChoose }: StripProps) {
   const strip = useRef<HTMLUListElement>(null);
   const current = useRef<HTMLButtonElement>(null);
   useEffect(() => {
@@ -206,7 +255,7 @@ function Strip({ items, decisions, at, onChoose }: StripProps) {
   return (
     <ul ref={strip} className={styles.strip} aria-label={words.strip}>
       {items.map((each) => {
-        const decision = decisions.get(each.id);
+        const decision = on(each);
         return (
           <li key={each.id}>
             <button
@@ -217,7 +266,7 @@ function Strip({ items, decisions, at, onChoose }: StripProps) {
               onClick={() => onChoose(each.id)}
             >
               <img src={each.picture.thumbnail} alt="" width={64} height={64} loading="lazy" />
-              <span className="visually-hidden">{each.title ?? each.prompt}{decision && `, ${words.done[decision.kind]}`}</span>
+              <span className="visually-hidden">{each.title ?? each.prompt}{decision && `, ${said(decision)}`}</span>
             </button>
           </li>
         );

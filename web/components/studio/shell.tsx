@@ -6,6 +6,7 @@ import { usePathname } from "next/navigation";
 import { createContext, useContext, useEffect, useState, useSyncExternalStore, type ReactNode } from "react";
 import useSWR, { SWRConfig, useSWRConfig } from "swr";
 import { call, connectionStore, notice, Refused, signedInAgain } from "@/lib/studio/client";
+import { forgetDraft } from "@/lib/studio/draft";
 import type { One, Queue } from "@/lib/studio/types";
 import { texts } from "@/texts";
 import { SignInAgain } from "./sign-in";
@@ -75,9 +76,9 @@ function Head({ site, who }: { site: string; who: Who }) {
     <header className={styles.head}>
       <div className={styles.headInner}>
         <div className={styles.brand}>
-          <Link href="/" className={styles.site}>
+          <a href="/" className={styles.site}>
             {site}
-          </Link>
+          </a>
           <span className={styles.studio}>{words.title}</span>
         </div>
         <nav aria-label={words.title} className={styles.nav}>
@@ -118,6 +119,7 @@ function SignedIn({ who }: { who: Who }) {
         onClick={async () => {
           setBusy(true);
           try {
+            forgetDraft();
             await call("session", { method: "DELETE" });
           } finally {
             window.location.assign("/studio"); // a whole load: nothing of what was shown stays in memory

@@ -76,6 +76,7 @@ export function SignInPage({ site }: { site: string }) {
 /** Whatever asks while the session is over waits behind this. */
 export function SignInAgain() {
   const [open, setOpen] = useState(false);
+  const router = useRouter();
   const answer = useRef<((signedIn: boolean) => void) | null>(null);
 
   useEffect(
@@ -91,6 +92,7 @@ export function SignInAgain() {
     setOpen(false);
     answer.current?.(signedIn);
     answer.current = null;
+    if (signedIn) router.refresh(); // it may be somebody else, who may do other things
   }
 
   return (

@@ -32,6 +32,10 @@ function pathAndBody(how: How, { prompt, image }: Lineage, reason: string): [pat
   return ["posts/unpublish", { reason, post: String(post), keep_picture: true }];
 }
 
+export function isPublished(prompt: Lineage["prompt"]): boolean {
+  return prompt.post_status === "published" && prompt.post_path !== null;
+}
+
 function useTakingDown({ whole, onClose, onDone }: TakeDownProps) {
   const isAdmin = useMay("admin");
   const [how, setHow] = useState<How>(isAdmin ? "delete" : "hide");
@@ -43,6 +47,7 @@ function useTakingDown({ whole, onClose, onDone }: TakeDownProps) {
   const tell = useToast();
 
   function close() {
+    setHeld(null);
     onClose();
     onDone();
   }
@@ -72,7 +77,7 @@ function useTakingDown({ whole, onClose, onDone }: TakeDownProps) {
 export function TakeDown(props: TakeDownProps) {
   const { prompt, image } = props.whole;
   const taking = useTakingDown(props);
-  const isPost = prompt.post_status === "published" && prompt.post_path !== null;
+  const isPost = isPublished(prompt);
   if (!image) return null;
   const hides = taking.how === "hide";
   return (
@@ -98,7 +103,7 @@ export function TakeDown(props: TakeDownProps) {
           )}
           <p>{hides ? words.hideText : words.deleteText(isPost)}</p>
           <Field label={words.reason} hint={words.reasonHint} error={taking.isMissing ? words.reasonMissing : null}>
-            {(given) => <input {...given} dir="auto" autoFocus maxLength={500} value={taking.reason} onChange={(event) => taking.setReason(event.target.value)} />}
+            {(given) => <input {...given} dir="auto" maxLength={500} value={taking.reason} onChange={(event) => taking.setReason(event.target.value)} />}
           </Field>
           {taking.error && <Notice tone="bad">{taking.error}</Notice>}
           <div className={styles.actions}>
@@ -120,7 +125,7 @@ function OthersMayHold({ who, onClose }: { who: string[]; onClose: () => void })
           <li key={each}>{each}</li>
         ))}
       </ul>
-      <Button look="main" onClick={onClose}>{texts.studio.common.close}</Button>
+      <Button look="main" autoFocus onClick={onClose}>{texts.studio.common.close}</Button>
     </div>
   );
 }

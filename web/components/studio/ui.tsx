@@ -80,14 +80,15 @@ export interface ChoicesProps<V extends string> {
   hidden?: boolean; // the legend is for screen readers alone
   value: V;
   choices: readonly Choice<V>[];
+  disabled?: boolean;
   onChange: (value: V) => void;
 }
 
 /** One of a few, side by side. */
-export function Choices<V extends string>({ legend, hidden, value, choices, onChange }: ChoicesProps<V>) {
+export function Choices<V extends string>({ legend, hidden, value, choices, disabled, onChange }: ChoicesProps<V>) {
   const name = useId();
   return (
-    <fieldset className={styles.choices}>
+    <fieldset className={styles.choices} disabled={disabled}>
       <legend className={hidden ? "visually-hidden" : styles.label}>{legend}</legend>
       <div className={styles.segments}>
         {choices.map((each) => (
@@ -173,11 +174,12 @@ export interface DialogProps {
 export function Dialog({ open, title, wide, onClose, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
+  const isPressedBeside = useRef(false); // a text that is dragged out of the dialog is no click beside it
   useEffect(() => {
     const dialog = ref.current;
     if (open && dialog && !dialog.open) {
       dialog.showModal();
-      dialog.querySelector<HTMLElement>("input:not([type=radio]):not([type=file])")?.focus();
+      dialog.querySelector<HTMLElement>("input:not([type=radio]), textarea, select")?.focus();
     }
     if (!open && dialog?.open) dialog.close();
   }, [open]);
@@ -190,7 +192,14 @@ export function Dialog({ open, title, wide, onClose, children }: DialogProps) {
         event.preventDefault();
         onClose?.();
       }}
-      onClick={(event) => event.target === ref.current && onClose?.()}
+      onClose={() => {
+        // Chrome closes it at the second Escape, whatever `onCancel` says.
+        if (!open) return;
+        if (onClose) onClose();
+        else ref.current?.showModal();
+      }}
+      onPointerDown={(event) => (isPressedBeside.current = event.target === ref.current)}
+      onClick={(event) => event.target === ref.current && isPressedBeside.current && onClose?.()}
     >
       {open && (
         <div className={styles.dialogBody}>

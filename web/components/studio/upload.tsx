@@ -71,15 +71,16 @@ function useUpload(onClose: () => void, onDone: () => void) {
 
 export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () => void; onDone: () => void }) {
   const { tried, how, busy, close, look, take } = useUpload(onClose, onDone);
-  const isWrong = tried !== null && !tried.report;
+  const refused = tried?.report && !how.skip_bad ? tried.report.refused : 0; // with one wrong row nothing is imported
   return (
     <Dialog open={open} title={words.title} wide onClose={busy === "import" ? undefined : close}>
       <div className={styles.body}>
-        <Drop file={tried?.file ?? null} busy={busy === "look"} onFile={(file) => look(file, { ...how, skip_bad: false })} />
+        <Drop file={tried?.file ?? null} busy={busy} onFile={(file) => look(file, { ...how, skip_bad: false })} />
         {tried && (
           <Choices
             legend={words.publish}
             value={how.publish}
+            disabled={busy === "import"}
             onChange={(publish: Publish) => look(tried.file, { ...how, publish })}
             choices={[
               { value: "", label: words.publishAsSaid },
@@ -89,20 +90,20 @@ export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () =
           />
         )}
         <div aria-live="polite" className={styles.found}>
-          {tried?.report && <Report report={tried.report} />}
-          {isWrong && (
+          {tried?.report && <Report report={tried.report} skips={how.skip_bad} />}
+          {tried?.problem && (
             <Notice tone="bad" title={tried.problem}>
               <Wrong rows={tried.rows} />
             </Notice>
           )}
         </div>
         <div className={styles.actions}>
-          {tried?.report && (
+          {tried?.report && refused === 0 && (
             <Button look="main" busy={busy === "import"} disabled={tried.report.added === 0} onClick={take}>
               {busy === "import" ? words.importing : words.import(tried.report.added)}
             </Button>
           )}
-          {isWrong && tried.rows.length > 0 && (
+          {tried && refused + tried.rows.length > 0 && (
             <Button busy={busy === "look"} onClick={() => look(tried.file, { ...how, skip_bad: true })}>{words.skipBad}</Button>
           )}
           <Button look="quiet" disabled={busy === "import"} onClick={close}>{texts.studio.common.cancel}</Button>
@@ -123,8 +124,9 @@ async function asked(file: File, how: How & { dry_run?: boolean }): Promise<Trie
   }
 }
 
-function Drop({ file, busy, onFile }: { file: File | null; busy: boolean; onFile: (file: File) => void }) {
+function Drop({ file, busy, onFile }: { file: File | null; busy: "look" | "import" | null; onFile: (file: File) => void }) {
   const [isOver, setIsOver] = useState(false);
+  const isImporting = busy === "import"; // another file must not take the place of the one that is imported
   return (
     <label
       className={cx(styles.drop, isOver && styles.over)}
@@ -137,11 +139,12 @@ function Drop({ file, busy, onFile }: { file: File | null; busy: boolean; onFile
         event.preventDefault();
         setIsOver(false);
         const dropped = event.dataTransfer.files[0];
-        if (dropped) onFile(dropped);
+        if (dropped && !isImporting) onFile(dropped);
       }}
     >
       <input
         type="file"
+        disabled={isImporting}
         accept=".csv,.tsv,.jsonl,.json,.txt,text/csv,text/plain,application/json"
         onChange={(event) => {
           const chosen = event.target.files?.[0];
@@ -149,13 +152,13 @@ function Drop({ file, busy, onFile }: { file: File | null; busy: boolean; onFile
           if (chosen) onFile(chosen);
         }}
       />
-      <span className={styles.dropTitle}>{busy ? words.looking : file ? `${file.name}, ${size(file.size)}` : words.choose}</span>
+      <span className={styles.dropTitle}>{busy === "look" ? words.looking : file ? `${file.name}, ${size(file.size)}` : words.choose}</span>
       <span className={styles.dropHint}>{file ? words.chooseOther : words.chooseHint}</span>
     </label>
   );
 }
 
-function Report({ report }: { report: Imported }) {
+function Report({ report, skips }: { report: Imported; skips: boolean }) {
   const counts = [
     [words.added, report.added],
     [words.existing, report.existing],
@@ -175,7 +178,7 @@ function Report({ report }: { report: Imported }) {
         <p key={each} className={styles.read}>{each}</p>
       ))}
       {report.refused > 0 && (
-        <Notice tone="warn" title={words.leftOut(report.refused)}>
+        <Notice tone={skips ? "warn" : "bad"} title={skips ? words.leftOut(report.refused) : words.allRefused(report.refused)}>
           <Wrong rows={report.reasons} />
         </Notice>
       )}

@@ -35,7 +35,8 @@ export class Attempt {
   }
 }
 
-/** The same prompt with another seed, as a prompt of its own. */
+/** The same prompt with another seed, as a prompt of its own. Where it is to be a post, it waits for approval: who asks
+ * for another picture has not asked for a second post, nor for one before its time. */
 export async function askAnew(id: number): Promise<number> {
   const { data } = await call<One<{ prompt: Record<string, unknown> }>>(`prompts/${id}`);
   const was = data.prompt;
@@ -44,6 +45,10 @@ export async function askAnew(id: number): Promise<number> {
     const value = was[name];
     if ((typeof value === "string" && value !== "") || typeof value === "number" || typeof value === "boolean") body[name] = value;
   }
+  if (was["publish"] === "post") body.needs_approval = true;
+  if (was["post_id"] != null) body.post_id = String(was["post_id"]);
+  const due = was["publish_at"];
+  if (typeof due === "string" && Date.parse(due) > Date.now()) body.publish_at = due;
   return (await call<One<Asked>>("prompts", { method: "POST", body })).data.id;
 }
 

@@ -31,6 +31,7 @@ export interface Ask {
 type SignIn = () => Promise<boolean>;
 let signIn: SignIn | null = null;
 let asking: Promise<boolean> | null = null;
+let isDeclined = false; // the dialog was closed without signing in: what is asked again by itself does not open it again
 
 /** Who asks for the key again when a session is over. */
 export function onSessionOver(ask: SignIn): () => void {
@@ -43,11 +44,11 @@ export function onSessionOver(ask: SignIn): () => void {
 export async function call<T>(path: string, ask: Ask = {}): Promise<T> {
   const answer = await sent(path, ask);
   if (answer.status === 401 && path !== "session") {
-    if (ask.quiet) notice("over");
-    else if (await signedInAgain()) return call(path, ask);
-  }
+    const isByItself = ask.quiet || (isDeclined && (ask.method ?? "GET") === "GET");
+    if (!isByItself && (await signedInAgain())) return call(path, ask);
+    notice("over");
+  } else if (answer.status < 500) notice("up");
   if (!answer.ok) throw await refused(answer);
-  notice("up");
   return (answer.status === 204 ? null : await answer.json()) as T;
 }
 
@@ -55,7 +56,8 @@ export async function call<T>(path: string, ask: Ask = {}): Promise<T> {
 export async function signedInAgain(): Promise<boolean> {
   if (signIn === null) return false;
   asking ??= signIn().finally(() => (asking = null));
-  return asking;
+  isDeclined = !(await asking);
+  return !isDeclined;
 }
 
 async function sent(path: string, { method = "GET", body, keepalive, patience = PATIENCE }: Ask): Promise<Response> {

@@ -1,6 +1,7 @@
 // What somebody is filling in at Generate. It is kept in the tab (no secret is in it), so that neither a session that
 // ends nor a page that is loaded anew takes anything away.
 import type { PromptBody } from "./asking";
+import { instant } from "./format";
 
 export interface Draft {
   prompt: string;
@@ -47,6 +48,16 @@ export function keepDraft(draft: Draft): void {
   write(PLACE, draft);
 }
 
+/** Whoever signs in next in this tab finds nothing of it. */
+export function forgetDraft(): void {
+  try {
+    sessionStorage.removeItem(PLACE);
+    sessionStorage.removeItem(RECENT);
+  } catch {
+    // a forbidden storage has nothing in it
+  }
+}
+
 /** Ids of what was asked for from this tab, the newest first. */
 export function keptIds(): number[] {
   return parsed<number[]>(RECENT, []);
@@ -83,6 +94,7 @@ export function bodyOf(draft: Draft): PromptBody {
   }
   const body: PromptBody = own;
   if (isPost && draft.when === "review") body.needs_approval = true;
-  if (isPost && draft.when === "time" && draft.at) body.publish_at = new Date(draft.at).toISOString();
+  const due = isPost && draft.when === "time" ? instant(draft.at) : null;
+  if (due !== null) body.publish_at = due;
   return body;
 }

@@ -1,7 +1,7 @@
 "use client";
 // Work that outlasts a request: begun here, followed until it ends.
 import { useCallback, useEffect, useRef, useState } from "react";
-import { call } from "./client";
+import { call, Refused } from "./client";
 import type { Job, One } from "./types";
 
 const LOOK = 1_500;
@@ -11,7 +11,6 @@ export interface Following {
   error: string | null;
   isRunning: boolean;
   begin: (path: string, body: object) => void;
-  follow: (path: string) => void; // "/api/studio/jobs/ID", of work that goes on already
 }
 
 export function useJob(): Following {
@@ -31,7 +30,7 @@ export function useJob(): Following {
         setJob(now);
         if (now.state !== "running") break;
         await new Promise((resolve) => setTimeout(resolve, LOOK));
-        now = (await call<One<Job>>(`jobs/${now.id}`)).data;
+        now = await lookedAt(now);
       }
       if (mine === turn.current && now.state === "failed") setError(now.problem);
     } catch (problem) {
@@ -48,9 +47,15 @@ export function useJob(): Following {
     },
     [watch],
   );
-  const follow = useCallback(
-    (path: string) => void watch(async () => (await call<One<Job>>(`jobs/${path.split("/").at(-1)}`)).data),
-    [watch],
-  );
-  return { job, error, isRunning, begin, follow };
+  return { job, error, isRunning, begin };
+}
+
+/** The work as it is now; as it was where nobody answers: it goes on meanwhile. */
+async function lookedAt(job: Job): Promise<Job> {
+  try {
+    return (await call<One<Job>>(`jobs/${job.id}`)).data;
+  } catch (problem) {
+    if (problem instanceof Refused && problem.isAway) return job;
+    throw problem;
+  }
 }

@@ -1,6 +1,6 @@
 "use client";
 // A long list, a page after the other by the key of its last row.
-import { useDeferredValue } from "react";
+import { useEffect, useState } from "react";
 import useSWRInfinite from "swr/infinite";
 import { query } from "./client";
 import type { Paged } from "./types";
@@ -16,10 +16,21 @@ export interface List<T, M> {
   reload: () => void;
 }
 
+const STILL = 250; // milliseconds without a key before the gateway is asked
+
+function useStill(text: string): string {
+  const [still, setStill] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => setStill(text), STILL);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return still;
+}
+
 type Values = Record<string, string | number | boolean | null | undefined>;
 
 export function useList<T extends { id?: unknown }, M = object>(path: string, values: Values, seconds = 0): List<T, M> {
-  const asked = useDeferredValue(query(values));
+  const asked = useStill(query(values));
   const { data, error, size, setSize, isLoading, isValidating, mutate } = useSWRInfinite<Paged<T, M>, Error>(
     (index: number, before: Paged<T, M> | null) => {
       if (index > 0 && before?.meta.after == null) return null;

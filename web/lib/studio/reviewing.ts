@@ -3,7 +3,7 @@
 // that it can be undone, and then sent with the picture that was seen: one that was drawn anew, or that somebody else
 // has decided about meanwhile, is told and not decided about.
 import { useCallback, useEffect, useRef, useState } from "react";
-import { call, query } from "./client";
+import { call, query, Refused } from "./client";
 import type { Outcomes, Paged, Waiting } from "./types";
 
 const HOLD = 4_000; // milliseconds in which a decision can be undone
@@ -28,8 +28,7 @@ const PATHS: Record<Mode, Record<Kind, string>> = {
   ready: { approve: "review/publish", reject: "review/discard", anew: "review/redraw" },
 };
 
-function bodyOf(mode: Mode, { item, kind, reason }: Decision): object {
-  if (kind === "approve" && mode === "ready") return { ids: [item.id] };
+function bodyOf({ item, kind, reason }: Decision): object {
   const prompts = [{ id: item.id, image_id: item.image_id }];
   if (kind === "reject") return { prompts, reason };
   return { prompts }; // drawn again, it gets another seed from the gateway
@@ -38,64 +37,82 @@ function bodyOf(mode: Mode, { item, kind, reason }: Decision): object {
 export interface Waited {
   items: Waiting[];
   isLoaded: boolean;
+  isFirstGone: boolean; // the one that was to come first does not wait any more
   error: Error | undefined;
   load: () => void;
+}
+
+/** Those that are known with those that were found: each once, and one that was drawn anew as it is now. */
+function merged(now: Waiting[], found: Waiting[]): Waiting[] {
+  const isNew = (each: Waiting) => !now.some((known) => known.id === each.id && known.image_id === each.image_id);
+  const fresh = found.filter(isNew);
+  if (fresh.length === 0) return now;
+  return [...new Map([...now, ...fresh].map((each) => [each.id, each])).values()];
 }
 
 /** All that wait, as far as they were looked at; `first` before all others, where it waits. */
 export function useWaiting(mode: Mode, first: number | null, undecided: (item: Waiting) => boolean): Waited {
   const [items, setItems] = useState<Waiting[]>([]);
   const [isLoaded, setLoaded] = useState(false);
+  const [isFirstGone, setFirstGone] = useState(false);
   const [error, setError] = useState<Error>();
   const busy = useRef(false);
-  const last = useRef(first === null ? undefined : Math.max(1, first - 1)); // the next page is after it
-  const isFromMiddle = useRef(first !== null);
+  const isBegun = useRef(false);
+  const last = useRef(first === null || first < 2 ? undefined : first - 1); // the next page is after it
 
-  const load = useCallback(async () => {
-    if (busy.current) return;
-    busy.current = true;
-    const page = async () => {
-      const { data } = await call<Paged<Waiting>>(`review${query({ status: mode, limit: PAGE, after: last.current })}`);
-      last.current = data.at(-1)?.id ?? last.current;
-      return data;
-    };
-    try {
-      let found = await page();
-      if (found.length < PAGE && isFromMiddle.current) {
-        isFromMiddle.current = false;
-        last.current = undefined; // those before the first one come last
-        found = [...found, ...(await page())];
+  const ask = useCallback(
+    async (find: (page: (after?: number) => Promise<Waiting[]>) => Promise<Waiting[]>) => {
+      if (busy.current) return;
+      busy.current = true;
+      try {
+        const found = await find(async (after) => (await call<Paged<Waiting>>(`review${query({ status: mode, limit: PAGE, after })}`)).data);
+        setItems((now) => merged(now, found));
+        setError(undefined);
+        setLoaded(true);
+      } catch (problem) {
+        setError(problem as Error);
+      } finally {
+        busy.current = false;
       }
-      setItems((now) => [...new Map([...now, ...found].map((each) => [each.id, each])).values()]); // each once
-      setError(undefined);
-      setLoaded(true);
-    } catch (problem) {
-      setError(problem as Error);
-    } finally {
-      busy.current = false;
-    }
-  }, [mode]);
+    },
+    [mode],
+  );
+
+  const load = useCallback(
+    () =>
+      ask(async (page) => {
+        const found = await page(last.current);
+        if (!isBegun.current) setFirstGone(first !== null && found[0]?.id !== first);
+        isBegun.current = true;
+        last.current = found.at(-1)?.id ?? last.current;
+        return found;
+      }),
+    [ask, first],
+  );
+  // From the beginning: one that was drawn again has the number that it had, and so have those before the first one.
+  const look = useCallback(() => ask((page) => page()), [ask]);
 
   useEffect(() => void load(), [load]);
   const left = items.filter(undecided).length;
   useEffect(() => {
-    const timer = setInterval(() => !document.hidden && left < AHEAD && void load(), LOOK);
+    const timer = setInterval(() => !document.hidden && void look(), LOOK);
     return () => clearInterval(timer);
-  }, [left, load]);
+  }, [look]);
   useEffect(() => {
-    if (isLoaded && left < AHEAD && items.length >= PAGE) void load();
-  }, [left, isLoaded, items.length, load]);
-  return { items, isLoaded, error, load: () => void load() };
+    if (isLoaded && left < AHEAD) void load().then(look);
+  }, [left, isLoaded, load, look]);
+  return { items, isLoaded, isFirstGone, error, load: () => void load() };
 }
 
 export interface Deciding {
   decisions: ReadonlyMap<number, Decision>;
+  on: (item: Waiting) => Decision | undefined; // what was decided about this picture; it may be another one by now
   decide: (item: Waiting, kind: Kind, reason?: string) => void;
   undo: () => Waiting | undefined; // whose decision was undone
   lastHeld: Decision | undefined;
 }
 
-export function useDeciding(mode: Mode, onRefused: (decision: Decision) => void): Deciding {
+export function useDeciding(mode: Mode, onRefused: (decision: Decision, isSure: boolean) => void): Deciding {
   const [decisions, setDecisions] = useState<ReadonlyMap<number, Decision>>(new Map());
   const held = useRef<{ decision: Decision; timer: ReturnType<typeof setTimeout> }[]>([]);
   const refused = useRef(onRefused);
@@ -117,15 +134,16 @@ export function useDeciding(mode: Mode, onRefused: (decision: Decision) => void)
       held.current = held.current.filter((each) => each.decision !== decision);
       put({ ...decision, state: "sending" });
       try {
-        const body = bodyOf(mode, decision);
+        const body = bodyOf(decision);
         const { data } = await call<Outcomes>(PATHS[mode][decision.kind], { method: "POST", body, keepalive: leaving });
         const outcome = data[0];
-        if (outcome && !outcome.ok) throw new Error(outcome.detail);
-        put({ ...decision, state: "done" });
+        const became: Decision = outcome && !outcome.ok ? { ...decision, state: "refused", detail: outcome.detail } : { ...decision, state: "done" };
+        put(became);
+        if (became.state === "refused") refused.current(became, true);
       } catch (error) {
-        const told: Decision = { ...decision, state: "refused", detail: error instanceof Error ? error.message : String(error) };
-        put(told);
-        refused.current(told);
+        put(decision.item.id); // it was not heard: it can be decided about again
+        const isLost = error instanceof Refused && error.status === 0;
+        refused.current({ ...decision, state: "refused", detail: error instanceof Error ? error.message : String(error) }, !isLost);
       }
     },
     [mode, put],
@@ -146,10 +164,19 @@ export function useDeciding(mode: Mode, onRefused: (decision: Decision) => void)
     };
   }, [flush]);
 
+  const on = useCallback(
+    (item: Waiting) => {
+      const decision = decisions.get(item.id);
+      return decision?.item.image_id === item.image_id ? decision : undefined;
+    },
+    [decisions],
+  );
+
   return {
     decisions,
+    on,
     decide: (item, kind, reason) => {
-      const known = decisions.get(item.id);
+      const known = on(item);
       if (known && known.state !== "refused") return; // pressed twice
       const decision: Decision = { item, kind, reason, state: "held" };
       put(decision);

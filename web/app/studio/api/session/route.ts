@@ -7,6 +7,7 @@ import { siteHeaders, visitorOf } from "@/lib/visitors";
 import { texts } from "@/texts";
 
 const PATIENCE = 15_000;
+const LARGEST = 1_000; // of a body: nobody has signed in yet
 const PATH = "/api/studio/session";
 
 interface Opened {
@@ -61,6 +62,7 @@ function ask(request: NextRequest, method: string, more: Record<string, string>,
 }
 
 async function keyOf(request: NextRequest): Promise<string | null> {
+  if (Number(request.headers.get("content-length") ?? 0) > LARGEST) return null;
   try {
     const { key } = (await request.json()) as { key?: unknown };
     return typeof key === "string" && key.trim() !== "" && key.length <= 200 ? key.trim() : null;
