@@ -46,8 +46,8 @@ def report(settings: Settings) -> tuple[list[Row], str | None, Settings | None]:
     rows.append(("Dagster (glad up)", *_of_up(home)))
     up = describe(home) or {}
     for name, path in (("gateway", "/healthz"), ("site", PROBE)):
-        if url_of_it := up.get(name):
-            rows.append((name, "running" if _answers(url_of_it, path) else "does not answer", url_of_it, ""))
+        if served_at := up.get(name):
+            rows.append((name, "running" if _answers(served_at, path) else "does not answer", served_at, ""))
     return rows, url, stored
 
 
