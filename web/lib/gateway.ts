@@ -118,7 +118,9 @@ export async function sitemapChunk(chunk: string): Promise<ChunkPost[] | null> {
 export async function gatewayAnswers(): Promise<boolean> {
   try {
     const asked = { cache: "no-store", signal: AbortSignal.timeout(2000) } as const;
-    return (await fetch(`${gatewayUrl()}/readyz`, asked)).ok;
+    const answer = await fetch(`${gatewayUrl()}/readyz`, asked);
+    await answer.body?.cancel();
+    return answer.ok;
   } catch {
     return false;
   }

@@ -6,7 +6,7 @@ import MarkdownIt from "markdown-it";
 import sanitize from "sanitize-html";
 import { isAllowed } from "./pictures";
 
-const KEPT = 64; // rendered texts; one of 1 MB takes about a second
+const KEPT = 16_000_000; // characters of rendered texts; rendering 1 MB takes about a second
 
 const markdown = new MarkdownIt({ html: true, linkify: true, typographer: false });
 markdown.core.ruler.push("page", (state) => {
@@ -67,15 +67,22 @@ function render(text: string): string {
     .replaceAll("<pre", '<pre tabindex="0"');
 }
 
-const kept = new Map<string, string>();
+const kept = new Map<string, string>(); // the one that was asked for last is last
+let characters = 0;
 
 export function htmlOf(text: string): string {
   const key = createHash("sha256").update(text).digest("base64");
-  const found = kept.get(key) ?? render(text);
-  kept.delete(key); // the newest last
-  kept.set(key, found);
-  if (kept.size > KEPT) kept.delete(kept.keys().next().value as string);
-  return found;
+  const known = kept.get(key);
+  const html = known ?? render(text);
+  if (known === undefined) characters += html.length;
+  kept.delete(key);
+  kept.set(key, html);
+  for (const [oldest, dropped] of kept) {
+    if (characters <= KEPT) break;
+    kept.delete(oldest);
+    characters -= dropped.length;
+  }
+  return html;
 }
 
 /** The words alone, for a description. */

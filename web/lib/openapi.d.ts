@@ -1,4 +1,4 @@
-// Made by `npm run types` of openapi.json, 50660ae3091d629b9a5e838b7c77d701ce0cc179b8d18b2637f939f807dc09a4
+// Made by `npm run types` of openapi.json, 45b29c839bad0748f5934dbc9d4c5c763a1e0a900d179e148fcfa52a5ab9d27b
 
 export interface paths {
     "/api/authors": {
@@ -298,7 +298,7 @@ export interface paths {
         };
         /**
          * All chunks
-         * @description The chunks of all published posts, the oldest first, with how many posts each has. Up to a minute old.
+         * @description The chunks of all published posts, the oldest first, with how many posts each has. Of the last ten minutes.
          */
         get: operations["sitemap_api_sitemap_get"];
         put?: never;
@@ -343,6 +343,88 @@ export interface paths {
          * @description Compare bucket and database both ways and say what is amiss; changes nothing without `fix`. One at a time.
          */
         post: operations["audit_api_studio_audit_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studio/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Doctor
+         * @description Try everything but drawing, as `glad doctor --quick --json`. One at a time, five minutes at most.
+         *
+         *     The job's `result`: the worst `level`, and `checks`, each with its level, text and cure.
+         */
+        post: operations["doctor_api_studio_doctor_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studio/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Images
+         * @description Pictures of the catalogue, the newest first, each with its newest prompt.
+         */
+        get: operations["list_images_api_studio_images_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studio/images/{image_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Image
+         * @description One picture with all that is known of it: recipe, provenance, objects, its prompts, its posts, who was told.
+         */
+        get: operations["show_image_api_studio_images__image_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studio/images/{image_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show File
+         * @description The picture itself, read from the store: also of one that no visitor may see yet.
+         */
+        get: operations["show_file_api_studio_images__image_id__file_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -429,6 +511,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studio/images/reproduce": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reproduce Image
+         * @description Draw a picture again from its record and compare, as `glad reproduce --json`. One at a time, 15 minutes at most.
+         *
+         *     The job's `result`: `bit_equal`, or `difference` with how much, and which components are others today.
+         */
+        post: operations["reproduce_image_api_studio_images_reproduce_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studio/jobs": {
         parameters: {
             query?: never;
@@ -507,6 +611,26 @@ export interface paths {
          * @description Have a key open nothing any more, nor the sessions that were opened with it.
          */
         post: operations["revoke_api_key_api_studio_keys_revoke_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studio/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Options
+         * @description The model, its presets and sizes, the limits of each field, and the blog's categories, tags and authors.
+         */
+        get: operations["show_options_api_studio_options_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -701,6 +825,26 @@ export interface paths {
          * @description Take prompts out of the queue before they are published, or once their post is gone.
          */
         post: operations["cancel_prompts_api_studio_prompts_cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studio/prompts/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Prompt
+         * @description What would become of this prompt; nothing is written. 200 also where it would be refused: see `is_possible`.
+         */
+        post: operations["check_prompt_api_studio_prompts_check_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -933,6 +1077,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studio/review/redraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redraw
+         * @description Have pictures drawn again with another seed. What needs approval waits for it again.
+         */
+        post: operations["redraw_api_studio_review_redraw_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studio/review/reject": {
         parameters: {
             query?: never;
@@ -947,6 +1111,26 @@ export interface paths {
          * @description Refuse pictures that wait for approval. The reason is kept with each prompt.
          */
         post: operations["reject_api_studio_review_reject_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studio/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Runs
+         * @description Runs that are alive, and what those of the last week have done with prompts, the latest first.
+         */
+        get: operations["list_runs_api_studio_runs_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1201,9 +1385,17 @@ export interface components {
         Answer_AskedFor_: {
             data: components["schemas"]["AskedFor"];
         };
+        /** Answer[Checked] */
+        Answer_Checked_: {
+            data: components["schemas"]["Checked"];
+        };
         /** Answer[Edit] */
         Answer_Edit_: {
             data: components["schemas"]["Edit"];
+        };
+        /** Answer[ImageLineage] */
+        Answer_ImageLineage_: {
+            data: components["schemas"]["ImageLineage"];
         };
         /** Answer[Lineage] */
         Answer_Lineage_: {
@@ -1214,6 +1406,11 @@ export interface components {
             /** Data */
             data: components["schemas"]["Job"][];
         };
+        /** Answer[list[Run]] */
+        Answer_list_Run__: {
+            /** Data */
+            data: components["schemas"]["Run"][];
+        };
         /** Answer[list[Source]] */
         Answer_list_Source__: {
             /** Data */
@@ -1222,6 +1419,10 @@ export interface components {
         /** Answer[MadeKey] */
         Answer_MadeKey_: {
             data: components["schemas"]["MadeKey"];
+        };
+        /** Answer[Options] */
+        Answer_Options_: {
+            data: components["schemas"]["Options"];
         };
         /** Answer[Paused] */
         Answer_Paused_: {
@@ -1346,7 +1547,7 @@ export interface components {
             name: string;
             /**
              * Posts
-             * @description Published posts, of up to a minute ago; null: the blog does not keep it, or they are too many to count
+             * @description Published posts, of the last ten minutes; null: the blog does not keep it, or they are too many to count
              * @example 12
              */
             posts: number | null;
@@ -1381,6 +1582,30 @@ export interface components {
             meta: {
                 [key: string]: number;
             };
+        };
+        /**
+         * Blog
+         * @description What a post may be filed under; what the blog has no table for is empty.
+         */
+        Blog: {
+            /** Authors */
+            authors: components["schemas"]["Named"][];
+            /** Categories */
+            categories: components["schemas"]["Named"][];
+            /** Tags */
+            tags: components["schemas"]["Named"][];
+        };
+        /**
+         * Bounds
+         * @description A number's, both included.
+         */
+        Bounds: {
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /** Step */
+            step?: number | null;
         };
         /**
          * CataloguedImage
@@ -1457,6 +1682,41 @@ export interface components {
              *     }
              */
             fields: components["schemas"]["PromptFields"];
+        };
+        /**
+         * Checked
+         * @description What there is to say of it.
+         */
+        Checked: {
+            /** Is Possible */
+            is_possible: boolean;
+            /** Problems */
+            problems: string[];
+            /** Texts */
+            texts: components["schemas"]["CheckedText"][];
+            /** Warnings */
+            warnings: string[];
+            would_be: components["schemas"]["WouldBe"] | null;
+        };
+        /**
+         * CheckedText
+         * @description How long a text is for the model.
+         */
+        CheckedText: {
+            /** Encoders */
+            encoders: number[];
+            /** Field */
+            field: string;
+            /** Is Estimate */
+            is_estimate: boolean;
+            /** Most Pieces */
+            most_pieces: number;
+            /** Of */
+            of: number;
+            /** Pieces */
+            pieces: number;
+            /** Tokens */
+            tokens: number;
         };
         /**
          * ChunkEntry
@@ -1588,6 +1848,94 @@ export interface components {
             event: string;
             /** Run Id */
             run_id?: string | null;
+        };
+        /**
+         * FieldLimits
+         * @description What the fields of a prompt may hold.
+         */
+        FieldLimits: {
+            /** Chars */
+            chars: {
+                [key: string]: number;
+            };
+            guidance_scale: components["schemas"]["Bounds"];
+            /** Most Pixels */
+            most_pixels: number;
+            num_inference_steps: components["schemas"]["Bounds"];
+            priority: components["schemas"]["Bounds"];
+            /** Reason Chars */
+            reason_chars: number;
+            seed: components["schemas"]["Bounds"];
+            side: components["schemas"]["Bounds"];
+        };
+        /**
+         * Finding
+         * @description What a gate has found of a picture.
+         */
+        Finding: {
+            /** Detail */
+            detail: string;
+            /** Gate */
+            gate: string;
+            /** Passed */
+            passed: boolean;
+        };
+        /**
+         * GalleryImage
+         * @description A picture, with its newest prompt: one that is published goes first.
+         */
+        GalleryImage: {
+            /** Category */
+            category: string | null;
+            /**
+             * Drawn At
+             * Format: date-time
+             */
+            drawn_at: string;
+            /** Id */
+            id: number;
+            /** Key */
+            key: string;
+            /** Model */
+            model: string;
+            picture: components["schemas"]["Preview"] | null;
+            /** Post Id */
+            post_id: string | null;
+            /** Post Path */
+            post_path: string | null;
+            /** Preset */
+            preset: string | null;
+            /** Prompt */
+            prompt: string;
+            /** Prompt Id */
+            prompt_id: number | null;
+            /** Prompt Status */
+            prompt_status: string | null;
+            /** Removed At */
+            removed_at: string | null;
+            /** Removed Reason */
+            removed_reason: string | null;
+            /** Seconds */
+            seconds: number | null;
+            /** Seed */
+            seed: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "published" | "ready" | "waiting" | "unused" | "removed";
+            /** Title */
+            title: string | null;
+        };
+        /**
+         * GateChoice
+         * @description What a picture has to pass before it is stored.
+         */
+        GateChoice: {
+            /** Meaning */
+            meaning: string;
+            /** Name */
+            name: string;
         };
         /**
          * Health
@@ -1806,6 +2154,65 @@ export interface components {
             width: number;
         };
         /**
+         * ImageLineage
+         * @description A picture with all that is known of it.
+         */
+        ImageLineage: {
+            image: components["schemas"]["CataloguedImage"];
+            /** Messages */
+            messages: components["schemas"]["MessageStatus"][];
+            picture: components["schemas"]["Preview"] | null;
+            /** Posts */
+            posts: components["schemas"]["ImagePost"][];
+            /** Prompts */
+            prompts: components["schemas"]["ImagePrompt"][];
+            /** Renditions */
+            renditions: components["schemas"]["StoredRendition"][];
+        };
+        /**
+         * ImagePost
+         * @description A post that a picture was published on, as the blog has it now.
+         */
+        ImagePost: {
+            /** Path */
+            path: string;
+            /** Post Id */
+            post_id: string;
+            /** Shows */
+            shows: string | null;
+            /** Slug */
+            slug: string;
+            /** Status */
+            status: string;
+            /** Title */
+            title: string | null;
+        };
+        /**
+         * ImagePrompt
+         * @description A prompt that has a picture.
+         */
+        ImagePrompt: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: number;
+            /** Post Id */
+            post_id: string | null;
+            /** Prompt */
+            prompt: string;
+            /** Published At */
+            published_at: string | null;
+            /** Source */
+            source: string;
+            /** Status */
+            status: string;
+            /** Title */
+            title: string | null;
+        };
+        /**
          * ImageRequest
          * @description A picture to be drawn. Only `prompt` is required; docs/prompts.md has the columns.
          * @example {
@@ -1998,7 +2405,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "audit" | "redraw" | "deliver" | "takedown";
+            kind: "audit" | "redraw" | "deliver" | "takedown" | "reproduce" | "doctor";
             /** Problem */
             problem?: string | null;
             /** Progress */
@@ -2062,7 +2469,7 @@ export interface components {
             name: string;
             /**
              * Posts
-             * @description Published posts, of up to a minute ago; null: the blog does not keep it, or they are too many to count
+             * @description Published posts, of the last ten minutes; null: the blog does not keep it, or they are too many to count
              * @example 12
              */
             posts: number | null;
@@ -2291,6 +2698,20 @@ export interface components {
             subject: string;
         };
         /**
+         * ModelChoice
+         * @description The model of the settings.
+         */
+        ModelChoice: {
+            /** Is Demo */
+            is_demo: boolean;
+            /** License */
+            license: string | null;
+            /** Name */
+            name: string;
+            /** Problem */
+            problem: string | null;
+        };
+        /**
          * ModelName
          * @description What has drawn a picture.
          */
@@ -2423,6 +2844,33 @@ export interface components {
             scopes: string[];
         };
         /**
+         * Options
+         * @description All that a form needs.
+         */
+        Options: {
+            blog: components["schemas"]["Blog"];
+            /** Dagster Url */
+            dagster_url: string | null;
+            /** Gates */
+            gates: components["schemas"]["GateChoice"][];
+            limits: components["schemas"]["FieldLimits"];
+            model: components["schemas"]["ModelChoice"];
+            /** Presets */
+            presets: components["schemas"]["PresetChoice"][];
+            /** Prompt Syntax */
+            prompt_syntax: string;
+            /** Prompt Syntaxes */
+            prompt_syntaxes: string[];
+            /** Schedulers */
+            schedulers: string[];
+            /** Site Url */
+            site_url: string | null;
+            /** Sizes */
+            sizes: components["schemas"]["SizeChoice"][];
+            /** Timezone */
+            timezone: string;
+        };
+        /**
          * Outcome
          * @description What became of one of several.
          */
@@ -2445,6 +2893,12 @@ export interface components {
             /** Data */
             data: components["schemas"]["Outcome"][];
             meta: components["schemas"]["Tally"];
+        };
+        /** Page[GalleryImage] */
+        Page_GalleryImage_: {
+            /** Data */
+            data: components["schemas"]["GalleryImage"][];
+            meta: components["schemas"]["Counts"];
         };
         /** Page[IllustratedPost] */
         Page_IllustratedPost_: {
@@ -2700,6 +3154,26 @@ export interface components {
             updated_at: string | null;
             /** View Count */
             view_count: number | null;
+        };
+        /**
+         * PresetChoice
+         * @description A named way to draw.
+         */
+        PresetChoice: {
+            /** Guidance Scale */
+            guidance_scale: number | null;
+            /** Is Default */
+            is_default: boolean;
+            /** Meaning */
+            meaning: string;
+            /** Name */
+            name: string;
+            /** Num Inference Steps */
+            num_inference_steps: number | null;
+            /** Problem */
+            problem: string | null;
+            /** Scheduler */
+            scheduler: string | null;
         };
         /**
          * Preview
@@ -3186,6 +3660,11 @@ export interface components {
              */
             due: boolean;
             /**
+             * Eta Seconds
+             * @description until the last that waits is drawn, by the pace of the last pictures; null: not known
+             */
+            eta_seconds: number | null;
+            /**
              * Paused
              * @description what is paused, since when and why, in words; null: nothing
              */
@@ -3197,6 +3676,27 @@ export interface components {
             pending: boolean;
             /** Sources */
             sources: components["schemas"]["Source"][];
+        };
+        /**
+         * Redrawn
+         * @description Which are drawn again.
+         */
+        Redrawn: {
+            /**
+             * Prompts
+             * @example [
+             *       {
+             *         "id": 17,
+             *         "image_id": 9
+             *       }
+             *     ]
+             */
+            prompts: components["schemas"]["Picture-Input"][];
+            /**
+             * Seed
+             * @description for one prompt; null: one that is drawn anew
+             */
+            seed?: number | null;
         };
         /**
          * RedrawStale
@@ -3278,6 +3778,34 @@ export interface components {
             /** Where */
             where: string;
         };
+        /**
+         * Run
+         * @description A run of Dagster's, as far as prompts tell of it.
+         */
+        Run: {
+            /** Claimed */
+            claimed: number;
+            /** Dagster Url */
+            dagster_url: string | null;
+            /** Failed */
+            failed: number;
+            /** In Hand */
+            in_hand: number;
+            /** Is Alive */
+            is_alive: boolean;
+            /** Last At */
+            last_at: string | null;
+            /** Published */
+            published: number;
+            /** Rejected */
+            rejected: number;
+            /** Run Id */
+            run_id: string;
+            /** Since */
+            since: string | null;
+            /** Stored */
+            stored: number;
+        };
         /** Sitemap */
         Sitemap: {
             /**
@@ -3308,6 +3836,20 @@ export interface components {
             slug: string;
             /** Updated At */
             updated_at: string | null;
+        };
+        /**
+         * SizeChoice
+         * @description A size of pictures, in pixels.
+         */
+        SizeChoice: {
+            /** Height */
+            height: number;
+            /** Is Default */
+            is_default: boolean;
+            /** Ratio */
+            ratio: string;
+            /** Width */
+            width: number;
         };
         /**
          * Source
@@ -3458,6 +4000,11 @@ export interface components {
             created_at: string;
             drawing?: components["schemas"]["Drawing"] | null;
             /**
+             * Eta Seconds
+             * @description Until it is drawn, by the pace of the last pictures; null: not known, or it does not wait.
+             */
+            eta_seconds?: number | null;
+            /**
              * Generation Time
              * @description Seconds of drawing.
              */
@@ -3567,6 +4114,8 @@ export interface components {
             drawn_at: string | null;
             /** Excerpt */
             excerpt: string | null;
+            /** Findings */
+            findings: components["schemas"]["Finding"][];
             /** Id */
             id: number;
             /** Image Id */
@@ -3597,6 +4146,35 @@ export interface components {
             task_id: string | null;
             /** Title */
             title: string | null;
+        };
+        /**
+         * WouldBe
+         * @description How it would be drawn, and what would come of it.
+         */
+        WouldBe: {
+            /**
+             * Becomes
+             * @enum {string}
+             */
+            becomes: "post" | "picture" | "illustration";
+            /** Guidance Scale */
+            guidance_scale: number;
+            /** Height */
+            height: number;
+            /** Model */
+            model: string;
+            /** Needs Approval */
+            needs_approval: boolean;
+            /** Num Inference Steps */
+            num_inference_steps: number;
+            /** Preset */
+            preset: string;
+            /** Publish At */
+            publish_at: string | null;
+            /** Scheduler */
+            scheduler: string;
+            /** Width */
+            width: number;
         };
     };
     responses: never;
@@ -3882,7 +4460,7 @@ export interface operations {
                 content: {
                     /**
                      * @example event: queued
-                     *     data: {"place": 18, "message": "…"}
+                     *     data: {"place": 18, "message": "waiting, 17 ahead", "eta_seconds": 95}
                      */
                     "text/event-stream": unknown;
                 };
@@ -4116,6 +4694,118 @@ export interface operations {
             };
         };
     };
+    doctor_api_studio_doctor_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            /** @description It goes on: follow it by its id */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+        };
+    };
+    list_images_api_studio_images_get: {
+        parameters: {
+            query?: {
+                /** @description the next page: `meta.after` of the one before */
+                after?: number | null;
+                category?: string | null;
+                limit?: number;
+                model?: string | null;
+                /** @description drawn then or later */
+                since?: string | null;
+                /** @description drawn by another model, or revision, than the settings' */
+                stale?: boolean | null;
+                /** @description unused: no prompt has it, or its prompt is drawn anew; removed: taken down */
+                state?: ("published" | "ready" | "waiting" | "unused" | "removed") | null;
+                /** @description in title or prompt */
+                text?: string | null;
+                /** @description drawn before */
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_GalleryImage_"];
+                };
+            };
+        };
+    };
+    show_image_api_studio_images__image_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer_ImageLineage_"];
+                };
+            };
+        };
+    };
+    show_file_api_studio_images__image_id__file_get: {
+        parameters: {
+            query?: {
+                /** @description or pixels: the smallest copy that is as wide */
+                size?: string;
+            };
+            header?: never;
+            path: {
+                image_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+        };
+    };
     allow_image_api_studio_images_allow_post: {
         parameters: {
             query?: never;
@@ -4230,10 +4920,43 @@ export interface operations {
             };
         };
     };
+    reproduce_image_api_studio_images_reproduce_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OneImage"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            /** @description It goes on: follow it by its id */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+        };
+    };
     list_jobs_api_studio_jobs_get: {
         parameters: {
             query?: {
-                kind?: ("audit" | "redraw" | "deliver" | "takedown") | null;
+                kind?: ("audit" | "redraw" | "deliver" | "takedown" | "reproduce" | "doctor") | null;
             };
             header?: never;
             path?: never;
@@ -4338,6 +5061,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Answer_ApiKey_"];
+                };
+            };
+        };
+    };
+    show_options_api_studio_options_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer_Options_"];
                 };
             };
         };
@@ -4642,6 +5385,30 @@ export interface operations {
             };
         };
     };
+    check_prompt_api_studio_prompts_check_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromptAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer_Checked_"];
+                };
+            };
+        };
+    };
     import_prompts_api_studio_prompts_import_post: {
         parameters: {
             query?: {
@@ -4920,6 +5687,30 @@ export interface operations {
             };
         };
     };
+    redraw_api_studio_review_redraw_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Redrawn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outcomes"];
+                };
+            };
+        };
+    };
     reject_api_studio_review_reject_post: {
         parameters: {
             query?: never;
@@ -4940,6 +5731,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Outcomes"];
+                };
+            };
+        };
+    };
+    list_runs_api_studio_runs_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer_list_Run__"];
                 };
             };
         };

@@ -41,6 +41,7 @@ async function statusOf(method: "GET" | "HEAD", path: string): Promise<number> {
       cache: "no-store",
       signal: AbortSignal.timeout(PATIENCE),
     });
+    await answer.body?.cancel();
     return answer.status;
   } catch {
     return 503;
