@@ -46,8 +46,8 @@ def report(settings: Settings) -> tuple[list[Row], str | None, Settings | None]:
     rows.append(("Dagster (glad up)", *_of_up(home)))
     up = describe(home) or {}
     for name, path in (("gateway", "/healthz"), ("site", PROBE)):
-        if address := up.get(name):
-            rows.append((name, "running" if _answers(address, path) else "does not answer", address, ""))
+        if url_of_it := up.get(name):
+            rows.append((name, "running" if _answers(url_of_it, path) else "does not answer", url_of_it, ""))
     return rows, url, stored
 
 
