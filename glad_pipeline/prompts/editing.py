@@ -153,8 +153,8 @@ def ask_to_publish(
 ) -> tuple[dict[int, Edit], dict[int, str]]:
     """Have prompts become posts that asked for a picture alone: the next run publishes what is `ready`.
 
-    What each edit did, and why the other prompts stay as they are. `title`: of the post, if it is one prompt. `seen`: by
-    prompt which picture (images.id) the person has seen: where it is another one by now, the prompt stays as it is.
+    What each edit did, and why the other prompts stay as they are. `title`: of the post, if it is one prompt. `seen`:
+    by prompt which picture (images.id) the person has seen: where it is another one by now, the prompt stays as it is.
     """
     given = {"publish": "post"} if title is None else {"publish": "post", "title": title}
     return edit_prompts(database, ids, given, unless=ENDED, seen=seen)
@@ -194,8 +194,8 @@ def edit_prompts(
     of: str | None = None,
     seen: Mapping[int, int] = NONE_SEEN,
 ) -> tuple[dict[int, Edit], dict[int, str]]:
-    """`edit_prompt` each of them: what each edit did, and why the other prompts stay as they are. `seen`: by prompt which
-    picture (images.id) it must have for that."""
+    """`edit_prompt` each of them: what each edit did, and why the other prompts stay as they are. `seen`: by prompt
+    which picture (images.id) it must have for that."""
     done: dict[int, Edit] = {}
     refused: dict[int, str] = {}
     for prompt_id in dict.fromkeys(ids):

@@ -1,4 +1,4 @@
-// Made by `npm run types` of openapi.json, b60f66cdf2bb0bb1c4088cb6b1b936655e7f5e3b5b3a4e87b48040247728be51
+// Made by `npm run types` of openapi.json, 2ebc8932bc81970eaae31a08c5bb273d3d4c53e9e58b67c2d49018284f423080
 
 export interface paths {
     "/api/authors": {
@@ -4094,8 +4094,16 @@ export interface components {
          * @description Which pictures become posts.
          */
         ToPublish: {
-            /** Ids */
-            ids: number[];
+            /**
+             * Prompts
+             * @example [
+             *       {
+             *         "id": 17,
+             *         "image_id": 9
+             *       }
+             *     ]
+             */
+            prompts: components["schemas"]["Picture-Input"][];
             /**
              * Title
              * @description the post's, for one prompt
