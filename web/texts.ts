@@ -268,7 +268,6 @@ export const texts = {
       done: (count: number) => (count === 1 ? "1 prompt changed." : `${count} prompts changed.`),
       refused: (count: number, id: number, why: string) =>
         `${count === 1 ? "1 prompt stays" : `${count} prompts stay`} as before. Number ${id}: ${why}`,
-      left: (time: string) => `about ${time}`,
       due: (time: string) => `due ${time}`,
       nothing: "Nothing is in the queue",
       nothingText: "Ask for a picture, or upload a file of prompts.",
@@ -490,10 +489,4 @@ export const texts = {
       inDagster: "See it in Dagster",
     },
   },
-} as const;
-
-/** For the page that the browser itself makes of an error: apart, so that the other words stay on the server. */
-export const failure = {
-  title: "Something went wrong here",
-  text: "This page could not be made. Load it again in a moment.",
 } as const;

@@ -1,7 +1,7 @@
 "use client";
 
 // In place of Next's own, whose inline styles the content security policy refuses.
-import { failure } from "@/texts";
+import { failure } from "@/failure";
 import "./globals.css";
 
 export default function Broken() {

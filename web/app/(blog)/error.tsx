@@ -1,6 +1,6 @@
 "use client";
 
-import { failure } from "@/texts";
+import { failure } from "@/failure";
 
 export default function Broken() {
   return (

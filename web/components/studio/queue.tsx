@@ -4,7 +4,7 @@ import Link from "next/link";
 import { useState } from "react";
 import useSWR from "swr";
 import { call } from "@/lib/studio/client";
-import { ago, at, duration, number, short } from "@/lib/studio/format";
+import { ago, at, number, short } from "@/lib/studio/format";
 import { useList } from "@/lib/studio/list";
 import type { One, Outcomes, PromptRow, Queue as QueueState, Status } from "@/lib/studio/types";
 import { texts } from "@/texts";
@@ -198,7 +198,6 @@ function Row({ row, isChosen, onChoose }: { row: PromptRow; isChosen: boolean; o
       </td>
       <td className={styles.state}>
         <StatusBadge status={row.status} />
-        {row.status === "pending" && row.eta_seconds != null && <small>{words.left(duration(row.eta_seconds))}</small>}
         {row.publish_at && row.status !== "published" && <small>{words.due(at(row.publish_at))}</small>}
       </td>
       <td data-label={words.source}>{row.source || "–"}</td>
