@@ -194,10 +194,8 @@ def edit_prompts(
     of: str | None = None,
     seen: Mapping[int, int] = NONE_SEEN,
 ) -> tuple[dict[int, Edit], dict[int, str]]:
-    """`edit_prompt` each of them: what each edit did, and why the other prompts stay as they are.
-
-    `seen`: by prompt which picture (images.id) it must have for that.
-    """
+    """`edit_prompt` each of them: what each edit did, and why the other prompts stay as they are. `seen`: by prompt
+    which picture (images.id) it must have for that."""
     done: dict[int, Edit] = {}
     refused: dict[int, str] = {}
     for prompt_id in dict.fromkeys(ids):

@@ -304,9 +304,7 @@ class PostReading:
             return sql.SQL(SQL["data_of_the_catalogue"]).format(
                 url=self.own("featured_image_url"), stem=sql.Literal(STEM)
             )
-        return sql.SQL(SQL["data_of_the_post"]).format(
-            data=first_of(places), shown=self.url, metadata=metadata
-        )
+        return sql.SQL(SQL["data_of_the_post"]).format(data=first_of(places), shown=self.url, metadata=metadata)
 
     @property
     def _alt(self) -> sql.Composable:

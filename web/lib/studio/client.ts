@@ -47,7 +47,7 @@ export async function call<T>(path: string, ask: Ask = {}): Promise<T> {
     const isByItself = ask.quiet || (isDeclined && (ask.method ?? "GET") === "GET");
     if (!isByItself && (await signedInAgain())) return call(path, ask);
     notice("over");
-  } else if (answer.status < 500) notice("up");
+  } else if (answer.status !== 401 && answer.status < 500) notice("up"); // a wrong key tells nothing
   if (!answer.ok) throw await refused(answer);
   return (answer.status === 204 ? null : await answer.json()) as T;
 }
