@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 // Made by `npm run types` of openapi.json, 7d6b0584c8c4c7fc51bff4a50b16e12d40f854f29b8ee0b12b1b04f94d2e2c2f
-=======
-// Made by `npm run types` of openapi.json, 2ebc8932bc81970eaae31a08c5bb273d3d4c53e9e58b67c2d49018284f423080
->>>>>>> f3
 
 export interface paths {
     "/api/authors": {
