@@ -156,7 +156,7 @@ def test_twenty_are_uploaded_ten_approved_by_keyboard_and_one_taken_down(site, o
 def test_a_drawn_picture_becomes_a_post_is_drawn_with_another_seed_or_put_aside(site, opened):
     with opened() as page:
         page.get_by_label("Prompt", exact=True).fill("a lone kite over a beach")
-        page.get_by_text("A picture only").click()
+        page.get_by_role("radio", name="A picture only").check()
         page.get_by_role("button", name="Draw it").click()
         expect(page.get_by_text(re.compile("in the queue"))).to_be_visible()
         site.run()
@@ -332,7 +332,7 @@ def test_what_cannot_be_right_is_said_beside_the_field(site, opened):
         expect(page.get_by_label("Prompt", exact=True)).to_be_focused()
         page.get_by_label("Prompt", exact=True).fill("a hill")
         page.get_by_label("Seed").fill("lucky")
-        page.get_by_text("At a time").click()
+        page.get_by_role("radio", name="At a time").check()
         page.get_by_label("Date and time").fill("2001-01-01T10:00")
         page.get_by_role("button", name="Draw it").click()
         expect(page.get_by_text("A seed is a whole number from 0 on.")).to_be_visible()

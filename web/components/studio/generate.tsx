@@ -88,8 +88,9 @@ function mistakesOf(draft: Draft): Errors {
   if (!draft.prompt.trim()) errors.prompt = words.promptMissing;
   if (draft.seed.trim() && !/^\d{1,18}$/.test(draft.seed.trim())) errors.seed = words.seedWrong;
   if (draft.becomes === "post" && draft.when === "time") {
-    if (!draft.at) errors.at = words.atMissing;
-    else if (Date.parse(draft.at) <= Date.now()) errors.at = words.atOver;
+    const at = Date.parse(draft.at);
+    if (!Number.isFinite(at)) errors.at = words.atMissing;
+    else if (at <= Date.now()) errors.at = words.atOver;
   }
   return errors;
 }

@@ -83,6 +83,6 @@ export function bodyOf(draft: Draft): PromptBody {
   }
   const body: PromptBody = own;
   if (isPost && draft.when === "review") body.needs_approval = true;
-  if (isPost && draft.when === "time" && draft.at) body.publish_at = new Date(draft.at).toISOString();
+  if (isPost && draft.when === "time" && Number.isFinite(Date.parse(draft.at))) body.publish_at = new Date(draft.at).toISOString();
   return body;
 }
