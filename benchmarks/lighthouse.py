@@ -19,9 +19,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from benchmarks import report
 
