@@ -19,9 +19,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from benchmarks import report
 
@@ -55,8 +56,8 @@ def main() -> int:
 
 def newest_post(site: str) -> str:
     """The path of the lead story."""
-    with urllib.request.urlopen(f"{site}/", timeout=30) as answer:
-        found = re.search(r'<h2[^>]*><a[^>]* href="(/posts/[^"]+)"', answer.read().decode())
+    home = httpx2.get(f"{site}/", timeout=30).text
+    found = re.search(r'<h2[^>]*><a[^>]* href="(/posts/[^"]+)"', home)
     if found is None:
         sys.exit(f"{site}/ shows no story: `./glad demo` publishes some")
     return found[1]

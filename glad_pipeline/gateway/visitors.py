@@ -2,7 +2,7 @@
 
 Who has the secret that the site and we share (GLAD_REVALIDATE_SECRET) is the site's server. It says whose request it
 passes on, and that visitor's rates count; what it asks for by itself, for all of its visitors, counts for nobody. A
-visitor whose address is none, since anybody may write `X-Forwarded-For` where no proxy does, counts as the site's server.
+visitor whose address is none counts as the site's server: anybody may write `X-Forwarded-For` where no proxy does.
 """
 
 from __future__ import annotations

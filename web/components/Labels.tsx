@@ -117,7 +117,7 @@ export async function LabelPage({ kind, asked }: { kind: Kind; asked: LabelParam
         {said && <p dir="auto">{said}</p>}
         {count && page.data.length > 0 && <p className={styles.total}>{count}</p>}
       </Heading>
-      {page.data.length === 0 ? <Empty title={texts.blog.labels.noPosts} /> : <Grid posts={page.data} />}
+      {page.data.length === 0 ? <Empty title={texts.blog.labels.noPosts} /> : <Grid posts={page.data} under={kind} />}
       <Pager page={page} path={labelPath(kind, label)} isFirst={after === undefined} />
     </>
   );

@@ -1,5 +1,6 @@
 // What lists of posts and of names have in common: heading, grid, the way to the next page, and what an empty one says.
 import { number } from "@/lib/format";
+import type { Kind } from "@/lib/gateway";
 import type { Page, PostSummary } from "@/lib/types";
 import { texts } from "@/texts";
 import styles from "./Lists.module.css";
@@ -21,12 +22,18 @@ export function Heading({ title, kicker, children }: HeadingProps) {
   );
 }
 
-export function Grid({ posts, level }: { posts: PostSummary[]; level?: "h2" | "h3" }) {
+interface GridProps {
+  posts: PostSummary[];
+  level?: "h2" | "h3";
+  under?: Kind;
+}
+
+export function Grid({ posts, level, under }: GridProps) {
   return (
     <ul className={`${styles.grid} ${posts.length === 3 ? styles.three : ""}`}>
       {posts.map((post, place) => (
         <li key={String(post.id)}>
-          <PostCard post={post} level={level ?? "h2"} first={place === 0 && level === undefined} />
+          <PostCard post={post} level={level ?? "h2"} first={place === 0 && level === undefined} under={under} />
         </li>
       ))}
     </ul>

@@ -14,14 +14,15 @@ interface Props {
   post: PostSummary;
   level?: "h2" | "h3";
   first?: boolean; // its picture is seen at once
+  under?: "categories" | "tags" | "authors" | undefined; // the kind of page: what its heading says, no card repeats
 }
 
-export function PostCard({ post, level: Title = "h2", first }: Props) {
+export function PostCard({ post, level: Title = "h2", first, under }: Props) {
   const picture = isShown(post.picture) ? post.picture : null;
   return (
     <article className={`${styles.card} ${picture ? "" : styles.bare}`}>
       {picture && <Picture picture={picture} sizes={CARD_SIZES} alt="" crop="card" first={first ?? false} />}
-      <Kicker post={post} />
+      {under !== "categories" && <Kicker post={post} />}
       <Title className={styles.title} dir="auto">
         <a className={styles.link} href={postPath(post.slug)}>
           {titleOf(post, texts.blog.untitled)}

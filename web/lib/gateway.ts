@@ -46,6 +46,7 @@ export async function ask<T>(path: string, tags?: string[]): Promise<T> {
     throw new GatewayAway(`${gatewayUrl()} does not answer`, { cause: error });
   }
   if (answer.ok) return (await answer.json()) as T;
+  await answer.body?.cancel();
   if (answer.status === 429) throw new TooMany("the gateway answers 429");
   if (answer.status < 400) // nobody else is shown the secret
     throw new GatewayAway(`${gatewayUrl()} redirects to ${answer.headers.get("location")}: set GLAD_API_URL to the gateway itself`);
