@@ -330,7 +330,7 @@ def test_a_sign_in_that_was_declined_is_not_asked_for_again_by_itself(site, open
         page.wait_for_timeout(7_000)  # longer than between two looks
         expect(dialog).to_be_hidden()
         page.get_by_role("button", name="Sign in").click()
-        sign_in(page, key)
+        sign_in(dialog, key)
         expect(page.get_by_text("Your session is over.")).to_be_hidden()
 
 
