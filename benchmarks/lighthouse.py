@@ -56,8 +56,8 @@ def main() -> int:
 
 def newest_post(site: str) -> str:
     """The path of the lead story."""
-    with urllib.request.urlopen(f"{site}/", timeout=30) as answer:  # noqa: S310  the site that was named
-        found = re.search(r'<h2[^>]*><a[^>]* href="(/posts/[^"]+)"', answer.read().decode())
+    home = httpx2.get(f"{site}/", timeout=30).text
+    found = re.search(r'<h2[^>]*><a[^>]* href="(/posts/[^"]+)"', home)
     if found is None:
         sys.exit(f"{site}/ shows no story: `./glad demo` publishes some")
     return found[1]
