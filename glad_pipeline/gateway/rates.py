@@ -17,6 +17,7 @@ from starlette.types import Scope
 from glad_pipeline.guard.hosts import neighbourhood
 
 SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3_600.0, "day": 86_400.0}
+GUESSES = 20  # wrong keys of one address in a minute
 MOST_CALLERS = 50_000  # the rest share one place
 MOST_KNOWN = 10_000  # keys that have opened something, which an address that guesses does not keep out
 
@@ -70,7 +71,7 @@ class Rates:
     def __init__(self, *, anonymous: str, with_key: str) -> None:
         self._anonymous = rate_of(anonymous)
         self._with_key = rate_of(with_key)
-        self._wrong_keys = Rate(20, 60.0)
+        self._wrong_keys = Rate(GUESSES, 60.0)
         self._newcomers = Rate(20, 60.0)
         self._known: dict[bytes, None] = {}
 
