@@ -85,6 +85,7 @@ def halfway(machine, demo, request):
     process.wait()
 
 
+@pytest.mark.deep  # test_graph.py kills a run of the job in seconds, test_kills.py its servers
 def test_a_run_that_is_killed_leaves_nothing_behind_that_the_next_does_not_finish(machine, halfway):
     process, name, before = halfway
     process.send_signal(signal.SIGKILL)

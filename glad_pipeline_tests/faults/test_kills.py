@@ -101,7 +101,7 @@ def stopped(stack, tmp_path_factory):
     return dict(zip(STOPS, done, strict=True))
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("stop", STOPS, ids=lambda stop: f"{stop[0]}, the other {stop[2]}")
 def test_a_run_stopped_for_longer_than_its_lease_commits_nothing_when_it_wakes(stop, stopped):
     if isinstance(stopped[stop], Exception):

@@ -66,6 +66,7 @@ def magazine(tmp_path, migrated_url, s3):
     return Magazine(tmp_path, migrated_url, s3)
 
 
+@pytest.mark.deep  # two minutes; test_component.py has its parts
 def test_the_readme_s_commands_lead_from_the_plan_to_the_newsletter(magazine):
     assert "glad_pipeline.GladPipeline" in magazine.dg("list", "components", "--json")
     magazine.dg("scaffold", "defs", "glad_pipeline.GladPipeline", "another")

@@ -66,6 +66,7 @@ def forwards(module):
     return seen
 
 
+@pytest.mark.deep  # a minute; test_generation.py compiles a small one
 def test_a_batch_with_guidance_is_drawn_in_bfloat16_on_the_gpu_block_by_block(gpu):
     profile = profile_of(shrunken=False)
     engine = Engine(profile, EngineOptions(device="cuda"))
