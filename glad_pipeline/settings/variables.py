@@ -32,7 +32,7 @@ def unknown_variables(environment: Mapping[str, str]) -> dict[str, str]:
         if value and name.upper().startswith(_LIKE_SETTINGS) and name.upper() not in known
     ]
     return {
-        name: next(iter(get_close_matches(name.upper(), names, n=1)), "")
+        name: next(iter(get_close_matches(name.upper(), names, n=1, cutoff=0.7)), "")
         for name in suspects
         if not _is_of_a_service(name, environment)
     }

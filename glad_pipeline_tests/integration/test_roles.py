@@ -14,7 +14,7 @@ from glad_pipeline.database import Database
 from glad_pipeline.database.migrations import migrate
 from glad_pipeline.database.roles import roles_sql
 from glad_pipeline.errors import UsageError
-from glad_pipeline.gateway.job_results import Job, keep, kept
+from glad_pipeline.gateway.job_results import Job, find, keep
 from glad_pipeline.records import FIELDS
 
 PROGRESS = {
@@ -237,7 +237,7 @@ def test_the_pipeline_s_role_is_enough_for_the_gateway_s_keys_and_sessions(users
         now = datetime.now(UTC)
         job = Job(id="x", kind="audit", by="site", state="done", started_at=now, ended_at=now)
         keep(database, job)
-        assert kept(database, "x") == [job]
+        assert find(database, "x") == job
 
 
 def test_names_of_roles_are_quoted_and_impossible_ones_refused(capsys):
