@@ -270,11 +270,11 @@ def test_failed_prompts_are_tried_again_together_and_the_queue_is_paused_with_a_
         page.get_by_role("button", name="Try again").click()
         expect(page.get_by_text("2 prompts changed.")).to_be_visible()
         assert row_of(site, "Nothing 1")["status"] == "pending"
+        page.route("**/queue/pause", lambda route: route.fulfill(status=409, json={"detail": "the roof is mended"}))
         page.get_by_role("button", name="Pause", exact=True).press("Enter")
         dialog = page.get_by_role("dialog", name="Pause the queue")
         expect(dialog.get_by_label("Reason")).to_be_focused()
         page.keyboard.type("the roof leaks")
-        page.route("**/queue/pause", lambda route: route.fulfill(status=409, json={"detail": "the roof is mended"}))
         page.keyboard.press("Enter")
         expect(dialog.get_by_text("the roof is mended")).to_be_visible()
         page.unroute("**/queue/pause")
