@@ -41,14 +41,15 @@ os.environ["GLAD_SITE"] = "off"  # so does a Node.js for each `glad up`
 LONG = (
     "faults/test_failpoints",
     "acceptance/test_demo",
+    "web/test_web_studio",
     "acceptance/test_sockets",
     "acceptance/test_web_guard",
     "acceptance/test_up",
     "unit/test_code",
     "faults/test_kills",
-    "faults/test_together",
+    "web/test_web_site",
+    "web/test_web_blog",
     "faults/test_outages",
-    "integration/test_example_project",
 )
 
 

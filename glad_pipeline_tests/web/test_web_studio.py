@@ -473,6 +473,7 @@ def test_no_page_keeps_anybody_out(site, opened, browser, axe, shown, viewport, 
         expect(page.get_by_role("dialog", name="Upload prompts")).to_be_visible()
         assert violations(page, axe) == [], "upload"
         page.goto(f"{site.url}/studio/pictures")
+        page.get_by_label("Search").fill("owl")  # others may have drawn a page full since
         page.get_by_role("main").get_by_role("link", name="An owl that is published").click()
         expect(page.get_by_role("heading", level=1, name="An owl that is published")).to_be_visible()
         expect(page.get_by_role("button", name="Take down")).to_be_visible()
