@@ -102,6 +102,7 @@ def test_a_run_that_is_killed_leaves_nothing_behind_that_the_next_does_not_finis
     assert machine.sql("SELECT count(*) AS n FROM posts WHERE title LIKE %s", f"{name} %") == [{"n": MANY}]
 
 
+@pytest.mark.deep  # the same by `dg launch`
 @pytest.mark.few(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["interrupted", "terminated"])
 def test_a_run_that_is_told_to_end_does_so_and_gives_its_prompts_back(machine, halfway, number):
@@ -119,6 +120,7 @@ def test_a_run_that_is_told_to_end_does_so_and_gives_its_prompts_back(machine, h
     machine.sql("UPDATE prompts SET status = 'cancelled' WHERE status = 'pending' AND title LIKE %s", f"{name} %")
 
 
+@pytest.mark.deep  # a minute; test_up.py and test_kills.py end runs
 def test_a_demo_that_is_told_to_end_ends_its_run_and_the_next_one_works_on(machine, demo):
     ask_for_many(machine, "'a moor ' || g, 'Moor'")
     first = machine.start("demo", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

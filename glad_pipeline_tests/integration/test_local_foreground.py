@@ -175,6 +175,7 @@ def test_down_stops_it_and_a_taken_port_moves_the_web_ui(tmp_path):
     assert up.survivors(seconds=1) == []
 
 
+@pytest.mark.deep  # as test_web_site.py shows with the site
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
 def test_kill_9_of_it_leaves_nothing_either(tmp_path):
     up = Up(tmp_path / "home")

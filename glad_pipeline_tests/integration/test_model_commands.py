@@ -300,6 +300,7 @@ def test_damage_to_a_local_model_is_found_as_long_as_it_is_there(glad, tmp_path)
     assert glad("verify", **environment).returncode == 0
 
 
+@pytest.mark.deep  # its parts are in test_single_files.py
 def test_a_single_file_from_the_hub_is_pulled_with_configuration_and_tokenizers_and_then_drawn_with_offline(
     glad, hub, repository, tmp_path
 ):

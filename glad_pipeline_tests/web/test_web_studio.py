@@ -449,8 +449,15 @@ def shown(site):
     return prompt
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"),
+    [
+        pytest.param(DESKTOP, "light", id="desktop-light"),
+        pytest.param(PHONE, "dark", id="phone-dark"),
+        pytest.param(DESKTOP, "dark", id="desktop-dark", marks=pytest.mark.deep),
+        pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.deep),
+    ],
+)
 def test_no_page_keeps_anybody_out(site, opened, browser, axe, shown, viewport, scheme):
     context = browser.new_context(viewport=viewport, color_scheme=scheme)
     page = context.new_page()

@@ -62,6 +62,7 @@ def test_up_loads_the_model_everywhere_and_says_so(up):
     assert "Traceback" not in up
 
 
+@pytest.mark.deep  # half a minute, on workers of its own
 def test_up_again_changes_nothing(home, up):
     before = Cluster(Settings(GLAD_HOME=home).engine).describe()
     twice = [threading.Thread(target=glad, args=(home, "workers", "up")) for _ in range(2)]
@@ -248,6 +249,7 @@ def test_an_address_that_others_can_reach_is_refused(tmp_path, host):
     assert "GLAD_RAY_EXPOSED=true" in told
 
 
+@pytest.mark.deep  # half a minute, on workers of its own
 def test_a_gpu_that_is_not_there(tmp_path):
     told = glad(tmp_path / "home", "workers", "up", code=1, GLAD_WORKER_GPUS="1")
     assert "Ray finds none on this machine" in told
