@@ -30,13 +30,13 @@ def ray_home(tmp_path_factory):
     home = tmp_path_factory.mktemp("ray home")
     cluster = Cluster(options_of(home))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(LOG, str(home / "draws"))
+        patch.setenv(LOG, str(home / "draws"))  # to the end: a test may start the cluster again
         cluster.start(cpus=2)
-    try:
-        yield home
-    finally:
-        cluster.disconnect()
-        cluster.stop()
+        try:
+            yield home
+        finally:
+            cluster.disconnect()
+            cluster.stop()
 
 
 @pytest.fixture
