@@ -58,7 +58,7 @@ def archive_of_these_sources() -> Path:
     if is_of(product.ARCHIVE, wanted):
         return product.ARCHIVE
     if shutil.which("npm") is None:
-        pytest.skip("the packed site is of other sources, and there is no npm to build it with: the web was not tested")
+        pytest.fail("the packed site is of other sources, and there is no npm to build it with: `npm run pack` in web/")
     with (WEB / "package.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         built = WEB / "node_modules" / ".glad" / "site.tar.xz"
