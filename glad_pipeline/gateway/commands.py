@@ -18,7 +18,6 @@ from typing import Any
 from glad_pipeline.display import one_line
 from glad_pipeline.errors import GladError
 from glad_pipeline.gateway.jobs import Tell
-from glad_pipeline.local.processes import LAUNCH, end_session
 from glad_pipeline.redaction import redact
 from glad_pipeline.settings import Settings, environment_of
 
@@ -32,6 +31,8 @@ def run_command(words: Sequence[str], settings: Settings, tell: Tell, *, codes: 
 
     Raises `GladError` with what it says where it has not, and what `tell` raises, once it is ended.
     """
+    from glad_pipeline.local.processes import LAUNCH, end_session  # with psutil, for which no start waits
+
     began = time.monotonic()
     ends_with_us = [sys.executable, "-I", str(LAUNCH), "--die-with", str(os.getpid()), str(int(signal.SIGTERM)), "--"]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:

@@ -39,7 +39,7 @@ SLUG_CHARS = 2_000
 TEXT = r"^[^\x00]*$"  # what PostgreSQL takes
 Who = Annotated[Caller | None, Depends(caller_of)]
 Word = Annotated[str, Field(max_length=255, pattern=TEXT)] | None
-_BOUND = {"status", "category", "tag", "author", "skip"}
+_BOUND = ("status", "category", "tag", "author", "skip")
 _CREDENTIALS = (b"authorization", b"x-api-key", b"cookie")
 
 
@@ -94,7 +94,8 @@ async def posts(request: Request, caller: Who) -> Response:
     if asked.states != "published":
         require(caller, READS)
     skip, limit, after = query.skip, query.limit, query.after
-    bound: dict[str, Any] = {**query.model_dump(include=_BOUND), "search": _like(query.search or "")}
+    bound: dict[str, Any] = {name: getattr(query, name) for name in _BOUND}
+    bound["search"] = _like(query.search or "")
     if after:
         bound["at"], bound["id"] = _place_in(after)
     start: Start = "after" if after else "skip" if skip else "first"
@@ -122,7 +123,8 @@ class _Anonymous(Route):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if any(name in _CREDENTIALS for name, _ in scope["headers"]):
             return Match.NONE, {}
-        return super().matches(scope)
+        match, found = super().matches(scope)
+        return match, {**found, "route": self}  # for log and metrics, as FastAPI's own routes
 
 
 async def _for_anybody(request: Request) -> Response:

@@ -5,6 +5,7 @@ would be a third of the work; they are documented and refused as FastAPI does it
 from __future__ import annotations
 
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -16,7 +17,8 @@ Query = TypeVar("Query", bound=BaseModel)
 def query_of(model: type[Query], request: Request) -> Query:
     """What a request asks for; names that the model does not know are passed over. Raises as FastAPI does: 422."""
     try:
-        return model.model_validate_strings(dict(request.query_params))
+        asked = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)  # as Starlette's
+        return model.model_validate_strings(dict(asked))
     except ValidationError as error:
         found = [{**each, "loc": ("query", *each["loc"])} for each in error.errors(include_url=False)]
         raise RequestValidationError(found) from error

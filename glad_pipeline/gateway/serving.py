@@ -64,6 +64,7 @@ def _freeze() -> None:
     """What is there by now stays: the collector need not look at all of it, for all who wait, again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def require_reachable(settings: Settings, host: str) -> None:

@@ -9,8 +9,10 @@ import httpx2
 import psycopg
 import pytest
 from fastapi import APIRouter
+from prometheus_client import CollectorRegistry
 
 from glad_pipeline.database.schema_version import NEEDED
+from glad_pipeline.gateway.metrics import SECONDS, Requests
 from glad_pipeline.gateway.state import Here
 from glad_pipeline.local import stack as local_stack
 from glad_pipeline.local.home import Home
@@ -70,6 +72,36 @@ def test_metrics_tell_the_queue_the_outbox_what_has_happened_and_the_requests(cl
     assert third['glad_prompt_events_total{event="stored"}'] == 1  # counted once
     assert third['glad_http_requests_total{method="GET",route="/metrics",status="200"}'] == 2
     assert third['glad_http_request_seconds_count{method="GET",route="/metrics"}'] == 2
+
+
+def test_how_long_requests_took_is_counted_up_to_each_bound_and_the_list_has_its_route_with_a_key_and_without(
+    client_with,
+):
+    client = client_with("read")
+    for each in (client, client_with()):
+        assert each.get("/api/posts").status_code == 200
+    found = figures(client)
+    of_list = 'method="GET",route="/api/posts"'
+    assert found[f'glad_http_requests_total{{{of_list},status="200"}}'] == 2
+    buckets = {name: number for name, number in found.items() if name.startswith("glad_http_request_seconds_bucket{")}
+    bounds = [*map(str, map(float, SECONDS)), "+Inf"]
+    counts = [buckets[f'glad_http_request_seconds_bucket{{le="{bound}",{of_list}}}'] for bound in bounds]
+    assert counts == sorted(counts)
+    assert counts[-1] == found[f"glad_http_request_seconds_count{{{of_list}}}"] == 2
+    assert 0 < found[f"glad_http_request_seconds_sum{{{of_list}}}"] < 60
+
+
+def test_a_request_that_took_as_long_as_a_bound_is_within_it():
+    registry = CollectorRegistry()
+    requests = Requests(registry)
+    for seconds in (0.001, 0.002, 0.0021, 61):
+        requests.note("GET", "/x", 200, seconds)
+    labels = {"method": "GET", "route": "/x"}
+    counts = [
+        registry.get_sample_value("glad_http_request_seconds_bucket", {**labels, "le": bound})
+        for bound in ("0.002", "0.005", "60.0", "+Inf")
+    ]
+    assert counts == [2, 3, 3, 4]
 
 
 def now_instead_of_ten_seconds_ago():
