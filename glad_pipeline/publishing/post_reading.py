@@ -126,8 +126,7 @@ class PostReading:
         return as_bytes(
             sql.SQL(SQL["about"]).format(
                 table=self.schema.table, beside=self._beside, public=public, taken=self._was_taken_down(public),
-                slug=self.own("slug"), shown=self.url, alt=first_of([self._alt, self._parts["title"]]),
-                stem=sql.Literal(STEM),
+                slug=self.own("slug"), stem=sql.Literal(STEM),
             )
         )  # fmt: skip
 
@@ -261,9 +260,8 @@ class PostReading:
         """A post, by the names of its fields."""
         parts = {name: shown(self.columns.get(name), self.own(name)) for name in FIELDS}
         parts["status"] = self._status
-        given = {"shown": self.url, "alt": first_of([self._alt, parts["title"]]), "sizes": sql.Literal(SIZES)}
-        parts["coverImage"] = sql.SQL(SQL["cover"]).format(**given)
-        parts["picture"] = sql.SQL(SQL["picture"]).format(**given)
+        parts["coverImage"] = sql.SQL(SQL["cover"]).format()
+        parts["picture"] = sql.SQL(SQL["picture"]).format(sizes=sql.Literal(SIZES))
         return {**parts, "category": self.labels.of_post("category"), "author": self.labels.of_post("author")}
 
     @cached_property
@@ -289,7 +287,8 @@ class PostReading:
 
     @property
     def _beside(self) -> sql.Composable:
-        """What is joined to each post that is shown: `d.data`, what `<picture>` needs of the picture shown now.
+        """What is joined to each post that is shown: `d.shown`, `d.alt`, and `d.data`, what `<picture>` needs of the
+        picture shown now.
 
         As the post has it (`PublicPicture.data`), or, on a blog that has no place for it, from the catalogue.
         """
@@ -300,23 +299,25 @@ class PostReading:
         if self._is_json("metadata"):
             places.append(sql.SQL("(m.metadata -> {})::jsonb").format(sql.Literal(DATA)))
             metadata = sql.SQL("{} #> '{{}}'").format(self._readable("metadata"))
+        given = {"shown": self.url, "alt": self._alt}
         if not places and self._is_text("featured_image_url"):
             return sql.SQL(SQL["data_of_the_catalogue"]).format(
-                url=self.own("featured_image_url"), stem=sql.Literal(STEM)
+                **given, url=self.own("featured_image_url"), stem=sql.Literal(STEM)
             )
-        return sql.SQL(SQL["data_of_the_post"]).format(data=first_of(places), shown=self.url, metadata=metadata)
+        return sql.SQL(SQL["data_of_the_post"]).format(**given, data=first_of(places), metadata=metadata)
 
     @property
     def _alt(self) -> sql.Composable:
-        """What is said of the picture for who cannot see it."""
+        """What is said of the picture for who cannot see it, or else the post's title."""
         places: list[sql.Composable] = [self.own(name) for name in ALT_COLUMNS if self._is_text(name)]
         if self._is_json("metadata"):
-            places.insert(0, sql.SQL("d.metadata ->> 'featured_image_alt'"))
+            places.insert(0, sql.SQL("n.metadata ->> 'featured_image_alt'"))
         media = self.labels.of("media")
         beside = {"url", "alt_text"} <= set(media) and type_of(media.get("post_id")) == self._type("id")
         if not places and beside and self._is_text("featured_image_url"):
             places.append(sql.SQL(SQL["alt_of_media"]).format(id=self.own("id"), url=self.own("featured_image_url")))
-        return first_of([sql.SQL("nullif({}, '')").format(place) for place in places])
+        found = [sql.SQL("nullif({}, '')").format(place) for place in places]
+        return first_of([*found, shown(self.columns.get("title"), self.own("title"))])
 
     # --- the blog's columns ---
 
