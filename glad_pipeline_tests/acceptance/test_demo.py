@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from glad_pipeline.local.processes import gone
-from glad_pipeline_tests.acceptance.conftest import ROOT, fetched, left_running, soon
+from glad_pipeline_tests.acceptance.conftest import ROOT, fetched, soon
+from glad_pipeline_tests.leftovers import left_running
 
 JOB = ["run", "--", "dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts"]
 MANY = 30  # pictures, of half the model's steps: enough for a run to be in the middle of them
