@@ -49,18 +49,16 @@ class Machine:
         return [sys.executable, "-m", "glad_pipeline.cli", *words]
 
     def glad(self, *words, code=0, timeout=180):
-        """Run `glad …` to its end and return what it printed."""
-        done = subprocess.run(
-            self.command(*words),
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        assert done.returncode == code, f"glad {' '.join(words)} → {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + done.stderr
+        """Run `glad …` to its end and return what it printed. What takes longer is told to end with all it has started."""
+        process = self.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            out, err = process.communicate(timeout=90)
+            pytest.fail(f"glad {' '.join(words)} took more than {timeout} s\n{out}\n{err}")
+        assert process.returncode == code, f"glad {' '.join(words)} → {process.returncode}\n{out}\n{err}"
+        return out + err
 
     def start(self, *words, **options):
         """Whatever the tests were started by, Ctrl-C reaches it: a shell's background jobs ignore it."""

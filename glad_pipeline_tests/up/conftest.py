@@ -31,7 +31,7 @@ def machine(tmp_path_factory):
     settings = {
         "GLAD_SCHEDULE": "false",
         "GLAD_AUDIT": "false",
-        "GLAD_SENSOR_SECONDS": "5",  # whoever switches the sensor off waits for the end of its look
+        "GLAD_SENSOR_SECONDS": "2",  # whoever switches the sensor off waits for the end of its look
         "GLAD_SITE": "on",
         "GLAD_RENDITIONS": "webp",
         "GLAD_WEB_PASSWORD": PASSWORD,
