@@ -19,7 +19,7 @@ TITLES = [row["title"] for row in csv.DictReader((ROOT / "examples" / "prompts.c
 
 @pytest.fixture(scope="module")
 def demo(machine):
-    return machine.glad("demo")
+    return machine.glad("demo", timeout=600)
 
 
 def test_the_demo_publishes_posts_whose_pictures_anybody_can_fetch(machine, demo):

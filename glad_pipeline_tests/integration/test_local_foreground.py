@@ -127,8 +127,11 @@ def test_it_serves_the_web_ui_at_a_free_port_to_whoever_opens_the_address_that_i
     assert (up.home.path / "web-token").stat().st_mode & 0o777 == 0o600
     assert answers(up) == 200
     [link] = [line.split()[1] for line in up.printed if line.startswith("Dagster ")]
-    with urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(link, timeout=10) as answer:
-        assert (answer.status, answer.url) == (200, f"{up.state['url']}/")
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    browser.addheaders = [("Sec-Fetch-Site", "same-origin")]
+    for address in (link, up.state["url"] + "/server_info"):
+        with browser.open(address, timeout=10) as answer:
+            assert answer.status == 200
 
 
 def test_it_refuses_a_second_one(up):
@@ -177,7 +180,7 @@ def test_sigint_ends_it_with_what_was_started_again(up):
     assert up.state is None
 
 
-@pytest.mark.deep  # as test_web_site.py shows with the site
+@pytest.mark.deep  # test_local_postgres.py shows that a server ends with a killed parent
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
 def test_kill_9_of_it_leaves_nothing_either(tmp_path):
     up = Up(tmp_path / "home")
