@@ -130,7 +130,8 @@ def _nothing_is_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Servers and programs that outlive the tests are a fault of the test that has started them: its folder, in which
     they work or to which their environment leads, names it."""
     yield
-    assert left_running(tmp_path_factory.getbasetemp(), _nowhere.name) == []
+    left = left_running(tmp_path_factory.getbasetemp(), _nowhere.name)
+    assert not left, "\n".join(left)
 
 
 @pytest.fixture(scope="session")

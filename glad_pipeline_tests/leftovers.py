@@ -7,7 +7,7 @@ import psutil
 
 from glad_pipeline.local.processes import gone
 
-ENDS_WITH_US = ("multiprocessing.forkserver", "multiprocessing.resource_tracker")
+ENDS_WITH_US = ("multiprocessing.forkserver", "multiprocessing.resource_tracker")  # as children of the tests
 
 
 def left_running(*folders: Path | str, but: tuple[str, ...] = ()) -> list[str]:
@@ -19,13 +19,19 @@ def left_running(*folders: Path | str, but: tuple[str, ...] = ()) -> list[str]:
     for process in psutil.process_iter():
         try:
             words, where, told = process.cmdline(), process.cwd(), process.environ().get("GLAD_HOME", "")
-            texts = (*words, f"{where}/", f"{told}/")
-            concerned = any(f"{folder}/" in f"{text}/" for folder in folders for text in texts)
-            if not concerned or gone(process) or process.pid == os.getpid() or Path(words[0]).name in but:
+            if not any(_is_in(folder, *words, where, told) for folder in folders) or gone(process):
                 continue
             line = " ".join(words)
-            if "pytest" not in line and not any(module in line for module in ENDS_WITH_US):
-                found.append(f"{line}  (in {where})")
+            if process.pid == os.getpid() or "pytest" in line or Path(words[0]).name in but:
+                continue
+            if process.ppid() == os.getpid() and any(module in line for module in ENDS_WITH_US):
+                continue
+            log = next((each.path for each in process.open_files() if any(_is_in(f, each.path) for f in folders)), "")
+            found.append(f"{line}  (in {where}; has open: {log})")
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return found
+
+
+def _is_in(folder: Path | str, *texts: str) -> bool:
+    return any(f"{folder}/" in f"{text}/" for text in texts)

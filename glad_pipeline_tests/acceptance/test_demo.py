@@ -18,6 +18,13 @@ TITLES = [row["title"] for row in csv.DictReader((ROOT / "examples" / "prompts.c
 
 
 @pytest.fixture(scope="module")
+def machine(machine):
+    """Draws with half the demo model's steps: nobody looks at these pictures."""
+    machine.settings = {"GLAD_STEPS": "10"}
+    return machine
+
+
+@pytest.fixture(scope="module")
 def demo(machine):
     return machine.glad("demo", timeout=600)
 
