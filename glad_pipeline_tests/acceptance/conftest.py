@@ -48,7 +48,7 @@ class Machine:
     def command(self, *words):
         return [sys.executable, "-m", "glad_pipeline.cli", *words]
 
-    def glad(self, *words, code=0, timeout=180):
+    def glad(self, *words, code=0, timeout=600):
         """Run `glad …` to its end and return what it printed. What takes longer is told to end with all it has started."""
         process = self.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:

@@ -26,7 +26,7 @@ def machine(machine):
 
 @pytest.fixture(scope="module")
 def demo(machine):
-    return machine.glad("demo", timeout=600)
+    return machine.glad("demo")
 
 
 def test_the_demo_publishes_posts_whose_pictures_anybody_can_fetch(machine, demo):
