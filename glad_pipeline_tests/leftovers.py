@@ -1,6 +1,5 @@
 """Processes that outlive what has started them."""
 
-import os
 from pathlib import Path
 
 import psutil
@@ -15,16 +14,18 @@ def left_running(*folders: Path | str, but: tuple[str, ...] = ()) -> list[str]:
 
     Of PostgreSQL and the S3 server only the working directory says where they belong.
     """
-    found = []
+    found, me = [], psutil.Process()
+    ours = {me, *me.parents()}  # whose words name the folder of the tests
     for process in psutil.process_iter():
+        if process in ours:
+            continue
         try:
             words, where, told = process.cmdline(), process.cwd(), process.environ().get("GLAD_HOME", "")
             if not any(_is_in(folder, *words, where, told) for folder in folders) or gone(process):
                 continue
             line = " ".join(words)
-            if process.pid == os.getpid() or "pytest" in line or Path(words[0]).name in but:
-                continue
-            if process.ppid() == os.getpid() and any(module in line for module in ENDS_WITH_US):
+            ends_with_us = process.ppid() == me.pid and any(module in line for module in ENDS_WITH_US)
+            if ends_with_us or process.name() in but:
                 continue
             log = next((each.path for each in process.open_files() if any(_is_in(f, each.path) for f in folders)), "")
             found.append(f"{line}  (in {where}; has open: {log})")
