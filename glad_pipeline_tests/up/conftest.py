@@ -22,13 +22,15 @@ from glad_pipeline_tests.acceptance.conftest import Machine, chromium, interrupt
 from glad_pipeline_tests.leftovers import left_running
 
 PASSWORD = "correct horse battery staple"
+PORT = "24700"  # another `glad up` that begins at this moment looks from its own port on
 SITE = find_node(Path(sys.prefix)) is not None
 
 
 @pytest.fixture(scope="package")
 def machine(tmp_path_factory):
     """Its state directory. Nothing is asked for by the clock: a test may fall on a full hour."""
-    settings = {
+    ports = dict.fromkeys(("GLAD_WEB_PORT", "GLAD_GATEWAY_PORT", "GLAD_SITE_PORT"), PORT)  # each has the next
+    settings = ports | {
         "GLAD_SCHEDULE": "false",
         "GLAD_AUDIT": "false",
         "GLAD_SENSOR_SECONDS": "2",  # whoever switches the sensor off waits for the end of its look
