@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import tempfile
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Generator, Iterator
@@ -26,6 +27,7 @@ forget_the_persons()
 
 from glad_pipeline import redaction  # noqa: E402
 from glad_pipeline_tests.dagster_in_memory import remember_what_dagster_works_out  # noqa: E402
+from glad_pipeline_tests.leftovers import left_running  # noqa: E402
 
 if TYPE_CHECKING:
     from glad_pipeline.local.object_store import S3Server
@@ -39,18 +41,17 @@ os.environ["GLAD_SITE"] = "off"  # so does a Node.js for each `glad up`
 # Files that take minutes, or most of one, the longest first: what begins last should be short, since one half of the
 # tests would else wait for the other. Those of `workers/` come last all the same: the Ray that they start stays.
 LONG = (
+    "up",
     "faults/test_failpoints",
     "acceptance/test_demo",
     "web/test_web_studio",
-    "acceptance/test_sockets",
-    "acceptance/test_web_guard",
-    "acceptance/test_up",
     "unit/test_code",
     "faults/test_kills",
     "web/test_web_site",
     "web/test_web_blog",
     "faults/test_outages",
 )
+TOGETHER = ("up",)  # folders whose files run in one process, one after the other: they share what takes long to start
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,9 +77,29 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Of `--dist loadfile`, one that takes a folder of `TOGETHER` for one file."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _unit(super()._split_scope(nodeid))
+
+    return Scheduling(config, log)
+
+
+def _unit(name: str) -> str:
+    """What one process runs: the file of this name, or its folder where that is in `TOGETHER`."""
+    folder = Path(name).parent.name
+    return folder if folder in TOGETHER else name
+
+
 def _place(item: pytest.Item) -> int:
-    name = item.path.relative_to(Path(__file__).parent).with_suffix("").as_posix()
-    return LONG.index(name) if name in LONG else len(LONG)
+    unit = _unit(item.path.relative_to(Path(__file__).parent).with_suffix("").as_posix())
+    return LONG.index(unit) if unit in LONG else len(LONG)
 
 
 def _beyond_few(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -103,6 +124,17 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
         return (yield)
     finally:
         redaction._known = known
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Servers and programs that outlive the tests are a fault of the test that has started them: its folder, in which
+    they work or to which their environment leads, names it."""
+    yield
+    until = time.monotonic() + 10  # what was told to end may be about to
+    while left := left_running(tmp_path_factory.getbasetemp(), _nowhere.name):
+        assert time.monotonic() < until, "\n".join(left)
+        time.sleep(0.5)
 
 
 @pytest.fixture(scope="session")

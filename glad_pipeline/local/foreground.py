@@ -142,7 +142,7 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
     token = web.access(settings).token
     try:
         served = site.prepared(settings, home)
-        ports = Ports.chosen(settings, site=served is not None)
+        ports = Ports.chosen(settings, site=isinstance(served, site.Site))
         site.note(home, ports.urls.get("site"))
         environment = {"GLAD_POOL_FOLLOWS_WORKERS": "true", **stack.ensure(settings, foreground=True)}  # it is ours
         if settings.database_url is None:
@@ -150,9 +150,9 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
                 migrate(environment["DATABASE_URL"])
         environment.setdefault("GLAD_WEB_URL", settings.web_url or ports.urls["url"])
         _start(ports, home, children, environment, token)
-        if served and ports.site:
+        if isinstance(served, site.Site):
             _start_site(served, environment, ports, home, children)
-        _announce(ports, environment, home, settings)
+        _announce(ports, environment, home, settings, served)
         if token is None:
             print("GLAD_WEB_TOKEN is off: every user and program of this machine can use the web UI", file=sys.stderr)
         _watch(settings, home, children, ports)
@@ -285,12 +285,14 @@ def _store_in(environment: dict[str, str], settings: Settings) -> str:
     return f"{environment.get('AWS_ENDPOINT_URL_S3', 'AWS')}  (bucket {environment['AWS_S3_BUCKET']})"
 
 
-def _announce(ports: Ports, environment: dict[str, str], home: Home, settings: Settings) -> None:
+def _announce(
+    ports: Ports, environment: dict[str, str], home: Home, settings: Settings, served: site.Site | str
+) -> None:
     urls = ports.urls
     print(
         f"\nDagster       {web.address(urls['url'], settings)}\n"
         f"gateway       {urls.get('gateway', 'off (GLAD_GATEWAY)')}\n"
-        f"blog          {urls.get('site', 'off (GLAD_SITE)')}\n"
+        f"blog          {urls.get('site', served)}\n"
         f"studio        {_studio(urls)}\n"
         f"object store  {_store_in(environment, settings)}\n"
         f"database      {environment['DAGSTER_PG_HOST']}:{environment['DAGSTER_PG_PORT']}\n"

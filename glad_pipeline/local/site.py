@@ -74,17 +74,16 @@ class Site:
         )
 
 
-def prepared(settings: Settings, home: Home) -> Site | None:
-    """The site, ready to be started; None: it is not wanted, or cannot be served, which is said. All else runs."""
+def prepared(settings: Settings, home: Home) -> Site | str:
+    """The site, ready to be started; or, for people, why it is not served. All else runs."""
     if not is_wanted(settings):
-        return None
+        return "off (GLAD_SITE)" if settings.site is False else "off (GLAD_SITE_URL is a site of yours)"
     try:
         if not settings.gateway:
             raise GladError("the site reads everything from the gateway, and GLAD_GATEWAY is off")
         return Site(settings=settings, node=required_node(), folder=unpack(home))
     except GladError as error:
-        print(f"glad: {error}. All else is started; GLAD_SITE=off leaves out the site", file=sys.stderr)
-        return None
+        return f"not served: {error}. GLAD_SITE=off leaves it out"
 
 
 def note(home: Home, url: str | None) -> None:

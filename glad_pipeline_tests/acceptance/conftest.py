@@ -2,25 +2,24 @@
 
 import hashlib
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import boto3
-import psutil
 import psycopg
 import pytest
 from dotenv import dotenv_values
 from psycopg.rows import dict_row
 
-from glad_pipeline.local.processes import gone
+from glad_pipeline_tests.leftovers import left_running
 from glad_pipeline_tests.own import require_no_env_file
 
 ROOT = Path(__file__).parents[2]
@@ -49,19 +48,17 @@ class Machine:
     def command(self, *words):
         return [sys.executable, "-m", "glad_pipeline.cli", *words]
 
-    def glad(self, *words, code=0, timeout=180):
-        """Run `glad …` to its end and return what it printed."""
-        done = subprocess.run(
-            self.command(*words),
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        assert done.returncode == code, f"glad {' '.join(words)} → {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + done.stderr
+    def glad(self, *words, code=0, timeout=600):
+        """Run `glad …` to its end and return what it printed. What takes longer is told to end with all it has started."""
+        process = self.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            out, err = process.communicate(timeout=90)
+            pytest.fail(f"glad {' '.join(words)} took more than {timeout} s\n{out}\n{err}")
+        assert process.returncode == code, f"glad {' '.join(words)} → {process.returncode}\n{out}\n{err}"
+        return out + err
 
     def start(self, *words, **options):
         """Whatever the tests were started by, Ctrl-C reaches it: a shell's background jobs ignore it."""
@@ -115,20 +112,6 @@ def machine(tmp_path_factory):
     assert left_running(machine.home) == []
 
 
-def left_running(home, *, but=()):
-    """Command lines of living processes whose words or environment name the state directory."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            words = process.cmdline()
-            concerned = str(home) in " ".join(words) or process.environ().get("GLAD_HOME") == str(home)
-            if concerned and not gone(process) and Path(words[0]).name not in but and "pytest" not in " ".join(words):
-                found.append(" ".join(words))
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
-
-
 def soon(condition, seconds=60):
     """The first true answer of the condition; fails if there is none in time."""
     deadline = time.monotonic() + seconds
@@ -150,35 +133,11 @@ def interrupted(process, seconds=60):
     return process.wait(seconds)
 
 
-class Web(str):
-    """The address of a web UI; `link` is the one that `glad up` prints, which logs in."""
-
-    link: str
-
-
-def running_up(machine, folder):
-    """`glad up` on that machine: yields the address of its web UI, then ends it with Ctrl-C."""
-    log = folder / "up.out"
-    with log.open("w") as out:
-        process = machine.start("up", stdout=out, stderr=subprocess.STDOUT)
-    try:
-        found = soon(lambda: re.search(r"Dagster +(http://\S+)", log.read_text()) or process.poll(), seconds=300)
-        assert process.poll() is None, log.read_text()
-        web = Web(found[1].partition("/guard/")[0])
-        web.link = found[1]
-        yield web
-        assert interrupted(process) == 0, log.read_text()
-        assert left_running(machine.home) == []
-    finally:
-        if process.poll() is None:
-            interrupted(process)
-
-
-@pytest.fixture(scope="module")
-def browser():
+@contextmanager
+def chromium():
     """A real browser, for which `*.example` is this machine."""
     if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: the web UI was not looked at")
+        pytest.skip("no Chromium on this machine: what a browser shows was not looked at")
     from playwright.sync_api import sync_playwright
 
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -189,13 +148,7 @@ def browser():
         browser.close()
 
 
-@pytest.fixture
-def page(browser, web):
-    """A page of somebody who has opened the address that `glad up` printed."""
-    context = browser.new_context(viewport={"width": 1500, "height": 1000})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    page.goto(web.link)
-    page.wait_for_url(lambda url: "/guard/" not in url)
-    yield page
-    context.close()
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser

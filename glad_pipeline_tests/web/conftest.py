@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from glad_pipeline.local.node import OLDEST, find_node
-from glad_pipeline_tests.acceptance.conftest import Machine, browser, running_up  # noqa: F401
+from glad_pipeline_tests.acceptance.conftest import browser  # noqa: F401
 from glad_pipeline_tests.web.site import WEB, archive_of_these_sources, serving
 
 
@@ -55,15 +55,6 @@ def site(serve):
     """A running site with nothing on it yet."""
     with serve() as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def everything(archive, tmp_path_factory):
-    """A real `glad up` on a machine of its own, whose sensor draws and publishes what is asked for."""
-    machine = Machine(tmp_path_factory.mktemp("a machine"), {"GLAD_SITE": "on", "GLAD_RENDITIONS": "webp"})
-    for _ in running_up(machine, tmp_path_factory.mktemp("up")):
-        yield machine
-    machine.glad("down")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """The site as a process: whom it answers, what it knows, how it is told, and whom the gateway counts for it."""
 
-import json
-import re
 import time
 from urllib.parse import urlsplit
 
@@ -9,10 +7,7 @@ import httpx2
 import psutil
 import pytest
 
-from glad_pipeline.http_client import local_status
-from glad_pipeline.local.foreground import describe
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.processes import gone
 from glad_pipeline.local.site_keys import known_keys
 from glad_pipeline_tests.acceptance.conftest import soon
 from glad_pipeline_tests.web.site import SECRET, free_port, running
@@ -127,62 +122,3 @@ def test_what_browsers_load_has_nothing_of_the_server(site):
         *known_keys().values(),
     ):
         assert not [text for text in texts if secret in text], secret
-
-
-# ---- `glad up`
-
-
-@pytest.fixture(scope="module")
-def up(everything):
-    return describe(Home(everything.home))
-
-
-def test_glad_up_serves_blog_and_studio_and_says_where(everything, up):
-    assert httpx2.get(up["site"]).status_code == 200
-    assert httpx2.get(f"{up['site']}/studio", follow_redirects=True).status_code == 200
-    told = everything.glad("status")
-    assert re.search(r"^site +running +http://127\.0\.0\.1:\d+", told, re.MULTILINE)
-    assert everything.exports["GLAD_SITE_URL"] == up["site"]
-
-
-def test_the_keys_of_its_installation_are_its_own(everything):
-    manifest = (everything.home / "site" / ".next" / "prerender-manifest.json").read_text()
-    assert not [key for key in known_keys().values() if key in manifest]
-
-
-@pytest.fixture(scope="module")
-def post(everything):
-    """One that the sensor has published by itself."""
-    (row,) = everything.sql("INSERT INTO prompts (prompt, title) VALUES ('a bay at night', 'Night bay') RETURNING id")
-    everything.wait_until_published(row["id"], seconds=300)
-    (post,) = everything.sql("SELECT id, slug FROM posts WHERE title = 'Night bay'")
-    return post
-
-
-def test_a_row_becomes_a_post_on_the_site(up, post):
-    soon(lambda: "Night bay" in httpx2.get(up["site"]).text, seconds=10)
-    assert "Night bay" in httpx2.get(f"{up['site']}/posts/{post['slug']}").text
-
-
-@pytest.mark.usefixtures("post")
-def test_the_doctor_finds_that_the_site_takes_the_secret_and_shows_the_pictures(everything):
-    found = json.loads(everything.glad("doctor", "--quick", "--json"))
-    said = [each for each in found["checks"] if each["check"].startswith(("site", "images"))]
-    assert {each["level"] for each in said} == {"ok"}, said
-    assert "lets pages show pictures of http://127.0.0.1" in str(said)
-
-
-def test_what_the_terminal_takes_down_is_gone_from_the_site(everything, up, post):
-    everything.glad("posts", "unpublish", str(post["id"]), "--reason", "a test")
-    soon(lambda: "Night bay" not in httpx2.get(up["site"]).text, seconds=10)
-    assert httpx2.get(f"{up['site']}/posts/{post['slug']}").status_code == 410
-    messages = everything.sql("SELECT status FROM outbox WHERE kind = 'revalidate'")
-    assert {each["status"] for each in messages} == {"delivered"}
-
-
-def test_it_is_started_again_where_it_ends_and_ends_with_the_rest(everything, up):
-    port = urlsplit(up["site"]).port
-    [pid] = {each.pid for each in psutil.net_connections("tcp") if each.laddr.port == port and each.status == "LISTEN"}
-    victim = psutil.Process(pid)
-    victim.kill()
-    soon(lambda: gone(victim) and local_status(port, "/robots.txt") is not None, seconds=60)

@@ -15,64 +15,24 @@ from pathlib import Path
 import pytest
 from dagster_graphql import DagsterGraphQLClient
 
-from glad_pipeline_tests.acceptance.conftest import running_up, soon
-from glad_pipeline_tests.acceptance.tls_proxy import TlsProxy
+from glad_pipeline_tests.acceptance.conftest import soon
+from glad_pipeline_tests.up.conftest import PASSWORD, logged_in, switch_the_sensor
+from glad_pipeline_tests.up.tls_proxy import TlsProxy
 
-PASSWORD = "correct horse battery staple"
 LAUNCH = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on RunConfigValidationInvalid { errors { message } }
   ... on PythonError { message } } }"""
 SUBSCRIPTION = "subscription { locationStateChangeEvents { event { eventType } } }"
 
 
-@pytest.fixture(scope="module")
-def machine(machine):
-    machine.settings = {
-        "GLAD_SENSOR": "false",
-        "GLAD_SCHEDULE": "false",
-        "GLAD_AUDIT": "false",
-        "GLAD_WEB_PASSWORD": PASSWORD,
-        "GLAD_WEB_HOSTS": "glad.example",
-        "GLAD_WEB_PROXIES": "127.0.0.1",
-    }
-    return machine
-
-
-@pytest.fixture(scope="module")
-def web(machine, tmp_path_factory):
-    yield from running_up(machine, tmp_path_factory.mktemp("up"))
+@pytest.fixture(scope="module", autouse=True)
+def _only_tests_change_anything(quiet):
+    pass
 
 
 @pytest.fixture(scope="module")
 def token(machine, web):
     return (machine.home / "web-token").read_text()
-
-
-@pytest.fixture(scope="module")
-def owner(browser, web):
-    """A browser whose user has logged in with the password, and in which they visit other pages as well."""
-    context = browser.new_context(viewport={"width": 1500, "height": 1000}, ignore_https_errors=True)
-    page = context.new_page()
-    page.goto(f"{web}/runs")
-    logged_in(page)
-    assert page.url == f"{web}/runs"
-    page.close()
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(owner):
-    page = owner.new_page()
-    page.set_default_timeout(30_000)
-    yield page
-    page.close()
-
-
-def logged_in(page):
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.get_by_text("Deployment", exact=True).wait_for()
 
 
 class Evil(ThreadingHTTPServer):
@@ -191,6 +151,7 @@ def run(machine, web, token):
 SITES = ["evil.example", "127.0.0.1", "localhost"]  # another site; and, with the session's cookie, other programs here
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("host", SITES)
 def test_no_page_of_another_origin_changes_reads_or_starts_anything(machine, web, evil, run, page, host):
     before = state(machine)
@@ -285,42 +246,23 @@ def test_a_link_on_another_site_leads_whoever_is_logged_in_to_the_page(web, evil
     page.get_by_text(run[:8]).first.wait_for()
 
 
-def test_the_launchpad_starts_a_run_whose_log_comes_while_it_goes_on(machine, web, page):
-    frames = []
-    page.on("websocket", lambda made: made.on("framereceived", lambda data: frames.append(str(data))))
-    page.goto(f"{web}/locations/glad_pipeline/jobs/deliver_messages/playground")
-    page.get_by_role("button", name="Launch Run").click()
-    page.wait_for_url("**/runs/*")
-    page.get_by_text("RUN_SUCCESS").first.wait_for(timeout=90_000)  # without a reload
-    assert any("RunSuccessEvent" in frame or "RUN_SUCCESS" in frame for frame in frames)
-
-
 def test_code_is_reloaded_and_a_sensor_switched_on_and_off_in_the_web_ui(machine, web, page):
-    def switched():
-        rows = machine.sql(
-            "SELECT status FROM jobs WHERE job_body LIKE %s", "%new_prompts%", database="DAGSTER_DATABASE_URL"
-        )
-        return rows and rows[0]["status"]
-
     page.goto(f"{web}/locations")
     with page.expect_response(
         lambda answer: "ReloadRepositoryLocation" in (answer.request.post_data or "")
     ) as reloaded:
         page.get_by_text("Reload", exact=True).click()
     assert reloaded.value.status == 200
-    page.goto(f"{web}/locations/glad_pipeline/sensors/new_prompts")
-    switch = page.locator("label:has(input[type=checkbox])")
-    for wanted in ("RUNNING", "STOPPED"):
-        switch.click()
-        soon(lambda wanted=wanted: switched() == wanted, seconds=30)
+    for on in (True, False):
+        switch_the_sensor(machine, web, page, on=on)
 
 
-def test_behind_a_proxy_with_tls_it_works_under_the_name_that_the_settings_give(machine, web, tmp_path, browser):
+def test_behind_a_proxy_with_tls_the_launchpad_starts_a_run_whose_log_comes_while_it_goes_on(web, tmp_path, browser):
     with TlsProxy(int(web.rpartition(":")[2]), tmp_path) as proxy:
         context = browser.new_context(ignore_https_errors=True)
         page = context.new_page()
         frames = []
-        page.on("websocket", lambda made: made.on("framereceived", lambda data: frames.append(made.url)))
+        page.on("websocket", lambda made: made.on("framereceived", lambda data: frames.append((made.url, str(data)))))
         outside = f"https://glad.example:{proxy.port}"
         page.goto(f"{outside}/locations/glad_pipeline/jobs/deliver_messages/playground")
         logged_in(page)
@@ -328,8 +270,10 @@ def test_behind_a_proxy_with_tls_it_works_under_the_name_that_the_settings_give(
         assert cookie["name"].startswith("__Host-")
         assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Strict")
         page.get_by_role("button", name="Launch Run").click()
-        page.get_by_text("RUN_SUCCESS").first.wait_for(timeout=90_000)
-        assert frames[0].startswith("wss://glad.example")
+        page.wait_for_url("**/runs/*")
+        page.get_by_text("RUN_SUCCESS").first.wait_for(timeout=90_000)  # without a reload
+        assert {url.partition(":")[0] for url, _ in frames} == {"wss"}
+        assert any("RunSuccessEvent" in data or "RUN_SUCCESS" in data for _, data in frames)
         assert page.goto(outside.replace("glad.example", "other.example")).status == 403
         context.close()
 

@@ -1,14 +1,12 @@
-"""A `glad up` with its triggers off: every socket tried by somebody without credentials, then a click by its owner."""
+"""Every socket of `glad up`, tried by somebody without credentials."""
 
 import http.client
 import os
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import boto3
 import psutil
 import psycopg
 import pytest
@@ -19,9 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from glad_pipeline.local.foreground import describe
 from glad_pipeline.local.home import Home
-from glad_pipeline.local.node import find_node
 from glad_pipeline.local.processes import session_members
-from glad_pipeline_tests.acceptance.conftest import running_up
 from glad_pipeline_tests.strangers import (
     another_user_connects,
     called,
@@ -33,28 +29,24 @@ from glad_pipeline_tests.strangers import (
     spoken,
     trusting,
 )
+from glad_pipeline_tests.up.conftest import SITE, client_of
 
 HTTP = ("S3 master", "S3 volume server", "S3 filer")
 GRPC = ("S3 gateway, gRPC", "S3 master, gRPC", "S3 volume server, gRPC", "S3 filer, gRPC")
 LOCAL = ("S3 gateway, local", "S3 filer, local", "Dagster's code server")
-SITE = {"site"} if find_node(Path(sys.prefix)) else set()
-KNOWN = {"PostgreSQL", "S3", "web UI", "gateway", *SITE, *HTTP, *GRPC, *LOCAL}
+KNOWN = {"PostgreSQL", "S3", "web UI", "gateway", *({"site"} if SITE else ()), *HTTP, *GRPC, *LOCAL}
 PARTS = {"S3 gateway": "s3", "S3 master": "master", "S3 volume server": "volume", "S3 filer": "filer"}
 
 
 @pytest.fixture(scope="module")
-def web(machine, tmp_path_factory):
-    """Triggers off, one row and one picture: whatever is different afterwards, a stranger has done."""
-    machine.settings = {"GLAD_SENSOR": "false", "GLAD_SCHEDULE": "false", "GLAD_AUDIT": "false", "GLAD_SITE": "on"}
-    for url in running_up(machine, tmp_path_factory.mktemp("up")):
-        machine.sql("INSERT INTO prompts (prompt, title) VALUES ('a bay at night', 'Night bay')")
-        client_of(machine).put_object(Bucket="glad", Key="generated/kept.png", Body=b"kept")
-        client_of(machine).put_object(Bucket="glad", Key="private.txt", Body=b"private")
-        yield url
+def kept(machine, quiet):
+    """Two objects, a picture and another: whatever is different afterwards, a stranger has done."""
+    for key, body in {"generated/kept.png": b"kept", "private.txt": b"private"}.items():
+        client_of(machine).put_object(Bucket="glad", Key=key, Body=body)
 
 
 @pytest.fixture(scope="module")
-def sockets(machine, web):
+def sockets(machine, web, quiet):
     """What listens, by the names that the documentation has for it."""
     up = psutil.Process(describe(Home(machine.home))["pid"])
     sessions = {os.getsid(child.pid) for child in up.children(recursive=True)} | {os.getsid(up.pid)}
@@ -91,14 +83,6 @@ def name_of(found, machine, web):
     return ports.get(found.port)
 
 
-def client_of(machine, **options):
-    told = machine.exports
-    keys = {"aws_access_key_id": told["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": told["AWS_SECRET_ACCESS_KEY"]}
-    return boto3.client(
-        "s3", endpoint_url=told["AWS_ENDPOINT_URL_S3"], region_name="us-east-1", **({} if options else keys), **options
-    )
-
-
 def posted(url, fields):
     """The status that an HTML form of any web page gets."""
     parts = "".join(
@@ -115,7 +99,7 @@ def posted(url, fields):
 
 
 @pytest.fixture
-def unchanged(machine):
+def unchanged(machine, kept):
     """Whatever a test tries, rows, runs and objects are the same afterwards."""
 
     def state():
@@ -256,22 +240,3 @@ def test_nobody_without_a_session_changes_anything_by_the_site_or_calls_it_by_an
         assert int(spoken(port, request("GET", path)).split()[1]) in (400, 404, 503), path
     stranger = request("GET", "/").replace(b"Host: 127.0.0.1", b"Host: evil.example")
     assert spoken(port, stranger).startswith(b"HTTP/1.1 421")
-
-
-def test_with_the_triggers_off_nothing_starts_by_itself_and_materialize_all_in_the_web_ui_is_enough(machine, web, page):
-    (row,) = machine.sql("SELECT id FROM prompts WHERE title = 'Night bay'")
-    page.wait_for_timeout(6_000)  # the sensor would look every 5 s
-    page.goto(f"{web}/asset-groups")
-    button = page.get_by_text("Materialize all").first
-    button.wait_for()
-    assert machine.sql("SELECT 1 FROM runs", database="DAGSTER_DATABASE_URL") == []
-    button.click()
-    machine.wait_until_published(row["id"], seconds=300)
-    page.goto(f"{web}/runs")
-    page.get_by_text("Manually launched").first.wait_for()
-    runs = machine.sql("SELECT run_id FROM runs", database="DAGSTER_DATABASE_URL")
-    started_by = machine.sql(
-        "SELECT * FROM run_tags WHERE key IN ('dagster/sensor_name', 'dagster/schedule_name')",
-        database="DAGSTER_DATABASE_URL",
-    )
-    assert (len(runs), started_by) == (1, [])
