@@ -4,7 +4,6 @@ A process can know one cluster: Ray reads token and certificates once.
 """
 
 import os
-import sys
 
 import pytest
 
@@ -12,6 +11,7 @@ from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.settings import Settings
+from glad_pipeline_tests import ray_once
 from glad_pipeline_tests.engines import LOG, TIMED
 
 
@@ -26,7 +26,7 @@ def ray_home(tmp_path_factory):
     """A state directory with a Ray of its own, whose workers write what they draw to `draws` in it."""
     from glad_pipeline.workers.cluster import Cluster
 
-    assert "ray" not in sys.modules, "a test has imported Ray in this process, with another home's certificates or none"
+    ray_once.allow()
     home = tmp_path_factory.mktemp("ray home")
     cluster = Cluster(options_of(home))
     with pytest.MonkeyPatch.context() as patch:
