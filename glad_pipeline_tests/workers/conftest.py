@@ -1,4 +1,4 @@
-"""One Ray for all tests of a process, and pools of workers on it; each test's workers end with it.
+"""One Ray for all tests of a process, and pools of workers on it.
 
 A process can know one cluster: Ray reads token and certificates once.
 """
@@ -41,18 +41,23 @@ def ray_home(tmp_path_factory):
 
 @pytest.fixture
 def pool_of(ray_home):
-    """`pool_of(engine=…, batch=…, **settings)`: a pool; its workers are ended after the test."""
+    """`pool_of(engine=…, batch=…, **settings)`: a pool. Its workers stay for the tests to come, since each takes a
+    second or more to start: a test whose shapes are to be new to them has widths of its own."""
 
     from glad_pipeline.workers.pool import Pool
 
-    pools = []
-
     def make(*, engine=TIMED, batch=4, small_batch=None, device="cpu", **values):
         given = {"engine": engine, "gpu_batch": batch, "gpu_small_batch": small_batch, "device": device}
-        pools.append(Pool(options_of(ray_home, **values).model_copy(update=given)))
-        return pools[-1]
+        return Pool(options_of(ray_home, **values).model_copy(update=given))
 
-    yield make
+    return make
+
+
+@pytest.fixture
+def fresh_pool_of(ray_home, pool_of):
+    """The same for a test that finds no workers, and whose own are for no other."""
+    end_workers(ray_home)
+    yield pool_of
     end_workers(ray_home)
 
 

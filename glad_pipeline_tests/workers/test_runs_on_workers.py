@@ -21,7 +21,7 @@ from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.workers.remote import RemoteEngine
-from glad_pipeline_tests.engines import on_workers
+from glad_pipeline_tests.workers.faked import on_workers
 from glad_pipeline_tests.faults.world import DRAW_LOG, World
 from glad_pipeline_tests.integration.test_same_pixels import recipes as any_recipes
 from glad_pipeline_tests.workers.conftest import DEMO, end_workers, options_of, recipes
@@ -32,7 +32,8 @@ SMALL = {"GLAD_WORKERS": "4", "GLAD_WORKER_GPUS": "0", "GLAD_WORKER_CPUS": "0.1"
 
 @pytest.fixture
 def environment(ray_home, migrated_url, s3):
-    """The environment of a run on the workers of this file's Ray."""
+    """The environment of a run on the workers of this file's Ray, where none are yet."""
+    end_workers(ray_home)
     return {**s3, **SMALL, "DATABASE_URL": migrated_url, "GLAD_HOME": str(ray_home), DRAW_LOG: str(ray_home / "draws")}
 
 
@@ -151,6 +152,7 @@ def here_and_there(ray_home):
 
     from glad_pipeline.workers.pool import Pool
 
+    end_workers(ray_home)
     options = options_of(ray_home, GLAD_WORKERS=2, GLAD_GPU_BATCH=2, GLAD_DEVICE="cpu")
     yield Engine(DEMO, EngineOptions(device="cpu", gpu_batch=2)), lambda: RemoteEngine(DEMO, Pool(options))
     end_workers(ray_home)
@@ -185,7 +187,7 @@ def _others(recipe):
 
 
 A_RUN = """
-from glad_pipeline_tests.engines import on_workers
+from glad_pipeline_tests.workers.faked import on_workers
 from glad_pipeline_tests.faults.world import World
 print(World().run(on_workers()))
 """
