@@ -10,7 +10,6 @@ import re
 import signal
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 

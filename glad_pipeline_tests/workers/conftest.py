@@ -39,8 +39,13 @@ def ray_home(tmp_path_factory):
             cluster.stop()
 
 
+@pytest.fixture(scope="module")
+def no_workers_of_other_files(ray_home):
+    end_workers(ray_home)
+
+
 @pytest.fixture
-def pool_of(ray_home):
+def pool_of(ray_home, no_workers_of_other_files):
     """`pool_of(engine=…, batch=…, **settings)`: a pool. Its workers stay for the tests to come, since each takes a
     second or more to start: a test whose shapes are to be new to them has widths of its own."""
 

@@ -67,7 +67,9 @@ def test_what_is_ready_first_comes_first(pool_of):
 
 def test_no_more_is_begun_than_workers_can_hold(pool_of):
     begun, under_way = [], []
-    stream = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate(recipes(80, "for 0.2 s", width=88), on_batch_start=begun.extend)
+    stream = RemoteEngine(DEMO, pool_of(GLAD_WORKERS=2)).generate(
+        recipes(80, "for 0.2 s", width=88), on_batch_start=begun.extend
+    )
     for answered, _ in enumerate(stream):
         under_way.append(len(begun) - answered)
     assert BATCH * turns.AT_A_WORKER < max(under_way) <= 2 * BATCH * turns.AT_A_WORKER
@@ -484,7 +486,9 @@ def test_while_nothing_is_ready_the_caller_may_end_it(fresh_pool_of):
     started = time.monotonic()
     with pytest.raises(Enough):
         list(
-            RemoteEngine(DEMO, fresh_pool_of(GLAD_WORKERS=1)).generate(recipes(1, "for 30 s"), on_batch_start=on_batch_start)
+            RemoteEngine(DEMO, fresh_pool_of(GLAD_WORKERS=1)).generate(
+                recipes(1, "for 30 s"), on_batch_start=on_batch_start
+            )
         )
     assert time.monotonic() - started < 20
 
