@@ -26,12 +26,14 @@ from glad_pipeline_tests.own import forget_the_persons
 forget_the_persons()
 
 from glad_pipeline import redaction  # noqa: E402
+from glad_pipeline_tests import ray_once  # noqa: E402
 from glad_pipeline_tests.dagster_in_memory import remember_what_dagster_works_out  # noqa: E402
 from glad_pipeline_tests.leftovers import left_running  # noqa: E402
 
 if TYPE_CHECKING:
     from glad_pipeline.local.object_store import S3Server
 
+ray_once.refuse()
 _nowhere = tempfile.TemporaryDirectory(prefix="glad-test-")  # where a test that names no GLAD_HOME ends up
 os.environ["GLAD_HOME"] = _nowhere.name
 os.environ["GLAD_RENDITIONS"] = "none"  # those cost more than all else that a test does: tests of them ask for them

@@ -1,4 +1,7 @@
-"""Engines for workers whose GPU is a fake: any speed, any fault. What a worker draws is noted in a file for all to read."""
+"""Engines for workers whose GPU is a fake: any speed, any fault. What a worker draws is noted in a file for all to read.
+
+Each worker imports this when it starts: nothing here imports Dagster, which takes as long as all the rest.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,14 @@ import re
 import signal
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 
-from glad_pipeline.defs.resources import SdxlResource
 from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.errors import GladError
 from glad_pipeline.generation.engine import Drawn
 from glad_pipeline.generation.models import ModelProfile
 from glad_pipeline.generation.recipe import Recipe
-from glad_pipeline.settings import load_settings
 
 LOG = "RIG_DRAW_LOG"
 TIMED = "glad_pipeline_tests.engines:TimedEngine"
@@ -66,12 +66,6 @@ def _own_name() -> str | None:
     import ray
 
     return ray.get_runtime_context().get_actor_name()
-
-
-def on_workers(**changes: Any) -> SdxlResource:
-    """For runs of the real job, by the settings of this process: workers whose GPU is a fake."""
-    fakes = {"device": "cpu", "backend": "ray", "engine": TIMED, "gpu_batch": 4}
-    return SdxlResource(**{**load_settings().engine.model_dump(), **fakes, **changes})
 
 
 class NotHere(TimedEngine):

@@ -120,7 +120,8 @@ class Cluster:
             command = [self.python(), "-m", "ray.scripts.scripts", "start", "--head", "--block"]
             command += [f"--node-ip-address={self._host}", f"--port={port}", f"--temp-dir={folder / 'ray'}"]
             command += [f"--num-cpus={max(os.cpu_count() or 1, int(cpus + 0.999))}", "--disable-usage-stats"]
-            command += ["--include-dashboard=false", "--include-log-monitor=false"]
+            # the monitor would ask a cloud for machines, and serves figures to everybody on a fixed port
+            command += ["--include-dashboard=false", "--include-log-monitor=false", "--no-monitor"]
             # some ports of Ray's are fixed unless set otherwise, and a second cluster could not have them too
             command += ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
             command += [f"--ray-client-server-port={self._home.port('ray client', usable)}"]

@@ -98,6 +98,15 @@ class RemoteEngine:
 
     def close(self) -> None:
         """Let go of the workers; the model stays loaded in them."""
+        if self._members:  # else none was reached, and Ray itself may be missing, which would hide why
+            self._let_go()
+        self._drawing.clear()
+        self._loading.clear()
+        self._again.clear()
+        for member in self._members:
+            member.jobs.clear()
+
+    def _let_go(self) -> None:
         with liveness.unless_unreachable():
             for member in self._members:
                 if member.jobs:
@@ -106,11 +115,6 @@ class RemoteEngine:
                     self._pool.withdraw(member)
             for reference in self._drawing:
                 self._ray.cancel(reference)  # what waits at a worker is not drawn; what is being drawn is
-        self._drawing.clear()
-        self._loading.clear()
-        self._again.clear()
-        for member in self._members:
-            member.jobs.clear()
 
     def generate(
         self, recipes: Recipes, *, on_batch_start: Callable[[Sequence[Recipe]], None] = lambda recipes: None

@@ -70,9 +70,9 @@ def test_a_run_uses_database_bucket_model_and_engine_of_the_settings_it_was_buil
 def test_workers_too_are_looked_for_where_the_settings_say(own, database_url):
     add_a_hill(database_url)
     result = run(own.model_copy(update={"backend": "ray"}))
-    told = str([event.step_failure_data.error for event in result.all_events if event.is_step_failure])
-    assert "no workers run on this machine" in told
-    assert "127.0.0.1:1" not in told
+    [failed] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert "no workers run on this machine" in failed.user_failure_data.description
+    assert "127.0.0.1:1" not in str(failed)
     assert prompts(database_url) == [("pending", 0)]
 
 

@@ -1,10 +1,9 @@
-"""One Ray for all tests of a process, and pools of workers on it; each test's workers end with it.
+"""One Ray for all tests of a process, and pools of workers on it.
 
 A process can know one cluster: Ray reads token and certificates once.
 """
 
 import os
-import sys
 
 import pytest
 
@@ -12,6 +11,7 @@ from glad_pipeline.engine_options import EngineOptions
 from glad_pipeline.generation.models import resolve_model
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.settings import Settings
+from glad_pipeline_tests import ray_once
 from glad_pipeline_tests.engines import LOG, TIMED
 
 
@@ -26,7 +26,7 @@ def ray_home(tmp_path_factory):
     """A state directory with a Ray of its own, whose workers write what they draw to `draws` in it."""
     from glad_pipeline.workers.cluster import Cluster
 
-    assert "ray" not in sys.modules, "a test has imported Ray in this process, with another home's certificates or none"
+    ray_once.allow()
     home = tmp_path_factory.mktemp("ray home")
     cluster = Cluster(options_of(home))
     with pytest.MonkeyPatch.context() as patch:
@@ -39,20 +39,30 @@ def ray_home(tmp_path_factory):
             cluster.stop()
 
 
+@pytest.fixture(scope="module")
+def no_workers_of_other_files(ray_home):
+    end_workers(ray_home)
+
+
 @pytest.fixture
-def pool_of(ray_home):
-    """`pool_of(engine=…, batch=…, **settings)`: a pool; its workers are ended after the test."""
+def pool_of(ray_home, no_workers_of_other_files):
+    """`pool_of(engine=…, batch=…, **settings)`: a pool. Its workers stay for the tests to come, since each takes a
+    second or more to start: a test whose shapes are to be new to them has widths of its own."""
 
     from glad_pipeline.workers.pool import Pool
 
-    pools = []
-
     def make(*, engine=TIMED, batch=4, small_batch=None, device="cpu", **values):
         given = {"engine": engine, "gpu_batch": batch, "gpu_small_batch": small_batch, "device": device}
-        pools.append(Pool(options_of(ray_home, **values).model_copy(update=given)))
-        return pools[-1]
+        return Pool(options_of(ray_home, **values).model_copy(update=given))
 
-    yield make
+    return make
+
+
+@pytest.fixture
+def fresh_pool_of(ray_home, pool_of):
+    """The same for a test that finds no workers, and whose own are for no other."""
+    end_workers(ray_home)
+    yield pool_of
     end_workers(ray_home)
 
 

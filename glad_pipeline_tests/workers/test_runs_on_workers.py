@@ -21,10 +21,10 @@ from glad_pipeline.generation.engine import Engine
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.workers.remote import RemoteEngine
-from glad_pipeline_tests.engines import on_workers
 from glad_pipeline_tests.faults.world import DRAW_LOG, World
 from glad_pipeline_tests.integration.test_same_pixels import recipes as any_recipes
 from glad_pipeline_tests.workers.conftest import DEMO, end_workers, options_of, recipes
+from glad_pipeline_tests.workers.faked import on_workers
 
 BUCKET = 4
 SMALL = {"GLAD_WORKERS": "4", "GLAD_WORKER_GPUS": "0", "GLAD_WORKER_CPUS": "0.1", "GLAD_WORKER_START_SECONDS": "60"}
@@ -40,11 +40,77 @@ def environment(ray_home, migrated_url, s3):
 def world(environment, ray_home, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    end_workers(ray_home)
     (ray_home / "draws").unlink(missing_ok=True)
     world = World()
     yield world
     end_workers(ray_home)
     world.empty_bucket()
+
+
+@pytest.fixture(scope="module")
+def here_and_there(ray_home, no_workers_of_other_files):
+    """The engine of this process, and that of real workers, which stay for the next test."""
+
+    from glad_pipeline.workers.pool import Pool
+
+    options = options_of(ray_home, GLAD_WORKERS=2, GLAD_GPU_BATCH=2, GLAD_DEVICE="cpu")
+    return Engine(DEMO, EngineOptions(device="cpu", gpu_batch=2)), lambda: RemoteEngine(DEMO, Pool(options))
+
+
+def pixels_by_recipe(drawn):
+    return {d.recipe: d.pixels is not None and hashlib.sha256(d.pixels.tobytes()).hexdigest() for d in drawn}
+
+
+@pytest.mark.parametrize("examples", [6, pytest.param(30, marks=pytest.mark.deep)])
+def test_the_same_recipe_has_the_same_pixels_here_and_on_any_worker(here_and_there, examples):
+    here, there = here_and_there
+
+    @given(some=any_recipes)
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    def check(some):
+        group = [some, *_others(some)]
+        remote = list(there().generate(group))
+        assert pixels_by_recipe(remote) == pixels_by_recipe(here.generate(group))
+
+    check()
+
+
+def _others(recipe):
+    """Five more of its shape: three buckets, for both workers."""
+    from dataclasses import replace
+
+    return [replace(recipe, seed=(recipe.seed + n) % 2**63) for n in range(1, 6)]
+
+
+def test_a_run_on_workers_has_no_torch_in_it(environment, here_and_there):
+    program = (
+        "import sys\n"
+        "from glad_pipeline_tests.faults.world import World\n"
+        "from glad_pipeline.defs.wiring import build_resources\n"
+        "from glad_pipeline.settings import load_settings\n"
+        "world = World()\n"
+        "world.sql(\"INSERT INTO prompts (prompt, title) VALUES ('a hill', 'Hill')\")\n"
+        "print(world.run(build_resources(load_settings())['sdxl']))\n"
+        "print(world.sql('SELECT status, last_error FROM prompts'))\n"
+        "print('torch' in sys.modules, 'diffusers' in sys.modules)\n"
+        "world.empty_bucket()\n"
+    )
+    drawing = {"GLAD_GPU_BATCH": "2", "GLAD_DEVICE": "cpu", "GLAD_STEPS": "1", "GLAD_WIDTH": "64", "GLAD_HEIGHT": "64"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment, **drawing, "GLAD_WORKERS": "1", "GLAD_BACKEND": "ray"},
+        cwd=project_root(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["None", "[{'status': 'published', 'last_error': None}]", "False False"], done
 
 
 def test_kill_9_of_a_worker_and_of_a_node_in_a_batch_of_200(environment, tmp_path):
@@ -63,34 +129,6 @@ def test_kill_9_of_a_worker_and_of_a_node_in_a_batch_of_200(environment, tmp_pat
     assert (told["failed"], told["broken"]) == ([None], [])
     assert told["posts"] == told["published"] == 200
     assert told["redrawn"] <= BUCKET * (1 + told["there"])  # what the killed were drawing
-
-
-def test_a_run_on_workers_has_no_torch_in_it(environment, ray_home):
-    program = (
-        "import sys\n"
-        "from glad_pipeline_tests.faults.world import World\n"
-        "from glad_pipeline.defs.wiring import build_resources\n"
-        "from glad_pipeline.settings import load_settings\n"
-        "world = World()\n"
-        "world.sql(\"INSERT INTO prompts (prompt, title) VALUES ('a hill', 'Hill')\")\n"
-        "print(world.run(build_resources(load_settings())['sdxl']))\n"
-        "print(world.sql('SELECT status, last_error FROM prompts'))\n"
-        "print('torch' in sys.modules, 'diffusers' in sys.modules)\n"
-        "world.empty_bucket()\n"
-    )
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, **environment, "GLAD_WORKERS": "1", "GLAD_BACKEND": "ray"},
-            cwd=project_root(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-    finally:
-        end_workers(ray_home)
-    assert done.stdout.splitlines() == ["None", "[{'status': 'published', 'last_error': None}]", "False False"], done
 
 
 def test_without_a_cluster_the_run_says_so_and_its_prompts_are_free(world, monkeypatch, tmp_path):
@@ -145,47 +183,8 @@ def test_waiting_for_workers_ends_when_the_run_does(ray_home, monkeypatch):
     end_workers(ray_home)
 
 
-@pytest.fixture
-def here_and_there(ray_home):
-    """The engine of this process, and that of real workers."""
-
-    from glad_pipeline.workers.pool import Pool
-
-    options = options_of(ray_home, GLAD_WORKERS=2, GLAD_GPU_BATCH=2, GLAD_DEVICE="cpu")
-    yield Engine(DEMO, EngineOptions(device="cpu", gpu_batch=2)), lambda: RemoteEngine(DEMO, Pool(options))
-    end_workers(ray_home)
-
-
-def pixels_by_recipe(drawn):
-    return {d.recipe: d.pixels is not None and hashlib.sha256(d.pixels.tobytes()).hexdigest() for d in drawn}
-
-
-def test_the_same_recipe_has_the_same_pixels_here_and_on_any_worker(here_and_there):
-    here, there = here_and_there
-
-    @given(some=any_recipes)
-    @settings(
-        max_examples=12,
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
-    def check(some):
-        group = [some, *_others(some)]
-        remote = list(there().generate(group))
-        assert pixels_by_recipe(remote) == pixels_by_recipe(here.generate(group))
-
-    check()
-
-
-def _others(recipe):
-    """Five more of its shape: three buckets, for both workers."""
-    from dataclasses import replace
-
-    return [replace(recipe, seed=(recipe.seed + n) % 2**63) for n in range(1, 6)]
-
-
 A_RUN = """
-from glad_pipeline_tests.engines import on_workers
+from glad_pipeline_tests.workers.faked import on_workers
 from glad_pipeline_tests.faults.world import World
 print(World().run(on_workers()))
 """
@@ -197,12 +196,12 @@ def test_of_two_runs_that_are_up_one_draws_and_the_other_claims_when_the_last_ba
     from glad_pipeline.workers.cluster import Cluster
     from glad_pipeline.workers.pool import Pool
 
-    one = {"GLAD_WORKERS": "1", "GLAD_BATCH_SIZE": "20"}
+    one = {"GLAD_WORKERS": "1", "GLAD_BATCH_SIZE": "12"}
     options = on_workers(workers=1).sdxl.options
     RemoteEngine(DEMO, Pool(options)).warm_up(recipes(1)[0])
     cluster = Cluster(options)
     cluster.note(workers=1)
-    for number in range(40):
+    for number in range(24):
         world.add("a hill for 1 s", title=f"Hill {number}", seed=number)
     try:
         command, given = [sys.executable, "-c", A_RUN], {**os.environ, **environment, **one}
@@ -217,10 +216,10 @@ def test_of_two_runs_that_are_up_one_draws_and_the_other_claims_when_the_last_ba
         "SELECT extract(epoch FROM claimed_at)::float AS claimed, key, status FROM prompts p JOIN images i"
         " ON i.id = image_id ORDER BY claimed_at"
     )
-    assert [row["status"] for row in found] == ["published"] * 40
+    assert [row["status"] for row in found] == ["published"] * 24
     drawn = {line[:32]: float(line.split()[2]) for line in (ray_home / "draws").read_text().splitlines()}
     ends = [drawn[row["key"].rpartition("/")[2].removesuffix(".png")] for row in found]
-    of_first, of_second = ends[:20], ends[20:]
-    assert max(of_first) - 1.5 < found[20]["claimed"] < min(of_second)
-    assert found[19]["claimed"] < min(of_first)
+    of_first, of_second = ends[:12], ends[12:]
+    assert max(of_first) - 1.5 < found[12]["claimed"] < min(of_second)
+    assert found[11]["claimed"] < min(of_first)
     assert min(of_second) > max(of_first)

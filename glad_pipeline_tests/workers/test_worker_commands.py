@@ -1,17 +1,18 @@
-"""`glad workers` by hand, and what it refuses; ports, tokens, and the pool that follows the workers."""
+"""`glad workers` by hand, and what it refuses; the pool that follows the workers; every socket of theirs."""
 
 import importlib.util
 import json
 import os
+import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
+from pathlib import Path
 
-import psutil
 import pytest
 
 if importlib.util.find_spec("ray") is None:
@@ -19,6 +20,7 @@ if importlib.util.find_spec("ray") is None:
 
 import dagster as dg
 
+from glad_pipeline import cli
 from glad_pipeline.defs.pool_limit import pool_limit
 from glad_pipeline.defs.sensors import drawing_at_once, fit_the_pool
 from glad_pipeline.errors import UsageError
@@ -26,7 +28,28 @@ from glad_pipeline.local.home import Home
 from glad_pipeline.local.processes import session_members
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.settings import Settings
-from glad_pipeline.workers.cluster import Cluster
+from glad_pipeline.workers.cluster import TLS, Cluster
+from glad_pipeline_tests.strangers import (
+    another_user_connects,
+    called,
+    documented,
+    is_ours_alone,
+    listening,
+    request,
+    self_made,
+    spoken,
+)
+from glad_pipeline_tests.workers.grpc_reflection import methods
+
+CALLS = {
+    "Ray's control server (GCS)": "/ray.rpc.InternalKVGcsService/InternalKVPut",
+    "Ray's node, manager": "/ray.rpc.NodeManagerService/RequestWorkerLease",
+    "Ray's node, objects": "/ray.rpc.ObjectManagerService/Pull",
+    "Ray's workers": "/ray.rpc.CoreWorkerService/PushTask",
+    "Ray's client server": "/ray.rpc.RayletDriver/Init",
+}
+AGENT, LOCAL = "Ray's environment agent", ("Ray's node, local", "Ray's object store, local")
+FATAL = "/ray.rpc.syncer.RaySyncer/StartSync"  # ends Ray 2.60 before it has looked for a token
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +71,20 @@ def glad(home, *words, code=0, **values):
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+@pytest.fixture
+def glad_here(monkeypatch, capsys):
+    """As `glad`, in this process: for what needs no Ray."""
+
+    def run(home, *words, code=0, **values):
+        for name, value in {"GLAD_HOME": str(home), **values}.items():
+            monkeypatch.setenv(name, value)
+        assert cli.main([*words]) == code
+        said = capsys.readouterr()
+        return said.out + said.err
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -131,38 +168,10 @@ def test_the_doctor_names_a_worker_that_does_not_answer(home, up):
     assert told.endswith("./glad workers down, then up")
 
 
-def test_nobody_reaches_it_from_another_machine(home, up):
-    told = Cluster(Settings(GLAD_HOME=home).engine).describe()
-    listening = [
-        connection.laddr.ip
-        for process in session_members(told["pid"])
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    ]
-    assert len(listening) > 3
-    assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
-
-
 def test_nobody_else_reads_or_changes_what_ray_has_on_the_disk(home, up):
     folder = Home(home).sockets()  # Ray opens its own to everybody
     assert folder.stat().st_mode & 0o077 == 0
     assert {path.name for path in folder.iterdir()} <= {"ray", "python"}
-
-
-def test_nobody_gets_in_without_the_token(home, up):
-    told = Cluster(Settings(GLAD_HOME=home).engine).describe()
-    token = home / "ray-token"
-    assert token.stat().st_mode & 0o077 == 0
-    program = f"import ray; ray.init(address={told['address']!r}, logging_level='ERROR'); print('in')"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    strangers = [
-        subprocess.Popen([sys.executable, "-c", program], env={**environment, **own}, stdout=-1, stderr=-1)
-        for own in ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "another-one"}, {})
-    ]
-    time.sleep(8)  # they would go on trying for minutes; who has the token is in after one second
-    for stranger in strangers:
-        stranger.kill()
-        assert b"in" not in stranger.communicate()[0]
 
 
 @contextmanager
@@ -235,16 +244,94 @@ def test_up_with_other_settings_says_that_they_do_not_hold(home, up):
     assert "2 workers are warm" in glad(home, "workers", "up")
 
 
-def test_status_and_down_without_workers(tmp_path):
-    assert "no workers run on this machine: start them with ./glad workers up" in glad(
-        tmp_path / "home", "workers", "status", code=1
-    )
-    assert "no workers ran" in glad(tmp_path / "home", "workers", "down")
+# --- every socket, tried by somebody who has no token: no program runs, nothing is read --------------------------------
+
+
+@pytest.fixture(scope="module")
+def sockets(home, up):
+    """What listens, by the names that the documentation has for it; of workers there may be several."""
+    found = {}
+    for each in listening(session_members(Cluster(Settings(GLAD_HOME=home).engine).describe()["pid"])):
+        name = name_of(each, home)
+        assert name is not None, f"{each} is in no table"
+        found.setdefault(name, []).append(each)
+    return found
+
+
+def name_of(found, home):
+    if found.place.startswith("/"):
+        ours = re.match(
+            re.escape(str(Home(home).sockets())) + r"/ray/session_[^/]+/sockets/(raylet|plasma_store)$", found.place
+        )
+        return {"raylet": LOCAL[0], "plasma_store": LOCAL[1]}[ours[1]] if ours else None
+    assert re.match(r"(::ffff:)?127\.0\.0\.1:", found.place), found
+    if "RuntimeEnvAgent" in found.command:
+        return AGENT
+    offered = " ".join(methods(found.port, home / TLS))
+    names = {name: call for name, call in CALLS.items() if call in offered}
+    if not names and "ray.util.client.server" in found.command:
+        return "Ray's client server"
+    return next(iter(names), None)
+
+
+def test_the_documentation_names_every_socket_and_no_other(sockets):
+    assert set(sockets) == {*CALLS, AGENT, *LOCAL}
+    assert set(documented()) >= set(sockets)
+
+
+def test_keys_and_token_are_for_their_owner_alone(home, up):
+    assert {stat.S_IMODE(path.stat().st_mode) for path in [*(home / TLS).iterdir(), home / "ray-token"]} == {0o600}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_nobody_else_may_call(home, sockets, name, tmp_path):
+    ours, theirs = home / TLS, self_made(tmp_path / "tls")
+    for each in sockets[name]:
+        for keys in (None, {"ca": ours}, {"ca": ours, "own": theirs}):
+            for call in (CALLS[name], FATAL, "/grpc.health.v1.Health/Check"):
+                assert called(each.port, call, keys=keys) == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_who_has_stolen_the_certificate_but_not_the_token_may_not_call_either(home, sockets, name):
+    ours = home / TLS
+    for each in sockets[name]:
+        assert called(each.port, CALLS[name], keys={"ca": ours, "own": ours}) == "UNAUTHENTICATED"
+
+
+def test_the_agent_that_may_install_programs_asks_for_the_token(sockets):
+    (agent,) = sockets[AGENT]
+    for path in ("/get_or_create_runtime_env", "/delete_runtime_env_if_possible", "/get_runtime_envs_info", "/metrics"):
+        assert spoken(agent.port, request("POST", path)).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("name", LOCAL)
+def test_nobody_else_gets_to_the_local_ones(home, sockets, name):
+    (each,) = sockets[name]
+    assert is_ours_alone(Home(home).sockets() / "ray")
+    if os.geteuid() == 0:
+        assert not another_user_connects(Path(each.place))
+
+
+def test_whatever_was_tried_the_workers_are_there(home, sockets):
+    assert set(listening(session_members(Cluster(Settings(GLAD_HOME=home).engine).describe()["pid"]))) >= {
+        each for found in sockets.values() for each in found if "IDLE" not in each.command
+    }
+    assert "worker-0" in glad(home, "workers", "status")
+
+
+# --- without workers ----------------------------------------------------------------------------------------------------
+
+
+def test_status_and_down_without_workers(glad_here, tmp_path):
+    told = glad_here(tmp_path / "home", "workers", "status", code=1)
+    assert "no workers run on this machine: start them with ./glad workers up" in told
+    assert "no workers ran" in glad_here(tmp_path / "home", "workers", "down")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::"])
-def test_an_address_that_others_can_reach_is_refused(tmp_path, host):
-    told = glad(tmp_path / "home", "workers", "up", code=2, GLAD_RAY_HOST=host)
+def test_an_address_that_others_can_reach_is_refused(glad_here, tmp_path, host):
+    told = glad_here(tmp_path / "home", "workers", "up", code=2, GLAD_RAY_HOST=host)
     assert f"GLAD_RAY_HOST is {host}: whoever reaches Ray's ports there may run any program as you" in told
     assert "GLAD_RAY_EXPOSED=true" in told
 
@@ -339,10 +426,9 @@ def test_a_machine_that_is_no_node_draws_and_looks_through_ray_s_client(home, up
     assert done.stdout == "6\n", done.stderr
 
 
-@pytest.mark.few(2)
 @pytest.mark.parametrize("address", ["somewhere", "http://x:1", "host:port", "a:1/b"])
-def test_an_address_that_can_be_none_is_refused(tmp_path, address):
-    assert "GLAD_RAY_ADDRESS" in glad(tmp_path / "home", "workers", "status", code=2, GLAD_RAY_ADDRESS=address)
+def test_an_address_that_can_be_none_is_refused(glad_here, tmp_path, address):
+    assert "GLAD_RAY_ADDRESS" in glad_here(tmp_path / "home", "workers", "status", code=2, GLAD_RAY_ADDRESS=address)
 
 
 @pytest.mark.deep

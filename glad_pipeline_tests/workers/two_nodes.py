@@ -18,9 +18,9 @@ from glad_pipeline.local.stack import project_root
 from glad_pipeline.settings import load_settings
 from glad_pipeline.workers.cluster import Cluster
 from glad_pipeline.workers.members import members
-from glad_pipeline_tests.engines import on_workers
 from glad_pipeline_tests.faults.processes import eventually
 from glad_pipeline_tests.faults.world import World
+from glad_pipeline_tests.workers.faked import on_workers
 
 PROMPTS = 200
 
