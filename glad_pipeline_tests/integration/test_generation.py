@@ -399,6 +399,7 @@ def test_a_checkpoint_damaged_after_it_was_checked_is_a_clear_error(tmp_path):
         Engine(profile, EngineOptions(device="cpu")).load()
 
 
+@pytest.mark.deep
 def test_compiling_block_by_block_covers_unet_and_decoder_without_graph_breaks_and_changes_nothing(engine, monkeypatch):
     """With dynamo's own tracing but no code generation, which takes a C++ compiler and a minute."""
     import torch

@@ -563,11 +563,12 @@ def test_looking_at_an_object_is_one_request_and_texts_of_any_length_are_read(wo
     assert described(store, "generated/none") is None
 
 
-def test_a_model_that_a_prompt_names_and_nobody_can_load_fails_that_prompt_alone(world):
+def test_a_model_that_a_prompt_names_and_nobody_can_load_fails_that_prompt_alone(world, monkeypatch):
+    monkeypatch.setenv("GLAD_MAX_ATTEMPTS", "2")
     odd = world.add("odd", model="foo/bar", model_revision="0" * 40)
     good = world.add("good")
     sdxl = SdxlResource(backend="process", steps=1, allowed_models="foo/*")
-    for _ in range(5):
+    for _ in range(2):
         world.run(sdxl=sdxl)
     prompts = world.prompts()
     assert prompts[good]["status"] == "published"
