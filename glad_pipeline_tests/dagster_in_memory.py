@@ -3,6 +3,7 @@ a test costs. Both are Dagster's own work, with the same result each time."""
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 
@@ -18,6 +19,7 @@ def remember_what_dagster_works_out() -> None:
         return
     # it reads Dagster's ninety migrations, twice an instance, to note the version of tables that end with the test
     runs.stamp_alembic_rev = events.stamp_alembic_rev = _not_stamped
+    config.model_fields = resource.model_fields = cache(config.model_fields)  # anew for each field of each resource
     config.infer_schema_from_config_class = resource.infer_schema_from_config_class = _once_a_class(
         config.infer_schema_from_config_class
     )

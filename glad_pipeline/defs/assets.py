@@ -145,6 +145,7 @@ def generated_images(names: Names, code_version: str) -> dg.AssetsDefinition:
             first=drawing.claimed,
             claimed=lambda: drawing.claimed,
             all_is_drawn=lambda: versions.set_version(context, drawing.hashes),
+            tell=lambda metadata: versions.tell(context, metadata),
             follower=follower,
         )
         return dg.Output(handed_over)

@@ -6,13 +6,12 @@ its last materialization left, and changes nothing: only `claimed_rows` and `dra
 uses, may claim prompts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.defs.reports import PROMPT_IDS, claimed_in_all
@@ -30,7 +29,7 @@ from glad_pipeline.records import Prompt, columns_of, values_of
 if TYPE_CHECKING:
     import pandas as pd
 
-SHEET_PICTURES = 2  # Dagster keeps the metadata of a run twice, for good
+SHEET_PICTURES = 2  # Dagster keeps the metadata of a run for good
 TABLES = {"prompts": "prompts", "generated_images": "images", "s3_objects": "images", "published_posts": "posts"}
 # Of a run's figures what stands elsewhere: the row count; it less `already_stored`; a column of `images`
 ELSEWHERE = ("prompts", "to_draw", "model_revision")
@@ -95,6 +94,7 @@ class Drawing:
     first: list[int]  # the prompts that the drawing was begun with
     claimed: Callable[[], list[int]]  # all that this run has had to draw
     all_is_drawn: Callable[[], None]  # called when it is
+    tell: Callable[[Mapping[str, Any]], None]  # what is said of the pictures
     follower: Follower | None  # publishes the pictures while the next are drawn
 
 
@@ -147,7 +147,7 @@ class S3ImageIOManager(RowsIOManager):
             "seconds_uploading_all_threads": round(done.upload_seconds, 3),
             **ours.queue.report(context.log, drawn=drawn),
         }
-        context.add_output_metadata(versions.worth_keeping(metadata))
+        obj.tell(metadata)
 
 
 def io_managers(names: Names) -> dict[str, Any]:

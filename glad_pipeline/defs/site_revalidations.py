@@ -4,6 +4,7 @@ import logging
 
 import dagster as dg
 
+from glad_pipeline.defs import versions
 from glad_pipeline.defs.failures import as_failure
 from glad_pipeline.defs.names import Names, Resources
 from glad_pipeline.outbox.deliver import LONG, Report, deliver
@@ -26,15 +27,10 @@ def site_revalidations(names: Names) -> dg.AssetsDefinition:
         in order per post. Who does not answer is notified later; the posts stand.
         """
         report = deliver_due(names.resources(context), context.log)
-        return dg.MaterializeResult(
-            metadata={
-                "delivered": report.delivered,
-                "skipped": report.skipped,
-                **({"will_be_tried_again": report.waiting} if report.waiting else {}),
-                **({"dead": report.dead} if report.dead else {}),
-                **({"errors": report.errors} if report.errors else {}),
-            }
-        )
+        told = {"delivered": report.delivered, "skipped": report.skipped}
+        seldom = {"will_be_tried_again": report.waiting, "dead": report.dead, "errors": report.errors}
+        versions.tell(context, told | {what: found for what, found in seldom.items() if found})
+        return dg.MaterializeResult()
 
     return site_revalidations
 

@@ -1,4 +1,7 @@
-"""Data versions: what the UI shows as stale is stale, and a run that finds nothing to do changes no colour."""
+"""Data versions: what the UI shows as stale is stale, and a run that finds nothing to do changes no colour.
+
+What is said of an asset is metadata of its materialization alone: that of an output Dagster keeps twice.
+"""
 
 import hashlib
 import json
@@ -8,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 DATA_VERSION = "dagster/data_version"
-# Said only where there is any: Dagster keeps each entry of metadata twice, for good, at 130 bytes and more.
+# Said only where there is any: Dagster keeps each entry of metadata for good, at 130 bytes and more.
 SELDOM = frozenset(
     {
         *("awaiting_approval", "ready", "taken_down", "damaged", "not_drawn_yet", "rejected", "failed", "cut"),
@@ -17,9 +20,10 @@ SELDOM = frozenset(
 )
 
 
-def worth_keeping(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is SELDOM and has not happened."""
-    return {name: value for name, value in metadata.items() if value or name not in SELDOM}
+def tell(context: dg.AssetExecutionContext, metadata: Mapping[str, Any]) -> None:
+    """With the materialization of the asset under way: this, without what is SELDOM and has not happened."""
+    kept = {name: value for name, value in metadata.items() if value or name not in SELDOM}
+    context.add_asset_metadata(kept, asset_key=context.asset_key)
 
 
 def digest(parts: Collection[Any]) -> str:
@@ -45,11 +49,13 @@ def output(
     context: dg.AssetExecutionContext, value: Any, *, of: Collection[Any], metadata: Mapping[str, Any]
 ) -> dg.Output[Any]:
     """A value for the IO manager; its version is that of the things it consists of."""
-    return dg.Output(value, metadata=worth_keeping(metadata), data_version=_version(context, of))
+    tell(context, metadata)
+    return dg.Output(value, data_version=_version(context, of))
 
 
 def result(
     context: dg.AssetExecutionContext, *, of: Collection[Any], metadata: Mapping[str, Any]
 ) -> dg.MaterializeResult[Any]:
     """The same for what is kept without an IO manager."""
-    return dg.MaterializeResult(metadata=worth_keeping(metadata), data_version=_version(context, of))
+    tell(context, metadata)
+    return dg.MaterializeResult(data_version=_version(context, of))

@@ -126,7 +126,7 @@ def counts(world):
 
 
 def test_an_urgent_row_that_comes_while_a_run_draws_is_drawn_next(world, watch):
-    bulk(world, 120)
+    bulk(world, 40)
 
     def meanwhile(batch):
         if batch == 5:
@@ -137,12 +137,12 @@ def test_an_urgent_row_that_comes_while_a_run_draws_is_drawn_next(world, watch):
     world.run(sdxl=Watched())
     assert place_of("urgent") == 5
     assert all(len(batch) == BATCH for batch in BATCHES[:-1])
-    assert counts(world) == {("published", 1): 121}
+    assert counts(world) == {("published", 1): 41}
 
 
 def test_an_urgent_row_that_came_since_the_last_look_is_in_a_batch_that_asks_for_it(world, watch, monkeypatch):
     monkeypatch.setattr("glad_pipeline.pipeline.feed.POLL", 60.0)
-    bulk(world, 120)
+    bulk(world, 70)
 
     def meanwhile(batch):
         if batch == 4:  # a window of 64 is in hand, and more than half of it: nothing more is claimed for itself
@@ -153,23 +153,23 @@ def test_an_urgent_row_that_came_since_the_last_look_is_in_a_batch_that_asks_for
     watch(meanwhile)
     world.run(sdxl=Watched())
     assert place_of("urgent") == 4
-    assert counts(world) == {("published", 1): 121}
+    assert counts(world) == {("published", 1): 71}
 
 
 def test_one_run_takes_all_that_comes_until_its_batch_size_is_reached(world, watch):
     bulk(world, 10)
 
     def meanwhile(batch):
-        if batch <= 20:
+        if batch <= 12:
             bulk(world, 4, negative_prompt=f"of batch {batch}")
             time.sleep(0.3)
 
     watch(meanwhile)
-    result = world.run(sdxl=Watched(), config={"batch_size": 70})
+    result = world.run(sdxl=Watched(), config={"batch_size": 40})
     found = counts(world)
-    assert found.pop(("published", 1)) == 70
+    assert found.pop(("published", 1)) == 40
     assert set(found) == {("pending", 0)}
-    assert metadata(result, "generated_images")["drawn"] == 70
+    assert metadata(result, "generated_images")["drawn"] == 40
 
 
 def test_an_urgent_row_takes_the_place_of_another_in_a_run_that_has_its_number(world, watch):
@@ -195,22 +195,22 @@ def test_named_prompts_are_drawn_and_no_others(world, watch):
 
 def test_after_its_time_a_run_begins_no_further_batch_and_gives_the_rest_back(world, watch, monkeypatch):
     monkeypatch.setenv("GLAD_RUN_SECONDS", "1")
-    bulk(world, 200)
+    bulk(world, 40)
     watch(lambda batch: time.sleep(0.4))
     began = time.monotonic()
     world.run(sdxl=Watched())
     assert time.monotonic() - began < 30
     assert 3 <= len(BATCHES) <= 5
     drawn = BATCH * len(BATCHES)
-    assert counts(world) == {("pending", 0): 200 - drawn, ("published", 1): drawn}
+    assert counts(world) == {("pending", 0): 40 - drawn, ("published", 1): drawn}
 
 
 def test_a_clock_that_jumps_does_not_end_a_run(world, watch, monkeypatch):
-    bulk(world, 40)
+    bulk(world, 16)
     really = time.time
     watch(lambda batch: monkeypatch.setattr(time, "time", lambda: really() + 86_400 * (-1) ** batch))
     world.run(sdxl=Watched())
-    assert counts(world) == {("published", 1): 40}
+    assert counts(world) == {("published", 1): 16}
 
 
 def test_priorities_at_both_ends_are_drawn_in_order(world, watch):
@@ -234,14 +234,14 @@ def test_priorities_at_both_ends_are_drawn_in_order(world, watch):
 
 
 def test_a_flood_of_urgent_rows_keeps_what_is_in_hand_bounded(world, watch):
-    bulk(world, 300)
+    bulk(world, 100)
     most = []
 
     def meanwhile(batch):
         if batch == 2:
-            bulk(world, 100_000, priority=5, negative_prompt="flood")
+            bulk(world, 5_000, priority=5, negative_prompt="flood")
         if batch <= 10:
-            for n in range(60):  # and ever more urgent ones
+            for n in range(30):  # and ever more urgent ones
                 world.add(f"more {batch} {n}", priority=10 + batch)
             time.sleep(0.4)
         most.append(world.sql("SELECT count(*) FROM prompts WHERE status = 'claimed'")[0]["count"])
@@ -314,12 +314,12 @@ def test_rows_that_come_later_and_cannot_be_drawn_are_rejected_with_the_reason(w
 
 def test_what_failed_in_a_run_and_what_was_edited_is_left_to_the_next(world, watch):
     poor, edited = world.add("UNDRAWABLE"), world.add("a hill, at first")
-    bulk(world, 60)
+    bulk(world, 24)
 
     def meanwhile(batch):
         if batch == 1:
             world.sql("UPDATE prompts SET prompt = 'a hill, at last' WHERE id = %s", edited)
-        time.sleep(0.1)
+        time.sleep(0.2)  # the feeder looks four times a second
 
     watch(meanwhile)
     world.run(sdxl=Watched())
@@ -408,7 +408,7 @@ def test_an_urgent_row_that_joins_a_batch_changes_no_pixel(world, watch):
 
 def test_a_store_that_is_unreachable_keeps_no_urgent_row_waiting(world, watch, monkeypatch):
     monkeypatch.setenv("GLAD_STORE_PATIENCE_SECONDS", "600")
-    bulk(world, 60)
+    bulk(world, 40)
     down, really = threading.Event(), S3Store.heads
 
     def heads(self, keys):
@@ -429,7 +429,7 @@ def test_a_store_that_is_unreachable_keeps_no_urgent_row_waiting(world, watch, m
     watch(meanwhile)
     world.run(sdxl=Watched())
     assert place_of("urgent") == 2
-    assert counts(world) == {("published", 1): 61}
+    assert counts(world) == {("published", 1): 41}
 
 
 def test_a_run_that_fails_does_not_wait_for_a_feeder_that_hangs(world, watch, monkeypatch):

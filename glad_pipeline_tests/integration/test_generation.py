@@ -131,7 +131,7 @@ def test_full_batches_come_first_and_what_is_left_follows_in_order(engine):
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("steps", [pytest.param(1, marks=pytest.mark.deep), 4])
 def test_every_scheduler_draws_the_same_in_any_company(engine, scheduler, steps):
     one = recipe(scheduler=scheduler, num_inference_steps=steps)
     others = [recipe(seed=seed, scheduler=scheduler, num_inference_steps=steps) for seed in (5, 6)]
@@ -148,6 +148,7 @@ def test_no_scheduler_clips_latents_or_forgets_how_the_model_was_trained(engine,
     assert (config["beta_start"], config["timestep_spacing"]) == (0.00085, "trailing")
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     "prompt",
     [
@@ -195,6 +196,7 @@ def test_sizes_that_are_multiples_of_eight_only_draw_exactly(engine, width, heig
     assert drawn.pixels.shape == (height, width, 3)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("guidance", [0.0, 0.5, 1.0, 30.0])
 def test_extreme_guidance_and_seeds_draw(engine, guidance):
     [drawn] = engine.generate([recipe(guidance_scale=guidance, seed=SEED.high, negative_prompt="green")])
@@ -397,6 +399,7 @@ def test_a_checkpoint_damaged_after_it_was_checked_is_a_clear_error(tmp_path):
         Engine(profile, EngineOptions(device="cpu")).load()
 
 
+@pytest.mark.deep
 def test_compiling_block_by_block_covers_unet_and_decoder_without_graph_breaks_and_changes_nothing(engine, monkeypatch):
     """With dynamo's own tracing but no code generation, which takes a C++ compiler and a minute."""
     import torch

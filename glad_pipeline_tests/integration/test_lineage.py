@@ -175,7 +175,7 @@ def test_a_run_s_events_stay_few_and_small(world):
     size = sum(len(dg.serialize_value(record)) for record in records)
     print(len(records), size)
     assert len(records) <= 76
-    assert size <= 102_000  # in more than one slice: the asset prompts is made twice
+    assert size <= 100_000  # in more than one slice: the asset prompts is made twice
 
 
 def test_what_was_put_aside_is_seen_where_an_operator_looks(world, capsys):

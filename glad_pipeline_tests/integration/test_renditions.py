@@ -199,6 +199,7 @@ def no_avif_in(broken, part: str) -> None:
         broken.setattr("PIL.features.check", lambda name: name != "avif")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("part", "said"),
     [
@@ -237,6 +238,7 @@ def test_a_rendition_that_cannot_be_made_or_stored_holds_up_no_post_and_is_made_
     assert "0 lack renditions" in capsys.readouterr().out
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("point", ["rendition.after", "catalogue.before"])
 def test_a_run_that_breaks_off_leaves_nothing_that_the_next_does_not_finish(pictures, database, point):
     def breaks(name):
@@ -460,7 +462,8 @@ def published_before(world, monkeypatch):  # noqa: F811
     return world
 
 
-@pytest.mark.parametrize("place", ["column", "metadata"])
+@pytest.mark.few(1)
+@pytest.mark.parametrize("place", ["metadata", "column"])
 def test_posts_of_before_show_what_one_of_today_would_and_once_they_do_nothing_changes(
     published_before, capsys, monkeypatch, place
 ):
@@ -503,6 +506,7 @@ def test_posts_of_before_show_what_one_of_today_would_and_once_they_do_nothing_c
     assert json.loads(capsys.readouterr().out)["posts"]["changed"] == 0
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("place", ["column", "metadata"])
 def test_a_post_whose_picture_has_no_renditions_any_more_names_none(published_before, monkeypatch, place):
     blog = published_before
@@ -594,6 +598,7 @@ def test_a_takedown_waits_for_no_rendition_and_those_made_meanwhile_are_deleted(
     assert pictures.objects() == []
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("place", ["column", "metadata"])
 def test_a_person_s_picture_and_what_is_said_of_it_come_back_with_a_takedown(pictures, database, monkeypatch, place):
     theirs = {"url": "https://theirs.example/a.jpg", "credit": "Ada"}
