@@ -128,6 +128,7 @@ export const texts = {
       signIn: "Sign in",
       signingIn: "Signing in",
       signOut: "Sign out",
+      notSignedOut: (why: string) => `You could not be signed out. ${why}`,
       howToMakeOne: "No key yet? Whoever runs this site makes one:",
       noKey: "Enter an API key. It begins with glad_.",
       wrongKey: "This key is not known, has expired or was revoked.",

@@ -57,6 +57,12 @@ def site(serve):
         yield site
 
 
+# What a look in another scheme waits for: colours that pass over into others, and those that begin to where these end.
+SETTLED = """async () => { for (let calm = 0; calm < 2;) {
+    await new Promise(requestAnimationFrame);
+    calm = document.getAnimations().some((each) => each instanceof CSSTransition) ? 0 : calm + 1; } }"""
+
+
 @pytest.fixture(scope="session")
 def axe() -> str:
     """The source of axe-core, for `page.evaluate`: `axe.run()` then says what keeps people out."""

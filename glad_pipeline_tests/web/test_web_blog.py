@@ -18,6 +18,7 @@ import pytest
 
 from glad_pipeline.local.home import Home
 from glad_pipeline_tests.acceptance.conftest import soon
+from glad_pipeline_tests.web.conftest import SETTLED
 from glad_pipeline_tests.web.site import SECRET, free_port, running
 
 MARKDOWN = (
@@ -173,22 +174,25 @@ def test_the_blog_is_complete_without_javascript(browser, blog):
             assert page.locator("main article").count() == 13
 
 
+AXE = """axe.run({resultTypes: ['violations']})
+    .then(({violations}) => violations.map(({id, nodes}) => [id, nodes[0].html]))"""
+
+
 def test_nothing_keeps_anybody_out_and_nothing_is_wider_than_the_window(browser, blog, axe):
     with looking(browser, blog) as (page, said):
-        for path, scheme in itertools.product(PAGES, ("light", "dark")):
-            page.emulate_media(color_scheme=scheme)
+        for path in PAGES:
             page.goto(path)
             page.evaluate(axe)
-            found = page.evaluate(
-                "axe.run().then(({violations}) => violations.map(({id, nodes}) => [id, nodes[0].html]))"
-            )
-            assert not found, (path, scheme, found)
-            if scheme == "light":
-                for width in WIDTHS:
-                    page.set_viewport_size({"width": width, "height": 900})
-                    wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                    assert wider <= 0, (path, width, wider)
-                page.set_viewport_size({"width": 390, "height": 844})
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                page.evaluate(SETTLED)
+                found = page.evaluate(AXE)
+                assert not found, (path, scheme, found)
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                assert wider <= 0, (path, width, wider)
+            page.set_viewport_size({"width": 390, "height": 844})
         # Neither policy nor browser had anything to complain of. The page that is not there is 404, which Chrome says.
         assert {each for each in said if "404" not in each} == set()
 
@@ -303,6 +307,64 @@ def test_feeds_sitemap_and_robots_name_every_page(blog):
     assert {f"{blog.url}/posts/{quote(slug, safe='')}" for slug in slugs} <= set(listed)
     assert {f"{blog.url}/", f"{blog.url}/categories/harbours", f"{blog.url}/authors/ada-writer"} <= set(listed)
     assert len(listed) == len(set(listed))
+
+
+STORIES, TAGGED = 50_100, 30
+LARGE = f"""
+CREATE TABLE tags (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name varchar(255) NOT NULL, slug varchar(255) NOT NULL);
+CREATE TABLE post_tags (post_id uuid REFERENCES posts, tag_id uuid REFERENCES tags, PRIMARY KEY (post_id, tag_id));
+INSERT INTO tags (name, slug) VALUES ('Winter nights', 'winter-nights'), ('Nobody''s', 'nobodys');
+INSERT INTO posts (title, slug, content, status, published_at)
+SELECT 'Story ' || n, 'story-' || n, 'x', 'published',
+    '2021-01-01'::timestamptz + CASE WHEN n <= 30000 THEN '0' ELSE n * interval '10 minutes' END
+FROM generate_series(1, {STORIES}) AS n;
+INSERT INTO post_tags SELECT posts.id, tags.id FROM posts, tags
+WHERE tags.slug = 'winter-nights' AND posts.slug IN (SELECT 'story-' || n * 1000 FROM generate_series(1, {TAGGED}) AS n);
+"""
+
+
+@pytest.fixture(scope="module")
+def large(serve):
+    """A site with more stories than a sitemap takes, of which many came out on one day, and some have a tag."""
+    with serve() as site:
+        site.sql(LARGE)
+        yield site
+
+
+def test_more_stories_than_a_sitemap_takes_are_in_several_each_once(large):
+    spaces = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+    found = []
+    for file in ET.fromstring(get(large, "/sitemap.xml").content).iter(f"{spaces}loc"):
+        answer = httpx2.get(file.text, timeout=30)
+        listed = [each.text for each in ET.fromstring(answer.content).iter(f"{spaces}loc")]
+        assert 0 < len(listed) <= 50_000, file.text
+        assert len(answer.content) <= 50 * 2**20, file.text
+        found += listed
+    wanted = [f"{large.url}/posts/story-{number}" for number in range(1, STORIES + 1)]
+    assert sorted(each for each in found if "/posts/" in each) == sorted(wanted)
+    assert f"{large.url}/tags/winter-nights" in found
+    assert f"{large.url}/tags/nobodys" not in found
+
+
+def test_a_tag_has_a_page_of_all_its_stories_and_each_story_names_it(large):
+    tags = get(large, "/tags").text
+    assert re.search(rf'href="/tags/winter-nights".{{0,300}}\b{TAGGED} stories', tags)
+    found, path = [], "/tags/winter-nights"
+    while path is not None:
+        answer = get(large, path)
+        assert (answer.status_code, "Winter nights</h1>" in answer.text) == (200, True)
+        found.append(re.findall(r'<h2[^>]*><a[^>]* href="/posts/([^"]+)"', answer.text))
+        following = re.search(r'href="(/tags/winter-nights\?after=[^"]+)" rel="next"', answer.text)
+        path = following and following[1].replace("&amp;", "&")
+    assert [len(page) for page in found] == [24, 6]
+    assert sorted(slug for page in found for slug in page) == sorted(
+        f"story-{number * 1000}" for number in range(1, TAGGED + 1)
+    )
+    assert re.search(r'href="/tags/winter-nights" rel="tag"[^>]*>Winter nights<', get(large, "/posts/story-1000").text)
+    assert "/tags/" not in get(large, "/posts/story-1001").text.partition("<main")[2].partition("</main>")[0]
+    empty = get(large, "/tags/nobodys")
+    assert (empty.status_code, "There is no story here at present" in empty.text) == (200, True)
+    assert get(large, "/tags/none").status_code == 404
 
 
 def test_a_post_says_what_it_is_to_machines(blog):
@@ -422,7 +484,7 @@ def test_what_was_taken_down_is_gone_everywhere_within_ten_seconds(blog, browser
     with looking(browser, blog) as (page, _):
         page.goto("/posts/goes")
         page.evaluate(axe)
-        assert page.evaluate("axe.run().then(({violations}) => violations.map(({id}) => id))") == []
+        assert page.evaluate(AXE) == []
 
 
 def test_a_message_that_says_nonsense_is_refused(blog):

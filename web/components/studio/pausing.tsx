@@ -31,7 +31,7 @@ export function Pausing({ queue }: { queue: Queue | undefined }) {
       setOpen(false);
       setReason("");
     } catch (error) {
-      // A toast lies under the open dialog, where nobody can read or close it.
+      // In the dialog: it stays beside what was asked for.
       if (open) setError(error instanceof Error ? error.message : String(error));
       else tellError(error);
     } finally {

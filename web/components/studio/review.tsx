@@ -2,7 +2,7 @@
 // One picture after the other, large, with what is known of it: approved, rejected with a reason or drawn again, by
 // single keys.
 import Link from "next/link";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { keep, kept } from "@/lib/studio/kept";
 import { useDeciding, useWaiting, type Decision, type Deciding, type Kind, type Mode } from "@/lib/studio/reviewing";
 import type { Waiting } from "@/lib/studio/types";
@@ -151,8 +151,8 @@ function useSwitch() {
 /** Single keys, where nobody is typing. */
 function useKeys(keys: Record<string, () => unknown>, isOn: boolean) {
   const latest = useRef(keys);
-  useEffect(() => {
-    latest.current = keys;
+  useLayoutEffect(() => {
+    latest.current = keys; // before it is seen what they decide about
   });
   useEffect(() => {
     function press(event: KeyboardEvent) {

@@ -10,7 +10,7 @@ import { forgetDraft } from "@/lib/studio/draft";
 import type { One, Queue } from "@/lib/studio/types";
 import { texts } from "@/texts";
 import { SignInAgain } from "./sign-in";
-import { Toasts } from "./toasts";
+import { Toasts, useToast } from "./toasts";
 import { Button } from "./ui";
 import styles from "./shell.module.css";
 
@@ -107,25 +107,26 @@ function Head({ site, who }: { site: string; who: Who }) {
 
 function SignedIn({ who }: { who: Who }) {
   const [busy, setBusy] = useState(false);
+  const tell = useToast();
+
+  async function signOut() {
+    setBusy(true);
+    try {
+      await call("session", { method: "DELETE", keepalive: true });
+    } catch (error) {
+      tell(words.session.notSignedOut(error instanceof Error ? error.message : String(error)), "bad");
+      return setBusy(false);
+    }
+    forgetDraft();
+    window.location.assign("/studio"); // a whole load: nothing of what was shown stays in memory
+  }
+
   return (
     <div className={styles.who}>
       <span title={who.scopes.join(", ")} className={styles.whoName}>
         {who.name}
       </span>
-      <Button
-        look="quiet"
-        small
-        busy={busy}
-        onClick={async () => {
-          setBusy(true);
-          try {
-            forgetDraft();
-            await call("session", { method: "DELETE" });
-          } finally {
-            window.location.assign("/studio"); // a whole load: nothing of what was shown stays in memory
-          }
-        }}
-      >
+      <Button look="quiet" small busy={busy} onClick={() => void signOut()}>
         {words.session.signOut}
       </Button>
     </div>

@@ -1,7 +1,7 @@
 "use client";
 // Signing in with an API key: as a page, and over a form whose session has ended meanwhile.
 import { useRouter } from "next/navigation";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { call, onSessionOver, Refused } from "@/lib/studio/client";
 import { texts } from "@/texts";
 import { Button, Dialog, Field } from "./ui";
@@ -9,20 +9,26 @@ import styles from "./shell.module.css";
 
 const words = texts.studio.session;
 
+const nothing = () => () => undefined;
+/** Whether this page's scripts have come. */
+const useIsReady = () => useSyncExternalStore(nothing, () => true, () => false);
+
 function SignInForm({ onDone }: { onDone: () => void }) {
-  const [key, setKey] = useState("");
+  const input = useRef<HTMLInputElement>(null); // it keeps what was typed before the scripts came: a state would not
+  const isReady = useIsReady();
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
 
   async function submit(event: React.FormEvent) {
     event.preventDefault();
     if (busy) return;
+    const key = input.current?.value ?? "";
     if (!key.trim()) return setError(words.noKey);
     setBusy(true);
     setError(null);
     try {
-      await call("session", { method: "POST", body: { key } });
-      setKey("");
+      await call("session", { method: "POST", body: { key }, keepalive: true }); // whoever goes on meanwhile is signed in, too
+      if (input.current) input.current.value = "";
       onDone();
     } catch (problem) {
       setError(problem instanceof Refused ? problem.message : String(problem));
@@ -36,17 +42,16 @@ function SignInForm({ onDone }: { onDone: () => void }) {
         {(given) => (
           <input
             {...given}
+            ref={input}
             type="password"
             autoComplete="current-password"
             autoCapitalize="none"
             spellCheck={false}
             autoFocus
-            value={key}
-            onChange={(event) => setKey(event.target.value)}
           />
         )}
       </Field>
-      <Button look="main" type="submit" busy={busy}>
+      <Button look="main" type="submit" busy={busy} disabled={!isReady}>
         {busy ? words.signingIn : words.signIn}
       </Button>
     </form>

@@ -1,6 +1,6 @@
 "use client";
 // The studio's few controls. Everything is a native element: keyboard, focus and screen readers come with it.
-import { useEffect, useId, useRef, type ButtonHTMLAttributes, type ReactNode } from "react";
+import { useEffect, useId, useRef, useSyncExternalStore, type ButtonHTMLAttributes, type ReactNode } from "react";
 import { texts } from "@/texts";
 import styles from "./ui.module.css";
 
@@ -170,6 +170,24 @@ export interface DialogProps {
   children: ReactNode;
 }
 
+let openDialogs: readonly HTMLDialogElement[] = []; // the last is on top
+const listeners = new Set<() => void>();
+
+function noteDialogs(now: readonly HTMLDialogElement[]): void {
+  openDialogs = now;
+  for (const each of listeners) each();
+}
+
+function listen(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** The dialog in which alone something can be read and pressed just now; null: there is none, and the page can be. */
+export function useTopDialog(): HTMLDialogElement | null {
+  return useSyncExternalStore(listen, () => openDialogs.at(-1) ?? null, () => null);
+}
+
 /** The browser's own: the page behind it is inert, Escape closes it, the focus goes back. */
 export function Dialog({ open, title, wide, onClose, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
@@ -182,6 +200,9 @@ export function Dialog({ open, title, wide, onClose, children }: DialogProps) {
       dialog.querySelector<HTMLElement>("input:not([type=radio]), textarea, select")?.focus();
     }
     if (!open && dialog?.open) dialog.close();
+    if (!open || !dialog) return;
+    noteDialogs([...openDialogs, dialog]);
+    return () => noteDialogs(openDialogs.filter((each) => each !== dialog));
   }, [open]);
   return (
     <dialog

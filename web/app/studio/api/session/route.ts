@@ -47,8 +47,15 @@ export async function DELETE(request: NextRequest): Promise<Response> {
   if (refused) return refused;
   const session = sessionOf(request.cookies, request.headers);
   if (session) {
-    // Signed out here in any case; there, the session ends by itself if this does not arrive.
-    await ask(request, "DELETE", { cookie: session.cookie, "x-csrf-token": session.csrf }).catch(() => null);
+    // The cookie is kept until the gateway has ended the session: else it would live on there, and nobody could end it.
+    let answer: Response;
+    try {
+      answer = await ask(request, "DELETE", { cookie: session.cookie, "x-csrf-token": session.csrf });
+    } catch {
+      return away();
+    }
+    const isOver = answer.ok || answer.status === 401; // 401: it has ended by itself
+    if (!isOver) return answer.status >= 500 ? away() : problem(answer.status, await detailOf(answer));
   }
   const response = new NextResponse(null, { status: 204 });
   forget(response, request.headers);
