@@ -44,7 +44,7 @@ export async function LabelsPage({ kind }: { kind: Kind }) {
 }
 
 function Entry({ kind, label }: { kind: Kind; label: Label }) {
-  const count = howMany(label.posts);
+  const count = howMany(label.posts || null); // a count of just before the first story says nothing
   const said = saidOf(label);
   return (
     <a className={styles.entry} href={labelPath(kind, label)}>

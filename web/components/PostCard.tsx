@@ -78,8 +78,8 @@ function Byline({ post }: { post: PostSummary }) {
   return (
     <p className={styles.byline}>
       {post.author && (
-        <a href={labelPath("authors", post.author)} dir="auto">
-          {post.author.name}
+        <a href={labelPath("authors", post.author)}>
+          <bdi>{post.author.name}</bdi>
         </a>
       )}
       {date && <Day iso={date} />}

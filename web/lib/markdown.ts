@@ -6,13 +6,22 @@ import MarkdownIt from "markdown-it";
 import sanitize from "sanitize-html";
 import { isAllowed } from "./pictures";
 
+const LONG = 5_000; // characters of a block whose direction is said: with `auto` browsers take a minute for one of 1 MB
+const TO_THE_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 const KEPT = 16_000_000; // characters of rendered texts; rendering 1 MB takes about a second
 
 const markdown = new MarkdownIt({ html: true, linkify: true, typographer: false });
 markdown.core.ruler.push("page", (state) => {
   const levels = state.tokens.filter((each) => each.type === "heading_open").map((each) => Number(each.tag.slice(1)));
   const down = Math.max(0, 2 - Math.min(6, ...levels)); // the page's own title is the only h1
+  let block = { token: state.tokens[0], characters: 0, dir: "auto" };
   for (const token of state.tokens) {
+    if (token.nesting === 1 && token.level === 0) block = { token, characters: 0, dir: "auto" };
+    if (token.type === "inline") {
+      block.characters += token.content.length;
+      if (block.dir === "auto") block.dir = directionOf(token.content);
+    }
+    if (token.nesting === -1 && token.level === 0 && block.characters > LONG) block.token?.attrSet("dir", block.dir);
     if (/^heading_(?:open|close)$/.test(token.type)) token.tag = `h${Math.min(6, Number(token.tag.slice(1)) + down)}`;
     // The direction of a block is that of its first letter. What has its own inside does not count for it.
     if (token.nesting === 1 && (token.level === 0 || /^t[hd]_open$/.test(token.type))) token.attrSet("dir", "auto");
@@ -23,6 +32,13 @@ markdown.core.ruler.push("page", (state) => {
     }
   }
 });
+
+/** Of its first letter. */
+function directionOf(text: string): string {
+  const letter = /\p{L}/u.exec(text)?.[0];
+  if (letter === undefined) return "auto";
+  return TO_THE_LEFT.test(letter) ? "rtl" : "ltr";
+}
 
 const BLOCKS = "p h2 h3 h4 h5 h6 ul ol li blockquote table td th div figcaption dd dt".split(" ");
 const RULES: sanitize.IOptions = {

@@ -28,10 +28,16 @@ export function Health() {
       <h1>{words.title}</h1>
       <Now />
       <div className={styles.columns}>
-        <Runs />
-        {isAdmin ? <Outbox /> : null}
-        {isAdmin ? <Doctor /> : null}
-        {isAdmin ? <Audit /> : null}
+        <div className={styles.column}>
+          <Runs />
+          {isAdmin && <Doctor />}
+        </div>
+        {isAdmin && (
+          <div className={styles.column}>
+            <Outbox />
+            <Audit />
+          </div>
+        )}
       </div>
       {!isAdmin && <Notice tone="plain">{words.forAdmins}</Notice>}
     </div>

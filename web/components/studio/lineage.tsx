@@ -99,7 +99,7 @@ function Chain({ whole }: { whole: Whole }) {
   return (
     <ol className={styles.chain} aria-label={words.chain}>
       <Link_ title={words.post} value={<Post prompt={prompt} />} />
-      <Link_ title={words.object} value={image && !image.removed_at ? <a href={image.url} className={styles.mono}>{image.key}</a> : words.none}>
+      <Link_ title={words.object} value={image && !image.removed_at ? <a href={image.url} className={styles.mono}>{image.key}</a> : image ? words.deleted : words.none}>
         {image && !image.removed_at && <Objects image={image} renditions={renditions} />}
       </Link_>
       <Link_ title={words.picture} value={image ? `${image.width} × ${image.height}` : words.none}>

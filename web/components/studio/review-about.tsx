@@ -53,7 +53,7 @@ function Findings({ item }: { item: Waiting }) {
     <ul className={styles.findings} aria-label={words.findings}>
       {item.findings.map((each) => (
         <li key={each.gate}>
-          <Badge tone={each.passed === null ? "plain" : each.passed ? "good" : "bad"}>{each.gate}</Badge> {each.detail}
+          <Badge tone={each.passed === null ? "plain" : each.passed ? "good" : "bad"}>{words.judged(each.passed)}</Badge> {each.gate}: {each.detail}
         </li>
       ))}
     </ul>

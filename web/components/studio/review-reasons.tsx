@@ -22,6 +22,7 @@ export function Reasons({ mode, onReason, onCancel }: ReasonsProps) {
   useEffect(() => {
     input.current?.focus();
     input.current?.select();
+    input.current?.form?.scrollIntoView({ block: "nearest" }); // on a phone its buttons are below the picture
     // What had the focus is gone with this form: who goes by keyboard is beside the buttons then, not at the page's top.
     return () => (document.getElementById("verdict") ?? document.getElementById("content"))?.focus({ preventScroll: true });
   }, []);

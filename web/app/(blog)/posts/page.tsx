@@ -58,8 +58,8 @@ function Row({ post }: { post: PostSummary }) {
         </h3>
         <p className={styles.line}>
           {date && <Day iso={date} short />}
-          {post.category && <span dir="auto">{post.category.name}</span>}
-          {post.author && <span dir="auto">{post.author.name}</span>}
+          {post.category && <span><bdi>{post.category.name}</bdi></span>}
+          {post.author && <span><bdi>{post.author.name}</bdi></span>}
         </p>
       </div>
     </li>

@@ -80,8 +80,8 @@ function Head({ post, text }: { post: Post; text: string }) {
       )}
       <p className={styles.byline}>
         {post.author && (
-          <a href={labelPath("authors", post.author)} rel="author" dir="auto">
-            {post.author.name}
+          <a href={labelPath("authors", post.author)} rel="author">
+            <bdi>{post.author.name}</bdi>
           </a>
         )}
         {date && <Day iso={date} />}
