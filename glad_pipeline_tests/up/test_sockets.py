@@ -4,6 +4,7 @@ import http.client
 import os
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -49,9 +50,11 @@ def kept(machine, quiet):
 def sockets(machine, web, quiet):
     """What listens, by the names that the documentation has for it."""
     up = psutil.Process(describe(Home(machine.home))["pid"])
-    sessions = {os.getsid(child.pid) for child in up.children(recursive=True)} | {os.getsid(up.pid)}
-    members = {up, *(member for session in sessions for member in session_members(session))}
-    members = {member for member in members if member == up or up in member.parents()}
+    sessions = {os.getsid(up.pid)}
+    for child in up.children(recursive=True):
+        with suppress(ProcessLookupError):  # PostgreSQL's for one connection, say
+            sessions.add(os.getsid(child.pid))
+    members = {up, *(each for session in sessions for each in session_members(session) if is_below(up, each))}
     found = {}
     for each in listening(members):
         name = name_of(each, machine, web)
@@ -59,6 +62,12 @@ def sockets(machine, web, quiet):
         found.setdefault(name, each)
         assert found[name].place == each.place
     return found
+
+
+def is_below(up, process):
+    with suppress(psutil.NoSuchProcess):
+        return up in process.parents()
+    return False
 
 
 def name_of(found, machine, web):
