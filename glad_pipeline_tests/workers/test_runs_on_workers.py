@@ -54,7 +54,8 @@ def here_and_there(ray_home, no_workers_of_other_files):
 
     from glad_pipeline.workers.pool import Pool
 
-    options = options_of(ray_home, GLAD_WORKERS=2, GLAD_GPU_BATCH=2, GLAD_DEVICE="cpu")
+    real = {"GLAD_GPU_BATCH": 2, "GLAD_DEVICE": "cpu", "GLAD_WORKER_START_SECONDS": 180}  # each imports torch
+    options = options_of(ray_home, GLAD_WORKERS=2, **real)
     return Engine(DEMO, EngineOptions(device="cpu", gpu_batch=2)), lambda: RemoteEngine(DEMO, Pool(options))
 
 
