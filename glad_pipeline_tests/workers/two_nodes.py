@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 
-from glad_pipeline.local.processes import session_members
+from glad_pipeline.local.processes import end_members, session_members
 from glad_pipeline.local.stack import project_root
 from glad_pipeline.settings import load_settings
 from glad_pipeline.workers.cluster import Cluster
@@ -46,8 +46,7 @@ def main() -> None:
         told = killed(World(), cluster, node.pid)
     finally:
         cluster.disconnect()
-        for process in session_members(node.pid):
-            process.kill()
+        end_members(session_members(node.pid), seconds=1)
         cluster.stop()
     print(json.dumps(told))
 
