@@ -412,34 +412,34 @@ RUN = """
 import dagster as dg
 from glad_pipeline.definitions import build_defs
 from glad_pipeline.testing import InstantSdxl
-job = build_defs(resource_overrides={"sdxl": InstantSdxl(seconds_each=0.05)}).resolve_job_def("publish_prompts")
+job = build_defs(resource_overrides={"sdxl": InstantSdxl(seconds_each=0.03)}).resolve_job_def("publish_prompts")
 job.execute_in_process(instance=dg.DagsterInstance.ephemeral())
 """
 
 
 def test_after_a_killed_run_the_next_publishes_all_and_draws_only_what_is_missing(world):
-    for n in range(60):
+    for n in range(100):
         world.add(f"a hill {n}", title=f"Hill {n}")
     process = subprocess.Popen([sys.executable, "-c", RUN], env=os.environ.copy(), stderr=subprocess.DEVNULL)
     store = world.store
-    while len(world.objects(store)) < 20:
+    while len(world.objects(store)) < 40:
         assert process.poll() is None
         time.sleep(0.05)
     process.kill()
     process.wait()
     time.sleep(0.5)  # until PostgreSQL has noticed
     there = len(world.objects())
-    assert 20 <= there < 60
+    assert 40 <= there < 100
     assert set(world.statuses()) - {"generated"} == {"claimed", "published"}  # posts do not wait for the run's end
-    done = 60 - world.statuses().count("claimed")
+    done = 100 - world.statuses().count("claimed")
     result = world.run()
     told = metadata(result, "generated_images")
-    assert told["drawn"] + told.get("already_stored", 0) == 60 - done
+    assert told["drawn"] + told.get("already_stored", 0) == 100 - done
     assert (
         told.get("already_stored", 0) + done >= there + told.get("delivered_from_spool", 0) - 1
     )  # one may have been stored and still spooled
     assert set(world.statuses()) == {"published"}
-    assert len(world.posts()) == len(world.objects()) == 60
+    assert len(world.posts()) == len(world.objects()) == 100
 
 
 def test_a_stored_picture_tells_how_it_was_made(world):

@@ -1,5 +1,6 @@
 """What the lineage graph says: stale is what is stale, and who loads an asset gets what is there and changes nothing."""
 
+import re
 import shutil
 from datetime import timedelta
 
@@ -166,16 +167,20 @@ def test_who_loads_what_was_never_made_is_told_so(world):
     assert "published_posts has not been materialized yet" in str([e.event_specific_data for e in result.all_events])
 
 
+PROGRESS = re.compile(r"\d+ of \d+ drawn")  # a line every few seconds: more of them the slower the machine
+
+
 def test_a_run_s_events_stay_few_and_small(world):
     for n in range(200):
         world.add(f"a hill {n} " + "and trees " * 20, title=f"Hill {n}")
     world.instance.event_log_storage.set_concurrency_slots("gpu", 1)
     result = world.run()
-    records = world.instance.all_logs(result.run_id)
+    told = world.instance.all_logs(result.run_id)
+    records = [each for each in told if each.dagster_event or not PROGRESS.fullmatch(each.user_message)]
     size = sum(len(dg.serialize_value(record)) for record in records)
     print(len(records), size)
     assert len(records) <= 76
-    assert size <= 100_000  # in more than one slice: the asset prompts is made twice
+    assert size <= 98_000  # in more than one slice: the asset prompts is made twice
 
 
 def test_what_was_put_aside_is_seen_where_an_operator_looks(world, capsys):
