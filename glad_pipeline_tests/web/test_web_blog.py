@@ -54,11 +54,11 @@ LONG = "A" * 255
 RTL = "مرفأ هادئ عند الفجر"
 UGLY = {
     "long": {"title": LONG, "excerpt": "Supercalifragilistic" * 12, "content": "x" * 3000},
-    "rtl": {"title": RTL, "content": "كان الصباح هادئا.\n\n> اقتباس\n\n1. واحد"},
+    "rtl": {"title": RTL, "author": "ليلى حداد", "content": "كان الصباح هادئا.\n\n> اقتباس\n\n1. واحد"},
     "emoji": {"title": "🌊🌅🚤", "content": "🌅"},
     "markup": {"title": '<b>Bold</b> & "quotes" </script><script>window.ran = 6</script>', "content": "a"},
     "rich": {"title": "Everything that markdown has", "content": MARKDOWN},
-    "large": {"title": "One megabyte", "content": "Lorem *ipsum* dolor sit amet. " * 33_000},
+    "large": {"title": "One megabyte", "content": "Lorem *ipsum* dolor sit amet. " * 33_000 + "\n\n" + f"{RTL} " * 400},
 }
 WIDTHS = (390, 820, 1440)
 
@@ -67,7 +67,7 @@ WIDTHS = (390, 820, 1440)
 def blog(site):
     """The site with twenty posts: twelve plain ones over the ugly ones; one has a tall picture, one lost its picture."""
     for number, (slug, post) in enumerate(UGLY.items()):
-        site.add(f"ugly number {number}", slug=f"ugly-{slug}", category="Ugly", author="Ugo Lee", **post)
+        site.add(f"ugly number {number}", slug=f"ugly-{slug}", **{"category": "Ugly", "author": "Ugo Lee", **post})
     site.add("a portrait of a tower", title="A tall picture", slug="tall", category="Ugly", author="Ugo Lee")
     site.add("nothing to see", title="Without a picture", slug="bare", category="Ugly", author="Ugo Lee")
     site.run()
@@ -241,6 +241,21 @@ def test_a_megabyte_of_markdown_is_shown(blog):
     assert answer.status_code == 200
     assert answer.text.count("<em>ipsum</em>") == 33_000
     assert answer.elapsed.total_seconds() < 20
+    # A browser that has to find out the direction of such a block by itself is at it for a minute.
+    assert '<p dir="ltr">Lorem' in answer.text
+    assert f'<p dir="rtl">{RTL}' in answer.text
+
+
+def test_a_name_that_is_written_to_the_left_is_not_cut(browser, blog):
+    """Its line is clipped where it begins: the dot before a name belongs there, and no letter."""
+    left = """name => {
+        const letters = document.createRange();
+        letters.selectNodeContents(name);
+        return letters.getBoundingClientRect().left - document.querySelector("h1").getBoundingClientRect().left;
+    }"""
+    with looking(browser, blog) as (page, _):
+        page.goto("/posts/ugly-rtl")
+        assert page.locator("a[rel=author]").evaluate(left) >= 0
 
 
 def test_the_archive_has_every_post_once(blog):
