@@ -35,6 +35,7 @@ PROGRAMS = {  # a word of the command line → what the program is called here
     "glad_pipeline.defs.daemon": "daemon",
     "api": "code server",
     "glad_pipeline.defs.webserver": "web UI",
+    "glad_pipeline.gateway": "gateway",
     "glad_pipeline.cli": "glad up",
 }
 
@@ -54,6 +55,8 @@ def _program(process: psutil.Process) -> str:
     words = process.cmdline()
     if process.name() in ("postgres", "weed"):
         return "PostgreSQL" if process.name() == "postgres" else "store"
+    if words and words[0].startswith("next-server"):
+        return "site"
     return next((name for word, name in PROGRAMS.items() if word in words), " ".join(words)[:60] or process.name())
 
 
