@@ -25,7 +25,8 @@ from glad_pipeline.publishing.post_reading import COUNTED, Asked, PostReading, l
 SCHEMA_SECONDS = 60.0  # after which the blog's schema is looked at again
 TOTAL_SECONDS = 30.0  # for which an estimated total is kept
 TOTALS = 1_000  # that are kept
-KEPT_SECONDS, STALE_SECONDS = 60.0, 600.0  # for which what reads all posts is kept
+KEPT_SECONDS, STALE_SECONDS = 60.0, 600.0  # for which what reads all posts is kept, if reading them takes long
+SHARE = 0.01  # of the time that may go into reading them: what takes less is kept as much shorter, and waited for
 SEARCH_SECONDS = 1.0  # of PostgreSQL's for one search: titles, categories and tags have no index on every blog
 SEARCH_WAIT = 1.0  # seconds for one's turn to search
 SEARCHES = 2  # at once: the other connections are for readers who ask for less
@@ -49,6 +50,7 @@ class _Kept:
 
     value: Any = None
     at: float = float("-inf")
+    took: float = 0.0  # seconds
     renewal: asyncio.Task[None] | None = None
     problem: Problem | None = None  # of the last time: it took too long
     failed_at: float = float("-inf")
@@ -57,6 +59,7 @@ class _Kept:
         began = time.monotonic()
         try:
             self.value, self.at = await make(), began
+            self.took = time.monotonic() - began
         except Problem as problem:
             self.problem, self.failed_at = problem, time.monotonic()
             raise
@@ -151,18 +154,21 @@ class BlogReads:
         return found
 
     async def kept(self, key: str, make: Callable[[], Awaitable[Any]]) -> Any:
-        """What `make()` has answered: of the last KEPT_SECONDS, or older while it is asked anew, up to STALE_SECONDS.
+        """What `make()` has answered: of the last KEPT_SECONDS, or older while it is asked anew, up to STALE_SECONDS;
+        what it answers within SHARE of KEPT_SECONDS is no older than takes SHARE of the time.
 
         Once for all who ask meanwhile. Raises as `make`; what took too long is not begun again for KEPT_SECONDS.
         """
         kept, now = self._kept.setdefault(key, _Kept()), time.monotonic()
         age, is_too_long = now - kept.at, now - kept.failed_at < KEPT_SECONDS
-        if age > STALE_SECONDS and is_too_long and kept.problem is not None:
+        fresh = min(KEPT_SECONDS, kept.took / SHARE)
+        stale = STALE_SECONDS if fresh == KEPT_SECONDS else fresh
+        if age > stale and is_too_long and kept.problem is not None:
             raise kept.problem.with_traceback(None)
-        if age > KEPT_SECONDS and kept.renewal is None and not is_too_long:
+        if age > fresh and kept.renewal is None and not is_too_long:
             kept.renewal = asyncio.create_task(kept.renew(make))
             kept.renewal.add_done_callback(lambda done: done.cancelled() or done.exception())  # it is told to who waits
-        if age > STALE_SECONDS and kept.renewal is not None:
+        if age > stale and kept.renewal is not None:
             await asyncio.shield(kept.renewal)
         return kept.value
 

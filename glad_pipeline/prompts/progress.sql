@@ -28,10 +28,12 @@ SELECT t.prompt_id, t.place FROM prompts_in_turn(%(limit)s, NULL, %(ahead)s,
     coalesce((SELECT s.turns FROM prompt_sources s WHERE s.source = '*'), '{}')) AS t;
 
 -- name: pace
--- When the newest pictures were stored, the newest first: of the last day, among what has happened last.
+-- When the newest pictures were stored, the newest first: of the last day, among what has happened last. None while
+-- nothing is drawn: how long it takes until a run has started and loaded its model is not known.
 SELECT extract(epoch FROM e.at)::float8 AS at
 FROM (SELECT event, at FROM prompt_events WHERE at > now() - interval '1 day' ORDER BY at DESC LIMIT 2000) AS e
-WHERE e.event IN ('stored', 'ready') ORDER BY e.at DESC LIMIT 64;
+WHERE e.event IN ('stored', 'ready') AND EXISTS (SELECT FROM prompts WHERE status = 'claimed')
+ORDER BY e.at DESC LIMIT 64;
 
 -- name: news
 -- What has happened to each of these prompts since the event that is known of it, the oldest first, `most` of each.

@@ -1,5 +1,6 @@
 """What the pages of a blog read beside the list and the post: neighbours, pictures, labels with counts, sitemaps."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -138,6 +139,18 @@ def test_a_name_that_only_the_post_has_is_found_by_the_slug_of_who_is_called_so(
         assert slugs(client.get("/api/posts?author=Ada")) == ["a-first-post"]
         assert slugs(client.get("/api/posts?category=inland")) == []
         assert [each["posts"] for each in client.get("/api/categories").json()["data"]] == [0, 1]
+
+
+def test_what_is_quickly_counted_is_counted_when_it_is_asked_for(database_url, monkeypatch):
+    monkeypatch.setattr(blog_reads, "SHARE", 1.0)  # how long counting three posts takes may be seconds here
+    sql(database_url, version("c"))
+    migrate(database_url)
+    with gateway_on(database_url) as client:
+        assert client.get("/api/tags").json()["data"][0]["posts"] == 1
+        sql(database_url, "UPDATE posts SET status = 'draft'")
+        until = time.monotonic() + 20
+        while client.get("/api/tags").json()["data"][0]["posts"] != 0:
+            assert time.monotonic() < until
 
 
 def test_what_takes_long_to_count_is_not_counted_and_the_labels_are_there(database_url, monkeypatch):

@@ -134,6 +134,9 @@ def test_what_waits_is_told_how_long_it_takes_and_nobody_guesses_without_picture
             "UPDATE prompt_events SET at = now() - %s * interval '1 second' WHERE prompt_id = %s AND event = 'stored'",
             *(seconds, each),
         )
+    with served(settings) as address:  # nobody draws: how long a run takes to start is not known
+        assert httpx2.get(f"{address}/api/media/tasks/{waits}", headers=client.headers).json()["eta_seconds"] is None
+    prompt_in(database, "claimed")
     with served(settings) as address:
         headers = client.headers
         task = httpx2.get(f"{address}/api/media/tasks/{waits}", headers=headers).json()

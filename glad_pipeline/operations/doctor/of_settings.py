@@ -46,7 +46,7 @@ def web_ui(deployment: Deployment) -> Iterator[Diagnosis]:
     """Who may use the web UI is said without contradiction."""
     own = deployment.given or deployment.settings
     if own.web_token is None:  # one is made, which is more than a look
-        yield not_tested("web", "GLAD_WEB_TOKEN is not set: ./glad up makes one")
+        yield not_tested("web", "GLAD_WEB_TOKEN is not set: ./glad up asks for one of its own")
         return
     try:
         web.access(own)
