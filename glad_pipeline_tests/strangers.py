@@ -67,11 +67,19 @@ def channel_to(port: int, keys: Mapping[str, Path] | None) -> grpc.Channel:
     return grpc.secure_channel(f"127.0.0.1:{port}", credentials)
 
 
-def called(port: int, method: str, message: bytes = b"", *, keys: Mapping[str, Path] | None = None) -> bytes | str:
+def called(
+    port: int,
+    method: str,
+    message: bytes = b"",
+    *,
+    keys: Mapping[str, Path] | None = None,
+    token: str | None = None,
+) -> bytes | str:
     """What a gRPC server answers: the reply, or the name of the refusal."""
+    shown = () if token is None else (("authorization", f"Bearer {token}"),)
     with channel_to(port, keys) as channel:
         try:
-            reply: bytes = channel.unary_unary(method)(message, timeout=CALL_SECONDS)
+            reply: bytes = channel.unary_unary(method)(message, timeout=CALL_SECONDS, metadata=shown)
             return reply
         except grpc.RpcError as error:
             return str(error.code().name)  # type: ignore[attr-defined]

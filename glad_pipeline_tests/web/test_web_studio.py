@@ -239,6 +239,7 @@ def drawn(site):
     site.add("a ferry on Friday", title="Due later", publish_at="2099-01-01T10:00Z")
     for number in (1, 2):
         site.add(f"BLANK {number}", title=f"Nothing {number}")
+    site.add("Heron in snow", title="Heron", needs_approval=True)
     site.run()
 
 
@@ -314,6 +315,27 @@ def test_what_is_drawn_again_or_was_not_heard_is_on_the_desk_again(site, opened)
         page.goto(f"{site.url}/studio/review?prompt={seal}")
         expect(page.get_by_text(f"Number {seal} does not wait for review any more.")).to_be_visible()
     site.sql("UPDATE prompts SET status = 'rejected' WHERE id = %s", walrus)
+
+
+@pytest.mark.usefixtures("drawn")
+def test_what_is_found_after_the_last_decision_comes_onto_the_desk(site, opened):
+    with opened(is_timed=True) as page:
+        page.route(re.compile(r"/review\?status(?!.*after=)"), lambda route: route.abort())  # the look from the beginning
+        page.goto(f"{site.url}/studio/review?prompt={row_of(site, 'Heron')['id']}")
+        heron, approve = (
+            page.get_by_role(role, name=name) for role, name in (("heading", "Heron"), ("button", "Approve"))
+        )
+        expect(heron).to_be_visible()
+        page.keyboard.press("a")
+        expect(approve).to_be_hidden()  # it was the last that is known
+        page.keyboard.press("z")
+        expect(approve).to_be_enabled()
+        page.keyboard.press("a")
+        expect(approve).to_be_hidden()
+        page.unroute(re.compile(r"/review\?status(?!.*after=)"))
+        page.clock.fast_forward(10_000)  # the next look
+        expect(approve).to_be_enabled()
+        expect(heron).to_be_hidden()
 
 
 @pytest.mark.usefixtures("drawn")

@@ -294,9 +294,11 @@ def test_nobody_else_may_call(home, sockets, name, tmp_path):
 
 @pytest.mark.parametrize("name", CALLS)
 def test_who_has_stolen_the_certificate_but_not_the_token_may_not_call_either(home, sockets, name):
-    ours = home / TLS
+    keys, token = {"ca": home / TLS, "own": home / TLS}, (home / "ray-token").read_text().strip()
     for each in sockets[name]:
-        assert called(each.port, CALLS[name], keys={"ca": ours, "own": ours}) == "UNAUTHENTICATED"
+        assert called(each.port, CALLS[name], keys=keys) == "UNAUTHENTICATED"
+        assert called(each.port, CALLS[name], keys=keys, token="another-one") == "UNAUTHENTICATED"
+        assert called(each.port, CALLS[name], keys=keys, token=token) != "UNAUTHENTICATED"
 
 
 def test_the_agent_that_may_install_programs_asks_for_the_token(sockets):

@@ -52,10 +52,10 @@ function useDesk(mode: Mode, first: number | null) {
   const isOpen = useCallback((item: Waiting) => on(item) === undefined, [on]);
   const waiting = useWaiting(mode, mode === "awaiting_approval" ? first : null, isOpen);
   const { items } = waiting;
-  const [at, setAt] = useState<number | null>(first);
+  const [at, setAt] = useState<number | null>(first); // null: the first that is undecided
   const [isRejecting, setRejecting] = useState(false);
   const keys = useSwitch();
-  const index = Math.max(0, items.findIndex((each) => each.id === at));
+  const index = Math.max(0, items.findIndex(at === null ? isOpen : (each) => each.id === at));
   const item = items[index];
 
   useEffect(() => {
@@ -70,7 +70,9 @@ function useDesk(mode: Mode, first: number | null) {
   function decide(kind: Kind, reason?: string) {
     if (!item || !may) return;
     deciding.decide(item, kind, reason);
-    go(items.slice(index + 1).find(isOpen) ?? items.find((each) => isOpen(each) && each.id !== item.id));
+    const next = items.slice(index + 1).find(isOpen) ?? items.find((each) => isOpen(each) && each.id !== item.id);
+    setAt(next?.id ?? null); // null: whatever is found later
+    setRejecting(false);
   }
 
   const undo = () => go(deciding.undo());
