@@ -8,6 +8,7 @@ from glad_pipeline.settings import Settings
 
 URL = "https://pictures.example/"
 PATHS = {
+    "claimed": ("claimed",),
     "pending": (),
     "failed": ("claimed", "failed"),
     "generated": ("claimed", "generated"),
