@@ -139,6 +139,15 @@ def _nothing_is_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterat
         time.sleep(0.5)
 
 
+@pytest.fixture(autouse=True)
+def _no_server_is_nowhere() -> Iterator[None]:
+    """A test that starts a store names the GLAD_HOME in which it runs, and ends it there."""
+    store = Path(_nowhere.name, "s3")
+    before = store.exists()
+    yield
+    assert before or not store.exists(), "this test has started a store without a GLAD_HOME of its own"
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of a running embedded stack, in a state directory with spaces in its name."""

@@ -13,9 +13,11 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(name="database")
-def a_database(migrated_url, monkeypatch):
+def a_database(migrated_url, stack, monkeypatch):
     monkeypatch.setattr(hold, "GRACE", 0.0)
     monkeypatch.setenv("DATABASE_URL", migrated_url)
+    for name in (name for name in stack if name.startswith("AWS_")):  # else a command starts a store
+        monkeypatch.setenv(name, stack[name])
     with Database(migrated_url) as database:
         yield database
 

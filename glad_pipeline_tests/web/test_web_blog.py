@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import xml.etree.ElementTree as ET
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from urllib.parse import quote, urlsplit
 
 import httpx2
@@ -538,15 +538,13 @@ class Road:
                 threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
 
     def _pass_on(self, one, other):
-        with closing(one), closing(other):
+        with closing(one), closing(other), suppress(OSError):  # the other half of the way may have closed them
             one.settimeout(0.1)
             while not self.cut:
                 try:
                     data = one.recv(65536)
                 except TimeoutError:
                     continue
-                except OSError:
-                    return
                 if not data or any(each in data for each in self.refused):
                     return
                 while self.held in data:
