@@ -86,7 +86,7 @@ async def list_images(
     return page(rows, limit)
 
 
-@router.get("/{image_id}", response_model=Answer[ImageLineage], responses=refusals(404))
+@router.get("/{image_id:number}", response_model=Answer[ImageLineage], responses=refusals(404))
 async def show_image(state: Here, caller: Reader, image_id: IdInPath) -> Response:
     """One picture with all that is known of it: recipe, provenance, objects, its prompts, its posts, who was told."""
     found = await state.blocking(lineage_of_image, state.database, image_id)
@@ -95,7 +95,7 @@ async def show_image(state: Here, caller: Reader, image_id: IdInPath) -> Respons
     return answer(found)
 
 
-@router.get("/{image_id}/file", response_class=Response, responses={**_FILE, **refusals(404, 410)})
+@router.get("/{image_id:number}/file", response_class=Response, responses={**_FILE, **refusals(404, 410)})
 async def show_file(
     state: Here,
     caller: Reader,
