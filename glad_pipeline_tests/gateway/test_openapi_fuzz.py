@@ -71,3 +71,18 @@ def test_whatever_is_asked_is_answered_as_the_document_says(
         count += schemathesis(address, key, tmp_path, "--phases", "fuzzing", "--max-examples", str(examples), *these)
     print(f"{count:,} requests were made up")
     assert count >= least
+
+
+def test_no_route_is_taken_for_another_one_of_the_same_path(client_with):
+    client = client_with("admin")
+    methods = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+    document = client.get("/openapi.json").json()["paths"]
+    asked = 0
+    for path, operations in document.items():
+        named = {method.upper() for method in operations} & methods
+        for method in sorted(methods - named) if "{" not in path else ():
+            answer = client.request(method, path)
+            allowed = set(answer.headers.get("allow", "").split(", ")) - {"HEAD"}
+            assert (answer.status_code, allowed) == (405, named), (method, path)
+            asked += 1
+    assert asked > 100
