@@ -163,6 +163,7 @@ export const texts = {
       promptExample: "a quiet harbour at dawn, pink light",
       promptHint: "Say what is to be seen: what, where, in which light.",
       promptMissing: "Say what is to be drawn.",
+      mayNot: "Your key may look, but not ask for pictures: that needs the scope submit.",
       characters: (count: string) => `${count} characters`,
       tokens: (count: string, of: number, pieces: number, isEstimate: boolean) =>
         `${isEstimate ? "about " : ""}${pieces > 1 ? `${count} tokens, read in ${pieces} pieces of ${of}` : `${count} of ${of} tokens`}`,

@@ -72,7 +72,7 @@ def make_key(
     if unknown := sorted(set(scopes) - set(SCOPES)):
         raise UsageError(f"no scope is called {', '.join(map(quoted, unknown))}: there are {', '.join(SCOPES)}")
     if not scopes:
-        raise UsageError(f"a key needs at least one scope of {', '.join(SCOPES)}")
+        raise UsageError(f"a key needs at least one scope of {', '.join(SCOPES)} (--scope admin opens all)")
     text = f"{PREFIX}{secrets.token_urlsafe(32)}"
     row = {
         "name": name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glad_pipeline import limits
@@ -17,6 +18,7 @@ from glad_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.models import ModelProfile
+    from glad_pipeline.generation.presets import Preset
 
 SIZES = {  # by ratio, for a model of 1,024 pixels: about as many pixels each
     "1:1": (1_024, 1_024),
@@ -35,8 +37,9 @@ MEANING = {
     "cfg-cutoff": "the text guides the first 60 % of the steps alone: a quarter faster",
     "lightning-4": "four steps by SDXL-Lightning: fastest, without negative prompt",
     "lcm-4": "four steps by a consistency model: fast, softer, without negative prompt",
-    "fp8": "numbers of 8 bits: less memory, on GPUs that have them",
+    "fp8": "numbers of 8 bits: less memory, on NVIDIA GPUs of compute capability 8.9 or later",
 }
+NVIDIA = Path("/proc/driver/nvidia")  # where a driver runs
 GATES = {"blank": "a picture with next to no contrast is not stored: its prompt is rejected"}
 
 
@@ -175,7 +178,7 @@ def _preset(name: str, found: ModelProfile | str, settings: Settings) -> PresetC
     from glad_pipeline.generation.defaults import SCHEDULER, said_by
     from glad_pipeline.generation.presets import PRESETS
 
-    known, problem = (None, found) if isinstance(found, str) else (found, None)
+    known, problem = (None, found) if isinstance(found, str) else (found, _problem(PRESETS[name], settings))
     says = said_by(PRESETS[name], known) if known else {}
     models = {} if known is None else {each: getattr(known, each) for each in ("num_inference_steps", "guidance_scale")}
     ours, is_default = _of_settings(settings), name == settings.engine.preset
@@ -191,6 +194,14 @@ def _preset(name: str, found: ModelProfile | str, settings: Settings) -> PresetC
         scheduler=chosen["scheduler"],
         problem=problem,
     )
+
+
+def _problem(preset: Preset, settings: Settings) -> str | None:
+    """What the preset needs and this machine has not, as far as a look at it tells; workers may be elsewhere."""
+    options = settings.engine
+    if preset.quantization != "fp8" or options.device == "cuda" or options.ray_address or NVIDIA.exists():
+        return None
+    return "the preset fp8 needs an NVIDIA GPU of compute capability 8.9 or later (L4, RTX 40, H100 and newer)"
 
 
 def _of_settings(settings: Settings) -> dict[str, Any]:

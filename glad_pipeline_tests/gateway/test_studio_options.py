@@ -7,6 +7,7 @@ import pytest
 from glad_pipeline.gateway.studio_options import Options
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.operations.checking import Checked
+from glad_pipeline.operations.choices import NVIDIA
 from glad_pipeline_tests.gateway.conftest import served
 from glad_pipeline_tests.gateway.studio_rows import prompt_in, sql
 
@@ -42,6 +43,7 @@ def test_a_form_gets_the_model_its_presets_sizes_and_limits_and_the_blog_s_label
     assert presets["base"]["is_default"]
     assert presets["fast"]["num_inference_steps"] == 13
     assert presets["refined"]["problem"]  # the demo model has no refiner
+    assert bool(presets["fp8"]["problem"]) is not NVIDIA.exists()
     sizes = {each["ratio"]: (each["width"], each["height"]) for each in found["sizes"]}
     assert (sizes["1:1"], sizes["16:9"], sizes["9:16"]) == ((256, 256), (336, 192), (192, 336))
     assert found["limits"]["chars"]["title"] == 255

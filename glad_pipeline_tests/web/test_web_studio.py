@@ -594,6 +594,7 @@ def test_what_cannot_be_right_is_said_beside_the_field(site, opened):
         expect(page.get_by_text("Say what is to be drawn.")).to_be_visible()
         expect(page.get_by_label("Prompt", exact=True)).to_be_focused()
         page.get_by_label("Prompt", exact=True).fill("a hill")
+        expect(page.get_by_text("Say what is to be drawn.")).to_be_hidden()
         page.get_by_label("Seed").fill("12345678901234567")  # a number of JavaScript has 15 digits that are sure
         page.get_by_role("radio", name="At a time").check()
         page.get_by_label("Date and time").fill("2001-01-01T10:00")
@@ -809,6 +810,9 @@ def test_a_key_that_may_only_look_is_told_what_it_may_not(site, opened, shown):
         page.goto(f"{site.url}/studio/prompts/{shown}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.get_by_role("button", name="Take down")).to_have_count(0)
+        page.goto(f"{site.url}/studio/generate")
+        expect(page.get_by_text(re.compile("may look, but not ask for pictures"))).to_be_visible()
+        expect(page.get_by_role("button", name="Draw it")).to_be_disabled()
     with opened(path=f"/studio/prompts/{waiting}", with_key=site.key("review")) as page:
         expect(page.get_by_role("button", name="Reproduce")).to_be_visible()
         expect(page.get_by_role("button", name="Take down")).to_have_count(0)  # there is no post to hide

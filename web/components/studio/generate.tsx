@@ -9,8 +9,9 @@ import { texts } from "@/texts";
 import { Easel } from "./easel";
 import { PromptField, useCheck } from "./prompt-field";
 import { chosenSize, Shapes } from "./shapes";
+import { useMay } from "./shell";
 import { useTellError, useToast } from "./toasts";
-import { Button, Choices, Field } from "./ui";
+import { Button, Choices, Field, Notice } from "./ui";
 import styles from "./generate.module.css";
 
 const words = texts.studio.generate;
@@ -20,10 +21,11 @@ export function Generate() {
   const [asked, setAsked] = useState<number[]>([]);
   const [shown, setShown] = useState<number | null>(null);
   const options = useOptions();
+  const may = useMay("submit");
   const body = bodyOf(draft);
   const { content: _content, excerpt: _excerpt, ...checked } = body; // a post's text says nothing of its picture
-  const check = useCheck(checked);
-  const send = useSending(draft, (id) => show(id));
+  const check = useCheck(may ? checked : { ...checked, prompt: "" });
+  const send = useSending(draft, may, (id) => show(id));
 
   useEffect(() => {
     const ids = keptIds();
@@ -44,12 +46,13 @@ export function Generate() {
     <div className={styles.page}>
       <form className={styles.form} onSubmit={send.submit} onKeyDown={send.onKeyDown} noValidate>
         <h1 className={styles.title}>{words.title}</h1>
+        {!may && <Notice tone="warn">{words.mayNot}</Notice>}
         <PromptField value={draft.prompt} check={check} error={send.errors.prompt ?? null} onChange={(prompt) => set({ prompt })} />
         <Shapes sizes={options?.sizes ?? []} value={draft.size} onChange={(size) => set({ size })} />
         <Drawing draft={draft} set={set} presets={options?.presets ?? []} error={send.errors.seed ?? null} />
         <Becomes draft={draft} set={set} errors={send.errors} categories={names(options?.blog.categories)} authors={names(options?.blog.authors)} />
         <div className={styles.actions}>
-          <Button look="main" type="submit" busy={send.busy}>
+          <Button look="main" type="submit" busy={send.busy} disabled={!may}>
             {send.busy ? words.sending : words.draw}
           </Button>
           <Button look="quiet" onClick={clear} disabled={JSON.stringify(draft) === JSON.stringify(EMPTY)}>
@@ -95,7 +98,7 @@ function mistakesOf(draft: Draft): Errors {
   return errors;
 }
 
-function useSending(draft: Draft, onAsked: (id: number) => void) {
+function useSending(draft: Draft, may: boolean, onAsked: (id: number) => void) {
   const [busy, setBusy] = useState(false);
   const [errors, setErrors] = useState<Errors>({});
   const attempt = useRef(new Attempt());
@@ -106,6 +109,7 @@ function useSending(draft: Draft, onAsked: (id: number) => void) {
   latest.current = draft;
 
   async function send(form: HTMLFormElement) {
+    if (!may) return;
     const found = mistakesOf(latest.current);
     setErrors(found);
     if (Object.keys(found).length) {
@@ -128,9 +132,10 @@ function useSending(draft: Draft, onAsked: (id: number) => void) {
     }
   }
 
+  const still = mistakesOf(draft); // what was mended meanwhile is no error any more
   return {
     busy,
-    errors,
+    errors: Object.fromEntries(Object.entries(errors).filter(([name]) => name in still)) as Errors,
     submit: (event: React.FormEvent<HTMLFormElement>) => {
       event.preventDefault();
       void send(event.currentTarget);
