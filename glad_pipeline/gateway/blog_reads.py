@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,22 +154,23 @@ class BlogReads:
         return found
 
     async def kept(self, key: str, make: Callable[[], Awaitable[Any]]) -> Any:
-        """What `make()` has answered: of the last KEPT_SECONDS, or older while it is asked anew, up to STALE_SECONDS;
-        what it answers within SHARE of KEPT_SECONDS is no older than takes SHARE of the time.
+        """What `make()` has answered: of the last KEPT_SECONDS, or older while it is asked anew, up to STALE_SECONDS.
+        What it answers within SHARE of KEPT_SECONDS is waited for, and asked anew so often that this takes SHARE of the
+        time; where it fails, the answer is what there was.
 
         Once for all who ask meanwhile. Raises as `make`; what took too long is not begun again for KEPT_SECONDS.
         """
         kept, now = self._kept.setdefault(key, _Kept()), time.monotonic()
         age, is_too_long = now - kept.at, now - kept.failed_at < KEPT_SECONDS
         fresh = min(KEPT_SECONDS, kept.took / SHARE)
-        stale = STALE_SECONDS if fresh == KEPT_SECONDS else fresh
-        if age > stale and is_too_long and kept.problem is not None:
+        if age > STALE_SECONDS and is_too_long and kept.problem is not None:
             raise kept.problem.with_traceback(None)
         if age > fresh and kept.renewal is None and not is_too_long:
             kept.renewal = asyncio.create_task(kept.renew(make))
             kept.renewal.add_done_callback(lambda done: done.cancelled() or done.exception())  # it is told to who waits
-        if age > stale and kept.renewal is not None:
-            await asyncio.shield(kept.renewal)
+        if kept.renewal is not None and age > (fresh if fresh < KEPT_SECONDS else STALE_SECONDS):
+            with suppress(*(() if age > STALE_SECONDS else (Problem, DatabaseError))):
+                await asyncio.shield(kept.renewal)
         return kept.value
 
     async def _known(self, since: float | None = None) -> PostReading:

@@ -212,7 +212,6 @@ def test_a_run_lives_through_kill_9_of_the_s3_server_while_it_draws_and_while_it
     nothing_broken(own, tmp_path)
 
 
-@pytest.mark.deep  # as connections that are silent for a moment, of `test_outages.py`
 def test_a_run_waits_for_servers_that_are_stopped_for_a_moment(servers, own, tmp_path):
     waiting = Waiting(own, tmp_path, ("begin_drawing.after", 3))
     waiting.reached()

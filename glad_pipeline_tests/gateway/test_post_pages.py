@@ -151,6 +151,11 @@ def test_what_is_quickly_counted_is_counted_when_it_is_asked_for(database_url, m
         until = time.monotonic() + 20
         while client.get("/api/tags").json()["data"][0]["posts"] != 0:
             assert time.monotonic() < until
+        monkeypatch.setattr(sitemap, "SECONDS", 0.2)
+        before = client.get("/api/sitemap").json()
+        with connect(database_url) as somebody, somebody.transaction():
+            somebody.execute("LOCK TABLE posts")
+            assert client.get("/api/sitemap").json() == before  # which is what there was, since it fails
 
 
 def test_what_takes_long_to_count_is_not_counted_and_the_labels_are_there(database_url, monkeypatch):

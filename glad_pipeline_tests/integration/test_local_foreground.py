@@ -180,7 +180,6 @@ def test_sigint_ends_it_with_what_was_started_again(up):
     assert up.state is None
 
 
-@pytest.mark.deep  # test_local_postgres.py shows that a server ends with a killed parent
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
 def test_kill_9_of_it_leaves_nothing_either(tmp_path):
     up = Up(tmp_path / "home")

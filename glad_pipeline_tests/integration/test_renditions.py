@@ -203,8 +203,8 @@ def no_avif_in(broken, part: str) -> None:
 @pytest.mark.parametrize(
     ("part", "said"),
     [
-        ("store", "the store takes no AVIF"),
         ("other writer", "w96.avif is not there yet"),
+        ("store", "the store takes no AVIF"),
         ("encoder", "KeyError: 'AVIF'"),
         ("Pillow", "is built without avif"),
     ],
@@ -239,7 +239,7 @@ def test_a_rendition_that_cannot_be_made_or_stored_holds_up_no_post_and_is_made_
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize("point", ["rendition.after", "catalogue.before"])
+@pytest.mark.parametrize("point", ["catalogue.before", "rendition.after"])
 def test_a_run_that_breaks_off_leaves_nothing_that_the_next_does_not_finish(pictures, database, point):
     def breaks(name):
         if name == point:

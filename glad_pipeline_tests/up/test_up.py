@@ -65,7 +65,7 @@ def materialized(machine, web, quiet, owner):
     """The run that a click on *Materialize all* has started, with the sensor off, and what the page heard of it."""
     (before,) = machine.sql("SELECT count(*) FROM runs", database="DAGSTER_DATABASE_URL")
     (row,) = machine.sql("INSERT INTO prompts (prompt, title) VALUES ('a bay at noon', 'Noon bay') RETURNING id")
-    until = time.monotonic() + 6  # the sensor would look every 5 s
+    until = time.monotonic() + 6  # the sensor would look every 2 s
     page, frames = owner.new_page(), []
     page.on("websocket", lambda made: made.on("framereceived", lambda data: frames.append(made.url)))
     page.goto(f"{web}/asset-groups")

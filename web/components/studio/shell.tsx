@@ -6,7 +6,7 @@ import { usePathname } from "next/navigation";
 import { createContext, useContext, useEffect, useState, useSyncExternalStore, type ReactNode } from "react";
 import useSWR, { SWRConfig, useSWRConfig } from "swr";
 import { call, connectionStore, notice, Refused, signedInAgain } from "@/lib/studio/client";
-import { forgetDraft } from "@/lib/studio/draft";
+import { forgetDraft, keepDraft, keepIds, keptDraft, keptIds } from "@/lib/studio/draft";
 import type { One, Queue } from "@/lib/studio/types";
 import { texts } from "@/texts";
 import { SignInAgain } from "./sign-in";
@@ -111,13 +111,16 @@ function SignedIn({ who }: { who: Who }) {
 
   async function signOut() {
     setBusy(true);
+    const [draft, ids] = [keptDraft(), keptIds()];
+    forgetDraft(); // before it is known whether it succeeds: the page may be left meanwhile
     try {
       await call("session", { method: "DELETE", keepalive: true });
     } catch (error) {
+      keepDraft(draft);
+      keepIds(ids);
       tell(words.session.notSignedOut(error instanceof Error ? error.message : String(error)), "bad");
       return setBusy(false);
     }
-    forgetDraft();
     window.location.assign("/studio"); // a whole load: nothing of what was shown stays in memory
   }
 
