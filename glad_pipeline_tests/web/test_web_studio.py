@@ -239,7 +239,7 @@ def drawn(site):
     site.add("a ferry on Friday", title="Due later", publish_at="2099-01-01T10:00Z")
     for number in (1, 2):
         site.add(f"BLANK {number}", title=f"Nothing {number}")
-    site.add("Heron in snow", title="Heron", needs_approval=True)
+    site.add("Ibis in snow", title="Ibis", needs_approval=True)
     site.run()
 
 
@@ -324,11 +324,11 @@ def test_what_is_found_after_the_last_decision_comes_onto_the_desk(site, opened)
         page.route(
             re.compile(r"/review\?status(?!.*after=)"), lambda route: route.abort() if away else route.continue_()
         )
-        page.goto(f"{site.url}/studio/review?prompt={row_of(site, 'Heron')['id']}")
-        heron, approve = (
-            page.get_by_role(role, name=name) for role, name in (("heading", "Heron"), ("button", "Approve A"))
+        page.goto(f"{site.url}/studio/review?prompt={row_of(site, 'Ibis')['id']}")
+        ibis, approve = (
+            page.get_by_role(role, name=name) for role, name in (("heading", "Ibis"), ("button", "Approve A"))
         )
-        expect(heron).to_be_visible()
+        expect(ibis).to_be_visible()
         page.keyboard.press("a")
         expect(approve).to_be_hidden()  # it was the last that is known
         page.keyboard.press("z")
@@ -338,7 +338,7 @@ def test_what_is_found_after_the_last_decision_comes_onto_the_desk(site, opened)
         away.clear()
         page.clock.fast_forward(10_000)  # the next look
         expect(approve).to_be_enabled()
-        expect(heron).to_be_hidden()
+        expect(ibis).to_be_hidden()
 
 
 @pytest.mark.usefixtures("drawn")
