@@ -95,7 +95,7 @@ def test_a_run_on_workers_has_no_torch_in_it(environment, here_and_there):
         "from glad_pipeline.defs.wiring import build_resources\n"
         "from glad_pipeline.settings import load_settings\n"
         "world = World()\n"
-        "world.sql(\"INSERT INTO prompts (prompt, title) VALUES ('a hill', 'Hill')\")\n"
+        "world.sql(\"INSERT INTO prompts (prompt, title, seed) VALUES ('a hill', 'Hill', 1)\")\n"
         "print(world.run(build_resources(load_settings())['sdxl']))\n"
         "print(world.sql('SELECT status, last_error FROM prompts'))\n"
         "print('torch' in sys.modules, 'diffusers' in sys.modules)\n"
