@@ -302,9 +302,9 @@ class Coming:
             yield from group
 
 
-def test_a_recipe_that_comes_while_a_batch_is_drawn_is_in_the_next_one(pool_of):
+def test_a_recipe_that_comes_while_a_batch_is_drawn_is_in_the_next_one(fresh_pool_of):
     """Of a shape whose batches are known to take 1.5 s: the next is asked for when this one is nearly done."""
-    pool = pool_of(GLAD_WORKERS=1)
+    pool = fresh_pool_of(GLAD_WORKERS=1)
     list(RemoteEngine(DEMO, pool).generate(recipes(1, "for 1.5 s")))  # the worker knows now
     backlog = Coming(*recipes(BATCH * 4, "for 1.5 s"))
     urgent = recipes(1, "for 1.5 s")
@@ -319,8 +319,8 @@ def test_a_recipe_that_comes_while_a_batch_is_drawn_is_in_the_next_one(pool_of):
     assert all(0.9 < later - earlier < 3 for earlier, later in pairwise(asked[1:-1]))
 
 
-def test_a_recipe_that_comes_a_moment_before_the_next_batch_is_chosen_is_in_it(pool_of):
-    pool = pool_of(GLAD_WORKERS=1)
+def test_a_recipe_that_comes_a_moment_before_the_next_batch_is_chosen_is_in_it(fresh_pool_of):
+    pool = fresh_pool_of(GLAD_WORKERS=1)
     list(RemoteEngine(DEMO, pool).generate(recipes(1, "for 0.5 s")))  # the worker knows now
     backlog, urgent = Coming(*recipes(BATCH * 3, "for 0.5 s")), recipes(1, "for 0.5 s")
     backlog.comes[1], backlog.over = urgent, True
@@ -328,10 +328,10 @@ def test_a_recipe_that_comes_a_moment_before_the_next_batch_is_chosen_is_in_it(p
     assert urgent[0] in backlog.taken[1][1]
 
 
-def test_a_worker_tells_how_long_a_batch_waited_for_it_or_it_for_the_batch(pool_of):
+def test_a_worker_tells_how_long_a_batch_waited_for_it_or_it_for_the_batch(fresh_pool_of):
     import ray
 
-    [member] = pool_of(GLAD_WORKERS=1).open(DEMO)
+    [member] = fresh_pool_of(GLAD_WORKERS=1).open(DEMO)
     ray.get(member.handle.load.remote(DEMO))
 
     def sent(name):
@@ -345,9 +345,9 @@ def test_a_worker_tells_how_long_a_batch_waited_for_it_or_it_for_the_batch(pool_
     assert -3 < third.early < -0.9
 
 
-def test_the_next_batches_come_later_once_it_is_known_how_long_a_handover_takes(pool_of, monkeypatch):
+def test_the_next_batches_come_later_once_it_is_known_how_long_a_handover_takes(fresh_pool_of, monkeypatch):
     monkeypatch.setattr(turns, "FIRST_LEAD", 0.8)
-    pool, backlog = pool_of(GLAD_WORKERS=1), Coming(*recipes(BATCH * 6, "for 1 s"))
+    pool, backlog = fresh_pool_of(GLAD_WORKERS=1), Coming(*recipes(BATCH * 6, "for 1 s"))
     backlog.over = True
     list(RemoteEngine(DEMO, pool).generate(recipes(1, "for 1 s")))
     engine = RemoteEngine(DEMO, pool)
@@ -382,9 +382,9 @@ class Late(Coming):
         return super().take(batch_of, prefer=prefer, wait=wait)
 
 
-def test_while_nothing_is_there_it_is_looked_once_and_the_wait_counts_for_no_handover(pool_of, monkeypatch):
+def test_while_nothing_is_there_it_is_looked_once_and_the_wait_counts_for_no_handover(fresh_pool_of, monkeypatch):
     monkeypatch.setattr(turns, "FIRST_LEAD", 1.5)
-    pool = pool_of(GLAD_WORKERS=1)
+    pool = fresh_pool_of(GLAD_WORKERS=1)
     list(RemoteEngine(DEMO, pool).generate(recipes(1, "for 2 s")))  # the worker knows now
     backlog, engine = Late(recipes(BATCH, "for 2 s"), recipes(BATCH, "for 2 s")), RemoteEngine(DEMO, pool)
     assert len(list(engine.generate(backlog))) == 2 * BATCH
