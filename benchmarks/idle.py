@@ -33,7 +33,7 @@ LAST_ROWS = (  # that of sequences: old ticks are deleted meanwhile
 )
 PROGRAMS = {  # a word of the command line → what the program is called here
     "glad_pipeline.defs.daemon": "daemon",
-    "api": "code server",
+    "glad_pipeline.defs.code_server": "code server",
     "glad_pipeline.defs.webserver": "web UI",
     "glad_pipeline.gateway": "gateway",
     "glad_pipeline.cli": "glad up",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from psycopg import AsyncConnection, Error, sql
@@ -39,7 +40,19 @@ async def notifications(
                     "client a session of its own (docs/setup.md)"
                 )
             yield
-            async for _ in connection.notifies():
-                yield
+            while True:
+                await _readable(connection.fileno())
+                async for _ in connection.notifies(timeout=0):
+                    yield
     except Error as error:
         raise DatabaseError(f"the database {describe(url)} is not listened to: {first_words(error)}") from error
+
+
+async def _readable(descriptor: int) -> None:
+    """Until something has come. psycopg alone would look ten times a second."""
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, came.set)
+    try:
+        await came.wait()
+    finally:
+        loop.remove_reader(descriptor)

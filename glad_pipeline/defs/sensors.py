@@ -27,8 +27,8 @@ from glad_pipeline.settings import Settings
 from glad_pipeline.workers.cluster import Cluster
 
 SHORTEST_INTERVAL = 1  # seconds: the daemon's own loop decides, every 5
-AGAIN = 0.25  # seconds between looks at the queue
-ROUND = 1.0  # seconds between looks at messages, and at runs that are gone
+AGAIN = 0.5  # seconds between looks at the queue
+ROUND = 2.0  # seconds between looks at messages, and at runs that are gone
 GONE = SILENCE + 10.0  # seconds without a lock after which a run's process is gone: a living one is back by then
 TAKEN_WITHIN = 1.0  # seconds after which a run that draws has taken what has come
 BEGINNING = 10.0  # seconds in which a run usually has claimed its prompts; a pod or machine may take longer

@@ -39,7 +39,7 @@ ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LONGEST_LOG = 64_000_000  # bytes of one program's; as many again are kept of before
 # not `code-server start`: that one is a process between Dagster and this one, which only reloads edited code
 CODE = [
-    *("dagster", "api", "grpc", "-m", "glad_pipeline.definitions"),
+    *("glad_pipeline.defs.code_server", "api", "grpc", "-m", "glad_pipeline.definitions"),
     *("--lazy-load-user-code", "--use-python-environment-entry-point"),
 ]
 

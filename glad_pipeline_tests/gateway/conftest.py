@@ -15,14 +15,14 @@ from fastapi import APIRouter
 
 from glad_pipeline.callers.keys import make_key
 from glad_pipeline.database import Database
+from glad_pipeline.gateway import serving
 from glad_pipeline.gateway.app import build_app
 from glad_pipeline.gateway.serving import Server, options_of
 from glad_pipeline.settings import Settings, settings_of
 
 
 class _Hurried:
-    """asyncio for uvicorn, which sleeps a tenth of a second before it looks whether it is to end, and again when it
-    ends: longer than most tests of the gateway take."""
+    """asyncio for uvicorn, which sleeps a tenth of a second when it ends: longer than most tests of the gateway take."""
 
     def __getattr__(self, name: str) -> object:
         return getattr(asyncio, name)
@@ -33,6 +33,7 @@ class _Hurried:
 
 
 uvicorn.server.asyncio = _Hurried()  # type: ignore[attr-defined]
+serving.TICK = 0.01
 
 
 @contextmanager

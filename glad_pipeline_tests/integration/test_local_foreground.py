@@ -144,7 +144,7 @@ PARTS = {  # words of the command that is killed: what it is called
     "defs.daemon": "the daemon",
     "defs.webserver": "the web UI",
     "glad_pipeline.gateway": "the gateway",
-    "dagster api": "the code server",
+    "defs.code_server": "the code server",
     "postgres -D": "PostgreSQL",
     "weed": "the S3 server",
     **SITE,

@@ -1,9 +1,11 @@
 """What of Dagster is used that it does not promise to keep: in few files, and tried with one version."""
 
+import inspect
 import re
 from pathlib import Path
 
 import dagster as dg
+import uvicorn
 
 ROOT = Path(__file__).parents[2]
 TRIED_WITH = "1.13.27"
@@ -12,10 +14,11 @@ USED_IN = {
     "defs/fixed_resource.py",  # resources that run config cannot change
     "defs/pool_limit.py",  # reading and setting a pool's limit
     "defs/kept_connections.py",  # SQLite where no database is named; questions about the schema
+    "defs/code_server.py",  # the code server as a module, and how often gRPC wakes it
     "defs/daemon.py",  # the daemon as a module; how often code servers are asked whether they are still there
 }
 PRIVATE = re.compile(
-    r"dagster\._|event_log_storage|daemon_cursor_storage|run_op_concurrency|AssetChecksDefinition\.create"
+    r"dagster\._|from (?:dagster|grpc) import _|event_log_storage|daemon_cursor_storage|run_op_concurrency|AssetChecksDefinition\.create"
 )
 
 
@@ -43,3 +46,23 @@ def test_what_is_used_is_there():
         pool_limit.follow(instance, "gpu", None)
         assert pool_limit.pool_limit(instance, "gpu") == 1
     assert fixed_resource.FixedResource
+
+
+def test_what_wakes_an_idle_program_every_tenth_of_a_second_is_slowed_down():
+    from dagster._grpc import server_watcher
+    from grpc import _common
+
+    from glad_pipeline.defs import code_server, daemon, webserver
+
+    waits, usual = [], (_common.MAXIMUM_WAIT_TIMEOUT, server_watcher.WATCH_INTERVAL)
+    assert usual == (0.1, 1)
+    try:
+        code_server.look_less_often()
+        daemon.watch_less_often()
+        _common.wait(lambda **given: waits.append(given), lambda: bool(waits))
+        assert waits == [{"timeout": code_server.LOOKS_EVERY}]
+        assert server_watcher.WATCH_INTERVAL == daemon.WATCH_INTERVAL
+    finally:
+        _common.MAXIMUM_WAIT_TIMEOUT, server_watcher.WATCH_INTERVAL = usual
+    assert "sleep(0.1)" in inspect.getsource(uvicorn.Server.main_loop)
+    assert webserver.Server.main_loop is not uvicorn.Server.main_loop
