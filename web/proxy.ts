@@ -4,14 +4,15 @@ import { createHash, randomUUID } from "node:crypto";
 import { NextResponse, type NextRequest } from "next/server";
 import { HOST, isOurHost, publicHost } from "@/lib/hosts";
 import { pictureSources } from "@/lib/pictures";
-import { stateOf } from "@/lib/state";
+import { stateOf, type State } from "@/lib/state";
 import { visitorOf } from "@/lib/visitors";
 
 const INNER = "x-glad-inner"; // on requests of this file to the pages
 const DRAWN = randomUUID();
 /** What shows that it is one: nobody else knows it, and all processes of one site do. */
 const mark = () => createHash("sha256").update(`inner ${process.env.GLAD_REVALIDATE_SECRET || DRAWN}`).digest("hex");
-const OF_PROXY = /^\/(?:gone|away)\/?$/; // pages that only this file shows
+/** Pages that only this file shows. A post's page that finds it taken down sends to the first. */
+const OF_PROXY = new Map<string, State>([["/gone", "gone"], ["/away", "missing"]]);
 /** Pages that a gateway which takes too long, or refuses a visitor, makes fail: what they show is not, or not yet, kept. */
 const MAY_FAIL = /^\/(?:categories|tags|authors)(?:\/|$)/;
 const DEVELOPMENT = process.env.NODE_ENV === "development";
@@ -59,13 +60,14 @@ function passedOn(made: Response, status: number): NextResponse {
 /** The page as far as its data is kept or can be had, else one that says so. */
 async function ifItCanBeMade(request: NextRequest): Promise<NextResponse> {
   const made = await page(request.nextUrl.pathname + request.nextUrl.search, request);
+  if (made.status === 307) return passedOn(await page("/gone", request), 410); // so it says of a post that was taken down
   return made.status < 500 ? passedOn(made, made.status) : passedOn(await page("/away", request), 503);
 }
 
 /** A page of a status that it cannot set itself; null: the page is rendered as usual. */
 async function instead(request: NextRequest): Promise<NextResponse | null> {
   const { pathname, searchParams } = request.nextUrl;
-  const state = OF_PROXY.test(pathname) ? "missing" : await stateOf(pathname);
+  const state = OF_PROXY.get(pathname.replace(/\/$/, "")) ?? (await stateOf(pathname));
   if (state === "gone") return passedOn(await page("/gone", request), 410);
   if (state === "missing") return passedOn(await page("/missing", request), 404);
   // Whoever shows a mark that is none does not have us ask ourselves again and again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -53,6 +54,7 @@ class Imported(Told):
     differing: int = Field(description="of those: the task_id was there with other fields, which were kept")
     refused: int = Field(description="rows that are wrong: left out with `skip_bad`, else nothing would be imported")
     reasons: list[RowRefused] = Field(description="the first of those")
+    columns: list[str] = Field(description="names in records that are no fields: rows are refused for them")
     read: list[str] = Field(description="how the file was read, where that is not as plain as can be")
     noticed: list[str] = Field(description="what in rows is drawn in another way than it seems to be meant")
     first: list[RowSeen] = Field(description="with `dry_run`: the first rows")
@@ -84,8 +86,8 @@ async def import_prompts(
 ) -> Response:
     """Put every row of a file into the queue, or none if one is wrong.
 
-    CSV, TSV, JSONL, JSON or text, of at most 8 MB and 100,000 rows.
-    The same file twice adds nothing. A problem 422 has `rows`: the first that are wrong, each with its reason.
+    CSV, TSV, JSONL, JSON or text, of at most 8 MB and 100,000 rows. The same file twice adds nothing.
+    A problem 422 has `rows`: the first that are wrong, each with its reason; and `columns`: all that are no fields.
     Rows without a source get the name of the key as theirs.
     """
     from glad_pipeline.prompts.files.record import ReadOptions
@@ -143,6 +145,8 @@ def _refuse_parquet(file: Path) -> None:
 
 
 def _import(state: State, file: Path, options: ImportOptions) -> ImportReport:
+    from glad_pipeline.prompts.files.columns import KNOWN
+    from glad_pipeline.prompts.files.reading import UnknownColumnsError
     from glad_pipeline.prompts.importing import ImportRefusedError, import_files
 
     _refuse_parquet(file)
@@ -152,9 +156,18 @@ def _import(state: State, file: Path, options: ImportOptions) -> ImportReport:
         count = error.report.refused
         rows = [{"where": where, "reason": reason} for where, reason in error.report.reasons]
         detail = f"{count:,} rows are wrong, so nothing was imported: mend them, or leave them out with skip_bad"
-        raise Problem(422, detail, rows=rows) from error
+        raise Problem(422, detail, rows=rows, columns=_texts(error.report.unknown)) from error
+    except UnknownColumnsError as error:
+        cure = "Rename them, say which field one is (map), or leave them out (ignore)"
+        detail = f"The file has columns that are no fields: {error.fault}. {cure}. Known columns: {', '.join(KNOWN)}"
+        raise Problem(422, detail, rows=[], columns=_texts(error.columns)) from error
     except UsageError as error:
         raise Problem(422, str(error).replace(str(file), "the file")) from error
+
+
+def _texts(names: Sequence[str]) -> list[str]:
+    """Without half of a surrogate pair, which JSON may have escaped, and which is no UTF-8."""
+    return [name.encode("utf-8", "replace").decode() for name in names]
 
 
 def _told(report: ImportReport, *, dry_run: bool) -> dict[str, Any]:
@@ -174,6 +187,7 @@ def _told(report: ImportReport, *, dry_run: bool) -> dict[str, Any]:
         "differing": report.differing,
         "refused": report.refused,
         "reasons": [{"where": where, "reason": reason} for where, reason in report.reasons],
+        "columns": _texts(report.unknown),
         "read": [line.partition(": ")[2] for line in report.read],
         "noticed": [f"{each.kind} in {each.rows:,} rows: {each.example}" for each in report.noticed],
         "first": first,

@@ -16,6 +16,7 @@ from glad_pipeline.database import Connection, Database
 from glad_pipeline.errors import GladError, UnavailableError, UsageError
 from glad_pipeline.generation.recipe import Recipe
 from glad_pipeline.limits import TEXT_PIECES
+from glad_pipeline.operations.choices import problem_of
 from glad_pipeline.operations.prompt_texts import notices_of
 from glad_pipeline.prompts import intake, management
 from glad_pipeline.prompts.aims import refuse_unknown_aims
@@ -67,7 +68,7 @@ class Checked:
 
     is_possible: bool
     problems: Sequence[str]  # each reason why it would be refused
-    warnings: Sequence[str]  # what is drawn in another way than it seems to be meant, or has no place on the blog
+    warnings: Sequence[str]  # what is drawn in another way than it is meant, or not by this machine, or has no place
     texts: Sequence[CheckedText]
     would_be: WouldBe | None  # None: it is not possible
 
@@ -108,10 +109,11 @@ def check(
         return _refused([str(error)], texts)
     if taken := database.read(lambda connection: blocklist.blocked(connection, [recipe.hash])):
         return _refused([*taken.values()], texts)
+    said = (*_of_same(there), *notices_of(new, settings.engine), *_of_preset(recipe.preset, settings))
     return Checked(
         is_possible=True,
         problems=(),
-        warnings=(*_of_same(there), *notices_of(new, settings.engine), *without_place(database, prompt)),
+        warnings=(*said, *without_place(database, prompt)),
         texts=texts,
         would_be=_would_be(new, recipe),
     )
@@ -133,6 +135,12 @@ def _new(connection: Connection, given: Mapping[str, Any], settings: Settings) -
 
 def _of_same(there: int | None) -> list[str]:
     return [] if there is None else [f"it was asked for already, as prompt {there}: nothing would be added"]
+
+
+def _of_preset(preset: str, settings: Settings) -> list[str]:
+    """What this machine lacks for it. A warning: the prompt is taken all the same, and another machine may draw."""
+    problem = problem_of(preset, settings)
+    return [] if problem is None else [f"{problem}, and this machine has none"]
 
 
 def _reasons(given: Mapping[str, Any], error: GladError, told: Callable[[GladError], str]) -> list[str]:

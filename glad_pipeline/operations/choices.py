@@ -18,7 +18,6 @@ from glad_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from glad_pipeline.generation.models import ModelProfile
-    from glad_pipeline.generation.presets import Preset
 
 SIZES = {  # by ratio, for a model of 1,024 pixels: about as many pixels each
     "1:1": (1_024, 1_024),
@@ -178,7 +177,7 @@ def _preset(name: str, found: ModelProfile | str, settings: Settings) -> PresetC
     from glad_pipeline.generation.defaults import SCHEDULER, said_by
     from glad_pipeline.generation.presets import PRESETS
 
-    known, problem = (None, found) if isinstance(found, str) else (found, _problem(PRESETS[name], settings))
+    known, problem = (None, found) if isinstance(found, str) else (found, problem_of(name, settings))
     says = said_by(PRESETS[name], known) if known else {}
     models = {} if known is None else {each: getattr(known, each) for each in ("num_inference_steps", "guidance_scale")}
     ours, is_default = _of_settings(settings), name == settings.engine.preset
@@ -196,10 +195,12 @@ def _preset(name: str, found: ModelProfile | str, settings: Settings) -> PresetC
     )
 
 
-def _problem(preset: Preset, settings: Settings) -> str | None:
-    """What the preset needs and this machine has not, as far as a look at it tells; workers may be elsewhere."""
+def problem_of(preset: str, settings: Settings) -> str | None:
+    """What this preset needs and this machine has not, as far as a look at it tells; workers may be elsewhere."""
+    from glad_pipeline.generation.presets import PRESETS
+
     options = settings.engine
-    if preset.quantization != "fp8" or options.device == "cuda" or options.ray_address or NVIDIA.exists():
+    if PRESETS[preset].quantization != "fp8" or options.device == "cuda" or options.ray_address or NVIDIA.exists():
         return None
     return "the preset fp8 needs an NVIDIA GPU of compute capability 8.9 or later (L4, RTX 40, H100 and newer)"
 

@@ -96,6 +96,7 @@ class ImportReport:
     last_time: datetime | None = None
     faults: str = ""  # what is wrong with the refused rows, in words
     reasons: tuple[tuple[str, str], ...] = ()  # where, and what is wrong there: the first SHOWN
+    unknown: tuple[str, ...] = ()  # what records name that is no field of a prompt: they are refused for it
 
 
 class ImportRefusedError(UsageError):
@@ -117,7 +118,7 @@ def import_file(
 
     >>> import_file(database, Path("examples/prompts.csv"))
     ImportReport(added=14, existing=0, differing=0, refused=0, read=(), noticed=(), first=(),
-                 first_time=None, last_time=None, faults='', reasons=())
+                 first_time=None, last_time=None, faults='', reasons=(), unknown=())
     """
     return import_files(database, [path], ImportOptions(zone=zone), progress=progress)
 
@@ -214,6 +215,7 @@ class _Import:
             first=tuple(self._first),
             faults=self._faults(refusals) if refusals.count else "",
             reasons=refusals.first(),
+            unknown=tuple(dict.fromkeys(name for reading in self._readings for name in reading.unknown)),
         )
         if report.refused and not self._options.skip_bad:
             return report

@@ -81,6 +81,35 @@ def test_columns_are_named_as_by_the_terminal(submitter, rows):
     assert [row["prompt"] for row in rows()] == ["a hill"]
 
 
+def test_all_columns_that_are_no_fields_are_told_as_data_and_known_ones_stay_judged(submitter, rows):
+    names = [f"note {n}" for n in range(40)]
+    table = f"prompt,width,{','.join(names)}\na hill,17,{',x' * 39}\na lake,512,{',x' * 39}\n".encode()
+    for tried in (True, False):
+        answer = submitter.post(IMPORT, content=table, params={"format": "csv", "dry_run": tried})
+        assert (answer.status_code, answer.json()["columns"], answer.json()["rows"]) == (422, names, [])
+        assert "'note 0'" in answer.json()["detail"]
+        assert "glad prompts" not in answer.json()["detail"]
+    wanted = {"format": "csv", "ignore": "*"}
+    tried = submitter.post(IMPORT, content=table, params={**wanted, "dry_run": True}).json()["data"]
+    assert (tried["columns"], tried["refused"]) == ([], 1)
+    assert "width" in tried["reasons"][0]["reason"]
+    refused = submitter.post(IMPORT, content=table, params=wanted).json()
+    assert (refused["columns"], [each["where"] for each in refused["rows"]]) == ([], ["line 2"])
+    assert rows() == []
+
+
+def test_what_records_name_that_is_no_field_is_told_all_at_once(submitter, rows):
+    lines = b'{"prompt": "a hill", "mood": 1}\n{"prompt": "a lake"}\n{"prompt": "a sea", "by\\ud800": 2, "mood": 3}\n'
+    wanted = {"format": "jsonl"}
+    tried = submitter.post(IMPORT, content=lines, params={**wanted, "dry_run": True}).json()["data"]
+    assert (tried["refused"], tried["columns"]) == (2, ["mood", "by?"])
+    refused = submitter.post(IMPORT, content=lines, params=wanted)
+    assert (refused.status_code, refused.json()["columns"]) == (422, ["mood", "by?"])
+    assert [each["where"] for each in refused.json()["rows"]] == ["line 1", "line 3"]
+    assert submitter.post(IMPORT, content=lines, params={**wanted, "ignore": "*"}).json()["data"]["added"] == 3
+    assert [row["prompt"] for row in rows()] == ["a hill", "a lake", "a sea"]
+
+
 def test_what_is_no_file_of_prompts_is_refused_without_the_name_of_ours(submitter, rows, monkeypatch):
     for content in (b"", b"\x1f\x8b\x08\x00rest", b"PAR1....PAR1", b"\x00\xff\xfe", b'[{"prompt": ' + b"[" * 50_000):
         answer = submitter.post(IMPORT, content=content)

@@ -7,6 +7,7 @@ import pytest
 from glad_pipeline.gateway.studio_options import Options
 from glad_pipeline.generation.models import DEMO_CHECKPOINT
 from glad_pipeline.operations.checking import Checked
+from glad_pipeline.operations.checking import check as look_at
 from glad_pipeline.operations.choices import NVIDIA
 from glad_pipeline_tests.gateway.conftest import served
 from glad_pipeline_tests.gateway.studio_rows import prompt_in, sql
@@ -102,6 +103,16 @@ def test_what_would_be_refused_is_said_with_each_reason(check, given, said):
 def test_what_is_drawn_otherwise_than_meant_is_warned_of(check):
     assert any("LoRA" in each for each in check(prompt="a quiet lake <lora:x:1>")["warnings"])
     assert check()["warnings"] == []
+
+
+def test_a_preset_that_this_machine_cannot_draw_is_warned_of_wherever_it_is_said(check, database, settings):
+    said = check(preset="fp8")
+    assert (said["is_possible"], bool(said["warnings"])) == (True, not NVIDIA.exists())
+    ours = settings.model_copy(update={"preset": "fp8"})
+    found = look_at(database, {"prompt": "a quiet harbour"}, ours)
+    assert [*found.warnings] == said["warnings"]
+    assert not look_at(database, {"prompt": "a quiet harbour", "preset": "base"}, ours).warnings
+    assert not look_at(database, {"prompt": "a quiet harbour"}, ours.model_copy(update={"device": "cuda"})).warnings
 
 
 def test_a_picture_that_was_taken_down_is_not_drawn_again(check, client_with, database):

@@ -518,6 +518,7 @@ class Road:
     def __init__(self, gateway: str) -> None:
         self.refused: tuple[bytes, ...] = ()  # requests that have one of these in them get no answer
         self.held = b"nothing"  # what has this in it arrives when it is held no more
+        self.holds = threading.Event()  # something has come that is held
         self.target = (urlsplit(gateway).hostname, urlsplit(gateway).port)
         self.server = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.server.getsockname()[1]}"
@@ -548,6 +549,7 @@ class Road:
                 if not data or any(each in data for each in self.refused):
                     return
                 while self.held in data:
+                    self.holds.set()
                     time.sleep(0.02)
                 other.sendall(data)
 
@@ -608,6 +610,40 @@ def test_an_answer_that_was_under_way_brings_nothing_back(blog, way):
     reader.join()
     assert '"/posts/late"' in answers[0].text, "this visitor has asked before"
     assert '"/posts/late"' not in httpx2.get(f"{url}/posts", timeout=30).text
+
+
+def test_a_story_that_is_withdrawn_while_its_page_is_made_is_gone(blog, way):
+    url, road = way
+    slugs = ("midway-post", "midway-picture")
+    for slug in slugs:
+        blog.add(f"a lighthouse, {slug}", title=slug, slug=slug)
+    blog.run()
+    headers = {"Authorization": f"Bearer {blog.key('admin')}"}
+
+    def page(path):
+        return httpx2.get(url + path, timeout=30, follow_redirects=True)
+
+    for slug, path in zip(slugs, ("/posts/midway-post", "/posts/midway-picture/picture"), strict=True):
+        road.holds.clear()
+        road.held = f"GET /api/posts/{slug} ".encode()
+        try:
+            answers = []
+            reader = threading.Thread(target=lambda path=path, answers=answers: answers.append(page(path)))
+            reader.start()
+            assert road.holds.wait(20), "the page reads its post when it has been found to be there"
+            asked = {"post": slug, "reason": "the client withdrew it", "keep_picture": True}
+            done = httpx2.post(f"{blog.gateway}/api/studio/posts/unpublish", json=asked, headers=headers, timeout=60)
+            assert done.status_code in (200, 202), done.text
+        finally:
+            road.held = b"nothing"
+        reader.join()
+        assert (answers[0].status_code, "This story was withdrawn" in answers[0].text) == (410, True)
+        assert page(path).history == [], "asked for again its own address says so"
+    road.refused = (b"HEAD /api/posts/midway-post ",)  # whether it is there could not be found out
+    try:
+        assert page("/posts/midway-post").status_code == 410
+    finally:
+        road.refused = ()
 
 
 def test_while_the_gateway_is_away_pages_stay_and_others_say_so(way):

@@ -92,7 +92,14 @@ def bare(site, archive, tmp_path_factory):
 
 def test_behind_a_proxy_it_has_its_pages_of_every_status(bare):
     told = {"Host": "blog.example.com", "X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.1"}
-    for path, status in (("/", 200), ("/posts/none", 404), ("/tags/none", 404), ("/nothing", 404), ("/gone", 404)):
+    for path, status in (
+        ("/", 200),
+        ("/posts/none", 404),
+        ("/tags/none", 404),
+        ("/nothing", 404),
+        ("/gone", 410),
+        ("/away", 404),
+    ):
         answer = httpx2.get(bare + path, headers=told)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8"), path
     assert (

@@ -401,6 +401,37 @@ def test_wrong_rows_of_a_file_are_named_and_nothing_is_imported(site, opened):
         assert row_of(site, "Barn three") is None
 
 
+def test_columns_that_no_prompt_has_are_left_out_when_a_person_says_so(site, opened):
+    notes = b"prompt,title,width,Mood,Note\na dovecote,Dovecote one,512,calm,x\na dovecote,Dovecote two,17,dull,x\n"
+    with opened(viewport=PHONE, path="/studio/queue") as page:
+        upload(page, "dovecotes.csv", notes)
+        dialog = page.get_by_role("dialog", name="Upload prompts")
+        leave = dialog.get_by_role("checkbox", name="Leave out 2 columns: Mood, Note")
+        expect(dialog.get_by_text(re.compile("columns that are no fields: unknown 'Mood', 'Note'"))).to_be_visible()
+        expect(leave).not_to_be_checked()
+        expect(dialog.get_by_role("button", name=re.compile("Import"))).to_have_count(0)
+        leave.focus()
+        page.keyboard.press("Space")
+        expect(dialog.get_by_text("1 row is wrong, so nothing would be imported")).to_be_visible()
+        expect(dialog.get_by_text(re.compile("passed over: 'Mood', 'Note'"))).to_be_visible()
+        page.keyboard.press("Space")
+        expect(dialog.get_by_text(re.compile("columns that are no fields"))).to_be_visible()
+        page.keyboard.press("Space")
+        expect(leave).to_be_checked()
+        dialog.get_by_role("button", name="Leave the wrong rows out").click()
+        dialog.get_by_role("button", name="Import 1 prompt").click()
+        expect(page.get_by_text("1 prompt is in the queue now")).to_be_visible()
+        assert row_of(site, "Dovecote one") is not None
+        assert row_of(site, "Dovecote two") is None
+        records = b'{"prompt": "a dovecote", "title": "Dovecote three", "mood": 1}\n'
+        upload(page, "dovecotes.jsonl", records)
+        dialog.get_by_role("checkbox", name="Leave out the column mood").check()
+        expect(dialog.get_by_role("button", name="Import 1 prompt")).to_be_visible()
+        dialog.locator("input[type=file]").set_input_files({"name": "x.csv", "mimeType": "text/csv", "buffer": notes})
+        expect(leave).not_to_be_checked()  # another file, another answer
+        assert row_of(site, "Dovecote three") is None
+
+
 def test_a_session_that_ends_in_mid_form_is_opened_again_and_nothing_is_lost(site, opened):
     key = site.key()
     with opened(with_key=key) as page:
@@ -659,8 +690,8 @@ def test_no_page_keeps_anybody_out(site, opened, browser, axe, shown, looks):
                 expect(page.get_by_label("Why is it rejected?")).to_be_focused()
                 assert_for_all(page, axe, looks, "reasons")
         page.goto(f"{site.url}/studio/queue")
-        page.get_by_role("button", name="Upload a file").click()
-        expect(page.get_by_role("dialog", name="Upload prompts")).to_be_visible()
+        upload(page, "owls.csv", b"prompt,Note\nan owl,x\n")
+        expect(page.get_by_role("checkbox", name="Leave out the column Note")).to_be_visible()
         assert_for_all(page, axe, looks, "upload")
         page.goto(f"{site.url}/studio/pictures")
         page.get_by_label("Search").fill("owl")  # others may have drawn a page full since

@@ -1,4 +1,4 @@
-// Made by `npm run types` of openapi.json, 7d6b0584c8c4c7fc51bff4a50b16e12d40f854f29b8ee0b12b1b04f94d2e2c2f
+// Made by `npm run types` of openapi.json, 9ed99e310fd58035a7c07b87d3fb0b1fdc29354be6ddf220a68bfb55b10c5de9
 
 export interface paths {
     "/api/authors": {
@@ -887,8 +887,8 @@ export interface paths {
          * Import Prompts
          * @description Put every row of a file into the queue, or none if one is wrong.
          *
-         *     CSV, TSV, JSONL, JSON or text, of at most 8 MB and 100,000 rows.
-         *     The same file twice adds nothing. A problem 422 has `rows`: the first that are wrong, each with its reason.
+         *     CSV, TSV, JSONL, JSON or text, of at most 8 MB and 100,000 rows. The same file twice adds nothing.
+         *     A problem 422 has `rows`: the first that are wrong, each with its reason; and `columns`: all that are no fields.
          *     Rows without a source get the name of the key as theirs.
          */
         post: operations["import_prompts_api_studio_prompts_import_post"];
@@ -2377,6 +2377,11 @@ export interface components {
              * @description prompts that are new in the queue
              */
             added: number;
+            /**
+             * Columns
+             * @description names in records that are no fields: rows are refused for them
+             */
+            columns: string[];
             /**
              * Differing
              * @description of those: the task_id was there with other fields, which were kept

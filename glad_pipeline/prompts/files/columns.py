@@ -81,6 +81,7 @@ class UnknownColumns(ColumnsRefused):
         shown = [quoted(name) + (f" (did you mean {meant[name]}?)" if name in meant else "") for name in names[:10]]
         more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
         super().__init__(f"unknown {', '.join(shown)}{more}")
+        self.names = names
         self.mapped = mapped
         self.ignored = ignored
 

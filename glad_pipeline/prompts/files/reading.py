@@ -31,6 +31,15 @@ _READERS: dict[str, Callable[[Reading, BinaryIO], Iterator[Record]]] = {
 }
 
 
+class UnknownColumnsError(UsageError):
+    """Columns of a table are no fields of a prompt, so that nothing of it is read."""
+
+    def __init__(self, reading: Reading, unknown: UnknownColumns) -> None:
+        super().__init__(f"{reading.name}: {unknown}. {reading.cure()}")
+        self.columns = unknown.names
+        self.fault = str(unknown)  # without what is to be typed at a terminal
+
+
 def new_reading(path: Path, options: ReadOptions | None = None) -> Reading:
     """What `read_records` fills with what it finds out about this file."""
     options = options or ReadOptions(files=(str(path),))
@@ -57,7 +66,7 @@ def read_records(path: Path, reading: Reading | None = None) -> Iterator[Record]
         raise UsageError(f"{path} does not exist: check the path") from None
     except UnknownColumns as error:
         reading.unread(error)
-        raise UsageError(f"{reading.name}: {error}. {reading.cure()}") from None
+        raise UnknownColumnsError(reading, error) from None
     except ColumnsRefused as error:
         raise UsageError(f"{reading.name}: {error}") from None
     except (OSError, ValueError) as error:

@@ -65,9 +65,12 @@ class Reading:
     notes: list[str] = field(default_factory=list)  # what was found out and is worth a word
     mapped: dict[str, str] = field(default_factory=dict)  # proposed for keys of JSON records that are no fields
     ignored: dict[str, None] = field(default_factory=dict)  # and those for which there is nothing to propose
+    unknown: dict[str, None] = field(default_factory=dict)  # all of these keys
 
     def unread(self, unknown: UnknownColumns) -> None:
-        """Note for `cure` what one record has that is no field."""
+        """Note for `cure`, and for who asks which they are, what one record has that is no field."""
+        if len(self.unknown) < MOST:
+            self.unknown |= dict.fromkeys(unknown.names)
         if len(self.mapped) + len(self.ignored) < MOST:
             self.mapped |= unknown.mapped
             self.ignored |= dict.fromkeys(unknown.ignored)

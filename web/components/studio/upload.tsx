@@ -1,6 +1,6 @@
 "use client";
 // A file of prompts: what would happen is shown before anything does.
-import { useRef, useState } from "react";
+import { useId, useRef, useState } from "react";
 import { call, query, Refused } from "@/lib/studio/client";
 import { number, short, size } from "@/lib/studio/format";
 import type { Imported, One } from "@/lib/studio/types";
@@ -17,6 +17,7 @@ type Publish = "" | "post" | "picture";
 
 interface How {
   skip_bad: boolean;
+  ignore: "" | "*"; // columns that are no fields; by their names, one of JSON that is a field in other rows would go as well
   publish: Publish; // "": posts, but for rows that say otherwise
 }
 
@@ -25,15 +26,20 @@ interface Tried {
   report?: Imported;
   problem?: string;
   rows: { where: string; reason: string }[];
+  columns: string[]; // that are no fields; also while they are left out
 }
 
 /** The file that was chosen, what would become of it, and what is under way. */
 function useUpload(onClose: () => void, onDone: () => void) {
   const [tried, setTried] = useState<Tried | null>(null);
-  const [how, setHow] = useState<How>({ skip_bad: false, publish: "" });
+  const [how, setHow] = useState<How>({ skip_bad: false, ignore: "", publish: "" });
   const [busy, setBusy] = useState<"look" | "import" | null>(null);
   const turn = useRef(0);
   const tell = useToast();
+
+  function show(found: Tried, as: How) {
+    setTried((before) => (as.ignore && before ? { ...found, columns: before.columns } : found));
+  }
 
   function close() {
     turn.current++;
@@ -44,12 +50,12 @@ function useUpload(onClose: () => void, onDone: () => void) {
 
   async function look(file: File, as: How) {
     setHow(as);
-    if (file.size > LARGEST) return setTried({ file, problem: words.tooLarge, rows: [] });
+    if (file.size > LARGEST) return setTried({ file, problem: words.tooLarge, rows: [], columns: [] });
     const mine = ++turn.current;
     setBusy("look");
     const found = await asked(file, { ...as, dry_run: true });
     if (mine !== turn.current) return; // another file was chosen meanwhile
-    setTried(found);
+    show(found, as);
     setBusy(null);
   }
 
@@ -60,7 +66,7 @@ function useUpload(onClose: () => void, onDone: () => void) {
     const found = await asked(tried.file, how);
     if (mine !== turn.current) return;
     setBusy(null);
-    if (!found.report) return setTried(found);
+    if (!found.report) return show(found, how);
     tell(words.imported(found.report.added, found.report.existing), "good");
     onDone();
     close();
@@ -75,7 +81,7 @@ export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () =
   return (
     <Dialog open={open} title={words.title} wide onClose={busy === "import" ? undefined : close}>
       <div className={styles.body}>
-        <Drop file={tried?.file ?? null} busy={busy} onFile={(file) => look(file, { ...how, skip_bad: false })} />
+        <Drop file={tried?.file ?? null} busy={busy} onFile={(file) => look(file, { ...how, skip_bad: false, ignore: "" })} />
         {tried && (
           <Choices
             legend={words.publish}
@@ -89,13 +95,17 @@ export function Upload({ open, onClose, onDone }: { open: boolean; onClose: () =
             ]}
           />
         )}
+        {tried && tried.columns.length > 0 && (
+          <LeaveOut
+            columns={tried.columns}
+            isOn={how.ignore !== ""}
+            disabled={busy === "import"}
+            onChange={(isOn) => look(tried.file, { ...how, ignore: isOn ? "*" : "" })}
+          />
+        )}
         <div aria-live="polite" className={styles.found}>
           {tried?.report && <Report report={tried.report} skips={how.skip_bad} />}
-          {tried?.problem && (
-            <Notice tone="bad" title={tried.problem}>
-              <Wrong rows={tried.rows} />
-            </Notice>
-          )}
+          {tried?.problem && <Problem {...tried} problem={tried.problem} ignores={how.ignore !== ""} />}
         </div>
         <div className={styles.actions}>
           {tried?.report && refused === 0 && (
@@ -117,10 +127,10 @@ async function asked(file: File, how: How & { dry_run?: boolean }): Promise<Trie
   try {
     const path = `prompts/import${query({ ...how, skip_bad: how.skip_bad || null })}`;
     const { data } = await call<One<Imported>>(path, { method: "POST", body: file, patience: PATIENCE });
-    return { file, report: data, rows: [] };
+    return { file, report: data, rows: [], columns: data.columns };
   } catch (error) {
-    const rows = error instanceof Refused ? ((error.more["rows"] as Tried["rows"] | undefined) ?? []) : [];
-    return { file, problem: error instanceof Error ? error.message : String(error), rows };
+    const { rows = [], columns = [] } = error instanceof Refused ? (error.more as Partial<Tried>) : {};
+    return { file, problem: error instanceof Error ? error.message : String(error), rows, columns };
   }
 }
 
@@ -158,6 +168,31 @@ function Drop({ file, busy, onFile }: { file: File | null; busy: "look" | "impor
   );
 }
 
+const NAMED = 10;
+
+/** What a file has that no prompt has: whoever leaves it out says so, and sees what is left. */
+function LeaveOut({ columns, isOn, disabled, onChange }: { columns: string[]; isOn: boolean; disabled: boolean; onChange: (isOn: boolean) => void }) {
+  const id = useId();
+  return (
+    <div className={styles.leaveOut}>
+      <label>
+        <input type="checkbox" checked={isOn} disabled={disabled} aria-describedby={id} onChange={(event) => onChange(event.target.checked)} />
+        <span>
+          {words.leaveOut(columns.length)}{" "}
+          {columns.slice(0, NAMED).map((each, index) => (
+            <span key={each}>
+              {index > 0 && ", "}
+              <bdi>{short(each, 40)}</bdi>
+            </span>
+          ))}
+          {columns.length > NAMED && ` ${words.andMore(columns.length - NAMED)}`}
+        </span>
+      </label>
+      <p id={id}>{words.leaveOutHint}</p>
+    </div>
+  );
+}
+
 function Report({ report, skips }: { report: Imported; skips: boolean }) {
   const counts = [
     [words.added, report.added],
@@ -184,6 +219,16 @@ function Report({ report, skips }: { report: Imported; skips: boolean }) {
       )}
       {report.first.length > 0 && <First rows={report.first} />}
     </>
+  );
+}
+
+function Problem({ problem, rows, columns, ignores }: { problem: string; rows: Tried["rows"]; columns: string[]; ignores: boolean }) {
+  const isOfColumns = columns.length > 0 && rows.length === 0 && !ignores;
+  return (
+    <Notice tone="bad" title={isOfColumns ? words.noFields(columns.length) : problem}>
+      {isOfColumns && <p className={styles.why}>{problem}</p>}
+      <Wrong rows={rows} />
+    </Notice>
   );
 }
 
