@@ -68,7 +68,10 @@ class Watch:
             waits, claims = seen.ready.pending, asked[JOB_NAME] is None
             events = sources.changes(self.names, self.settings, connection, memory, waits=waits, claims=claims)
         if not is_preview:
-            fit_the_pool(context.instance, self.settings, self.names.pool)
+            workers = _workers(self.settings)
+            if workers or memory.get("workers", True):  # without: once, for it asks Dagster
+                fit_the_pool(context.instance, self.settings, self.names.pool)
+            memory["workers"] = workers
         requests = [self._request(name, queue) for name, reason in asked.items() if reason is None]
         return dg.SensorResult(
             run_requests=requests,

@@ -15,6 +15,7 @@ from dagster._core.events import DagsterEvent, DagsterEventType
 from glad_pipeline.database import Database, connect
 from glad_pipeline.database.this_database import database_mark
 from glad_pipeline.definitions import build_defs
+from glad_pipeline.defs import sensors
 from glad_pipeline.defs.names import Names
 from glad_pipeline.defs.resources import PostgresResource
 from glad_pipeline.defs.runs import QUEUE_TAG
@@ -302,6 +303,18 @@ def test_an_idle_look_asks_nothing_of_dagster_s_database(add, instance, monkeypa
     for name in ("get_run_records", "get_runs", "add_run_tags"):
         monkeypatch.setattr(instance, name, lambda *a, **k: pytest.fail("asked Dagster"))
     assert asked(tick(instance, cursor)) == []
+
+
+def test_the_pool_s_limit_is_looked_at_once_while_there_are_no_workers(add, instance, monkeypatch):
+    looks = []
+    monkeypatch.setattr(sensors, "fit_the_pool", lambda *_: looks.append(1))
+    numbers = iter([None, None, None, 2, 2, None, None])
+    monkeypatch.setattr(sensors, "_workers", lambda _: next(numbers))
+    cursor, seen = None, []
+    for _ in range(7):
+        cursor = tick(instance, cursor).cursor
+        seen.append(len(looks))
+    assert seen == [1, 1, 1, 2, 3, 4, 4]
 
 
 def test_the_table_and_the_model_are_observed_when_they_change_and_only_then(add, instance):

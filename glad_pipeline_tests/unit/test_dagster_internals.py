@@ -48,7 +48,8 @@ def test_what_is_used_is_there():
     assert fixed_resource.FixedResource
 
 
-def test_what_wakes_an_idle_program_every_tenth_of_a_second_is_slowed_down():
+def test_what_wakes_an_idle_program_again_and_again_is_slowed_down():
+    from dagster._daemon import controller
     from dagster._grpc import server_watcher
     from grpc import _common
 
@@ -64,5 +65,10 @@ def test_what_wakes_an_idle_program_every_tenth_of_a_second_is_slowed_down():
         assert server_watcher.WATCH_INTERVAL == daemon.WATCH_INTERVAL
     finally:
         _common.MAXIMUM_WAIT_TIMEOUT, server_watcher.WATCH_INTERVAL = usual
+    assert controller.RELOAD_WORKSPACE_INTERVAL < daemon.RELOAD_INTERVAL
+    assert daemon.RELOAD_INTERVAL < controller.DEFAULT_WORKSPACE_FRESHNESS_TOLERANCE
+    assert "RELOAD_WORKSPACE_INTERVAL" in inspect.getsource(
+        controller.DagsterDaemonController.check_workspace_freshness
+    )
     assert "sleep(0.1)" in inspect.getsource(uvicorn.Server.main_loop)
     assert webserver.Server.main_loop is not uvicorn.Server.main_loop
