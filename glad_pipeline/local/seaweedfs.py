@@ -94,7 +94,7 @@ def environment(home: Home, data: Path) -> dict[str, str]:
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(data),
         "GOMEMLIMIT": "512MiB",
-        "GOMAXPROCS": "1",
+        "GOMAXPROCS": "1",  # of four programs on these cores; more threads mostly wake one another
         "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1",  # volumes that a new bucket takes; 7 unless set otherwise
         **tokens,
     }
