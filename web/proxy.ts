@@ -68,10 +68,11 @@ async function ifItCanBeMade(request: NextRequest): Promise<NextResponse> {
 async function instead(request: NextRequest): Promise<NextResponse | null> {
   const { pathname, searchParams } = request.nextUrl;
   const state = OF_PROXY.get(pathname.replace(/\/$/, "")) ?? (await stateOf(pathname));
-  if (state === "gone") return passedOn(await page("/gone", request), 410);
-  if (state === "missing") return passedOn(await page("/missing", request), 404);
   // Whoever shows a mark that is none does not have us ask ourselves again and again.
   const mayAsk = !request.headers.has(INNER);
+  if (state === "gone" && !mayAsk) return new NextResponse("Gone.\n", { status: 410 });
+  if (state === "gone") return passedOn(await page("/gone", request), 410);
+  if (state === "missing") return passedOn(await page("/missing", request), 404);
   if (state === "away" && !mayAsk) return new NextResponse("The gateway does not answer.\n", { status: 503 });
   const mayFail = MAY_FAIL.test(pathname) || (pathname === "/posts" && searchParams.has("after"));
   return state === "away" || (mayFail && mayAsk) ? ifItCanBeMade(request) : null;

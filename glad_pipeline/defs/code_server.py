@@ -7,7 +7,7 @@ hears no signal. Ours hears it at once.
 from dagster import _cli
 from grpc import _common
 
-LOOKS_EVERY = 60.0  # seconds
+LOOKS_EVERY = 5.0  # seconds
 
 
 def look_less_often() -> None:

@@ -67,11 +67,9 @@ class Watch:
             asked = {name: self._reason(context, connection, name, seen, queue) for name in (JOB_NAME, DELIVERY)}
             waits, claims = seen.ready.pending, asked[JOB_NAME] is None
             events = sources.changes(self.names, self.settings, connection, memory, waits=waits, claims=claims)
-        if not is_preview:
-            workers = _workers(self.settings)
-            if workers or memory.get("workers", True):  # without: once, for it asks Dagster
-                fit_the_pool(context.instance, self.settings, self.names.pool)
-            memory["workers"] = workers
+        # While there are no workers the limit is looked at once: that asks Dagster's database.
+        if not is_preview and (memory.get("workers", True) or _workers(self.settings)):
+            memory["workers"] = fit_the_pool(context.instance, self.settings, self.names.pool)
         requests = [self._request(name, queue) for name, reason in asked.items() if reason is None]
         return dg.SensorResult(
             run_requests=requests,
@@ -176,11 +174,15 @@ def _remembered(cursor: str | None) -> dict[str, Any]:
     return {"orphans": {}, **(state if isinstance(state, dict) else {})}
 
 
-def fit_the_pool(instance: dg.DagsterInstance, settings: Settings, pool: str) -> None:
-    """One run for each warm worker draws, and one more prepares, where the settings allow that the limit is changed."""
+def fit_the_pool(instance: dg.DagsterInstance, settings: Settings, pool: str) -> int | None:
+    """One run for each warm worker draws, and one more prepares, where the settings allow that the limit is changed.
+
+    Returns how many workers there are; None: none, or nobody knows.
+    """
+    workers = _workers(settings)
     if settings.pool_follows_workers:
-        workers = _workers(settings)
         follow(instance, pool, workers and workers + 1)
+    return workers
 
 
 def drawing_at_once(instance: dg.DagsterInstance, settings: Settings, pool: str) -> int:

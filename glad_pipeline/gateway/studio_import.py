@@ -158,8 +158,7 @@ def _import(state: State, file: Path, options: ImportOptions) -> ImportReport:
         detail = f"{count:,} rows are wrong, so nothing was imported: mend them, or leave them out with skip_bad"
         raise Problem(422, detail, rows=rows, columns=_texts(error.report.unknown)) from error
     except UnknownColumnsError as error:
-        cure = "Rename them, say which field one is (map), or leave them out (ignore)"
-        detail = f"The file has columns that are no fields: {error.fault}. {cure}. Known columns: {', '.join(KNOWN)}"
+        detail = f"The file has columns that are no fields: {error.fault}. Known columns: {', '.join(KNOWN)}"
         raise Problem(422, detail, rows=[], columns=_texts(error.columns)) from error
     except UsageError as error:
         raise Problem(422, str(error).replace(str(file), "the file")) from error

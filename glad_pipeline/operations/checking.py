@@ -140,7 +140,7 @@ def _of_same(there: int | None) -> list[str]:
 def _of_preset(preset: str, settings: Settings) -> list[str]:
     """What this machine lacks for it. A warning: the prompt is taken all the same, and another machine may draw."""
     problem = problem_of(preset, settings)
-    return [] if problem is None else [f"{problem}, and this machine has none"]
+    return [] if problem is None else [f"{problem}, and none was found on this machine"]
 
 
 def _reasons(given: Mapping[str, Any], error: GladError, told: Callable[[GladError], str]) -> list[str]:

@@ -114,7 +114,7 @@ class Settings(
     # Dagster
     sensor: bool = Field(True, description="Whether the sensor starts switched on.")
     sensor_seconds: Annotated[float, limits.SENSOR_SECONDS] = Field(
-        30.0,
+        20.0,
         description="How long one look of the sensor waits for prompts. An instance that evaluates one sensor after "
         "the other (without `sensors: use_threads` in dagster.yaml) is not kept waiting.",
     )

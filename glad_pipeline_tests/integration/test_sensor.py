@@ -306,12 +306,10 @@ def test_an_idle_look_asks_nothing_of_dagster_s_database(add, instance, monkeypa
 
 
 def test_the_pool_s_limit_is_looked_at_once_while_there_are_no_workers(add, instance, monkeypatch):
-    looks = []
-    monkeypatch.setattr(sensors, "fit_the_pool", lambda *_: looks.append(1))
-    numbers = iter([None, None, None, 2, 2, None, None])
-    monkeypatch.setattr(sensors, "_workers", lambda _: next(numbers))
-    cursor, seen = None, []
-    for _ in range(7):
+    looks, cursor, seen = [], None, []
+    for workers in (None, None, None, 2, 2, None, None):
+        monkeypatch.setattr(sensors, "fit_the_pool", lambda *_: looks.append(1) or workers)  # noqa: B023
+        monkeypatch.setattr(sensors, "_workers", lambda _: workers)  # noqa: B023
         cursor = tick(instance, cursor).cursor
         seen.append(len(looks))
     assert seen == [1, 1, 1, 2, 3, 4, 4]

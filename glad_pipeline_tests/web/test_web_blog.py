@@ -496,6 +496,7 @@ def test_what_was_taken_down_is_gone_everywhere_within_ten_seconds(blog, browser
         {"x-glad-inner": "1"},
     ):  # a proxy with TLS; somebody who knows the code
         assert get(blog, "/posts/goes", headers=told).status_code == 410, told
+    assert get(blog, "/gone", headers={"x-glad-inner": "1"}).text == "Gone.\n"  # the site does not ask itself for it
     with looking(browser, blog) as (page, _):
         page.goto("/posts/goes")
         page.evaluate(axe)

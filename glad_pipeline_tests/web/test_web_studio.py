@@ -619,6 +619,14 @@ def test_while_the_gateway_cannot_answer_it_says_so_and_goes_on_by_itself(site, 
         soon(lambda: row_of(site, "Windmill") is not None)
 
 
+@pytest.mark.parametrize("room", ["generate", "queue", "pictures"])
+def test_before_a_page_s_scripts_have_come_nothing_is_typed_that_they_would_take_away(opened, room):
+    with opened(path=f"/studio/{room}", java_script_enabled=False) as page:
+        controls = page.locator("main :is(input, textarea, select):visible")
+        assert controls.count() > 0
+        assert [each.is_enabled() for each in controls.all()] == [False] * controls.count()
+
+
 def test_what_cannot_be_right_is_said_beside_the_field(site, opened):
     with opened() as page:
         page.get_by_role("button", name="Draw it").click()

@@ -11,7 +11,7 @@ import { PromptField, useCheck } from "./prompt-field";
 import { chosenSize, Shapes } from "./shapes";
 import { useMay } from "./shell";
 import { useTellError, useToast } from "./toasts";
-import { Button, Choices, Field, Notice } from "./ui";
+import { Button, Choices, Field, Notice, WhenReady } from "./ui";
 import styles from "./generate.module.css";
 
 const words = texts.studio.generate;
@@ -44,23 +44,25 @@ export function Generate() {
 
   return (
     <div className={styles.page}>
-      <form className={styles.form} onSubmit={send.submit} onKeyDown={send.onKeyDown} noValidate>
-        <h1 className={styles.title}>{words.title}</h1>
-        {!may && <Notice tone="warn">{words.mayNot}</Notice>}
-        <PromptField value={draft.prompt} check={check} error={send.errors.prompt ?? null} onChange={(prompt) => set({ prompt })} />
-        <Shapes sizes={options?.sizes ?? []} value={draft.size} onChange={(size) => set({ size })} />
-        <Drawing draft={draft} set={set} presets={options?.presets ?? []} error={send.errors.seed ?? null} />
-        <Becomes draft={draft} set={set} errors={send.errors} categories={names(options?.blog.categories)} authors={names(options?.blog.authors)} />
-        <div className={styles.actions}>
-          <Button look="main" type="submit" busy={send.busy} disabled={!may}>
-            {send.busy ? words.sending : words.draw}
-          </Button>
-          <Button look="quiet" onClick={clear} disabled={JSON.stringify(draft) === JSON.stringify(EMPTY)}>
-            {words.clear}
-          </Button>
-          <span className={styles.shortcut}>{words.shortcut}</span>
-        </div>
-      </form>
+      <WhenReady>
+        <form className={styles.form} onSubmit={send.submit} onKeyDown={send.onKeyDown} noValidate>
+          <h1 className={styles.title}>{words.title}</h1>
+          {!may && <Notice tone="warn">{words.mayNot}</Notice>}
+          <PromptField value={draft.prompt} check={check} error={send.errors.prompt ?? null} onChange={(prompt) => set({ prompt })} />
+          <Shapes sizes={options?.sizes ?? []} value={draft.size} onChange={(size) => set({ size })} />
+          <Drawing draft={draft} set={set} presets={options?.presets ?? []} error={send.errors.seed ?? null} />
+          <Becomes draft={draft} set={set} errors={send.errors} categories={names(options?.blog.categories)} authors={names(options?.blog.authors)} />
+          <div className={styles.actions}>
+            <Button look="main" type="submit" busy={send.busy} disabled={!may}>
+              {send.busy ? words.sending : words.draw}
+            </Button>
+            <Button look="quiet" onClick={clear} disabled={JSON.stringify(draft) === JSON.stringify(EMPTY)}>
+              {words.clear}
+            </Button>
+            <span className={styles.shortcut}>{words.shortcut}</span>
+          </div>
+        </form>
+      </WhenReady>
       <Easel id={shown} asked={asked} shape={chosenSize(options?.sizes ?? [], draft.size)} onShow={setShown} onAsked={show} />
     </div>
   );

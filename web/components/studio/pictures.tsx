@@ -8,7 +8,7 @@ import { instant, short } from "@/lib/studio/format";
 import type { Preview } from "@/lib/studio/types";
 import { texts } from "@/texts";
 import { StudioPicture } from "./studio-picture";
-import { Badge, Button, Empty, Failed, Field, type Tone } from "./ui";
+import { Badge, Button, Empty, Failed, Field, type Tone, WhenReady } from "./ui";
 import styles from "./pictures.module.css";
 
 const words = texts.studio.pictures;
@@ -53,7 +53,9 @@ export function Pictures() {
   return (
     <div className={styles.page}>
       <h1>{words.title}</h1>
-      <Filters filter={filter} categories={(options?.blog.categories ?? []).map((each) => each.name)} set={(change) => setFilter((now) => ({ ...now, ...change }))} onClear={isFiltered ? () => setFilter(NONE) : undefined} />
+      <WhenReady>
+        <Filters filter={filter} categories={(options?.blog.categories ?? []).map((each) => each.name)} set={(change) => setFilter((now) => ({ ...now, ...change }))} onClear={isFiltered ? () => setFilter(NONE) : undefined} />
+      </WhenReady>
       {list.error && <Failed error={list.error} again={list.reload} />}
       {list.isFirstLoad ? (
         <Waiting />

@@ -12,7 +12,7 @@ import { Pausing } from "./pausing";
 import { useMay } from "./shell";
 import { StatusBadge } from "./status";
 import { useTellError, useToast } from "./toasts";
-import { Button, cx, Empty, Failed, Field, Skeleton } from "./ui";
+import { Button, cx, Empty, Failed, Field, Skeleton, WhenReady } from "./ui";
 import { Upload } from "./upload";
 import styles from "./queue.module.css";
 
@@ -45,7 +45,9 @@ export function Queue() {
         </div>
       </div>
       <States status={status} counts={counts} onChange={(to) => (setStatus(to), choice.clear())} />
-      <Filters text={text} source={source} sources={queue?.data.sources.map((each) => each.source).filter((each) => each !== "*") ?? []} onText={setText} onSource={setSource} />
+      <WhenReady>
+        <Filters text={text} source={source} sources={queue?.data.sources.map((each) => each.source).filter((each) => each !== "*") ?? []} onText={setText} onSource={setSource} />
+      </WhenReady>
       {list.error && <Failed error={list.error} again={list.reload} />}
       {list.isFirstLoad ? (
         <Skeleton rows={8} />

@@ -1,17 +1,13 @@
 "use client";
 // Signing in with an API key: as a page, and over a form whose session has ended meanwhile.
 import { useRouter } from "next/navigation";
-import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useRef, useState } from "react";
 import { call, onSessionOver, Refused } from "@/lib/studio/client";
 import { texts } from "@/texts";
-import { Button, Dialog, Field } from "./ui";
+import { Button, Dialog, Field, useIsReady } from "./ui";
 import styles from "./shell.module.css";
 
 const words = texts.studio.session;
-
-const nothing = () => () => undefined;
-/** Whether this page's scripts have come. */
-const useIsReady = () => useSyncExternalStore(nothing, () => true, () => false);
 
 function SignInForm({ onDone }: { onDone: () => void }) {
   const input = useRef<HTMLInputElement>(null); // it keeps what was typed before the scripts came: a state would not

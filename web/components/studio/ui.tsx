@@ -69,6 +69,19 @@ export function Field({ label, hint, error, optional, children }: FieldProps) {
   );
 }
 
+const nothing = () => () => undefined;
+/** Whether this page's scripts have come. */
+export const useIsReady = () => useSyncExternalStore(nothing, () => true, () => false);
+
+/** Controls that cannot be used before: what is typed into them would be taken away when the scripts come. */
+export function WhenReady({ children }: { children: ReactNode }) {
+  return (
+    <fieldset disabled={!useIsReady()} className={styles.whenReady}>
+      {children}
+    </fieldset>
+  );
+}
+
 export interface Choice<V extends string> {
   value: V;
   label: string;

@@ -180,7 +180,7 @@ function LeaveOut({ columns, isOn, disabled, onChange }: { columns: string[]; is
         <span>
           {words.leaveOut(columns.length)}{" "}
           {columns.slice(0, NAMED).map((each, index) => (
-            <span key={each}>
+            <span key={index}>
               {index > 0 && ", "}
               <bdi>{short(each, 40)}</bdi>
             </span>
