@@ -1,8 +1,8 @@
 """Dagster's own daemon, with all its options, as `glad up` runs it: it costs less while nothing happens.
 
 Left to themselves daemon and webserver ask the code server every second whether it is the one they know, each time by
-a new connection. They need its answer only where it was started again. The daemon then reads all definitions again; left
-to itself it does so every minute besides.
+a new connection. They need its answer only where it was started again. The daemon then reads all its definitions again;
+left to itself it does so every minute besides.
 """
 
 from dagster._daemon import cli, controller

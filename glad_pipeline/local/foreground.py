@@ -137,9 +137,9 @@ def _programs(code: Path, workspace: Path, ports: Ports) -> dict[str, list[str]]
 
 
 def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
-    before = {number: signal.signal(number, _raise_stopped) for number in ENDS}
-    children: list[Child] = []
     token = web.access(settings).token
+    children: list[Child] = []
+    before = {number: signal.signal(number, _raise_stopped) for number in ENDS}
     try:
         served = site.prepared(settings, home)
         ports = Ports.chosen(settings, site=isinstance(served, site.Site))
@@ -167,14 +167,16 @@ def _run(settings: Settings, home: Home, migrate: Callable[[str], Any]) -> int:
 def _end(settings: Settings, home: Home, children: list[Child], before: dict[signal.Signals, Any]) -> None:
     for number in ENDS:
         signal.signal(number, signal.SIG_IGN)  # the way down is short and must be walked to its end
-    for child in reversed(children):
-        with Step(f"stopping the {child.name}"):
-            child.end()
-    stack.stop(settings)
-    _clear_sockets(home)
-    (home.path / "up.json").unlink(missing_ok=True)
-    for number, handler in before.items():  # what is started after that must not inherit it
-        signal.signal(number, handler)
+    try:
+        for child in reversed(children):
+            with Step(f"stopping the {child.name}"):
+                child.end()
+        stack.stop(settings)
+        _clear_sockets(home)
+        (home.path / "up.json").unlink(missing_ok=True)
+    finally:
+        for number, handler in before.items():  # what is started after that must not inherit it
+            signal.signal(number, handler)
 
 
 def _start(ports: Ports, home: Home, children: list[Child], environment: dict[str, str], token: str | None) -> None:

@@ -7,7 +7,9 @@ import subprocess
 import tempfile
 
 import psutil
+import pytest
 
+from glad_pipeline.errors import GladError
 from glad_pipeline.local import children, foreground
 from glad_pipeline.local.children import Child, Program
 from glad_pipeline.local.foreground import Ports
@@ -88,3 +90,17 @@ def test_the_way_down_writes_nothing_and_is_walked_to_its_end_on_a_full_disk(tmp
         after = {number: signal.signal(number, handler) for number, handler in before.items()}
     assert (stopped, after) == ([settings], before)
     assert not (home.path / "up.json").exists()
+
+
+def test_a_way_down_that_fails_leaves_the_signals_as_they_were(tmp_path, monkeypatch):
+    def fails(_):
+        raise GladError("the S3 server does not end")
+
+    monkeypatch.setattr(foreground.stack, "stop", fails)
+    before = {number: signal.getsignal(number) for number in foreground.ENDS}
+    try:
+        with pytest.raises(GladError, match="does not end"):
+            foreground._end(settings_of({}), Home(tmp_path / "home").prepare(), [], before)
+    finally:
+        after = {number: signal.signal(number, handler) for number, handler in before.items()}
+    assert after == before
