@@ -4,8 +4,6 @@ What Dagster hands to uvicorn goes into the guard first, so nothing is served th
 about who is let in.
 """
 
-import asyncio
-from contextlib import suppress
 from typing import Any
 
 import click
@@ -14,12 +12,10 @@ from dagster_webserver import cli
 
 from glad_pipeline.defs.daemon import watch_less_often
 from glad_pipeline.errors import GladError
+from glad_pipeline.local.uvicorn_server import Server
 from glad_pipeline.local.web import guard
 from glad_pipeline.redaction import at_every_door
 from glad_pipeline.settings import load_settings
-
-TICK = 0.5  # seconds between looks whether it is to end; uvicorn itself looks ten times a second
-NOT_STARTED = 3  # the exit code of uvicorn itself
 
 
 def main() -> None:
@@ -45,19 +41,7 @@ def serve_guarded(app: Any, *, host: str, **options: Any) -> None:
 
 def _serve(app: Any, **options: Any) -> None:
     """What `uvicorn.run` does for one process."""
-    server = Server(uvicorn.Config(app, **options))
-    with suppress(KeyboardInterrupt):
-        server.run()
-    if not server.started:
-        raise SystemExit(NOT_STARTED)
-
-
-class Server(uvicorn.Server):
-    """uvicorn's, which costs less while nothing happens."""
-
-    async def main_loop(self) -> None:
-        while not await self.on_tick(0):
-            await asyncio.sleep(TICK)
+    Server(uvicorn.Config(app, **options)).run_to_its_end()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import json
 import logging
@@ -20,12 +19,11 @@ from glad_pipeline.errors import GladError, UsageError
 from glad_pipeline.gateway.app import build_app
 from glad_pipeline.gateway.connections import protocol_of
 from glad_pipeline.guard.hosts import is_loopback
+from glad_pipeline.local import uvicorn_server
 from glad_pipeline.redaction import at_every_door
 from glad_pipeline.settings import Settings, load_settings, settings_of
 
 GRACE = 10  # seconds for which requests that are under way are waited for at the end
-TICK = 0.5  # seconds between looks whether it is to end; uvicorn itself looks ten times a second
-NOT_STARTED = 3  # the exit code of uvicorn itself
 WANTED_FILES = 65_536  # connections are files
 SPARE_FILES = 256  # that are no callers': the database's, the log
 
@@ -46,19 +44,11 @@ def main() -> None:
     except GladError as error:
         raise SystemExit(f"glad gateway: {error}") from error
     _freeze()
-    server = Server(uvicorn.Config(app, host=given.host, port=given.port, **options))
-    with suppress(KeyboardInterrupt):
-        server.run()
-    if not server.started:
-        raise SystemExit(NOT_STARTED)
+    Server(uvicorn.Config(app, host=given.host, port=given.port, **options)).run_to_its_end()
 
 
-class Server(uvicorn.Server):
-    """uvicorn's, which answers who waits for a picture as soon as it is to end. It costs less while nothing happens."""
-
-    async def main_loop(self) -> None:
-        while not await self.on_tick(0):
-            await asyncio.sleep(TICK)
+class Server(uvicorn_server.Server):
+    """It answers who waits for a picture as soon as it is to end."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         app: FastAPI = self.config.app  # type: ignore[assignment]  # as it was given

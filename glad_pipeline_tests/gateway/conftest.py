@@ -15,9 +15,9 @@ from fastapi import APIRouter
 
 from glad_pipeline.callers.keys import make_key
 from glad_pipeline.database import Database
-from glad_pipeline.gateway import serving
 from glad_pipeline.gateway.app import build_app
 from glad_pipeline.gateway.serving import Server, options_of
+from glad_pipeline.local import uvicorn_server
 from glad_pipeline.settings import Settings, settings_of
 
 
@@ -33,7 +33,7 @@ class _Hurried:
 
 
 uvicorn.server.asyncio = _Hurried()  # type: ignore[attr-defined]
-serving.TICK = 0.01
+uvicorn_server.TICK = 0.01
 
 
 @contextmanager

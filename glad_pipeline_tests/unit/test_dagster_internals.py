@@ -48,27 +48,34 @@ def test_what_is_used_is_there():
     assert fixed_resource.FixedResource
 
 
-def test_what_wakes_an_idle_program_again_and_again_is_slowed_down():
+def test_what_wakes_an_idle_program_again_and_again_is_slowed_down(monkeypatch):
     from dagster._daemon import controller
     from dagster._grpc import server_watcher
     from grpc import _common
 
-    from glad_pipeline.defs import code_server, daemon, webserver
+    from glad_pipeline.defs import code_server, daemon
+    from glad_pipeline.local import uvicorn_server
 
-    waits, usual = [], (_common.MAXIMUM_WAIT_TIMEOUT, server_watcher.WATCH_INTERVAL)
-    assert usual == (0.1, 1)
-    try:
-        code_server.look_less_often()
-        daemon.watch_less_often()
-        _common.wait(lambda **given: waits.append(given), lambda: bool(waits))
-        assert waits == [{"timeout": code_server.LOOKS_EVERY}]
-        assert server_watcher.WATCH_INTERVAL == daemon.WATCH_INTERVAL
-    finally:
-        _common.MAXIMUM_WAIT_TIMEOUT, server_watcher.WATCH_INTERVAL = usual
-    assert controller.RELOAD_WORKSPACE_INTERVAL < daemon.RELOAD_INTERVAL
+    waits = []
+    for module, name, usual in (  # put back afterwards
+        (_common, "MAXIMUM_WAIT_TIMEOUT", 0.1),
+        (server_watcher, "WATCH_INTERVAL", 1),
+        (controller, "RELOAD_WORKSPACE_INTERVAL", 60),
+    ):
+        assert hasattr(module, name)
+        monkeypatch.setattr(module, name, usual)
+    code_server.look_less_often()
+    daemon.watch_less_often()
+    daemon.reload_less_often()
+    _common.wait(lambda **given: waits.append(given), lambda: bool(waits))
+    assert waits == [{"timeout": code_server.LOOKS_EVERY}]
+    assert server_watcher.WATCH_INTERVAL == daemon.WATCH_INTERVAL
+    assert controller.RELOAD_WORKSPACE_INTERVAL == daemon.RELOAD_INTERVAL
     assert daemon.RELOAD_INTERVAL < controller.DEFAULT_WORKSPACE_FRESHNESS_TOLERANCE
-    assert "RELOAD_WORKSPACE_INTERVAL" in inspect.getsource(
-        controller.DagsterDaemonController.check_workspace_freshness
-    )
-    assert "sleep(0.1)" in inspect.getsource(uvicorn.Server.main_loop)
-    assert webserver.Server.main_loop is not uvicorn.Server.main_loop
+    for used, name in (
+        (server_watcher.watch_grpc_server_thread, "WATCH_INTERVAL"),
+        (controller.DagsterDaemonController.check_workspace_freshness, "RELOAD_WORKSPACE_INTERVAL"),
+        (uvicorn.Server.main_loop, "sleep(0.1)"),
+    ):
+        assert name in inspect.getsource(used)
+    assert uvicorn_server.Server.main_loop is not uvicorn.Server.main_loop
